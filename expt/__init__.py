@@ -1,0 +1,71 @@
+"""pytest for computational experiments: find, run, archive, reload and compare them.
+
+The names below are the whole public surface. Each is imported on first use, so that
+`import expt` in an experiment costs nothing that it does not ask for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from expt.api import load, main, run, runs
+    from expt.declarations import Secret, extends, mark, on, provider, skip, sweep
+    from expt.errors import ExptError
+    from expt.hookspecs import hook
+    from expt.model import Track
+    from expt.reading import Run, Runs
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ExptError": "expt.errors",
+    "Run": "expt.reading",
+    "Runs": "expt.reading",
+    "Secret": "expt.declarations",
+    "Track": "expt.model",
+    "extends": "expt.declarations",
+    "hook": "expt.hookspecs",
+    "load": "expt.api",
+    "main": "expt.api",
+    "mark": "expt.declarations",
+    "on": "expt.declarations",
+    "provider": "expt.declarations",
+    "run": "expt.api",
+    "runs": "expt.api",
+    "skip": "expt.declarations",
+    "sweep": "expt.declarations",
+}
+
+__all__ = [
+    "ExptError",
+    "Run",
+    "Runs",
+    "Secret",
+    "Track",
+    "extends",
+    "hook",
+    "load",
+    "main",
+    "mark",
+    "on",
+    "provider",
+    "run",
+    "runs",
+    "skip",
+    "sweep",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'expt' has no attribute '{name}'")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,166 @@
+"""What users write in their modules: markers that say something and do nothing.
+
+A decorator here leaves the function what it was and hangs one attribute on it, so that a marked
+function can still be called, pickled and tested. The attribute names are read by `loading`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, NoReturn, TypeVar, overload
+
+import attrs
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Scope = Literal["run", "session"]
+SCOPES: Final = ("run", "session")
+
+PROVIDER_ATTRIBUTE: Final = "__expt_provider__"
+MARKS_ATTRIBUTE: Final = "__expt_marks__"
+SWEEP_ATTRIBUTE: Final = "__expt_sweep__"
+LISTENERS_ATTRIBUTE: Final = "__expt_listeners__"
+
+
+class Skipped(BaseException):
+    """Raised by `expt.skip`. No `Exception`, so that `except Exception` does not swallow it."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def skip(reason: str = "") -> NoReturn:
+    """End this run with the status `skipped`; what was tracked so far is kept."""
+    raise Skipped(reason)
+
+
+@attrs.frozen
+class ProviderDeclaration:
+    """What `@provider` says: the scope, and the name where it is not the function's."""
+
+    scope: Scope = "run"
+    name: str | None = None
+
+
+@overload
+def provider(function: F, /) -> F: ...
+@overload
+def provider(*, scope: Scope = "run", name: str | None = None) -> Callable[[F], F]: ...
+def provider(
+    function: F | None = None, /, *, scope: Scope = "run", name: str | None = None
+) -> F | Callable[[F], F]:
+    """Mark a function that supplies the argument of its name to experiments and providers.
+
+    `scope="session"` keeps the value between runs of one worker, for as long as every value that
+    it was made from is the same. A generator function yields its value once; what stands after
+    the `yield` is its teardown. Raises `ValueError` for an unknown scope.
+    """
+    if scope not in SCOPES:
+        raise ValueError(f"a provider's scope is 'run' or 'session', not {scope!r}")
+
+    def mark_function(function: F) -> F:
+        setattr(function, PROVIDER_ATTRIBUTE, ProviderDeclaration(scope, name))
+        return function
+
+    return mark_function if function is None else mark_function(function)
+
+
+@attrs.frozen
+class Mark:
+    """One `@expt.mark.NAME(…)` on an experiment."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = attrs.field(factory=dict)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Mark a function, or make the mark that carries these arguments."""
+        if len(args) == 1 and not kwargs and not self.args and callable(args[0]):
+            function = args[0]
+            marks = (*getattr(function, MARKS_ATTRIBUTE, ()), self)
+            setattr(function, MARKS_ATTRIBUTE, marks)
+            return function
+        if self.args or self.kwargs:
+            (function,) = args
+            setattr(function, MARKS_ATTRIBUTE, (*getattr(function, MARKS_ATTRIBUTE, ()), self))
+            return function
+        return Mark(self.name, args, kwargs)
+
+
+class MarkGenerator:
+    """`expt.mark`: any attribute is a mark; `skip` and `skipif(condition, reason=…)` act."""
+
+    def __getattr__(self, name: str) -> Mark:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Mark(name)
+
+
+mark: Final = MarkGenerator()
+
+
+def sweep(**axes: Sequence[Any]) -> Callable[[F], F]:
+    """Sweep an experiment over the product of `axes`, the last one fastest.
+
+    Each value is a sequence of points. Raises `TypeError` for an axis that is no sequence of
+    values, a text among them.
+    """
+    for name, values in axes.items():
+        if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+            raise TypeError(f"the axis '{name}' must be a list of values, not {values!r}")
+
+    def mark_function(function: F) -> F:
+        merged = {**axes, **getattr(function, SWEEP_ATTRIBUTE, {})}
+        setattr(function, SWEEP_ATTRIBUTE, merged)
+        return function
+
+    return mark_function
+
+
+@attrs.frozen
+class Listener:
+    """What `@expt.on` says: the hook point, and whether what is outside is replaced."""
+
+    point: str
+    replace: bool = False
+
+
+def on(point: str, *, replace: bool = False) -> Callable[[F], F]:
+    """Mark a function that is called at the hook point `point` of an experiment below it.
+
+    With `replace`, it is called in place of the implementations outside it.
+    """
+
+    def mark_function(function: F) -> F:
+        listeners = (*getattr(function, LISTENERS_ATTRIBUTE, ()), Listener(point, replace))
+        setattr(function, LISTENERS_ATTRIBUTE, listeners)
+        return function
+
+    return mark_function
+
+
+@attrs.frozen
+class Extension:
+    """What `expt.extends` leaves in a module: another module's experiment, hosted here."""
+
+    base: Callable[..., Any] | Extension
+
+
+def extends(base: Callable[..., Any] | Extension) -> Extension:
+    """Host an experiment of another module here: `experiment_big = expt.extends(experiment_train)`.
+
+    Raises `TypeError` for anything that is neither a function nor itself an extension.
+    """
+    if not callable(base) and not isinstance(base, Extension):
+        raise TypeError(f"expt.extends takes an experiment function, not {base!r}")
+    return Extension(base)
+
+
+class Secret(str):
+    """Annotation of a text that is given to the function and never written anywhere."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('***')"

@@ -1,0 +1,50 @@
+"""Every file name of an archive and of an experiment tree, spelled once.
+
+runs/                                   the archive root
+  .index.sqlite                         a cache of the listing, never the truth
+  .smoke/  .scratch/                    roots of their own, left out of listings
+  vision/mnist/experiment_train/        a node id's path and function
+    2026-11-23_10-15-30_7fk2…/          one archive
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FORMAT: Final = 1
+
+# An experiment tree
+PARAMS_FILE: Final = "params.toml"
+CONFTEST_FILE: Final = "conftest.py"
+EXPERIMENT_PREFIX: Final = "experiment_"
+ANALYSIS_PREFIX: Final = "analysis_"
+CONFIGURATION_FILE: Final = "expt.toml"
+PROJECT_FILE: Final = "pyproject.toml"
+RESERVED_TABLE: Final = "expt"
+
+# An archive root
+RUNS_DIR: Final = "runs"
+SMOKE_DIR: Final = ".smoke"
+SCRATCH_DIR: Final = ".scratch"
+INDEX_FILE: Final = ".index.sqlite"
+
+# An archive
+RUN_FILE: Final = "run.json"
+LABELS_FILE: Final = "labels.json"
+ENVIRONMENT_FILE: Final = "environment.json"
+LOG_FILE: Final = "output.log"
+ANALYSIS_FILE: Final = "analysis.py"
+CODE_DIR: Final = "code"
+PATCH_FILE: Final = "uncommitted.patch"  # in CODE_DIR
+OUTSIDE_DIR: Final = "_outside"  # in CODE_DIR: editable installs that lie outside the root
+SERIES_DIR: Final = "series"
+ARTIFACTS_DIR: Final = "artifacts"
+ARTIFACT_NAMES_FILE: Final = "%names.jsonl"  # in ARTIFACTS_DIR: names too long for a file name
+PLOTS_DIR: Final = "plots"
+PLOTS_INDEX: Final = "index.json"  # in PLOTS_DIR: series name -> files
+
+# In SERIES_DIR
+SCALARS_FILE: Final = "scalars.bin"  # fixed-size records, see encoding.SCALAR_RECORD
+NAMES_FILE: Final = "names.jsonl"  # one line a name: {"id", "name", "kind"}; then options
+ENTRIES_FILE: Final = "entries.jsonl"  # one line an entry of every kind but scalars
+RESULTS_FILE: Final = "results.jsonl"  # one line a result set during the run
