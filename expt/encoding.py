@@ -104,7 +104,7 @@ def _field_names(value: Any) -> list[str] | None:
     """Field names of a named tuple, a dataclass or an attrs instance."""
     cls = type(value)
     if isinstance(value, tuple):
-        return list(cls._fields)  # type: ignore[attr-defined]
+        return list(cls._fields)
     if hasattr(cls, "__attrs_attrs__"):
         return [field.name for field in cls.__attrs_attrs__]
     if hasattr(cls, "__dataclass_fields__"):

@@ -13,7 +13,6 @@ below its folder.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
@@ -21,6 +20,7 @@ import pluggy
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from expt.model import Case, Event, Executor, Experiment, Kind, Options, Outcome, Plan
 
@@ -34,7 +34,7 @@ hook: Final = pluggy.HookimplMarker(PROJECT)
 
 @spec
 def expt_add_options(parser: argparse.ArgumentParser) -> None:
-    """Deciding, parent. Add options to `expt run`; their values arrive in `options.plugin_options`."""
+    """Deciding, parent. Add options to `expt run`; values arrive in `options.plugin_options`."""
 
 
 @spec
@@ -66,7 +66,7 @@ def expt_session_started(options: Options, session_id: str) -> None:
 
 @spec
 def expt_event_received(event: Event) -> None:
-    """Observing, parent. A run started, progressed, finished or was rendered, or there is a notice."""
+    """Observing, parent. A run started, progressed, finished or was rendered; or a notice."""
 
 
 @spec
@@ -100,7 +100,7 @@ def expt_run_started(run: Any, case: Case) -> None:
 
 @spec(firstresult=True)
 def expt_recognise_value(value: Any) -> tuple[Kind, Any] | None:
-    """Deciding, worker. The kind and the storable form of a tracked value that expt does not know."""
+    """Deciding, worker. Kind and storable form of a tracked value that expt does not know."""
 
 
 @spec

@@ -9,12 +9,14 @@ these classes and of plain values; a function, a module or a user's object never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import attrs
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from pathlib import Path
 
 Status = Literal["running", "completed", "failed", "interrupted", "skipped", "lost"]
 STATUSES: Final = ("running", "completed", "failed", "interrupted", "skipped", "lost")
@@ -107,6 +109,8 @@ class Case:
     `params` holds plain values below any wrapping provider; a default that is no plain value is
     held as `Opaque` and taken from the signature when the case runs. `session_keys` names the
     session providers' values that the case needs, so that a worker knows when one is done with.
+    `secrets` are the dotted names whose values are masked wherever they are written, `inputs`
+    the names of values that are existing paths.
     """
 
     experiment: Experiment
@@ -116,6 +120,8 @@ class Case:
     axes: Mapping[str, Any] = attrs.field(factory=dict)
     fingerprint: str | None = None
     session_keys: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+    inputs: tuple[str, ...] = ()
     skip: str | None = None
 
     @property
@@ -270,6 +276,13 @@ class RunStarted:
 
 
 @attrs.frozen
+class ModuleImporting:
+    """A file of the user's is about to be imported; where a worker dies, the last one is named."""
+
+    path: str
+
+
+@attrs.frozen
 class RunProgressed:
     """`progress(iterable)` moved on; `total` is None where it is not known."""
 
@@ -304,7 +317,7 @@ class Notice:
     case_id: str | None = None
 
 
-Event = RunStarted | RunProgressed | RunFinished | RunRendered | Notice
+Event = RunStarted | ModuleImporting | RunProgressed | RunFinished | RunRendered | Notice
 
 
 # Requests: what the parent asks of a worker. One answer each, or an ExptError.
@@ -329,6 +342,15 @@ class RunRequest:
 
 
 @attrs.frozen
+class AnnounceRequest:
+    """Let the hooks of a run whose worker died hear of its end. Answered by None."""
+
+    options: Options
+    case: Case
+    outcome: Outcome
+
+
+@attrs.frozen
 class RenderRequest:
     """Make the renderings of an archive. Answered by a `RunRendered`."""
 
@@ -336,8 +358,8 @@ class RenderRequest:
     path: str
 
 
-Request = PlanRequest | RunRequest | RenderRequest
-Reply = Plan | Outcome | RunRendered
+Request = PlanRequest | RunRequest | AnnounceRequest | RenderRequest
+Reply = Plan | Outcome | RunRendered | None
 
 
 # The Protocols of the seams
@@ -380,6 +402,3 @@ class Recognise(Protocol):
     """A plugin's word on a value that is tracked: the kind and the value to store, or None."""
 
     def __call__(self, value: Any, /) -> tuple[Kind, Any] | None: ...
-
-
-Progress = Callable[..., Iterable[Any]]
