@@ -1,0 +1,19 @@
+"""Where and when requests are worked on: in worker processes, or here."""
+
+from expt.executors.inline import InlineExecutor
+from expt.executors.starting import ForkStarter, SpawnStarter, Starter, make_starter
+from expt.executors.wire import Connection
+from expt.executors.workers import CLOSE, Answer, Death, WorkerExecutor
+
+__all__ = [
+    "CLOSE",
+    "Answer",
+    "Connection",
+    "Death",
+    "ForkStarter",
+    "InlineExecutor",
+    "SpawnStarter",
+    "Starter",
+    "WorkerExecutor",
+    "make_starter",
+]

@@ -1,0 +1,230 @@
+"""How worker processes come to be, and how the parent learns that one is gone.
+
+    parent ──(before any thread, before any user code)──► helper ──fork──► worker, worker, …
+       ▲                                                    │
+       └────────────── "pid 17 ended with status 9" ◄───────┘
+
+The helper does nothing but fork and wait. When the parent dies, the helper's socket closes and it
+kills every worker: no run goes on that nobody owns. Where there is no fork, workers are spawned.
+A worker leads a process group of its own, so that Ctrl-C reaches it through the parent alone and
+what it started can be ended with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from expt.errors import WorkerError
+from expt.executors.wire import Connection
+
+if TYPE_CHECKING:
+    import subprocess
+
+Role = str
+"""What a worker is for, "run" or "render": the helper hands it on to `serve`."""
+
+Serve = Callable[[Connection, Role], None]
+
+_EXIT: Final = struct.Struct("<ii")
+
+
+class Starter(Protocol):
+    """Starts workers and tells of their ends."""
+
+    def start(self, role: Role) -> tuple[int, Connection]:
+        """A new worker's process id and the parent's end of its connection."""
+
+    def fileno(self) -> int | None:
+        """Readable when `ended` has something to say; None where it must be asked."""
+
+    def ended(self) -> list[tuple[int, int]]:
+        """Process ids that ended since the last call, with exit codes (negative: a signal)."""
+
+    def close(self) -> None:
+        """Kill what still lives."""
+
+
+class ForkStarter:
+    """Workers forked from a bare helper. Create it before any thread and before any user code."""
+
+    def __init__(self, serve: Serve) -> None:
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._helper = os.fork()
+        if self._helper == 0:
+            ours.close()
+            _help(theirs, serve)
+            os._exit(0)
+        theirs.close()
+        self._socket = ours
+        self._ended: list[tuple[int, int]] = []
+
+    def start(self, role: Role) -> tuple[int, Connection]:
+        ours, theirs = socket.socketpair()
+        try:
+            socket.send_fds(self._socket, [role.encode()], [theirs.fileno()])
+            theirs.close()
+            while True:
+                pid, code = self._read()
+                if code == _STARTED:
+                    return pid, Connection(ours)
+                self._ended.append((pid, code))
+        except (OSError, EOFError) as error:
+            raise WorkerError("the helper that starts workers is gone") from error
+
+    def fileno(self) -> int | None:
+        return self._socket.fileno()
+
+    def ended(self) -> list[tuple[int, int]]:
+        while select.select([self._socket], [], [], 0)[0]:
+            try:
+                self._ended.append(self._read())
+            except (OSError, EOFError) as error:
+                raise WorkerError("the helper that starts workers is gone") from error
+        ended, self._ended = self._ended, []
+        return ended
+
+    def close(self) -> None:
+        self._socket.close()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._helper, 0)
+
+    def _read(self) -> tuple[int, int]:
+        data = b""
+        while len(data) < _EXIT.size:
+            piece = self._socket.recv(_EXIT.size - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        pid, code = _EXIT.unpack(data)
+        return pid, code
+
+
+_STARTED: Final = 1 << 30  # no exit code: the answer to a start
+
+
+def _help(control: socket.socket, serve: Serve) -> None:
+    """The helper's whole life: fork when asked, tell of ends, kill all when the parent is gone."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    os.set_blocking(wake_write, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    workers: set[int] = set()
+    while True:
+        ready, _, _ = select.select([control.fileno(), wake_read], [], [])
+        if wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake_read, 4096)
+            _tell_ends(control, workers)
+        if control.fileno() in ready:
+            role, fds, _, _ = socket.recv_fds(control, 64, 1)
+            if not fds:
+                break
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                control.close()
+                os.close(wake_read)
+                os.close(wake_write)
+                _become_worker(fds[0], role.decode(), serve)
+            os.close(fds[0])
+            workers.add(pid)
+            control.sendall(_EXIT.pack(pid, _STARTED))
+    for pid in workers:
+        kill_group(pid)
+
+
+def _tell_ends(control: socket.socket, workers: set[int]) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        workers.discard(pid)
+        with contextlib.suppress(OSError):
+            control.sendall(_EXIT.pack(pid, os.waitstatus_to_exitcode(status)))
+
+
+def _become_worker(fd: int, role: Role, serve: Serve) -> None:
+    """Turn a fresh fork into a worker, and never return."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.close(null)
+        serve(Connection(socket.socket(fileno=fd)), role)
+        code = 0
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)  # non-daemon threads of the user's do not hold the session
+
+
+class SpawnStarter:
+    """Workers as new interpreters, where a fork is not to be had or not wanted."""
+
+    def __init__(self) -> None:
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+
+    def start(self, role: Role) -> tuple[int, Connection]:
+        import subprocess  # slow to import, and not needed where workers are forked
+
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "expt.worker", str(theirs.fileno()), role]
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], process_group=0
+        )
+        theirs.close()
+        self._children[child.pid] = child
+        return child.pid, Connection(ours)
+
+    def fileno(self) -> int | None:
+        return None
+
+    def ended(self) -> list[tuple[int, int]]:
+        ended = []
+        for pid, child in list(self._children.items()):
+            code = child.poll()
+            if code is not None:
+                del self._children[pid]
+                ended.append((pid, code))
+        return ended
+
+    def close(self) -> None:
+        for pid, child in self._children.items():
+            kill_group(pid)
+            child.wait()
+        self._children.clear()
+
+
+def make_starter(serve: Serve) -> Starter:
+    """The quickest safe way of starting workers on this system."""
+    if hasattr(os, "fork") and os.environ.get("EXPT_START_METHOD") != "spawn":
+        return ForkStarter(serve)
+    return SpawnStarter()
+
+
+def kill_group(pid: int) -> None:
+    """End a worker and what it started, now."""
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)

@@ -1,0 +1,228 @@
+"""The plugin manager: which plugins take part, and how their hooks are called.
+
+Plugins come from three places: the built-in ones, installed distributions with an entry point in
+the group `expt`, and `--plugin NAME|FILE` or `plugins` in the configuration. `no:NAME` leaves one
+out. Entry points are found by reading the `entry_points.txt` of what is on `sys.path`, a few
+milliseconds where `importlib.metadata` parses every distribution.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pluggy
+
+from expt import hookspecs
+from expt.errors import ExptError, UsageError, did_you_mean
+
+ENTRY_POINT_GROUP: Final = "expt"
+PARENT_HOOKS: Final = frozenset(
+    {
+        "expt_add_options",
+        "expt_add_verbs",
+        "expt_make_executor",
+        "expt_collection_finished",
+        "expt_plan_finished",
+        "expt_session_started",
+        "expt_event_received",
+        "expt_session_finished",
+    }
+)
+"""What a conftest cannot hear: it is imported in a worker, and these are called in the parent."""
+
+Complain = Callable[[str], None]
+
+
+@attrs.frozen
+class EntryPoint:
+    """One line of a distribution's `entry_points.txt`: `name = module:attribute`."""
+
+    name: str
+    module: str
+    attribute: str = ""
+
+    def load(self) -> Any:
+        target: Any = importlib.import_module(self.module)
+        for part in filter(None, self.attribute.split(".")):
+            target = getattr(target, part)
+        return target
+
+
+def find_entry_points(path: Iterable[str] | None = None) -> list[EntryPoint]:
+    """The entry points of the group `expt` of every distribution on `path` (`sys.path`)."""
+    found: dict[str, EntryPoint] = {}
+    for folder in sys.path if path is None else path:
+        for text in _entry_point_files(folder or os.curdir):
+            for entry in _parse_entry_points(text):
+                found.setdefault(entry.name, entry)
+    return [found[name] for name in sorted(found)]
+
+
+def _entry_point_files(folder: str) -> Iterator[str]:
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        if name.endswith((".dist-info", ".egg-info")):
+            try:
+                with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:  # noqa: PTH123
+                    text = file.read()
+            except (OSError, UnicodeDecodeError):
+                continue
+            if f"[{ENTRY_POINT_GROUP}]" in text:
+                yield text
+
+
+def _parse_entry_points(text: str) -> Iterator[EntryPoint]:
+    section = None
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            section = line.strip("[]").strip()
+        elif section == ENTRY_POINT_GROUP and "=" in line and not line.startswith("#"):
+            name, _, target = line.partition("=")
+            module, _, attribute = target.partition("[")[0].strip().partition(":")
+            yield EntryPoint(name.strip(), module.strip(), attribute.strip())
+
+
+class Plugins:
+    """The plugins of one process, and the two ways of calling a hook."""
+
+    def __init__(self, builtin: Mapping[str, Any], names: Sequence[str] = ()) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self.failures: list[str] = []
+        left_out = {name.removeprefix("no:") for name in names if name.startswith("no:")}
+        installed = {entry.name: entry for entry in find_entry_points()}
+        _reject_unknown(left_out, {*builtin, *installed}, "no:")
+        for name, plugin in builtin.items():
+            if name not in left_out:
+                self.register(plugin, name)
+        for name, entry in installed.items():
+            if name not in left_out:
+                self.register(_load(entry.load, f"the plugin '{name}'"), name)
+        for name in names:
+            if not name.startswith("no:") and name not in installed:
+                self.register(_load_named(name, installed), name)
+
+    def register(self, plugin: Any, name: str) -> None:
+        """Take part from now on. A class is made an instance of itself without arguments.
+
+        Raises `UsageError` for a hook that does not exist or has other arguments.
+        """
+        if self._manager.has_plugin(name):
+            return
+        instance = plugin() if isinstance(plugin, type) else plugin
+        try:
+            self._manager.register(instance, name)
+            self._manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise UsageError(f"the plugin '{name}' does not fit", None, str(error)) from error
+
+    @property
+    def names(self) -> list[str]:
+        """The names of what takes part, in the order of registration."""
+        return [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
+
+    def listens(self, hook: str) -> bool:
+        """Whether anybody implements the hook."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+
+    def decide(self, hook: str, **arguments: Any) -> Any:
+        """Call a deciding hook. Its failure is the session's."""
+        try:
+            return getattr(self._manager.hook, hook)(**arguments)
+        except ExptError:
+            raise
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            raise UsageError(
+                f"a plugin failed in {hook}: {type(error).__name__}: {error}",
+                f"{last.filename}:{last.lineno}",
+            ) from error
+
+    def observe(self, hook: str, complain: Complain | None = None, **arguments: Any) -> list[Any]:
+        """Call an observing hook: every implementation, whatever the others do.
+
+        A failure goes to `complain`, else to `failures`, as one text with its place.
+        """
+        return [
+            result
+            for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls())
+            for result in call_observer(
+                hook,
+                implementation.plugin_name,
+                implementation.function,
+                implementation.argnames,
+                arguments,
+                complain or self.failures.append,
+            )
+        ]
+
+
+def call_observer(
+    hook: str,
+    plugin: str,
+    function: Callable[..., Any],
+    names: Sequence[str],
+    arguments: Mapping[str, Any],
+    complain: Complain,
+) -> list[Any]:
+    """The result of one implementation in a list; empty where it gave None or failed."""
+    try:
+        result = function(*[arguments[name] for name in names])
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        complain(
+            f"{hook} of '{plugin}' failed: {type(error).__name__}: {error}"
+            f" ({last.filename}:{last.lineno})"
+        )
+        return []
+    return [] if result is None else [result]
+
+
+def _load_named(name: str, installed: Mapping[str, EntryPoint]) -> Any:
+    if name.endswith(".py") or os.sep in name:
+        path = Path(name)
+        if not path.is_file():
+            raise UsageError(f"there is no plugin file '{name}'", f"--plugin {name}")
+        spec = importlib.util.spec_from_file_location(f"expt_plugin_{path.stem}", path)
+        assert spec is not None  # noqa: S101 - the name ends in .py, or exec_module says what is wrong
+        assert spec.loader is not None  # noqa: S101
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        _load(lambda: spec.loader.exec_module(module), f"the plugin file '{name}'")  # type: ignore[union-attr]
+        return module
+    module_name, _, attribute = name.partition(":")
+    try:
+        return EntryPoint(name, module_name, attribute).load()
+    except ModuleNotFoundError as error:
+        if error.name and not module_name.startswith(error.name):
+            raise
+        hint = did_you_mean(name, installed)
+        raise UsageError(f"there is no plugin '{name}'", f"--plugin {name}", hint) from error
+
+
+def _load(load: Callable[[], Any], what: str) -> Any:
+    try:
+        return load()
+    except Exception as error:
+        raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _reject_unknown(names: Iterable[str], known: Iterable[str], prefix: str) -> None:
+    for name in sorted(set(names) - set(known)):
+        choices = ", ".join(f"'{choice}'" for choice in sorted(known))
+        raise UsageError(
+            f"there is no plugin '{name}' to leave out",
+            f"--plugin {prefix}{name}",
+            did_you_mean(name, known) or f"plugins: {choices}",
+        )
