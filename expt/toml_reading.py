@@ -42,7 +42,7 @@ def read_toml(path: Path, shown_as: str, error: type[ExptError]) -> tuple[dict[s
     what is no file: it never waits on a FIFO.
     """
     try:
-        content = _read_bytes(path)
+        content = read_bytes(path)
     except OSError as mistake:
         raise error(f"this file cannot be read: {mistake.strerror}", shown_as) from None
     if content is None:
@@ -51,8 +51,11 @@ def read_toml(path: Path, shown_as: str, error: type[ExptError]) -> tuple[dict[s
     return parse_toml(content, shown_as, error)
 
 
-def _read_bytes(path: Path) -> bytes | None:
-    """One byte more than `MAX_BYTES` at most; None for what is not a regular file."""
+def read_bytes(path: Path) -> bytes | None:
+    """The content of a file, cut one byte past `MAX_BYTES`; None for what is no regular file.
+
+    Never waits on a FIFO. Raises `OSError` for what cannot be opened.
+    """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
