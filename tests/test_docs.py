@@ -1,0 +1,213 @@
+"""The docs are true: every example is executed, every reference page is held to the code.
+
+A page is read as a story in one empty folder, its fenced blocks from top to bottom:
+
+    ```python file=experiments/first.py     the file is written (so with toml, text …)
+    ```console                              `$ command`, then what it must print
+    ```console exit=4                       … and with which exit code it must end
+    ```pycon                                a doctest
+    ```python                               a script that must run
+
+In expected output `...` stands for any text of a line, and alone in a line for any lines. A block
+inside an HTML comment is executed too and not shown: that is where a page sets its scene. Fences of
+any other language are pictures, and so is a block marked `not-run`, which must say why.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+import expt
+from expt import hookspecs
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+EXAMPLE = ROOT / "conftest_example"
+PAGES = [
+    ROOT / "README.md",
+    EXAMPLE / "README.md",
+    *sorted(path for path in DOCS.rglob("*.md") if "decisions" not in path.parts),
+]
+FENCE = re.compile(r"^```(?P<info>\w[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@attrs.frozen
+class Block:
+    language: str
+    options: dict[str, str]
+    body: str
+    line: int
+
+
+def read_blocks(text: str) -> list[Block]:
+    blocks = []
+    for match in FENCE.finditer(text):
+        language, *words = match["info"].split()
+        options = {name: value for name, _, value in (word.partition("=") for word in words)}
+        blocks.append(
+            Block(language, options, match["body"], text[: match.start()].count("\n") + 1)
+        )
+    return blocks
+
+
+def read_console(body: str) -> list[tuple[str, str]]:
+    """The commands of a console block, each with the output that is expected of it."""
+    commands: list[tuple[str, str]] = []
+    for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        while command.endswith("\\"):
+            more, _, expected = expected.partition("\n")
+            command = command[:-1] + more.removeprefix("> ")
+        commands.append((command, expected))
+    return commands
+
+
+def output_pattern(expected: str) -> re.Pattern[str]:
+    """The pattern of an expected output, `...` being anything."""
+    lines = []
+    for line in expected.strip("\n").splitlines():
+        if line.strip() == "...":
+            lines.append(r"(?:.*\n)*?")
+        else:
+            text = re.escape(line.rstrip()).replace(re.escape("..."), ".*?")
+            lines.append(text + r"[ ]*\n")
+    return re.compile(r"\n*" + "".join(lines) + r"\n*")
+
+
+def environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST", "EXPT", "COV", "GIT_"))
+    }
+    return {
+        **kept,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "100",
+        "LINES": "60",
+        "NO_COLOR": "1",
+        "TZ": "UTC",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def run_command(command: str | list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        shell=isinstance(command, str),
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=100,
+    )
+
+
+def perform(block: Block, folder: Path, page: str) -> None:
+    at = f"{page}:{block.line}"
+    if block.language == "console":
+        for command, expected in read_console(block.body):
+            done = run_command(command, folder)
+            wanted = int(block.options.get("exit", "0"))
+            assert done.returncode == wanted, f"{at}: $ {command}\n{done.stdout}"
+            if expected.strip():
+                found = re.sub(r"[ ]+$", "", done.stdout, flags=re.MULTILINE)
+                assert output_pattern(expected).fullmatch(found.strip("\n") + "\n"), (
+                    f"{at}: $ {command}\n--- expected\n{expected}\n--- found\n{found}"
+                )
+    elif "file" in block.options:
+        path = folder / block.options["file"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.body, encoding="utf-8")
+    elif block.language == "pycon":
+        (folder / "page.txt").write_text(block.body, encoding="utf-8")
+        done = run_command([sys.executable, "-m", "doctest", "-o", "ELLIPSIS", "page.txt"], folder)
+        assert done.returncode == 0, f"{at}\n{done.stdout}"
+    elif block.language == "python":
+        done = run_command([sys.executable, "-c", block.body], folder)
+        assert done.returncode == 0, f"{at}\n{done.stdout}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_examples_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "story"
+    if page.parent == EXAMPLE:
+        shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("runs", "__pycache__"))
+    else:
+        folder.mkdir()
+    for block in read_blocks(page.read_text(encoding="utf-8")):
+        if "not-run" not in block.options:
+            perform(block, folder, page.relative_to(ROOT).as_posix())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+    broken = [
+        target for target in targets if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def headings(page: str, level: int) -> list[str]:
+    text = FENCE.sub("", (DOCS / page).read_text(encoding="utf-8"))
+    return re.findall(rf"^#{{{level}}} (.+)$", text, re.MULTILINE)
+
+
+def test_each_hook_stands_in_the_reference_with_its_arguments_and_its_process() -> None:
+    page = (DOCS / "reference/hooks.md").read_text(encoding="utf-8")
+    for name, spec in inspect.getmembers(hookspecs, inspect.isfunction):
+        if name.startswith("expt_"):
+            arguments = ", ".join(inspect.signature(spec).parameters)
+            first = (spec.__doc__ or "").partition(".")[0]
+            assert f"### `{name}({arguments})`\n\n{first}.\n" in page
+    documented = {re.sub(r"[`(].*", "", title[1:]) for title in headings("reference/hooks.md", 3)}
+    assert documented == {name for name in vars(hookspecs) if name.startswith("expt_")}
+
+
+def test_each_public_name_stands_in_the_api_reference() -> None:
+    page = (DOCS / "reference/api.md").read_text(encoding="utf-8")
+    missing = [name for name in expt.__all__ if f"expt.{name}" not in page]
+    assert missing == []
+
+
+VERBS_WITH_OPTIONS = re.compile(r"^## `expt(?: (?P<verb>[a-z]+))?", re.MULTILINE)
+
+
+def options_of(help_text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", help_text)) - {"-"}
+
+
+def sections_of_the_command_line() -> dict[str, str]:
+    """The text of each `## `expt VERB …`` section of the page, by verb."""
+    page = (DOCS / "reference/command-line.md").read_text(encoding="utf-8")
+    parts = re.split(r"^## `expt ([a-z]+)[^`]*`\n", page, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+@pytest.mark.parametrize("verb", sorted(sections_of_the_command_line()))
+def test_the_options_of_a_verb_and_of_its_page_are_the_same(verb: str, tmp_path: Path) -> None:
+    help_text = run_command(f"expt {verb} --help", tmp_path).stdout
+    offered = options_of(help_text)
+    section = sections_of_the_command_line()[verb]
+    rows = re.findall(r"^\| (`-[^|]*`) \|", section, re.MULTILINE)
+    documented = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", " ".join(rows)))
+    assert documented == offered - {"-h", "--help"}
+
+
+def test_each_verb_has_a_section_of_the_command_line_page(tmp_path: Path) -> None:
+    help_text = run_command("expt --help", tmp_path).stdout
+    verbs = set(re.findall(r"^\s+expt ([a-z]+)", help_text, re.MULTILINE))
+    assert verbs == set(sections_of_the_command_line())
