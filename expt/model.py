@@ -9,12 +9,12 @@ these classes and of plain values; a function, a module or a user's object never
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -110,7 +110,8 @@ class Case:
     held as `Opaque` and taken from the signature when the case runs. `session_keys` names the
     session providers' values that the case needs, so that a worker knows when one is done with.
     `secrets` are the dotted names whose values are masked wherever they are written, `inputs`
-    the names of values that are existing paths.
+    the names of values that are existing paths, `deviations` the values that differ from those of
+    the experiment that this one extends.
     """
 
     experiment: Experiment
@@ -122,6 +123,7 @@ class Case:
     session_keys: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     inputs: tuple[str, ...] = ()
+    deviations: Mapping[str, Any] = attrs.field(factory=dict)
     skip: str | None = None
 
     @property
@@ -220,9 +222,9 @@ class Options:
     marks: str = ""
     deselect: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    params: tuple[str, ...] = ()
+    params: tuple[str | tuple[str, Any], ...] = ()  # texts as typed; from Python, names and values
     params_files: tuple[Path, ...] = ()
-    sweeps: tuple[str, ...] = ()
+    sweeps: tuple[str | Axis, ...] = ()
     zips: tuple[str, ...] = ()
     repeat: int | None = None
     variants: tuple[str, ...] = ()
@@ -253,12 +255,13 @@ class SessionInfo:
     """What is taken once a session and stands in each of its archives.
 
     `environment` is the content of `environment.json`; `patch` the bytes of the uncommitted
-    changes, empty where there are none.
+    changes, empty where there are none. `secrets` are texts that no archive may hold.
     """
 
     id: str
     environment: Mapping[str, Any]
     patch: bytes = b""
+    secrets: tuple[str, ...] = ()
 
 
 # Events: what workers tell the parent while they work, and what the terminal shows.

@@ -74,7 +74,7 @@ def _entry_point_files(folder: str) -> Iterator[str]:
     for name in names:
         if name.endswith((".dist-info", ".egg-info")):
             try:
-                with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:  # noqa: PTH123
+                with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:
                     text = file.read()
             except (OSError, UnicodeDecodeError):
                 continue

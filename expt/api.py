@@ -1,0 +1,108 @@
+"""What `import expt` offers beyond declarations: load, list and run from Python."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import attrs
+
+from expt.model import Axis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from expt.reading import Run, Runs
+
+
+def load(reference: str | Path = "latest", *, runs: str | Path | None = None) -> Run:
+    """One archived run.
+
+    `reference` is `latest`, `latest~2`, an id or a unique prefix of one, a node id, or the path
+    of an archive folder. `runs` is the archive root; by default that of the project around the
+    working directory. Raises `expt.errors.NoSuchRun`, `DamagedArchive` or `NewerArchive`.
+    """
+    from expt.reading import load_run
+
+    return load_run(reference, _archive_root(runs))
+
+
+def runs(
+    root: str | Path | None = None,
+    *,
+    k: str = "",
+    status: str | Sequence[str] | None = None,
+    tag: str | Sequence[str] | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    limit: int | None = None,
+    smoke: bool = False,
+) -> Runs:
+    """The archived runs below `root`, newest first; smoke runs only with `smoke`.
+
+    `k` selects by name as `-k` does; `status` and `tag` take one text or several; `since` and
+    `until` a date or an age such as `2 days ago`.
+    """
+    from expt.reading import find_runs
+
+    return find_runs(
+        _archive_root(root),
+        k=k,
+        status=status,
+        tag=tag,
+        since=since,
+        until=until,
+        limit=limit,
+        smoke=smoke,
+    )
+
+
+def run(
+    *paths: str | Path,
+    k: str = "",
+    m: str = "",
+    params: Mapping[str, Any] | None = None,
+    sweep: Mapping[str, Sequence[Any]] | None = None,
+    options: Sequence[str] = (),
+) -> Runs:
+    """Run experiments as the command does, without its terminal; the runs, in order.
+
+    `params` and `sweep` hold values, not texts; `options` are further words of the command line.
+    Raises `expt.ExptError` for what the command would refuse with exit code 4; a failed run is in
+    what is returned, with its `status` and `error`.
+    """
+    from expt.cli import run_options
+    from expt.reading import load_archives
+    from expt.session import run_session
+
+    words = [*map(str, paths), *options, *(["-k", k] if k else []), *(["-m", m] if m else [])]
+    parsed, plugins = run_options(words)
+    axes = [
+        Axis((name,), tuple((v,) for v in values), "expt.run")
+        for name, values in (sweep or {}).items()
+    ]
+    parsed = attrs.evolve(
+        parsed,
+        params=(*parsed.params, *(params or {}).items()),
+        sweeps=(*parsed.sweeps, *axes),
+        verbosity=-2,
+    )
+    result = run_session(parsed, plugins)
+    return load_archives([outcome.path for outcome in result.outcomes])
+
+
+def main() -> NoReturn:
+    """Run the experiments of the file that calls it: `if __name__ == "__main__": expt.main()`."""
+    from expt import cli
+
+    script = sys.modules["__main__"].__file__
+    if script is None:
+        raise RuntimeError("expt.main() runs the file that it stands in, and here is none")
+    sys.exit(cli.main([script, *sys.argv[1:]]))
+
+
+def _archive_root(runs: str | Path | None) -> Path:
+    from expt.reading import find_archive_root
+
+    return find_archive_root(None if runs is None else Path(runs))

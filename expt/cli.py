@@ -1,0 +1,204 @@
+"""The command: words to `Options`, a verb to its function, an error to text and exit code.
+
+expt [run] PATH…    session      expt show     commands/show      expt render   commands/render
+expt --collect-only discovery    expt params   commands/params    expt new      commands/new
+expt --plan         session      expt completion   commands/completion
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from expt.arguments import make_options, make_run_parser, split_words
+from expt.builtin import parent_plugins
+from expt.configuration import find_root, read_configuration
+from expt.errors import ExitCode, ExptError, Mistakes
+from expt.plugins import Plugins
+from expt.text import visible
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from expt.configuration import Configuration
+    from expt.model import Options, Plan
+
+VERBS: Final = {
+    "run": "find and run experiments: what 'expt PATH' does",
+    "show": "list archived runs, show one, compare several",
+    "params": "one experiment's values, origins, providers and hook points",
+    "render": "make the renderings of archives again",
+    "new": "write a first experiment, an extended one, or a conftest.py",
+    "completion": "print the completion script for bash, zsh or fish",
+}
+"""Every verb but `run` is `main(words) -> int` of `commands/NAME`."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code. The only place where an `ExptError` becomes text."""
+    typed = list(sys.argv[1:] if words is None else words)
+    try:
+        return _dispatch(typed)
+    except ExptError as error:
+        _tell(error)
+        return int(error.exit_code)
+    except BrokenPipeError:
+        return _quiet_pipe()
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except Exception:
+        traceback.print_exc()
+        print("internal error: this is a bug of expt", file=sys.stderr)  # noqa: T201
+        return int(ExitCode.INTERNAL)
+
+
+def _dispatch(typed: list[str]) -> int:
+    verb = typed[0] if typed else ""
+    if verb in VERBS and verb != "run":
+        command: Callable[[list[str]], int] = import_module(f"expt.commands.{verb}").main
+        return command(typed[1:])
+    words = typed[1:] if verb == "run" else typed
+    cwd = Path.cwd()
+    plugins, configuration, parsed = read_command_line(words, cwd)
+    added: dict[str, Callable[[list[str]], int]] = {}
+    plugins.decide("expt_add_verbs", verbs=added)
+    if verb in added:
+        return added[verb](typed[1:])
+    if parsed.version:
+        print_line(f"expt {import_module('expt').__version__}")
+        return int(ExitCode.OK)
+    options = make_options(
+        parsed,
+        root=configuration.root,
+        cwd=cwd,
+        configuration=configuration.values,
+        command=masked_command(typed),
+    )
+    if parsed.collect_only:
+        return list_experiments(options, plugins)
+    if parsed.plan:
+        return show_plan(options, plugins, as_json=parsed.json)
+    return run(options, plugins)
+
+
+def read_command_line(
+    words: Sequence[str], cwd: Path
+) -> tuple[Plugins, Configuration, argparse.Namespace]:
+    """Plugins, configuration and parsed words; each may ask for more of the others.
+
+    `--plugin` is looked for first, since plugins add options; the paths decide the root, and its
+    configuration names more plugins and `addopts`, which stand before the words that were typed.
+    """
+    named = _plugin_words(words)
+    plugins = Plugins({}, named)
+    parser = make_run_parser(VERBS, lambda p: plugins.decide("expt_add_options", parser=p))
+    parsed, unknown = parser.parse_known_intermixed_args(words)
+    places, _ = split_words(parsed.paths)
+    configuration = read_configuration(find_root([Path(place) for place in places], cwd))
+    configured = configuration.values.get("plugins", ())
+    addopts = configuration.values.get("addopts", ())
+    if configured or addopts:
+        plugins = Plugins({}, [*configured, *_plugin_words(addopts), *named])
+        parser = make_run_parser(VERBS, lambda p: plugins.decide("expt_add_options", parser=p))
+        parsed, unknown = parser.parse_known_intermixed_args([*addopts, *words])
+    parser.reject(unknown)
+    return plugins, configuration, parsed
+
+
+def _plugin_words(words: Sequence[str]) -> list[str]:
+    named = [after for word, after in itertools.pairwise(words) if word == "--plugin"]
+    return named + [word.partition("=")[2] for word in words if word.startswith("--plugin=")]
+
+
+def run(options: Options, plugins: Plugins) -> int:
+    """The main job, with the built-in plugins on the parent's hooks."""
+    from expt.session import run_session  # not needed to list, to show or to help
+
+    for name, plugin in parent_plugins(options, sys.stdout).items():
+        if f"no:{name}" not in options.plugins:
+            plugins.register(plugin, name)
+    result = run_session(options, plugins)
+    for failure in plugins.failures:
+        print(f"warning: {visible(failure)}", file=sys.stderr)  # noqa: T201
+    return int(result.exit_code)
+
+
+def list_experiments(options: Options, plugins: Plugins) -> int:
+    """`--collect-only`: node ids from the sources alone."""
+    from expt.discovery import case_labels
+    from expt.selecting import collect
+
+    experiments = collect(options, plugins)
+    count = 0
+    for experiment in experiments:
+        if experiment.axes is None:
+            labels: list[str] = ["[?]"]
+        else:
+            labels = [f"[{label}]" for label in case_labels(experiment.axes)] or [""]
+        for label in labels:
+            count += 1
+            print_line(experiment.id + label)
+    if options.verbosity >= 0:
+        print_line("")
+        print_line(f"{count} collected" if count else "nothing collected")
+    return int(ExitCode.OK if count else ExitCode.NOTHING_SELECTED)
+
+
+def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:
+    """`--plan`: the cases, their values and origins; nothing runs."""
+    from expt.builtin.plan_table import plan_to_json, print_plan
+    from expt.session import plan_session
+
+    plan: Plan = plan_session(options, plugins)
+    if as_json:
+        print_line(plan_to_json(plan))
+    else:
+        print_plan(plan, sys.stdout, verbose=options.verbosity > 0)
+    return int(ExitCode.OK if plan.cases else ExitCode.NOTHING_SELECTED)
+
+
+def masked_command(typed: Sequence[str]) -> tuple[str, ...]:
+    """`expt` and what was typed, without secrets, as archives keep it."""
+    from expt.params import mask_argument
+
+    return ("expt", *(mask_argument(word) for word in typed))
+
+
+def print_line(text: str) -> None:
+    """One line on stdout, whatever characters it has."""
+    sys.stdout.write(visible(text) + "\n")
+
+
+def _tell(error: ExptError) -> None:
+    mistakes: Sequence[ExptError] = error.mistakes if isinstance(error, Mistakes) else (error,)
+    for mistake in mistakes:
+        lines = str(mistake).splitlines()
+        told = "\n".join(visible(line) for line in lines)
+        print(f"error: {told}", file=sys.stderr)  # noqa: T201
+
+
+def _quiet_pipe() -> int:
+    """The reader of our pipe has seen enough: end without a word."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    return int(ExitCode.OK)
+
+
+def run_options(words: Sequence[str], cwd: Path | None = None) -> tuple[Options, Plugins]:
+    """What `expt WORDS` would run with: for those who call it from Python."""
+    here = cwd or Path.cwd()
+    plugins, configuration, parsed = read_command_line(list(words), here)
+    options = make_options(
+        parsed,
+        root=configuration.root,
+        cwd=here,
+        configuration=configuration.values,
+        command=masked_command(words),
+    )
+    return options, plugins

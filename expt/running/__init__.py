@@ -1,0 +1,19 @@
+"""One case → one Outcome. It is handed what it may call; it does not look for it."""
+
+from expt.running.case import Surroundings, run_case
+from expt.running.failure import make_scrubber
+from expt.running.records import mask_secrets, runs_root, secret_texts, write_dead_outcome
+from expt.running.scopes import SessionScope
+from expt.running.supplies import RunInfo
+
+__all__ = [
+    "RunInfo",
+    "SessionScope",
+    "Surroundings",
+    "make_scrubber",
+    "mask_secrets",
+    "run_case",
+    "runs_root",
+    "secret_texts",
+    "write_dead_outcome",
+]

@@ -1,0 +1,117 @@
+"""Everything a run writes to stdout and stderr, in its `output.log` as it happens.
+
+Descriptors 1 and 2 are pointed at the file, so that subprocesses and libraries below Python write
+there too, and nothing is in a buffer of ours when the process is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import io
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Final, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_LOG_FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+@contextlib.contextmanager
+def captured_output(path: Path) -> Iterator[None]:
+    """Send descriptors 1 and 2, `sys.stdout`, `sys.stderr` and log records to the file `path`.
+
+    Afterwards they are what they were, also where the run closed or replaced them.
+    """
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
+    log = _above_standard(log)
+    kept = [_duplicate(number) for number in (0, 1, 2)]
+    streams = sys.stdin, sys.stdout, sys.stderr
+    originals = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    _flush(*streams, *originals)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    out, err = _open_stream(1), _open_stream(2)
+    sys.stdout, sys.stderr = out, err
+    sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[assignment,misc]
+    handler = _log_to(err)
+    faulted = faulthandler.is_enabled()
+    faulthandler.enable(log)
+    try:
+        yield
+    finally:
+        _flush(sys.stdout, sys.stderr, out, err)
+        faulthandler.disable()
+        logging.getLogger().removeHandler(handler)
+        for number, copy in enumerate(kept):
+            _put_back(number, copy)
+        sys.stdin, sys.stdout, sys.stderr = streams
+        sys.__stdin__, sys.__stdout__, sys.__stderr__ = originals  # type: ignore[assignment,misc]
+        if faulted:
+            with contextlib.suppress(Exception):
+                faulthandler.enable()
+        os.close(log)
+
+
+@contextlib.contextmanager
+def logged_records() -> Iterator[None]:
+    """Log records to the stderr there is, where nothing is captured."""
+    handler = _log_to(sys.stderr)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+def _log_to(stream: TextIO) -> logging.Handler:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    if root.level == logging.WARNING:  # Python's default: the `log` provider's info would be lost
+        root.setLevel(logging.INFO)
+    return handler
+
+
+def _above_standard(fd: int) -> int:
+    """The same file at a number above 2: a closed stdin may have given its number away."""
+    if fd > 2:
+        return fd
+    import fcntl  # not on every system, and needed only where a standard descriptor was closed
+
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(fd)
+    return moved
+
+
+def _duplicate(number: int) -> int | None:
+    try:
+        return _above_standard(os.dup(number))
+    except OSError:
+        return None
+
+
+def _put_back(number: int, copy: int | None) -> None:
+    if copy is None:
+        with contextlib.suppress(OSError):
+            os.close(number)
+        return
+    os.dup2(copy, number)
+    os.close(copy)
+
+
+def _open_stream(number: int) -> TextIO:
+    """A text stream on a descriptor with no buffer in between."""
+    raw = io.FileIO(number, "w", closefd=False)
+    return io.TextIOWrapper(raw, "utf-8", errors="backslashreplace", write_through=True)
+
+
+def _flush(*streams: TextIO | None) -> None:
+    for stream in streams:
+        with contextlib.suppress(Exception):  # a run may have closed or replaced it
+            if stream is not None:
+                stream.flush()

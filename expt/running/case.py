@@ -1,0 +1,353 @@
+"""One case → one Outcome: claim an archive, supply arguments, call the function, write the end.
+
+    claim ─► run.json "running" ─► providers ─► call ─► teardown ─► run.json, terminal ─► analyses
+
+What it may call (a report function, the hooks that listen) is handed in; it looks for nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from expt import layout
+from expt.archive import storable_result
+from expt.declarations import Skipped
+from expt.model import Notice, Opaque, RunFinished, RunStarted
+from expt.providers import session_key
+from expt.reading import load_archive
+from expt.reading.series import summarise_series
+from expt.running.capture import captured_output
+from expt.running.failure import describe_error, make_scrubber, raised_by_interrupt
+from expt.running.isolation import ignored_interrupts, preserved_state
+from expt.running.records import claim_archive, outcome_of, scrub_file, start_record
+from expt.running.scopes import RunScope, SessionScope
+from expt.running.supplies import (
+    ArchiveHandle,
+    Hooks,
+    Progress,
+    Results,
+    RunInfo,
+    TemporaryFolder,
+    freeze_params,
+    make_log,
+    make_rng,
+    seed_globals,
+)
+from expt.tracking import open_recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from expt.model import Case, ErrorInfo, Options, Outcome, Recognise, Report, SessionInfo, Status
+    from expt.planning import BoundExperiment
+    from expt.providers import Function, Node
+
+
+class Observe(Protocol):
+    """Calls an observing hook on those who listen to this experiment."""
+
+    def __call__(self, hook: str, /, **arguments: Any) -> None: ...
+
+
+@attrs.frozen
+class Surroundings:
+    """What a run is handed by the worker that it runs in."""
+
+    options: Options
+    session: SessionInfo
+    report: Report
+    scope: SessionScope
+    observe: Observe
+    sources: Callable[[], Mapping[str, tuple[str, bytes]]]
+    recognise: Recognise | None = None
+    on_tracked: Callable[[str, Any, int, Any], None] | None = None
+    debug: Callable[[BaseException], None] | None = None
+
+
+def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcome:
+    """Run one case to its terminal status. Raises `OSError` where no archive can be made."""
+    run = _Run(case, bound, around)
+    with ignored_interrupts() as early:
+        run.begin()
+    with preserved_state():
+        try:
+            if early:
+                raise KeyboardInterrupt
+            status, error = run.perform()
+        except KeyboardInterrupt as late:  # it came between the experiment's end and ours
+            status, error = "interrupted", run.describe(late)
+    with ignored_interrupts():
+        outcome = run.finish(status, error)
+    run.follow_up(outcome)
+    return outcome
+
+
+class _Run:
+    """The state of one run, from its archive's claim to its last notice."""
+
+    def __init__(self, case: Case, bound: BoundExperiment, around: Surroundings) -> None:
+        self._case = case
+        self._bound = bound
+        self._around = around
+        self._scrub = make_scrubber(around.session.secrets)
+        self._pid = os.getpid()
+        self._notices: list[str] = []
+        self._results: Results
+        self._folder = TemporaryFolder()
+        self._written_sources: dict[str, tuple[str, str]] = {}
+
+    # Before
+
+    def begin(self) -> None:
+        around, case = self._around, self._case
+        now = dt.datetime.now().astimezone()
+        self._archive = claim_archive(case, around.options, now)
+        self._clock = time.monotonic()
+        record = start_record(case, around.options, around.session.id, self._archive.id, now)
+        self._record = attrs.evolve(record, inputs=self._bound.measure_inputs(case))
+        self._archive.write_environment(around.session.environment)
+        self._archive.write_params(self._record.params)
+        self._archive.write_patch(around.session.patch)
+        self._archive.write_analyses(self._bound.analysis_sources())
+        self._recorder = open_recorder(
+            self._archive.path / layout.SERIES_DIR,
+            label=self._archive.id,
+            recognise=around.recognise,
+            on_tracked=around.on_tracked,
+        )
+        self._results = Results(self._recorder.set_result)
+        self._write_code()
+        self._write_record()
+        around.report(
+            RunStarted(
+                case.id, self._archive.id, str(self._archive.path), self._pid, now.timestamp()
+            )
+        )
+
+    def _write_code(self) -> None:
+        """Add to `code/` what was imported since the last time."""
+        sources = self._around.sources()
+        fresh = {
+            path: content
+            for path, (_, content) in sources.items()
+            if path not in self._written_sources
+        }
+        digests = self._archive.write_code(
+            fresh, self._scrub if self._around.session.secrets else None
+        )
+        for path, digest in digests.items():
+            self._written_sources[path] = (sources[path][0], digest)
+        self._record = attrs.evolve(self._record, sources=dict(self._written_sources))
+
+    def _write_record(self) -> None:
+        self._archive.write_record(self._record)
+
+    # The run itself
+
+    def perform(self) -> tuple[Status, ErrorInfo | None]:
+        """Providers, the function, teardowns: captured, and never raising."""
+        log = self._archive.path / layout.LOG_FILE
+        capture = contextlib.nullcontext() if self._around.debug else captured_output(log)
+        scope = RunScope(self._bound.graph, self._supply)
+        raised: BaseException | None = None
+        with capture:
+            try:
+                self._observe("expt_run_started", run=self._info(), case=self._case)
+                if self._case.skip is not None:
+                    raise Skipped(self._case.skip)
+                returned = self._call(scope)
+                self._keep_returned(returned)
+            except BaseException as error:
+                raised = error
+            if os.getpid() != self._pid:
+                os._exit(0)  # a child that the experiment forked must not end its parent's run
+            if raised is not None and self._around.debug and not isinstance(raised, Skipped):
+                self._around.debug(raised)
+            teardown = self._finish_scope(scope)
+            return self._judge(raised, teardown)
+
+    def _call(self, scope: RunScope) -> Any:
+        seed = self._case.params["seed"]
+        seed_globals(seed)
+        arguments = scope.make_arguments(
+            self._around.scope, self._session_key, self._in_own_randomness
+        )
+        seed_globals(seed)  # whatever the providers drew, and whichever of them were kept
+        return self._bound.graph.root(arguments)
+
+    def describe(self, error: BaseException) -> ErrorInfo:
+        return describe_error(error, self._scrub)
+
+    def _finish_scope(self, scope: RunScope) -> list[BaseException]:
+        """Every teardown, even where a Ctrl-C comes in between."""
+        raised: list[BaseException] = []
+        while True:
+            try:
+                raised += scope.finish()
+                self._folder.remove()
+                return raised
+            except KeyboardInterrupt as error:
+                raised.append(error)
+
+    def _judge(
+        self, raised: BaseException | None, teardown: Sequence[BaseException]
+    ) -> tuple[Status, ErrorInfo | None]:
+        limit = self._around.options.timeout
+        if raised is None and not teardown:
+            return "completed", None
+        for error in teardown:
+            self._print_traceback(error)
+        if raised is None:
+            raised = teardown[0]
+        elif isinstance(raised, Skipped):
+            if not teardown:
+                self._notices.append(f"skipped: {raised.reason}" if raised.reason else "skipped")
+                return "skipped", None
+            raised = teardown[0]
+        info = describe_error(raised, self._scrub)
+        if raised_by_interrupt(raised):
+            if limit is not None and time.monotonic() - self._clock >= limit:
+                timed_out = f"the run took longer than --timeout {limit:g}"
+                return "failed", attrs.evolve(info, type="TimeoutError", message=timed_out)
+            return "interrupted", info
+        return "failed", info
+
+    def _print_traceback(self, error: BaseException) -> None:
+        with contextlib.suppress(Exception):  # the run may have closed or replaced its stderr
+            sys.stderr.write(describe_error(error, self._scrub).traceback)
+
+    def _keep_returned(self, returned: Any) -> None:
+        if returned is None:
+            return
+        named = returned if isinstance(returned, Mapping) else {"value": returned}
+        for name, value in named.items():
+            text = name if isinstance(name, str) else repr(name)
+            stored, notice = storable_result(text, value, self._archive.save)
+            if notice is not None:
+                self._notices.append(notice)
+            self._results[text] = stored
+
+    # What arguments are made of
+
+    def _supply(self, name: str, asker: Function) -> Any:
+        """A built-in, or a plain value as the asker's annotation wants it."""
+        make = getattr(self, f"_make_{name}", None)
+        if make is not None and name not in self._case.params:
+            return make(asker)
+        return self._bound.typed_value(self._case, name, asker)
+
+    def _make_track(self, asker: Function) -> Any:
+        return self._recorder.track
+
+    def _make_results(self, asker: Function) -> Results:
+        return self._results
+
+    def _make_archive(self, asker: Function) -> ArchiveHandle:
+        return ArchiveHandle(self._archive.path, self._archive.save, self._archive.open)
+
+    def _make_params(self, asker: Function) -> Mapping[str, Any]:
+        values = {
+            name: self._bound.live_default(name) if isinstance(value, Opaque) else value
+            for name, value in self._case.params.items()
+        }
+        return freeze_params(values)
+
+    def _make_log(self, asker: Function) -> Any:
+        return make_log(asker.name)
+
+    def _make_rng(self, asker: Function) -> Any:
+        return make_rng(self._case.params["seed"], asker.name)
+
+    def _make_progress(self, asker: Function) -> Progress:
+        return Progress(self._case.id, self._around.report)
+
+    def _make_run(self, asker: Function) -> RunInfo:
+        return self._info()
+
+    def _make_hooks(self, asker: Function) -> Hooks:
+        return Hooks(self._bound.listeners)
+
+    def _make_tmp_path(self, asker: Function) -> Path:
+        return self._folder.make()
+
+    def _info(self) -> RunInfo:
+        options = self._around.options
+        return RunInfo(self._archive.id, self._archive.path, options.tags, options.note)
+
+    def _session_key(self, node: Node) -> str:
+        return session_key(self._bound.graph, node, self._case.params)
+
+    def _in_own_randomness(self, name: str, make: Callable[[], Any]) -> Any:
+        with _kept_random_state():
+            seed_globals(self._case.params["seed"], name)
+            return make()
+
+    # After
+
+    def finish(self, status: Status, error: ErrorInfo | None) -> Outcome:
+        """The terminal status, after all data."""
+        self._recorder.close()
+        self._notices += self._recorder.notices
+        scrub_file(self._archive.path / layout.LOG_FILE, self._around.session.secrets)
+        self._write_code()
+        series = summarise_series(self._archive.path / layout.SERIES_DIR)
+        duration = time.monotonic() - self._clock
+        self._record = attrs.evolve(
+            self._record,
+            status=status,
+            finished=dt.datetime.now().astimezone().isoformat(),
+            duration=duration,
+            results=dict(self._results),
+            series=series,
+            error=error,
+            notices=tuple(map(self._scrub, self._notices)),
+        )
+        self._write_record()
+        outcome = outcome_of(self._record, self._case.id, self._archive.path)
+        self._around.report(RunFinished(self._case.id, outcome))
+        return outcome
+
+    def follow_up(self, outcome: Outcome) -> None:
+        """Analyses and observers, after the terminal status and outside the duration."""
+        with preserved_state(), captured_output(self._archive.path / layout.LOG_FILE):
+            if outcome.status == "completed":
+                self._analyse()
+            self._observe("expt_run_finished", run=self._info(), case=self._case, outcome=outcome)
+
+    def _analyse(self) -> None:
+        for analysis in self._bound.analyses:
+            try:
+                analysis.function(load_archive(self._archive.path))
+            except BaseException as error:
+                if os.getpid() != self._pid:
+                    os._exit(0)
+                self._print_traceback(error)
+                text = f"{analysis.name} failed: {describe_error(error, self._scrub).message}"
+                self._around.report(Notice(text, self._case.id))
+                if raised_by_interrupt(error):
+                    return
+
+    def _observe(self, hook: str, **arguments: Any) -> None:
+        self._around.observe(hook, **arguments)
+
+
+@contextlib.contextmanager
+def _kept_random_state() -> Iterator[None]:
+    import random
+
+    import numpy as np  # slow to import; it is imported by now, since the run seeded it
+
+    states = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])

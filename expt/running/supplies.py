@@ -1,0 +1,231 @@
+"""The built-in providers: what an experiment may ask for without anybody writing a provider.
+
+track  results  archive  params  log  rng  progress  run  hooks  tmp_path
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+
+from expt.encoding import Unstorable, to_json
+from expt.model import RunProgressed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from expt.model import Report
+
+T = TypeVar("T")
+
+_PROGRESS_INTERVAL: Final = 0.1  # seconds between two reports of one loop
+
+
+class Results(MutableMapping[str, Any]):
+    """`results`: the final values, durable from the moment they are set.
+
+    Holds what strict JSON with tags can hold. Raises `TypeError` for anything else, by name and
+    type; arrays and objects belong to `archive.save` or to `track`.
+    """
+
+    def __init__(self, record: Callable[[str, Any], None]) -> None:
+        self._record = record
+        self._values: dict[str, Any] = {}
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a result must be a str, not {type(name).__name__}")
+        try:
+            to_json(value, f"results[{name!r}]")
+        except Unstorable as error:
+            raise TypeError(f"{error}; track it, or keep it with archive.save") from None
+        self._record(name, value)
+        self._values[name] = value
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"results[{name!r}] is on disk; set it again instead of deleting it")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"results({self._values!r})"
+
+
+@attrs.frozen
+class ArchiveHandle:
+    """`archive`: the run's own folder, for files that are evidence."""
+
+    path: Path
+    _save: Callable[[str, Any], Path]
+    _open: Callable[[str, str], IO[Any]]
+
+    def save(self, name: str, value: Any) -> Path:
+        """Keep `value` as `artifacts/NAME` and return its path; the suffix decides the format.
+
+        Raises `TypeError` for a type that no format holds.
+        """
+        return self._save(name, value)
+
+    def open(self, name: str, mode: str = "wb") -> IO[Any]:
+        """Open `artifacts/NAME`; an empty file is there at once."""
+        return self._open(name, mode)
+
+
+@attrs.frozen
+class RunInfo:
+    """`run`: who this run is."""
+
+    id: str
+    path: Path
+    tags: tuple[str, ...] = ()
+    note: str | None = None
+
+
+class Progress:
+    """`progress(iterable, total=None, label="")`: the iterable, with its advance on screen."""
+
+    def __init__(self, case_id: str, report: Report) -> None:
+        self._case_id = case_id
+        self._report = report
+
+    def __call__(
+        self, iterable: Iterable[T], total: int | None = None, label: str = ""
+    ) -> Iterator[T]:
+        """Yield what `iterable` yields. Raises `TypeError` at once for what is not iterable."""
+        items = iter(iterable)
+        if total is None:
+            length = getattr(iterable, "__len__", None)
+            total = None if length is None else length()
+        return self._follow(items, total, label)
+
+    def _follow(self, items: Iterator[T], total: int | None, label: str) -> Iterator[T]:
+        report, case_id = self._report, self._case_id
+        told = 0.0
+        done = 0
+        for item in items:
+            now = time.monotonic()
+            if now - told >= _PROGRESS_INTERVAL:
+                told = now
+                report(RunProgressed(case_id, done, total, label))
+            yield item
+            done += 1
+        report(RunProgressed(case_id, done, total, label))
+
+
+@attrs.frozen
+class HookPoint:
+    """One `@expt.on` function that hears of a hook point; outermost first in a list of them."""
+
+    point: str
+    function: Callable[..., Any]
+    replace: bool = False
+
+
+class Hooks:
+    """`hooks`: the experiment's own hook points (DESIGN.md section 6)."""
+
+    def __init__(self, listeners: Sequence[HookPoint]) -> None:
+        self._listeners: dict[str, list[Callable[..., Any]]] = {}
+        for listener in listeners:
+            functions = self._listeners.setdefault(listener.point, [])
+            if listener.replace:
+                functions.clear()
+            functions.append(listener.function)
+
+    def call(self, point: str, /, **values: Any) -> list[Any]:
+        """Call every implementation of `point`, outermost first; what they returned, in order."""
+        return [function(**values) for function in self._listeners.get(point, ())]
+
+    def filter(
+        self, point: str, value: T, /, default: Callable[..., T] | None = None, **values: Any
+    ) -> T:
+        """Pass `value` through every implementation of `point`, outermost first.
+
+        `default` is used where there is none.
+        """
+        functions = self._listeners.get(point)
+        if not functions:
+            return value if default is None else default(value, **values)
+        for function in functions:
+            value = function(value, **values)
+        return value
+
+
+def make_rng(seed: int, function_name: str) -> np.random.Generator:
+    """A generator of its own for each function that asks, keyed by the seed and its name."""
+    import numpy as np  # slow to import, and not every experiment asks for it
+
+    return np.random.default_rng([*_words(seed), *_name_words(function_name)])
+
+
+def seed_globals(seed: int, function_name: str | None = None) -> None:
+    """Seed `random` and `numpy.random`; for a session provider, with a seed of its own."""
+    import random
+
+    import numpy as np  # slow to import; its global state must be seeded whoever uses it later
+
+    if function_name is not None:
+        seed = int(
+            np.random.SeedSequence([*_words(seed), *_name_words(function_name)]).generate_state(1)[
+                0
+            ]
+        )
+    random.seed(seed)
+    np.random.seed(seed % (1 << 32))
+
+
+def _words(seed: int) -> list[int]:
+    """A whole number of any size and sign as what SeedSequence takes."""
+    return [abs(seed)] if seed >= 0 else [abs(seed), 1]
+
+
+def _name_words(name: str) -> list[int]:
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
+    return [int.from_bytes(digest[start : start + 4], "little") for start in (0, 4, 8, 12)]
+
+
+def make_log(function_name: str) -> logging.Logger:
+    """The stdlib logger of one function; its records go to `output.log`."""
+    logger = logging.getLogger(f"expt.{function_name}")
+    logger.setLevel(logging.NOTSET)
+    return logger
+
+
+def freeze_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`params`: every value, read-only."""
+    return MappingProxyType(dict(params))
+
+
+class TemporaryFolder:
+    """`tmp_path`: an empty folder for the run, gone afterwards; made when somebody asks."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._lock = threading.Lock()
+
+    def make(self) -> Path:
+        with self._lock:
+            if self._path is None:
+                self._path = Path(tempfile.mkdtemp(prefix="expt-"))
+            return self._path
+
+    def remove(self) -> None:
+        if self._path is not None and self._path.exists():
+            shutil.rmtree(self._path, ignore_errors=True)

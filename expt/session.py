@@ -1,0 +1,328 @@
+"""One invocation of `expt`, from the tree of files to the exit code: the parent's whole work.
+
+    discover ─► plan (in a worker) ─► run every case ─► render ─► exit code
+
+The parent draws the screen and keeps the books; it never imports the user's code, unless `-n 0`
+asks for everything in this process.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import datetime as dt
+import secrets
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.errors import ExitCode, ExptError, PlanningError
+from expt.executors import Death, InlineExecutor, WorkerExecutor, make_starter
+from expt.model import (
+    AnnounceRequest,
+    ErrorInfo,
+    Event,
+    Executor,
+    Outcome,
+    Plan,
+    PlanRequest,
+    RenderRequest,
+    Request,
+    RunFinished,
+    RunRendered,
+    RunRequest,
+    SessionInfo,
+)
+from expt.selecting import collect
+from expt.worker import Worker, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from expt.model import Case, Experiment, Options
+    from expt.plugins import Plugins
+
+_TICK: Final = 0.1  # seconds between two looks at what Ctrl-C asked for
+
+
+@attrs.frozen
+class SessionResult:
+    """What a session came to; `plan` is None where planning failed."""
+
+    exit_code: ExitCode
+    outcomes: tuple[Outcome, ...] = ()
+    plan: Plan | None = None
+
+
+def run_session(options: Options, plugins: Plugins) -> SessionResult:
+    """Discover, plan, run, render. Raises `ExptError` for mistakes found before anything runs."""
+    session_id = new_session_id()
+    plugins.observe("expt_session_started", options=options, session_id=session_id)
+    outcomes: list[Outcome] = []
+    exit_code = ExitCode.INTERNAL
+    try:
+        with _Crew(options, plugins, session_id) as crew:
+            experiments = collect(options, plugins)
+            plan = crew.plan(experiments)
+            plugins.observe("expt_plan_finished", options=options, plan=plan)
+            if plan.cases:
+                crew.run(plan, outcomes)
+            exit_code = judge(plan, outcomes, interrupted=crew.interrupted)
+            return SessionResult(exit_code, tuple(outcomes), plan)
+    except ExptError as error:
+        exit_code = error.exit_code
+        raise
+    except KeyboardInterrupt:
+        exit_code = ExitCode.INTERRUPTED
+        return SessionResult(exit_code, tuple(outcomes))
+    finally:
+        plugins.observe(
+            "expt_session_finished", options=options, outcomes=outcomes, exit_code=exit_code
+        )
+
+
+def plan_session(options: Options, plugins: Plugins) -> Plan:
+    """The plan of what `run_session` would run; nothing runs."""
+    with _Crew(attrs.evolve(options, render=False), plugins, "") as crew:
+        return crew.plan(collect(options, plugins))
+
+
+def judge(plan: Plan, outcomes: Sequence[Outcome], *, interrupted: bool) -> ExitCode:
+    """The exit code of DESIGN.md section 10."""
+    statuses = {outcome.status for outcome in outcomes}
+    if interrupted or "interrupted" in statuses:
+        return ExitCode.INTERRUPTED
+    if not plan.cases:
+        return ExitCode.NOTHING_SELECTED
+    return ExitCode.FAILED if "failed" in statuses else ExitCode.OK
+
+
+def new_session_id() -> str:
+    """When it began, and a few random letters: `2026-11-23_10-15-30_k3f9`."""
+    return f"{dt.datetime.now():%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(3)}"
+
+
+class _Crew:
+    """The executors of one session, and what must be put away when it ends, however it ends."""
+
+    def __init__(self, options: Options, plugins: Plugins, session_id: str) -> None:
+        self._options = options
+        self._plugins = plugins
+        self._session_id = session_id
+        self._renderings: list[Future[Any]] = []
+        self._events = threading.Lock()
+        self._stack = contextlib.ExitStack()
+        self.interrupted = False
+
+    def __enter__(self) -> _Crew:
+        with contextlib.ExitStack() as stack:
+            self._executor = self._make_executor()
+            stack.callback(self._executor.shutdown, cancel_futures=True)
+            self._renderer = self._make_renderer()
+            if self._renderer is not self._executor:
+                stack.callback(self._renderer.shutdown, cancel_futures=True)
+            stack.enter_context(self._listening_for_interrupts())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    # Executors
+
+    def _make_executor(self) -> Executor:
+        made = self._plugins.decide(
+            "expt_make_executor", options=self._options, make_worker=lambda: Worker(self._report)
+        )
+        if made is not None:
+            executor: Executor = made
+            return executor
+        if self._options.workers == 0:
+            return InlineExecutor(Worker(self._report, may_restore=True))
+        return WorkerExecutor(
+            make_starter(serve),
+            size=self._options.workers,
+            role="run",
+            on_event=self._report,
+            bury=self._bury,
+            isolate=self._options.isolate,
+        )
+
+    def _make_renderer(self) -> Executor:
+        if self._options.workers == 0:
+            return self._executor
+        return WorkerExecutor(
+            make_starter(serve),
+            size=1,
+            role="render" if self._options.render else "script",
+            on_event=self._report,
+            bury=bury_rendering,
+        )
+
+    def _report(self, event: Event) -> None:
+        with self._events:
+            self._plugins.observe("expt_event_received", event=event)
+
+    # Planning and running
+
+    def plan(self, experiments: Sequence[Experiment]) -> Plan:
+        future = self._executor.submit(PlanRequest(self._options, tuple(experiments)))
+        if self._session_id:
+            self._surroundings = take_surroundings(self._options.root)  # while the worker imports
+        self._wait({future})
+        if self.interrupted:
+            raise KeyboardInterrupt
+        plan: Plan = future.result()
+        return plan
+
+    def run(self, plan: Plan, outcomes: list[Outcome]) -> None:
+        """Run every case in order; `outcomes` grows as they end."""
+        session = self._session_info(plan)
+        self._session = session
+        still_needed = _needed_later(plan.cases)
+        futures: dict[Future[Any], Case] = {}
+        for case, needed in zip(plan.cases, still_needed, strict=True):
+            if self.interrupted or self._has_failed_enough(outcomes):
+                break
+            future = self._executor.submit(RunRequest(self._options, case, session, needed))
+            futures[future] = case
+            if future.done() or len(futures) > 2 * self._options.workers:
+                self._collect_some(futures, outcomes)
+        while futures:
+            if self._has_failed_enough(outcomes):
+                for future in futures:
+                    future.cancel()
+            self._collect_some(futures, outcomes)
+        self._finish_renderings()
+
+    def _collect_some(self, futures: dict[Future[Any], Case], outcomes: list[Outcome]) -> None:
+        for future in self._wait(set(futures)):
+            case = futures.pop(future)
+            if future.cancelled():
+                continue
+            outcome: Outcome = future.result()
+            outcomes.append(outcome)
+            self.interrupted |= outcome.status == "interrupted"
+            if outcome.error is not None and outcome.error.type == "WorkerDied":
+                self._executor.submit(AnnounceRequest(self._options, case, outcome))
+            self._renderings.append(
+                self._renderer.submit(RenderRequest(self._options, outcome.path))
+            )
+
+    def _has_failed_enough(self, outcomes: Sequence[Outcome]) -> bool:
+        limit = self._options.fail_fast
+        return limit is not None and sum(o.status == "failed" for o in outcomes) >= limit
+
+    def _finish_renderings(self) -> None:
+        for future in self._renderings:
+            with contextlib.suppress(ExptError, concurrent.futures.CancelledError):
+                self._wait({future})
+                self._report(future.result())
+
+    def _wait(self, futures: set[Future[Any]]) -> set[Future[Any]]:
+        """Wait until one is done, awake enough to hear Ctrl-C; those that are done."""
+        while True:
+            done, _ = concurrent.futures.wait(
+                futures, timeout=_TICK, return_when=concurrent.futures.FIRST_COMPLETED
+            )
+            if done:
+                return done
+
+    def _session_info(self, plan: Plan) -> SessionInfo:
+        from expt.running import secret_texts
+
+        environment, patch = self._surroundings
+        return SessionInfo(self._session_id, environment, patch, secret_texts(plan.cases))
+
+    # Ctrl-C
+
+    @contextlib.contextmanager
+    def _listening_for_interrupts(self) -> Iterator[None]:
+        """First Ctrl-C or SIGTERM: the current runs end as interrupted. Second: they are killed."""
+        if self._options.workers == 0 or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def hear(*_: Any) -> None:
+            self._executor_interrupt(kill=self.interrupted)
+            self.interrupted = True
+
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        before = {number: signal.signal(number, hear) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _executor_interrupt(self, *, kill: bool) -> None:
+        thread = threading.Thread(target=self._executor.interrupt, kwargs={"kill": kill})
+        thread.start()  # the executor's lock may be held by the very code that the signal stopped
+
+    # Workers that died
+
+    def _bury(self, request: Request, death: Death) -> Any:
+        if isinstance(request, RunRequest):
+            outcome = bury_run(request, death)
+            self._report(RunFinished(request.case.id, outcome))
+            return outcome
+        if isinstance(request, AnnounceRequest):
+            return None
+        return bury_planning(request, death)
+
+
+def bury_planning(request: Request, death: Death) -> Plan:
+    """The mistake that a worker's death at planning is."""
+    if death.asked == "interrupted":
+        raise PlanningError("planning was interrupted")
+    limit = getattr(request, "options", None)
+    seconds = getattr(limit, "plan_timeout", None)
+    how = f"took longer than --plan-timeout {seconds:g}" if death.asked == "timeout" else death.how
+    raise PlanningError(
+        f"the process that imports experiments {how}",
+        death.importing,
+        "while importing this file; nothing was run" if death.importing else "nothing was run",
+    )
+
+
+def bury_rendering(request: Request, death: Death) -> RunRendered:
+    """A dead renderer is a notice: the data is where it was."""
+    path = request.path if isinstance(request, RenderRequest) else ""
+    return RunRendered(path, (), (f"the renderer {death.how}; 'expt render' tries again",))
+
+
+def bury_run(request: RunRequest, death: Death) -> Outcome:
+    """Write the outcome of a run whose worker died."""
+    from expt.running import write_dead_outcome
+
+    if death.asked == "interrupted":
+        status, error = "interrupted", ErrorInfo("KeyboardInterrupt", "killed by a second Ctrl-C")
+    elif death.asked == "timeout":
+        limit = request.options.timeout or 0.0
+        status = "failed"
+        error = ErrorInfo("TimeoutError", f"the run took longer than --timeout {limit:g}")
+    else:
+        status, error = "failed", ErrorInfo("WorkerDied", f"the worker {death.how}")
+    path = None if death.started is None else Path(death.started.path)
+    return write_dead_outcome(request, path, status, error, death.seconds)
+
+
+def take_surroundings(root: Path) -> tuple[Mapping[str, Any], bytes]:
+    """The environment and the uncommitted changes: taken once a session."""
+    from expt.snapshot import take_environment, take_patch
+
+    return take_environment(root), take_patch(root)
+
+
+def _needed_later(cases: Sequence[Case]) -> list[frozenset[str]]:
+    """For each case, the session keys of the cases after it."""
+    needed: list[frozenset[str]] = []
+    later: frozenset[str] = frozenset()
+    for case in reversed(cases):
+        needed.append(later)
+        later |= case.session_keys
+    return needed[::-1]
