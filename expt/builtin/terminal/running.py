@@ -1,0 +1,179 @@
+"""A run that goes on, as far as the terminal knows: its progress, latest values and output."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import attrs
+
+from expt.layout import LOG_FILE, SERIES_DIR
+from expt.screen import cells, fit, pad, results_text
+from expt.text import human_duration, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from expt.model import RunProgressed, RunStarted
+    from expt.screen import Screen
+
+_CHUNK: Final = 1 << 16
+_NARROW: Final = 100
+
+
+class Tail(Protocol):
+    """The latest values of a running archive: `expt.reading.series.SeriesTail`."""
+
+    def poll(self) -> Mapping[str, tuple[int, Any]]: ...
+
+
+@attrs.define
+class Loop:
+    """One `progress(…)`: how far it is, and how far it was when it was first heard of."""
+
+    label: str
+    total: int | None
+    done: int
+    began: float
+    first: int
+
+    @property
+    def unfinished(self) -> bool:
+        return self.total is None or self.done < self.total
+
+    def left(self, now: float) -> float | None:
+        """Seconds to go at the rate so far; None where that cannot be said."""
+        moved = self.done - self.first
+        if self.total is None or moved <= 0 or not self.unfinished:
+            return None
+        return (now - self.began) / moved * (self.total - self.done)
+
+
+class CurrentRun:
+    """Between its `RunStarted` and its `RunFinished`."""
+
+    def __init__(self, event: RunStarted, now: float) -> None:
+        self.case_id = event.case_id
+        self.path = event.path
+        self.began = now
+        self._loops: dict[tuple[str, int | None], Loop] = {}
+        self._tail: Tail | None = None
+        self._scalars: dict[str, float] = {}
+
+    def move_on(self, event: RunProgressed, now: float) -> None:
+        """Take in what `progress` reports. A loop that begins anew is timed anew."""
+        key = (event.label, event.total)
+        loop = self._loops.get(key)
+        if loop is None or event.done < loop.done:
+            self._loops[key] = Loop(event.label, event.total, event.done, now, event.done)
+        else:
+            loop.done = event.done
+
+    def read_series(self) -> None:
+        """Look for new scalars in the archive."""
+        if self._tail is None:
+            # Slow to import, and not before there is something to read
+            from expt.reading.series import SeriesTail
+
+            self._tail = SeriesTail(Path(self.path) / SERIES_DIR)
+        try:
+            latest = self._tail.poll()
+        except OSError:  # removed under our hands
+            return
+        self._scalars = {name: last for name, (_, last) in latest.items()}
+
+    def line(self, screen: Screen, now: float, name_width: int, width: int) -> tuple[str, str]:
+        """The live line and how it is painted: name, time, progress, latest values."""
+        name = pad(fit(visible(self.case_id), name_width), name_width)
+        head = f"▸ {name}  {pad(human_duration(now - self.began), 6, right=True)}"
+        left = width - cells(head) - 2
+        bar, rest = self._progress(now, 10 if width < _NARROW else 20)
+        if cells(bar + rest) > left:
+            bar, rest = "", fit(rest.strip(), max(left, 0))
+        left -= cells(bar + rest) + 2
+        values = results_text(self._scalars, max(left, 0))
+        plain = "  ".join(part for part in (head, bar + rest, values) if part)
+        painted = "  ".join(
+            part
+            for part in (
+                screen.paint("▸", "name") + head[1:],
+                screen.paint(bar, "good") + rest,
+                screen.paint(values, "bold"),
+            )
+            if part
+        )
+        return plain, painted
+
+    def _progress(self, now: float, width: int) -> tuple[str, str]:
+        """A bar and the text after it, of the outermost loop that has not ended."""
+        if not self._loops:
+            return "", ""
+        loops = list(self._loops.values())
+        loop = next((loop for loop in loops if loop.unfinished), loops[-1])
+        label = f"{visible(loop.label)} " if loop.label else ""
+        if loop.total is None:
+            return "", f"{label}{loop.done}"
+        share = min(loop.done / loop.total, 1.0) if loop.total > 0 else 1.0
+        full = int(share * width)
+        left = loop.left(now)
+        ending = "" if left is None else f" {human_duration(left)} left"
+        text = f" {label}{loop.done}/{loop.total} {int(share * 100)}%{ending}"
+        return "━" * full + "─" * (width - full), text
+
+
+class OutputFollower:
+    """New text of a running archive's `output.log`, for `-s`.
+
+    The file is opened for each look, so that ten thousand runs hold no descriptors.
+    """
+
+    def __init__(self, path: str, prefix: str) -> None:
+        self._path = Path(path) / LOG_FILE
+        self._offset = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._prefix = prefix
+        self._held = ""
+        self._at_line_start = True
+
+    def read(self, *, final: bool = False) -> Iterator[str]:
+        """What was written since the last call, in pieces; with `final`, to a whole line.
+
+        What a background process adds while this reads is left: it may never end.
+        """
+        for data in self._pieces():
+            yield self._shown(self._decoder.decode(data))
+        if final:
+            yield self._shown(self._decoder.decode(b"", final=True), final=True)
+
+    def _pieces(self) -> Iterator[bytes]:
+        with contextlib.suppress(OSError):  # not there yet, or removed
+            end = self._path.stat().st_size
+            if end <= self._offset:
+                return
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                while data := file.read(min(_CHUNK, end - self._offset)):
+                    self._offset += len(data)
+                    yield data
+
+    def _shown(self, text: str, *, final: bool = False) -> str:
+        if self._prefix:
+            return self._prefixed(text, final)
+        if text:
+            self._at_line_start = text.endswith("\n")
+        if final and not self._at_line_start:
+            self._at_line_start = True
+            text += "\n"
+        return text
+
+    def _prefixed(self, text: str, final: bool) -> str:
+        """Whole lines, each with the run's name; a bar that is drawn again is shown as it ended."""
+        *lines, self._held = (self._held + text).split("\n")
+        if final and self._held:
+            lines.append(self._held)
+            self._held = ""
+        return "".join(
+            f"{self._prefix}{line.rstrip(chr(13)).rpartition(chr(13))[2]}\n" for line in lines
+        )
