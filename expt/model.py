@@ -79,7 +79,8 @@ class Experiment:
     `id` is the node id without a case. `path` is the file whose function runs, `host` the folder
     (of a `params.toml`) or file that the node id names; both relative to the root directory.
     `parameters` and `axes` are what the source shows; `axes` is None where a decorator must be
-    executed to know them.
+    executed to know them. `marks_complete` is false where a decorator that is not expt's may
+    add to them; `extends` are the node ids of the bases, nearest first.
     """
 
     id: str
@@ -92,14 +93,25 @@ class Experiment:
     axes: tuple[Axis, ...] | None = ()
     host: str = ""
     extends: tuple[str, ...] = ()
+    marks_complete: bool = True
+
+    @property
+    def place(self) -> str:
+        """The file or folder that the node id names, relative to the root."""
+        return self.id.rpartition("::")[0]
+
+    @property
+    def name(self) -> str:
+        """The name that the node id gives: of its `[experiment_name]` table, of its archives."""
+        return self.id.rpartition("::")[2]
 
     @property
     def folder(self) -> str:
         """The folder of the node id, relative to the root; '' for the root itself."""
-        place = self.id.partition("::")[0]
+        place = self.place
         if place.endswith(".py"):
             return place.rpartition("/")[0]
-        return place
+        return "" if place == "." else place
 
 
 @attrs.frozen
