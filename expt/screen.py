@@ -25,6 +25,7 @@ Style = Literal["good", "bad", "warn", "dim", "bold", "name"]
 # Of the sixteen colours that a theme adapts: readable on light and on dark
 _CODES: Final = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1", "name": "36"}
 _PLAIN_SIGNS: Final = str.maketrans("…✓✗▸━╸─·×≡", "~+x>=--.x=")
+_ALIGNED: Final = 40  # columns of a table that long values do not widen
 _DEFAULT_SIZE: Final = (80, 24)
 
 
@@ -227,16 +228,17 @@ def value_table(
 ) -> list[str]:
     """Lines of a table of names, values and origins: below each value what it shadows."""
     rows = [row for name, value, origins in values for row in origin_rows(name, value, origins)]
-    room = None if width is None else width - len(indent)
+    room = None if width is None else width - len(indent) - 4
     names = column_width(rows, 0, room and room // 3)
-    texts = column_width(rows, 1, room and room // 3)
+    places = column_width(rows, 2, room and room * 3 // 5)
+    texts = column_width(rows, 1, _ALIGNED if room is None else room - names - places)
     lines = []
     for name, text, place, style in rows:
-        place = fit(place, room and max(room - names - texts - 4, 8))
+        text = fit(text, room and texts)  # without a width the few long ones stand out
         painted = (
             screen.paint(pad(fit(name, names), names), style or "name"),
-            screen.paint(pad(fit(text, texts), texts), *([style] if style else [])),
-            screen.paint(place, "dim"),
+            screen.paint(pad(text, texts), *([style] if style else [])),
+            screen.paint(fit(place, places), "dim"),
         )
         lines.append(f"{indent}{'  '.join(painted)}".rstrip())
     return lines

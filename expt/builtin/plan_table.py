@@ -122,11 +122,16 @@ def _experiment_lines(
     screen: Screen, cases: Sequence[Case], verbose: bool, width: int | None
 ) -> Iterator[str]:
     yield from _head(screen, cases[0], width, len(cases))
-    if len(cases) > 1:
-        yield from _case_lines(screen, cases, verbose, width)
-    yield from _value_lines(screen, cases, width)
-    if len(cases) == 1 and cases[0].skip is not None:
-        yield f"  {screen.paint(f'skipped: {visible(cases[0].skip)}', 'warn')}"
+    if len(cases) == 1:
+        values = leaf_values(cases[0].params, cases[0].origins)
+        yield from value_table(screen, values, width=width)
+        if cases[0].skip is not None:
+            yield f"  {screen.paint(f'skipped: {visible(cases[0].skip)}', 'warn')}"
+        return
+    differing, shared = _split(cases)
+    yield from _case_lines(screen, cases, list(differing), verbose, width)
+    chains = [leaf for leaves in differing.values() for leaf in leaves]
+    yield from value_table(screen, [*chains, *shared], width=width)
 
 
 def _head(screen: Screen, case: Case, width: int | None, count: int = 1) -> Iterator[str]:
@@ -175,19 +180,14 @@ def _chain(origins: Sequence[Origin]) -> tuple[str, ...]:
     return tuple(origin_text(origin) for origin in origins)
 
 
-def _value_lines(screen: Screen, cases: Sequence[Case], width: int | None) -> list[str]:
-    if len(cases) == 1:
-        return value_table(screen, leaf_values(cases[0].params, cases[0].origins), width=width)
-    differing, shared = _split(cases)
-    leaves = [leaf for chains in differing.values() for leaf in chains]
-    return value_table(screen, [*leaves, *shared], width=width)
-
-
 def _case_lines(
-    screen: Screen, cases: Sequence[Case], verbose: bool, width: int | None
+    screen: Screen,
+    cases: Sequence[Case],
+    names: Sequence[str],
+    verbose: bool,
+    width: int | None,
 ) -> Iterator[str]:
     """A row for each case: what stands in its brackets, and the values that make it differ."""
-    names = list(_split(cases)[0])
     shown = cases if verbose else cases[:_SHOWN]
     rows = [("case", *map(visible, names), "")]
     for case in shown:

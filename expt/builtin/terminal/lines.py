@@ -75,22 +75,23 @@ def failure_lines(screen: Screen, outcomes: Sequence[Outcome], options: Options)
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if not failed or options.traceback == "no":
         return ""
-    text = screen.paint("failures", "bad", "bold") + "\n" if options.verbosity > -2 else ""
     if options.traceback == "line":
-        return text + "".join(f"{line}\n" for each in failed for line in _error(each, options))
+        return "".join(f"{line}\n" for each in failed for line in _error(each, options))
     alike: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in failed:
         alike.setdefault(tuple(_error(outcome, options)), []).append(outcome)
+    blocks = []
     for lines, (outcome, *others) in alike.items():
         title = f"✗ {visible(outcome.case_id)}"
-        text += f"\n{screen.paint(title, 'bad', 'bold')}  {outcome.run_id}\n"
+        text = f"{screen.paint(title, 'bad', 'bold')}  {outcome.run_id}\n"
         text += "".join(f"{line}\n" for line in lines[:-1])
         text += f"{screen.paint(lines[-1], 'bad')}\n" if lines else ""
         if others:
             names = ", ".join(visible(other.case_id) for other in others[:3])
             more = f" and {len(others) - 3} more" if len(others) > 3 else ""
             text += f"the same in {names}{more}\n"
-    return text + "\n"
+        blocks.append(text)
+    return "\n".join(blocks)
 
 
 def _error(outcome: Outcome, options: Options) -> list[str]:
@@ -116,8 +117,10 @@ def notice_line(screen: Screen, text: str) -> str:
     return f"{screen.paint('notice:', 'warn')} {visible(text)}\n"
 
 
-def duration_lines(screen: Screen, outcomes: Sequence[Outcome], count: int) -> str:
-    """`--durations COUNT`: the slowest runs, all of them for 0."""
+def duration_lines(screen: Screen, outcomes: Sequence[Outcome], count: int | None) -> str:
+    """`--durations COUNT`: the slowest runs, all of them for 0, nothing for None."""
+    if count is None:
+        return ""
     ran = sorted(
         (outcome for outcome in outcomes if outcome.path), key=lambda outcome: -outcome.duration
     )
@@ -129,7 +132,7 @@ def duration_lines(screen: Screen, outcomes: Sequence[Outcome], count: int) -> s
         f"{pad(human_duration(outcome.duration), 6, right=True)}  {visible(outcome.case_id)}\n"
         for outcome in slowest
     ]
-    return screen.paint(title, "bold") + "\n" + "".join(lines) + "\n"
+    return screen.paint(title, "bold") + "\n" + "".join(lines)
 
 
 def count_text(counts: Mapping[str, int]) -> str:

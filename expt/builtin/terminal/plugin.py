@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from expt.builtin.terminal import lines
 from expt.builtin.terminal.region import Region
-from expt.builtin.terminal.running import CurrentRun, OutputFollower
+from expt.builtin.terminal.running import CurrentRun, OutputFollower, seconds_left
 from expt.builtin.terminal.selection import nothing_selected
 from expt.errors import ExitCode
 from expt.hookspecs import hook
@@ -217,22 +217,25 @@ class Terminal:
             if exit_code == ExitCode.NOTHING_SELECTED and options.verbosity > -2:
                 return nothing_selected(self._screen, options, self._deselected)
             return ""  # what went wrong before a plan is told by the command line
-        text = lines.failure_lines(self._screen, outcomes, options)
+        failures = lines.failure_lines(self._screen, outcomes, options)
         if options.verbosity < -1:
-            return text
-        text += lines.notice_lines(self._screen, self._notices)
-        if options.durations is not None:
-            text += lines.duration_lines(self._screen, outcomes, options.durations)
+            return failures
         counts = lines.summary_counts(
             outcomes, len(self._cases), self._deselected, self._warnings, len(self._notices)
         )
         took = human_duration(time.monotonic() - self._began)
         summary = f"{lines.count_text(counts) or 'nothing ran'} in {took}"
-        text = "\n" + text if text and options.verbosity >= 0 else text
-        text += self._screen.paint(summary, lines.summary_style(counts), "bold") + "\n"
+        end = self._screen.paint(summary, lines.summary_style(counts), "bold") + "\n"
         if options.verbosity >= 0:
-            text += lines.where_lines(self._screen, outcomes, options)
-        return text
+            end += lines.where_lines(self._screen, outcomes, options)
+        sections = [
+            failures,
+            lines.notice_lines(self._screen, self._notices),
+            lines.duration_lines(self._screen, outcomes, options.durations),
+        ]
+        told = [section for section in sections if section]
+        above = "\n" if told and options.verbosity >= 0 else ""
+        return above + "\n".join([*told, end])
 
     # When it draws
 
@@ -270,12 +273,9 @@ class Terminal:
         drawn = [run for run in self._current.values() if now - run.began >= _TICK]
         room = max(self._screen.height - 4, 1)
         shown = drawn[-room:]
-        name_width = min(
-            max((cells(visible(run.case_id)) for run in shown), default=0), width * 2 // 5
-        )
         for run in shown:
             run.read_series()
-        rows = [run.line(self._screen, now, name_width, width) for run in shown]
+        rows = [run.line(self._screen, now, self._name_width, width) for run in shown]
         if len(drawn) > room:
             rows.append(self._dim(f"  + {len(drawn) - room} more", width))
         if now - self._began >= _TICK and (bottom := self._bottom_line(now)):
@@ -304,7 +304,7 @@ class Terminal:
     def _left(self, now: float) -> str:
         ran = self._counts.total() - self._counts["skipped"]
         to_go = len(self._cases) - len(self._told)
-        return f"about {human_duration((now - self._began) / ran * to_go)} left" if ran else ""
+        return f"about {seconds_left((now - self._began) / ran * to_go)} left" if ran else ""
 
 
 def _count(number: int, what: str) -> str:

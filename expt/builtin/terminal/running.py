@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -49,6 +50,11 @@ class Loop:
         if self.total is None or moved <= 0 or not self.unfinished:
             return None
         return (now - self.began) / moved * (self.total - self.done)
+
+
+def seconds_left(seconds: float) -> str:
+    """An estimate, in whole seconds: more digits would only jump about."""
+    return f"{math.ceil(seconds)}s" if seconds < 59 else human_duration(seconds)
 
 
 class CurrentRun:
@@ -118,8 +124,8 @@ class CurrentRun:
         share = min(loop.done / loop.total, 1.0) if loop.total > 0 else 1.0
         full = int(share * width)
         left = loop.left(now)
-        ending = "" if left is None else f" {human_duration(left)} left"
-        text = f" {label}{loop.done}/{loop.total} {int(share * 100)}%{ending}"
+        ending = "" if left is None else f" {seconds_left(left)} left"
+        text = f" {label}{loop.done}/{loop.total}{ending}"
         return "━" * full + "─" * (width - full), text
 
 
