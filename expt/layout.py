@@ -36,6 +36,7 @@ LOG_FILE: Final = "output.log"
 ANALYSIS_FILE: Final = "analysis.py"
 CODE_DIR: Final = "code"
 PATCH_FILE: Final = "uncommitted.patch"  # in CODE_DIR
+ANALYSES_FILE: Final = "analyses.json"  # in CODE_DIR: the analysis_* functions of this run
 OUTSIDE_DIR: Final = "_outside"  # in CODE_DIR: editable installs that lie outside the root
 SERIES_DIR: Final = "series"
 ARTIFACTS_DIR: Final = "artifacts"

@@ -1,0 +1,89 @@
+"""Who writes an archive, and whether that process still lives.
+
+A process id alone is reused; with the moment the process started, the boot it belongs to and the
+name space of its id, it is the name of one process for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PROC: Final = Path("/proc")
+
+
+def owner_of_this_process() -> dict[str, Any]:
+    """`{pid, started, boot, namespace, host}`: what `owner_is_alive` needs later, elsewhere."""
+    pid = os.getpid()
+    return {
+        "pid": pid,
+        "started": _start_of(pid),
+        "boot": _boot(),
+        "namespace": _namespace(),
+        "host": socket.gethostname(),
+    }
+
+
+def owner_is_alive(owner: Mapping[str, Any]) -> bool | None:
+    """Whether that very process lives; None where this machine cannot know.
+
+    It cannot for another host, or for another container's process ids.
+    """
+    pid = owner.get("pid")
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+        return None
+    if owner.get("host") != socket.gethostname():
+        return None
+    boot = _boot()
+    if boot is not None and owner.get("boot") not in (None, boot):
+        return False
+    namespace = owner.get("namespace")
+    if namespace is not None and namespace != _namespace():
+        return None
+    started = _start_of(pid)
+    return started is not None and owner.get("started") in (None, started)
+
+
+def _start_of(pid: int) -> str | None:
+    """When the process started, as text to compare; None for a process that has ended."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_bytes()
+    except OSError:
+        return None if (_PROC / "self").exists() else _start_by_ps(pid)
+    # the name, in parentheses, may hold anything; state and start time follow it
+    state, *fields = stat[stat.rindex(b")") + 2 :].split()
+    return None if state in (b"Z", b"X") else fields[18].decode()
+
+
+def _start_by_ps(pid: int) -> str | None:
+    try:
+        listing = subprocess.run(
+            ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
+            capture_output=True,
+            timeout=5,
+            env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    state, _, started = listing.stdout.decode(errors="replace").strip().partition(" ")
+    return None if not state or state.startswith("Z") else started.strip()
+
+
+def _boot() -> str | None:
+    with contextlib.suppress(OSError):
+        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+    return None
+
+
+def _namespace() -> str | None:
+    with contextlib.suppress(OSError):
+        return os.readlink(_PROC / "self/ns/pid")
+    return None

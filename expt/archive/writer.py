@@ -1,0 +1,235 @@
+"""The writer's side of one archive: every file that a run leaves, but its series.
+
+claim ─► write_environment, write_params, write_code ─► write_record … save … write_record
+         (whole before the first record is there)       (running)           (terminal, last)
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from expt import layout
+from expt.archive.files import temporary_beside, write_atomically, write_new
+from expt.archive.names import ArtifactNames
+from expt.archive.params_toml import write_params_toml
+from expt.archive.record import record_to_bytes
+from expt.archive.values import encode_value
+from expt.encoding import dumps
+from expt.errors import ExptError
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from expt.model import Experiment, RunRecord
+
+CODE_CAP: Final = 16 * 1024 * 1024  # bytes of code in one archive
+FILE_CAP: Final = 1024 * 1024  # bytes of one file of code
+
+_LEFT_OUT: Final = re.compile(
+    r"(^|/)(\.env[^/]*|\.netrc|\.pypirc|\.npmrc|id_(rsa|dsa|ecdsa|ed25519)[^/]*"
+    r"|credentials(\.(json|ya?ml|toml|ini|cfg|txt))?|\.(git|ssh|aws|gnupg)/.*)$"
+    r"|\.(pem|key|p12|pfx|jks|keystore|kdbx|gpg|zip|tar|tgz|gz|bz2|xz|7z|npy|npz|h5|hdf5|parquet"
+    r"|feather|arrow|pkl|pickle|pt|pth|ckpt|safetensors|onnx|csv|tsv|sqlite|db)$",
+    re.IGNORECASE,
+)
+
+
+def run_folder(experiment: Experiment, configured_paths: Iterable[str] = ("experiments",)) -> str:
+    """`vision/mnist/experiment_train`: where the archives of an experiment are, below `runs/`."""
+    place, _, function = experiment.id.partition("::")
+    place = place.removesuffix(".py")
+    for path in sorted(configured_paths, key=len, reverse=True):
+        prefix = path.strip("/").removeprefix("./") + "/"
+        if f"{place}/".startswith(prefix):
+            place = place[len(prefix) :]
+            break
+    return f"{place}/{function}".lstrip("/")
+
+
+def write_record(path: Path, record: RunRecord) -> None:
+    """Make `record` the `run.json` of the archive `path`, at once."""
+    write_atomically(path / layout.RUN_FILE, record_to_bytes(record))
+
+
+class Archive:
+    """One claimed folder. Everything raises `OSError`, with the path, where the disk refuses."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        self.path = path
+        self.id = run_id
+        self._code_size = 0
+        self._artifacts: ArtifactNames | None = None
+
+    @classmethod
+    def claim(
+        cls, runs: Path, folder: str, now: dt.datetime, *, overwrite: bool = False
+    ) -> Archive:
+        """A new folder below `runs/folder` that no other run has, whoever claims at this moment.
+
+        With `overwrite` the folder itself, emptied: for `--scratch`. Raises `ExptError` where the
+        place cannot be written.
+        """
+        parent = runs / folder
+        try:
+            if overwrite:
+                return cls(_empty_folder(parent), _new_id())
+            while True:
+                run_id = _new_id()
+                path = parent / f"{now:%Y-%m-%d_%H-%M-%S}_{run_id}"
+                with contextlib.suppress(FileExistsError):
+                    _make_folder(path)
+                    return cls(path, run_id)
+        except OSError as error:
+            raise ExptError(
+                f"no archive can be made: {error.strerror}",
+                str(parent),
+                "'--runs DIR' puts the archives elsewhere",
+            ) from error
+
+    def write_record(self, record: RunRecord) -> None:
+        """`run.json`, replaced at once."""
+        write_record(self.path, record)
+
+    def write_params(self, params: Mapping[str, Any]) -> None:
+        """`params.toml`."""
+        text = write_params_toml(params).encode()
+        write_new(self.path / layout.PARAMS_FILE, text)
+
+    def write_environment(self, environment: Mapping[str, Any] | bytes) -> None:
+        """`environment.json`; bytes are written as they are."""
+        content = environment if isinstance(environment, bytes) else dumps(environment).encode()
+        write_new(self.path / layout.ENVIRONMENT_FILE, content)
+
+    def write_code(
+        self, sources: Mapping[str, bytes], scrub: Callable[[str], str] | None = None
+    ) -> dict[str, str]:
+        """Files of `code/` at their relative paths; the SHA-256 of each that was taken.
+
+        The digest is that of the bytes that were imported. `scrub` takes secrets out of what is
+        written. Secrets, keys, data and archives are not taken, nor a path that leads out, a file
+        past `FILE_CAP` or what would make the code of the archive larger than `CODE_CAP`.
+        """
+        digests = {}
+        folders = set()
+        for path, content in sources.items():
+            size = self._code_size + len(content)
+            if _is_left_out(path) or len(content) > FILE_CAP or size > CODE_CAP:
+                continue
+            self._code_size = size
+            digests[path] = hashlib.sha256(content).hexdigest()
+            place = self.path / layout.CODE_DIR / path
+            if place.parent not in folders:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(place.parent)
+            write_new(place, _scrub_bytes(content, scrub))
+        return digests
+
+    def write_patch(self, patch: bytes, scrub: Callable[[str], str] | None = None) -> None:
+        """`code/uncommitted.patch`, where there is anything uncommitted."""
+        if patch:
+            self._write_in_code(layout.PATCH_FILE, _scrub_bytes(patch, scrub))
+
+    def write_analyses(self, analyses: Sequence[Any]) -> None:
+        """`code/analyses.json`: what goes into the archive's script, where there is anything."""
+        if analyses:
+            self._write_in_code(layout.ANALYSES_FILE, dumps(analyses, indent=1).encode())
+
+    def _write_in_code(self, name: str, content: bytes) -> None:
+        folder = self.path / layout.CODE_DIR
+        folder.mkdir(exist_ok=True)
+        write_new(folder / name, content)
+
+    def save(self, name: str, value: Any) -> Path:
+        """Keep `value` as the artifact `name`, whole or not at all; returns the file.
+
+        The suffix of the name decides the format where the value has several, and is added where
+        the name has none. A `Path` is copied. Raises `TypeError`, which names the type, for a
+        value that has no file format, and `FileNotFoundError` or `IsADirectoryError` for a path
+        that is no file.
+        """
+        if isinstance(value, Path):
+            return self._copy(name, value)
+        name, content = encode_value(_checked_name(name), value)
+        place = self._place(name)
+        write_atomically(place, content)
+        return place
+
+    def open(self, name: str, mode: str = "wb") -> IO[Any]:
+        """The artifact `name` as an open file; what is written is there at once."""
+        encoding = None if "b" in mode else "utf-8"
+        return self._place(_checked_name(name)).open(mode, encoding=encoding)
+
+    def _copy(self, name: str, source: Path) -> Path:
+        name = _checked_name(name)
+        if not re.search(r"\.[A-Za-z0-9]+\Z", name):
+            name += source.suffix
+        with source.open("rb") as original:
+            place = self._place(name)
+            temporary = temporary_beside(place)
+            try:
+                with temporary.open("wb") as copy:
+                    shutil.copyfileobj(original, copy, 1024 * 1024)
+                os.replace(temporary, place)
+            except OSError as error:
+                temporary.unlink(missing_ok=True)
+                raise OSError(error.errno, error.strerror, str(place)) from error
+        return place
+
+    def _place(self, name: str) -> Path:
+        if self._artifacts is None:
+            self._artifacts = ArtifactNames(self.path / layout.ARTIFACTS_DIR)
+        return self._artifacts.place(name)
+
+
+def _new_id() -> str:
+    """Ten random base-32 characters: 50 bits, `a-z2-7`."""
+    return base64.b32encode(os.urandom(7)).decode("ascii")[:10].lower()
+
+
+def _make_folder(path: Path) -> None:
+    """An exclusive mkdir, and the folders above where they are missing."""
+    try:
+        path.mkdir()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+
+
+def _empty_folder(path: Path) -> Path:
+    """`path`, new: what was there is moved aside first, so that no reader sees half of it."""
+    while True:
+        with contextlib.suppress(FileExistsError):
+            _make_folder(path)
+            return path
+        aside = path.with_name(f".{path.name}-{_new_id()}")
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(aside)
+            shutil.rmtree(aside)
+
+
+def _is_left_out(path: str) -> bool:
+    parts = path.split("/")
+    leads_out = path.startswith("/") or ".." in parts or "\0" in path or path[1:2] == ":"
+    return leads_out or _LEFT_OUT.search(path) is not None
+
+
+def _scrub_bytes(content: bytes, scrub: Callable[[str], str] | None) -> bytes:
+    if scrub is None:
+        return content
+    return scrub(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of an artifact is a text, not of type '{type(name).__name__}'")
+    if not name:
+        raise ValueError("the name of an artifact is empty")
+    return str.__str__(name)
