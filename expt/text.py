@@ -44,6 +44,20 @@ def _escape(character: str) -> str:
     )
 
 
+def collapse_progress(text: str) -> str:
+    """What a terminal would still show of each line: what stands after a `\\r` overwrites."""
+    return "\n".join(
+        _overwrite(line.split("\r")) if "\r" in line else line for line in text.split("\n")
+    )
+
+
+def _overwrite(segments: Sequence[str]) -> str:
+    line = ""
+    for segment in segments:
+        line = segment + line[len(segment) :]
+    return line
+
+
 def human_duration(seconds: float) -> str:
     """`12ms`, `3.2s`, `1m05s`, `2h03m`, `3d04h`; `?` where it is no finite number."""
     if not math.isfinite(seconds):

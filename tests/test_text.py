@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expt.text import human_age, human_duration, human_size, spark, visible
+from expt.text import collapse_progress, human_age, human_duration, human_size, spark, visible
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,17 @@ def test_human_size(size: int, expected: str) -> None:
 )
 def test_spark(values: list[float], width: int, expected: str) -> None:
     assert spark(values, width) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain\nlines\n", "plain\nlines\n"),
+        ("windows\r\n", "windows\n"),
+        ("10%\r50%\r100% done\nnext", "100% done\nnext"),
+        ("longer than\rthis", "thiser than"),
+        ("1/2\r2/2\r", "2/2"),
+    ],
+)
+def test_collapse_progress_keeps_what_a_terminal_would_show(text: str, expected: str) -> None:
+    assert collapse_progress(text) == expected
