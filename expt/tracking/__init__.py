@@ -1,0 +1,9 @@
+"""Tracking: what an experiment hands to `track` is in its archive when the call returns."""
+
+from __future__ import annotations
+
+from expt.tracking.images import find_entry_file, recompress_images
+from expt.tracking.recorder import Recorder, open_recorder
+from expt.tracking.records import Disk
+
+__all__ = ["Disk", "Recorder", "find_entry_file", "open_recorder", "recompress_images"]

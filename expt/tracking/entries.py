@@ -1,0 +1,136 @@
+"""One value of any kind, made ready to be stored: a number, a file or fields of a line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.model import KINDS
+from expt.tracking.images import encode_figure, encode_image
+from expt.tracking.values import (
+    as_array,
+    check_array,
+    exact_number,
+    is_frame,
+    plain_structure,
+    recognise_value,
+    table_columns,
+    type_name,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from expt.model import Kind, Recognise
+
+TABLE: Final = "table"
+"""What `track.table` asks for: a structured value that is stored by columns."""
+
+_KINDS_TOLD: Final = (
+    "one real number, a text, an image, an array, a figure, a dict, a list, attrs or a dataclass"
+)
+
+
+@attrs.frozen(eq=False)
+class Encoded:
+    """A value that will be stored, since nothing about it can be refused any more.
+
+    `value` is what an observer hears; `number` a scalar's record; `png` or `array` the content of
+    a file; `fields` what else stands on the entry's line.
+    """
+
+    kind: Kind
+    value: Any
+    number: float | int | None = None
+    png: bytes | None = None
+    array: Any = None
+    fields: Mapping[str, Any] = attrs.field(factory=dict)
+    notice: str | None = None
+
+
+def encode_value(
+    value: Any, asked: str | None, known: Kind | None, recognise: Recognise | None
+) -> Encoded:
+    """`value` as the kind that was `asked` for, else as what it is.
+
+    `known` is the kind of the series so far: an array in a series of arrays is one, also where it
+    would by itself pass for a picture or a number. Raises `TypeError` or `ValueError`.
+    """
+    if asked == TABLE:
+        return _encode_table(value)
+    if asked is not None:
+        return _ENCODERS[asked](value)
+    if known == "array" and (array := as_array(value)) is not None:
+        return _encode_array(array)
+    found = recognise_value(value)
+    if found is None and recognise is not None:
+        found = recognise(value)
+        if found is not None and found[0] not in KINDS:
+            raise TypeError(f"a plugin took it for the unknown kind {found[0]!r}")
+    if found is None:
+        raise TypeError(
+            f"a value of type '{type_name(value)}' has no kind; tracked can be {_KINDS_TOLD}"
+        )
+    kind, storable = found
+    return _ENCODERS[kind](storable)
+
+
+def _encode_scalar(value: Any) -> Encoded:
+    number = exact_number(value)
+    if number is None:
+        raise TypeError(f"a value of type '{type_name(value)}' is no single real number")
+    return Encoded("scalar", number, number=number)
+
+
+def _encode_image(value: Any) -> Encoded:
+    png, notice = encode_image(value)
+    return Encoded("image", value, png=png, notice=notice)
+
+
+def _encode_figure(value: Any) -> Encoded:
+    png, notice = encode_figure(value)
+    return Encoded("figure", value, png=png, notice=notice)
+
+
+def _encode_array(value: Any) -> Encoded:
+    array = as_array(value)
+    if array is None:
+        import numpy  # only here: whoever tracks arrays needs it anyway
+
+        array = numpy.asarray(value)
+    return Encoded("array", array, array=check_array(array))
+
+
+def _encode_text(value: Any) -> Encoded:
+    if not isinstance(value, str):
+        raise TypeError(f"a value of type '{type_name(value)}' is no text")
+    text = str.__str__(value)
+    return Encoded("text", text, fields={"value": text})
+
+
+def _encode_structured(value: Any) -> Encoded:
+    if is_frame(value):
+        return _encode_table(value)
+    return Encoded("structured", value, fields={"value": plain_structure(value, "value")})
+
+
+def _encode_table(value: Any) -> Encoded:
+    columns = table_columns(value, "table")
+    return Encoded("structured", value, fields={"value": columns, TABLE: True})
+
+
+_ENCODERS: Final = {
+    "scalar": _encode_scalar,
+    "image": _encode_image,
+    "figure": _encode_figure,
+    "array": _encode_array,
+    "text": _encode_text,
+    "structured": _encode_structured,
+}
+
+
+def make_slug(name: str) -> str:
+    """Up to 40 characters of `name` that any file system takes, in the end no dot."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name[:40]).rstrip(".")

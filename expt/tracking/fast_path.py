@@ -1,0 +1,93 @@
+"""The function that an experiment knows as `track`: its first lines are the cost of tracking.
+
+A float under a known name takes one dict look-up, two `next()`, the time and one `pack_into`,
+without a lock: `next()` of a range hands each record of a chunk to one caller only. Everything
+else goes to `slow`. The fast path writes for the names in `names` alone, into the chunk that stands
+there with each of them; whoever empties `names` has every call from then on.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from expt.tracking.records import FLOAT_LAYOUT, INT_LAYOUT
+from expt.tracking.values import INT64_MAX, INT64_MIN
+
+FastNames = dict[str, tuple[bytes, bytes, Iterator[int], Iterator[int], mmap.mmap]]
+"""By name: the tags of a float's and of an int's record, the count of entries, and a chunk."""
+
+Slow = Callable[[Any, Any, Any, float], None]
+
+MISSING: Final[Any] = object()
+
+# a name or a type that is not known here, a used-up chunk, a closed map, a step beyond int64
+_LEFT_TO_SLOW: Final = (LookupError, TypeError, ValueError, StopIteration, struct.error)
+
+
+def make_track(slow: Slow, names: FastNames, exact: Mapping[type, bool]) -> Callable[..., None]:
+    """`track`; `exact` says of each number type that `struct` converts exactly if it is whole."""
+    put_float, put_int, now = FLOAT_LAYOUT.pack_into, INT_LAYOUT.pack_into, time.time
+    lowest, highest = INT64_MIN, INT64_MAX
+
+    def track(
+        name: str = MISSING, value: Any = MISSING, /, step: int | None = None, **values: Any
+    ) -> None:
+        """Track one value, `track("loss", 0.1)`, or several, `track(loss=0.1, accuracy=0.9)`.
+
+        Without a step an entry's step is the number of entries before it under its name.
+        Raises `TypeError` or `ValueError` for what cannot be kept exactly.
+        """
+        if values:
+            track_several(name, step, values)
+            return
+        try:
+            tag, int_tag, count, slots, buffer = names[name]
+            if type(value) is float:
+                if step is None:
+                    put_float(buffer, next(slots), next(count), now(), value, tag)
+                    return
+                put = put_float
+            elif (type(value) is int and lowest <= value <= highest) or exact[type(value)]:
+                put, tag = put_int, int_tag
+            else:
+                put = put_float
+            if step is None:
+                put(buffer, next(slots), next(count), now(), value, tag)
+                return
+            if type(step) is int:
+                put(buffer, next(slots), step, now(), value, tag)
+                next(count)
+                return
+        except _LEFT_TO_SLOW:
+            pass
+        slow(name, value, step, now())
+
+    def track_several(name: Any, step: Any, values: dict[str, Any]) -> None:
+        if name is not MISSING:
+            raise TypeError(f"track takes a name and a value, or names=values, not both: {name!r}")
+        when = now()
+        for key, value in values.items():
+            try:
+                tag, int_tag, count, slots, buffer = names[key]
+                if type(value) is float:
+                    put = put_float
+                elif (type(value) is int and lowest <= value <= highest) or exact[type(value)]:
+                    put, tag = put_int, int_tag
+                else:
+                    put = put_float
+                if step is None:
+                    put(buffer, next(slots), next(count), when, value, tag)
+                    continue
+                if type(step) is int:
+                    put(buffer, next(slots), step, when, value, tag)
+                    next(count)
+                    continue
+            except _LEFT_TO_SLOW:
+                pass
+            slow(key, value, step, when)
+
+    return track

@@ -1,0 +1,251 @@
+"""Pictures as PNG: exact, cheap inside the run, and made small later beside it.
+
+Inside the run a picture is packed only where that is nearly free; otherwise its bytes are stored
+as they are, in a PNG like any other. `recompress_images` packs those once the run has no need to
+wait for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import struct
+import sys
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+from expt.encoding import loads
+from expt.layout import ENTRIES_FILE
+from expt.tracking.values import as_array, is_figure, is_pil_image, type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+SAMPLE: Final = 8192
+WORTH_PACKING: Final = 0.5  # of the sample's size: below it packing takes less than writing saves
+FAST_HEADER: Final = b"\x78\x01"  # how zlib begins at the levels 0 and 1
+COLOUR_TYPES: Final = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: grey, grey+alpha, RGB, RGBA
+PLAIN_MODES: Final = frozenset({"1", "L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B"})
+PNG_MODES: Final = PLAIN_MODES | {"P"}
+FIGURE_DPI: Final = 150
+
+
+def encode_pixels(pixels: Any) -> bytes:
+    """A PNG of an array: bool HxW, uint8 HxW and HxWx1…4, uint16 HxW. W3C PNG, third edition."""
+    height, width = pixels.shape[:2]
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    depth = 1 if pixels.dtype == bool else 8 * pixels.dtype.itemsize
+    import numpy  # the caller has an array, so this is loaded
+
+    if depth == 1:
+        pixels = numpy.packbits(pixels, axis=1)
+    elif depth == 16:
+        pixels = numpy.ascontiguousarray(pixels, dtype=">u2")
+    rows = numpy.ascontiguousarray(pixels).reshape(height, -1).view(numpy.uint8)
+    filtered = numpy.zeros((height, rows.shape[1] + 1), dtype=numpy.uint8)  # 0: no filter
+    filtered[:, 1:] = rows
+    header = struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPES[channels], 0, 0, 0)
+    packed = _pack(filtered.tobytes())
+    return b"".join(
+        (SIGNATURE, *_chunk(b"IHDR", header), *_chunk(b"IDAT", packed), *_chunk(b"IEND", b""))
+    )
+
+
+def _pack(data: bytes) -> bytes:
+    middle = len(data) // 2
+    sample = data[middle : middle + SAMPLE]
+    packs = len(zlib.compress(sample, 1)) < WORTH_PACKING * len(sample)
+    return zlib.compress(data, 1 if packs else 0)
+
+
+def _chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    checksum = zlib.crc32(body, zlib.crc32(kind))
+    return struct.pack(">I", len(body)), kind, body, struct.pack(">I", checksum)
+
+
+def encode_image(value: Any) -> tuple[bytes, str | None]:
+    """The PNG of a picture, and a notice where it is not exactly what was given.
+
+    Raises `TypeError` or `ValueError` for what no PNG holds.
+    """
+    if is_pil_image(value):
+        return _encode_pil(value), None
+    array = as_array(value)
+    if array is None:
+        raise TypeError(f"a value of type '{type_name(value)}' is no image")
+    pixels, notice = _as_pixels(array)
+    return encode_pixels(pixels), notice
+
+
+def _encode_pil(image: Any) -> bytes:
+    if image.mode not in PNG_MODES:
+        raise TypeError(
+            f"a PIL image of mode '{image.mode}', which PNG cannot hold exactly; "
+            "image.convert('RGB') loses what it must"
+        )
+    if 0 in image.size:
+        raise ValueError("an image without pixels")
+    if image.mode in PLAIN_MODES and not {"transparency", "icc_profile"} & set(image.info):
+        import numpy  # slow, but an image that is tracked is read back and drawn with it too
+
+        return encode_pixels(numpy.asarray(image))
+    return _save_pil(image, 6)
+
+
+def _save_pil(image: Any, level: int) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG", compress_level=level)
+    return stream.getvalue()
+
+
+def _as_pixels(array: Any) -> tuple[Any, str | None]:
+    """An array called an image as one that PNG holds; see `track.image` for the rules."""
+    shape = "×".join(map(str, array.shape))
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (2, 3, 4)):
+        hint = ""
+        if array.ndim == 3 and array.shape[0] in (1, 3, 4):
+            hint = "; channels come last: array.transpose(1, 2, 0)"
+        raise ValueError(f"an array of shape {shape} is no image{hint}")
+    if not array.size:
+        raise ValueError("an image without pixels")
+    kind = array.dtype.kind
+    if array.dtype == "uint8" or (array.dtype == "uint16" and array.ndim == 2):
+        return array, None
+    if kind == "b":
+        return (array if array.ndim == 2 else array.astype("uint8") * 255), None
+    if kind in "iu":
+        if array.min() < 0 or array.max() > 255:
+            raise ValueError(f"an image of type '{array.dtype}' with values outside 0–255")
+        return array.astype("uint8"), None
+    if kind == "f":
+        return _scale_floats(array)
+    raise TypeError(f"an array of type '{array.dtype}' is no image")
+
+
+def _scale_floats(array: Any) -> tuple[Any, str | None]:
+    """0–1 as 0–255, rounded; what is outside is clipped, NaN is black."""
+    import numpy  # the caller has an array, so this is loaded
+
+    missing = numpy.isnan(array)
+    known = numpy.where(missing, 0, array)
+    said = []
+    if missing.any():
+        said.append("NaN pixels are black")
+    if known.min() < 0 or known.max() > 1:
+        said.append("values outside 0–1 are clipped")
+    pixels = numpy.rint(numpy.clip(known, 0, 1).astype("float64") * 255).astype("uint8")
+    return pixels, " and ".join(said) or None
+
+
+def encode_figure(value: Any) -> tuple[bytes, str | None]:
+    """The PNG of a matplotlib figure (or of one's axes), drawn by Agg; or of a picture.
+
+    A figure that pyplot knows is closed there, so that figures do not pile up.
+    """
+    figure: Any = value if is_figure(value) else getattr(value, "figure", None)
+    if not is_figure(figure):
+        return encode_image(value)
+    stream = io.BytesIO()
+    figure.savefig(
+        stream,
+        format="png",
+        backend="agg",
+        dpi=max(figure.dpi, FIGURE_DPI),
+        pil_kwargs={"compress_level": 1},
+    )
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)
+    return stream.getvalue(), None
+
+
+def find_entry_file(folder: Path, text: Any) -> Path | None:
+    """The file of an entry, or None where `text` leads out of `folder` or to no regular file.
+
+    `folder` must be resolved. An archive may have been made by anybody: neither `..` nor a link
+    may lead a reader elsewhere.
+    """
+    if not isinstance(text, str) or not text or "\0" in text or "\\" in text:
+        return None
+    parts = text.split("/")
+    if len(parts) != 2 or any(part in ("", ".", "..") or ":" in part for part in parts):
+        return None
+    inside = folder / parts[0]
+    path = inside / parts[1]
+    try:
+        if inside.is_symlink() or path.is_symlink() or not path.is_file():
+            return None
+    except (OSError, ValueError):
+        return None
+    return path
+
+
+def recompress_images(folder: Path) -> int:
+    """Pack the images below `folder` (an archive's `series`) that the run stored in haste.
+
+    Pixels stay what they are. A file is replaced at once and whole, and only if it has not
+    changed meanwhile. Returns the number of bytes saved. Safe beside a run that goes on, and
+    beside another call of itself.
+    """
+    return sum(_recompress(path) for path in _stored_images(folder.resolve()))
+
+
+def _stored_images(folder: Path) -> Iterator[Path]:
+    try:
+        lines = (folder / ENTRIES_FILE).read_bytes().split(b"\n")[:-1]
+    except OSError:
+        return
+    for line in lines:
+        if b'.png"' not in line:
+            continue
+        with contextlib.suppress(ValueError, RecursionError):
+            entry = loads(line)
+            path = find_entry_file(folder, entry.get("file") if isinstance(entry, dict) else None)
+            if path is not None and path.suffix == ".png":
+                yield path
+
+
+def _recompress(path: Path) -> int:
+    from PIL import Image, UnidentifiedImageError  # slow, and not needed while a run goes on
+
+    try:
+        before = path.stat()
+        data = path.read_bytes()
+        if data[37:41] != b"IDAT" or data[41:43] != FAST_HEADER:
+            return 0
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            packed = _save_pil(image, 6)
+            with Image.open(io.BytesIO(packed), formats=["PNG"]) as again:
+                same = again.mode == image.mode and again.tobytes() == image.tobytes()
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, zlib.error):
+        return 0  # damaged: whoever reads it says so
+    if not same or len(packed) >= len(data):
+        return 0
+    return len(data) - len(packed) if _replace(path, before, packed) else 0
+
+
+def _replace(path: Path, before: os.stat_result, data: bytes) -> bool:
+    """Put `data` in place of a file that is still what it was at `before`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        now = path.stat()
+        if (now.st_mtime_ns, now.st_size, now.st_ino) != (
+            before.st_mtime_ns,
+            before.st_size,
+            before.st_ino,
+        ):
+            temporary.unlink()
+            return False
+        temporary.chmod(before.st_mode & 0o7777)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        return False
+    return True

@@ -1,0 +1,371 @@
+"""What a run tracks, in its archive's `series/` when the call returns.
+
+    track("loss", 0.1) ─► known name, known type ─────► a claimed record of the map   (fast path)
+                       └► anything else ─► kind ─► name's line ─► record, or file ─► entry's line
+
+A file is whole before the line that names it is written, and a name's line stands before the
+first record that bears its number: whenever a kill comes, nothing refers to what is not there.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import operator
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import attrs
+
+from expt.encoding import to_json
+from expt.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
+from expt.tracking.entries import TABLE, Encoded, encode_value, make_slug
+from expt.tracking.fast_path import MISSING, make_track
+from expt.tracking.records import AppendedFile, Disk, make_tags, open_records, write_whole
+from expt.tracking.values import INT64_MAX, INT64_MIN, type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from expt.model import Kind, Recognise, Track
+    from expt.tracking.fast_path import FastNames
+    from expt.tracking.records import Chunk, Records
+
+    OnTracked = Callable[[str, Kind, int, Any], None]
+
+_EXACT: Final = dict.fromkeys(("float64", "float32", "float16"), False) | dict.fromkeys(
+    ("int64", "int32", "int16", "int8", "uint32", "uint16", "uint8"), True
+)
+"""numpy's numbers that always fit a record, and whether they are whole; uint64 may not fit."""
+
+
+def open_recorder(
+    folder: Path,
+    *,
+    label: str,
+    recognise: Recognise | None = None,
+    on_tracked: OnTracked | None = None,
+    disk: Disk | None = None,
+) -> Recorder:
+    """Begin to record into `folder`, which is made if need be. `label` is the run's id.
+
+    `recognise` is asked for values that nothing built in takes. `on_tracked` hears of each stored
+    value; where it is None, tracking costs nothing for it.
+    """
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    recorder = Recorder(folder, label, recognise, on_tracked, disk or Disk())
+    _recorders_of_this_process().add(recorder)
+    return recorder
+
+
+@functools.cache
+def _recorders_of_this_process() -> weakref.WeakSet[Recorder]:
+    """Every recorder, for the child of a fork to disown. What is registered with `os` stays for
+    ever, so it is registered once a process and not once a run."""
+    recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+    def disown_all() -> None:
+        for recorder in list(recorders):
+            recorder._fast.clear()  # takes no lock: its holder may not have been forked
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=disown_all)
+    return recorders
+
+
+@attrs.define(eq=False)
+class _Series:
+    """One name: its number in the files, its kind once a value came, and the count of entries."""
+
+    number: int
+    kind: Kind | None
+    folder: str
+    count: Iterator[int] = attrs.field(factory=itertools.count)
+    has_folder: bool = False
+
+
+class Recorder:
+    """The writer of one archive's `series/`. Every method may be called from any thread.
+
+    `track` is what the experiment gets. After `close`, and in the child of a fork, tracking raises
+    `RuntimeError`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        label: str,
+        recognise: Recognise | None,
+        on_tracked: OnTracked | None,
+        disk: Disk,
+    ) -> None:
+        self._folder = folder
+        self._label = label
+        self._recognise = recognise
+        self._on_tracked = on_tracked
+        self._disk = disk
+        self._process = os.getpid()
+        self._ended = False
+        self._lock = threading.RLock()
+        self._names = AppendedFile(folder / NAMES_FILE, disk)
+        self._entries = AppendedFile(folder / ENTRIES_FILE, disk)
+        self._results = AppendedFile(folder / RESULTS_FILE, disk)
+        self._records: Records | None = None
+        self._series: dict[str, _Series] = {}
+        self._numbers = itertools.count(1)
+        self._notices: dict[str, None] = {}
+        self._fast: FastNames = {}
+        self._exact: dict[type, bool] = {bool: True}
+        self._fast_chunk: Chunk | None = None
+        track = make_track(self._track, self._fast, self._exact)
+        self.track: Track = _with_methods(track, self._track, self._configure)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was stored otherwise than it was given, once each."""
+        return tuple(self._notices)
+
+    @property
+    def writer(self) -> str:
+        """How scalars reach the file: `mapped`, or `written` where the file system has no maps."""
+        return self._open_records().writer
+
+    def set_result(self, name: str, value: Any) -> None:
+        """Keep a result now. Raises `TypeError` for what JSON cannot hold."""
+        self._refuse_if_over(f"the result {name!r} was not kept")
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a result must be a text, not {name!r}")
+        plain = to_json(value, f"results[{name!r}]")
+        self._results.append(_line({"name": str(name), "value": plain}))
+
+    def flush(self) -> None:
+        """Bring to the disk itself what is in the files. May be called beside the run."""
+        if self._ended or os.getpid() != self._process:
+            return
+        for file in (self._names, self._entries, self._results, self._records):
+            if file is not None:
+                file.flush()
+
+    def close(self) -> None:
+        """End: the unused rest of the record file is cut off, and later calls are refused."""
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            self._ended = True
+            self._fast.clear()
+            for file in (self._records, self._names, self._entries, self._results):
+                if file is not None:
+                    file.close()
+
+    def _refuse_if_over(self, what: str) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"the run '{self._label}' is recorded by the process that forked this one; {what}"
+            )
+        if self._ended:
+            raise RuntimeError(f"the run '{self._label}' has ended; {what}")
+
+    def _track(
+        self, name: Any, value: Any, step: Any, when: float, asked: str | None = None
+    ) -> None:
+        """Any call that the fast path left; `asked` is the kind where `track.image` … named it."""
+        if name is MISSING or value is MISSING:
+            raise TypeError("track takes a name and a value: track('loss', 0.1), track(loss=0.1)")
+        over = f"{name!r} was not tracked"
+        self._refuse_if_over(over)
+        name = _plain_name(name)
+        try:
+            step = _plain_step(step)
+            known = self._series.get(name)
+            encoded = encode_value(
+                value, asked, None if known is None else known.kind, self._recognise
+            )
+            series = self._find_series(name, encoded.kind)
+        except ValueError as error:
+            raise ValueError(f"{over}: {error}") from None
+        except TypeError as error:
+            raise TypeError(f"{over}: {error}") from None
+        try:
+            step = self._store(name, series, encoded, step, when)
+        except ValueError:
+            self._refuse_if_over(over)  # the map was closed by another thread meanwhile
+            raise
+        if encoded.number is not None:
+            self._allow_fast(name, series, type(value))
+        if encoded.notice is not None:
+            self._notices[f"{name!r}: {encoded.notice}"] = None
+        if self._on_tracked is not None:
+            self._on_tracked(name, encoded.kind, step, encoded.value)
+
+    def _find_series(self, name: str, kind: Kind | None) -> _Series:
+        """The series of `name`, with its line in the file. `TypeError` where it has another kind;
+        None asks for no kind."""
+        series = self._series.get(name)
+        if series is None or (series.kind is None and kind is not None):
+            with self._lock:
+                series = self._series.get(name)
+                if series is None:
+                    number = next(self._numbers)
+                    self._names.append(_line({"id": number, "name": name, "kind": kind}))
+                    series = _Series(number, kind, f"{number:04d}-{make_slug(name)}")
+                    self._series[name] = series
+                elif series.kind is None and kind is not None:
+                    self._names.append(_line({"id": series.number, "name": name, "kind": kind}))
+                    series.kind = kind
+        if kind is not None and series.kind != kind:
+            raise TypeError(
+                f"it is a series of kind '{series.kind}', and this value is of kind '{kind}'"
+            )
+        return series
+
+    def _store(
+        self, name: str, series: _Series, encoded: Encoded, step: int | None, when: float
+    ) -> int:
+        """Put the value into the file and return its step. `name` and kind have been settled."""
+        if encoded.number is not None:
+            tag = make_tags(series.number)[type(encoded.number) is int]
+            return self._open_records().write(step, series.count, when, encoded.number, tag)
+        number = next(series.count)
+        step = number if step is None else step
+        entry = {"id": series.number, "step": step, "time": when, **encoded.fields}
+        if encoded.png is not None or encoded.array is not None:
+            entry["file"] = self._write_file(series, number, encoded)
+        self._entries.append(_line(entry))
+        return step
+
+    def _open_records(self) -> Records:
+        if self._records is None:
+            with self._lock:
+                self._refuse_if_over("nothing more is recorded")
+                if self._records is None:
+                    self._records = open_records(self._folder / SCALARS_FILE, self._disk)
+        return self._records
+
+    def _allow_fast(self, name: str, series: _Series, kind: type) -> None:
+        """Let the fast path take `name`, and numbers of type `kind`, from now on."""
+        if self._records is None or self._on_tracked is not None:
+            return
+        if kind.__module__ == "numpy" and kind.__name__ in _EXACT:
+            self._exact[kind] = _EXACT[kind.__name__]
+        with self._lock:
+            chunk = self._records.chunk
+            if chunk is None or self._ended:
+                return
+            if chunk is not self._fast_chunk:
+                self._fast.clear()  # no name may keep a chunk mapped that is used up
+                self._fast_chunk = chunk
+            self._fast[name] = (*make_tags(series.number), series.count, *chunk)
+
+    def _write_file(self, series: _Series, number: int, encoded: Encoded) -> str:
+        """Write the picture or array and return its path below `series/`. All of it or nothing."""
+        if not series.has_folder:
+            (self._folder / series.folder).mkdir(exist_ok=True)
+            series.has_folder = True
+        place = f"{series.folder}/{number:06d}.{'npy' if encoded.png is None else 'png'}"
+        path = self._folder / place
+        file = self._disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            if encoded.png is not None:
+                write_whole(self._disk, file, encoded.png)
+            else:
+                _write_array(self._disk, file, encoded.array)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(file)
+        return place
+
+    def _configure(self, name: Any, options: dict[str, Any]) -> None:
+        self._refuse_if_over(f"{name!r} was not configured")
+        plain = to_json(options, f"an option of {_plain_name(name)!r}")
+        series = self._find_series(_plain_name(name), None)
+        self._names.append(_line({"id": series.number, "options": plain}))
+
+
+def _with_methods(
+    track: Callable[..., None],
+    store: Callable[[Any, Any, Any, float, str], None],
+    set_options: Callable[[Any, dict[str, Any]], None],
+) -> Track:
+    """Hang `track.image` … on `track`: a function is called faster than an object."""
+
+    def image(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track a picture: PIL, or HxW, HxWx1, 2, 3 or 4 of uint8, bool, ints 0–255, uint16 (HxW).
+
+        Floats are taken as 0–1: clipped, rounded to 8 bits, NaN black, with a notice.
+        """
+        store(name, value, step, time.time(), "image")
+
+    def array(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track anything that numpy makes an array of, whole; no objects."""
+        store(name, value, step, time.time(), "array")
+
+    def figure(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track a matplotlib figure, or the figure of some axes, as a picture; pyplot closes it."""
+        store(name, value, step, time.time(), "figure")
+
+    def text(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track a text as it is."""
+        store(name, value, step, time.time(), "text")
+
+    def table(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track rows (a list of dicts), columns (a dict of lists), a data frame, a record array."""
+        store(name, value, step, time.time(), TABLE)
+
+    def configure(name: str, /, **options: Any) -> None:
+        """Set options for how a series is drawn, such as `fps`, `colormap` or `unit`."""
+        set_options(name, options)
+
+    for method in (image, array, figure, text, table, configure):
+        setattr(track, method.__name__, method)
+    return cast("Track", track)
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, allow_nan=False).encode("ascii") + b"\n"
+
+
+def _plain_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a series must be a text, not {name!r}")
+    return str.__str__(name)
+
+
+def _plain_step(step: Any) -> int | None:
+    if step is None or (type(step) is int and INT64_MIN <= step <= INT64_MAX):
+        return step
+    try:
+        if isinstance(step, bool):
+            raise TypeError
+        plain = operator.index(step)
+    except TypeError:
+        raise TypeError(f"a step must be an int, not a '{type_name(step)}'") from None
+    if not INT64_MIN <= plain <= INT64_MAX:
+        raise ValueError("a step beyond int64")
+    return plain
+
+
+class _Sink:
+    """What numpy writes an array into, a part at a time."""
+
+    def __init__(self, disk: Disk, file: int) -> None:
+        self._disk = disk
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        write_whole(self._disk, self._file, data)
+
+
+def _write_array(disk: Disk, file: int, array: Any) -> None:
+    import numpy.lib.format  # the caller has an array, so numpy is loaded
+
+    # field names may be any text, which only version 3 of the format holds
+    version = (3, 0) if array.dtype.names else (1, 0)
+    numpy.lib.format.write_array(_Sink(disk, file), array, version, allow_pickle=False)
