@@ -40,7 +40,13 @@ class Expression:
     """
 
     text: str
+    option: str
     program: tuple[str, ...]
+
+    def admits(self, names: Iterable[str], *, complete: bool) -> bool | None:
+        """What the option asks, of names (`-k`) or marks (`-m`); None where more may come."""
+        match = mark_matcher if self.option == "-m" else keyword_matcher
+        return self.evaluate(match(names, complete))
 
     def evaluate(self, matches: Callable[[str], bool | None]) -> bool | None:
         """Kleene's logic over what `matches` says of each name; None is unknown."""
@@ -94,7 +100,7 @@ def compile_expression(text: str, option: str) -> Expression:
                 raise _mistake(text, option, column, f"expected {_SPOKEN[wanted]}; got {got}")
             if waiting:
                 waiting.pop()
-    return Expression(text, tuple(program))
+    return Expression(text, option, tuple(program))
 
 
 def _tokens(text: str, option: str) -> Iterator[tuple[str, int]]:

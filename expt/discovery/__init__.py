@@ -1,0 +1,99 @@
+"""Experiments found in sources: nothing of the user's is imported.
+
+    walk ──► source ──┐
+             folders ─┴► hosting ──► Experiment ──► selection
+                                        labels
+
+`walk` names files, `source` reads a module's syntax tree, `folders` the `[expt]` tables, `hosting`
+makes experiments of both, `labels` names cases, `selection` asks which are meant.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import attrs
+
+from expt.discovery.folders import Expand, Folders
+from expt.discovery.hosting import Tree
+from expt.discovery.labels import (
+    case_ids,
+    case_labels,
+    drop_names,
+    known_labels,
+    merge_axes,
+    with_axes,
+)
+from expt.discovery.selection import (
+    case_names,
+    keyword_names,
+    matches_case,
+    place_node_id,
+    select_experiments,
+    split_node_id,
+)
+from expt.discovery.walk import walk
+from expt.layout import PARAMS_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from expt.errors import ExptError
+    from expt.model import Experiment
+
+__all__ = [
+    "Expand",
+    "Found",
+    "case_ids",
+    "case_labels",
+    "case_names",
+    "drop_names",
+    "find_experiments",
+    "keyword_names",
+    "known_labels",
+    "matches_case",
+    "merge_axes",
+    "place_node_id",
+    "select_experiments",
+    "split_node_id",
+    "with_axes",
+]
+
+
+@attrs.frozen
+class Found:
+    """The experiments below the paths, in the order of a listing, and what could not be read."""
+
+    experiments: tuple[Experiment, ...]
+    mistakes: tuple[ExptError, ...]
+
+
+def find_experiments(
+    paths: Sequence[Path],
+    root: Path,
+    *,
+    ignore: Sequence[str] = (),
+    configured_paths: Sequence[str] = ("experiments",),
+    expand: Expand | None = None,
+) -> Found:
+    """Every experiment in `paths` (or, where there are none, in `configured_paths`).
+
+    Paths in the order given, files sorted within, experiments by line. `ignore` are paths or
+    patterns relative to the root. `expand` gives the points of an axis that a `params.toml`
+    writes as a range; without it such cases are unknown. Raises `UsageError` for a path that does
+    not exist; all else that is wrong is among the mistakes.
+    """
+    walked = walk(paths or [root / path for path in configured_paths], root, ignore)
+    tree = Tree(root, Folders(root, expand))
+    experiments: list[Experiment] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the compiler thinks of escapes in users' texts
+        for path in walked.files:
+            folder, _, name = path.rpartition("/")
+            if name == PARAMS_FILE:
+                experiments.extend(tree.experiments_of_folder(folder))
+            else:
+                experiments.extend(tree.experiments_of_file(path))
+    return Found(tuple(experiments), (*walked.mistakes, *tree.mistakes))

@@ -1,0 +1,150 @@
+"""What the `[expt]` tables of folders say that discovery needs: bases, marks and axes.
+
+A file that is broken is no matter here: planning reports it. Only where it may host an experiment
+is it told of at once, since without that experiment nobody would read it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.errors import ExptError, ParameterError
+from expt.layout import PARAMS_FILE, RESERVED_TABLE
+from expt.model import Axis
+from expt.toml_reading import parse_toml, read_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Expand = Callable[[Any], Sequence[Any]]
+"""The points of an axis that is written as a range; raises `ExptError` for what is none."""
+
+
+@attrs.frozen
+class Base:
+    """One entry of `extends`: `PATH::experiment_x` as it stands, and where."""
+
+    text: str
+    where: str
+
+
+@attrs.frozen
+class Folder:
+    """The `[expt]` table of one folder. `unread` are axes whose points are not known here."""
+
+    extends: tuple[Base, ...] = ()
+    marks: tuple[str, ...] = ()
+    axes: tuple[Axis, ...] = ()
+    unread: tuple[str, ...] = ()
+    mistakes: tuple[ExptError, ...] = ()
+
+    @property
+    def says_more(self) -> bool:
+        """Whether experiments below differ from what their source shows."""
+        return bool(self.marks or self.axes or self.unread)
+
+
+_NOTHING: Final = Folder()
+_RANGES: Final = frozenset({"range", "linspace", "logspace"})
+
+
+class Folders:
+    """The `[expt]` tables of a tree, each read once."""
+
+    def __init__(self, root: Path, expand: Expand | None = None) -> None:
+        self._root = root
+        self._expand = expand
+        self._read: dict[str, Folder] = {}
+
+    def at(self, folder: str) -> Folder:
+        """The table of one folder (relative to the root, '' for the root itself)."""
+        if folder not in self._read:
+            self._read[folder] = self._read_folder(folder)
+        return self._read[folder]
+
+    def _read_folder(self, folder: str) -> Folder:
+        path = f"{folder}/{PARAMS_FILE}" if folder else PARAMS_FILE
+        try:
+            content = read_bytes(self._root / path)
+        except OSError:
+            return _NOTHING
+        if content is None or RESERVED_TABLE.encode() not in content:
+            return _NOTHING
+        try:
+            values, text = parse_toml(content, path, ParameterError)
+        except ExptError as mistake:
+            return Folder(mistakes=(mistake,)) if b"extends" in content else _NOTHING
+        table = values.get(RESERVED_TABLE)
+        if not isinstance(table, dict):
+            return _NOTHING
+        return _read_table(table, text, path, self._expand)
+
+
+def _read_table(table: dict[str, Any], text: str, path: str, expand: Expand | None) -> Folder:
+    extends = table.get("extends", [])
+    mistakes = []
+    bases = []
+    for entry in extends if isinstance(extends, list) else [extends]:
+        if isinstance(entry, str) and "::" in entry:
+            bases.append(Base(entry, _where(path, text, entry)))
+        else:
+            what = f"'extends' takes 'PATH::experiment_name', or a list of them, not {entry!r}"
+            mistakes.append(ParameterError(what, _where(path, text, "extends")))
+    marks = table.get("marks", [])
+    axes: list[Axis] = []
+    unread: list[str] = []
+    for name, points in _named_points(table.get("sweep"), expand).items():
+        if points is None:
+            unread.append(name)
+        else:
+            where = _where(path, text, name.rpartition(".")[2])
+            axes.append(Axis((name,), tuple((point,) for point in points), where))
+    zipped = _named_points(table.get("zip"), expand)
+    columns = [points for points in zipped.values() if points is not None]
+    if len(columns) < len(zipped) or len({len(points) for points in columns}) > 1:
+        unread.extend(zipped)
+    elif zipped:
+        points_together = tuple(zip(*columns, strict=True))
+        axes.append(Axis(tuple(zipped), points_together, _where(path, text, "zip")))
+    return Folder(
+        extends=tuple(bases),
+        marks=tuple(m for m in marks if isinstance(m, str)) if isinstance(marks, list) else (),
+        axes=tuple(axes),
+        unread=tuple(unread),
+        mistakes=tuple(mistakes),
+    )
+
+
+def _named_points(
+    table: Any, expand: Expand | None, prefix: str = ""
+) -> dict[str, Sequence[Any] | None]:
+    """The points of each axis by its dotted name; None for what planning must read."""
+    named: dict[str, Sequence[Any] | None] = {}
+    for key, value in table.items() if isinstance(table, dict) else ():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and _RANGES.isdisjoint(value):
+            named.update(_named_points(value, expand, f"{name}."))
+        elif isinstance(value, list):
+            named[name] = value
+        else:
+            named[name] = _expanded(value, expand)
+    return named
+
+
+def _expanded(value: Any, expand: Expand | None) -> Sequence[Any] | None:
+    if expand is None or not isinstance(value, dict):
+        return None
+    try:
+        return expand(value)
+    except ExptError:  # planning tells of it
+        return None
+
+
+def _where(path: str, text: str, word: str) -> str:
+    """`path:line` of the first line with a key or a text."""
+    found = re.search(rf"^[^#\n]*{re.escape(word)}", text, re.MULTILINE)
+    return f"{path}:{text.count(chr(10), 0, found.end()) + 1}" if found else path

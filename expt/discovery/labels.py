@@ -1,0 +1,157 @@
+"""The bracket of a node id: what a case is called, from the values of its axes.
+
+    lr-0.1-seed-0      name-value of each axis
+    text0-seed-1       a value that is too long, or no text of its own, by its place on the axis
+
+A label must say which case it is, on its own, in characters that `-k` and a shell take as they
+are. So a value's text is used only where no other reading of the whole label is possible.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.model import BUILTIN_PROVIDERS, Axis
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from expt.model import Experiment
+
+MAX_VALUE: Final = 40
+MAX_LISTED: Final = 10_000  # cases that are expanded before planning; more count as unknown
+UNKNOWN_CASE: Final = "?"
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.+-]")
+
+
+def case_labels(axes: Sequence[Axis]) -> list[str]:
+    """The bracket texts of the product of `axes`, last axis fastest; all of them distinct."""
+    if not axes:
+        return []
+    return ["-".join(texts) for texts in itertools.product(*_texts_of_axes(axes))]
+
+
+def _texts_of_axes(axes: Sequence[Axis]) -> list[list[str]]:
+    """For each axis the text of each of its points."""
+    names = [_UNSAFE.sub("_", name) for axis in axes for name in axis.names]
+    # `-name-` of the next axis inside a value could be read as where that axis begins
+    borders = [f"-{name.partition('-')[0]}-" for name in names[1:]] + ["\0"]
+    texts = []
+    for axis in axes:
+        count = len(axis.names)
+        own = list(zip(names[:count], borders[:count], strict=True))
+        names, borders = names[count:], borders[count:]
+        points = [
+            "-".join(
+                _text_of_value(value, name, place, border)
+                for value, (name, border) in zip(point, own, strict=True)
+            )
+            for place, point in enumerate(axis.values)
+        ]
+        seen = Counter(points)
+        texts.append(
+            [
+                text if seen[text] == 1 else "-".join(f"{name}{place}" for name, _ in own)
+                for place, text in enumerate(points)
+            ]
+        )
+    return texts
+
+
+def _text_of_value(value: Any, name: str, place: int, border: str) -> str:
+    try:
+        text = str(value)
+    except Exception:  # of a user's class, or a number too long for a text
+        text = ""
+    if not isinstance(value, str) and (not text or " at 0x" in text):
+        return f"{name}{place}"
+    safe = _UNSAFE.sub("_", text)
+    if len(safe) > MAX_VALUE or border in f"{safe}-":
+        return f"{name}{place}"
+    return f"{name}-{safe}"
+
+
+def known_labels(experiment: Experiment) -> list[str | None] | None:
+    """The labels of the cases as far as the source shows; None where planning must tell.
+
+    The one label None is that of a case without a bracket.
+    """
+    if experiment.axes is None:
+        return None
+    if not experiment.axes:
+        return [None]
+    count = 1
+    for axis in experiment.axes:
+        count *= len(axis)
+    return [*case_labels(experiment.axes)] if 0 < count <= MAX_LISTED else None
+
+
+def case_ids(experiment: Experiment) -> list[str]:
+    """The node ids of the cases for a listing; `path::experiment_x[?]` where they are unknown."""
+    labels = known_labels(experiment)
+    if labels is None:
+        return [f"{experiment.id}[{UNKNOWN_CASE}]"]
+    return [experiment.id if label is None else f"{experiment.id}[{label}]" for label in labels]
+
+
+def merge_axes(weaker: Sequence[Axis], stronger: Sequence[Axis]) -> tuple[Axis, ...]:
+    """`weaker` without the names that `stronger` varies, then `stronger`."""
+    return (*drop_names(weaker, {name for axis in stronger for name in axis.names}), *stronger)
+
+
+def drop_names(axes: Sequence[Axis], names: Collection[str]) -> tuple[Axis, ...]:
+    """`axes` without `names`; what was zipped with one of them is still varied."""
+    kept = []
+    for axis in axes:
+        columns = [column for column, name in enumerate(axis.names) if name not in names]
+        if len(columns) == len(axis.names):
+            kept.append(axis)
+        elif columns:
+            values = tuple(tuple(point[column] for column in columns) for point in axis.values)
+            kept.append(Axis(tuple(axis.names[column] for column in columns), values, axis.where))
+    return tuple(kept)
+
+
+def with_axes(
+    experiment: Experiment,
+    axes: Sequence[Axis],
+    *,
+    fixed: Collection[str] = (),
+    unread: Collection[str] = (),
+) -> Experiment:
+    """The experiment with axes from outside it, and without those whose names are `fixed`.
+
+    An axis whose name is no argument of the experiment may belong to a provider that was not
+    imported, and the points of an `unread` one are not known: then the cases are unknown (`axes`
+    is None) until planning.
+    """
+    if not axes and not fixed and not unread:
+        return experiment
+    if experiment.axes is None or any(_takes(experiment, [name]) is not False for name in unread):
+        return attrs.evolve(experiment, axes=None)
+    answers = [_takes(experiment, axis.names) for axis in axes]
+    taken = [axis for axis, answer in zip(axes, answers, strict=True) if answer]
+    merged = drop_names(merge_axes(experiment.axes, taken), fixed)
+    swept = [name for axis in merged for name in axis.names]
+    inside = any(_one_in_other(name, other) for name in swept for other in fixed)
+    return attrs.evolve(experiment, axes=None if None in answers or inside else merged)
+
+
+def _one_in_other(name: str, other: str) -> bool:
+    """Whether one of two dotted names is a part of the other's value."""
+    return name.startswith(f"{other}.") or other.startswith(f"{name}.")
+
+
+def _takes(experiment: Experiment, names: Sequence[str]) -> bool | None:
+    """Whether the experiment takes an axis; None where its providers decide."""
+    roots = {name.partition(".")[0] for name in names}
+    if roots.issubset(experiment.parameters):
+        return True
+    nobody_else = BUILTIN_PROVIDERS.issuperset(experiment.parameters) and "seed" not in roots
+    return False if nobody_else and experiment.marks_complete else None

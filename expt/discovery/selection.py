@@ -1,0 +1,198 @@
+"""Which experiments are meant: node ids, `-k`, `-m` and `--deselect`, before and after planning.
+
+Both times the same questions are asked of a case. Before planning an answer may be unknown, and
+then the experiment is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final, Protocol
+
+from expt.discovery.labels import UNKNOWN_CASE, known_labels
+from expt.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from expt.model import Experiment
+
+_NODE_ID: Final = re.compile(r"(.*)::([^:/\[\]]+)(?:\[([^\[\]]*)\])?", re.DOTALL)
+_SHOWN: Final = 8
+
+
+class Condition(Protocol):
+    """What `-k` or `-m` asks: whether names fulfil it; None where more names may come."""
+
+    def admits(self, names: Iterable[str], *, complete: bool) -> bool | None: ...
+
+
+def split_node_id(text: str) -> tuple[str, str | None, str | None]:
+    """Path, function and case of an argument; a path alone has neither of the other two.
+
+    `[?]`, which listings show where the cases are not known, names no case.
+    """
+    match = _NODE_ID.fullmatch(text)
+    if match is None:
+        return text, None, None
+    path, function, case = match.groups()
+    return path, function, None if case == UNKNOWN_CASE else case
+
+
+def place_node_id(text: str, cwd: Path, root: Path) -> str:
+    """A node id or path as typed in `cwd`, as experiments bear it: relative to the root."""
+    path, function, case = split_node_id(text)
+    place = os.path.relpath(os.path.join(cwd, path), root).replace(os.sep, "/")
+    bracket = "" if case is None else f"[{case}]"
+    return place if function is None else f"{place}::{function}{bracket}"
+
+
+def keyword_names(experiment: Experiment) -> tuple[str, ...]:
+    """The names that `-k` sees: folders below the root, file, function, marks, and the node id."""
+    folders = [part for part in experiment.place.split("/") if part != "."]
+    return (*folders, experiment.name, *experiment.marks, experiment.id)
+
+
+def case_names(experiment: Experiment, label: str | None) -> tuple[str, ...]:
+    """What `-k` sees of a case: its node id, which has every other name in it, and its marks."""
+    return (_case_id(experiment, label), *experiment.marks)
+
+
+def _case_id(experiment: Experiment, label: str | None) -> str:
+    return experiment.id if label is None else f"{experiment.id}[{label}]"
+
+
+def select_experiments(
+    experiments: Sequence[Experiment],
+    *,
+    keyword: Condition | None = None,
+    marks: Condition | None = None,
+    node_ids: Sequence[str] = (),
+    deselect: Sequence[str] = (),
+) -> tuple[list[Experiment], int]:
+    """Those of which a case may be meant, and how many are left out.
+
+    `experiments` is everything found, with the axes of the command line (`with_axes`); `node_ids`
+    may hold plain paths too. Raises `UsageError` for a node id that names nothing.
+    """
+    named = [split_node_id(text) for text in node_ids]
+    for text, (path, function, case) in zip(node_ids, named, strict=True):
+        if function is not None:
+            _reject_unknown(text, path, function, case, experiments)
+    kept = []
+    for experiment in experiments:
+        labels = known_labels(experiment)
+        answers = (
+            _judge(experiment, label, labels is not None, False, keyword, marks, named, deselect)
+            for label in labels or [None]
+        )
+        if any(answer is not False for answer in answers):
+            kept.append(experiment)
+    return kept, len(experiments) - len(kept)
+
+
+def matches_case(
+    experiment: Experiment,
+    label: str | None,
+    *,
+    keyword: Condition | None = None,
+    marks: Condition | None = None,
+    node_ids: Sequence[str] = (),
+    deselect: Sequence[str] = (),
+) -> bool:
+    """Whether one case is meant, once its label and every mark of `experiment` are known."""
+    named = [split_node_id(text) for text in node_ids]
+    return _judge(experiment, label, True, True, keyword, marks, named, deselect) is True
+
+
+def _judge(
+    experiment: Experiment,
+    label: str | None,
+    label_known: bool,
+    final: bool,
+    keyword: Condition | None,
+    marks: Condition | None,
+    named: Sequence[tuple[str, str | None, str | None]],
+    deselect: Sequence[str],
+) -> bool | None:
+    """Whether a case is meant; None where that is not yet known."""
+    marks_known = final or experiment.marks_complete
+    answers = (
+        _is_named(experiment, label, label_known, named),
+        _is_left(experiment, label, label_known, deselect),
+        keyword is None
+        or keyword.admits(case_names(experiment, label), complete=label_known and marks_known),
+        marks is None or marks.admits(experiment.marks, complete=marks_known),
+    )
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def _is_named(
+    experiment: Experiment,
+    label: str | None,
+    label_known: bool,
+    named: Sequence[tuple[str, str | None, str | None]],
+) -> bool | None:
+    """Whether the arguments name a case; what no argument is about is meant."""
+    answer: bool | None = True
+    place = experiment.place
+    for path, function, case in named:
+        if function is None and (path == "." or place == path or place.startswith(f"{path}/")):
+            return True
+        if function is None or path != place:
+            continue
+        if function == experiment.name and (case is None or (label_known and case == label)):
+            return True
+        if function == experiment.name and not label_known:
+            answer = None
+        elif answer is True:
+            answer = False
+    return answer
+
+
+def _is_left(
+    experiment: Experiment, label: str | None, label_known: bool, deselect: Sequence[str]
+) -> bool | None:
+    """Whether no `--deselect` is the beginning of the case's node id."""
+    if not deselect:
+        return True
+    if _case_id(experiment, label).startswith(tuple(deselect)):
+        return False
+    beginning = f"{experiment.id}["
+    return None if not label_known and any(d.startswith(beginning) for d in deselect) else True
+
+
+def _reject_unknown(
+    text: str,
+    path: str,
+    function: str,
+    case: str | None,
+    experiments: Sequence[Experiment],
+) -> None:
+    here = {experiment.name: experiment for experiment in experiments if experiment.place == path}
+    experiment = here.get(function)
+    if experiment is None:
+        raise UsageError(
+            f"there is no experiment '{function}' in '{path}'",
+            text,
+            did_you_mean(function, here) or _listing(sorted(here)),
+        )
+    if case is None:
+        return
+    labels = known_labels(experiment)
+    if labels is not None and case not in labels:
+        known = [label for label in labels if label is not None]
+        raise UsageError(
+            f"'{experiment.id}' has no case [{case}]",
+            text,
+            did_you_mean(case, known) or _listing([f"[{label}]" for label in known]),
+        )
+
+
+def _listing(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"there is: {', '.join(names[:_SHOWN])}{more}" if names else "there is none"

@@ -1,0 +1,368 @@
+"""What the source of one module shows: its experiments, and where its names come from.
+
+Nothing is imported. What only running the module could tell is left unknown, never guessed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.discovery.labels import MAX_LISTED
+from expt.errors import CollectionError
+from expt.layout import EXPERIMENT_PREFIX
+from expt.model import Axis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from expt.errors import ExptError
+
+_PREFIX_BYTES: Final = EXPERIMENT_PREFIX.encode()
+_DEFINES: Final = re.compile(rb"\bdef[ \t]+" + _PREFIX_BYTES)
+_PUBLIC: Final = ("extends", "hook", "mark", "on", "provider", "skip", "sweep")
+_NOT_PARSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+@attrs.frozen
+class Definition:
+    """A `def experiment_*`. `axes` is None and `marks_complete` false where that is not shown."""
+
+    name: str
+    line: int
+    description: str
+    parameters: tuple[str, ...]
+    marks: tuple[str, ...]
+    marks_complete: bool
+    axes: tuple[Axis, ...] | None
+
+
+@attrs.frozen
+class Extension:
+    """An `experiment_* = expt.extends(base)`; `base` are the parts of a dotted name, or empty."""
+
+    name: str
+    line: int
+    base: tuple[str, ...]
+
+
+@attrs.frozen
+class Imported:
+    """Where a local name comes from: `from ..a import b` is level 2, `("a", "b")`."""
+
+    level: int
+    target: tuple[str, ...]
+
+
+@attrs.frozen
+class Source:
+    """One module as its source shows it, experiments in the order of their lines."""
+
+    experiments: dict[str, Definition | Extension]
+    imports: dict[str, Imported]
+    stars: tuple[Imported, ...]
+    mistakes: tuple[ExptError, ...] = ()
+
+
+EMPTY: Final = Source({}, {}, ())
+
+
+def may_hold_experiments(content: bytes) -> bool:
+    """Whether a module is worth parsing; most are not."""
+    return _PREFIX_BYTES in content
+
+
+def read_source(content: bytes, path: str) -> Source:
+    """The experiments of a module's bytes; mistakes are told at `path:line`.
+
+    A module that does not parse is a mistake only if it seems to define an experiment.
+    """
+    try:
+        tree = ast.parse(content)
+    except _NOT_PARSED as error:
+        defines = _DEFINES.search(content) is not None
+        return attrs.evolve(EMPTY, mistakes=(_parse_mistake(error, path),) if defines else ())
+    return _Reading(path, may_yield=b"yield" in content).read(tree)
+
+
+def _parse_mistake(error: BaseException, path: str) -> CollectionError:
+    if isinstance(error, SyntaxError):
+        line = f":{error.lineno}" if error.lineno else ""
+        return CollectionError(f"this file is not Python: {error.msg}", f"{path}{line}")
+    if isinstance(error, ValueError):
+        return CollectionError(f"this file is not Python: {error}", path)
+    return CollectionError("this file is nested too deep to be read", path)
+
+
+class _Reading:
+    """One pass over the module-level statements of one file."""
+
+    def __init__(self, path: str, *, may_yield: bool) -> None:
+        self._path = path
+        self._may_yield = may_yield
+        self._imports: dict[str, Imported] = {}
+        self._stars: list[Imported] = []
+        self._experiments: dict[str, Definition | Extension] = {}
+        self._blocks: dict[str, int] = {}
+        self._mistakes: list[ExptError] = []
+
+    def read(self, tree: ast.Module) -> Source:
+        for statement, block in _module_level_statements(tree):
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                if statement.name.startswith(EXPERIMENT_PREFIX):
+                    self._read_function(statement, block)
+            elif isinstance(statement, ast.Import):
+                self._read_import(statement)
+            elif isinstance(statement, ast.ImportFrom):
+                self._read_import_from(statement)
+            elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+                self._read_assignment(statement, block)
+        return Source(self._experiments, self._imports, tuple(self._stars), tuple(self._mistakes))
+
+    # Names
+
+    def _read_import(self, statement: ast.Import) -> None:
+        for alias in statement.names:
+            target = tuple(alias.name.split("."))
+            if alias.asname is None:
+                self._imports[target[0]] = Imported(0, target[:1])
+            else:
+                self._imports[alias.asname] = Imported(0, target)
+
+    def _read_import_from(self, statement: ast.ImportFrom) -> None:
+        module = tuple(statement.module.split(".")) if statement.module else ()
+        for alias in statement.names:
+            if alias.name != "*":
+                target = Imported(statement.level, (*module, alias.name))
+                self._imports[alias.asname or alias.name] = target
+            elif module == ("expt",) and not statement.level:
+                self._imports.update((name, Imported(0, ("expt", name))) for name in _PUBLIC)
+            else:
+                self._stars.append(Imported(statement.level, module))
+
+    def _expt_name(self, node: ast.expr) -> tuple[str, ...]:
+        """`("sweep",)` for `expt.sweep` however imported; empty for all that is not expt's."""
+        parts = _dotted(node)
+        imported = self._imports.get(parts[0]) if parts else None
+        if imported is None or imported.level:
+            return ()
+        whole = (*imported.target, *parts[1:])
+        return whole[1:] if whole[0] == "expt" else ()
+
+    # Experiments
+
+    def _read_assignment(self, statement: ast.Assign | ast.AnnAssign, block: int) -> None:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        value = statement.value
+        if not names or value is None:
+            return
+        from_expt = self._expt_name(value.func if isinstance(value, ast.Call) else value)
+        for name in names:
+            known = self._experiments.get(name)
+            if isinstance(value, ast.Call) and from_expt == ("extends",):
+                if name.startswith(EXPERIMENT_PREFIX):
+                    given = [*value.args, *(keyword.value for keyword in value.keywords)]
+                    base = _dotted(given[0]) if len(given) == 1 else ()
+                    self._add(Extension(name, statement.lineno, base), block)
+            elif from_expt[:1] == ("mark",):  # slow = expt.mark.slow
+                self._imports[name] = Imported(0, ("expt", *from_expt))
+            elif isinstance(known, Definition):  # experiment_x = decorate(experiment_x)
+                known = attrs.evolve(known, axes=None, marks_complete=False)
+                self._experiments[name] = known
+
+    def _read_function(self, function: ast.FunctionDef | ast.AsyncFunctionDef, block: int) -> None:
+        if isinstance(function, ast.AsyncFunctionDef):
+            self._refuse(
+                function,
+                "is an async function, which would never be awaited",
+                "write a plain function that calls asyncio.run(...)",
+            )
+            return
+        if self._may_yield and _is_generator(function):
+            self._refuse(
+                function,
+                "is a generator function: calling it would run nothing",
+                "replace `yield` by track(...) or results[...]; only providers yield",
+            )
+            return
+        marks, complete, axes = self._read_decorators(function)
+        arguments = function.args
+        named = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+        self._add(
+            Definition(
+                name=function.name,
+                line=function.lineno,
+                description=_first_line(function.body),
+                parameters=tuple(argument.arg for argument in named),
+                marks=marks,
+                marks_complete=complete,
+                axes=axes,
+            ),
+            block,
+        )
+
+    def _refuse(self, function: ast.stmt, what: str, hint: str) -> None:
+        name = getattr(function, "name", "")
+        place = f"{self._path}:{function.lineno}"
+        self._mistakes.append(CollectionError(f"'{name}' {what}", place, hint))
+
+    def _add(self, experiment: Definition | Extension, block: int) -> None:
+        """Add one; two in one block are a mistake, since the first could never run."""
+        name = experiment.name
+        if self._blocks.get(name) == block:
+            self._mistakes.append(
+                CollectionError(
+                    f"'{name}' is defined twice: the first would never run",
+                    f"{self._path}:{experiment.line}",
+                    f"the first is at {self._path}:{self._experiments[name].line}; rename one",
+                )
+            )
+        self._blocks[name] = block
+        self._experiments[name] = experiment
+
+    # Decorators
+
+    def _read_decorators(
+        self, function: ast.FunctionDef
+    ) -> tuple[tuple[str, ...], bool, tuple[Axis, ...] | None]:
+        """Marks, whether they are all, and axes (None: unknown)."""
+        if not function.decorator_list:
+            return (), True, ()
+        marks: list[str] = []
+        complete = True
+        swept: dict[str, Axis] | None = {}
+        for decorator in reversed(function.decorator_list):
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            name = self._expt_name(called)
+            if not name:
+                complete, swept = False, None
+            elif name[0] == "mark" and len(name) == 2:
+                marks.append(name[1])
+            elif name == ("sweep",) and swept is not None:
+                where = f"{self._path}:{decorator.lineno}"
+                axes = _literal_axes(decorator, where)
+                swept = None if axes is None else {**axes, **swept}
+        return (
+            tuple(dict.fromkeys(marks)),
+            complete,
+            None if swept is None else tuple(swept.values()),
+        )
+
+
+def _module_level_statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, int]]:
+    """Statements that run at import, those in `if`, `try` and `with` too, each with its block.
+
+    What stands under `if __name__ == "__main__"` does not run at import.
+    """
+    pending = [(iter(tree.body), 0)]
+    blocks = 0
+    while pending:
+        statements, block = pending.pop()
+        for statement in statements:
+            inner = _inner_blocks(statement)
+            if inner is not None:
+                pending.append((statements, block))
+                for body in reversed(inner):
+                    blocks += 1
+                    pending.append((iter(body), blocks))
+                break
+            yield statement, block
+
+
+def _inner_blocks(statement: ast.stmt) -> list[list[ast.stmt]] | None:
+    if isinstance(statement, ast.If):
+        is_main = _asks_for_main(statement.test)
+        return [statement.orelse] if is_main else [statement.body, statement.orelse]
+    if isinstance(statement, (ast.Try, ast.TryStar)):
+        handlers = [handler.body for handler in statement.handlers]
+        return [statement.body, *handlers, statement.orelse, statement.finalbody]
+    if isinstance(statement, ast.With):
+        return [statement.body]
+    return None
+
+
+def _asks_for_main(test: ast.expr) -> bool:
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.left, ast.Name)
+        and test.left.id == "__name__"
+        and isinstance(test.ops[0], ast.Eq)
+    )
+
+
+def _dotted(node: ast.expr) -> tuple[str, ...]:
+    """`("a", "b")` of the expression `a.b`; empty for anything but a dotted name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ()
+    return (node.id, *reversed(parts))
+
+
+def _first_line(body: Sequence[ast.stmt]) -> str:
+    """The first line of a docstring, without `ast.get_docstring`, which imports `inspect`."""
+    first = body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        text = first.value.value
+        if isinstance(text, str):
+            return text.strip().partition("\n")[0].strip()
+    return ""
+
+
+def _is_generator(function: ast.FunctionDef) -> bool:
+    """Whether a `yield` belongs to the function itself and not to one inside it."""
+    pending: list[ast.AST] = list(function.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return True
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            pending.extend((*node.decorator_list, *_defaults(node.args)))
+        elif isinstance(node, ast.Lambda):
+            pending.extend(_defaults(node.args))
+        else:
+            pending.extend(ast.iter_child_nodes(node))
+    return False
+
+
+def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:
+    yield from arguments.defaults
+    yield from (default for default in arguments.kw_defaults if default is not None)
+
+
+def _literal_axes(decorator: ast.expr, where: str) -> dict[str, Axis] | None:
+    """The axes of `@sweep(lr=[0.1, 0.01])`; None where a value is not literal."""
+    if not isinstance(decorator, ast.Call) or decorator.args:
+        return None
+    swept: dict[str, Any] = {}
+    for keyword in decorator.keywords:
+        values = _literal_sequence(keyword.value)
+        if keyword.arg is not None:
+            swept[keyword.arg] = values
+        elif isinstance(values, dict):  # **{"optimizer.lr": [0.1, 0.01]}
+            swept.update(values)
+        else:
+            return None
+    axes = {}
+    for name, values in swept.items():
+        if not isinstance(name, str) or not isinstance(values, (list, tuple, range)):
+            return None
+        axes[name] = Axis((name,), tuple((value,) for value in values), where)
+    return axes
+
+
+def _literal_sequence(node: ast.expr) -> Any:
+    """The value of a literal, or of `range` of literals; None for anything else."""
+    try:
+        if isinstance(node, ast.Call) and _dotted(node.func) == ("range",) and not node.keywords:
+            values = range(*map(ast.literal_eval, node.args))
+            return values if len(values) <= MAX_LISTED else None
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, OverflowError, SyntaxError, RecursionError, MemoryError):
+        return None

@@ -1,0 +1,161 @@
+"""The files below the paths that may hold experiments, without reading any of them."""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from expt.errors import CollectionError, UsageError, did_you_mean
+from expt.layout import CONFTEST_FILE, PARAMS_FILE, RUN_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+_SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "site-packages", "node_modules"})
+_MARKS_OF_SKIPPED: Final = frozenset({RUN_FILE, "pyvenv.cfg"})  # an archive, an environment
+_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+
+@attrs.frozen
+class Walked:
+    """Paths relative to the root, in the order of a listing: `*.py`, and each `params.toml`."""
+
+    files: tuple[str, ...]
+    mistakes: tuple[CollectionError, ...]
+
+
+def walk(paths: Sequence[Path], root: Path, ignore: Sequence[str]) -> Walked:
+    """Each path in turn, a file or a folder, sorted within; nothing twice.
+
+    Folders that are hidden, ignored, virtual environments, archives or caches are left out; what
+    is named in `paths` itself is not. Raises `UsageError` for a path that does not exist.
+    """
+    files: dict[str, None] = {}
+    mistakes: list[CollectionError] = []
+    seen: set[tuple[int, int]] = set()
+    ignored = _ignored(ignore, str(root))
+    for path in paths:
+        start = os.path.abspath(path)
+        relative = os.path.relpath(start, root).replace(os.sep, "/")
+        if os.path.isdir(start):
+            prefix = "" if relative == "." else f"{relative}/"
+            found = _Walk(ignored, seen, mistakes).below(start, prefix)
+            files.update(dict.fromkeys(sorted(found, key=_by_parts)))
+        elif not os.path.lexists(start):
+            raise _no_such_path(start, relative)
+        elif not start.endswith(".py"):
+            hint = "give a folder, or a .py file"
+            raise UsageError(f"'{relative}' is no Python file", hint=hint)
+        elif not os.path.isfile(start):
+            mistakes.append(CollectionError("this is no regular file", relative))
+        else:
+            files[relative] = None
+    return Walked(tuple(files), tuple(mistakes))
+
+
+def _by_parts(path: str) -> list[str]:
+    return path.split("/")
+
+
+class _Walk:
+    """One walk; `seen` are the folders that this and earlier walks of a session have entered."""
+
+    def __init__(
+        self,
+        ignored: Callable[[str], bool] | None,
+        seen: set[tuple[int, int]],
+        mistakes: list[CollectionError],
+    ) -> None:
+        self._ignored = ignored
+        self._seen = seen
+        self._mistakes = mistakes
+
+    def below(self, start: str, prefix: str) -> Iterator[str]:
+        """Files below the folder `start`, whose paths begin with `prefix`.
+
+        Links are followed after everything else, so that a folder that can be reached both ways
+        has the name that is its own.
+        """
+        folders = [(start, prefix)]
+        links: list[tuple[str, str]] = []
+        while folders or links:
+            folder, prefix = (folders or links).pop()
+            is_start = folder == start
+            entries = self._entries(folder, prefix)
+            if not is_start and not _MARKS_OF_SKIPPED.isdisjoint(entries):
+                continue
+            for name, entry in entries.items():
+                relative = prefix + name
+                if self._ignored is not None and self._ignored(relative):
+                    continue
+                try:
+                    if name.endswith(".py") and entry.is_file():
+                        if name != CONFTEST_FILE and not name.startswith("."):
+                            yield relative
+                    elif name == PARAMS_FILE:
+                        yield relative
+                    elif name[0] != "." and name not in _SKIPPED_FOLDERS and entry.is_dir():
+                        target = links if entry.is_symlink() else folders
+                        target.append((entry.path, f"{relative}/"))
+                except OSError:  # a link that leads to itself
+                    continue
+
+    def _entries(self, folder: str, prefix: str) -> dict[str, os.DirEntry[str]]:
+        """The entries of a folder by name; none where it was entered before or cannot be read."""
+        try:
+            status = os.stat(folder)
+            identity = (status.st_dev, status.st_ino)
+            if identity in self._seen:
+                return {}
+            self._seen.add(identity)
+            with os.scandir(folder) as entries:
+                return {entry.name: entry for entry in entries}
+        except OSError as error:
+            if error.errno not in _GONE:
+                name = prefix.rstrip("/") or "."
+                hint = f'to leave it out: ignore = ["{name}"] in the configuration'
+                what = f"this folder cannot be read: {error.strerror}"
+                self._mistakes.append(CollectionError(what, name, hint))
+            return {}
+
+
+def _ignored(patterns: Sequence[str], root: str) -> Callable[[str], bool] | None:
+    """Whether a relative path is one of `patterns`, or matches one that has `*`, `?` or `[`."""
+    exact = set()
+    globs = []
+    for pattern in patterns:
+        relative = os.path.relpath(os.path.join(root, pattern), root).replace(os.sep, "/")
+        exact.add(relative)
+        if any(character in pattern for character in "*?["):
+            globs.append(fnmatch.translate(relative))
+    if not patterns:
+        return None
+    matches = re.compile("|".join(globs)).match if globs else None
+    return lambda path: path in exact or (matches is not None and matches(path) is not None)
+
+
+def _no_such_path(path: str, relative: str) -> UsageError:
+    """The error for a path that is not there, with the closest names of what is."""
+    folder, missing = os.path.split(path)
+    while not os.path.isdir(folder):
+        folder, missing = os.path.split(folder)
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        names = []
+    hint = did_you_mean(missing, names)
+    if hint is None:
+        shown = [
+            name
+            for name in sorted(names)
+            if name.endswith(".py") or os.path.isdir(os.path.join(folder, name))
+        ]
+        shown = [name for name in shown if not name.startswith((".", "__"))][:8]
+        hint = f"there is: {', '.join(shown)}" if shown else "the folder is empty"
+    return UsageError(f"there is no '{relative}'", hint=hint)
