@@ -230,7 +230,7 @@ def value_table(
     rows = [row for name, value, origins in values for row in origin_rows(name, value, origins)]
     room = None if width is None else width - len(indent) - 4
     names = column_width(rows, 0, room and room // 3)
-    places = column_width(rows, 2, room and room * 3 // 5)
+    places = column_width(rows, 2, room and min(room * 3 // 5, room - names - 8))
     texts = column_width(rows, 1, _ALIGNED if room is None else room - names - places)
     lines = []
     for name, text, place, style in rows:

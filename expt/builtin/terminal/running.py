@@ -12,7 +12,7 @@ import attrs
 
 from expt.layout import LOG_FILE, SERIES_DIR
 from expt.screen import cells, fit, pad, results_text
-from expt.text import human_duration, visible
+from expt.text import collapse_progress, human_duration, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -176,10 +176,8 @@ class OutputFollower:
 
     def _prefixed(self, text: str, final: bool) -> str:
         """Whole lines, each with the run's name; a bar that is drawn again is shown as it ended."""
-        *lines, self._held = (self._held + text).split("\n")
+        *lines, self._held = collapse_progress(self._held + text).split("\n")
         if final and self._held:
             lines.append(self._held)
             self._held = ""
-        return "".join(
-            f"{self._prefix}{line.rstrip(chr(13)).rpartition(chr(13))[2]}\n" for line in lines
-        )
+        return "".join(f"{self._prefix}{line}\n" for line in lines)

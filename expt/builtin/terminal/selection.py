@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from expt.discovery import find_experiments, keyword_names
-
 from expt.errors import did_you_mean
 from expt.text import visible
 
@@ -41,7 +40,13 @@ def nothing_selected(screen: Screen, options: Options, deselected: int) -> str:
         *options.node_ids,
         *(f"--deselect {name}" for name in options.deselect),
     ]
-    names = {name for experiment in found for name in keyword_names(experiment)}
+    names = {
+        word
+        for experiment in found
+        for name in keyword_names(experiment)
+        for word in (name, *re.split(r"[^A-Za-z0-9]+", name))
+        if word
+    }
     words = re.findall(r"[^\s()]+", f"{options.keyword} {options.marks}")
     wanted = [word for word in words if word not in ("and", "or", "not")]
     hints = [hint for word in wanted if (hint := did_you_mean(word, names))]
