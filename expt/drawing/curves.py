@@ -1,0 +1,319 @@
+"""A series as the few points that its pixels need, and what is worth marking on it.
+
+    steps, values ──► sorted by step ──► columns (min, max of each) ──► Curve
+                                             └── means ──► smoothed
+
+The rules, which the documentation repeats:
+- A series of more than four points a pixel column is drawn as its envelope, the lowest
+  and the highest value of every column: nothing that could be seen is lost.
+- A logarithmic axis where every value is positive, they span three decades, and the median is
+  below a tenth of the largest: a linear axis would press half of the points into its lowest tenth.
+- A smoothed line over the faint raw one where the series is noise: at least 40 points, of which
+  more than 55 % are turning points (white noise 67 %, a random walk 50 %), and the noise is more
+  than a hundredth of the range.
+- The best value is the lowest or highest one if the name says which (`loss`, `accuracy`) or the
+  option `best` does; otherwise the lowest and the highest are marked as that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Floats = NDArray[np.float64]
+
+COLUMNS: Final = 700  # of a line plot: about one a pixel
+MOST_POINTS: Final = 4 * COLUMNS
+_LARGEST: Final = 1e300  # beyond it, sums and differences overflow; drawn as infinite
+_FEW: Final = 40  # so short a series shows its points, and is too short to call noise
+_SAMPLES: Final = 4096
+_TURNING: Final = 0.55
+_VISIBLE_NOISE: Final = 0.01
+_LOW_WORDS: Final = re.compile(
+    r"\w*loss(es)?|errors?|err|[mr]?mse|mae|mape|nll|perplexity|ppl|cost|regret|fid|[wc]er|residual"
+)
+_HIGH_WORDS: Final = re.compile(
+    r"acc|accuracy|scores?|rewards?|returns?|f1|auc|auroc|r2|precision|recall|psnr|ssim|m?iou"
+    r"|bleu|rouge|dice|elbo|likelihood|success"
+)
+
+
+@attrs.frozen(eq=False)
+class Mark:
+    """A point worth naming: the last entry, the best, the lowest or the highest value."""
+
+    word: str
+    step: Any
+    value: Any
+
+
+@attrs.frozen(eq=False)
+class Curve:
+    """One series as it is drawn. `y` has NaN for gaps; `above` and `below` are the steps of ±inf.
+
+    Of a long series `band` is the step, the lowest and the highest value of every column, one
+    array for each stretch without a gap, and there is no line. `low`, `high`, `first` and `end`
+    bound the finite values and the steps; they are NaN where there is nothing.
+    """
+
+    x: Floats
+    y: Floats
+    band: tuple[Floats, ...]
+    smooth: tuple[Floats, Floats] | None
+    dots: tuple[Floats, Floats]
+    above: Floats
+    below: Floats
+    marks: tuple[Mark, ...]
+    log: bool
+    low: float
+    high: float
+    first: float
+    end: float
+    count: int
+    missing: int
+    infinite: int
+
+
+def make_curve(
+    steps: Any,
+    values: Any,
+    *,
+    name: str = "",
+    scale: str | None = None,
+    best: str | None = None,
+    smooth: bool | None = None,
+) -> Curve:
+    """The curve of a series of numbers: ints and floats of any size, NaN and infinities.
+
+    `scale` is "log" or "linear", `best` "min" or "max"; None leaves either to the rules above.
+    """
+    entered, exact = np.asarray(steps).reshape(-1), np.asarray(values).reshape(-1)
+    last = (Mark("last", entered[-1], exact[-1]),) if exact.size else ()
+    if entered.size > 1 and not (entered[1:] >= entered[:-1]).all():
+        order = np.argsort(entered, kind="stable")
+        entered, exact = entered[order], exact[order]
+    y = _floats(exact)
+    low, high, finite = _bounds(y)
+    above = below = np.empty(0)
+    missing = infinite = 0
+    if finite is not None:
+        above, below = _thin(entered[y > _LARGEST]), _thin(entered[y < -_LARGEST])
+        missing = int(np.count_nonzero(np.isnan(y)))
+        infinite = int(np.count_nonzero(~finite)) - missing
+        y = np.where(finite, y, np.nan)
+    log = _log_axis(y, low, high, scale)
+    if log and low <= 0:
+        y = np.where(y > 0, y, np.nan)
+        low = float(np.nanmin(y))
+    marks = _marks(exact, y, entered, best or direction(name), low, high)
+    if smooth is None:
+        smooth = _is_noise(y)
+    columns = _columns(entered) if y.size > MOST_POINTS else None
+    if columns is None:
+        x = entered.astype(np.float64)
+        band: tuple[Floats, ...] = ()
+        line, means = (x, y), (x, y)
+    else:
+        x = (entered[columns[0]].astype(np.float64) + entered[columns[1]]) / 2
+        band = _envelope(x, y, columns[0])
+        line = np.empty(0), np.empty(0)
+        means = x, _means(y, *columns) if smooth else y
+    return Curve(
+        x=line[0],
+        y=line[1],
+        band=band,
+        smooth=_smoothed(*means, log=log) if smooth else None,
+        dots=line if y.size <= _FEW else _isolated(*line),
+        above=above,
+        below=below,
+        marks=last + marks,
+        log=log,
+        low=low,
+        high=high,
+        first=float(entered[0]) if y.size else np.nan,
+        end=float(entered[-1]) if y.size else np.nan,
+        count=int(y.size),
+        missing=missing,
+        infinite=infinite,
+    )
+
+
+def direction(name: str) -> str | None:
+    """ "min" or "max" where the name says which end is the good one, else None."""
+    words = re.findall(r"[a-z]+[0-9]*", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower())
+    for word in reversed(words):
+        if _LOW_WORDS.fullmatch(word):
+            return "min"
+        if _HIGH_WORDS.fullmatch(word):
+            return "max"
+    return None
+
+
+def limits(
+    curves: Sequence[Curve], *, log: bool
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The limits of the step axis and of the value axis that show all of `curves`."""
+    lows = [curve.low for curve in curves if curve.low == curve.low]
+    highs = [curve.high for curve in curves if curve.high == curve.high]
+    firsts = [curve.first for curve in curves if curve.first == curve.first]
+    ends = [curve.end for curve in curves if curve.end == curve.end]
+    across = widened(min(firsts), max(ends), 0.0) if firsts else (0.0, 1.0)
+    if not lows:
+        return across, (0.0, 1.0)
+    low, high = min(lows), max(highs)
+    if log:
+        low, high = widened(float(np.log10(low)), float(np.log10(high)), 0.06)
+        return across, (10.0 ** max(low, -305.0), 10.0 ** min(high, 305.0))
+    return across, widened(low, high, 0.06)
+
+
+def widened(low: float, high: float, share: float) -> tuple[float, float]:
+    """`low` and `high` with `share` of their distance around them, and never equal."""
+    size = max(abs(low), abs(high))
+    if high - low <= size * 1e-9:
+        margin = max(size * 0.05, 1e-290) if size else 0.5
+        margin = max(margin, 0.5) if share == 0 else margin
+        return low - margin, high + margin
+    margin = (high - low) * share
+    return low - margin, high + margin
+
+
+def _floats(values: NDArray[Any]) -> Floats:
+    if values.dtype.kind in "biuf":
+        return values.astype(np.float64, copy=False)
+    return np.array([_float(value) for value in values], dtype=np.float64)
+
+
+def _float(value: Any) -> float:
+    if value is None:
+        return float("nan")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _bounds(y: Floats) -> tuple[float, float, NDArray[np.bool_] | None]:
+    """Lowest and highest finite value, and which are finite (None where all are)."""
+    if not y.size:
+        return np.nan, np.nan, None
+    low, high = float(y.min()), float(y.max())
+    if low >= -_LARGEST and high <= _LARGEST:
+        return low, high, None
+    finite = np.abs(y) <= _LARGEST
+    if not finite.any():
+        return np.nan, np.nan, finite
+    return float(y[finite].min()), float(y[finite].max()), finite
+
+
+def _log_axis(y: Floats, low: float, high: float, scale: str | None) -> bool:
+    if scale is not None:
+        return scale == "log" and high > 0
+    if not (low > 0 and high >= 1e3 * low):
+        return False
+    sample = y[:: max(1, y.size // _SAMPLES)]
+    return float(np.nanmedian(sample)) < 0.1 * high if np.isfinite(sample).any() else True
+
+
+def _columns(steps: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first and the last point of each column that holds one; `steps` are sorted."""
+    edges = np.linspace(float(steps[0]), float(steps[-1]), COLUMNS + 1)[:-1]
+    if steps.dtype.kind == "i":  # else searchsorted would make floats of all steps
+        edges = np.ceil(np.minimum(edges, 9.2e18)).astype(np.int64)
+    starts = np.unique(np.searchsorted(steps, edges))
+    return starts, np.append(starts[1:], steps.size) - 1
+
+
+def _envelope(x: Floats, y: Floats, starts: NDArray[np.int64]) -> tuple[Floats, ...]:
+    """Step, lowest and highest value of every column, cut where a column has no finite value."""
+    band = np.stack([x, np.fmin.reduceat(y, starts), np.fmax.reduceat(y, starts)], axis=1)
+    gap = np.isnan(band[:, 1])
+    cuts = np.flatnonzero(gap[1:] != gap[:-1]) + 1
+    return tuple(part for part in np.split(band, cuts) if part[0, 1] == part[0, 1])
+
+
+def _means(y: Floats, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Floats:
+    """The mean of every column, NaN where it holds no finite value."""
+    sums = np.add.reduceat(y, starts)
+    if np.isfinite(sums).all():
+        return np.asarray(sums / (ends - starts + 1))
+    finite = np.isfinite(y)
+    counts = np.add.reduceat(finite.astype(np.int64), starts)
+    sums = np.add.reduceat(np.where(finite, y, 0.0), starts)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _is_noise(y: Floats) -> bool:
+    """Whether neighbours differ by chance, judged on at most 16 stretches of 64 points."""
+    if y.size < _FEW:
+        return False
+    if y.size <= 1024:
+        stretches = y[np.newaxis, :]
+    else:
+        starts = np.linspace(0, y.size - 64, 16).astype(np.int64)
+        stretches = y[starts[:, np.newaxis] + np.arange(64)]
+    change = np.diff(stretches, axis=1)
+    pairs = change[:, 1:] * np.sign(change[:, :-1])
+    known = np.isfinite(pairs)
+    if np.count_nonzero(known) < _FEW // 2:
+        return False
+    bends = np.abs(np.diff(change, axis=1)[known])
+    noise = float(np.median(bends)) / 1.65  # of normal noise: 0.6745 * sqrt(6)
+    finite = stretches[np.isfinite(stretches)]
+    reach = float(finite.max() - finite.min())
+    return bool((pairs[known] < 0).mean() > _TURNING and noise > _VISIBLE_NOISE * reach)
+
+
+def _smoothed(x: Floats, y: Floats, *, log: bool) -> tuple[Floats, Floats]:
+    """A centred moving mean, twice, over about a fifteenth of the line; of logarithms if `log`.
+
+    The window shrinks towards both ends, so that the line keeps the slope it has there.
+    """
+    line = np.log10(y) if log else y
+    half = max(2, y.size // 30)
+    index = np.arange(y.size)
+    reach = np.minimum(half, np.minimum(index, y.size - 1 - index))
+    start, stop = index - reach, index + reach + 1
+    finite = np.isfinite(line)
+    for _ in range(2):
+        sums = np.concatenate([[0.0], np.cumsum(np.where(finite, line, 0.0))])
+        counts = np.concatenate([[0], np.cumsum(finite)])
+        number = counts[stop] - counts[start]
+        means = (sums[stop] - sums[start]) / np.maximum(number, 1)
+        line = np.where(finite, means, np.nan)
+    return x, 10.0**line if log else line
+
+
+def _isolated(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Values between two gaps, which no line shows."""
+    finite = np.concatenate([[False], np.isfinite(y), [False]])
+    alone = finite[1:-1] & ~finite[:-2] & ~finite[2:]
+    return x[alone], y[alone]
+
+
+def _thin(steps: NDArray[Any]) -> Floats:
+    kept = steps[_columns(steps)[0]] if steps.size > COLUMNS else steps
+    return kept.astype(np.float64)
+
+
+def _marks(
+    exact: NDArray[Any],
+    y: Floats,
+    steps: NDArray[Any],
+    best: str | None,
+    low: float,
+    high: float,
+) -> tuple[Mark, ...]:
+    if low != low:
+        return ()
+    ends = {"min": low, "max": high}
+    words = {"best": best} if best in ends else {} if low == high else {"min": "min", "max": "max"}
+    found = [(word, int((y == ends[end]).argmax())) for word, end in words.items()]
+    return tuple(Mark(word, steps[index], exact[index]) for word, index in found)

@@ -1,0 +1,193 @@
+"""Arrays to frames: uint8 pictures of red, green and blue, all of one even size.
+
+    image ──► to_rgb ─────────┐
+    array ──► coloured ───────┴──► Canvas.fit ──► a frame
+
+The rules of a canvas, which the documentation repeats:
+- The first picture decides the size. A later one of another shape is made smaller by a whole
+  factor if it must, and centred on the ground.
+- A small picture is enlarged by a whole factor, each pixel to a square, until its longer side has
+  256 pixels or more; one with more than 2048 is made smaller by a whole factor.
+- Sides are made even by repeating the last row or column; H.264 knows no odd ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import to_rgb as colour_to_rgb
+from numpy.typing import NDArray
+from PIL import Image
+
+from expt.drawing.curves import widened
+
+Frame = NDArray[np.uint8]
+
+SMALL: Final = 256
+LARGE: Final = 2048
+_LEAST: Final = 16  # pixels a side; some players show nothing smaller
+
+
+def to_rgb(image: Any, ground: str = "#ffffff", missing: str = "#9aa0a8") -> Frame:
+    """The frame of a picture: (h, w), (h, w, 1 to 4), of uint8, bool, larger ints or floats.
+
+    Transparent pixels show the colour `ground`. Floats from 0 to 1 are taken as that, others from
+    their lowest to their highest value; NaN shows the colour `missing`. Raises `ValueError` for
+    what is no picture.
+    """
+    picture = np.asarray(image)
+    if picture.ndim == 2:
+        picture = picture[:, :, np.newaxis]
+    if picture.ndim != 3 or not 1 <= picture.shape[2] <= 4 or not picture.size:
+        raise ValueError(f"an array of shape {np.shape(image)} is no picture")
+    unknown = None
+    if picture.dtype.kind == "f":
+        unknown = np.isnan(picture).any(axis=2)
+    eight = _to_eight_bits(picture)
+    channels = eight.shape[2]
+    colours = np.repeat(eight[:, :, :1], 3, axis=2) if channels <= 2 else eight[:, :, :3]
+    if channels in (2, 4):
+        opacity = eight[:, :, -1:].astype(np.uint16)
+        behind = np.array(_bytes_of(ground), np.uint16)
+        mixed = colours * opacity + behind * (255 - opacity)
+        colours = ((mixed + 127) // 255).astype(np.uint8)
+    if unknown is not None and unknown.any():
+        colours = colours.copy()
+        colours[unknown] = _bytes_of(missing)
+    return np.ascontiguousarray(colours)
+
+
+def _to_eight_bits(picture: NDArray[Any]) -> Frame:
+    if picture.dtype == np.uint8:
+        return picture
+    if picture.dtype.kind == "b":
+        return picture.astype(np.uint8) * np.uint8(255)
+    values = picture.astype(np.float64)
+    low, high = finite_range(values)
+    if picture.dtype.kind == "f" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif picture.dtype.kind in "iu" and low >= 0:
+        low, high = 0.0, 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
+    return _scaled(values, low, high, 255)
+
+
+def finite_range(values: NDArray[Any]) -> tuple[float, float]:
+    """The lowest and the highest finite value; (0, 1) where there is none."""
+    finite = values[np.isfinite(values)] if values.dtype.kind in "fc" else values
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
+def _scaled(values: NDArray[Any], low: float, high: float, top: int) -> Frame:
+    """`values` from `low`..`high` to 0..`top`; what lies outside is clipped, NaN is 0."""
+    if high <= low:
+        low, high = widened(low, high, 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # halves do not overflow
+        shares = (values / 2 - low / 2) / (high / 2 - low / 2)
+    known = np.nan_to_num(shares, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+    scaled: Frame = np.rint(known * top).astype(np.uint8)
+    return scaled
+
+
+def _bytes_of(colour: str) -> tuple[int, int, int]:
+    red, green, blue = colour_to_rgb(colour)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+class Palette:
+    """A colour map with a colour for what is missing, over a range of values."""
+
+    def __init__(self, colormap: str, missing: str, low: float, high: float) -> None:
+        """Raises `ValueError` for a colour map that matplotlib does not know."""
+        if colormap not in mpl.colormaps:
+            raise ValueError(f"there is no colour map {colormap!r}")
+        self.low, self.high = (low, high) if high > low else widened(low, high, 0.0)
+        table = mpl.colormaps[colormap].resampled(256)(np.arange(256), bytes=True)
+        self.table = np.vstack([table[:, :3], [_bytes_of(missing)]]).astype(np.uint8)
+
+    def colour(self, values: NDArray[Any]) -> Frame:
+        """The frame of a 2-D array; complex numbers by their magnitude."""
+        numbers = real(values)
+        index = _scaled(numbers, self.low, self.high, 255).astype(np.int16)
+        index[np.isnan(numbers)] = 256
+        coloured: Frame = self.table[index]
+        return coloured
+
+
+def real(values: Any) -> NDArray[np.float64]:
+    """Plain floats of an array of numbers: 0 and 1 for bools, the magnitude of complex numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind == "c":
+        array = np.abs(array)
+    return array.astype(np.float64, copy=False)
+
+
+def is_numeric(values: Any) -> bool:
+    """Whether an array can be drawn: it holds numbers, at least one."""
+    array = np.asarray(values)
+    return array.dtype.kind in "biufc" and array.size > 0 and array.ndim > 0
+
+
+def reduced(array: NDArray[Any], most: int) -> NDArray[Any]:
+    """A 2-D array of floats or a frame, at most `most` a side: the mean of blocks, NaN aside."""
+    factor = -(-max(array.shape[:2]) // most)
+    if factor <= 1:
+        return array
+    if array.dtype == np.uint8:
+        return np.asarray(Image.fromarray(array).reduce(factor))
+    height, width = (-(-side // factor) * factor for side in array.shape[:2])
+    padding = ((0, height - array.shape[0]), (0, width - array.shape[1]))
+    blocks = np.pad(array, padding, mode="edge").reshape(
+        height // factor, factor, width // factor, factor
+    )
+    known = ~np.isnan(blocks)
+    counts = known.sum(axis=(1, 3))
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.where(known, blocks, 0.0).sum(axis=(1, 3))
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def enlarged(frame: Frame, factor: int) -> Frame:
+    """Every pixel as a square of `factor` pixels."""
+    return frame.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else frame
+
+
+class Canvas:
+    """One size for all frames of a video, decided by the first picture."""
+
+    def __init__(self, first: Frame, ground: str = "#ffffff") -> None:
+        self.shape = first.shape
+        self._ground = _bytes_of(ground)
+        self._factor = max(1, -(-SMALL // max(first.shape[:2])))
+        height, width = enlarged(reduced(first, LARGE), self._factor).shape[:2]
+        self.height = max(height + height % 2, _LEAST)
+        self.width = max(width + width % 2, _LEAST)
+        self.refitted = 0
+
+    def fit(self, frame: Frame) -> Frame:
+        """The frame at the size of the canvas; `refitted` counts those of another shape."""
+        if frame.shape == self.shape:
+            fitting = enlarged(reduced(frame, LARGE), self._factor)
+        else:
+            self.refitted += 1
+            fitting = self._refit(frame)
+        down, right = self.height - fitting.shape[0], self.width - fitting.shape[1]
+        if not down and not right:
+            return fitting
+        if down <= 1 and right <= 1:
+            return np.pad(fitting, ((0, down), (0, right), (0, 0)), mode="edge")
+        canvas = np.full((self.height, self.width, 3), self._ground, np.uint8)
+        top, left = down // 2, right // 2
+        canvas[top : top + fitting.shape[0], left : left + fitting.shape[1]] = fitting
+        return canvas
+
+    def _refit(self, frame: Frame) -> Frame:
+        height, width = frame.shape[:2]
+        grow = min(self.height // height, self.width // width)
+        if grow >= 1:
+            return enlarged(frame, grow)
+        shrink = max(-(-height // self.height), -(-width // self.width))
+        return np.asarray(reduced(frame, -(-max(height, width) // shrink)))[
+            : self.height, : self.width
+        ]

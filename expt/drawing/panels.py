@@ -1,0 +1,327 @@
+"""Axes that show curves: one panel of a line plot, of an overview or of small multiples.
+
+A panel makes its artists once and gives them new data for every picture, which costs a tenth of
+new axes. On a still, ticks are drawn as plain texts and one collection of lines, since
+matplotlib's own axes take twice the time of everything else; a figure that a person gets has
+matplotlib's own, so that it can be zoomed and changed.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import numpy as np
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.lines import Line2D
+from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+
+from expt.drawing.curves import Curve, limits
+from expt.drawing.numbers import step_texts, tick_texts
+from expt.drawing.styles import Style, fitted, mixed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+_CHARACTER: Final = 0.0086  # inches a point of font size that one digit is wide
+_DENSE: Final = 300  # points from which on a line is drawn thinner
+
+
+@attrs.frozen
+class Cell:
+    """The place of a panel with its titles, in inches from the lower left corner of the figure."""
+
+    left: float
+    bottom: float
+    width: float
+    height: float
+
+
+@attrs.frozen
+class Look:
+    """The sizes of a panel: fonts in points, distances in inches, how many ticks to aim at."""
+
+    title: float = 13
+    text: float = 9
+    header: float = 0.78
+    footer: float = 0.52
+    padding: float = 0.18
+    ticks: tuple[int, int] = (7, 5)
+    line: float = 1.8
+    step_label: bool = True
+
+
+LARGE: Final = Look()
+SMALL: Final = Look(
+    title=9, text=7, header=0.5, footer=0.24, padding=0.1, ticks=(3, 3), line=1.2, step_label=False
+)
+
+
+class NumberFormatter(Formatter):
+    """Gives matplotlib's axes the tick texts of `numbers`."""
+
+    def __init__(self, texts: Callable[[Sequence[float]], tuple[list[str], str]]) -> None:
+        self._texts = texts
+        self._power = ""
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return self._texts([value])[0][0]
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        texts, self._power = self._texts(list(values))
+        return texts
+
+    def get_offset(self) -> str:
+        return self._power
+
+
+class _Strokes:
+    """The artists of one curve."""
+
+    def __init__(self, axes: Axes, colour: str, style: Style, look: Look) -> None:
+        ring = {"markerfacecolor": style.face, "markeredgecolor": colour, "markeredgewidth": 1.3}
+        plain = {"linestyle": "none", "color": colour, "clip_on": False}
+        self.smoothed = False
+        self._look, self._colour, self._faint = look, colour, mixed(style.face, colour, 0.38)
+        self.band = PolyCollection([], zorder=2)
+        axes.add_collection(self.band, autolim=False)
+        self.raw = _add(axes, zorder=2, solid_joinstyle="bevel")
+        self.smooth = _add(axes, color=colour, linewidth=look.line, zorder=3)
+        self.dots = _add(axes, marker="o", markersize=look.line * 2, zorder=3, **plain)
+        self.ring = _add(axes, marker="o", markersize=look.text * 0.75, zorder=4, **plain | ring)
+        self.last = _add(axes, marker="o", markersize=look.text * 0.6, zorder=5, **plain)
+        edge = axes.get_xaxis_transform()
+        self.above = _add(axes, marker="^", markersize=5, transform=edge, **plain)
+        self.below = _add(axes, marker="v", markersize=5, transform=edge, **plain)
+
+    def show(self, curve: Curve, *, marks: bool) -> None:
+        faint = curve.smooth is not None
+        dense = curve.x.size > _DENSE or bool(curve.band)
+        colour = self._faint if faint else self._colour
+        width = self._look.line * (0.5 if faint else 0.7 if dense else 1)
+        self.raw.set(xdata=curve.x, ydata=curve.y, color=colour, linewidth=width)
+        outlines = [np.concatenate([part[:, [0, 1]], part[::-1][:, [0, 2]]]) for part in curve.band]
+        self.band.set(verts=outlines, facecolor=colour, edgecolor=colour, linewidth=width)
+        self.smoothed = curve.smooth is not None
+        self.smooth.set_data(*(curve.smooth or ((), ())))
+        self.dots.set_data(*curve.dots)
+        self.above.set_data(curve.above, np.full(curve.above.size, 0.985))
+        self.below.set_data(curve.below, np.full(curve.below.size, 0.015))
+        named = {mark.word: (float(mark.step), _height(mark.value)) for mark in curve.marks}
+        self.last.set_data(*_points([named["last"]] if marks and "last" in named else []))
+        rings = [point for word, point in named.items() if word != "last"]
+        self.ring.set_data(*_points(rings if marks else []))
+
+    def hide(self) -> None:
+        self.band.set_verts([])
+        for line in vars(self).values():
+            if isinstance(line, Line2D):
+                line.set_data((), ())
+
+
+def _add(axes: Axes, **properties: Any) -> Line2D:
+    line = Line2D([], [], **properties)
+    axes.add_artist(line) if "transform" in properties else axes.add_line(line)
+    return line
+
+
+def _height(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, OverflowError):
+        return float("nan")
+    return number if abs(number) <= 1e300 else float("nan")
+
+
+def _points(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+class Panel:
+    """One pair of axes with a title; `show` gives it other curves."""
+
+    def __init__(
+        self, figure: Figure, style: Style, look: Look = LARGE, *, live: bool = False
+    ) -> None:
+        self._figure, self._style, self._look, self._live = figure, style, look, live
+        self.axes = axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+        axes.set_facecolor(style.face)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        axes.spines["bottom"].set_color(style.muted)
+        self._strokes: list[_Strokes] = []
+        self._title = self._text(style.text, look.title, weight="bold", va="top")
+        self._subtitle = self._text(style.muted, look.text, va="top")
+        self._empty = axes.text(
+            0.5, 0.5, "", transform=axes.transAxes, color=style.muted, size=look.text + 1,
+            ha="center", va="center", family=list(style.families),
+        )  # fmt: skip
+        self._step = self._text(style.muted, look.text, ha="right", va="bottom")
+        if live:
+            self._style_ticks()
+        else:
+            self._make_ticks()
+
+    def _text(self, colour: str, size: float, **properties: Any) -> Text:
+        return self._figure.text(
+            0, 0, "", color=colour, size=size, parse_math=False,
+            family=list(self._style.families), **properties,
+        )  # fmt: skip
+
+    def _style_ticks(self) -> None:
+        axes, style = self.axes, self._style
+        axes.tick_params(length=0, pad=5, labelsize=self._look.text, labelcolor=style.muted)
+        axes.tick_params(labelfontfamily=list(style.families))
+        axes.grid(axis="y", color=style.grid, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.xaxis.set_major_locator(_step_locator(self._look.ticks[0]))
+        axes.xaxis.set_major_formatter(NumberFormatter(lambda steps: (step_texts(steps), "")))
+        axes.yaxis.offsetText.set(color=style.muted, size=self._look.text)
+        axes.xaxis.offsetText.set(color=style.muted, size=self._look.text)
+
+    def _make_ticks(self) -> None:
+        axes, style = self.axes, self._style
+        axes.xaxis.set_visible(False)
+        axes.yaxis.set_visible(False)
+        self._grid = LineCollection([], colors=style.grid, linewidths=0.8, zorder=0.5)
+        self._grid.set_transform(axes.get_yaxis_transform())
+        axes.add_artist(self._grid)
+        font = {"color": style.muted, "size": self._look.text, "family": list(style.families)}
+        beside = ScaledTranslation(-5 / 72, 0, self._figure.dpi_scale_trans)
+        below = ScaledTranslation(0, -5 / 72, self._figure.dpi_scale_trans)
+        upright = blended_transform_factory(axes.transAxes, axes.transData) + beside
+        across = axes.get_xaxis_transform() + below
+        self._y_ticks = _TickTexts(axes, upright, ha="right", va="center_baseline", **font)
+        self._x_ticks = _TickTexts(axes, across, ha="center", va="top", **font)
+        self._power = self._text(style.muted, self._look.text, ha="right", va="bottom")
+
+    def hide(self) -> None:
+        """Show nothing until the next `show`."""
+        for artist in (self.axes, self._title, self._subtitle, self._step):
+            artist.set_visible(False)
+
+    def show(
+        self,
+        cell: Cell,
+        curves: Sequence[Curve],
+        *,
+        title: str,
+        subtitle: str = "",
+        across: str = "step",
+        marks: bool = True,
+    ) -> None:
+        """Show `curves` in `cell`. Titles are plain text, whatever characters they have."""
+        for artist in (self.axes, self._title, self._subtitle, self._step):
+            artist.set_visible(True)
+        log = any(curve.log for curve in curves) and all(
+            curve.low > 0 for curve in curves if curve.low == curve.low
+        )
+        palette = self._style.colours
+        while len(self._strokes) < len(curves):
+            colour = palette[len(self._strokes) % len(palette)]
+            self._strokes.append(_Strokes(self.axes, colour, self._style, self._look))
+        for strokes, curve in zip(self._strokes, curves, strict=False):
+            strokes.show(curve, marks=marks)
+        for strokes in self._strokes[len(curves) :]:
+            strokes.hide()
+        shown = any(curve.low == curve.low for curve in curves)
+        self._empty.set_text("" if shown else "no finite value" if curves else "no entries")
+        self._step.set_text(across if self._look.step_label else "")
+        self._set_axes(cell, *limits(curves, log=log), log)
+        self._set_titles(cell, title, subtitle)
+
+    def add_legend(self, labels: Sequence[str]) -> None:
+        """Name the first curves, to the right of the axes."""
+        lines = [strokes.smooth if strokes.smoothed else strokes.raw for strokes in self._strokes]
+        place = self.axes.get_position()
+        self.axes.set_position((place.x0, place.y0, place.width * 0.68, place.height))
+        legend = self.axes.legend(
+            lines[: len(labels)], labels, loc="upper left", bbox_to_anchor=(1.02, 1.02),
+            frameon=False, labelcolor=self._style.text, prop={"size": self._look.text},
+        )  # fmt: skip
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+
+    def _set_axes(
+        self, cell: Cell, across: tuple[float, float], upright: tuple[float, float], log: bool
+    ) -> None:
+        axes, look = self.axes, self._look
+        if (axes.get_yscale() == "log") != log:
+            axes.set_yscale("log" if log else "linear")
+        axes.set_xlim(*across)
+        axes.set_ylim(*upright)
+        locator = _value_locator(upright, look.ticks[1], log)
+        shown = not self._empty.get_text()
+        values = _inside(locator.tick_values(*upright), upright) if shown else []
+        texts, power = tick_texts(values, log=log)
+        widest = max((len(text) for text in texts), default=0)
+        margin = min(widest * look.text * _CHARACTER + 0.12, cell.width * 0.45)
+        left = cell.left + look.padding + margin
+        right = cell.left + cell.width - look.padding * 1.6
+        bottom, top = cell.bottom + look.footer, cell.bottom + cell.height - look.header
+        width, height = self._figure.get_size_inches()
+        axes.set_position(
+            (left / width, bottom / height, (right - left) / width, (top - bottom) / height)
+        )
+        self._step.set_position((right / width, (cell.bottom + 0.1) / height))
+        if self._live:
+            axes.yaxis.set_major_locator(locator)
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(NumberFormatter(partial(tick_texts, log=log)))
+            return
+        self._grid.set_segments([[(0, value), (1, value)] for value in values])
+        self._y_ticks.show([(0, value) for value in values], texts)
+        self._power.set_text(power)
+        self._power.set_position((left / width, (top + 0.06) / height))
+        steps = _inside(_step_locator(look.ticks[0]).tick_values(*across), across)
+        self._x_ticks.show([(step, 0) for step in steps], step_texts(steps))
+
+    def _set_titles(self, cell: Cell, title: str, subtitle: str) -> None:
+        look = self._look
+        width, height = self._figure.get_size_inches()
+        room = cell.width - 2 * look.padding
+        left, top = (cell.left + look.padding) / width, cell.bottom + cell.height - look.padding
+        self._title.set_text(fitted(title, room, look.title, bold=True))
+        self._title.set_position((left, top / height))
+        self._subtitle.set_text(fitted(subtitle, room, look.text))
+        self._subtitle.set_position((left, (top - look.title * 1.5 / 72) / height))
+
+
+class _TickTexts:
+    """The tick texts of one axis of a still."""
+
+    def __init__(self, axes: Axes, transform: Any, **properties: Any) -> None:
+        self._axes, self._properties = axes, {"transform": transform, **properties}
+        self._texts: list[Text] = []
+
+    def show(self, places: Sequence[tuple[float, float]], texts: Sequence[str]) -> None:
+        while len(self._texts) < len(texts):
+            self._texts.append(self._axes.text(0, 0, "", parse_math=False, **self._properties))
+        for index, text in enumerate(self._texts):
+            text.set_visible(index < len(texts))
+            if index < len(texts):
+                text.set_text(texts[index])
+                text.set_position(places[index])
+
+
+def _step_locator(ticks: int) -> MaxNLocator:
+    return MaxNLocator(ticks, integer=True, min_n_ticks=1, steps=[1, 2, 2.5, 5, 10])
+
+
+def _value_locator(upright: tuple[float, float], ticks: int, log: bool) -> Any:
+    if not log:
+        return MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10])
+    decades = np.log10(upright[1]) - np.log10(upright[0])
+    if decades < 1:
+        return MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10])
+    return LogLocator(subs=(1.0,) if decades > 2.5 else (1.0, 2.0, 5.0), numticks=ticks + 2)
+
+
+def _inside(values: Iterable[float], bounds: tuple[float, float]) -> list[float]:
+    return [float(value) for value in values if bounds[0] <= value <= bounds[1]]

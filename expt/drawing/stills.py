@@ -1,0 +1,137 @@
+"""Pictures beside each other with a caption each, and rows of a table: sheets without axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import numpy as np
+from matplotlib.lines import Line2D
+
+from expt.drawing.frames import Frame, enlarged, reduced
+from expt.drawing.numbers import number_text
+from expt.drawing.panels import LARGE, SMALL
+from expt.drawing.sheets import DPI, heading, new_figure
+from expt.drawing.styles import Style, fitted, neutral
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+_CAPTION, _HEADING, _GAP = 0.3, 0.6, 0.16
+_ROW: Final = 0.26
+_COLUMN_WIDTHS: Final = (0.7, 2.6)
+_MOST_ROWS, _MOST_COLUMNS = 20, 8
+
+
+@attrs.frozen(eq=False)
+class Picture:
+    """One picture of a contact sheet."""
+
+    caption: str
+    frame: Frame
+
+
+def contact_sheet(
+    pictures: Sequence[Picture], style: Style, *, title: str, subtitle: str = "", side: int = 480
+) -> Figure:
+    """Pictures in a row, pixel by pixel: enlarged or made smaller by whole factors to `side`."""
+    fitting = [_to_side(picture.frame, side) for picture in pictures]
+    widths = [frame.shape[1] / DPI for frame in fitting]
+    tallest = max((frame.shape[0] / DPI for frame in fitting), default=1.0)
+    columns = [max(width, 1.0) for width in widths]
+    width = max(sum(columns) + _GAP * (len(columns) + 1), 4.2)
+    height = _HEADING + tallest + _CAPTION + 0.06
+    with neutral():
+        figure = new_figure(style, width, height)
+        left = _GAP
+        for picture, frame, column in zip(pictures, fitting, columns, strict=True):
+            top = round((height - _HEADING) * DPI)
+            figure.figimage(frame, round(left * DPI), top - frame.shape[0], origin="upper")
+            figure.text(
+                left / width, (top / DPI - frame.shape[0] / DPI - 0.07) / height,
+                fitted(picture.caption, column, LARGE.text), color=style.muted, va="top",
+                size=LARGE.text, family=list(style.families), parse_math=False,
+            )  # fmt: skip
+            left += column + _GAP
+        heading(figure, style, title, subtitle)
+    return figure
+
+
+def _to_side(frame: Frame, side: int) -> Frame:
+    longest = max(frame.shape[:2])
+    return enlarged(frame, side // longest) if longest < side else reduced(frame, side)
+
+
+def table_figure(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    style: Style,
+    *,
+    title: str,
+    subtitle: str = "",
+) -> Figure:
+    """The first 20 rows and 8 columns of a table; numbers to the right, the rest to the left."""
+    shown_columns = list(columns)[:_MOST_COLUMNS]
+    body = [list(row)[:_MOST_COLUMNS] for row in rows[:_MOST_ROWS]]
+    more = {"rows": len(rows) - len(body), "columns": len(columns) - len(shown_columns)}
+    left_out = [f"{count:,} more {what}" for what, count in more.items() if count]
+    texts = [[_cell_text(value) for value in row] for row in body]
+    widths = [
+        min(max(max(map(len, column)) * 0.078 + 0.25, _COLUMN_WIDTHS[0]), _COLUMN_WIDTHS[1])
+        for column in zip(shown_columns, *texts, strict=True)
+    ]
+    width = max(sum(widths) + 2 * SMALL.padding, 4.2)
+    height = _HEADING + (len(body) + 1) * _ROW + 0.15
+    with neutral():
+        figure = new_figure(style, width, height)
+        heading(figure, style, title, "    ".join(filter(None, [subtitle, *left_out])))
+        left = SMALL.padding
+        for index, name in enumerate(shown_columns):
+            right_aligned = all(_is_number(row[index]) for row in body)
+            _write_column(
+                figure, [name, *(row[index] for row in texts)], style, left, widths[index],
+                right_aligned=right_aligned,
+            )  # fmt: skip
+            left += widths[index]
+        line = (height - _HEADING - _ROW + 0.03) / height
+        figure.add_artist(_rule(figure, SMALL.padding / width, left / width, line, style))
+    return figure
+
+
+def _rule(figure: Figure, left: float, right: float, y: float, style: Style) -> Line2D:
+    return Line2D(
+        [left, right], [y, y], color=style.muted, linewidth=0.8, transform=figure.transFigure
+    )
+
+
+def _write_column(
+    figure: Figure,
+    texts: Sequence[str],
+    style: Style,
+    left: float,
+    room: float,
+    *,
+    right_aligned: bool,
+) -> None:
+    width, height = figure.get_size_inches()
+    across = (left + room - 0.12 if right_aligned else left + 0.02) / width
+    for row, text in enumerate(texts):
+        figure.text(
+            across, (height - _HEADING - row * _ROW - 0.05) / height,
+            fitted(text, room - 0.14, LARGE.text, bold=row == 0),
+            color=style.text, size=LARGE.text, weight="bold" if row == 0 else "normal",
+            ha="right" if right_aligned else "left", va="top",
+            family=list(style.families), parse_math=False,
+        )  # fmt: skip
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _cell_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return number_text(value) if _is_number(value) else str(value)[:120]

@@ -1,0 +1,120 @@
+"""Frames to a file that plays everywhere: H.264 in MP4, or a GIF where ffmpeg fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from typing import TYPE_CHECKING, Any, Final
+
+import imageio.v2
+from PIL import Image
+
+from expt.drawing.frames import Canvas, Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+_SECONDS: Final = 8  # that a video lasts, where the frame rate allows it
+_RATES: Final = (2, 60)
+_MOST_FRAMES_OF_GIF: Final = 200  # a GIF is made in memory
+_ENCODING: Final = (
+    "-crf", "18", "-preset", "veryfast", "-movflags", "+faststart",
+    "-vf", "scale=out_color_matrix=bt709:out_range=tv",
+    "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
+)  # fmt: skip
+
+
+def frame_rate(count: int, asked: Any = None) -> float:
+    """Frames a second: what was asked for, else such that `count` frames last about 8 seconds.
+
+    Raises `ValueError` for a rate that is no number from 0.1 to 240.
+    """
+    if asked is None:
+        return float(min(max(round(count / _SECONDS), _RATES[0]), _RATES[1]))
+    try:
+        rate = float(asked)
+    except (TypeError, ValueError):
+        rate = 0.0
+    if not 0.1 <= rate <= 240:
+        raise ValueError(f"fps is {asked!r}; a frame rate is a number from 0.1 to 240")
+    return rate
+
+
+def write_video(
+    folder: Path,
+    stem: str,
+    frames: Callable[[], Iterable[Frame]],
+    *,
+    fps: float,
+    ground: str = "#ffffff",
+) -> Path:
+    """Write `stem.mp4`, or `stem.gif` with a warning where ffmpeg fails; the file's path.
+
+    `frames` is called for each attempt and gives the frames one by one. The file appears whole or
+    not at all. Warns of frames that had another shape than the first.
+    """
+    path = folder / f"{stem}.mp4"
+    try:
+        refitted = _whole(path, lambda file: _write_mp4(file, frames(), fps, ground))
+    except (OSError, RuntimeError) as error:
+        lines = str(error).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
+        path.unlink(missing_ok=True)
+        path = folder / f"{stem}.gif"
+        refitted = _whole(path, lambda file: _write_gif(file, frames(), fps, ground))
+        warnings.warn(
+            f"ffmpeg could not write a video, a GIF is in its place: {reason}", stacklevel=2
+        )
+    if refitted:
+        text = "1 frame has" if refitted == 1 else f"{refitted} frames have"
+        warnings.warn(
+            f"{text} another shape than the first and stand centred on its size", stacklevel=2
+        )
+    return path
+
+
+def _whole(path: Path, write: Callable[[Path], int]) -> int:
+    unfinished = path.with_name(f".unfinished-{os.getpid()}{path.suffix}")
+    try:
+        refitted = write(unfinished)
+        unfinished.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    return refitted
+
+
+def _write_mp4(path: Path, frames: Iterable[Frame], fps: float, ground: str) -> int:
+    writer = imageio.v2.get_writer(
+        str(path), format="FFMPEG", mode="I", fps=fps, codec="libx264", quality=None,
+        pixelformat="yuv420p", macro_block_size=1, output_params=list(_ENCODING),
+        ffmpeg_log_level="error",
+    )  # fmt: skip
+    canvas: Canvas | None = None
+    with contextlib.closing(writer):
+        for frame in frames:
+            canvas = canvas or Canvas(frame, ground)
+            writer.append_data(canvas.fit(frame))
+    if not path.is_file() or not path.stat().st_size:
+        raise OSError("ffmpeg wrote nothing")
+    return canvas.refitted if canvas else 0
+
+
+def _write_gif(path: Path, frames: Iterable[Frame], fps: float, ground: str) -> int:
+    canvas: Canvas | None = None
+    pictures: list[Image.Image] = []
+    every = 1
+    for place, frame in enumerate(frames):
+        canvas = canvas or Canvas(frame, ground)
+        if place % every == 0:
+            picture = Image.fromarray(canvas.fit(frame))
+            pictures.append(picture.quantize(256, Image.Quantize.FASTOCTREE))
+        if len(pictures) > _MOST_FRAMES_OF_GIF:
+            pictures, every = pictures[::2], every * 2
+    if not pictures or canvas is None:
+        raise ValueError("there are no frames")
+    hold = max(round(1000 * every / fps), 20)  # browsers slow down what is shorter
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=hold, loop=0)
+    return canvas.refitted
