@@ -6,10 +6,13 @@ is ever interpreted: what users named goes through `text.visible` and is written
 
 from __future__ import annotations
 
+import functools
 import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+import attrs
 
 from expt.model import LAYER_PROVIDER, Opaque
 from expt.text import visible
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TextIO
 
-    from expt.model import Origin
+    from expt.model import Case, Origin
 
 Style = Literal["good", "bad", "warn", "dim", "bold", "name"]
 
@@ -106,6 +109,7 @@ def cells(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_cells_of, text))
 
 
+@functools.lru_cache(maxsize=1024)
 def _cells_of(character: str) -> int:
     if unicodedata.east_asian_width(character) in "WF":
         return 2
@@ -165,6 +169,26 @@ def results_text(values: Mapping[str, Any], width: int | None = None) -> str:
                 break
         parts.append(part)
     return " ".join(parts)
+
+
+def masked_case(case: Case) -> Case:
+    """`case` as it may be shown: every secret value as `***`, in what is shadowed too."""
+    if not case.secrets:
+        return case
+    origins = {
+        name: tuple(attrs.evolve(each, value=_mask(each.value, name, case)) for each in chain)
+        for name, chain in case.origins.items()
+    }
+    params = {name: _mask(value, name, case) for name, value in case.params.items()}
+    return attrs.evolve(case, params=params, origins=origins)
+
+
+def _mask(value: Any, name: str, case: Case) -> Any:
+    if name in case.secrets:
+        return Opaque("***")
+    if isinstance(value, Mapping):
+        return {key: _mask(item, f"{name}.{key}", case) for key, item in value.items()}
+    return value
 
 
 def leaf_values(

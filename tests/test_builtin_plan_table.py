@@ -177,6 +177,22 @@ def test_json_is_strict_and_has_ids_params_and_origins() -> None:
     assert plan_to_json(Plan(())) == "[]"
 
 
+def test_secrets_are_masked_in_values_and_in_what_they_shadow() -> None:
+    origins = {
+        "token": (Origin("-p", "-p token=***", "hunter2"), Origin("default", "a.py:1", "hunter1")),
+        "db": (Origin("params.toml", "p.toml:1", {"user": "me", "password": "hunter3"}),),
+    }
+    params = {"token": "hunter2", "db": {"user": "me", "password": "hunter3"}}
+    case = Case(MNIST, None, params, origins, secrets=frozenset({"token", "db.password"}))
+    plan = Plan((case,))
+    stream = io.StringIO()
+    print_case(case, stream, verbose=True)
+    for text in (printed(plan), plan_to_json(plan), stream.getvalue()):
+        assert "hunter" not in text
+        assert "***" in text
+        assert "me" in text
+
+
 def test_one_case_is_told_with_its_base_and_its_fingerprint() -> None:
     experiment = Experiment(
         "experiments/big::experiment_train",

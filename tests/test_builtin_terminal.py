@@ -365,6 +365,12 @@ def test_the_next_command_finds_the_run_from_here(options: Options, tmp_path: Pa
         assert stream.getvalue().endswith(f"next: expt show {expected}\n")
 
 
+def test_an_interrupt_while_planning_says_that_nothing_ran(options: Options) -> None:
+    play, stream = piped(options)
+    play.finish(2)
+    assert stream.getvalue() == "interrupted before anything ran\n"
+
+
 def test_a_mistake_before_the_plan_is_left_to_the_command_line(options: Options) -> None:
     play, stream = piped(options)
     play.finish(4)

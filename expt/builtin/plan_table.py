@@ -18,6 +18,7 @@ from expt.screen import (
     column_width,
     fit,
     leaf_values,
+    masked_case,
     origin_text,
     pad,
     value_table,
@@ -44,7 +45,7 @@ def print_plan(plan: Plan, stream: TextIO, *, verbose: bool, width: int | None =
     screen = Screen(stream)
     width = screen.width if width is None else width
     lines: list[str] = []
-    for cases in _by_experiment(plan.cases):
+    for cases in _by_experiment([masked_case(case) for case in plan.cases]):
         lines += [*_experiment_lines(screen, cases, verbose, width), ""]
     lines += [f"{screen.paint('note:', 'dim')} {visible(note, lines=True)}" for note in plan.notes]
     lines += [
@@ -59,7 +60,7 @@ def print_case(case: Case, stream: TextIO, *, verbose: bool, width: int | None =
     """Write one case with its values and their origins; `verbose` adds the fingerprint."""
     screen = Screen(stream)
     width = screen.width if width is None else width
-    lines = list(_experiment_lines(screen, [case], verbose, width))
+    lines = list(_experiment_lines(screen, [masked_case(case)], verbose, width))
     if verbose and case.fingerprint:
         lines.append(f"  {screen.paint(f'fingerprint {case.fingerprint}', 'dim')}")
     screen.write("".join(f"{line}\n" for line in lines))
@@ -67,7 +68,7 @@ def print_case(case: Case, stream: TextIO, *, verbose: bool, width: int | None =
 
 def plan_to_json(plan: Plan) -> str:
     """A JSON array of cases on one line, with the tags of `encoding`."""
-    return json.dumps([_case_to_json(case) for case in plan.cases], allow_nan=False)
+    return json.dumps([_case_to_json(masked_case(case)) for case in plan.cases], allow_nan=False)
 
 
 def _case_to_json(case: Case) -> dict[str, Any]:

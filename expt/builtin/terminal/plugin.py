@@ -22,7 +22,7 @@ from expt.builtin.terminal.selection import nothing_selected
 from expt.errors import ExitCode
 from expt.hookspecs import hook
 from expt.model import ModuleImporting, Notice, RunFinished, RunProgressed, RunRendered, RunStarted
-from expt.screen import Screen, cells, fit, leaf_values, value_table
+from expt.screen import Screen, cells, fit, leaf_values, masked_case, value_table
 from expt.text import human_duration, visible
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Terminal:
             name = visible(event.case_id)
             self._above += f"{self._screen.paint(mark, 'name')} {name}\n"
         if self._options.verbosity > 0 and event.case_id in self._cases:
-            case = self._cases[event.case_id]
+            case = masked_case(self._cases[event.case_id])
             width = self._screen.width if self._screen.terminal else None
             values = leaf_values(case.params, case.origins)
             table = value_table(self._screen, values, indent="    ", width=width)
@@ -216,6 +216,8 @@ class Terminal:
         if not outcomes and not self._cases:
             if exit_code == ExitCode.NOTHING_SELECTED and options.verbosity > -2:
                 return nothing_selected(self._screen, options, self._deselected)
+            if exit_code == ExitCode.INTERRUPTED and options.verbosity > -2:
+                return self._screen.paint("interrupted before anything ran", "warn", "bold") + "\n"
             return ""  # what went wrong before a plan is told by the command line
         failures = lines.failure_lines(self._screen, outcomes, options)
         if options.verbosity < -1:

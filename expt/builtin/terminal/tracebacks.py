@@ -52,6 +52,9 @@ def _place(match: re.Match[str], cwd: Path) -> str:
 
 def relative_path(path: str, cwd: Path) -> str:
     """`path` from `cwd`, where that is shorter than the whole of it."""
+    below = f"{cwd}{os.sep}"
+    if path.startswith(below):
+        return path[len(below) :]
     try:
         relative = os.path.relpath(path, cwd) if os.path.isabs(path) else path
     except ValueError:  # another drive
