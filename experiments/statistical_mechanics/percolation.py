@@ -53,6 +53,5 @@ def flood(heights):
 
 
 def picture(is_open, is_wet):
-    """Stones dark, gaps light, water blue; each site is a square of four by four pixels."""
-    colours = np.array([STONE, DRY, WATER], np.uint8)[is_open.astype(int) + is_wet]
-    return colours.repeat(4, axis=0).repeat(4, axis=1)
+    """Stones dark, gaps light, water blue; a pixel for each site."""
+    return np.array([STONE, DRY, WATER], np.uint8)[is_open.astype(int) + is_wet]
