@@ -1,0 +1,145 @@
+"""Which key stands on which line of a TOML file.
+
+This is no parser: tomllib has accepted the text, so that strings, brackets and keys can be told
+apart by their first character, and what is skipped cannot be wrong.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from bisect import bisect_right
+from typing import Final
+
+import attrs
+
+KeyPath = tuple[str, ...]
+
+_TOKENS: Final = re.compile(
+    r'''
+      (?P<space>[ \t\r]++)
+    | (?P<comment>\#[^\n]*+)
+    | (?P<mark>[\[\]{}=,.\n])
+    | (?P<key> """(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}
+             | \'\'\'(?:[^\']++|\'{1,2}(?!\'))*+\'{3,5}
+             | "(?:[^"\\\n]++|\\.)*+"
+             | \'[^\'\n]*+\'
+             | [^\s\[\]{}=,."\'\#]++
+      )
+    ''',
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@attrs.frozen
+class Comment:
+    """A comment on a line of its own, and the table that it stands in (None: inside an array)."""
+
+    text: str
+    table: KeyPath | None
+    line: int
+
+
+def find_keys(text: str) -> tuple[dict[KeyPath, int], list[Comment]]:
+    """The 1-based line of every key by its path, and the comments on lines of their own.
+
+    A table has the line of its header, or of the first key that implies it. Keys inside of arrays
+    have no path: an array is one value.
+    """
+    scanner = _Scanner([match.start() for match in re.finditer("\n", text)])
+    for match in _TOKENS.finditer(text):
+        if match.lastgroup != "space":
+            scanner.read(match.lastgroup or "", match[0], match.start())
+    return scanner.lines, scanner.comments
+
+
+class _Scanner:
+    """Where in the file the last word left us.
+
+    `open` holds the brackets of the value that is being read: `(bracket, path of its keys)`.
+    `header` counts the brackets of a table's header; `keys` is the dotted key read so far, or
+    None inside a value.
+    """
+
+    def __init__(self, newlines: list[int]) -> None:
+        self.lines: dict[KeyPath, int] = {}
+        self.comments: list[Comment] = []
+        self._newlines = newlines
+        self._arrays: set[KeyPath] = set()
+        self._table: KeyPath | None = ()
+        self._open: list[tuple[str, KeyPath | None]] = []
+        self._header = 0
+        self._keys: list[str] | None = []
+        self._path: KeyPath | None = ()
+
+    def read(self, kind: str, word: str, position: int) -> None:
+        if kind == "comment":
+            if self._keys == [] and not self._open and not self._header:
+                self.comments.append(Comment(word, self._table, self._line(position)))
+        elif word == "\n" and kind == "mark":
+            if not self._open:
+                self._header, self._keys = 0, []
+        elif self._keys is None:
+            self._read_value(kind, word)
+        else:
+            self._read_key(self._keys, kind, word, position)
+
+    def _read_key(self, keys: list[str], kind: str, word: str, position: int) -> None:
+        if kind == "key":
+            keys.append(_unquote(word))
+        elif word == "=":
+            base = self._open[-1][1] if self._open else self._table
+            self._path = None if base is None else (*base, *keys)
+            self._record(self._path, position)
+            self._keys = None
+        elif word == "[":
+            self._header += 1
+        elif word == "]":
+            self._end_header(keys, position)
+        elif word == "}":  # of an empty inline table
+            self._close()
+
+    def _end_header(self, keys: list[str], position: int) -> None:
+        if keys:  # else it is the second of two brackets
+            path = tuple(keys)
+            self._record(path, position)
+            if self._header == 2:
+                self._arrays.add(path)
+            inside = any(path[:size] in self._arrays for size in range(1, len(path) + 1))
+            self._table = None if inside else path
+        self._keys = []
+
+    def _read_value(self, kind: str, word: str) -> None:
+        if kind == "key":
+            return
+        if word == "{":
+            in_array = bool(self._open) and self._open[-1][0] == "["
+            self._open.append(("{", None if in_array else self._path))
+            self._keys = []
+        elif word == "[":
+            self._open.append(("[", None))
+        elif word in "]}":
+            self._close()
+        elif word == "," and self._open and self._open[-1][0] == "{":
+            self._keys = []
+
+    def _close(self) -> None:
+        self._open.pop()
+        self._keys = None
+
+    def _record(self, path: KeyPath | None, position: int) -> None:
+        if path is None or any(path[:size] in self._arrays for size in range(1, len(path))):
+            return
+        for size in range(1, len(path) + 1):
+            self.lines.setdefault(path[:size], self._line(position))
+
+    def _line(self, position: int) -> int:
+        return bisect_right(self._newlines, position - 1) + 1
+
+
+def _unquote(word: str) -> str:
+    if word[0] not in "\"'":
+        return word
+    if "\\" not in word:
+        return word[1:-1]
+    return str(tomllib.loads(f"key = {word}")["key"])
