@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 import struct
 import sys
 import zlib
@@ -175,14 +176,12 @@ def find_entry_file(folder: Path, text: Any) -> Path | None:
     parts = text.split("/")
     if len(parts) != 2 or any(part in ("", ".", "..") or ":" in part for part in parts):
         return None
-    inside = folder / parts[0]
-    path = inside / parts[1]
+    path = folder / parts[0] / parts[1]
     try:
-        if inside.is_symlink() or path.is_symlink() or not path.is_file():
-            return None
+        whole = stat.S_ISDIR(path.parent.lstat().st_mode) and stat.S_ISREG(path.lstat().st_mode)
     except (OSError, ValueError):
         return None
-    return path
+    return path if whole else None
 
 
 def recompress_images(folder: Path) -> int:

@@ -1,0 +1,155 @@
+"""`run.series`: the series of an archive by name, each read when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from expt.errors import did_you_mean
+from expt.reading.series.lines import Entry, NameTable, read_entries, read_names
+from expt.reading.series.records import Part, read_parts
+from expt.reading.series.sources import EntrySource, LeafSource, RecordSource, Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from expt.model import Kind
+
+
+class Series:
+    """What was tracked under one name: entry i is `values[i]`, at `steps[i]` and `times[i]`."""
+
+    def __init__(self, name: str, kind: Kind, options: Mapping[str, Any], source: Source) -> None:
+        self.name = name
+        self.kind = kind
+        self.options = dict(options)
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __repr__(self) -> str:
+        return f"<Series {self.name!r}: {self.kind}, {len(self)} entries>"
+
+    @cached_property
+    def values(self) -> Any:
+        """Of scalars a numpy array: int64 where all are ints, float64 where that is exact, else
+        Python numbers. Of images, figures and arrays a lazy sequence of arrays. Else a list."""
+        return self._source.values()
+
+    @cached_property
+    def steps(self) -> np.ndarray[Any, Any]:
+        """int64, in the order in which the values were tracked."""
+        return self._source.steps()
+
+    @cached_property
+    def times(self) -> np.ndarray[Any, Any]:
+        """float64, seconds since 1970."""
+        return self._source.times()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of images, figures and arrays; empty for every other kind."""
+        return self._source.files()
+
+    @property
+    def last(self) -> Any:
+        """The value that was tracked last, of scalars as a Python number; None where none was."""
+        if not len(self):
+            return None
+        last = self.values[-1]
+        return last.item() if self.kind == "scalar" and hasattr(last, "item") else last
+
+    @cached_property
+    def leaves(self) -> dict[str, Series]:
+        """The numbers inside a structured series as series of their own: `eval/acc` of `eval`."""
+        found: dict[str, LeafSource] = {}
+        if self.kind == "structured":
+            rows = zip(self.values, self.steps.tolist(), self.times.tolist(), strict=True)
+            for value, step, time in rows:
+                for path, number in numeric_leaves(value, f"{self.name}/"):
+                    found.setdefault(path, LeafSource()).rows.append((step, time, number))
+        return {path: Series(path, "scalar", self.options, leaf) for path, leaf in found.items()}
+
+
+def numeric_leaves(value: Any, prefix: str) -> Iterator[tuple[str, float | int]]:
+    """`eval/acc` and `eval/test/acc` of `{"acc": 0.9, "test": {"acc": 0.8}}`; no bools."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if type(item) is int or type(item) is float:
+                yield f"{prefix}{key}", item
+            else:
+                yield from numeric_leaves(item, f"{prefix}{key}/")
+
+
+class SeriesMap(Mapping[str, Series]):
+    """The series below an archive's `series/`, in order of first use.
+
+    The numbers inside a structured series are found by path, `run.series["eval/acc"]`, and not
+    listed. What was read stays as it was then: make another map to see a run go on.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._damage: list[str] = []
+        self._made: dict[str, Series] = {}
+
+    @cached_property
+    def _names(self) -> NameTable:
+        return read_names(self._folder, self._damage)
+
+    @cached_property
+    def _entries(self) -> dict[str, list[Entry]]:
+        found: dict[str, list[Entry]] = {}
+        for name, entry in read_entries(self._folder, self._names, self._damage):
+            found.setdefault(name, []).append(entry)
+        return found
+
+    @cached_property
+    def _parts(self) -> dict[int, list[Part]]:
+        return read_parts(self._folder, self._names, self._damage)
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What was left out because it cannot be read, a line each. Reads every file."""
+        _ = self._names, self._entries, self._parts
+        return tuple(sorted(self._damage))
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, known in self._names.by_name.items() if known.kind is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> Series:
+        if name not in self._made:
+            series = self._make(name)
+            if series is None:
+                hint = did_you_mean(str(name), self)
+                raise KeyError(f"no series {name!r}; {hint}" if hint else f"no series {name!r}")
+            self._made[name] = series
+        return self._made[name]
+
+    def _make(self, name: str) -> Series | None:
+        known = self._names.by_name.get(name)
+        if known is None or known.kind is None:
+            return self._find_leaf(name)
+        numbers = known.numbers
+        source: Source
+        if known.kind == "scalar":
+            source = RecordSource(lambda: [p for n in numbers for p in self._parts.get(n, ())])
+        else:
+            source = EntrySource(known.kind, lambda: self._entries.get(name, []))
+        return Series(name, known.kind, known.options, source)
+
+    def _find_leaf(self, name: str) -> Series | None:
+        for place, letter in enumerate(str(name)):
+            known = self._names.by_name.get(name[:place]) if letter == "/" else None
+            if known is not None and known.kind == "structured":
+                leaf = self[known.name].leaves.get(name)
+                if leaf is not None:
+                    return leaf
+        return None

@@ -1,0 +1,136 @@
+"""What a run has tracked so far, looked at a few times a second while it goes on.
+
+Takes no numpy: the process that draws the screen has no other need of it.
+"""
+
+from __future__ import annotations
+
+import array
+import sys
+from collections import Counter
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from expt.encoding import SCALAR_RECORD, from_json
+from expt.layout import ENTRIES_FILE, NAMES_FILE, SCALARS_FILE
+from expt.reading.series.lines import NameTable, is_int, open_regular, parse_line
+from expt.reading.series.summary import read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SIZE: Final = SCALAR_RECORD.size
+
+AT_ONCE: Final = 4 * 1024 * 1024
+"""Bytes of a file that one poll takes in: a hundred thousand records, some twenty milliseconds.
+The record file grows by no more than that at a time."""
+
+RECENT: Final = 2048 * SIZE
+"""Bytes at the end that are looked at for last values where the counts lag behind."""
+
+IN_FLIGHT: Final = 64
+"""Records at the end before which another thread may have claimed one and not yet written it."""
+
+
+class SeriesTail:
+    """Counts and last values of a run's series, brought up to date by `poll`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names = NameTable()
+        self._places = dict.fromkeys((NAMES_FILE, ENTRIES_FILE, SCALARS_FILE), 0)
+        self._hole = -1
+        self._counts: Counter[int] = Counter()
+        self._last: dict[int, Any] = {}
+
+    def poll(self) -> dict[str, tuple[int, Any]]:
+        """Name → number of entries and last value, which is None for files.
+
+        Reads only what is new, and a bounded part of that: where a run writes faster, the counts
+        lag behind while last values stay recent.
+        """
+        for line in self._new_lines(NAMES_FILE):
+            self._names.add(line)
+        for line in self._new_lines(ENTRIES_FILE):
+            if is_int(number := line.get("id")):
+                self._counts[number] += 1
+                self._last[number] = from_json(line.get("value"))
+        file = open_regular(self._folder / SCALARS_FILE)
+        if file is not None:
+            with file:
+                self._take_records(file)
+        return {
+            name: (sum(map(self._counts.__getitem__, known.numbers)), self._last_of(known.numbers))
+            for name, known in self._names.by_name.items()
+            if known.kind is not None
+        }
+
+    def _last_of(self, numbers: list[int]) -> Any:
+        return next((self._last[number] for number in numbers[::-1] if number in self._last), None)
+
+    def _new_lines(self, name: str) -> Iterator[dict[str, Any]]:
+        file = open_regular(self._folder / name)
+        if file is None:
+            return
+        with file:
+            file.seek(self._places[name])
+            data = file.read(AT_ONCE)
+            while b"\n" not in data and (more := file.read(AT_ONCE)):
+                data += more
+        whole = data[: data.rfind(b"\n") + 1]
+        self._places[name] += len(whole)
+        for line in whole.splitlines():
+            content = parse_line(line)
+            if content is not None:
+                yield content
+
+    def _take_records(self, file: IO[bytes]) -> None:
+        place = self._places[SCALARS_FILE]
+        file.seek(place)
+        data = _used(file.read(AT_ONCE))
+        ids = _ids(data)
+        hole = _first_hole(ids)
+        if hole < len(ids) and place + hole != self._hole:
+            self._hole = place + hole  # it may be filled until the next poll, and else never is
+            ids = ids[:hole]
+        self._counts.update(ids)
+        self._take_last(data, ids)
+        self._places[SCALARS_FILE] = place + len(ids) * SIZE
+        if len(data) == AT_ONCE:
+            self._look_at_end(file, place + AT_ONCE)
+
+    def _look_at_end(self, file: IO[bytes], place: int) -> None:
+        """Take last values, not counts, from behind `place`."""
+        end = file.seek(0, 2) // SIZE * SIZE
+        for start in (end - AT_ONCE, end - 2 * AT_ONCE):
+            file.seek(max(start, place))
+            recent = _used(file.read(AT_ONCE))[-RECENT:]
+            if recent:
+                self._take_last(recent, _ids(recent))
+                return
+
+    def _take_last(self, data: bytes, ids: array.array[int]) -> None:
+        for number, index in dict(zip(ids, range(len(ids)), strict=True)).items():
+            value, _ = read_record(data, index * SIZE)
+            if number and value is not None:
+                self._last[number] = value
+
+
+def _used(data: bytes) -> bytes:
+    """`data` up to the last record that was written: what is not yet used is zero."""
+    records = -(-len(data.rstrip(b"\0")) // SIZE)
+    return data[: min(records, len(data) // SIZE) * SIZE]
+
+
+def _ids(data: bytes) -> array.array[int]:
+    words = array.array("I", data)
+    if sys.byteorder == "big":
+        words.byteswap()
+    return words[SIZE // 4 - 1 :: SIZE // 4]
+
+
+def _first_hole(ids: array.array[int]) -> int:
+    """The index of the first unused record among the last few; the length where there is none."""
+    start = max(len(ids) - IN_FLIGHT, 0)
+    recent = ids[start:]
+    return start + recent.index(0) if 0 in recent else len(ids)
