@@ -1,0 +1,420 @@
+"""Imports the user's files: each once, by its place, from the bytes that are read at that moment.
+
+    load(path) ─► name ─► importlib ─► find_spec ─► compile ─► module
+                                           │           │
+                      what is not the      │           └─ plain imports of neighbours get their
+                      user's: the finders ─┘              full names; the bytes are kept
+                      of Python
+
+A module's name is its dotted path from the root directory. An import statement is looked up by the
+rule of `imports` when its file is compiled, so that `import helpers` means the neighbour in every
+file, inside functions and in other processes too, and no two files share a name. What was weighed
+is told in `docs/decisions/0005-module-names-and-sys-path.md`.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import importlib
+import linecache
+import marshal
+import os
+import re
+import sys
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import MAGIC_NUMBER, cache_from_source, decode_source, spec_from_file_location
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import attrs
+
+from expt.errors import PlanningError
+from expt.imports import INIT, ImportTree, is_file, module_stem, read_imports
+from expt.layout import OUTSIDE_DIR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from importlib.abc import Loader
+    from pathlib import Path
+    from types import CodeType, ModuleType
+
+_INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages([\\/]|$)")
+_STANDARD: Final = os.path.dirname(os.__file__) + os.sep
+_NUMBERED: Final = re.compile(r"(\w+)_\d+")
+
+# An absolute import as it is spelled, and the full name of its first part where that is another
+Meaning = tuple[str, tuple[str, ...], str | None]
+
+
+@attrs.frozen
+class LoadedSource:
+    """The bytes that a module was made from. `path` is relative to the root, or `_outside/…`."""
+
+    path: str
+    module: str
+    content: bytes = attrs.field(repr=False)
+
+
+class ModuleLoader:
+    """Imports files below one root directory, and remembers what was imported.
+
+    While installed it is a finder on `sys.meta_path`, so that everything in this process that
+    imports meets it. Processes that `multiprocessing` starts afresh install one of their own.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = os.path.abspath(root)
+        self._roots = (self.root, os.path.realpath(root))
+        self._tree = ImportTree(self.root)
+        self._homes: set[str] = set()  # folders of the files that were loaded by their place
+        self._places: dict[str, str] = {}  # a name that was given out -> its file or folder
+        self._names: dict[str, str] = {}  # a file that was imported -> the name of its module
+        self._sources: dict[str, LoadedSource] = {}
+        self._outside: dict[str, ModuleSpec | None] = {}  # top-level name -> what else answers
+        self._watched: set[str] = set()  # top-level names whose submodules may be the user's
+        self._entries = [_Entry(base, self) for base in self._tree.bases]
+
+    @property
+    def sources(self) -> Mapping[str, LoadedSource]:
+        """Every file imported so far, by its path; a copy."""
+        return dict(self._sources)
+
+    def install(self) -> None:
+        """Make the root directory and its `src/` importable. Once is enough."""
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+            # at the end: libraries that ask for a module of their own must not find the user's
+            sys.path.extend(self._entries)
+
+    def uninstall(self) -> None:
+        """Leave this process as it was: finders, `sys.path`, modules."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        sys.path[:] = [entry for entry in sys.path if getattr(entry, "loader", None) is not self]
+        for name in self._places:
+            if self._place_of(sys.modules.get(name)) is not None:
+                del sys.modules[name]
+        for file in self._names:
+            linecache.cache.pop(file, None)
+        self._places.clear()
+        self._names.clear()
+
+    def load(self, path: Path) -> ModuleType:
+        """The module of a file below the root, imported at most once.
+
+        Raises what the file raises, and `PlanningError` for a file outside the root directory or
+        an import that could mean two modules.
+        """
+        file = self._own(os.path.abspath(path))
+        if file is None:
+            raise PlanningError(f"'{path}' is not below the root directory", self.root)
+        self.install()
+        self._homes.add(os.path.dirname(file))
+        return importlib.import_module(self._names.get(file) or self._name_of(file))
+
+    # Names
+
+    def _own(self, path: str) -> str | None:
+        """`path` as it lies below the root; None for what lies elsewhere or is installed there."""
+        for root in self._roots:
+            if path == root or path.startswith(root + os.sep):
+                below = path[len(root) :]
+                return None if _INSTALLED.search(below) else self.root + below
+        return None
+
+    def _place_of(self, module: ModuleType | None) -> str | None:
+        """The file of a module, or the folder of one that has no file, where it is the user's."""
+        place = getattr(module, "__file__", None)
+        if place is None:
+            place = next(iter(getattr(module, "__path__", ())), None)
+        return self._own(os.path.abspath(place)) if isinstance(place, str) else None
+
+    def _name_of(self, path: str) -> str:
+        """The module's name of a file or folder below the root."""
+        folder, file = os.path.split(path)
+        if file == INIT and folder not in self._tree.bases:
+            return self._name_of(folder)
+        names = (name for name, entry in self._tree.entries(folder).items() if entry == path)
+        name = next(names, module_stem(file))
+        base = self._base_of(path)
+        if folder == base:
+            name = self._free_top_name(name, path, base)
+        else:
+            name = f"{self._name_of(folder)}.{name}"
+        return self._give_out(name, path)
+
+    def _give_out(self, name: str, path: str) -> str:
+        self._places[name] = self._tree.enter(path)
+        self._watched.add(name.partition(".")[0])
+        return name
+
+    def _base_of(self, path: str) -> str:
+        """The importable folder that a name is counted from: `src/` where the root has no such."""
+        root, *others = self._tree.bases
+        for base in others:
+            if path.startswith(base + os.sep):
+                top = module_stem(path[len(base) + 1 :].split(os.sep)[0])
+                return root if top in self._tree.entries(root) else base
+        return root
+
+    def _free_top_name(self, stem: str, path: str, base: str) -> str:
+        """`stem`, or `stem_2` … where something that is not the user's goes by that name."""
+        name, number = stem, 1
+        while self._is_taken(name, path) or (number > 1 and name in self._tree.entries(base)):
+            number += 1
+            name = f"{stem}_{number}"
+        return name
+
+    def _is_taken(self, name: str, path: str) -> bool:
+        if name in sys.stdlib_module_names:
+            return True
+        if name in sys.modules:
+            return self._place_of(sys.modules[name]) != self._tree.enter(path)
+        return not is_file(self._tree.enter(path)) and self._is_outside(name)
+
+    def _is_outside(self, name: str) -> bool:
+        """Whether a module or package that is not the user's answers to a top-level name."""
+        spec = self._find_outside(name)
+        return spec is not None and spec.origin is not None
+
+    def _find_outside(self, name: str) -> ModuleSpec | None:
+        if name not in self._outside:
+            elsewhere = [entry for entry in sys.path if self._own(os.path.abspath(entry)) is None]
+            spec = self._ask_others(name, elsewhere)
+            if spec is not None and spec.origin and self._own(os.path.abspath(spec.origin)):
+                spec = None
+            self._outside[name] = spec
+        return self._outside[name]
+
+    # Finding
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """How to import `name`; None leaves it to the finders of Python."""
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or top == "expt":
+            return None
+        file = self._places.get(name) or self._find_below(name)
+        if file is not None:
+            return self._spec_of(name, file)
+        if top != name and top not in self._watched:
+            return None
+        spec = self._ask_others(name, path, target)
+        if spec is not None and spec.origin and isinstance(spec.loader, SourceFileLoader):
+            file = self._own(os.path.abspath(spec.origin))
+            if file is not None:
+                return self._spec_of(name, file)
+            if not _INSTALLED.search(spec.origin) and not spec.origin.startswith(_STANDARD):
+                self._watched.add(top)
+                spec.loader = _Loader(name, spec.origin, self)
+        return spec
+
+    def _find_below(self, name: str) -> str | None:
+        """The file or folder below the root that `name` is given out for, or would be."""
+        top, *rest = name.split(".")
+        if top in sys.modules and self._place_of(sys.modules[top]) is None:
+            return None
+        for base in self._tree.bases:
+            entries = self._tree.entries(base)
+            first = entries.get(top)
+            numbered = _NUMBERED.fullmatch(top)
+            if first is None and numbered:
+                first = entries.get(numbered[1])
+                if first is not None and self._free_top_name(numbered[1], first, base) != top:
+                    first = None
+            elif first is not None and self._is_taken(top, first):
+                first = None
+            found = first and self._tree.find(rest, first)
+            if found:
+                return self._places[self._give_out(name, found)]
+        return None
+
+    def _spec_of(self, name: str, file: str) -> ModuleSpec | None:
+        self._give_out(name, file)
+        if not is_file(file):
+            spec = ModuleSpec(name, None, is_package=True)
+            others = None if "." in name else self._find_outside(name)
+            shared = (others and others.submodule_search_locations) or ()
+            spec.submodule_search_locations = [file, *shared]
+            return spec
+        loaded = sys.modules.get(self._names.get(file, ""))
+        if loaded is not None:
+            return ModuleSpec(name, cast("Loader", _Alias(loaded)), origin=file)
+        if not file.endswith(".py"):
+            return spec_from_file_location(name, file)
+        return spec_from_file_location(name, file, loader=_Loader(name, file, self))
+
+    def _ask_others(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """What the finders after this one say; for a top-level name only Python's own has paths."""
+        finders = sys.meta_path
+        for finder in finders[finders.index(self) + 1 if self in finders else 0 :]:
+            has_paths = finder is PathFinder or "." in name
+            spec = finder.find_spec(name, path if has_paths else None, target)
+            if spec is not None:
+                return spec
+        return None
+
+    # Compiling
+
+    def compile(self, name: str, file: str, content: bytes, loader: SourceFileLoader) -> CodeType:
+        """The code of a file, after a note of its bytes. Raises `SyntaxError`, `PlanningError`."""
+        own = self._own(file)
+        if own is not None:
+            self._names[own] = name
+            path = os.path.relpath(own, self.root).replace(os.sep, "/")
+        else:
+            path = "/".join([OUTSIDE_DIR, *name.split(".")])
+            path += "/" + INIT if loader.is_package(name) else ".py"
+        self._sources[path] = LoadedSource(path, name, content)
+        # without a time stamp, so that the lines that run are shown whatever becomes of the file
+        with contextlib.suppress(SyntaxError, UnicodeError):
+            lines = decode_source(content).splitlines(keepends=True)
+            linecache.cache[file] = (len(content), None, lines, file)
+        cache = _cache_place(file)
+        stamp = MAGIC_NUMBER + hashlib.sha256(content).digest()
+        code = self._compiled_before(cache, stamp, file, own, loader)
+        if code is None:
+            tree = ast.parse(content, file)
+            meanings = () if own is None else tuple(self._rename_imports(tree, own, path))
+            code = compile(tree, file, "exec", dont_inherit=True)
+            if cache is not None and not sys.dont_write_bytecode:
+                loader.set_data(cache, stamp + marshal.dumps((file, meanings, code)))
+        return code
+
+    def _compiled_before(
+        self, cache: str | None, stamp: bytes, file: str, own: str | None, loader: SourceFileLoader
+    ) -> CodeType | None:
+        """The kept code, if it is of these very bytes and its imports still mean the same."""
+        if cache is None:
+            return None
+        try:
+            data = loader.get_data(cache)
+            if not data.startswith(stamp):
+                return None
+            kept_file, meanings, code = marshal.loads(data[len(stamp) :])  # noqa: S302 (our own)
+            same = all(self._meaning(own or "", *said) == name for *said, name in meanings)
+        except (OSError, ValueError, EOFError, TypeError, PlanningError):
+            return None
+        return code if same and kept_file == file else None
+
+    def _rename_imports(self, tree: ast.Module, own: str, path: str) -> Iterator[Meaning]:
+        """Give neighbours their full names, in place; what every absolute import means."""
+        for said in read_imports(tree):
+            if said.level:
+                continue
+            try:
+                name = self._meaning(own, said.module, said.names)
+            except PlanningError as error:
+                raise PlanningError(error.what, f"{path}:{said.node.lineno}", error.hint) from None
+            if name is not None:
+                _rename(said.node, said.module, name)
+            yield said.module, said.names, name
+
+    def _meaning(self, own: str, module: str, names: Sequence[str]) -> str | None:
+        """The full name of the first part of an absolute import; None where it stands as it is."""
+        first = module.partition(".")[0]
+        folder = os.path.dirname(own)
+        is_home = folder in self._homes and not self._tree.is_package(folder)
+        found = self._tree.look_up(own, module, names, beside=is_home)
+        is_standard = first in sys.stdlib_module_names
+        if found is None and not is_home and not is_standard:  # it counts if nothing else answers
+            found = self._tree.look_up(own, module, names, beside=True)
+            if found is not None and (first in sys.modules or self._is_outside(first)):
+                return None
+        if found is None:
+            return None
+        if is_standard:
+            place = os.path.relpath(self._tree.enter(found), self.root).replace(os.sep, "/")
+            raise PlanningError(
+                f"'import {module}' could mean {place} or Python's own '{first}'",
+                hint=f"rename {place}, or write 'from . import {first}' to mean it",
+            )
+        name = self._names.get(self._tree.enter(found)) or self._name_of(found)
+        return None if name == first else name
+
+
+def _rename(node: ast.Import | ast.ImportFrom, module: str, name: str) -> None:
+    """Make an import statement name its module in full, and bind what it bound before."""
+    first = module.partition(".")[0]
+    full = name + module[len(first) :]
+    if isinstance(node, ast.ImportFrom):
+        node.module = full
+        return
+    aliases = []
+    for alias in node.names:
+        if alias.name != module:
+            aliases.append(alias)
+            continue
+        aliases.append(ast.alias(full, alias.asname or first))
+        if alias.asname is None and full != name:
+            aliases.append(ast.alias(name, first))  # `import a.b` binds a
+    node.names = [ast.copy_location(alias, node) for alias in aliases]
+
+
+def _cache_place(file: str) -> str | None:
+    """Where compiled code is kept: beside Python's own, and never taken for it."""
+    try:
+        return cache_from_source(file, optimization=f"expt{sys.flags.optimize}")
+    except NotImplementedError:
+        return None
+
+
+class _Loader(SourceFileLoader):
+    """Loads a source file by way of its `ModuleLoader`."""
+
+    def __init__(self, name: str, path: str, host: ModuleLoader) -> None:
+        super().__init__(name, path)
+        self._host = host
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self._host.compile(fullname, self.path, self.get_data(self.path), self)
+
+
+class _Alias:
+    """Loads nothing: the file was imported under another name, and one file is one module."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self._spec = module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._spec
+
+
+class _Entry(str):
+    """A folder on `sys.path`; where it is unpickled, its loader is installed too.
+
+    `multiprocessing` and loky send `sys.path` to the processes that they start, before anything
+    of the user's: that is how functions of the user's modules are found there.
+    """
+
+    loader: ModuleLoader
+
+    def __new__(cls, folder: str, loader: ModuleLoader) -> _Entry:
+        entry = super().__new__(cls, folder)
+        entry.loader = loader
+        return entry
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _enter_process, (str(self), self.loader.root, frozenset(self.loader._homes))
+
+
+def _enter_process(folder: str, root: str, homes: Iterable[str]) -> str:
+    """Install a loader in a process that was handed our `sys.path`; returns the entry."""
+    from pathlib import Path
+
+    for loader in sys.meta_path:
+        if isinstance(loader, ModuleLoader) and loader.root == root:
+            break
+    else:
+        loader = ModuleLoader(Path(root))
+        loader.install()
+    loader._homes.update(homes)
+    return next((entry for entry in loader._entries if entry == folder), folder)
