@@ -33,6 +33,7 @@ from expt.model import (
     Status,
 )
 from expt.model import Experiment as Found
+from expt.tracking import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -615,10 +616,12 @@ def test_a_terminal_shows_runs_while_they_go_on(options: Options, window: Window
     play = Play(options, window.stream, {"TERM": "xterm"})
     cases = make_cases(2)
     play.plan(*cases)
+    recorder = open_recorder(play.path() / "series", label=cases[0].id)
+    recorder.track(loss=0.51234, text="not shown", n=3)
     play.start(cases[0])
-    play.tell(RunProgressed(cases[0].id, 0, 10, "epoch"))
+    play.tell(RunProgressed(cases[0].id, 0, 10))
     time.sleep(0.1)
-    play.tell(RunProgressed(cases[0].id, 4, 10, "epoch"))
+    play.tell(RunProgressed(cases[0].id, 4, 10))
     wait_for(lambda: "0 of 2" in window.screen())
     shown = re.sub(r" \d+ms", " …ms", window.screen())
     assert (
@@ -626,10 +629,11 @@ def test_a_terminal_shows_runs_while_they_go_on(options: Options, window: Window
         == """\
 found 1 experiment
 planned 2 cases
-▸ experiment…ment_train[seed-0]    …ms  ━━━━────── epoch 4/10 1s left
+▸ experiments…riment_train[seed-0]   …ms  ━━──── 4/10 1s left  loss=0.5123
 0 of 2 · …ms
 """
     )
+    recorder.close()
     play.tell(RunFinished(cases[0].id, play.outcome(cases[0])))
     play.finish()
     wait_for(lambda: "next:" in window.screen())
@@ -638,7 +642,7 @@ planned 2 cases
         == """\
 found 1 experiment
 planned 2 cases
-✓ experiment…ment_train[seed-0]    1.2s  0000abcdef  accuracy=0.9812
+✓ experiments…riment_train[seed-0]    1.2s  0000abcdef  accuracy=0.9812
 1 completed, 1 not started in …
 archive in runs/mnist/experiment_train/2026_0000abcdef
 next: expt show 0000abcdef

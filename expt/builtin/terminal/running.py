@@ -88,14 +88,16 @@ class CurrentRun:
             latest = self._tail.poll()
         except OSError:  # removed under our hands
             return
-        self._scalars = {name: last for name, (_, last) in latest.items()}
+        self._scalars = {
+            name: last for name, (_, last) in latest.items() if isinstance(last, (int, float))
+        }
 
     def line(self, screen: Screen, now: float, name_width: int, width: int) -> tuple[str, str]:
         """The live line and how it is painted: name, time, progress, latest values."""
         name = pad(fit(visible(self.case_id), name_width), name_width)
         head = f"▸ {name}  {pad(human_duration(now - self.began), 6, right=True)}"
         left = width - cells(head) - 2
-        bar, rest = self._progress(now, 10 if width < _NARROW else 20)
+        bar, rest = self._progress(now, 6 if width < _NARROW else 20)
         if cells(bar + rest) > left:
             bar, rest = "", fit(rest.strip(), max(left, 0))
         left -= cells(bar + rest) + 2
