@@ -62,10 +62,13 @@ class Origin:
 
 @attrs.frozen
 class Axis:
-    """One axis of a sweep: `names` are varied together, one tuple of `values` a point."""
+    """One axis of a sweep: `names` are varied together, one tuple of `values` a point.
+
+    A range's points are computed when they are taken: `values` may be too long to be written out.
+    """
 
     names: tuple[str, ...]
-    values: tuple[tuple[Any, ...], ...]
+    values: Sequence[tuple[Any, ...]]
     where: str | None = None
 
     def __len__(self) -> int:
