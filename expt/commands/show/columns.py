@@ -1,0 +1,85 @@
+"""Columns of text that fit a width: those that can give way share what is left."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.reading import MISSING
+from expt.screen import cells, fit, number_text, pad, value_text
+from expt.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from expt.screen import Screen, Style
+
+_GAP: Final = "  "
+_NARROWEST: Final = 6
+
+
+@attrs.frozen
+class Column:
+    """One column: its head, a text for each row, a style for all or each, and how it behaves.
+
+    A column that `gives` is made narrower where there is too little room.
+    """
+
+    head: str
+    texts: tuple[str, ...]
+    styles: Style | tuple[Style | None, ...] | None = None
+    right: bool = False
+    gives: bool = False
+
+    def style(self, row: int) -> Style | None:
+        """How the text of a row is painted."""
+        return self.styles[row] if isinstance(self.styles, tuple) else self.styles
+
+    @property
+    def natural(self) -> int:
+        """The width that shows everything."""
+        return max([cells(self.head), *map(cells, self.texts)])
+
+
+def table_lines(columns: Sequence[Column], screen: Screen, width: int | None) -> Iterator[str]:
+    """The head and a line for each row in `width` columns; without one nothing is shortened."""
+    widths = _widths(columns, width)
+    shaped = list(zip(columns, widths, strict=True))
+    heads = (pad(fit(column.head, width), width, right=column.right) for column, width in shaped)
+    yield screen.paint(_GAP.join(heads).rstrip(), "dim")
+    for row in range(len(columns[0].texts)):
+        texts = []
+        for column, width in shaped:
+            text = pad(fit(column.texts[row], width), width, right=column.right)
+            style = column.style(row)
+            texts.append(screen.paint(text, style) if style and text.strip() else text)
+        yield _GAP.join(texts).rstrip()
+
+
+def _widths(columns: Sequence[Column], width: int | None) -> list[int]:
+    """Natural widths, and where they are too much, what remains shared by those that give."""
+    widths = [column.natural for column in columns]
+    if width is None:
+        return widths
+    room = width - len(_GAP) * (len(columns) - 1)
+    room -= sum(column.natural for column in columns if not column.gives)
+    giving = sorted((column.natural, index) for index, column in enumerate(columns) if column.gives)
+    for place, (natural, index) in enumerate(giving):
+        widths[index] = min(natural, max(room // (len(giving) - place), _NARROWEST))
+        room -= widths[index]
+    return widths
+
+
+def value_cell(value: Any) -> str:
+    """A value in a cell: texts bare, numbers short, moments in local time."""
+    if value is MISSING or value is None:
+        return ""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dt.datetime):
+        return value.astimezone().isoformat(" ", "seconds")[:19]
+    if isinstance(value, float):
+        return number_text(value)
+    return value_text(value)

@@ -1,0 +1,48 @@
+"""Reading archives: one run, many runs, what was tracked, and what people type to name them.
+
+    references  runs           what was typed ─► runs          moments  fields  tables
+          │      │
+        index ── scanning      which archives there are, and a row of each
+          │
+         run ─── summary       one archive, read on demand     series  artifacts  files
+
+Nothing of the user's is imported, executed or unpickled, and nothing outside an archive is opened.
+"""
+
+from expt.reading.artifacts import Artifact, Artifacts
+from expt.reading.fields import FIELDS, MISSING, field_value, known_names, sort_runs, unknown_field
+from expt.reading.references import find_archive_root, load_archive, load_archives, load_run
+from expt.reading.run import Run
+from expt.reading.runs import Runs, find_runs
+from expt.reading.series import (
+    Series,
+    SeriesMap,
+    SeriesTail,
+    read_results_journal,
+    summarise_series,
+)
+from expt.reading.tables import Table
+
+__all__ = [
+    "FIELDS",
+    "MISSING",
+    "Artifact",
+    "Artifacts",
+    "Run",
+    "Runs",
+    "Series",
+    "SeriesMap",
+    "SeriesTail",
+    "Table",
+    "field_value",
+    "find_archive_root",
+    "find_runs",
+    "known_names",
+    "load_archive",
+    "load_archives",
+    "load_run",
+    "read_results_journal",
+    "sort_runs",
+    "summarise_series",
+    "unknown_field",
+]

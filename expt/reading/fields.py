@@ -1,0 +1,145 @@
+"""Names of what a run holds, as they are typed: `lr`, `optimizer.name`, `results.x`, `min.loss`.
+
+    id  experiment  case  status  started  …     the fields of the run
+    lr  optimizer.name  params.status            parameters, dotted into tables
+    results.accuracy                             results
+    last.loss  min.loss  max.eval/acc            of each scalar series
+
+A name without a prefix is a field, else a parameter, else a result, else the last of a series.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from expt.errors import UsageError, did_you_mean
+from expt.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from expt.reading.run import Run
+
+FIELDS: Final = (
+    "id",
+    "experiment",
+    "case",
+    "status",
+    "started",
+    "finished",
+    "duration",
+    "description",
+    "tags",
+    "note",
+    "path",
+)
+MISSING: Final = object()
+"""Stands for the value of a name that a run does not have."""
+
+_LAST: Final = 4
+_NAMED: Final = 40
+
+
+def field_value(run: Run, name: str) -> Any:
+    """The value of `name` in `run`, or `MISSING`."""
+    if name in FIELDS:
+        return getattr(run, name)
+    prefix, _, rest = name.partition(".")
+    if rest and prefix in _PREFIXES:
+        value = _part_value(run, prefix, rest)
+        if value is not MISSING:
+            return value
+    for part in ("params", "results", "last"):
+        value = _part_value(run, part, name)
+        if value is not MISSING:
+            return value
+    return MISSING
+
+
+def known_names(runs: Iterable[Run]) -> set[str]:
+    """Every name that `field_value` finds in any of `runs`, to suggest the closest of them."""
+    names = set(FIELDS)
+    for run in runs:
+        for part in _PREFIXES:
+            names.update(f"{part}.{name}" for name in leaf_names(_part(run, part)))
+        names.update(leaf_names(run.params))
+    return names
+
+
+def sort_runs(runs: Sequence[Run], name: str) -> list[Run]:
+    """The runs by `name`, smallest first; those without it last.
+
+    Numbers come before texts, texts before anything else. Raises `UsageError` for a name that no
+    run has.
+    """
+    keys = {run: _sort_key(field_value(run, name)) for run in runs}
+    if runs and all(rank == _LAST for rank, _ in keys.values()) and name not in FIELDS:
+        raise unknown_field(runs, name)
+    return sorted(runs, key=keys.__getitem__)
+
+
+def unknown_field(runs: Iterable[Run], name: str) -> UsageError:
+    """The error for a name that no run has, with the closest ones."""
+    known = known_names(runs)
+    hint = did_you_mean(name, known) or f"there are: {', '.join(sorted(known)[:_NAMED])}"
+    return UsageError(f"no run has a value '{visible(name)}'", None, visible(hint))
+
+
+def _sort_key(value: Any) -> tuple[int, Any]:
+    if isinstance(value, (int, float)):
+        return (0, value) if value == value else (3, 0)
+    if isinstance(value, dt.datetime):
+        return 0, value.timestamp()
+    if isinstance(value, str):
+        return 1, value
+    return (_LAST, 0) if value is MISSING or value is None else (2, repr(value))
+
+
+def leaf_names(values: Mapping[Any, Any]) -> Iterator[str]:
+    """Dotted names of the values in nested mappings; an empty mapping is a value."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value and all(type(key) is str for key in value):
+            yield from (f"{name}.{inner}" for inner in leaf_names(value))
+        else:
+            yield str(name)
+
+
+def leaf_values(values: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """Dotted name and value of what `leaf_names` names."""
+    for name in leaf_names(values):
+        yield name, dotted_value(values, name)
+
+
+def dotted_value(values: Mapping[Any, Any], name: str) -> Any:
+    """The value that a dotted name reaches in nested mappings, or `MISSING`.
+
+    A key that holds dots itself comes first.
+    """
+    if name in values:
+        return values[name]
+    head, dot, rest = name.partition(".")
+    while dot:
+        inner = values.get(head)
+        if isinstance(inner, Mapping):
+            value = dotted_value(inner, rest)
+            if value is not MISSING:
+                return value
+        more, dot, rest = rest.partition(".")
+        head = f"{head}.{more}"
+    return MISSING
+
+
+_PREFIXES: Final = ("params", "results", "last", "min", "max")
+
+
+def _part(run: Run, part: str) -> Mapping[str, Any]:
+    if part in ("min", "max"):
+        return run.extreme(part)
+    values: Mapping[str, Any] = getattr(run, part)
+    return values
+
+
+def _part_value(run: Run, part: str, name: str) -> Any:
+    return dotted_value(_part(run, part), name)

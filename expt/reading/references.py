@@ -1,0 +1,173 @@
+"""From what people type to one run: `latest~2`, a prefix of an id, a node id, a path."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from expt.configuration import find_root, read_configuration
+from expt.errors import DamagedArchive, NoSuchRun, did_you_mean
+from expt.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR, SCRATCH_DIR, SMOKE_DIR
+from expt.reading.index import Catalogue, Row, open_catalogue
+from expt.reading.run import Run
+from expt.reading.runs import Runs, id_shortener
+from expt.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_BACK: Final = re.compile(r"(.+)~(\d+)\Z", re.DOTALL)
+_SHOWN: Final = 8
+
+
+def find_archive_root(given: Path | None = None, cwd: Path | None = None) -> Path:
+    """The archive root: the one given, else that of the project around the working directory.
+
+    Raises `NoSuchRun` for a given one that is no folder, `ConfigurationError`.
+    """
+    here = Path.cwd() if cwd is None else cwd
+    if given is not None:
+        if not (here / given).is_dir():
+            raise NoSuchRun(f"there is no archive root '{visible(str(given))}'", "--runs")
+        return here / given
+    root = find_root([], here)
+    return root / str(read_configuration(root).values.get("runs", RUNS_DIR))
+
+
+def load_archive(path: str | Path) -> Run:
+    """The run in the archive folder `path`. Raises `DamagedArchive` or `NewerArchive`."""
+    return Run(Path(path))
+
+
+def load_archives(paths: Iterable[str | Path]) -> Runs:
+    """The runs in archive folders, in their order; those that cannot be read are in `damaged`."""
+    runs, damaged = [], []
+    for path in paths:
+        try:
+            runs.append(load_archive(path))
+        except DamagedArchive as error:
+            damaged.append(error)
+    return Runs(runs, damaged)
+
+
+def load_run(
+    reference: str | Path, root: Path, *, smoke: bool = False, scratch: bool = False
+) -> Run:
+    """The run that `reference` names, below the archive root `root` or at a path.
+
+    `latest`, `latest~2` (the one two before it); an id or a beginning that no other id has; a node
+    id, with or without a case (the newest run of it; `~1` the one before); the path of an archive,
+    of its `run.json` or its `analysis.py`. The archives of `--smoke` and `--scratch` count for
+    `latest` and for node ids only when asked for; an id is looked for among them too.
+
+    Raises `NoSuchRun`, with the candidates where there are several; `DamagedArchive`,
+    `NewerArchive`.
+    """
+    path = _archive_path(reference)
+    if path is not None:
+        return load_archive(path)
+    text = str(reference)
+    asked = [SMOKE_DIR] * smoke + [SCRATCH_DIR] * scratch
+    back = _BACK.match(text)
+    name, steps = (back[1], int(back[2])) if back else (text, 0)
+    if name == "latest" or "::" in name:
+        return _newest(name, steps, [root, *(root / place for place in asked)], root)
+    rest = [root / place for place in (SMOKE_DIR, SCRATCH_DIR)]
+    return _by_id(text, root) or _by_id(text, *rest) or _reject(text, root)
+
+
+def _archive_path(reference: str | Path) -> Path | None:
+    """The archive folder that a path leads to, if it leads to one."""
+    path = Path(reference)
+    try:
+        if path.name in (RUN_FILE, ANALYSIS_FILE) and path.is_file():
+            return path.absolute().parent
+        if os.path.lexists(path / RUN_FILE):
+            return path.absolute()
+        is_named = isinstance(reference, Path) or path.is_absolute() or path.name != str(reference)
+        if is_named and path.is_dir() and "::" not in str(reference):
+            raise DamagedArchive(
+                f"this folder has no {RUN_FILE}", visible(str(path)), "'expt show' lists the runs"
+            )
+    except (OSError, ValueError):  # a name too long for the system, a NUL
+        return None
+    return None
+
+
+def _newest(name: str, steps: int, roots: Sequence[Path], root: Path) -> Run:
+    """The newest run of a node id, or of any for `latest`, less `steps`."""
+    rows = []
+    for place in roots:
+        with open_catalogue(place) as catalogue:
+            rows += [(catalogue, row) for row in catalogue.rows]
+    rows.sort(key=lambda found: found[1].started, reverse=True)
+    if name != "latest":
+        ends = [found for found in rows if _is_of(found[1], name, whole=False)]
+        rows = [found for found in rows if _is_of(found[1], name, whole=True)] or ends
+        experiments = sorted({row.experiment for _, row in rows})
+        if len(experiments) > 1:
+            raise NoSuchRun(
+                f"'{visible(name)}' is the end of several node ids",
+                None,
+                "\n".join(visible(experiment) for experiment in experiments[:_SHOWN]),
+            )
+    if not rows:
+        _reject(name, root)
+    if steps >= len(rows):
+        of_it = "" if name == "latest" else f" of '{visible(name)}'"
+        raise NoSuchRun(f"there are only {len(rows)} runs{of_it}", str(root))
+    catalogue, row = rows[steps]
+    return _load_row(catalogue, row)
+
+
+def _is_of(row: Row, name: str, *, whole: bool) -> bool:
+    node_ids = (row.experiment, f"{row.experiment}[{row.case}]")
+    return name in node_ids if whole else any(full.endswith(f"/{name}") for full in node_ids)
+
+
+def _by_id(text: str, *roots: Path) -> Run | None:
+    """The one run whose id begins so, or whose folder is called so; None where there is none."""
+    found = []
+    for root in roots:
+        with open_catalogue(root) as catalogue:
+            rows = (*catalogue.rows, *catalogue.problems)
+            found += [(catalogue, row) for row in rows if text and _answers_to(row, text)]
+    if not found:
+        return None
+    if len(found) == 1:
+        return _load_row(*found[0])
+    same = len({row.id for _, row in found}) == 1
+    shown = [
+        f"{catalogue.path_of(row) if same else row.id}  {visible(row.experiment)}"
+        f"{f'[{visible(row.case)}]' if row.case else ''}  {row.status or row.problem}"
+        for catalogue, row in found[:_SHOWN]
+    ]
+    shown += [f"… and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    what = "is the id of" if same else "begins the ids of"
+    raise NoSuchRun(f"'{visible(text)}' {what} {len(found)} runs", None, "\n".join(shown))
+
+
+def _answers_to(row: Row, text: str) -> bool:
+    name = row.folder.rpartition("/")[2]
+    return row.id.startswith(text.lower()) or text in (name, row.folder)
+
+
+def _load_row(catalogue: Catalogue, row: Row) -> Run:
+    shorten = id_shortener(other.id for other in (*catalogue.rows, *catalogue.problems))
+    return Run(catalogue.path_of(row), short_id=shorten(row.id))
+
+
+def _reject(text: str, root: Path) -> NoReturn:
+    """Raise `NoSuchRun` with what there is."""
+    with open_catalogue(root) as catalogue:
+        names = {row.experiment for row in catalogue.rows} | {row.id for row in catalogue.rows}
+    if not names:
+        raise NoSuchRun("there are no runs yet", visible(str(root)), "'expt' runs the experiments")
+    hint = did_you_mean(text, names)
+    raise NoSuchRun(
+        f"no run answers to '{visible(text)}'",
+        visible(str(root)),
+        hint or "'expt show' lists the runs; the beginning of an id is enough",
+    )

@@ -1,0 +1,332 @@
+"""`Run`: one archive, read on demand. Nothing of the user's is imported, executed or unpickled."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from expt import layout
+from expt.archive import Archive, owner_is_alive, read_record
+from expt.encoding import dumps, from_json, loads, to_json
+from expt.errors import DamagedArchive
+from expt.reading.artifacts import Artifact, Artifacts
+from expt.reading.files import list_inside, path_inside, read_inside
+from expt.reading.series import SeriesMap, read_results_journal, summarise_series
+from expt.reading.summary import parse_time, read_summary
+from expt.text import collapse_progress, human_duration, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+
+    from expt.model import ErrorInfo, Origin, RunRecord, Status
+
+_LIVE: Final = ("running", "lost")
+
+
+class Run:
+    """One archived run. What it holds is read when it is asked for, and then kept.
+
+    `run.json` is read at once, so that a run that can be made can be listed: raises
+    `DamagedArchive` or `NewerArchive`. `text` is for the index: the same file, read before.
+    """
+
+    def __init__(self, path: str | Path, text: str | None = None, short_id: str = "") -> None:
+        self._path = path
+        self._text = text
+        self._short_id = short_id
+        if text is None:
+            self._text, self._data = read_summary(Path(path))
+
+    # What run.json says
+
+    @cached_property
+    def path(self) -> Path:
+        """The archive's folder."""
+        return Path(self._path)
+
+    @property
+    def id(self) -> str:
+        """Ten characters of base 32."""
+        return str(self._data["id"])
+
+    @property
+    def short_id(self) -> str:
+        """The shortest beginning of the id that is unique in its archive root, at least four."""
+        return self._short_id or self.id
+
+    @property
+    def experiment(self) -> str:
+        """The node id without the case."""
+        return str(self._data["experiment"])
+
+    @property
+    def case(self) -> str | None:
+        """The text in brackets of the node id."""
+        return self._data.get("case")
+
+    @property
+    def node_id(self) -> str:
+        """`experiments/mnist.py::experiment_train[lr-0.1]`."""
+        return self.experiment if self.case is None else f"{self.experiment}[{self.case}]"
+
+    @property
+    def description(self) -> str:
+        """The first line of the function's docstring."""
+        return self._data.get("description") or ""
+
+    @cached_property
+    def status(self) -> Status:
+        """How it ended when this was read: `lost` where it says running and its owner is gone."""
+        status: Status = self._data["status"]
+        if status == "running" and owner_is_alive(self._mapping("owner")) is False:
+            return "lost"
+        return status
+
+    @cached_property
+    def started(self) -> dt.datetime:
+        """With zone and microseconds."""
+        return parse_time(self._data["started"])
+
+    @cached_property
+    def finished(self) -> dt.datetime | None:
+        """None for a run that has not ended, or was lost."""
+        finished = self._data.get("finished")
+        return parse_time(finished) if finished else None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds: of a running run until now, of a lost one None."""
+        if self.status == "running":
+            return (dt.datetime.now(dt.UTC) - self.started).total_seconds()
+        duration = self._data.get("duration")
+        return None if duration is None else float(duration)
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """Name → value; a table is a dict."""
+        return self._mapping("params")
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """Name → value; of a run that has not ended, what it has set so far."""
+        if self.status in _LIVE:
+            return dict(read_results_journal(self._series_folder))
+        return self._mapping("results")
+
+    @cached_property
+    def series_summaries(self) -> dict[str, dict[str, Any]]:
+        """Name → `{kind, count, last, min, max}` of every series."""
+        if self.status in _LIVE:
+            return dict(summarise_series(self._series_folder))
+        return self._mapping("series")
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """Name → last value of every scalar series."""
+        return self.extreme("last")
+
+    def extreme(self, which: str) -> dict[str, Any]:
+        """Name → `last`, `min` or `max` of every scalar series."""
+        return {
+            name: summary[which]
+            for name, summary in self.series_summaries.items()
+            if summary.get("kind") == "scalar" and summary.get(which) is not None
+        }
+
+    @cached_property
+    def lineage(self) -> dict[str, Any]:
+        """What the experiment extends, the session, the place in a sweep, the fingerprint."""
+        return self._mapping("lineage")
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The texts of `--tag`."""
+        return tuple(self._data.get("tags") or ())
+
+    @property
+    def note(self) -> str | None:
+        """The text of `--note`."""
+        return self._data.get("note")
+
+    @property
+    def failure(self) -> str | None:
+        """`ValueError: what it says`, in a line; the whole is in `error`."""
+        error = self._data.get("error")
+        return f"{error.get('type')}: {error.get('message')}" if error else None
+
+    @cached_property
+    def record(self) -> RunRecord:
+        """`run.json`, field by field, as it stands in the file."""
+        return read_record(self.path)
+
+    @property
+    def origins(self) -> Mapping[str, tuple[Origin, ...]]:
+        """Dotted name → which layers had a value for it, strongest first."""
+        return {name: tuple(chain) for name, chain in self.record.origins.items()}
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """What the experiment raised: `type`, `message`, `traceback`."""
+        return self.record.error
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What went wrong beside the run: in it, and when its pictures were made."""
+        content = read_inside(self.path, f"{layout.PLOTS_DIR}/{layout.PLOTS_NOTICES}")
+        drawn = _parse(content or b"[]", list, layout.PLOTS_NOTICES, self.path)
+        return (*self.record.notices, *map(str, drawn))
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        try:
+            data: dict[str, Any] = json.loads(self._text or "")
+        except ValueError:  # the index was damaged: the archive is the truth
+            self._text, data = read_summary(self.path)
+        return data
+
+    def _mapping(self, key: str) -> dict[str, Any]:
+        value: dict[str, Any] = from_json(self._data.get(key) or {})
+        return value
+
+    def outline(self) -> dict[str, Any]:
+        """What a listing tells of the run, as strict JSON with tags."""
+        data = self._data
+        return {
+            "id": data["id"],
+            "experiment": data["experiment"],
+            "case": data.get("case"),
+            "description": self.description,
+            "status": self.status,
+            "started": data["started"],
+            "finished": data.get("finished"),
+            "duration": self.duration,
+            "params": data["params"],
+            "results": to_json(self.results),
+            "last": to_json(self.last),
+            "tags": list(self.tags),
+            "note": self.note,
+            "smoke": data.get("smoke") is True,
+            "lineage": data.get("lineage") or {},
+            "path": str(self._path),
+        }
+
+    # What the other files say
+
+    @property
+    def _series_folder(self) -> Path:
+        return self.path / layout.SERIES_DIR
+
+    @cached_property
+    def series(self) -> SeriesMap:
+        """Name → series: `.values`, `.steps`, `.times`, `.last`, `.kind`, read when asked for."""
+        return SeriesMap(self._series_folder)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """Name → file that the experiment saved: `.path`, `.load()`."""
+        return Artifacts(self.path / layout.ARTIFACTS_DIR)
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """Python, platform, packages, git commit … at the time of the run."""
+        return self._json_file(layout.ENVIRONMENT_FILE)
+
+    @cached_property
+    def log(self) -> str:
+        """What was logged and printed; of a progress bar, what it said last."""
+        content = read_inside(self.path, layout.LOG_FILE) or b""
+        return collapse_progress(content.decode("utf-8", "replace"))
+
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """Path → text of every file of the user's that the run was made of."""
+        folder = f"{layout.CODE_DIR}/"
+        return {
+            name: (read_inside(self.path, folder + name) or b"").decode("utf-8", "replace")
+            for name in list_inside(self.path, layout.CODE_DIR)
+            if name not in (layout.PATCH_FILE, layout.ANALYSES_FILE)
+        }
+
+    @cached_property
+    def patch(self) -> str:
+        """The uncommitted changes at the time of the run, as `git diff` tells them."""
+        content = read_inside(self.path, f"{layout.CODE_DIR}/{layout.PATCH_FILE}")
+        return (content or b"").decode("utf-8", "replace")
+
+    @property
+    def plots(self) -> dict[str, tuple[Path, ...]]:
+        """Name of a series → pictures and videos of it in the archive."""
+        index = self._json_file(f"{layout.PLOTS_DIR}/{layout.PLOTS_INDEX}")
+        found = {}
+        for name, files in index.items():
+            names = files if isinstance(files, list) else [files]
+            paths = [path_inside(self.path / layout.PLOTS_DIR, str(name)) for name in names]
+            found[name] = tuple(path for path in paths if path is not None)
+        return found
+
+    def _json_file(self, name: str) -> dict[str, Any]:
+        """The JSON object of a file, empty where it is not there."""
+        found: dict[str, Any] = _parse(read_inside(self.path, name) or b"{}", dict, name, self.path)
+        return found
+
+    # What can be made of it
+
+    def plot(self, name: str) -> Figure:
+        """A figure of one series. Raises `KeyError`, with the closest names, for an unknown one."""
+        from expt.reading.plotting import plot_series  # matplotlib is slow to import
+
+        return plot_series(self, name)
+
+    def save(self, name: str, value: Any) -> Artifact:
+        """Add a file to `artifacts/`, for analyses: the suffix of `name` says how it is written."""
+        path = Archive(self.path, self.id).save(name, value)
+        self.__dict__.pop("artifacts", None)
+        return next(found for found in self.artifacts.values() if found.path == path)
+
+    def reload(self) -> Run:
+        """The same run as it is on the disk now."""
+        return Run(self.path, short_id=self._short_id)
+
+    # What it looks like
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        duration = "" if self.duration is None else f" {human_duration(self.duration)}"
+        return f"<Run {self.short_id} {visible(self.node_id)} {self.status}{duration}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("status", self.status), ("started", str(self.started))]
+        if self.failure:
+            rows.append(("error", self.failure))
+        for part, values in (
+            ("params", self.params), ("results", self.results), ("last", self.last)
+        ):  # fmt: skip
+            rows += [(f"{part}.{name}", dumps(value)) for name, value in values.items()]
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(visible(text))}</td></tr>"
+            for name, text in rows
+        )
+        return f"<b>{html.escape(f'{self.node_id} {self.short_id}')}</b><table>{cells}</table>"
+
+
+def _parse(content: bytes, kind: type, name: str, path: Path) -> Any:
+    """The JSON in a file called `name`; raises `DamagedArchive` where it is not of `kind`."""
+    try:
+        value = loads(content)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DamagedArchive(f"{name} is no strict JSON: {error}", str(path)) from None
+    if not isinstance(value, kind):
+        raise DamagedArchive(f"{name} holds no {kind.__name__}", str(path))
+    return value
