@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import reprlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -29,6 +30,7 @@ Style = Literal["good", "bad", "warn", "dim", "bold", "name"]
 _CODES: Final = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1", "name": "36"}
 _PLAIN_SIGNS: Final = str.maketrans("…✓✗▸━╸─·×≡", "~+x>=--.x=")
 _ALIGNED: Final = 40  # columns of a table that long values do not widen
+_SHORT: Final = 24  # columns of one value in a line of results
 _DEFAULT_SIZE: Final = (80, 24)
 
 
@@ -57,6 +59,11 @@ class Screen:
         if columns.isdecimal() and int(columns) > 0:
             return int(columns)
         return self._size()[0] if self.terminal else None
+
+    @property
+    def gone(self) -> bool:
+        """Whether the stream was given up: nobody reads what is written."""
+        return self._gone
 
     @property
     def height(self) -> int:
@@ -160,15 +167,21 @@ def results_text(values: Mapping[str, Any], width: int | None = None) -> str:
     parts: list[str] = []
     left = width
     for name, value in values.items():
-        number = isinstance(value, (int, float))
-        text = number_text(value) if number else fit(value_text(value), 24)
-        part = f"{visible(str(name))}={text}"
+        part = f"{visible(str(name))}={fit(_short_text(value), _SHORT)}"
         if left is not None:
             left -= cells(part) + bool(parts)
             if left < 0:
                 break
         parts.append(part)
     return " ".join(parts)
+
+
+def _short_text(value: Any) -> str:
+    if isinstance(value, (int, float)):
+        return number_text(value)
+    if isinstance(value, (str, list, tuple, dict)):
+        return visible(reprlib.repr(value))  # a million numbers are not written out to be cut
+    return value_text(value)
 
 
 def masked_case(case: Case) -> Case:
