@@ -149,7 +149,9 @@ class Plugins:
                 f"{last.filename}:{last.lineno}",
             ) from error
 
-    def observe(self, hook: str, complain: Complain | None = None, **arguments: Any) -> list[Any]:
+    def observe(
+        self, hook: str, complain: Complain | None = None, /, **arguments: Any
+    ) -> list[Any]:
         """Call an observing hook: every implementation, whatever the others do.
 
         A failure goes to `complain`, else to `failures`, as one text with its place.

@@ -82,7 +82,7 @@ def read_function(
     kinds = inspect.Parameter
     asked = [p for p in parameters if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
     return Function(
-        name=name or getattr(call, "__name__", "?"),
+        name=name or str(getattr(call, "__name__", "?")),
         call=call,
         place=place,
         asks=tuple(p.name for p in asked),
@@ -191,29 +191,54 @@ class Graph:
         return depth < len(self.supplies[name].providers)
 
 
-def build_graph(
-    root: Function, supply: Callable[[str], Supply | None], known: Callable[[], Sequence[str]]
-) -> Graph:
+def build_graph(root: Function, supply: Callable[[str], Supply]) -> Graph:
     """Resolve everything that `root` asks for.
 
-    `supply(name)` gives who supplies a name, None where nothing has a value for it; `known()`
-    the names that exist, for the error. Raises `PlanningError` for an argument that nothing
-    supplies, for a circle, and for a session provider that needs something of one run: each with
-    the chain and the places.
+    `supply(name)` gives who supplies a name. Raises `PlanningError` for a circle and for a
+    session provider that needs something of one run, each with the chain and the places.
     """
-    return _Builder(root, supply, known).build()
+    return _Builder(root, supply).build()
+
+
+def missing_value(graph: Graph, name: str, known: Sequence[str]) -> PlanningError:
+    """The mistake that nothing has a value for `name`; `known` are the names that exist."""
+    asker = graph.askers[name][0]
+    trail = _trail_to(graph, name)
+    chain = " → ".join([*(f"{p.name} ({p.place})" for p in trail), name]) if trail else None
+    hint = did_you_mean(name, [*known, *BUILTIN_PROVIDERS])
+    ways = f"give it a default, a key in params.toml, a provider, or -p {name}=…"
+    return PlanningError(
+        f"nothing supplies the argument '{name}' of '{asker.name}'",
+        str(asker.place),
+        "\n".join(filter(None, [chain, hint, ways])),
+    )
+
+
+def _trail_to(graph: Graph, name: str) -> list[Provider]:
+    """The providers that lead from the experiment to a plain value, outermost first."""
+    if name in graph.root.asks and graph.supplies[name].providers == ():
+        return []
+    paths: list[tuple[Node, list[Provider]]] = [
+        ((asked, 0), []) for asked in graph.root.asks if asked in graph.supplies
+    ]
+    seen: set[Node] = set()
+    while paths:
+        node, trail = paths.pop(0)
+        if not graph.is_made(node):
+            if node[0] == name:
+                return trail
+            continue
+        if node not in seen:
+            seen.add(node)
+            below = [*trail, graph.provider(node)]
+            paths.extend((needed, below) for needed in graph.needs(node))
+    return []
 
 
 class _Builder:
-    def __init__(
-        self,
-        root: Function,
-        supply: Callable[[str], Supply | None],
-        known: Callable[[], Sequence[str]],
-    ) -> None:
+    def __init__(self, root: Function, supply: Callable[[str], Supply]) -> None:
         self._root = root
         self._supply = supply
-        self._known = known
         self._supplies: dict[str, Supply] = {}
         self._order: dict[Node, None] = {}
         self._values: dict[str, None] = {}
@@ -240,10 +265,7 @@ class _Builder:
             self._visit_builtin(name, asker, trail)
             return
         if name not in self._supplies:
-            found = self._supply(name)
-            if found is None:
-                raise self._missing(name, asker, trail)
-            self._supplies[name] = found
+            self._supplies[name] = self._supply(name)
         self._visit((name, 0), trail)
 
     def _visit_builtin(self, name: str, asker: Function, trail: list[Node]) -> None:
@@ -293,17 +315,6 @@ class _Builder:
             if provider.scope == "session":
                 return provider
         return None
-
-    def _missing(self, name: str, asker: Function, trail: list[Node]) -> PlanningError:
-        known = sorted({*self._known(), *BUILTIN_PROVIDERS})
-        hint = did_you_mean(name, known)
-        ways = "give it a default, a key in params.toml, a provider, or -p " + f"{name}=…"
-        chain = self._tell(trail, name) if trail else ""
-        return PlanningError(
-            f"nothing supplies the argument '{name}' of '{asker.name}'",
-            str(asker.place),
-            "\n".join(filter(None, [chain, hint, ways])),
-        )
 
     def _tell(self, trail: Sequence[Node], last: str | None = None) -> str:
         """`a (conftest.py:3) → b (conftest.py:7) → a`."""

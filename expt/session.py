@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
-    from expt.model import Case, Experiment, Options
+    from expt.model import Case, Experiment, Options, Status
     from expt.plugins import Plugins
 
 _TICK: Final = 0.1  # seconds between two looks at what Ctrl-C asked for
@@ -299,14 +299,14 @@ def bury_run(request: RunRequest, death: Death) -> Outcome:
     """Write the outcome of a run whose worker died."""
     from expt.running import write_dead_outcome
 
+    status: Status = "failed"
     if death.asked == "interrupted":
         status, error = "interrupted", ErrorInfo("KeyboardInterrupt", "killed by a second Ctrl-C")
     elif death.asked == "timeout":
         limit = request.options.timeout or 0.0
-        status = "failed"
         error = ErrorInfo("TimeoutError", f"the run took longer than --timeout {limit:g}")
     else:
-        status, error = "failed", ErrorInfo("WorkerDied", f"the worker {death.how}")
+        error = ErrorInfo("WorkerDied", f"the worker {death.how}")
     path = None if death.started is None else Path(death.started.path)
     return write_dead_outcome(request, path, status, error, death.seconds)
 

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from expt.builtin import worker_plugins
 from expt.errors import ExptError, WorkerError
@@ -40,7 +40,7 @@ from expt.plugins import Plugins
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from expt.model import Experiment, Options, Report, Request
+    from expt.model import Case, Options, Report, Request
     from expt.planning import BoundExperiment, Planner
     from expt.running.scopes import SessionScope
 
@@ -81,7 +81,7 @@ class Worker:
     def _run(self, request: RunRequest) -> Outcome:
         from expt.running import Surroundings, run_case
 
-        bound = self._bind(request.options, request.case.experiment)
+        bound = self._bind(request.options, request.case)
         planner = self._get_planner(request.options)
         scope = self._get_scope()
         plugins = self._get_plugins(request.options)
@@ -104,7 +104,7 @@ class Worker:
     def _announce(self, request: AnnounceRequest) -> None:
         from expt.running import RunInfo
 
-        bound = self._bind(request.options, request.case.experiment)
+        bound = self._bind(request.options, request.case)
         outcome = request.outcome
         run = RunInfo(
             outcome.run_id, Path(outcome.path), request.options.tags, request.options.note
@@ -146,8 +146,8 @@ class Worker:
             self._scope = SessionScope()
         return self._scope
 
-    def _bind(self, options: Options, experiment: Experiment) -> BoundExperiment:
-        return self._get_planner(options).bind(experiment)
+    def _bind(self, options: Options, case: Case) -> BoundExperiment:
+        return self._get_planner(options).bind(case)
 
     def _finish_session_providers(self, needed: frozenset[str]) -> None:
         for error in self._get_scope().drop_all_but(needed):
@@ -277,12 +277,7 @@ def _outside_output(connection: Connection) -> Iterator[None]:
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-        sys.stdout = open(
-            1, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1
-        )
-        sys.stderr = open(
-            2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1
-        )
+        sys.stdout, sys.stderr = _open_text(1), _open_text(2)
         yield
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
@@ -291,6 +286,12 @@ def _outside_output(connection: Connection) -> Iterator[None]:
             text = file.read(10_000).decode("utf-8", "replace").strip()
             if text:
                 connection.send(Notice(f"printed outside of any run:\n{text}"))
+
+
+def _open_text(descriptor: int) -> TextIO:
+    return open(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
 
 
 def main(arguments: list[str]) -> None:

@@ -37,7 +37,7 @@ def captured_output(path: Path) -> Iterator[None]:
     os.dup2(log, 2)
     out, err = _open_stream(1), _open_stream(2)
     sys.stdout, sys.stderr = out, err
-    sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[assignment,misc]
+    sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[misc]
     handler = _log_to(err)
     faulted = faulthandler.is_enabled()
     faulthandler.enable(log)
@@ -50,7 +50,7 @@ def captured_output(path: Path) -> Iterator[None]:
         for number, copy in enumerate(kept):
             _put_back(number, copy)
         sys.stdin, sys.stdout, sys.stderr = streams
-        sys.__stdin__, sys.__stdout__, sys.__stderr__ = originals  # type: ignore[assignment,misc]
+        sys.__stdin__, sys.__stdout__, sys.__stderr__ = originals  # type: ignore[misc]
         if faulted:
             with contextlib.suppress(Exception):
                 faulthandler.enable()

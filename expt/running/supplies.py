@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from expt.model import Report
+    from expt.planning.contents import HookPoint
 
 T = TypeVar("T")
 
@@ -127,15 +128,6 @@ class Progress:
             yield item
             done += 1
         report(RunProgressed(case_id, done, total, label))
-
-
-@attrs.frozen
-class HookPoint:
-    """One `@expt.on` function that hears of a hook point; outermost first in a list of them."""
-
-    point: str
-    function: Callable[..., Any]
-    replace: bool = False
 
 
 class Hooks:

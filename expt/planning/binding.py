@@ -1,0 +1,144 @@
+"""An experiment bound to what the tree around it says: its function, its layers, its listeners.
+
+Binding imports; it decides nothing that depends on a case. `Binding` is what all cases of one
+experiment share, `BoundExperiment` is a binding with the graph of one kind of case.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from expt import layout
+from expt.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Mark
+from expt.errors import PlanningError
+from expt.params import Layer, ParamsFile, table_layers
+from expt.planning.contents import (
+    Analysis,
+    Contents,
+    Hook,
+    HookPoint,
+    describe_function,
+    read_contents,
+)
+from expt.planning.hosting import Files, Host, HostPlace, find_host, places_of
+
+if TYPE_CHECKING:
+    from expt.model import Experiment
+    from expt.providers import Function, Provider
+
+Rank = Mapping[str, "Provider"] | Layer
+"""One step of the ladder: the providers of a module, or the values of a file."""
+
+
+@attrs.frozen(eq=False)
+class Binding:
+    """What every case of one experiment shares.
+
+    `ranks`, and `files` with the `tables` that count in each, are weakest first; the first rank
+    are the providers of plugins. `new_paths` are files that count beside those of its base.
+    """
+
+    experiment: Experiment
+    host: Host
+    function: Function
+    ranks: tuple[Rank, ...]
+    tables: tuple[tuple[str, ...], ...]
+    modules: tuple[str, ...]
+    new_paths: frozenset[str]
+    listeners: tuple[HookPoint, ...]
+    analyses: tuple[Analysis, ...]
+    hooks: tuple[Hook, ...]
+    marks: tuple[Mark, ...]
+    declared_axes: Mapping[str, Sequence[Any]]
+    files: tuple[ParamsFile, ...]
+
+
+class Binder:
+    """Binds experiments of one tree, reading every file once."""
+
+    def __init__(self, files: Files, source_of: Callable[[str], bytes], provided: Rank) -> None:
+        self._files = files
+        self._source_of = source_of
+        self._provided = provided
+        self._contents: dict[str, Contents] = {}
+
+    def bind(self, experiment: Experiment) -> Binding:
+        """Import what counts for the experiment. Raises `PlanningError` or `ParameterError`."""
+        host = find_host(experiment, self._files)
+        places = places_of(host, self._files)
+        brought = {p.path: self._read(p.path) for p in places if p.kind == "module"}
+        functions = [step.function for step in host.chain()]
+        call = self._find_function(host)
+        function = describe_function(call, self._files, host.function)
+        return Binding(
+            experiment=experiment,
+            host=host,
+            function=function,
+            ranks=(self._provided, *self._ranks(places, brought)),
+            tables=tuple(p.tables for p in places if p.kind == "params"),
+            modules=tuple(brought),
+            new_paths=frozenset(p.path for p in places) - self._base_paths(host),
+            listeners=tuple(point for c in brought.values() for point in c.listeners),
+            analyses=tuple(choose_analyses(brought.values(), functions)),
+            hooks=tuple(hook for c in brought.values() for hook in c.hooks),
+            marks=marks_of(call, experiment),
+            declared_axes=getattr(call, SWEEP_ATTRIBUTE, {}),
+            files=tuple(self._files.params(p.path) for p in places if p.kind == "params"),
+        )
+
+    def _read(self, path: str) -> Contents:
+        if path not in self._contents:
+            module = self._files.module(path)
+            self._contents[path] = read_contents(module, path, self._source_of(path), self._files)
+        return self._contents[path]
+
+    def _find_function(self, host: Host) -> Callable[..., Any]:
+        *_, root = host.chain()
+        call: Callable[..., Any] = getattr(self._files.module(root.file), root.function)
+        inner = inspect.unwrap(call) if callable(call) else call
+        place = f"{root.file}::{root.function}"
+        if inspect.iscoroutinefunction(inner) or inspect.isgeneratorfunction(inner):
+            raise PlanningError(f"'{root.function}' must be a plain function", place)
+        if not inspect.isfunction(inner):
+            raise PlanningError(f"'{root.function}' is no function when imported", place)
+        return call
+
+    def _base_paths(self, host: Host) -> frozenset[str]:
+        """The files that count for what the experiment extends; all, where it extends nothing."""
+        return frozenset(place.path for place in places_of(host.base or host, self._files))
+
+    def _ranks(self, places: Sequence[HostPlace], brought: Mapping[str, Contents]) -> list[Rank]:
+        ranks: list[Rank] = []
+        for place in places:
+            if place.kind == "module":
+                ranks.append(brought[place.path].providers)
+                continue
+            ranks += table_layers(self._files.params(place.path), place.tables)[::-1]
+        return ranks
+
+
+def choose_analyses(brought: Sequence[Contents] | Any, functions: Sequence[str]) -> list[Analysis]:
+    """The analyses that go with an experiment, outermost first; a name counts once, the nearest.
+
+    `analysis_NAME` goes with `experiment_NAME`; where the same module has an `experiment_NAME`
+    that is another, it goes with that one alone.
+    """
+    chosen: dict[str, Analysis] = {}
+    for contents in brought:
+        for analysis in contents.analyses:
+            name = layout.EXPERIMENT_PREFIX + analysis.name.removeprefix(layout.ANALYSIS_PREFIX)
+            if name in functions or name not in contents.experiments:
+                chosen.pop(analysis.name, None)
+                chosen[analysis.name] = analysis
+    return list(chosen.values())
+
+
+def marks_of(call: Callable[..., Any], experiment: Experiment) -> tuple[Mark, ...]:
+    """Marks of decorators, with their arguments, and those of folders by name."""
+    live: tuple[Mark, ...] = getattr(call, MARKS_ATTRIBUTE, ())
+    named = {mark.name for mark in live}
+    return (*live, *(Mark(name) for name in experiment.marks if name not in named))

@@ -1,0 +1,150 @@
+"""What `running` is handed of an experiment: its graph, its listeners, its values."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from expt.coercion import Coercer, Convert
+from expt.model import LAYER_DEFAULT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from expt.model import Case
+    from expt.planning.binding import Binding
+    from expt.planning.contents import Analysis, HookPoint
+    from expt.providers import Function, Graph
+
+
+class BoundExperiment:
+    """One experiment as this process imported it, with the graph of one kind of case."""
+
+    def __init__(
+        self,
+        binding: Binding,
+        graph: Graph,
+        convert: Convert | None,
+        measure: Callable[[Case], dict[str, dict[str, Any]]],
+    ) -> None:
+        self._binding = binding
+        self.graph = graph
+        self._coercer = Coercer(convert)
+        self._measure = measure
+
+    @property
+    def listeners(self) -> tuple[HookPoint, ...]:
+        """`@expt.on` functions, outermost first."""
+        return self._binding.listeners
+
+    @property
+    def analyses(self) -> tuple[Analysis, ...]:
+        """`analysis_*` functions, outermost first."""
+        return self._binding.analyses
+
+    @property
+    def binding(self) -> Binding:
+        """What all cases of the experiment share."""
+        return self._binding
+
+    def typed_value(self, case: Case, name: str, asker: Function) -> Any:
+        """A parameter as the asker's annotation wants it; an untouched default as it is."""
+        chains = [
+            chain for leaf, chain in case.origins.items() if leaf == name or _is_below(leaf, name)
+        ]
+        if chains and all(_is_default(chain) for chain in chains):
+            return self.live_default(name)
+        value = copy.deepcopy(case.params[name])
+        return self._coercer(value, asker.annotations.get(name, Any))
+
+    def live_default(self, name: str) -> Any:
+        """The default of the signature: the experiment's own, else of a provider that asks.
+
+        Containers are copied, so that one run does not see what another did to them.
+        """
+        for function in self.graph.functions():
+            if name in function.defaults:
+                default = function.defaults[name]
+                if isinstance(default, (list, dict, set, bytearray)):
+                    return copy.deepcopy(default)
+                return default
+        raise LookupError(name)
+
+    def measure_inputs(self, case: Case) -> dict[str, dict[str, Any]]:
+        """Size, time and hash of the case's inputs, as they are now."""
+        return self._measure(case)
+
+    def analysis_sources(self) -> list[dict[str, Any]]:
+        """The analyses as `code/analyses.json` keeps them, for the archive's script."""
+        return [
+            {
+                "name": analysis.name,
+                "path": analysis.place.path,
+                "source": _source_of(analysis.function),
+                "imports": _imports_of(analysis.function),
+            }
+            for analysis in self._binding.analyses
+        ]
+
+    # Hooks of conftests
+
+    def hook_functions(self, hook: str) -> list[Callable[..., Any]]:
+        """Implementations of a hook in conftests above the experiment, outermost first."""
+        return [found.function for found in self._binding.hooks if found.name == hook]
+
+    def observe(
+        self, hook: str, complain: Callable[[str], None], arguments: Mapping[str, Any]
+    ) -> None:
+        """Call every conftest's implementation; a failure is told, and the others are called."""
+        for found in self._binding.hooks:
+            if found.name != hook:
+                continue
+            try:
+                found.function(*[arguments[name] for name in found.arguments])
+            except Exception as error:
+                line = traceback.extract_tb(error.__traceback__)[-1].lineno
+                complain(
+                    f"{hook} of '{found.place.path}' failed: {type(error).__name__}: {error}"
+                    f" ({found.place.path}:{line})"
+                )
+
+
+def _is_below(leaf: str, name: str) -> bool:
+    return leaf.startswith(f"{name}.")
+
+
+def _is_default(chain: tuple[Any, ...]) -> bool:
+    """Whether only defaults have a say, wrapping providers aside."""
+    values = [origin for origin in chain if origin.layer != "provider"]
+    return bool(values) and values[0].layer == LAYER_DEFAULT
+
+
+def _source_of(function: Callable[..., Any]) -> str:
+    return inspect.getsource(inspect.unwrap(function))
+
+
+def _imports_of(function: Callable[..., Any]) -> list[str]:
+    """The import statements of its module that bind names which the function uses."""
+    import ast
+
+    inner = inspect.unwrap(function)
+    module = inspect.getmodule(inner)
+    if module is None:
+        return []
+    used = {node.id for node in ast.walk(ast.parse(_dedented(inner))) if isinstance(node, ast.Name)}
+    lines = []
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            bound = {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+            is_future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+            if bound & used or is_future:
+                lines.append(ast.unparse(node))
+    return lines
+
+
+def _dedented(function: Callable[..., Any]) -> str:
+    import textwrap
+
+    return textwrap.dedent(inspect.getsource(function))

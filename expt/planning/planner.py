@@ -1,0 +1,480 @@
+"""Experiments and options → Plan; every foreseeable mistake is reported here, before anything runs.
+
+bind (import) ─► resolve (layers, graph) ─► axes ─► cases ─► select ─► Plan
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.coercion import Convert, plain
+from expt.discovery import case_labels, matches_case
+from expt.encoding import dumps
+from expt.errors import ExptError, Mistakes, ParameterError, PlanningError, did_you_mean
+from expt.expression import compile_expression
+from expt.loading import ModuleLoader
+from expt.model import (
+    LAYER_FILE,
+    LAYER_SMOKE,
+    LAYER_SWEEP,
+    LAYER_VARIANT,
+    Axis,
+    Case,
+    Opaque,
+    Origin,
+    Plan,
+)
+from expt.params import (
+    REPEAT,
+    Layer,
+    ParamsFile,
+    expand_axes,
+    parse_assignment,
+    read_values_file,
+    reject_many_cases,
+    repeat_seed,
+    table_layers,
+)
+from expt.planning.axes import VARIANT, decide_axes, swept_names, variant_axes
+from expt.planning.binding import Binder, Binding
+from expt.planning.bound import BoundExperiment
+from expt.planning.contents import plugin_provider
+from expt.planning.hosting import Files
+from expt.planning.inputs import measure_input
+from expt.planning.values import SEED, Given, Point, Resolution, drawn_seed
+from expt.planning.warnings import unused_keys
+from expt.providers import Provider, session_key
+from expt.snapshot import static_closure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from expt.declarations import Mark
+    from expt.model import Experiment, Options
+
+_NOTHING: Final = Point({}, {})
+
+
+class Planner:
+    """Binds and plans the experiments of one tree; a worker keeps one for its life."""
+
+    def __init__(
+        self,
+        options: Options,
+        provided: Mapping[str, Callable[..., Any]],
+        convert: Convert | None = None,
+        announce: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._options = options
+        self._convert = convert
+        self._loader = ModuleLoader(options.root)
+        self._loader.install()
+        self._files = Files(options.root, self._loader, announce)
+        self._binder = Binder(self._files, self._source_of, _plugin_providers(provided))
+        self._bindings: dict[str, Binding] = {}
+        self._resolutions: dict[tuple[str, tuple[str, ...]], Resolution] = {}
+        self._given = [_parse_given(typed) for typed in options.params]
+        self._values_files: list[ParamsFile] | None = None
+        self._closures: dict[tuple[str, ...], str] = {}
+        self._hashes: dict[tuple[str, int, int], str] = {}
+        self._seed: int | None = None
+        self._secret_by_name: set[str] = set()
+
+    def close(self) -> None:
+        """Give `sys.path` and the import system back."""
+        self._loader.uninstall()
+
+    def sources(self) -> Mapping[str, tuple[str, bytes]]:
+        """What was imported so far: path in the archive → module's name and bytes.
+
+        The `params.toml` files that count are among them, with an empty name.
+        """
+        sources = {path: (s.module, s.content) for path, s in self._loader.sources.items()}
+        for path in self._files.params_read():
+            if path not in sources:
+                sources[path] = ("", self._files.content(path))
+        return sources
+
+    # Binding
+
+    def bind(self, case: Case) -> BoundExperiment:
+        """What runs a case: its function, its graph, its listeners, from this process's imports."""
+        binding = self._bind(case.experiment)
+        chosen = case.axes.get(VARIANT)
+        resolution = self._resolve(binding, () if chosen is None else tuple(chosen.split("+")))
+        return BoundExperiment(binding, resolution.graph, self._convert, self._measure_inputs)
+
+    def _bind(self, experiment: Experiment) -> Binding:
+        if experiment.id not in self._bindings:
+            self._bindings[experiment.id] = self._binder.bind(experiment)
+        return self._bindings[experiment.id]
+
+    def _source_of(self, path: str) -> bytes:
+        source = self._loader.sources.get(path)
+        return source.content if source is not None else self._files.content(path)
+
+    def _resolve(self, binding: Binding, chosen: tuple[str, ...]) -> Resolution:
+        """The names of one experiment under one choice of variants."""
+        key = (binding.experiment.id, chosen)
+        if key not in self._resolutions:
+            steady, _ = variant_axes(self._options)
+            given = [
+                one
+                for one in self._given
+                if isinstance(one, tuple) or _addresses(one.experiment, binding)
+            ]
+            self._resolutions[key] = Resolution(
+                binding,
+                self._overrides(binding, (*steady, *chosen)),
+                given,
+                swept_names(binding, self._options),
+                self._options.cwd,
+                self._convert,
+            )
+        return self._resolutions[key]
+
+    def _overrides(self, binding: Binding, variants: Sequence[str]) -> list[Layer]:
+        """Layers of variants, smoke and files, weakest first."""
+        layers: list[Layer] = []
+        for variant in variants:
+            layers += self._table_layers(binding, ("variants", variant), LAYER_VARIANT)
+        if self._options.smoke:
+            layers += self._table_layers(binding, ("smoke",), LAYER_SMOKE)
+        if self._values_files is None:
+            cwd = self._options.cwd
+            self._values_files = [read_values_file(f, cwd) for f in self._options.params_files]
+        for file in self._values_files:
+            layers += table_layers(file, _function_names(binding), (), LAYER_FILE)[::-1]
+        return layers
+
+    def _table_layers(
+        self, binding: Binding, table: tuple[str, ...], layer: str
+    ) -> Iterator[Layer]:
+        for file, functions in zip(binding.files, binding.tables, strict=True):
+            yield from table_layers(file, functions, table, layer)[::-1]
+
+    # Planning
+
+    def plan(self, experiments: Sequence[Experiment]) -> Plan:
+        """Every case of the experiments that the options select.
+
+        Raises `ExptError`; `Mistakes` where several experiments have one each.
+        """
+        mistakes: list[ExptError] = []
+        reached: list[tuple[Binding, list[tuple[tuple[str, ...], list[Axis]]]]] = []
+        notes: list[str] = []
+        for experiment in experiments:
+            try:
+                binding = self._bind(experiment)
+                if not self._is_reached(binding, notes):
+                    continue
+                reached.append((binding, self._shapes(binding, notes)))
+            except ExptError as mistake:
+                mistakes.append(mistake)
+        self._refuse(mistakes)
+        bindings = [binding for binding, _ in reached]
+        if bindings or not experiments:
+            self._reject_unknown_names(bindings)
+        sizes = {
+            f"{binding.experiment.id}{'+'.join(chosen)}": axes
+            for binding, shapes in reached
+            for chosen, axes in shapes
+        }
+        reject_many_cases(sizes, self._options.max_cases)
+        cases: list[Case] = []
+        deselected = 0
+        for binding, shapes in reached:
+            try:
+                made = self._cases(binding, shapes)
+                kept = [case for case in made if self._is_selected(binding, case)]
+                deselected += len(made) - len(kept)
+                cases += kept
+            except ExptError as mistake:
+                mistakes.append(mistake)
+        self._refuse(mistakes)
+        warnings = unused_keys(self._files, bindings, self._taken_names(bindings))
+        warnings += [
+            f"the value of '{name}' is masked for its name; annotate it as expt.Secret"
+            for name in sorted(self._secret_by_name)
+        ]
+        return Plan(tuple(cases), tuple(warnings), tuple(dict.fromkeys(notes)), deselected)
+
+    def _refuse(self, mistakes: list[ExptError]) -> None:
+        """Raise what was found, once each; with --continue-on-collection-errors, go on."""
+        unique = list({str(mistake): mistake for mistake in mistakes}.values())
+        if unique and not self._options.continue_on_errors:
+            raise unique[0] if len(unique) == 1 else Mistakes(unique)
+
+    def _is_reached(self, binding: Binding, notes: list[str]) -> bool:
+        """Whether the experiment has the variants and the smoke values that are asked for."""
+        if self._options.smoke and not any("smoke" in f.reserved for f in binding.files):
+            notes.append(f"{binding.experiment.id}: no [expt.smoke] reaches it")
+            return False
+        steady, axis = variant_axes(self._options)
+        chosen = [value.split("+") for (value,) in axis.values] if axis else []
+        for name in dict.fromkeys([*steady, *(n for names in chosen for n in names)]):
+            if not any(name in f.reserved.get("variants", {}) for f in binding.files):
+                notes.append(f"{binding.experiment.id}: it has no variant '{name}'")
+                return False
+        return True
+
+    def _shapes(
+        self, binding: Binding, notes: list[str]
+    ) -> list[tuple[tuple[str, ...], list[Axis]]]:
+        """For each choice of variants, the axes of the cases below it."""
+        _, variants = variant_axes(self._options)
+        choices = [()] if variants is None else [tuple(v.split("+")) for (v,) in variants.values]
+        shapes = []
+        for chosen in choices:
+            resolution = self._resolve(binding, chosen)
+            axes, collapsed = decide_axes(
+                binding,
+                self._options,
+                resolution.takes,
+                resolution.annotation_of,
+                resolution.fixed_names,
+            )
+            for name in collapsed:
+                notes.append(f"{binding.experiment.id}: -p {name} collapses the axis '{name}'")
+            if chosen:
+                value = "+".join(chosen)
+                axes = [Axis((VARIANT,), ((value,),), f"--variant {value}"), *axes]
+            shapes.append((chosen, axes))
+        return shapes
+
+    def _cases(
+        self, binding: Binding, shapes: list[tuple[tuple[str, ...], list[Axis]]]
+    ) -> list[Case]:
+        skip = _skip_reason(binding)
+        closure = self._closure(binding)
+        labels = _labels([axes for _, axes in shapes])
+        cases = []
+        for chosen, axes in shapes:
+            resolution = self._resolve(binding, chosen)
+            where = {name: axis.where for axis in axes for name in axis.names}
+            for values in expand_axes(axes):
+                case = self._case(binding, resolution, values, where, next(labels))
+                cases.append(
+                    attrs.evolve(case, skip=skip, fingerprint=self._fingerprint(case, closure))
+                )
+        return cases
+
+    def _case(
+        self,
+        binding: Binding,
+        resolution: Resolution,
+        values: Mapping[str, Any],
+        where: Mapping[str, str | None],
+        label: str | None,
+    ) -> Case:
+        swept = {
+            n: v for n, v in values.items() if n not in (VARIANT, REPEAT) or resolution.takes(n)
+        }
+        decided = resolution.decide(Point(swept, where), self._draw_seed)
+        params, origins = dict(decided.params), dict(decided.origins)
+        self._secret_by_name.update(decided.secret_by_name)
+        if REPEAT in values:
+            seed = repeat_seed(params[SEED], values[REPEAT])
+            params[SEED] = seed
+            origins[SEED] = (Origin(LAYER_SWEEP, where[REPEAT], seed), *origins[SEED])
+        graph = resolution.graph
+        keys = [
+            session_key(graph, node, params)
+            for node in graph.order
+            if graph.provider(node).scope == "session"
+        ]
+        return Case(
+            experiment=attrs.evolve(
+                binding.experiment,
+                extends=tuple(host.node_id for host in list(binding.host.chain())[1:]),
+                marks=tuple(dict.fromkeys(mark.name for mark in binding.marks)),
+            ),
+            label=label,
+            params=params,
+            origins=origins,
+            axes={name: plain(value) for name, value in values.items()},
+            session_keys=frozenset(keys),
+            secrets=decided.secrets,
+            inputs=decided.inputs,
+            deviations=_deviations(binding, origins),
+        )
+
+    def _draw_seed(self) -> tuple[int, Origin]:
+        """One seed for the whole plan, so that its cases can be compared and share providers."""
+        if self._seed is None:
+            self._seed = secrets.randbits(32)
+        return drawn_seed(self._seed)
+
+    def _is_selected(self, binding: Binding, case: Case) -> bool:
+        options = self._options
+        return matches_case(
+            case.experiment,
+            case.label,
+            keyword=compile_expression(options.keyword, "-k") if options.keyword.strip() else None,
+            marks=compile_expression(options.marks, "-m") if options.marks.strip() else None,
+            node_ids=options.node_ids,
+            deselect=options.deselect,
+        )
+
+    # Names that nobody takes
+
+    def _taken_names(self, bindings: Sequence[Binding]) -> dict[str, frozenset[str]]:
+        """By experiment id, every name that somebody asks for."""
+        return {
+            binding.experiment.id: frozenset(
+                name
+                for (identity, _), resolution in self._resolutions.items()
+                if identity == binding.experiment.id
+                for name in resolution.names()
+            )
+            for binding in bindings
+        }
+
+    def _reject_unknown_names(self, bindings: Sequence[Binding]) -> None:
+        """A typo in `-p`, `--sweep` or `--variant` fails before anything runs."""
+        taken = self._taken_names(bindings)
+        everything = sorted({name for names in taken.values() for name in names})
+        for one in self._given:
+            name = one[0].partition(".")[0] if isinstance(one, tuple) else one.name[0]
+            address = None if isinstance(one, tuple) else one.experiment
+            at = f"-p {one[0]}" if isinstance(one, tuple) else f"-p {one.typed}"
+            addressed = [b for b in bindings if _addresses(address, b)]
+            if address is not None and not addressed:
+                known = sorted({name for b in bindings for name in _function_names(b)})
+                raise ParameterError(
+                    f"no selected experiment is named '{address}'",
+                    at,
+                    _hint(address, known, "experiments"),
+                )
+            if not any(name in taken[b.experiment.id] for b in addressed):
+                raise _unknown_parameter(name, at, everything)
+        for sweep in self._options.sweeps:
+            names = sweep.names if isinstance(sweep, Axis) else [sweep.partition("=")[0]]
+            for name in names:
+                if name.partition(".")[0].strip() not in everything:
+                    raise _unknown_parameter(name, f"--sweep {name}", everything)
+        self._reject_unknown_variants(bindings)
+
+    def _reject_unknown_variants(self, bindings: Sequence[Binding]) -> None:
+        if not self._options.variants or bindings:
+            return  # an experiment is only bound here when it has every variant
+        known = sorted(
+            {
+                name
+                for binding in self._bindings.values()
+                for file in binding.files
+                for name in file.reserved.get("variants", {})
+            }
+        )
+        asked = [name.strip() for typed in self._options.variants for name in typed.split(",")]
+        unknown = next((name for name in asked if name not in known), asked[0])
+        raise ParameterError(
+            f"no selected experiment has the variant '{unknown}'",
+            f"--variant {unknown}",
+            _hint(unknown, known, "variants"),
+        )
+
+    # Fingerprints and inputs
+
+    def _fingerprint(self, case: Case, closure: str) -> str:
+        """The hash of what a case is: experiment, values, inputs, and the code it is made of."""
+        drawn = case.origins[SEED][-1].layer == "drawn" if case.origins.get(SEED) else False
+        values = {n: v for n, v in case.params.items() if not (n == SEED and drawn)}
+        inputs = {
+            name: told["sha256"] or [told["size"], told["time"]]
+            for name, told in self._measure_inputs(case).items()
+        }
+        told = [case.experiment.id, dict(case.axes), _storable(values), inputs, closure]
+        return hashlib.sha256(dumps(told).encode()).hexdigest()
+
+    def _closure(self, binding: Binding) -> str:
+        key = binding.modules
+        if key not in self._closures:
+            files = [self._options.root / path for path in binding.modules]
+            closure = static_closure(files, self._options.root)
+            self._closures[key] = hashlib.sha256(
+                "\n".join(f"{p} {h}" for p, h in sorted(closure.items())).encode()
+            ).hexdigest()
+        return self._closures[key]
+
+    def _measure_inputs(self, case: Case) -> dict[str, dict[str, Any]]:
+        measured = {}
+        for name in case.inputs:
+            path = self._options.cwd / Path(os.fspath(case.params[name])).expanduser()
+            if path.exists():
+                measured[name] = measure_input(path, self._hashes)
+        return measured
+
+
+def _parse_given(typed: str | tuple[str, Any]) -> Given:
+    return parse_assignment(typed) if isinstance(typed, str) else typed
+
+
+def _plugin_providers(provided: Mapping[str, Callable[..., Any]]) -> dict[str, Provider]:
+    return {name: plugin_provider(name, function) for name, function in provided.items()}
+
+
+def _function_names(binding: Binding) -> list[str]:
+    """Names that a table or a `-p` may address it by, weakest first."""
+    return [host.function for host in binding.host.chain()][::-1]
+
+
+def _addresses(address: str | None, binding: Binding) -> bool:
+    return address is None or address in (*_function_names(binding), binding.experiment.id)
+
+
+def _labels(shapes: Sequence[Sequence[Axis]]) -> Iterator[str | None]:
+    for axes in shapes:
+        yield from case_labels(axes) if axes else [None]
+
+
+def _skip_reason(binding: Binding) -> str | None:
+    """Why `@expt.mark.skip` or a true `@expt.mark.skipif` leaves the experiment out."""
+    for mark in binding.marks:
+        if mark.name == "skip":
+            return _reason_of(mark, 0)
+        if mark.name == "skipif":
+            if not mark.args:
+                raise PlanningError(
+                    "@expt.mark.skipif needs a condition", str(binding.function.place)
+                )
+            if any(mark.args[:1]):
+                return _reason_of(mark, 1)
+    return None
+
+
+def _reason_of(mark: Mark, position: int) -> str:
+    if "reason" in mark.kwargs:
+        return str(mark.kwargs["reason"])
+    return str(mark.args[position]) if len(mark.args) > position else ""
+
+
+def _unknown_parameter(name: str, at: str, known: Sequence[str]) -> ParameterError:
+    return ParameterError(
+        f"no selected experiment has a parameter '{name}'", at, _hint(name, known, "parameters")
+    )
+
+
+def _hint(name: str, known: Sequence[str], what: str) -> str:
+    listed = f"{what}: {', '.join(known) or 'none'}"
+    close = did_you_mean(name, known)
+    return f"{close} {listed}" if close else listed
+
+
+def _deviations(binding: Binding, origins: Mapping[str, Sequence[Origin]]) -> dict[str, Any]:
+    """What the new places of an extending experiment set, by dotted name."""
+    return {
+        name: chain[0].value
+        for name, chain in origins.items()
+        if (chain[0].where or "").partition(":")[0] in binding.new_paths
+    }
+
+
+def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: v.text if isinstance(v, Opaque) else v for n, v in values.items()}

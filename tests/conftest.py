@@ -1,0 +1,3 @@
+"""Our own tests use the sandbox that plugin authors get."""
+
+pytest_plugins = ["expt.testing"]
