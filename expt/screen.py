@@ -90,6 +90,8 @@ class Screen:
         try:
             self._stream.write(self._encodable(text))
             self._stream.flush()
+        except BlockingIOError:
+            pass  # a terminal that is behind loses a line, not the rest
         except (OSError, ValueError):
             self._gone = True
 

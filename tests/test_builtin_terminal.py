@@ -75,7 +75,6 @@ class Play:
         self.options = options
         self.terminal = Terminal(stream, options, environ)
         self.outcomes: list[Outcome] = []
-        self.terminal.expt_session_started()
 
     def plan(self, *cases: Case, warnings: Sequence[str] = (), notes: Sequence[str] = ()) -> None:
         self.terminal.expt_collection_finished([TRAIN], 0)
@@ -95,6 +94,7 @@ class Play:
         error = {
             "failed": ErrorInfo("ValueError", "boom [red]\x1b", text),
             "skipped": ErrorInfo("Skipped", "no GPU"),
+            "interrupted": ErrorInfo("KeyboardInterrupt", ""),
         }.get(status)
         results = {"accuracy": 0.98123, "name": "[/nope]"} if status == "completed" else {}
         outcome = Outcome(

@@ -149,7 +149,7 @@ def test_value_text(value: object, expected: str) -> None:
 
 def test_results_text_takes_what_fits_in_whole_pairs() -> None:
     results = {"accuracy": 0.98123, "n": 3, "name\n": "x" * 40}
-    assert results_text(results) == "accuracy=0.9812 n=3 name\\n='xxxxxxx…xxxxxxxxxxxxxx'"
+    assert results_text(results) == "accuracy=0.9812 n=3 name\\n='xxxxxxx….xxxxxxxxxxxxx'"
     assert results_text(results, 19) == "accuracy=0.9812 n=3"
     assert results_text(results, 18) == "accuracy=0.9812"
     assert results_text(results, 5) == ""

@@ -1,10 +1,10 @@
 """What a person sees while a session works: a plugin on the parent's public hooks.
 
-    plugin      the hooks; what is known of the session; when something is drawn
-    lines       finished and failed runs, the summary, as text
-    region      the live lines at the bottom of a terminal
-    running     a run that goes on: its progress, its latest values, its output
-    tracebacks  `--tb`
+    plugin ─┬─ lines ─── tracebacks    ended runs, failures, the summary; `--tb`
+            ├─ live ──── running       what goes on: each run, the session as a whole
+            ├─ output                  what runs print, for `-s`
+            ├─ region                  the lines that are drawn again
+            └─ selection               why nothing was selected
 
 Lines go to any stream at once. Only a real terminal has a region below them that is drawn again,
 four times a second at most: in one write that erases nothing that stays, so that it cannot

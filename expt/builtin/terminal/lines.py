@@ -61,8 +61,8 @@ def outcome_line(
 
 def _told(outcome: Outcome, width: int | None = None) -> str:
     if outcome.error is not None:
-        skipped = outcome.status == "skipped"
-        return fit(visible(outcome.error.message) if skipped else error_line(outcome.error), width)
+        failed = outcome.status == "failed"
+        return fit(error_line(outcome.error) if failed else visible(outcome.error.message), width)
     return results_text(outcome.results, width)
 
 
@@ -108,13 +108,13 @@ def notice_lines(screen: Screen, notices: Iterable[tuple[str, str]]) -> str:
     lines = []
     for text, names in runs.items():
         by = visible(names[0]) if len(names) == 1 else f"{len(names)} runs"
-        lines.append(f"{screen.paint('notice:', 'warn')} {visible(text)} ({by})\n")
+        lines.append(f"{screen.paint('notice:', 'warn')} {visible(text, lines=True)} ({by})\n")
     return "".join(lines)
 
 
 def notice_line(screen: Screen, text: str) -> str:
     """A notice that belongs to no run."""
-    return f"{screen.paint('notice:', 'warn')} {visible(text)}\n"
+    return f"{screen.paint('notice:', 'warn')} {visible(text, lines=True)}\n"
 
 
 def duration_lines(screen: Screen, outcomes: Sequence[Outcome], count: int | None) -> str:

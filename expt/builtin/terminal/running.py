@@ -1,27 +1,25 @@
-"""A run that goes on, as far as the terminal knows: its progress, latest values and output."""
+"""A run that goes on, as far as the terminal knows: its progress and its latest values."""
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
-from expt.layout import LOG_FILE, SERIES_DIR
+from expt.layout import SERIES_DIR
 from expt.screen import cells, fit, pad, results_text
-from expt.text import collapse_progress, human_duration, visible
+from expt.text import human_duration, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from expt.model import RunProgressed, RunStarted
     from expt.screen import Screen
 
-_CHUNK: Final = 1 << 16
-_NARROW: Final = 100
+_NARROW: Final = 100  # columns below which a bar is short
+_LOOPS: Final = 16  # loops of a run that are remembered: some are left by a break
 
 
 class Tail(Protocol):
@@ -73,6 +71,8 @@ class CurrentRun:
         key = (event.label, event.total)
         loop = self._loops.get(key)
         if loop is None or event.done < loop.done:
+            if len(self._loops) >= _LOOPS:
+                del self._loops[list(self._loops)[1]]
             self._loops[key] = Loop(event.label, event.total, event.done, now, event.done)
         else:
             loop.done = event.done
@@ -129,57 +129,3 @@ class CurrentRun:
         ending = "" if left is None else f" {seconds_left(left)} left"
         text = f" {label}{loop.done}/{loop.total}{ending}"
         return "━" * full + "─" * (width - full), text
-
-
-class OutputFollower:
-    """New text of a running archive's `output.log`, for `-s`.
-
-    The file is opened for each look, so that ten thousand runs hold no descriptors.
-    """
-
-    def __init__(self, path: str, prefix: str) -> None:
-        self._path = Path(path) / LOG_FILE
-        self._offset = 0
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._prefix = prefix
-        self._held = ""
-        self._at_line_start = True
-
-    def read(self, *, final: bool = False) -> Iterator[str]:
-        """What was written since the last call, in pieces; with `final`, to a whole line.
-
-        What a background process adds while this reads is left: it may never end.
-        """
-        for data in self._pieces():
-            yield self._shown(self._decoder.decode(data))
-        if final:
-            yield self._shown(self._decoder.decode(b"", final=True), final=True)
-
-    def _pieces(self) -> Iterator[bytes]:
-        with contextlib.suppress(OSError):  # not there yet, or removed
-            end = self._path.stat().st_size
-            if end <= self._offset:
-                return
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                while data := file.read(min(_CHUNK, end - self._offset)):
-                    self._offset += len(data)
-                    yield data
-
-    def _shown(self, text: str, *, final: bool = False) -> str:
-        if self._prefix:
-            return self._prefixed(text, final)
-        if text:
-            self._at_line_start = text.endswith("\n")
-        if final and not self._at_line_start:
-            self._at_line_start = True
-            text += "\n"
-        return text
-
-    def _prefixed(self, text: str, final: bool) -> str:
-        """Whole lines, each with the run's name; a bar that is drawn again is shown as it ended."""
-        *lines, self._held = collapse_progress(self._held + text).split("\n")
-        if final and self._held:
-            lines.append(self._held)
-            self._held = ""
-        return "".join(f"{self._prefix}{line}\n" for line in lines)
