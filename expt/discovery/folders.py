@@ -34,9 +34,14 @@ class Base:
 
 @attrs.frozen
 class Folder:
-    """The `[expt]` table of one folder. `unread` are axes whose points are not known here."""
+    """The `[expt]` table of one folder, and the top-level `keys` beside it.
 
+    `unread` are axes whose points are not known here.
+    """
+
+    keys: frozenset[str] = frozenset()
     extends: tuple[Base, ...] = ()
+    use: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     axes: tuple[Axis, ...] = ()
     unread: tuple[str, ...] = ()
@@ -48,6 +53,7 @@ class Folder:
         return bool(self.marks or self.axes or self.unread)
 
 
+_KEYS: Final = re.compile(rb"^[ \t]*\[?[ \t]*([A-Za-z_]\w*)[ \t]*[=.\]]", re.MULTILINE)
 _NOTHING: Final = Folder()
 _RANGES: Final = frozenset({"range", "linspace", "logspace"})
 
@@ -72,16 +78,19 @@ class Folders:
             content = read_bytes(self._root / path)
         except OSError:
             return _NOTHING
-        if content is None or RESERVED_TABLE.encode() not in content:
+        if content is None:
             return _NOTHING
+        keys = frozenset(key.decode() for key in _KEYS.findall(content))
+        if RESERVED_TABLE.encode() not in content:
+            return Folder(keys)
         try:
             values, text = parse_toml(content, path, ParameterError)
         except ExptError as mistake:
-            return Folder(mistakes=(mistake,)) if b"extends" in content else _NOTHING
+            return Folder(keys, mistakes=(mistake,) if b"extends" in content else ())
         table = values.get(RESERVED_TABLE)
         if not isinstance(table, dict):
-            return _NOTHING
-        return _read_table(table, text, path, self._expand)
+            return Folder(keys)
+        return attrs.evolve(_read_table(table, text, path, self._expand), keys=keys)
 
 
 def _read_table(table: dict[str, Any], text: str, path: str, expand: Expand | None) -> Folder:
@@ -94,7 +103,6 @@ def _read_table(table: dict[str, Any], text: str, path: str, expand: Expand | No
         else:
             what = f"'extends' takes 'PATH::experiment_name', or a list of them, not {entry!r}"
             mistakes.append(ParameterError(what, _where(path, text, "extends")))
-    marks = table.get("marks", [])
     axes: list[Axis] = []
     unread: list[str] = []
     for name, points in _named_points(table.get("sweep"), expand).items():
@@ -112,11 +120,16 @@ def _read_table(table: dict[str, Any], text: str, path: str, expand: Expand | No
         axes.append(Axis(tuple(zipped), points_together, _where(path, text, "zip")))
     return Folder(
         extends=tuple(bases),
-        marks=tuple(m for m in marks if isinstance(m, str)) if isinstance(marks, list) else (),
+        use=_texts(table.get("use")),
+        marks=_texts(table.get("marks")),
         axes=tuple(axes),
         unread=tuple(unread),
         mistakes=tuple(mistakes),
     )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
 
 
 def _named_points(

@@ -7,63 +7,70 @@ run time, or in an installed package), what is unknown stays unknown.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 
-from expt.discovery.labels import with_axes
-from expt.discovery.source import (
-    EMPTY,
-    Definition,
-    Extension,
-    Source,
-    may_hold_experiments,
-    read_source,
-)
-from expt.errors import CollectionError, PlanningError, did_you_mean
+from expt.discovery.asking import names_asked
+from expt.discovery.folders import Folder
+from expt.discovery.labels import merge_axes, with_axes
+from expt.discovery.modules import Hosted, Modules
+from expt.discovery.source import Asks, Definition, Extension
+from expt.errors import PlanningError, did_you_mean
 from expt.layout import EXPERIMENT_PREFIX
 from expt.model import Experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from expt.discovery.folders import Base, Folders
     from expt.errors import ExptError
-
-_SOURCE_FOLDERS: Final = ("", "src")  # from where modules are imported, besides a file's own folder
+    from expt.model import Axis
 
 
 @attrs.frozen
-class Hosted:
-    """One place in a chain: the file or folder, and the name of the experiment there."""
+class Swept:
+    """What the command line says of axes, as far as it is known before planning.
 
-    place: str
-    name: str
+    `fixed` are the names that `-p` gives, `experiment_x:name` where it addresses one experiment;
+    `more` says that planning will add axes of its own.
+    """
 
-    def __str__(self) -> str:
-        return f"{self.place}::{self.name}"
+    axes: tuple[Axis, ...] = ()
+    fixed: tuple[str, ...] = ()
+    more: bool = False
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.axes or self.fixed or self.more)
+
+    def fixed_for(self, name: str) -> list[str]:
+        """The fixed names of one experiment."""
+        parts = [text.rpartition(":") for text in self.fixed]
+        return [fixed for address, _, fixed in parts if address in ("", name)]
 
 
 class Tree:
     """The modules and folders of one tree, each read once, and the experiments that they show."""
 
-    def __init__(self, root: Path, folders: Folders) -> None:
+    def __init__(self, root: Path, folders: Folders, swept: Swept) -> None:
         self._root = str(root)
         self._folders = folders
-        self._sources: dict[str, Source] = {}
+        self._swept = swept
+        self._modules = Modules(root)
+        self._tables_above: dict[tuple[str, ...], list[Folder]] = {}
         self.mistakes: list[ExptError] = []
 
     # Experiments
 
     def experiments_of_file(self, path: str) -> Iterator[Experiment]:
         """Those that a module defines or hosts, by line."""
-        source = self._source(path)
+        source = self._modules.source(path)
         self.mistakes.extend(source.mistakes)
-        for name in sorted(source.experiments, key=lambda name: source.experiments[name].line):
-            found = source.experiments[name]
+        for name, found in sorted(source.experiments.items(), key=lambda item: item[1].line):
             if isinstance(found, Definition):
-                yield self._with_folders(_defined(path, found), [path])
+                yield self._placed(_defined(path, found), (path,), found.asks)
             else:
                 yield from self._hosted(Hosted(path, name), f"{path}:{found.line}")
 
@@ -89,9 +96,10 @@ class Tree:
             self.mistakes.append(mistake)
             return
         last = chain[-1]
-        found = self._source(last.place).experiments.get(last.name)
+        found = self._modules.source(last.place).experiments.get(last.name)
+        asks = Asks()
         if isinstance(found, Definition):
-            experiment = _defined(last.place, found)
+            experiment, asks = _defined(last.place, found), found.asks
         else:
             experiment = Experiment(
                 id="",
@@ -107,17 +115,39 @@ class Tree:
             host=host.place,
             extends=tuple(str(base) for base in chain[1:]),
         )
-        yield self._with_folders(experiment, [hosted.place for hosted in reversed(chain)])
+        places = tuple(hosted.place for hosted in reversed(chain))
+        yield self._placed(experiment, places, asks)
 
-    def _with_folders(self, experiment: Experiment, places: list[str]) -> Experiment:
-        """With the marks and axes of the folders above each place, each folder once."""
-        folders = dict.fromkeys(folder for place in places for folder in _folders_above(place))
-        tables = [table for folder in folders if (table := self._folders.at(folder)).says_more]
-        marks = experiment.marks
-        for table in tables:
-            marks = tuple(dict.fromkeys((*marks, *table.marks)))
-            experiment = with_axes(experiment, table.axes, unread=table.unread)
-        return attrs.evolve(experiment, marks=marks) if tables else experiment
+    def _placed(self, experiment: Experiment, places: tuple[str, ...], asks: Asks) -> Experiment:
+        """With the marks and axes of the folders above each place and of the command line."""
+        tables = self._tables(places)
+        if not tables and not self._swept.changes:
+            return experiment
+        marks = dict.fromkeys((*experiment.marks, *(m for table in tables for m in table.marks)))
+        experiment = attrs.evolve(experiment, marks=tuple(marks))
+        axes: tuple[Axis, ...] = ()
+        unread: set[str] = set()
+        for table in (*tables, Folder(axes=self._swept.axes)):
+            axes = merge_axes(axes, table.axes)
+            unread.difference_update(name for axis in table.axes for name in axis.names)
+            unread.update(table.unread)
+        fixed = self._swept.fixed_for(experiment.name)
+        asked = self._asked(asks, places) if axes or unread else None
+        unread.difference_update(fixed)
+        experiment = with_axes(experiment, axes, fixed=fixed, unread=unread, asked=asked)
+        return attrs.evolve(experiment, axes=None) if self._swept.more else experiment
+
+    def _asked(self, asks: Asks, places: tuple[str, ...]) -> Collection[str] | None:
+        modules = [place for place in places if place.endswith(".py")]
+        folders = {folder: self._folders.at(folder) for folder in _folders_above(places)}
+        return names_asked(asks, modules=modules, folders=folders, tree=self._modules)
+
+    def _tables(self, places: tuple[str, ...]) -> list[Folder]:
+        """The tables above places that say something of experiments, each folder once."""
+        if places not in self._tables_above:
+            tables = map(self._folders.at, _folders_above(places))
+            self._tables_above[places] = [table for table in tables if table.says_more]
+        return self._tables_above[places]
 
     # Bases
 
@@ -136,9 +166,9 @@ class Tree:
     def _base_of(self, host: Hosted, where: str) -> Hosted | None:
         """What a place extends; None for a definition and for what sources do not show."""
         if host.place.endswith(".py"):
-            found = self._source(host.place).experiments.get(host.name)
+            found = self._modules.source(host.place).experiments.get(host.name)
             if isinstance(found, Extension):
-                return self._resolve(host.place, found.base)
+                return self._modules.resolve(host.place, found.base, "experiments")
             return None
         folder = "" if host.place == "." else host.place
         for base in self._folders.at(folder).extends:
@@ -169,62 +199,13 @@ class Tree:
                 where,
                 hint or f"paths are relative to the folder '{folder or '.'}'",
             )
-        source = self._source(target)
+        source = self._modules.whole(target)
         if source.mistakes or name in source.experiments:
             return Hosted(target, name)
-        resolved = self._resolve(target, (name,))
+        resolved = self._modules.resolve(target, (name,), "experiments")
         if resolved is None and name not in source.imports and not source.stars:
             raise _no_base(f"'{path}' defines no '{name}'", where, name, [*source.experiments])
         return resolved or Hosted(target, name)
-
-    def _resolve(self, path: str, parts: tuple[str, ...]) -> Hosted | None:
-        """The place where a dotted name of a module is an experiment, following imports."""
-        pending = [(path, parts)]
-        seen = set()
-        while pending:
-            path, parts = step = pending.pop()
-            if step in seen or not parts:
-                continue
-            seen.add(step)
-            source = self._source(path)
-            if len(parts) == 1 and parts[0] in source.experiments:
-                return Hosted(path, parts[0])
-            imported = source.imports.get(parts[0])
-            origins = [imported] if imported else list(reversed(source.stars))
-            for origin in origins:
-                target = (*origin.target, *(parts[1:] if imported else parts))
-                module = self._module(path, origin.level, target[:-1])
-                if module is not None:
-                    pending.append((module, target[-1:]))
-        return None
-
-    def _module(self, path: str, level: int, module: tuple[str, ...]) -> str | None:
-        """The file, relative to the root, of a module as `path` would import it."""
-        own = os.path.dirname(path)
-        above = os.path.normpath(os.path.join(own, *[".."] * (level - 1)))
-        for start in [above] if level else [own, *_SOURCE_FOLDERS]:
-            stem = os.path.normpath(os.path.join(start, *module))
-            for candidate in (f"{stem}.py", os.path.join(stem, "__init__.py")):
-                if os.path.isfile(os.path.join(self._root, candidate)):
-                    return os.path.normpath(candidate).replace(os.sep, "/")
-        return None
-
-    def _source(self, path: str) -> Source:
-        """A module, read once; nothing of one that cannot hold an experiment."""
-        if path not in self._sources:
-            self._sources[path] = self._read(path)
-        return self._sources[path]
-
-    def _read(self, path: str) -> Source:
-        try:
-            with open(os.path.join(self._root, path), "rb") as file:
-                content = file.read()
-        except FileNotFoundError:
-            return EMPTY
-        except OSError as error:
-            what = f"this file cannot be read: {error.strerror}"
-            return attrs.evolve(EMPTY, mistakes=(CollectionError(what, path),))
-        return read_source(content, path) if may_hold_experiments(content) else EMPTY
 
 
 def _defined(path: str, found: Definition) -> Experiment:
@@ -235,17 +216,20 @@ def _defined(path: str, found: Definition) -> Experiment:
         line=found.line,
         description=found.description,
         marks=found.marks,
-        parameters=found.parameters,
+        parameters=found.asks.parameters,
         axes=found.axes,
         marks_complete=found.marks_complete,
     )
 
 
-def _folders_above(place: str) -> list[str]:
-    """The folders from the root ('') down to the one that a place is in or is."""
-    folder = os.path.dirname(place) if place.endswith(".py") else place
-    parts = [part for part in folder.split("/") if part not in ("", ".")]
-    return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
+def _folders_above(places: Sequence[str]) -> list[str]:
+    """The folders from the root ('') down to each place, each once."""
+    folders: dict[str, None] = {}
+    for place in places:
+        folder = os.path.dirname(place) if place.endswith(".py") else place
+        parts = [part for part in folder.split("/") if part not in ("", ".")]
+        folders.update(("/".join(parts[:count]), None) for count in range(len(parts) + 1))
+    return [*folders]
 
 
 def _no_base(what: str, where: str, name: str, known: list[str]) -> PlanningError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.model import BUILTIN_PROVIDERS, Axis
+from expt.model import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -124,23 +124,22 @@ def with_axes(
     *,
     fixed: Collection[str] = (),
     unread: Collection[str] = (),
+    asked: Collection[str] | None = None,
 ) -> Experiment:
     """The experiment with axes from outside it, and without those whose names are `fixed`.
 
-    An axis whose name is no argument of the experiment may belong to a provider that was not
-    imported, and the points of an `unread` one are not known: then the cases are unknown (`axes`
-    is None) until planning.
+    `asked` are the names that its providers may take, None where they are not known. An axis that
+    may be a provider's, or whose points are `unread`, leaves the cases unknown (`axes` is None).
     """
-    if not axes and not fixed and not unread:
-        return experiment
-    if experiment.axes is None or any(_takes(experiment, [name]) is not False for name in unread):
-        return attrs.evolve(experiment, axes=None)
-    answers = [_takes(experiment, axis.names) for axis in axes]
+    answers = [_takes(experiment, axis.names, asked) for axis in axes]
     taken = [axis for axis, answer in zip(axes, answers, strict=True) if answer]
+    maybe = any(_takes(experiment, [name], asked) is not False for name in unread)
+    if experiment.axes is None or maybe or None in answers:
+        return attrs.evolve(experiment, axes=None)
     merged = drop_names(merge_axes(experiment.axes, taken), fixed)
     swept = [name for axis in merged for name in axis.names]
     inside = any(_one_in_other(name, other) for name in swept for other in fixed)
-    return attrs.evolve(experiment, axes=None if None in answers or inside else merged)
+    return attrs.evolve(experiment, axes=None if inside else merged)
 
 
 def _one_in_other(name: str, other: str) -> bool:
@@ -148,10 +147,13 @@ def _one_in_other(name: str, other: str) -> bool:
     return name.startswith(f"{other}.") or other.startswith(f"{name}.")
 
 
-def _takes(experiment: Experiment, names: Sequence[str]) -> bool | None:
+def _takes(
+    experiment: Experiment, names: Sequence[str], asked: Collection[str] | None
+) -> bool | None:
     """Whether the experiment takes an axis; None where its providers decide."""
     roots = {name.partition(".")[0] for name in names}
     if roots.issubset(experiment.parameters):
         return True
-    nobody_else = BUILTIN_PROVIDERS.issuperset(experiment.parameters) and "seed" not in roots
-    return False if nobody_else and experiment.marks_complete else None
+    if asked is None or "seed" in roots:  # any run may be seeded
+        return None
+    return None if roots.intersection((*experiment.parameters, *asked)) else False

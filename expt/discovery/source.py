@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.discovery.labels import MAX_LISTED
+from expt.discovery.syntax import (
+    Asks,
+    arguments_of,
+    dotted_name,
+    first_line,
+    is_generator,
+    literal,
+    literal_axes,
+    module_level_statements,
+)
 from expt.errors import CollectionError
 from expt.layout import EXPERIMENT_PREFIX
 from expt.model import Axis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from expt.errors import ExptError
 
 _PREFIX_BYTES: Final = EXPERIMENT_PREFIX.encode()
@@ -34,7 +41,7 @@ class Definition:
     name: str
     line: int
     description: str
-    parameters: tuple[str, ...]
+    asks: Asks
     marks: tuple[str, ...]
     marks_complete: bool
     axes: tuple[Axis, ...] | None
@@ -59,15 +66,20 @@ class Imported:
 
 @attrs.frozen
 class Source:
-    """One module as its source shows it, experiments in the order of their lines."""
+    """One module as its source shows it.
 
-    experiments: dict[str, Definition | Extension]
-    imports: dict[str, Imported]
-    stars: tuple[Imported, ...]
+    `open` says that it may have providers which the source does not show.
+    """
+
+    experiments: dict[str, Definition | Extension] = attrs.field(factory=dict)
+    providers: dict[str, Asks] = attrs.field(factory=dict)
+    imports: dict[str, Imported] = attrs.field(factory=dict)
+    stars: tuple[Imported, ...] = ()
+    open: bool = False
     mistakes: tuple[ExptError, ...] = ()
 
 
-EMPTY: Final = Source({}, {}, ())
+EMPTY: Final = Source()
 
 
 def may_hold_experiments(content: bytes) -> bool:
@@ -84,7 +96,7 @@ def read_source(content: bytes, path: str) -> Source:
         tree = ast.parse(content)
     except _NOT_PARSED as error:
         defines = _DEFINES.search(content) is not None
-        return attrs.evolve(EMPTY, mistakes=(_parse_mistake(error, path),) if defines else ())
+        return Source(open=True, mistakes=(_parse_mistake(error, path),) if defines else ())
     return _Reading(path, may_yield=b"yield" in content).read(tree)
 
 
@@ -106,21 +118,32 @@ class _Reading:
         self._imports: dict[str, Imported] = {}
         self._stars: list[Imported] = []
         self._experiments: dict[str, Definition | Extension] = {}
+        self._providers: dict[str, Asks] = {}
+        self._open = False
         self._blocks: dict[str, int] = {}
         self._mistakes: list[ExptError] = []
 
     def read(self, tree: ast.Module) -> Source:
-        for statement, block in _module_level_statements(tree):
+        for statement, block in module_level_statements(tree):
             if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 if statement.name.startswith(EXPERIMENT_PREFIX):
                     self._read_function(statement, block)
+                elif statement.decorator_list:
+                    self._read_provider(statement)
             elif isinstance(statement, ast.Import):
                 self._read_import(statement)
             elif isinstance(statement, ast.ImportFrom):
                 self._read_import_from(statement)
             elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
                 self._read_assignment(statement, block)
-        return Source(self._experiments, self._imports, tuple(self._stars), tuple(self._mistakes))
+        return Source(
+            self._experiments,
+            self._providers,
+            self._imports,
+            tuple(self._stars),
+            self._open,
+            tuple(self._mistakes),
+        )
 
     # Names
 
@@ -145,7 +168,7 @@ class _Reading:
 
     def _expt_name(self, node: ast.expr) -> tuple[str, ...]:
         """`("sweep",)` for `expt.sweep` however imported; empty for all that is not expt's."""
-        parts = _dotted(node)
+        parts = dotted_name(node)
         imported = self._imports.get(parts[0]) if parts else None
         if imported is None or imported.level:
             return ()
@@ -160,13 +183,17 @@ class _Reading:
         value = statement.value
         if not names or value is None:
             return
-        from_expt = self._expt_name(value.func if isinstance(value, ast.Call) else value)
+        called = value
+        while isinstance(called, ast.Call):
+            called = called.func
+        from_expt = self._expt_name(called)
+        self._open = self._open or from_expt == ("provider",)  # dataset = provider(make_dataset)
         for name in names:
             known = self._experiments.get(name)
             if isinstance(value, ast.Call) and from_expt == ("extends",):
                 if name.startswith(EXPERIMENT_PREFIX):
                     given = [*value.args, *(keyword.value for keyword in value.keywords)]
-                    base = _dotted(given[0]) if len(given) == 1 else ()
+                    base = dotted_name(given[0]) if len(given) == 1 else ()
                     self._add(Extension(name, statement.lineno, base), block)
             elif from_expt[:1] == ("mark",):  # slow = expt.mark.slow
                 self._imports[name] = Imported(0, ("expt", *from_expt))
@@ -182,7 +209,7 @@ class _Reading:
                 "write a plain function that calls asyncio.run(...)",
             )
             return
-        if self._may_yield and _is_generator(function):
+        if self._may_yield and is_generator(function):
             self._refuse(
                 function,
                 "is a generator function: calling it would run nothing",
@@ -190,14 +217,12 @@ class _Reading:
             )
             return
         marks, complete, axes = self._read_decorators(function)
-        arguments = function.args
-        named = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
         self._add(
             Definition(
                 name=function.name,
                 line=function.lineno,
-                description=_first_line(function.body),
-                parameters=tuple(argument.arg for argument in named),
+                description=first_line(function.body),
+                asks=arguments_of(function.args),
                 marks=marks,
                 marks_complete=complete,
                 axes=axes,
@@ -226,6 +251,20 @@ class _Reading:
 
     # Decorators
 
+    def _read_provider(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for decorator in function.decorator_list:
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            from_expt = self._expt_name(called)
+            if from_expt == ("hook",):
+                self._open = self._open or function.name == "expt_make_providers"
+            elif from_expt == ("provider",):
+                name: Any = function.name
+                for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+                    if keyword.arg != "scope":
+                        name = literal(keyword.value)
+                        self._open = self._open or not isinstance(name, str)
+                self._providers[str(name)] = arguments_of(function.args)
+
     def _read_decorators(
         self, function: ast.FunctionDef
     ) -> tuple[tuple[str, ...], bool, tuple[Axis, ...] | None]:
@@ -244,125 +283,10 @@ class _Reading:
                 marks.append(name[1])
             elif name == ("sweep",) and swept is not None:
                 where = f"{self._path}:{decorator.lineno}"
-                axes = _literal_axes(decorator, where)
+                axes = literal_axes(decorator, where)
                 swept = None if axes is None else {**axes, **swept}
         return (
             tuple(dict.fromkeys(marks)),
             complete,
             None if swept is None else tuple(swept.values()),
         )
-
-
-def _module_level_statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, int]]:
-    """Statements that run at import, those in `if`, `try` and `with` too, each with its block.
-
-    What stands under `if __name__ == "__main__"` does not run at import.
-    """
-    pending = [(iter(tree.body), 0)]
-    blocks = 0
-    while pending:
-        statements, block = pending.pop()
-        for statement in statements:
-            inner = _inner_blocks(statement)
-            if inner is not None:
-                pending.append((statements, block))
-                for body in reversed(inner):
-                    blocks += 1
-                    pending.append((iter(body), blocks))
-                break
-            yield statement, block
-
-
-def _inner_blocks(statement: ast.stmt) -> list[list[ast.stmt]] | None:
-    if isinstance(statement, ast.If):
-        is_main = _asks_for_main(statement.test)
-        return [statement.orelse] if is_main else [statement.body, statement.orelse]
-    if isinstance(statement, (ast.Try, ast.TryStar)):
-        handlers = [handler.body for handler in statement.handlers]
-        return [statement.body, *handlers, statement.orelse, statement.finalbody]
-    if isinstance(statement, ast.With):
-        return [statement.body]
-    return None
-
-
-def _asks_for_main(test: ast.expr) -> bool:
-    return (
-        isinstance(test, ast.Compare)
-        and isinstance(test.left, ast.Name)
-        and test.left.id == "__name__"
-        and isinstance(test.ops[0], ast.Eq)
-    )
-
-
-def _dotted(node: ast.expr) -> tuple[str, ...]:
-    """`("a", "b")` of the expression `a.b`; empty for anything but a dotted name."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ()
-    return (node.id, *reversed(parts))
-
-
-def _first_line(body: Sequence[ast.stmt]) -> str:
-    """The first line of a docstring, without `ast.get_docstring`, which imports `inspect`."""
-    first = body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        text = first.value.value
-        if isinstance(text, str):
-            return text.strip().partition("\n")[0].strip()
-    return ""
-
-
-def _is_generator(function: ast.FunctionDef) -> bool:
-    """Whether a `yield` belongs to the function itself and not to one inside it."""
-    pending: list[ast.AST] = list(function.body)
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (ast.Yield, ast.YieldFrom)):
-            return True
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            pending.extend((*node.decorator_list, *_defaults(node.args)))
-        elif isinstance(node, ast.Lambda):
-            pending.extend(_defaults(node.args))
-        else:
-            pending.extend(ast.iter_child_nodes(node))
-    return False
-
-
-def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:
-    yield from arguments.defaults
-    yield from (default for default in arguments.kw_defaults if default is not None)
-
-
-def _literal_axes(decorator: ast.expr, where: str) -> dict[str, Axis] | None:
-    """The axes of `@sweep(lr=[0.1, 0.01])`; None where a value is not literal."""
-    if not isinstance(decorator, ast.Call) or decorator.args:
-        return None
-    swept: dict[str, Any] = {}
-    for keyword in decorator.keywords:
-        values = _literal_sequence(keyword.value)
-        if keyword.arg is not None:
-            swept[keyword.arg] = values
-        elif isinstance(values, dict):  # **{"optimizer.lr": [0.1, 0.01]}
-            swept.update(values)
-        else:
-            return None
-    axes = {}
-    for name, values in swept.items():
-        if not isinstance(name, str) or not isinstance(values, (list, tuple, range)):
-            return None
-        axes[name] = Axis((name,), tuple((value,) for value in values), where)
-    return axes
-
-
-def _literal_sequence(node: ast.expr) -> Any:
-    """The value of a literal, or of `range` of literals; None for anything else."""
-    try:
-        if isinstance(node, ast.Call) and _dotted(node.func) == ("range",) and not node.keywords:
-            values = range(*map(ast.literal_eval, node.args))
-            return values if len(values) <= MAX_LISTED else None
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, OverflowError, SyntaxError, RecursionError, MemoryError):
-        return None

@@ -1,0 +1,72 @@
+"""Which names an experiment may take through its providers, as far as sources show.
+
+An axis that is no argument of the experiment is taken if a provider asks for it. Whether that
+provider is the one that counts is planning's to say; here it matters which names nobody asks for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from expt.discovery.source import Asks, Imported
+from expt.layout import CONFTEST_FILE
+from expt.model import BUILTIN_PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from expt.discovery.folders import Folder
+    from expt.discovery.modules import Modules
+
+
+def names_asked(
+    first: Asks,
+    *,
+    modules: Iterable[str],
+    folders: Mapping[str, Folder],
+    tree: Modules,
+) -> Collection[str] | None:
+    """Every name that providers of an experiment may ask for; None where that is not shown.
+
+    `first` are the experiment's own arguments, `modules` its own, `folders` those above it.
+    """
+    reach = [*modules]
+    for folder, table in folders.items():
+        reach.append(os.path.join(folder, CONFTEST_FILE))
+        reach.extend(os.path.normpath(os.path.join(folder, used)) for used in table.use)
+    if any(tree.whole(path).open for path in reach):
+        return None
+    given = {key for table in folders.values() for key in table.keys}
+    asked: set[str] = set()
+    pending = [first]
+    while pending:
+        asks = pending.pop()
+        for name in set(asks.parameters) - asked - BUILTIN_PROVIDERS:
+            asked.add(name)
+            found = _providers(name, reach, tree)
+            if found is None or not (found or name in given or name not in asks.required):
+                return None
+            pending.extend(found)
+    return asked
+
+
+def _providers(name: str, reach: Iterable[str], tree: Modules) -> list[Asks] | None:
+    """The providers of a name in any of the files; None where one is imported from a library."""
+    found = []
+    for path in reach:
+        source = tree.whole(path)
+        if name in source.providers:
+            found.append(source.providers[name])
+            continue
+        origins = (
+            [source.imports[name]]
+            if name in source.imports
+            else [Imported(star.level, (*star.target, name)) for star in source.stars]
+        )
+        home = tree.resolve(path, (name,), "providers") if origins else None
+        if home is not None:
+            found.append(tree.whole(home.place).providers[home.name])
+        elif any(tree.origin(path, origin) is None for origin in origins):
+            return None
+    return found
