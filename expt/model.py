@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from expt.errors import ExptError
+
 Status = Literal["running", "completed", "failed", "interrupted", "skipped", "lost"]
 STATUSES: Final = ("running", "completed", "failed", "interrupted", "skipped", "lost")
 Kind = Literal["scalar", "figure", "image", "array", "text", "structured"]
@@ -378,6 +380,14 @@ class RenderRequest:
 
 Request = PlanRequest | RunRequest | AnnounceRequest | RenderRequest
 Reply = Plan | Outcome | RunRendered | None
+
+
+@attrs.frozen
+class Answer:
+    """How a worker ends a request: with a reply, or with the error that its sender shall see."""
+
+    reply: Reply = None
+    error: ExptError | None = None
 
 
 # The Protocols of the seams

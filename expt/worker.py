@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from expt.builtin import worker_plugins
 from expt.errors import ExptError, WorkerError
-from expt.executors import CLOSE, Answer, Connection
+from expt.executors import CLOSE, Connection
 from expt.model import (
     AnnounceRequest,
+    Answer,
     ModuleImporting,
     Notice,
     Outcome,
@@ -267,7 +268,7 @@ def _warm_up(role: str) -> None:
         os.nice(5)
         import matplotlib.backends.backend_agg
         import matplotlib.figure  # noqa: F401
-    else:
+    elif role == "run":
         import numpy  # noqa: F401
 
 

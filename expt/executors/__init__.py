@@ -3,11 +3,10 @@
 from expt.executors.inline import InlineExecutor
 from expt.executors.starting import ForkStarter, SpawnStarter, Starter, make_starter
 from expt.executors.wire import Connection
-from expt.executors.workers import CLOSE, Answer, Death, WorkerExecutor
+from expt.executors.workers import CLOSE, Death, WorkerExecutor
 
 __all__ = [
     "CLOSE",
-    "Answer",
     "Connection",
     "Death",
     "ForkStarter",

@@ -130,7 +130,10 @@ def _help(control: socket.socket, serve: Serve) -> None:
                 os.read(wake_read, 4096)
             _tell_ends(control, workers)
         if control.fileno() in ready:
-            role, fds, _, _ = socket.recv_fds(control, 64, 1)
+            try:
+                role, fds, _, _ = socket.recv_fds(control, 64, 1)
+            except ConnectionError:
+                break
             if not fds:
                 break
             pid = os.fork()

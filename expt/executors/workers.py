@@ -24,7 +24,7 @@ import attrs
 
 from expt.errors import ExptError, WorkerError
 from expt.executors.starting import Role, Starter, kill_group
-from expt.model import ModuleImporting, PlanRequest, RunRequest, RunStarted
+from expt.model import Answer, ModuleImporting, PlanRequest, RunRequest, RunStarted
 
 if TYPE_CHECKING:
     from expt.executors.wire import Connection
@@ -34,14 +34,6 @@ CLOSE: Final = "close"
 """The message that asks a worker to close its session providers and end."""
 
 _GRACE: Final = 5.0  # seconds between asking a run that is over its time to end, and ending it
-
-
-@attrs.frozen
-class Answer:
-    """How a worker ends a request; a message between the two ends of this package."""
-
-    reply: Any = None
-    error: ExptError | None = None
 
 
 @attrs.frozen
