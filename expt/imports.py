@@ -143,6 +143,30 @@ class ImportTree:
         inside = self.entries(path)
         return any(name in inside for name in names)
 
+    def files_on_the_way(
+        self, parts: Sequence[str], names: Sequence[str], folder: str
+    ) -> list[str]:
+        """The files that run for `import parts` or `from parts import names`, from `folder` on."""
+        path: str | None = folder
+        reached = []
+        for part in parts:
+            path = self.entries(path).get(part) if path else None
+            reached.append(path)
+        inside = self.entries(path) if path else {}
+        reached += [inside.get(name) for name in names]
+        files = [self.enter(entry) for entry in reached if entry]
+        return [file for file in files if is_file(file)]
+
+    def packages_above(self, path: str) -> list[str]:
+        """The `__init__.py` of each package that a file or folder lies in, the nearest first."""
+        found = []
+        folder = os.path.dirname(path)
+        while folder.startswith(self.root + os.sep):
+            if self.is_package(folder):
+                found.append(self.enter(folder))
+            folder = os.path.dirname(folder)
+        return found
+
     def is_package(self, folder: str) -> bool:
         """Whether a folder has an `__init__.py`."""
         return "__init__" in self.entries(folder)

@@ -43,9 +43,24 @@ ARTIFACTS_DIR: Final = "artifacts"
 ARTIFACT_NAMES_FILE: Final = "%names.jsonl"  # in ARTIFACTS_DIR: names too long for a file name
 PLOTS_DIR: Final = "plots"
 PLOTS_INDEX: Final = "index.json"  # in PLOTS_DIR: series name -> files
+PLOTS_NOTICES: Final = "notices.json"  # in PLOTS_DIR: what could not be drawn, and why
+OVERVIEW_FILE: Final = "overview.png"  # in PLOTS_DIR: all scalar series on one sheet
 
 # In SERIES_DIR
 SCALARS_FILE: Final = "scalars.bin"  # fixed-size records, see encoding.SCALAR_RECORD
 NAMES_FILE: Final = "names.jsonl"  # one line a name: {"id", "name", "kind"}; then options
 ENTRIES_FILE: Final = "entries.jsonl"  # one line an entry of every kind but scalars
 RESULTS_FILE: Final = "results.jsonl"  # one line a result set during the run
+
+# What no snapshot of code takes, by the name of the file: secrets, keys, data, archives
+NOT_CODE: Final = (
+    *(".env", ".env.*", "*.env", ".netrc", ".npmrc", ".pypirc", ".htpasswd", "id_rsa*", "id_dsa*"),
+    *("id_ecdsa*", "id_ed25519*", "credentials", "credentials.json", "credentials.toml"),
+    *("credentials.y*ml", "secrets.json", "secrets.toml", "secrets.y*ml", "*.pem", "*.key"),
+    *("*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.gpg", "*.asc"),
+    *("*.zip", "*.tar", "*.tgz", "*.gz", "*.bz2", "*.xz", "*.zst", "*.7z", "*.rar", "*.whl"),
+    *("*.csv", "*.tsv", "*.npy", "*.npz", "*.mat", "*.h5", "*.hdf5", "*.nc", "*.parquet"),
+    *("*.feather", "*.arrow", "*.pkl", "*.pickle", "*.joblib", "*.pt", "*.pth", "*.ckpt"),
+    *("*.safetensors", "*.onnx", "*.tfrecord", "*.sqlite", "*.sqlite3", "*.db", "*.bin"),
+    *("*.png", "*.jpg", "*.jpeg", "*.gif", "*.tif", "*.tiff", "*.mp4", "*.avi", "*.wav", "*.pdf"),
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fnmatch
 import hashlib
 import os
 import re
@@ -33,13 +34,7 @@ if TYPE_CHECKING:
 CODE_CAP: Final = 16 * 1024 * 1024  # bytes of code in one archive
 FILE_CAP: Final = 1024 * 1024  # bytes of one file of code
 
-_LEFT_OUT: Final = re.compile(
-    r"(^|/)(\.env[^/]*|\.netrc|\.pypirc|\.npmrc|id_(rsa|dsa|ecdsa|ed25519)[^/]*"
-    r"|credentials(\.(json|ya?ml|toml|ini|cfg|txt))?|\.(git|ssh|aws|gnupg)/.*)$"
-    r"|\.(pem|key|p12|pfx|jks|keystore|kdbx|gpg|zip|tar|tgz|gz|bz2|xz|7z|npy|npz|h5|hdf5|parquet"
-    r"|feather|arrow|pkl|pickle|pt|pth|ckpt|safetensors|onnx|csv|tsv|sqlite|db)$",
-    re.IGNORECASE,
-)
+_NOT_CODE: Final = re.compile("|".join(map(fnmatch.translate, layout.NOT_CODE)), re.IGNORECASE)
 
 
 def run_folder(experiment: Experiment, configured_paths: Iterable[str] = ("experiments",)) -> str:
@@ -218,7 +213,7 @@ def _empty_folder(path: Path) -> Path:
 def _is_left_out(path: str) -> bool:
     parts = path.split("/")
     leads_out = path.startswith("/") or ".." in parts or "\0" in path or path[1:2] == ":"
-    return leads_out or _LEFT_OUT.search(path) is not None
+    return leads_out or _NOT_CODE.match(parts[-1]) is not None
 
 
 def _scrub_bytes(content: bytes, scrub: Callable[[str], str] | None) -> bytes:
