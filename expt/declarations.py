@@ -6,10 +6,14 @@ function can still be called, pickled and tested. The attribute names are read b
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, overload
 
 import attrs
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -140,11 +144,20 @@ def on(point: str, *, replace: bool = False) -> Callable[[F], F]:
     return mark_function
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Extension:
     """What `expt.extends` leaves in a module: another module's experiment, hosted here."""
 
     base: Callable[..., Any] | Extension
+    file: str
+    line: int
+
+    def name_in(self, module: ModuleType) -> str:
+        """The name that the module gave it. Raises `LookupError` where it gave none."""
+        for name, value in vars(module).items():
+            if value is self:
+                return name
+        raise LookupError(f"{self.file}:{self.line}: the extension is bound to no name")
 
 
 def extends(base: Callable[..., Any] | Extension) -> Extension:
@@ -154,7 +167,8 @@ def extends(base: Callable[..., Any] | Extension) -> Extension:
     """
     if not callable(base) and not isinstance(base, Extension):
         raise TypeError(f"expt.extends takes an experiment function, not {base!r}")
-    return Extension(base)
+    caller = sys._getframe(1)
+    return Extension(base, caller.f_code.co_filename, caller.f_lineno)
 
 
 class Secret(str):
