@@ -117,7 +117,8 @@ def _newest(name: str, steps: int, roots: Sequence[Path], root: Path) -> Run:
         _reject(name, root)
     if steps >= len(rows):
         of_it = "" if name == "latest" else f" of '{visible(name)}'"
-        raise NoSuchRun(f"there are only {len(rows)} runs{of_it}", str(root))
+        there = f"are only {len(rows)} runs" if len(rows) > 1 else "is only one run"
+        raise NoSuchRun(f"there {there}{of_it}", visible(str(root)))
     catalogue, row = rows[steps]
     return _load_row(catalogue, row)
 

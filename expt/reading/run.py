@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt import layout
 from expt.archive import Archive, owner_is_alive, read_record
-from expt.encoding import dumps, from_json, loads, to_json
+from expt.encoding import from_json, loads, to_json
 from expt.errors import DamagedArchive
 from expt.reading.artifacts import Artifact, Artifacts
 from expt.reading.files import list_inside, path_inside, read_inside
 from expt.reading.series import SeriesMap, read_results_journal, summarise_series
 from expt.reading.summary import parse_time, read_summary
+from expt.screen import value_text
 from expt.text import collapse_progress, human_duration, visible
 
 if TYPE_CHECKING:
@@ -312,7 +313,7 @@ class Run:
         for part, values in (
             ("params", self.params), ("results", self.results), ("last", self.last)
         ):  # fmt: skip
-            rows += [(f"{part}.{name}", dumps(value)) for name, value in values.items()]
+            rows += [(f"{part}.{name}", value_text(value)) for name, value in values.items()]
         cells = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
             f"<td style='text-align:left'>{html.escape(visible(text))}</td></tr>"
