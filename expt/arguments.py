@@ -285,6 +285,8 @@ def make_options(
     command: tuple[str, ...],
 ) -> Options:
     """The options of a command line over a configuration. Raises `UsageError`."""
+    from expt.discovery import place_node_id  # not needed for --help
+
     configured = tuple(configuration.get("paths", ("experiments",)))
     places, node_ids = split_words(words.paths)
     if not places:
@@ -297,10 +299,10 @@ def make_options(
         cwd=cwd,
         command=command,
         configured_paths=configured,
-        node_ids=tuple(node_ids),
+        node_ids=tuple(place_node_id(text, cwd, root) for text in words.paths if node_ids),
         keyword=words.keyword,
         marks=words.marks,
-        deselect=tuple(words.deselect),
+        deselect=tuple(place_node_id(text, cwd, root) for text in words.deselect),
         ignore=(*configuration.get("ignore", ()), *words.ignore),
         params=tuple(words.params),
         params_files=tuple(Path(os.path.abspath(cwd / file)) for file in words.params_files),

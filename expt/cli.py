@@ -131,23 +131,16 @@ def run(options: Options, plugins: Plugins) -> int:
 
 def list_experiments(options: Options, plugins: Plugins) -> int:
     """`--collect-only`: node ids from the sources alone."""
-    from expt.discovery import case_labels
+    from expt.discovery import case_ids  # not needed to show or to help
     from expt.selecting import collect
 
-    experiments = collect(options, plugins)
-    count = 0
-    for experiment in experiments:
-        if experiment.axes is None:
-            labels: list[str] = ["[?]"]
-        else:
-            labels = [f"[{label}]" for label in case_labels(experiment.axes)] or [""]
-        for label in labels:
-            count += 1
-            print_line(experiment.id + label)
+    ids = [node_id for experiment in collect(options, plugins) for node_id in case_ids(experiment)]
+    for node_id in ids:
+        print_line(node_id)
     if options.verbosity >= 0:
         print_line("")
-        print_line(f"{count} collected" if count else "nothing collected")
-    return int(ExitCode.OK if count else ExitCode.NOTHING_SELECTED)
+        print_line(f"{len(ids)} collected" if ids else "nothing collected")
+    return int(ExitCode.OK if ids else ExitCode.NOTHING_SELECTED)
 
 
 def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:

@@ -5,16 +5,20 @@ Nothing of the user's is imported; what `-k`, `-m` and node ids cannot exclude y
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from expt.discovery import find_experiments, select_experiments
+from expt.discovery import Swept, find_experiments, select_experiments
 from expt.errors import Mistakes
 from expt.expression import compile_expression
+from expt.model import Axis
+from expt.params import parse_assignment, parse_sweep, read_points
 
 if TYPE_CHECKING:
     from expt.expression import Expression
     from expt.model import Experiment, Options
     from expt.plugins import Plugins
+
+_SHORT: Final = 1000  # points of an axis up to which their texts are compared
 
 
 def collect(options: Options, plugins: Plugins) -> list[Experiment]:
@@ -25,6 +29,8 @@ def collect(options: Options, plugins: Plugins) -> list[Experiment]:
         options.root,
         ignore=options.ignore,
         configured_paths=options.configured_paths,
+        expand=lambda points: read_points(points, "", None),
+        swept=swept_on_command_line(options),
     )
     if found.mistakes and not options.continue_on_errors:
         raise found.mistakes[0] if len(found.mistakes) == 1 else Mistakes(found.mistakes)
@@ -42,6 +48,33 @@ def collect(options: Options, plugins: Plugins) -> list[Experiment]:
         deselected=deselected,
     )
     return list(experiments)
+
+
+def swept_on_command_line(options: Options) -> Swept:
+    """What the command line says of axes, as far as no annotation is needed to read it.
+
+    Text that an annotation may read in another way, and axes that planning makes, are only said
+    to be there: what selects cases by them is then asked again when they are known.
+    """
+    axes: list[Axis] = []
+    more = bool(options.repeat or options.zips or any("," in name for name in options.variants))
+    for sweep in options.sweeps:
+        axis = sweep if isinstance(sweep, Axis) else parse_sweep(sweep)
+        said = axis.values if isinstance(sweep, Axis) or len(axis) > _SHORT else None
+        text = None if isinstance(sweep, Axis) else sweep.partition("=")[2]
+        if said is not None or text == ",".join(str(value) for (value,) in axis.values):
+            axes.append(axis)
+        else:
+            more = True
+    fixed = []
+    for typed in options.params:
+        if isinstance(typed, tuple):
+            fixed.append(typed[0])
+            continue
+        given = parse_assignment(typed)
+        if given.operator != "+=":
+            fixed.append(f"{given.experiment}:{given.dotted}" if given.experiment else given.dotted)
+    return Swept(tuple(axes), tuple(fixed), more)
 
 
 def selection_expressions(options: Options) -> tuple[Expression | None, Expression | None]:
