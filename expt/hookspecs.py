@@ -117,10 +117,12 @@ def expt_run_finished(run: Any, case: Case, outcome: Outcome) -> None:
 
 
 @spec
-def expt_render_series(run: Any, series: Any, folder: Path) -> Sequence[Path] | None:
+def expt_render_series(run: Any, series: Any, folder: Path, stem: str) -> Sequence[Path] | None:
     """Observing, renderer. Write pictures of one series into `folder`; return the files made.
 
-    `run` and `series` are what `expt.load` gives.
+    `run` and `series` are what `expt.load` gives. `stem` is a file name without suffix that is
+    safe and no other series' own: write `folder / f"{stem}.svg"`, or `f"{stem}~detail.svg"`.
+    What is said with `warnings.warn` becomes a notice that names the series.
     """
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
 from expt.drawing.frames import Frame, enlarged, reduced
@@ -37,7 +38,7 @@ def contact_sheet(
     pictures: Sequence[Picture], style: Style, *, title: str, subtitle: str = "", side: int = 480
 ) -> Figure:
     """Pictures in a row, pixel by pixel: enlarged or made smaller by whole factors to `side`."""
-    fitting = [_to_side(picture.frame, side) for picture in pictures]
+    fitting = [_framed(_to_side(picture.frame, side), style.grid) for picture in pictures]
     widths = [frame.shape[1] / DPI for frame in fitting]
     tallest = max((frame.shape[0] / DPI for frame in fitting), default=1.0)
     columns = [max(width, 1.0) for width in widths]
@@ -62,6 +63,14 @@ def contact_sheet(
 def _to_side(frame: Frame, side: int) -> Frame:
     longest = max(frame.shape[:2])
     return enlarged(frame, side // longest) if longest < side else reduced(frame, side)
+
+
+def _framed(frame: Frame, colour: str) -> Frame:
+    """A line of one pixel around a picture, whose edge may be of the colour of the ground."""
+    framed = np.empty((frame.shape[0] + 2, frame.shape[1] + 2, 3), np.uint8)
+    framed[:] = np.rint(np.array(to_rgb(colour)) * 255)
+    framed[1:-1, 1:-1] = frame
+    return framed
 
 
 def table_figure(
