@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.errors import did_you_mean
 from expt.reading.series.lines import Entry, NameTable, read_entries, read_names
-from expt.reading.series.records import Part, read_parts
+from expt.reading.series.records import Columns
 from expt.reading.series.sources import EntrySource, LeafSource, RecordSource, Source
 
 if TYPE_CHECKING:
@@ -109,13 +109,13 @@ class SeriesMap(Mapping[str, Series]):
         return found
 
     @cached_property
-    def _parts(self) -> dict[int, list[Part]]:
-        return read_parts(self._folder, self._names, self._damage)
+    def _columns(self) -> Columns:
+        return Columns(self._folder, self._names, self._damage)
 
     @property
     def damage(self) -> tuple[str, ...]:
         """What was left out because it cannot be read, a line each. Reads every file."""
-        _ = self._names, self._entries, self._parts
+        _ = self._names, self._entries, self._columns.count([])
         return tuple(sorted(self._damage))
 
     def __iter__(self) -> Iterator[str]:
@@ -137,10 +137,9 @@ class SeriesMap(Mapping[str, Series]):
         known = self._names.by_name.get(name)
         if known is None or known.kind is None:
             return self._find_leaf(name)
-        numbers = known.numbers
         source: Source
         if known.kind == "scalar":
-            source = RecordSource(lambda: [p for n in numbers for p in self._parts.get(n, ())])
+            source = RecordSource(lambda: self._columns, known.numbers)
         else:
             source = EntrySource(known.kind, lambda: self._entries.get(name, []))
         return Series(name, known.kind, known.options, source)

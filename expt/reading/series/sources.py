@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import attrs
@@ -11,7 +10,6 @@ import attrs
 from expt.encoding import from_json
 from expt.errors import DamagedArchive
 from expt.reading.series.lines import FILE_KINDS, Entry, open_regular
-from expt.reading.series.records import Part, join, join_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from expt.model import Kind
+    from expt.reading.series.records import Columns
 
     Array = np.ndarray[Any, Any]
 
@@ -33,59 +32,52 @@ class Source(Protocol):
     def files(self) -> tuple[Path, ...]: ...
 
 
-@attrs.define(slots=False, eq=False)
+@attrs.frozen(eq=False)
 class RecordSource:
-    """A series of scalars."""
+    """A series of scalars: the records with any of `numbers`."""
 
-    read: Callable[[], list[Part]]
-
-    @cached_property
-    def _parts(self) -> list[Part]:
-        return self.read()
+    read: Callable[[], Columns]
+    numbers: list[int]
 
     def __len__(self) -> int:
-        return sum(len(part.bits) for part in self._parts)
+        return self.read().count(self.numbers)
 
     def values(self) -> Array:
-        return join_values(self._parts)
+        return self.read().values(self.numbers)
 
     def steps(self) -> Array:
-        return join([part.steps for part in self._parts], "i8")
+        return self.read().steps(self.numbers)
 
     def times(self) -> Array:
-        return join([part.times for part in self._parts], "f8")
+        return self.read().times(self.numbers)
 
     def files(self) -> tuple[Path, ...]:
         return ()
 
 
-@attrs.define(slots=False, eq=False)
+@attrs.frozen(eq=False)
 class EntrySource:
     """A series of any other kind."""
 
     kind: Kind
     read: Callable[[], list[Entry]]
 
-    @cached_property
-    def _entries(self) -> list[Entry]:
-        return self.read()
-
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.read())
 
     def values(self) -> Sequence[Any]:
         if self.kind in FILE_KINDS:
             return FileValues(self.files())
-        return [_decode(entry) for entry in self._entries]
+        return [_decode(entry) for entry in self.read()]
 
     def steps(self) -> Array:
-        return _array((entry.step for entry in self._entries), "i8", len(self))
+        return _array((entry.step for entry in self.read()), "i8", len(self))
 
     def times(self) -> Array:
-        return _array((entry.time for entry in self._entries), "f8", len(self))
+        return _array((entry.time for entry in self.read()), "f8", len(self))
 
     def files(self) -> tuple[Path, ...]:
-        return tuple(entry.file for entry in self._entries if entry.file is not None)
+        return tuple(entry.file for entry in self.read() if entry.file is not None)
 
 
 @attrs.define(eq=False)

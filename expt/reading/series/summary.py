@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.encoding import FLOAT_RECORD, INT_RECORD, KIND_FLOAT, KIND_INT, SCALAR_RECORD, from_json
+from expt.encoding import FLOAT_RECORD, INT_RECORD, KIND_INT, SCALAR_RECORD, from_json
 from expt.layout import SCALARS_FILE
 from expt.reading.series.lines import NameTable, open_regular, read_entries, read_names
 from expt.reading.series.series import numeric_leaves
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from expt.reading.series.records import Array, Selection
 
 SMALL: Final = 1 << 20
 """Up to so many bytes of records are summed up without numpy, where numpy is not yet loaded."""
@@ -122,17 +125,35 @@ def read_record(data: bytes, place: int) -> tuple[float | int | None, int]:
 
 
 def _add_blocks(folder: Path, names: NameTable, summaries: dict[str, Summary]) -> None:
-    import numpy  # slow: only where there is much to sum up, or it is there already
+    from expt.reading.series.records import select_blocks  # slow: it needs numpy
 
-    from expt.reading.series.records import Damage, read_blocks, sound_records, split_by_id
+    for records, selection in select_blocks(folder, names, []):
+        if selection is not None:
+            for number, count, last, lowest, highest in _sum_up(records, selection):
+                summaries[names.by_number[number].name].add(count, last, lowest, highest)
 
-    for block in read_blocks(folder, []):
-        for number, records in split_by_id(sound_records(block, names, Damage())):
-            summary = summaries[names.by_number[number].name]
-            last = records[-1]["kind"]
-            for kind, dtype in ((KIND_FLOAT, "f8"), (KIND_INT, "i8")):
-                chosen = records["bits"][records["kind"] == kind].view(dtype)
-                if len(chosen):
-                    low, high = numpy.fmin.reduce(chosen), numpy.fmax.reduce(chosen)
-                    value = chosen[-1].item() if last == kind else summary.last
-                    summary.add(len(chosen), value, low.item(), high.item())
+
+def _sum_up(records: Array, selection: Selection) -> Iterator[tuple[int, int, Any, Any, Any]]:
+    """Number, count, last, lowest and highest of each series in a block; of a series that has
+    both ints and floats there, of each of its values."""
+    import numpy  # the caller has arrays
+
+    from expt.reading.series.records import make_values
+
+    starts, ends, kinds = selection.starts, selection.ends, selection.kinds
+    bits, at_end = selection.take(records["bits"]), numpy.array(ends) - 1
+    first_kinds = numpy.minimum.reduceat(kinds, starts).tolist()
+    other_kinds = numpy.maximum.reduceat(kinds, starts).tolist()
+    of_kind = []
+    with numpy.errstate(invalid="ignore"):  # ints looked at as floats are not used
+        for values in (bits.view("f8"), bits):
+            lows, highs = (take.reduceat(values, starts) for take in (numpy.fmin, numpy.fmax))
+            of_kind.append((values[at_end].tolist(), lows.tolist(), highs.tolist()))
+    for index, number in enumerate(selection.numbers):
+        kind, start, end = first_kinds[index], starts[index], ends[index]
+        if kind == other_kinds[index]:
+            last, low, high = of_kind[kind]
+            yield number, end - start, last[index], low[index], high[index]
+        else:
+            for value in make_values(bits[start:end], kinds[start:end]).tolist():
+                yield number, 1, value, value, value

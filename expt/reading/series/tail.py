@@ -40,8 +40,7 @@ class SeriesTail:
         self._names = NameTable()
         self._places = dict.fromkeys((NAMES_FILE, ENTRIES_FILE, SCALARS_FILE), 0)
         self._hole = -1
-        self._counts: Counter[int] = Counter()
-        self._last: dict[int, Any] = {}
+        self._found: dict[str, tuple[int, Any]] = {}
 
     def poll(self) -> dict[str, tuple[int, Any]]:
         """Name → number of entries and last value, which is None for files.
@@ -53,20 +52,18 @@ class SeriesTail:
             self._names.add(line)
         for line in self._new_lines(ENTRIES_FILE):
             if is_int(number := line.get("id")):
-                self._counts[number] += 1
-                self._last[number] = from_json(line.get("value"))
+                self._add(number, 1, from_json(line.get("value")))
         file = open_regular(self._folder / SCALARS_FILE)
         if file is not None:
             with file:
                 self._take_records(file)
-        return {
-            name: (sum(map(self._counts.__getitem__, known.numbers)), self._last_of(known.numbers))
-            for name, known in self._names.by_name.items()
-            if known.kind is not None
-        }
+        return dict(self._found)
 
-    def _last_of(self, numbers: list[int]) -> Any:
-        return next((self._last[number] for number in numbers[::-1] if number in self._last), None)
+    def _add(self, number: int, count: int, last: Any) -> None:
+        known = self._names.by_number.get(number)
+        if known is not None and known.kind is not None:
+            before = self._found.get(known.name, (0, None))[0]
+            self._found[known.name] = before + count, last
 
     def _new_lines(self, name: str) -> Iterator[dict[str, Any]]:
         file = open_regular(self._folder / name)
@@ -93,8 +90,8 @@ class SeriesTail:
         if hole < len(ids) and place + hole != self._hole:
             self._hole = place + hole  # it may be filled until the next poll, and else never is
             ids = ids[:hole]
-        self._counts.update(ids)
-        self._take_last(data, ids)
+        counts = Counter(ids)
+        self._take_last(data, ids, counts)
         self._places[SCALARS_FILE] = place + len(ids) * SIZE
         if len(data) == AT_ONCE:
             self._look_at_end(file, place + AT_ONCE)
@@ -106,14 +103,15 @@ class SeriesTail:
             file.seek(max(start, place))
             recent = _used(file.read(AT_ONCE))[-RECENT:]
             if recent:
-                self._take_last(recent, _ids(recent))
+                self._take_last(recent, _ids(recent), Counter())
                 return
 
-    def _take_last(self, data: bytes, ids: array.array[int]) -> None:
-        for number, index in dict(zip(ids, range(len(ids)), strict=True)).items():
-            value, _ = read_record(data, index * SIZE)
-            if number and value is not None:
-                self._last[number] = value
+    def _take_last(self, data: bytes, ids: array.array[int], counts: Counter[int]) -> None:
+        places = dict(zip(ids, range(0, len(ids) * SIZE, SIZE), strict=True))
+        for number, place in places.items():
+            value, _ = read_record(data, place)
+            if value is not None:  # else damaged
+                self._add(number, counts[number], value)
 
 
 def _used(data: bytes) -> bytes:
