@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any, Final, Literal, Union
 
-from expt.coercion.plain import Step, key_fields, shown
+from expt.coercion.plain import Step, is_table_class, key_fields, shown
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +42,10 @@ def resolve_annotations(owner: Any) -> dict[str, Any]:
         pass
     hints: dict[str, Any] = {}
     for part in reversed(owner.__mro__) if isinstance(owner, type) else [inspect.unwrap(owner)]:
-        annotations = vars(part).get("__annotations__", {})
+        if isinstance(part, type):
+            annotations = vars(part).get("__annotations__", {})
+        else:
+            annotations = getattr(part, "__annotations__", {})
         scope = getattr(part, "__globals__", None)
         if scope is None:
             scope = getattr(sys.modules.get(part.__module__), "__dict__", {})
@@ -119,22 +122,48 @@ def annotation_at(annotation: Any, steps: Iterable[Step]) -> Any:
     `Any` where nothing is said.
     """
     for step in steps:
-        found = [inner for part in alternatives(annotation) for inner in _annotation_in(part, step)]
-        annotation = Union[tuple(found)] if found else Any  # noqa: UP007  (made, not written)
+        annotation = annotations_in(annotation)(step)
     return annotation
 
 
-def _annotation_in(part: Any, step: Step) -> tuple[Any, ...]:
+def annotations_in(annotation: Any) -> Callable[[Step], Any]:
+    """`annotation_at` for many steps into one value: its class is looked at once."""
+    readers = [_reader_of(part) for part in alternatives(annotation)]
+
+    def read(step: Step) -> Any:
+        found = [inner for reader in readers for inner in reader(step)]
+        return Union[tuple(found)] if found else Any  # noqa: UP007  (made, not written)
+
+    return read
+
+
+def _reader_of(part: Any) -> Callable[[Step], tuple[Any, ...]]:
+    """What gives the annotation at a step as a tuple of one, or an empty one."""
     origin, args = typing.get_origin(part) or part, typing.get_args(part)
-    if isinstance(step, int):
-        if origin is tuple and args[-1:] != (Ellipsis,):
-            return args[step : step + 1]
-        return args[:1] if origin in LISTS else ()
+    if origin is tuple and args[-1:] != (Ellipsis,):
+        return lambda step: args[step : step + 1] if isinstance(step, int) else ()
+    if origin in LISTS:
+        return lambda step: args[:1] if isinstance(step, int) else ()
     if origin in TABLES:
-        return args[1:]
-    name = step if typing.is_typeddict(origin) else key_fields(origin).get(step)
-    hints = resolve_annotations(origin) if name else {}
-    return (hints[name],) if name in hints else ()
+        return lambda step: args[1:] if isinstance(step, str) else ()
+    hints: Mapping[Any, Any] = {}
+    if typing.is_typeddict(origin):
+        hints = resolve_annotations(origin)
+    elif is_table_class(origin):
+        named = resolve_annotations(origin)
+        hints = {key: named[name] for key, name in key_fields(origin).items() if name in named}
+    return lambda step: (hints[step],) if step in hints else ()
+
+
+def required_keys(cls: Any) -> set[str]:
+    """The keys that a `TypedDict` wants, also where its annotations are written as texts."""
+    origins = {key: typing.get_origin(hint) for key, hint in resolve_annotations(cls).items()}
+    return {
+        key
+        for key in cls.__annotations__
+        if origins.get(key) is typing.Required
+        or (key in cls.__required_keys__ and origins.get(key) is not typing.NotRequired)
+    }
 
 
 def expected_text(annotation: Any) -> str:

@@ -17,8 +17,10 @@ from expt.coercion.annotations import (
     TABLES,
     alternatives,
     annotation_at,
+    annotations_in,
     checks_nothing,
     expected_text,
+    required_keys,
 )
 from expt.coercion.plain import Step, dotted, is_table_class, key_fields, shown
 from expt.declarations import Secret
@@ -173,10 +175,11 @@ class Coercer:
         if not isinstance(value, Mapping):
             _refuse(value, part)
         _reject_unknown_keys(value, cls.__annotations__, cls)
-        for key in sorted(cls.__required_keys__ - value.keys()):
+        for key in sorted(required_keys(cls) - value.keys()):
             raise _missing_key(key, part)
+        inner = annotations_in(part)
         return {
-            key: self._fit_inside(key, item, annotation_at(part, (key,)))
+            key: self._fit_inside(key, item, inner(key))
             for key, item in value.items()
         }
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from expt.declarations import Secret
 from expt.model import Opaque
+from expt.text import visible
 
 Step = str | int
 """A key of a table, or an index of a list."""
@@ -42,7 +43,7 @@ def shown(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    text = f"'{value}'" if type(value) is str else safe_repr(value)
+    text = visible(f"'{value}'" if isinstance(value, str) else safe_repr(value))
     return text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + "…"
 
 

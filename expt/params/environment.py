@@ -9,6 +9,7 @@ and which annotation it has. What is shadowed needs no environment.
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.coercion import annotation_at, wants_path
+from expt.coercion import annotations_in, wants_path
 from expt.errors import ParameterError
 from expt.params.text import parse_value
 
@@ -124,14 +125,13 @@ def settle_value(
             variables.extend(used)
             return settled
         if type(value) is dict:
-            return {
-                key: settle(item, annotation_at(annotation, (key,))) for key, item in value.items()
-            }
+            inner = annotations_in(annotation)
+            table = {key: settle(item, inner(key)) for key, item in value.items()}
+            return table if any(table[key] is not value[key] for key in table) else value
         if type(value) is list:
-            return [
-                settle(item, annotation_at(annotation, (index,)))
-                for index, item in enumerate(value)
-            ]
+            inner = annotations_in(annotation)
+            items = [settle(item, inner(index)) for index, item in enumerate(value)]
+            return items if any(map(operator.is_not, items, value)) else value
         return value
 
     return settle(value, annotation), tuple(dict.fromkeys(variables))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from expt.coercion import Misfit, annotation_at, dotted, fields_of, plain, shown
+from expt.coercion import Misfit, annotations_in, dotted, fields_of, plain, shown
 from expt.errors import ParameterError
 from expt.model import LAYER_DEFAULT, Origin
 from expt.params.environment import settle_value
@@ -217,9 +217,9 @@ def _settle_node(
         return _Node(value, (Origin(top.layer, where, value), *node.origins[1:])), used
     children: dict[str, _Node] = {}
     variables: tuple[str, ...] = ()
+    inner = annotations_in(annotation)
     for key, child in node.children.items():
-        inner = annotation_at(annotation, (key,))
-        children[key], used = _settle_node(child, inner, environ, cwd)
+        children[key], used = _settle_node(child, inner(key), environ, cwd)
         variables += used
     if all(children[key] is child for key, child in node.children.items()):
         return node, ()
