@@ -20,6 +20,7 @@ import attrs
 from expt import layout
 from expt.archive import storable_result
 from expt.declarations import Skipped
+from expt.encoding import from_json, to_json
 from expt.model import Notice, Opaque, RunFinished, RunStarted
 from expt.providers import session_key
 from expt.reading import load_archive
@@ -305,7 +306,7 @@ class _Run:
             status=status,
             finished=dt.datetime.now().astimezone().isoformat(),
             duration=duration,
-            results=dict(self._results),
+            results=from_json(to_json(dict(self._results))),  # as a reader will see them
             series=series,
             error=error,
             notices=tuple(map(self._scrub, self._notices)),
