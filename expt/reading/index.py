@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 
 _APPLICATION: Final = 0x65787074  # "expt": a database of somebody else is left alone
-_TIMEOUT: Final = 2.0  # seconds that another process may hold the index
+_TIMEOUT: Final = 0.5  # seconds that another process may hold the index
 _KEYS_AT_ONCE: Final = 500
 
 _TABLES: Final = """

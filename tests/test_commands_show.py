@@ -1,0 +1,495 @@
+"""`expt show`: the screens, the machine forms, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from expt.archive import owner_of_this_process, write_record
+from expt.commands.show import main
+from expt.errors import NoSuchRun, UsageError
+from expt.layout import RUN_FILE
+from expt.model import ErrorInfo, Origin, RunRecord
+from expt.tracking import open_recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NASTY = "[red]x[/nope]\x1b[31m\n<b>"
+
+
+def make_run(
+    root: Path, number: int, track: dict[str, list[Any]] | None = None, **fields: Any
+) -> Path:
+    path = root / f"walk/experiment_walk/2026-11-23_10-15-30_run{number}aaaaaa"
+    path.mkdir(parents=True)
+    values: dict[str, Any] = {"status": "completed", "case": f"lr-0.{number}", **fields}
+    record = RunRecord(
+        id=f"run{number}aaaaaa",
+        experiment=values.pop("experiment", "experiments/walk.py::experiment_walk"),
+        description=values.pop("description", "Walk about."),
+        started=f"2026-11-23T10:15:{number:02}.000000+00:00",
+        **values,
+    )
+    if track is not None:
+        recorder = open_recorder(path / "series", label=record.id)
+        for name, entries in track.items():
+            for value in entries:
+                recorder.track(name, value)
+        recorder.close()
+    write_record(path, record)
+    return path
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An archive root below the working directory, with three runs of two outcomes."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    root = tmp_path / "runs"
+    make_run(
+        root,
+        1,
+        status="failed",
+        duration=0.25,
+        params={"lr": 0.1, "steps": 10},
+        error=ErrorInfo("ValueError", "no more [red]steps", "Traceback …\nValueError: no more"),
+    )
+    for number in (2, 3):
+        make_run(
+            root,
+            number,
+            duration=float(number),
+            params={"lr": number / 10, "steps": 10},
+            results={"distance": 1.5 * number},
+            series={"x": {"kind": "scalar", "count": 2, "last": number, "min": 0, "max": 9}},
+            tags=("paper",),
+        )
+    return root
+
+
+def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What `expt show` prints, with the ages, which move, written as `?`."""
+    assert main(list(words)) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return re.sub(r" +(\d+[smhdwy]|now)(?= )", "  ?", captured.out)
+
+
+def test_the_list_has_a_line_for_each_run_newest_first(runs: Path, capsys) -> None:
+    experiment = "experiments/walk.py::experiment_walk"
+    assert [line.split() for line in shown(capsys).splitlines()] == [
+        ["id", "experiment", "case", "status", "age", "took", "results"],
+        ["run3", experiment, "lr-0.3", "completed", "?", "3.0s", "distance=4.5"],
+        ["run2", experiment, "lr-0.2", "completed", "?", "2.0s", "distance=3"],
+        ["run1", experiment, "lr-0.1", "failed", "?", "250ms", "ValueError:", "no", "more",
+         "[red]steps"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 160])
+def test_the_list_fits_the_width_and_keeps_ids(
+    runs: Path, capsys, monkeypatch, columns: int
+) -> None:
+    make_run(
+        runs, 4, case="x" * 300, results={"数" * 50: 1}, experiment="a/" * 90 + "b.py::experiment_b"
+    )
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = shown(capsys).splitlines()
+    assert [line.split()[0] for line in lines] == ["id", "run4", "run3", "run2", "run1"]
+    assert max(map(len, lines)) <= columns
+
+
+def test_piped_output_is_plain_and_whole(runs: Path, capsys) -> None:
+    make_run(runs, 4, case="x" * 300)
+    out = shown(capsys)
+    assert "x" * 300 in out
+    assert "\x1b" not in out
+
+
+def test_colour_is_used_where_it_is_wanted(runs: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[32mcompleted" in shown(capsys)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in shown(capsys)
+
+
+def test_text_of_users_is_shown_literally(runs: Path, capsys) -> None:
+    make_run(
+        runs,
+        4,
+        track={NASTY: [1.0, 2.0], "words": [NASTY]},
+        case=NASTY,
+        experiment=f"experiments/{NASTY}.py::experiment_x",
+        description=NASTY,
+        params={NASTY: NASTY, "n": 1},
+        origins={"n": (Origin("-p", f"-p {NASTY}", 1),)},
+        results={NASTY: NASTY},
+        series={NASTY: {"kind": "scalar", "count": 2, "last": 2.0, "min": 1.0, "max": 2.0}},
+        tags=(NASTY,),
+        note=NASTY,
+        error=ErrorInfo(NASTY, NASTY, NASTY),
+        lineage={"extends": [NASTY], "deviations": {NASTY: NASTY}, "session": NASTY},
+        command=("expt", NASTY),
+        notices=(NASTY,),
+    )
+    for words in ([], ["latest"], ["latest", "latest~1"], ["--csv"], ["--columns", "id,note,tags"]):
+        out = shown(capsys, *words)
+        assert "[red]x[/nope]" in out
+        assert "\x1b" not in out or words == ["--csv"]
+    assert json.loads(shown(capsys, "--json"))[0]["note"] == NASTY
+
+
+def test_selection_sorting_and_columns(runs: Path, capsys) -> None:
+    def ids(*words: str) -> list[str]:
+        return [line.split()[0] for line in shown(capsys, *words).splitlines()[1:]]
+
+    assert ids("-k", "lr-0.2 or lr-0.1") == ["run2", "run1"]
+    assert ids("--status", "failed", "--status", "completed") == ["run3", "run2", "run1"]
+    assert ids("--status", "failed") == ["run1"]
+    assert ids("--tag", "paper", "--limit", "1") == ["run3"]
+    assert ids("--since", "2026-11-23T10:15:02+00:00") == ["run3", "run2"]
+    assert ids("--until", "2026-11-23T10:15:02+00:00") == ["run2", "run1"]
+    assert ids("--sort", "lr") == ["run1", "run2", "run3"]
+    assert ids("--sort", "distance") == ["run2", "run3", "run1"]
+    assert ids("--sort", "lr", "--reverse", "--limit", "2") == ["run3", "run2"]
+    assert shown(capsys, "--columns", "lr, id,distance,max.x").splitlines() == [
+        " lr  id    distance  max.x",
+        "0.3  run3       4.5      9",
+        "0.2  run2         3      9",
+        "0.1  run1",
+    ]
+
+
+def test_json_is_a_strict_array_of_what_a_program_needs(runs: Path, capsys) -> None:
+    path = make_run(
+        runs,
+        4,
+        params={"lr": math.inf},
+        results={"loss": math.nan},
+        series={"x": {"kind": "scalar", "count": 1, "last": math.nan, "min": None, "max": None}},
+    )
+    found = json.loads(shown(capsys, "--json"), parse_constant=pytest.fail)
+    assert [run["id"] for run in found] == ["run4aaaaaa", "run3aaaaaa", "run2aaaaaa", "run1aaaaaa"]
+    first = found[0]
+    assert first["params"] == {"lr": {"$float": "inf"}}
+    assert first["results"] == {"loss": {"$float": "nan"}}
+    assert first["last"] == {"x": {"$float": "nan"}}
+    assert first["path"] == str(path)
+    assert first["case"] == "lr-0.4"
+    assert {"experiment", "status", "started", "duration"} <= first.keys()
+    assert shown(capsys, "-k", "nothing", "--json") == "[]\n"
+
+
+def test_json_of_one_run_has_everything_that_its_record_says(runs: Path, capsys) -> None:
+    origins = (Origin("-p", "-p lr=1", 1), Origin("default", "walk.py:3", 2))
+    make_run(runs, 4, params={"lr": 1}, origins={"lr": origins}, command=("expt", "-p", "lr=1"))
+    (run,) = json.loads(shown(capsys, "latest", "--json"))
+    assert run["origins"]["lr"] == [
+        {"layer": "-p", "where": "-p lr=1", "value": 1},
+        {"layer": "default", "where": "walk.py:3", "value": 2},
+    ]
+    assert run["command"] == ["expt", "-p", "lr=1"]
+    assert run["format"] == 1
+    several = json.loads(shown(capsys, "run1", "run3", "--json"))
+    assert [run["id"] for run in several] == ["run1aaaaaa", "run3aaaaaa"]
+
+
+def test_csv_has_a_column_for_every_value(runs: Path, capsys) -> None:
+    rows = list(csv.DictReader(io.StringIO(shown(capsys, "--csv"))))
+    assert [row["id"] for row in rows] == ["run3aaaaaa", "run2aaaaaa", "run1aaaaaa"]
+    assert [row["params.lr"] for row in rows] == ["0.3", "0.2", "0.1"]
+    assert [row["results.distance"] for row in rows] == ["4.5", "3.0", ""]
+    assert rows[0]["last.x"] == "3"
+    assert rows[0]["tags"] == '["paper"]'
+    chosen = shown(capsys, "--csv", "--columns", "id,lr")
+    assert chosen.splitlines()[:2] == ["id,lr", "run3aaaaaa,0.3"]
+
+
+def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
+    path = make_run(
+        runs,
+        4,
+        track={"loss": [4.0, 3.0, 2.0, 1.0]},
+        duration=61.0,
+        params={"lr": 0.1, "opt": {"name": "adam"}},
+        origins={
+            "lr": (Origin("-p", "-p lr=0.1", 0.1), Origin("default", "walk.py:3", 0.01)),
+            "opt.name": (Origin("params.toml", "params.toml:2", "adam"),),
+        },
+        results={"distance": 2.5},
+        series={"loss": {"kind": "scalar", "count": 4, "last": 1.0, "min": 1.0, "max": 4.0}},
+        tags=("paper", "best"),
+        note="the one",
+        lineage={
+            "extends": ["experiments/base.py::experiment_base"],
+            "deviations": {"lr": 0.1},
+            "session": "s1",
+            "sweep": {"lr": 0.1},
+        },
+        command=("expt", "experiments/", "-p", "lr=0.1"),
+        notices=("no video of 'weights'",),
+    )
+    git = {"commit": "abcdef0123456789", "branch": "main", "dirty": True}
+    for name, content in {
+        "artifacts/model.npz": b"x" * 1500,
+        "plots/loss.png": b"",
+        "plots/index.json": b'{"loss": ["loss.png"]}',
+        "code/experiments/walk.py": b"",
+        "code/uncommitted.patch": b"diff",
+        "environment.json": json.dumps({"git": git}).encode(),
+    }.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    relative = path.relative_to(runs.parent)
+    assert shown(capsys, "latest").splitlines() == [
+        "experiments/walk.py::experiment_walk[lr-0.4]",
+        "Walk about.",
+        "",
+        "  id          run4aaaaaa",
+        "  status      completed in 1m01s",
+        "  started     2026-11-23 10:15:04+00:00,  ? ago",
+        f"  archive     {relative}",
+        "  tags        paper, best",
+        "  note        the one",
+        "",
+        "parameters",
+        "  lr        0.1     -p lr=0.1",
+        "    over    0.01    default walk.py:3",
+        "  opt.name  'adam'  params.toml:2",
+        "",
+        "results",
+        "  distance  2.5",
+        "",
+        "series",
+        "  name        kind    count  last  min  max",
+        "  loss  █▆▃▁  scalar      4     1    1    4",
+        "",
+        "pictures",
+        "  plots/loss.png",
+        "",
+        "artifacts",
+        "  model.npz  1.5 kB",
+        "",
+        "lineage",
+        "  extends     experiments/base.py::experiment_base",
+        "  sweep       lr=0.1",
+        "  session     s1",
+        "  deviates in",
+        "    lr = 0.1",
+        "",
+        "code",
+        "  commit      abcdef012345 on main, with uncommitted changes",
+        "  patch       code/uncommitted.patch, 4 B",
+        "  files       1 in code/",
+        "",
+        "notices",
+        "  no video of 'weights'",
+        "",
+        "again",
+        "  as typed    expt experiments/ -p lr=0.1",
+        f"  same values expt experiments/walk.py::experiment_walk --params {relative}/params.toml",
+        "  in Python   run = expt.load('run4aaaaaa')",
+    ]
+
+
+def test_a_failed_run_shows_its_traceback_first(runs: Path, capsys) -> None:
+    lines = shown(capsys, "run1").splitlines()
+    assert lines[lines.index("error") + 1 :][:2] == ["  Traceback …", "  ValueError: no more"]
+
+
+def test_a_lost_run_is_never_said_to_be_running(runs: Path, capsys) -> None:
+    owner = {**owner_of_this_process(), "pid": 2**22 + 1}
+    make_run(runs, 4, {"x": [1.0, 7.0]}, status="running", owner=owner)
+    (found,) = json.loads(shown(capsys, "--status", "lost", "--json"))
+    assert (found["status"], found["last"]) == ("lost", {"x": 7.0})
+    out = shown(capsys, "latest")
+    assert "  status      lost: its process is gone, and it never said how it ended" in out
+
+
+def test_several_runs_are_compared_by_what_differs(runs: Path, capsys) -> None:
+    assert shown(capsys, "run3", "run2").splitlines() == [
+        "                  run3    run2",
+        "case              lr-0.3  lr-0.2",
+        "params.lr         0.3     0.2",
+        "results.distance  4.5     3",
+        "last.x            3       2",
+        "the rest is the same: --all shows it",
+    ]
+    assert "params.steps" in shown(capsys, "run3", "run2", "--all")
+    assert shown(capsys, "run3", "run3") == (
+        "nothing differs: neither parameters nor results nor the last of any series\n"
+    )
+
+
+def test_damaged_archives_are_named_on_stderr_and_the_rest_is_shown(runs: Path, capsys) -> None:
+    bad = make_run(runs, 4)
+    (bad / RUN_FILE).write_text("{")
+    assert main(["--json"]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 3
+    assert captured.err.startswith(f"warning: {bad}: run.json is not JSON:")
+    for number in range(10, 20):
+        (make_run(runs, number) / RUN_FILE).write_text("")
+    assert main([]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 6
+    assert lines[-1] == "warning: 6 more archives cannot be read"
+
+
+def test_an_empty_list_says_what_to_do(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 0
+    root = tmp_path / "runs"
+    assert capsys.readouterr() == ("", f"no runs yet in {root}: 'expt' runs the experiments\n")
+    assert main(["-k", "x"]) == 0
+    assert capsys.readouterr().err == "no run is like that: 'expt show' lists them all\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--json", "--csv"], "'--json' and '--csv' are two forms\n  at --csv\n  give one of them"),
+        (
+            ["--json", "--columns", "id"],
+            "'--columns' is for the table and for '--csv'\n  at --json\n  JSON has every value",
+        ),
+        (
+            ["--follow"],
+            "'--follow' follows one run\n  at --follow\n  name it: expt show latest --follow",
+        ),
+        (["--limit", "-1"], "there are no -1 runs\n  at --limit -1\n  0 is all"),
+        (
+            ["latest", "--status", "failed"],
+            (
+                "'--status' selects from the list, and runs are named already\n  at latest\n"
+                "  leave out one of the two"
+            ),
+        ),
+        (
+            ["--columns", "distanc"],
+            "no run has a value 'distanc'\n  did you mean 'results.distance'?",
+        ),
+        (["--sort", "lrr"], "no run has a value 'lrr'\n  did you mean 'lr'?"),
+        (["-k", "a b"], None),
+        (["--since", "whenever"], None),
+        (["--nonsense"], None),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(runs: Path, words: list[str], message: str | None) -> None:
+    with pytest.raises(UsageError) as caught:
+        main(words)
+    assert message is None or str(caught.value) == message
+
+
+def test_a_missing_archive_root_is_refused(runs: Path) -> None:
+    with pytest.raises(NoSuchRun, match="there is no archive root 'elsewhere'"):
+        main(["--runs", "elsewhere"])
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(runs: Path) -> None:
+    for number in range(10, 60):
+        make_run(runs, number, case="x" * 2000)
+    script = "import sys; from expt.cli import main; sys.exit(main(['show', *sys.argv[1:]]))"
+    for words in ([], ["--json"], ["--csv"]):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, *words],
+            cwd=runs.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        process.stderr.close()
+        assert process.wait(timeout=20) == 0
+
+
+def test_a_run_is_followed_until_it_ends(runs: Path, capsys) -> None:
+    path = make_run(runs, 4, {}, status="running", owner=owner_of_this_process())
+    record = RunRecord(
+        "run4aaaaaa", "experiments/walk.py::experiment_walk", None, "", "running",
+        "2026-11-23T10:15:04+00:00", owner=owner_of_this_process(),
+    )  # fmt: skip
+    recorder = open_recorder(path / "series", label="run4aaaaaa")
+    recorder.track("loss", 0.5)
+
+    def go_on() -> None:
+        time.sleep(0.5)
+        recorder.track("loss", 0.25)
+        recorder.close()
+        write_record(path, attrs.evolve(record, status="completed", duration=1.0))
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    assert main(["latest", "--follow"]) == 0
+    thread.join()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[1] for line in lines] == ["loss=0.5", "loss=0.25"]
+
+
+def read_terminal(command: list[str], cwd: Path, columns: int) -> str:
+    """What a command shows on a terminal of so many columns."""
+    import fcntl
+    import struct
+    import termios
+
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    environ = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "CI")}
+    process = subprocess.Popen(
+        command, cwd=cwd, stdout=follower, stderr=follower, env={**environ, "TERM": "xterm"}
+    )
+    os.close(follower)
+    parts = []
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(leader)
+    assert process.wait(timeout=20) == 0
+    return b"".join(parts).decode()
+
+
+def test_a_terminal_gets_recent_runs_in_its_width(runs: Path) -> None:
+    for number in range(10, 40):
+        make_run(runs, number, case="x" * 200)
+    script = "import sys; from expt.commands.show import main; sys.exit(main(sys.argv[1:]))"
+    out = read_terminal([sys.executable, "-c", script], runs.parent, 80)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.splitlines()]
+    assert len(lines) == 27
+    assert max(map(len, lines)) <= 80
+    assert lines[1].startswith("run39")
+    assert lines[-1] == "older runs: expt show --limit 0"
+
+
+def test_following_draws_over_itself_on_a_terminal(runs: Path) -> None:
+    path = make_run(runs, 4, {"loss": [3.0, 2.0, 1.0]}, duration=1.0)
+    assert path.exists()
+    script = "import sys; from expt.commands.show import main; sys.exit(main(sys.argv[1:]))"
+    out = read_terminal([sys.executable, "-c", script, "run4", "--follow"], runs.parent, 70)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", out)
+    assert text.splitlines() == [
+        "completed  1.0s  experiments/walk.py::experiment_walk[lr-0.4]",
+        "  loss             1         3  █▅▁",
+    ]
