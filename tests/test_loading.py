@@ -154,7 +154,7 @@ def test_each_file_gets_its_own_neighbour(tree):
     """
     for folder in ("one", "two"):
         module = tree.load(f"experiments/{folder}/a.py", text)
-        assert (module.helpers.NAME, module.NAME, module.again.NAME) == (folder,) * 3
+        assert (folder,) * 3 == (module.helpers.NAME, module.NAME, module.again.NAME)
     for folder in ("one", "two"):
         assert sys.modules[f"experiments.{folder}.a"].late() == (folder, folder)
     assert "helpers" not in sys.modules

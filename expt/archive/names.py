@@ -72,21 +72,24 @@ class ArtifactNames:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._files: dict[str, str] = {}  # name -> path relative to the folder
+        self._pid = os.getpid()
+        self._files: dict[str, str] | None = None  # name -> path relative to the folder
         self._taken: dict[str, str] = {}  # case-folded path of a file or folder -> as it is
         self._numbered = 0
-        for name, path in list_artifacts(folder).items():
-            self._take(name, path.relative_to(folder).as_posix())
 
     def place(self, name: str) -> Path:
         """The file of `name`, its folder made. Raises `OSError` where that cannot be."""
         with self._lock:
+            if self._files is None:
+                self._files = {}
+                for known, place in list_artifacts(self._folder).items():
+                    self._take(self._files, known, place.relative_to(self._folder).as_posix())
             path = self._files.get(name)
             if path is None:
                 path = encode_name(name)
                 if not self._is_free(path):
                     path = self._claim_number(name)
-                self._take(name, path)
+                self._take(self._files, name, path)
         place = self._folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         return place
@@ -99,9 +102,9 @@ class ArtifactNames:
             self._taken.get(folder.lower(), folder + "/") == folder + "/" for folder in folders
         )
 
-    def _take(self, name: str, path: str) -> None:
+    def _take(self, files: dict[str, str], name: str, path: str) -> None:
         *folders, file = _steps(path)
-        self._files[name] = path
+        files[name] = path
         self._taken[file.lower()] = file
         for folder in folders:
             self._taken[folder.lower()] = folder + "/"
@@ -109,10 +112,12 @@ class ArtifactNames:
     def _claim_number(self, name: str) -> str:
         """A file of its own for a name that cannot be one, told in `%names.jsonl`."""
         suffix = _SUFFIX.search(name)
+        # a process that the experiment forked counts for itself
+        counter = NUMBERED if os.getpid() == self._pid else f"{NUMBERED}{os.getpid()}-"
         self._folder.mkdir(parents=True, exist_ok=True)
         while True:
             self._numbered += 1
-            path = f"{NUMBERED}{self._numbered}{suffix[0] if suffix else ''}"
+            path = f"{counter}{self._numbered}{suffix[0] if suffix else ''}"
             if path.lower() not in self._taken and not (self._folder / path).exists():
                 break
         line = json.dumps({"file": path, "name": name}) + "\n"

@@ -123,10 +123,14 @@ def read_record(path: Path) -> RunRecord:
     if not text.strip(b" \t\r\n\0"):
         raise DamagedArchive(f"{RUN_FILE} is empty", str(place))
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise DamagedArchive(f"{RUN_FILE} is not JSON: {error}", str(place)) from error
     return record_from_json(data, str(place))
+
+
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no word of JSON")
 
 
 def _read_regular_file(place: Path) -> bytes:
@@ -160,7 +164,7 @@ def record_from_json(data: Any, at: str | None = None) -> RunRecord:
             at,
             "a newer expt reads it: pip install --upgrade expt-runner",
         )
-    fields: dict[str, Any] = {"format": format_number}
+    fields: dict[str, Any] = {"format": format_number, "case": None, "description": ""}
     for name, read in _READERS.items():
         if name not in data:
             if name in _REQUIRED:
@@ -223,8 +227,9 @@ def _origins(value: Any) -> dict[str, tuple[Origin, ...]]:
 
 def _sources(value: Any) -> dict[str, tuple[str, str]]:
     sources = {}
-    for path, (module, digest) in _mapping(value).items():
-        sources[path] = (_text(module), _text(digest))
+    for path, source in _mapping(value).items():
+        module, digest = _texts(source)
+        sources[path] = (module, digest)
     return sources
 
 

@@ -169,6 +169,9 @@ def _rows_of(name: str, value: Any) -> list[list[Any]]:
         if len({len(column) for column in columns}) > 1:
             raise ValueError(f"the columns of the artifact '{name}' differ in length")
         return [list(value), *map(list, zip(*columns, strict=True))]
+    if not isinstance(value, Iterable):
+        kind = type(value).__name__
+        raise TypeError(f"the artifact '{name}' is of type '{kind}', which is no table")
     rows = list(value)
     if rows and all(isinstance(row, Mapping) for row in rows):
         header = list(dict.fromkeys(key for row in rows for key in row))

@@ -61,7 +61,7 @@ class Archive:
         self.path = path
         self.id = run_id
         self._code_size = 0
-        self._artifacts: ArtifactNames | None = None
+        self._artifacts = ArtifactNames(path / layout.ARTIFACTS_DIR)
 
     @classmethod
     def claim(
@@ -153,21 +153,21 @@ class Archive:
         if isinstance(value, Path):
             return self._copy(name, value)
         name, content = encode_value(_checked_name(name), value)
-        place = self._place(name)
+        place = self._artifacts.place(name)
         write_atomically(place, content)
         return place
 
     def open(self, name: str, mode: str = "wb") -> IO[Any]:
         """The artifact `name` as an open file; what is written is there at once."""
         encoding = None if "b" in mode else "utf-8"
-        return self._place(_checked_name(name)).open(mode, encoding=encoding)
+        return self._artifacts.place(_checked_name(name)).open(mode, encoding=encoding)
 
     def _copy(self, name: str, source: Path) -> Path:
         name = _checked_name(name)
         if not re.search(r"\.[A-Za-z0-9]+\Z", name):
             name += source.suffix
         with source.open("rb") as original:
-            place = self._place(name)
+            place = self._artifacts.place(name)
             temporary = temporary_beside(place)
             try:
                 with temporary.open("wb") as copy:
@@ -177,11 +177,6 @@ class Archive:
                 temporary.unlink(missing_ok=True)
                 raise OSError(error.errno, error.strerror, str(place)) from error
         return place
-
-    def _place(self, name: str) -> Path:
-        if self._artifacts is None:
-            self._artifacts = ArtifactNames(self.path / layout.ARTIFACTS_DIR)
-        return self._artifacts.place(name)
 
 
 def _new_id() -> str:
