@@ -273,27 +273,35 @@ def test_the_name_of_an_assignment_as_origins_spell_it() -> None:
     [
         (
             "tqdm",
-            "'tqdm' sets no parameter: it has no '='\n"
-            "  at -p tqdm\n"
-            "  write -p NAME=VALUE; a plugin is loaded with --plugin tqdm",
+            (
+                "'tqdm' sets no parameter: it has no '='\n"
+                "  at -p tqdm\n"
+                "  write -p NAME=VALUE; a plugin is loaded with --plugin tqdm"
+            ),
         ),
         (
             "",
-            "'' sets no parameter: it has no '='\n"
-            "  at -p \n"
-            "  write -p NAME=VALUE; a plugin is loaded with --plugin NAME",
+            (
+                "'' sets no parameter: it has no '='\n"
+                "  at -p \n"
+                "  write -p NAME=VALUE; a plugin is loaded with --plugin NAME"
+            ),
         ),
         (
             "=1",
-            "'' is no name of a parameter\n"
-            "  at -p =1\n"
-            "  write NAME=VALUE, TABLE.NAME=VALUE or EXPERIMENT:NAME=VALUE",
+            (
+                "'' is no name of a parameter\n"
+                "  at -p =1\n"
+                "  write NAME=VALUE, TABLE.NAME=VALUE or EXPERIMENT:NAME=VALUE"
+            ),
         ),
         (
             ":lr=1",
-            "':lr' names no experiment before the ':'\n"
-            "  at -p :lr=1\n"
-            "  write NAME=VALUE, TABLE.NAME=VALUE or EXPERIMENT:NAME=VALUE",
+            (
+                "':lr' names no experiment before the ':'\n"
+                "  at -p :lr=1\n"
+                "  write NAME=VALUE, TABLE.NAME=VALUE or EXPERIMENT:NAME=VALUE"
+            ),
         ),
     ],
 )
