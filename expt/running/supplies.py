@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from expt.encoding import Unstorable, to_json
+from expt.encoding import Unstorable, from_json, to_json
 from expt.model import RunProgressed
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ class Results(MutableMapping[str, Any]):
         if not isinstance(name, str):
             raise TypeError(f"the name of a result must be a str, not {type(name).__name__}")
         try:
-            to_json(value, f"results[{name!r}]")
+            plain = from_json(to_json(value, f"results[{name!r}]"))
         except Unstorable as error:
             raise TypeError(f"{error}; track it, or keep it with archive.save") from None
-        self._record(name, value)
-        self._values[name] = value
+        self._record(name, plain)
+        self._values[name] = plain
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -114,7 +114,7 @@ class Progress:
         if total is None:
             length = getattr(iterable, "__len__", None)
             total = None if length is None else length()
-        return self._follow(items, total, label)
+        return self._follow(items, None if total is None else int(total), str(label))
 
     def _follow(self, items: Iterator[T], total: int | None, label: str) -> Iterator[T]:
         report, case_id = self._report, self._case_id
