@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from expt.discovery.source import Asks, Imported
+from expt.discovery.source import Imported
 from expt.layout import CONFTEST_FILE
 from expt.model import BUILTIN_PROVIDERS
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from expt.discovery.folders import Folder
     from expt.discovery.modules import Modules
+    from expt.discovery.syntax import Asks
 
 
 def names_asked(

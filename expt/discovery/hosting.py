@@ -15,7 +15,8 @@ from expt.discovery.asking import names_asked
 from expt.discovery.folders import Folder
 from expt.discovery.labels import merge_axes, with_axes
 from expt.discovery.modules import Hosted, Modules
-from expt.discovery.source import Asks, Definition, Extension
+from expt.discovery.source import Definition, Extension
+from expt.discovery.syntax import Asks
 from expt.errors import PlanningError, did_you_mean
 from expt.layout import EXPERIMENT_PREFIX
 from expt.model import Experiment
@@ -181,9 +182,8 @@ class Tree:
     def _base_at(self, folder: str, path: str, name: str, where: str) -> Hosted:
         """The place that an `extends` names. Raises `PlanningError` where it is not there."""
         if not name.startswith(EXPERIMENT_PREFIX):
-            raise PlanningError(
-                f"'{name}' is no experiment: it must begin with '{EXPERIMENT_PREFIX}'", where
-            )
+            what = f"'{name}' is no experiment: its name must begin with '{EXPERIMENT_PREFIX}'"
+            raise PlanningError(what, where)
         target = os.path.normpath(os.path.join(folder, path)).replace(os.sep, "/")
         on_disk = os.path.join(self._root, target)
         if os.path.isabs(path) or target.startswith("../"):

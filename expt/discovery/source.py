@@ -23,10 +23,10 @@ from expt.discovery.syntax import (
 )
 from expt.errors import CollectionError
 from expt.layout import EXPERIMENT_PREFIX
-from expt.model import Axis
 
 if TYPE_CHECKING:
     from expt.errors import ExptError
+    from expt.model import Axis
 
 _PREFIX_BYTES: Final = EXPERIMENT_PREFIX.encode()
 _DEFINES: Final = re.compile(rb"\bdef[ \t]+" + _PREFIX_BYTES)
