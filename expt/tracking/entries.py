@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from expt.model import Kind, Recognise
 
-TABLE: Final = "table"
-"""What `track.table` asks for: a structured value that is stored by columns."""
-
 _KINDS_TOLD: Final = (
     "one real number, a text, an image, an array, a figure, a dict, a list, attrs or a dataclass"
 )
@@ -50,20 +47,14 @@ class Encoded:
     notice: str | None = None
 
 
-def encode_value(
-    value: Any, asked: str | None, known: Kind | None, recognise: Recognise | None
-) -> Encoded:
-    """`value` as the kind that was `asked` for, else as what it is.
+def find_kind(value: Any, known: Kind | None, recognise: Recognise | None) -> tuple[Kind, Any]:
+    """The kind of a value that was not named, and the value to store.
 
     `known` is the kind of the series so far: an array in a series of arrays is one, also where it
     would by itself pass for a picture or a number. Raises `TypeError` or `ValueError`.
     """
-    if asked == TABLE:
-        return _encode_table(value)
-    if asked is not None:
-        return _ENCODERS[asked](value)
     if known == "array" and (array := as_array(value)) is not None:
-        return _encode_array(array)
+        return "array", array
     found = recognise_value(value)
     if found is None and recognise is not None:
         found = recognise(value)
@@ -73,8 +64,12 @@ def encode_value(
         raise TypeError(
             f"a value of type '{type_name(value)}' has no kind; tracked can be {_KINDS_TOLD}"
         )
-    kind, storable = found
-    return _ENCODERS[kind](storable)
+    return found
+
+
+def encode_value(kind: Kind, value: Any, *, table: bool = False) -> Encoded:
+    """`value` as an entry of `kind`. Raises `TypeError` or `ValueError` where it cannot be one."""
+    return _encode_table(value) if table else _ENCODERS[kind](value)
 
 
 def _encode_scalar(value: Any) -> Encoded:
@@ -118,7 +113,7 @@ def _encode_structured(value: Any) -> Encoded:
 
 def _encode_table(value: Any) -> Encoded:
     columns = table_columns(value, "table")
-    return Encoded("structured", value, fields={"value": columns, TABLE: True})
+    return Encoded("structured", value, fields={"value": columns, "table": True})
 
 
 _ENCODERS: Final = {

@@ -23,7 +23,7 @@ import attrs
 
 from expt.encoding import to_json
 from expt.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
-from expt.tracking.entries import TABLE, Encoded, encode_value, make_slug
+from expt.tracking.entries import Encoded, encode_value, find_kind, make_slug
 from expt.tracking.fast_path import MISSING, make_track
 from expt.tracking.records import AppendedFile, Disk, make_tags, open_records, write_whole
 from expt.tracking.values import INT64_MAX, INT64_MIN, type_name
@@ -42,6 +42,8 @@ _EXACT: Final = dict.fromkeys(("float64", "float32", "float16"), False) | dict.f
     ("int64", "int32", "int16", "int8", "uint32", "uint16", "uint8"), True
 )
 """numpy's numbers that always fit a record, and whether they are whole; uint64 may not fit."""
+
+_ENCODER: Final = json.JSONEncoder(allow_nan=False)
 
 
 def open_recorder(
@@ -86,8 +88,14 @@ class _Series:
     number: int
     kind: Kind | None
     folder: str
+    tags: tuple[bytes, bytes]
     count: Iterator[int] = attrs.field(factory=itertools.count)
+    files: Iterator[int] = attrs.field(factory=itertools.count)
     has_folder: bool = False
+
+    def check_kind(self, kind: Kind) -> None:
+        if self.kind not in (None, kind):
+            raise TypeError(f"the series is of kind '{self.kind}', and this value of '{kind}'")
 
 
 class Recorder:
@@ -172,40 +180,45 @@ class Recorder:
             raise RuntimeError(f"the run '{self._label}' has ended; {what}")
 
     def _track(
-        self, name: Any, value: Any, step: Any, when: float, asked: str | None = None
+        self,
+        name: Any,
+        value: Any,
+        step: Any,
+        when: float,
+        kind: Kind | None = None,
+        table: bool = False,
     ) -> None:
-        """Any call that the fast path left; `asked` is the kind where `track.image` … named it."""
+        """Any call that the fast path left; with a `kind` where `track.image` … named it."""
         if name is MISSING or value is MISSING:
             raise TypeError("track takes a name and a value: track('loss', 0.1), track(loss=0.1)")
         over = f"{name!r} was not tracked"
         self._refuse_if_over(over)
-        name = _plain_name(name)
+        name, given = _plain_name(name), type(value)
         try:
             step = _plain_step(step)
             known = self._series.get(name)
-            encoded = encode_value(
-                value, asked, None if known is None else known.kind, self._recognise
-            )
-            series = self._find_series(name, encoded.kind)
+            if kind is None:
+                known_kind = None if known is None else known.kind
+                kind, value = find_kind(value, known_kind, self._recognise)
+            if known is not None:
+                known.check_kind(kind)
+            encoded = encode_value(kind, value, table=table)
+            series = self._find_series(name, kind)
+            step = self._store(series, encoded, step, when)
         except ValueError as error:
+            self._refuse_if_over(over)  # it was another thread that closed the files meanwhile
             raise ValueError(f"{over}: {error}") from None
         except TypeError as error:
             raise TypeError(f"{over}: {error}") from None
-        try:
-            step = self._store(name, series, encoded, step, when)
-        except ValueError:
-            self._refuse_if_over(over)  # the map was closed by another thread meanwhile
-            raise
         if encoded.number is not None:
-            self._allow_fast(name, series, type(value))
+            self._allow_fast(name, series, given)
         if encoded.notice is not None:
             self._notices[f"{name!r}: {encoded.notice}"] = None
         if self._on_tracked is not None:
             self._on_tracked(name, encoded.kind, step, encoded.value)
 
     def _find_series(self, name: str, kind: Kind | None) -> _Series:
-        """The series of `name`, with its line in the file. `TypeError` where it has another kind;
-        None asks for no kind."""
+        """The series of `name`, with its line in the file; it has `kind` where one is given."""
         series = self._series.get(name)
         if series is None or (series.kind is None and kind is not None):
             with self._lock:
@@ -213,30 +226,27 @@ class Recorder:
                 if series is None:
                     number = next(self._numbers)
                     self._names.append(_line({"id": number, "name": name, "kind": kind}))
-                    series = _Series(number, kind, f"{number:04d}-{make_slug(name)}")
+                    folder = f"{number:04d}-{make_slug(name)}"
+                    series = _Series(number, kind, folder, make_tags(number))
                     self._series[name] = series
                 elif series.kind is None and kind is not None:
                     self._names.append(_line({"id": series.number, "name": name, "kind": kind}))
                     series.kind = kind
-        if kind is not None and series.kind != kind:
-            raise TypeError(
-                f"it is a series of kind '{series.kind}', and this value is of kind '{kind}'"
-            )
+        if kind is not None:
+            series.check_kind(kind)  # two threads may have begun it at once
         return series
 
-    def _store(
-        self, name: str, series: _Series, encoded: Encoded, step: int | None, when: float
-    ) -> int:
-        """Put the value into the file and return its step. `name` and kind have been settled."""
+    def _store(self, series: _Series, encoded: Encoded, step: int | None, when: float) -> int:
+        """Put the value into the file and return its step."""
         if encoded.number is not None:
-            tag = make_tags(series.number)[type(encoded.number) is int]
+            tag = series.tags[type(encoded.number) is int]
             return self._open_records().write(step, series.count, when, encoded.number, tag)
+        fields = dict(encoded.fields)
+        if encoded.png is not None or encoded.array is not None:
+            fields["file"] = self._write_file(series, encoded)
         number = next(series.count)
         step = number if step is None else step
-        entry = {"id": series.number, "step": step, "time": when, **encoded.fields}
-        if encoded.png is not None or encoded.array is not None:
-            entry["file"] = self._write_file(series, number, encoded)
-        self._entries.append(_line(entry))
+        self._entries.append(_line({"id": series.number, "step": step, "time": when, **fields}))
         return step
 
     def _open_records(self) -> Records:
@@ -257,17 +267,19 @@ class Recorder:
             chunk = self._records.chunk
             if chunk is None or self._ended:
                 return
+            self._fast[name] = (*series.tags, series.count, *chunk)
             if chunk is not self._fast_chunk:
-                self._fast.clear()  # no name may keep a chunk mapped that is used up
                 self._fast_chunk = chunk
-            self._fast[name] = (*make_tags(series.number), series.count, *chunk)
+                for known, (tag, int_tag, count, *_) in list(self._fast.items()):
+                    self._fast[known] = tag, int_tag, count, *chunk
 
-    def _write_file(self, series: _Series, number: int, encoded: Encoded) -> str:
+    def _write_file(self, series: _Series, encoded: Encoded) -> str:
         """Write the picture or array and return its path below `series/`. All of it or nothing."""
         if not series.has_folder:
             (self._folder / series.folder).mkdir(exist_ok=True)
             series.has_folder = True
-        place = f"{series.folder}/{number:06d}.{'npy' if encoded.png is None else 'png'}"
+        suffix = "npy" if encoded.png is None else "png"
+        place = f"{series.folder}/{next(series.files):06d}.{suffix}"
         path = self._folder / place
         file = self._disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
@@ -291,7 +303,7 @@ class Recorder:
 
 def _with_methods(
     track: Callable[..., None],
-    store: Callable[[Any, Any, Any, float, str], None],
+    store: Callable[..., None],
     set_options: Callable[[Any, dict[str, Any]], None],
 ) -> Track:
     """Hang `track.image` … on `track`: a function is called faster than an object."""
@@ -317,7 +329,7 @@ def _with_methods(
 
     def table(name: str, value: Any, /, step: int | None = None) -> None:
         """Track rows (a list of dicts), columns (a dict of lists), a data frame, a record array."""
-        store(name, value, step, time.time(), TABLE)
+        store(name, value, step, time.time(), "structured", table=True)
 
     def configure(name: str, /, **options: Any) -> None:
         """Set options for how a series is drawn, such as `fps`, `colormap` or `unit`."""
@@ -329,7 +341,7 @@ def _with_methods(
 
 
 def _line(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, allow_nan=False).encode("ascii") + b"\n"
+    return _ENCODER.encode(content).encode("ascii") + b"\n"
 
 
 def _plain_name(name: Any) -> str:

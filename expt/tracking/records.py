@@ -109,10 +109,14 @@ class AppendedFile:
         self._file = -1
         self._identity: tuple[int, int] | None = None
         self._size = 0
+        self._closed = False
 
     def append(self, data: bytes) -> None:
-        """Put `data` at the end. Raises `OSError` with the file as it was before."""
+        """Put `data` at the end. Raises `OSError` with the file as it was before, and
+        `ValueError` after `close`."""
         with self._lock:
+            if self._closed:
+                raise ValueError("the file is closed")
             self._ensure_open()
             try:
                 write_whole(self._disk, self._file, data)
@@ -143,19 +147,20 @@ class AppendedFile:
     def flush(self) -> None:
         """Bring to the disk itself what was appended."""
         with self._lock:
-            if self._identity is not None:
+            if self._identity is not None and not self._closed:
                 self._ensure_open()
                 os.fsync(self._file)
 
     def close(self) -> None:
         with self._lock:
-            if self._identity is None:
+            if self._closed or self._identity is None:
+                self._closed = True
                 return
-            with contextlib.suppress(OSError):
+            self._closed = True
+            with contextlib.suppress(OSError):  # closed behind our back: nothing is left to do
                 status = os.fstat(self._file)
                 if (status.st_dev, status.st_ino) == self._identity:
                     os.close(self._file)
-            self._identity = None
 
 
 class Records(Protocol):
