@@ -12,7 +12,7 @@ from expt.screen import cells, fit, number_text, pad, value_text
 from expt.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from expt.screen import Screen, Style
 
@@ -24,7 +24,8 @@ _NARROWEST: Final = 6
 class Column:
     """One column: its head, a text for each row, a style for all or each, and how it behaves.
 
-    A column that `gives` is made narrower where there is too little room.
+    A column that `gives` is made narrower where there is too little room; `shorten(row, width)`
+    says how its texts are then, in place of a cut in the middle.
     """
 
     head: str
@@ -32,6 +33,14 @@ class Column:
     styles: Style | tuple[Style | None, ...] | None = None
     right: bool = False
     gives: bool = False
+    shorten: Callable[[int, int], str] | None = None
+
+    def text(self, row: int, width: int) -> str:
+        """The text of a row in at most `width` columns."""
+        text = self.texts[row]
+        if self.shorten is not None and cells(text) > width:
+            text = self.shorten(row, width)
+        return pad(fit(text, width), width, right=self.right)
 
     def style(self, row: int) -> Style | None:
         """How the text of a row is painted."""
@@ -52,7 +61,7 @@ def table_lines(columns: Sequence[Column], screen: Screen, width: int | None) ->
     for row in range(len(columns[0].texts)):
         texts = []
         for column, width in shaped:
-            text = pad(fit(column.texts[row], width), width, right=column.right)
+            text = column.text(row, width)
             style = column.style(row)
             texts.append(screen.paint(text, style) if style and text.strip() else text)
         yield _GAP.join(texts).rstrip()

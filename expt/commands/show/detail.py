@@ -13,13 +13,13 @@ from expt.builtin.terminal.tracebacks import relative_path
 from expt.commands.show.columns import Column, table_lines
 from expt.commands.show.listing import STATUS_STYLES
 from expt.errors import DamagedArchive
-from expt.layout import CODE_DIR, PARAMS_FILE, PATCH_FILE
+from expt.layout import CODE_DIR, PARAMS_FILE, PATCH_FILE, PLOTS_DIR, PLOTS_INDEX, PLOTS_NOTICES
 from expt.reading.fields import leaf_values as value_leaves
 from expt.screen import fit, leaf_values, number_text, value_table, value_text
 from expt.text import human_age, human_duration, human_size, spark, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from expt.reading import Run
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SPARK: Final = 20
 _INDENT: Final = "  "
+_WIDE: Final = 100
 _MOST_SERIES: Final = 60
 _MOST_POINTS: Final = 5_000_000  # more are not read for the sake of spark lines
 
@@ -115,12 +116,14 @@ def _series(view: View) -> Iterator[str]:
     names = list(summaries)[:_MOST_SERIES]
     if not names:
         return
-    columns = [Column("name", tuple(map(visible, names)), "name", gives=True)]
-    is_long = sum(int(summary.get("count") or 0) for summary in summaries.values()) > _MOST_POINTS
-    sparks = tuple("" if is_long else _spark(view.run, name) for name in names)
-    if any(sparks):
-        columns.append(Column("", sparks))
-    columns.append(Column("kind", tuple(visible(str(summaries[n].get("kind"))) for n in names)))
+    points = sum(int(summary.get("count") or 0) for summary in summaries.values())
+    is_read = points <= _MOST_POINTS
+    wide = view.width is None or view.width > _WIDE
+    columns = [
+        Column("name", tuple(map(visible, names)), "name", gives=True),
+        Column("", tuple(_glance(view.run, name, is_read, wide) for name in names), gives=True),
+        Column("kind", tuple(visible(str(summaries[name].get("kind"))) for name in names)),
+    ]
     for key in ("count", "last", "min", "max"):
         texts = tuple(_number(summaries[name].get(key)) for name in names)
         columns.append(Column(key, texts, right=True))
@@ -128,36 +131,34 @@ def _series(view: View) -> Iterator[str]:
         yield _INDENT + line
     if len(summaries) > len(names):
         yield f"{_INDENT}and {len(summaries) - len(names)} more"
-    for told in () if is_long else view.run.series.damage:
+    for told in view.run.series.damage if is_read else ():
         yield _INDENT + view.screen.paint(f"damaged: {visible(told)}", "warn")
 
 
-def _spark(run: Run, name: str) -> str:
-    if run.series_summaries[name].get("kind") != "scalar" or name not in run.series:
+def _glance(run: Run, name: str, is_read: bool, wide: bool) -> str:
+    """A spark line of a scalar; of a text or a structure, the last."""
+    summary = run.series_summaries[name]
+    if summary.get("kind") in ("text", "structured") and summary.get("last") is not None:
+        return fit(value_text(summary["last"]), _SPARK)
+    if summary.get("kind") != "scalar" or not is_read or name not in run.series:
         return ""
-    return spark(run.series[name].values, _SPARK)
+    return spark(run.series[name].values, _SPARK if wide else _SPARK // 2)
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, (int, float)):
-        return number_text(value)
-    return "" if value is None else fit(value_text(value), _SPARK)
+    return number_text(value) if isinstance(value, (int, float)) else ""
 
 
 def _pictures(view: View) -> Iterator[str]:
-    yield from _files([path for paths in view.run.plots.values() for path in paths], view.run)
+    for path in sorted((view.run.path / PLOTS_DIR).glob("*")):
+        if path.name not in (PLOTS_INDEX, PLOTS_NOTICES):
+            yield f"{_INDENT}{PLOTS_DIR}/{visible(path.name)}"
 
 
 def _artifacts(view: View) -> Iterator[str]:
-    names = list(view.run.artifacts)
-    for name in names:
-        size = view.screen.paint(human_size(view.run.artifacts[name].size), "dim")
+    for name, artifact in view.run.artifacts.items():
+        size = view.screen.paint(human_size(artifact.size), "dim")
         yield f"{_INDENT}{visible(name)}  {size}"
-
-
-def _files(paths: Iterable[Path], run: Run) -> Iterator[str]:
-    for path in dict.fromkeys(paths):
-        yield f"{_INDENT}{visible(path.relative_to(run.path).as_posix())}"
 
 
 def _lineage(view: View) -> Iterator[str]:
@@ -198,26 +199,23 @@ def _code(view: View) -> Iterator[str]:
 
 
 def _environment(view: View) -> Iterator[str]:
-    parts = []
-    for name in ("python", "platform", "cpu", "memory", "accelerators"):
-        told = _short(view.run.environment.get(name))
-        if told:
-            parts.append(f"Python {told}" if name == "python" else told)
-    packages = view.run.environment.get("packages")
-    if isinstance(packages, (Mapping, list)) and packages:
-        parts.append(f"{len(packages)} packages")
-    host = view.run.record.host
-    line = visible(", ".join([*parts, *([f"on {host}"] if host else [])]))
+    found = view.run.environment
+    cpu = found.get("cpu")
+    memory = found.get("memory")
+    accelerators = [str(each.get("name")) for each in found.get("accelerators") or ()]
+    packages = found.get("packages")
+    parts = [
+        f"Python {found['python']}" if found.get("python") else "",
+        found.get("platform") or "",
+        f"{cpu.get('count')} × {cpu.get('model')}" if isinstance(cpu, Mapping) else "",
+        human_size(memory) if isinstance(memory, int) else "",
+        *accelerators,
+        f"{len(packages)} packages" if isinstance(packages, Mapping) else "",
+        f"on {view.run.record.host}" if view.run.record.host else "",
+    ]
+    line = visible(", ".join(str(part) for part in parts if part))
     if line:
         yield _INDENT + fit(line, view.width)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return " ".join(str(item) for item in list(value.values())[:2] if item)
-    if isinstance(value, list):
-        return ", ".join(_short(item) for item in value)
-    return "" if value is None else str(value)
 
 
 def _notices(view: View) -> Iterator[str]:

@@ -6,8 +6,9 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from expt.commands.show.columns import Column, table_lines, value_cell
+from expt.layout import EXPERIMENT_PREFIX
 from expt.reading import MISSING, Runs, field_value
-from expt.screen import results_text
+from expt.screen import cells, results_text
 from expt.text import human_age, human_duration, visible
 
 if TYPE_CHECKING:
@@ -41,12 +42,23 @@ def _usual_columns(runs: Sequence[Run]) -> list[Column]:
     statuses = tuple(run.status for run in runs)
     columns = [
         Column("id", tuple(run.short_id for run in runs), "name"),
-        Column("experiment", tuple(visible(run.experiment) for run in runs), gives=True),
+        Column(
+            "experiment",
+            tuple(visible(run.experiment) for run in runs),
+            gives=True,
+            shorten=lambda row, width: end_of_node_id(runs[row].experiment, width),
+        ),
         Column("case", tuple(visible(run.case or "") for run in runs), gives=True),
         Column("status", statuses, tuple(STATUS_STYLES[status] for status in statuses)),
         Column("age", tuple(human_age(age.total_seconds()) for age in ages), right=True),
         Column("took", tuple(_duration(run) for run in runs), right=True),
-        Column("results", tuple(_told(run) for run in runs), _told_styles(runs), gives=True),
+        Column(
+            "results",
+            tuple(_told(run) for run in runs),
+            _told_styles(runs),
+            gives=True,
+            shorten=lambda row, width: _told(runs[row], width),
+        ),
     ]
     return [column for column in columns if any(column.texts)]
 
@@ -56,11 +68,21 @@ def _duration(run: Run) -> str:
     return "" if seconds is None else human_duration(seconds)
 
 
-def _told(run: Run) -> str:
-    """Results so far, or why there are none."""
+def _told(run: Run, width: int | None = None) -> str:
+    """Results so far, as many as fit; or why there are none."""
     if run.failure:
         return visible(run.failure)
-    return results_text(run.results) or results_text(run.last)
+    return results_text(run.results, width) or results_text(run.last, width)
+
+
+def end_of_node_id(experiment: str, width: int) -> str:
+    """The longest end of a node id that fits: without its first folders, its path, its prefix."""
+    text = visible(experiment)
+    place, colons, name = text.rpartition("::")
+    while cells(text) > width and place:
+        _, _, place = place.partition("/")
+        text = f"{place}{colons}{name}" if place else name
+    return text if cells(text) <= width else text.removeprefix(EXPERIMENT_PREFIX)
 
 
 def _told_styles(runs: Sequence[Run]) -> tuple[Style | None, ...]:
