@@ -93,12 +93,19 @@ class Play:
         text = TRACEBACK.format(root=root)
         error = {
             "failed": ErrorInfo("ValueError", "boom [red]\x1b", text),
-            "skipped": ErrorInfo("Skipped", "no GPU"),
             "interrupted": ErrorInfo("KeyboardInterrupt", ""),
         }.get(status)
+        notices = ("skipped: no GPU",) if status == "skipped" else ()
         results = {"accuracy": 0.98123, "name": "[/nope]"} if status == "completed" else {}
         outcome = Outcome(
-            case.id, f"{number:04d}abcdef", str(self.path(number)), status, 1.25, results, error
+            case.id,
+            f"{number:04d}abcdef",
+            str(self.path(number)),
+            status,
+            1.25,
+            results,
+            error,
+            notices,
         )
         self.outcomes.append(outcome)
         return outcome
@@ -340,7 +347,7 @@ def test_cases_skipped_before_a_run_are_counted_by_reason(options: Options) -> N
     cases = make_cases(3)
     play.plan(*cases)
     play.outcomes = [
-        Outcome(case.id, "", "", "skipped", 0.0, error=ErrorInfo("Skipped", "completed already"))
+        Outcome(case.id, "", "", "skipped", 0.0, notices=("skipped: completed already",))
         for case in cases
     ]
     play.finish()
@@ -629,7 +636,7 @@ def test_a_terminal_shows_runs_while_they_go_on(options: Options, window: Window
         == """\
 found 1 experiment
 planned 2 cases
-▸ experiments…riment_train[seed-0]   …ms  ━━──── 4/10 1s left  loss=0.5123
+▸ experiments…riment_train[seed-0]   …ms  ━━──── 4/10 ~1s  loss=0.5123 n=3
 0 of 2 · …ms
 """
     )

@@ -24,6 +24,7 @@ _MARKS: Final[dict[Status, tuple[str, Style]]] = {
     "interrupted": ("!", "warn"),
     "skipped": ("-", "dim"),
 }
+_SKIPPED: Final = "skipped"  # begins the notice that gives the reason
 _COUNTED: Final = ("completed", "failed", "interrupted", "skipped")
 _RESULTS_WIDTH: Final = 30  # what a path must leave to the results, else the id stands for it
 
@@ -60,10 +61,24 @@ def outcome_line(
 
 
 def _told(outcome: Outcome, width: int | None = None) -> str:
+    if outcome.status == "skipped":
+        return fit(visible(skip_reason(outcome)), width)
     if outcome.error is not None:
         failed = outcome.status == "failed"
         return fit(error_line(outcome.error) if failed else visible(outcome.error.message), width)
     return results_text(outcome.results, width)
+
+
+def skip_reason(outcome: Outcome) -> str:
+    """Why a run was skipped: its one notice that says so."""
+    said = (notice for notice in outcome.notices if notice.startswith(_SKIPPED))
+    return next(said, "").removeprefix(_SKIPPED).removeprefix(": ")
+
+
+def other_notices(outcome: Outcome) -> list[str]:
+    """The notices of a run that its line does not tell."""
+    skipped = outcome.status == "skipped"
+    return [each for each in outcome.notices if not (skipped and each.startswith(_SKIPPED))]
 
 
 def _told_style(outcome: Outcome) -> tuple[Style, ...]:

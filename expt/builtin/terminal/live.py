@@ -31,6 +31,7 @@ class LiveView:
         self._current: dict[str, CurrentRun] = {}
         self._counts: Counter[str] = Counter()
         self._rendered = 0
+        self._first_start = 0.0
         self.name_width = 0
 
     def take_plan(self, plan: Plan) -> None:
@@ -44,6 +45,7 @@ class LiveView:
         """Know what has just happened."""
         if isinstance(event, RunStarted):
             self._importing = None
+            self._first_start = self._first_start or now
             self._current[event.case_id] = CurrentRun(event, now)
         elif isinstance(event, RunProgressed):
             if event.case_id in self._current:
@@ -79,18 +81,21 @@ class LiveView:
         """What the session as a whole is at."""
         elapsed = human_duration(now - self._began)
         ended = self._counts.total()
-        if self._importing is not None and not self._current:
-            return f"importing {visible(self._importing)}  {elapsed}"
+        importing = "" if self._importing is None else f"importing {visible(self._importing)}"
+        if not self._planned:
+            return f"{importing}  {elapsed}" if importing else ""
         if not self._current and ended >= self._planned:
             waiting = self._renders and self._rendered < ended
             done = f"{self._rendered} of {ended}"
             return f"rendering pictures: {done} archives  {elapsed}" if waiting else ""
         if self._planned < 2:
-            return ""
+            return importing
         parts = [f"{ended} of {self._planned}", count_text(self._counts), elapsed, self._left(now)]
+        parts.append("" if self._current else importing)
         return " · ".join(part for part in parts if part)
 
     def _left(self, now: float) -> str:
         ran = self._counts.total() - self._counts["skipped"]
         to_go = self._planned - self._counts.total()
-        return f"about {seconds_left((now - self._began) / ran * to_go)} left" if ran else ""
+        each = (now - self._first_start) / max(ran, 1)
+        return f"about {seconds_left(each * to_go)} left" if ran and to_go else ""

@@ -148,7 +148,7 @@ class Terminal:
         if self._follows:
             self._write_output(self._output.end(outcome.case_id))
         self._told[outcome.path or outcome.case_id] = outcome.case_id
-        self._notices += [(notice, outcome.case_id) for notice in outcome.notices]
+        self._notices += [(text, outcome.case_id) for text in lines.other_notices(outcome)]
         if self._options.verbosity >= 0:
             counter = f"[{len(self._told)}/{len(self._cases)}] " if len(self._cases) > 1 else ""
             self._above += lines.outcome_line(
@@ -163,7 +163,7 @@ class Terminal:
             if outcome.case_id in told:
                 continue
             if outcome.status == "skipped" and self._options.verbosity <= 0:
-                skipped[outcome.error.message if outcome.error else ""] += 1
+                skipped[lines.skip_reason(outcome)] += 1
             else:
                 self._tell_outcome(outcome)
         for reason, count in skipped.items():

@@ -126,6 +126,6 @@ class CurrentRun:
         share = min(loop.done / loop.total, 1.0) if loop.total > 0 else 1.0
         full = int(share * width)
         left = loop.left(now)
-        ending = "" if left is None else f" {seconds_left(left)} left"
+        ending = "" if left is None else f" ~{seconds_left(left)}"
         text = f" {label}{loop.done}/{loop.total}{ending}"
         return "━" * full + "─" * (width - full), text
