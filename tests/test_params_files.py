@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import tomllib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,6 @@ from expt.params import (
     table_layers,
 )
 from expt.params.lines import find_keys
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def read(tmp_path: Path, text: str | bytes) -> ParamsFile:
@@ -90,7 +88,9 @@ def write_random_toml(random_: random.Random) -> tuple[str, dict[tuple[str, ...]
         "[\n'k', # k = 1\n]", "{ x = 1 }", "[ { k = 1 } ]", "1979-05-27 07:32:00", '"\\\\"',
         "'\\'", '""""k"" = 1"""', "[[], [[\n]]]",
     ]  # fmt: skip
-    text, lines, table = "", {}, ()
+    text = ""
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
     for number in range(30):
         key = f"k{number}"
         if random_.random() < 0.2:
@@ -331,15 +331,21 @@ def read_values(tmp_path: Path, text: str) -> ParamsFile:
     return read_values_file(path, tmp_path)
 
 
-def test_a_file_of_values_is_taken_as_it_stands(tmp_path: Path) -> None:
-    file = read_values(tmp_path, "a = '${HOME}'\nb = '$${X}'\nc = 1\n[experiment_x]\nc = 2")
+def test_a_file_of_values_is_read_as_a_params_toml_of_the_working_directory(
+    tmp_path: Path,
+) -> None:
+    file = read_values(
+        tmp_path, "a = '${N}'\nb = '$${N}'\nc = 1\nd = 'x/../y.csv'\n[experiment_x]\nc = 2"
+    )
     assert file.path == "values.toml"
     layers = table_layers(file, ["experiment_x"], layer=LAYER_FILE)
-    settled = resolve_name("a", layers).settle(Any, {"HOME": "/home"}, tmp_path)
-    assert settled.value == "${HOME}"
-    assert resolve_name("b", layers).value == "$${X}"
+    settled = {
+        name: resolve_name(name, layers).settle(annotation, {"N": "3"}, tmp_path).value
+        for name, annotation in (("a", int), ("b", Any), ("d", Path))
+    }
+    assert settled == {"a": 3, "b": "${N}", "d": "x/../y.csv"}
     assert [(o.layer, o.where) for o in resolve_name("c", layers).origins["c"]] == [
-        ("--params", "values.toml:5"),
+        ("--params", "values.toml:6"),
         ("--params", "values.toml:3"),
     ]
 
@@ -374,6 +380,8 @@ def test_the_reserved_table_means_nothing_in_a_file_of_values(tmp_path: Path) ->
         ('# a = {"b": null}', {"a": {"b": None}}),
         ('# a = {"$dict": [[1, 2]]}', {"a": {1: 2}}),
         ('# a = "\\ud800"', {"a": "\ud800"}),
+        ("# a = null: TOML has no null", {"a": None}),
+        ("# a = [1, null]: TOML has no null", {"a": [1, None]}),
         ("a = 1\n# a = null", {"a": 1}),
         ("a = 1\n# a.b = null", {"a": 1}),
         # an ordinary comment is none of them: it is TOML, or no JSON
@@ -386,7 +394,11 @@ def test_the_reserved_table_means_nothing_in_a_file_of_values(tmp_path: Path) ->
         ("# a = <function f>", {}),
         ("# a = ***", {}),
         ("# a = null # really", {}),
+        ("# a = nullable: null", {}),
+        ("# a = 1: a number", {}),
+        ("# a = [1, None]: TOML has no null", {}),
         ("# a = NaN", {}),
+        ("# a = [Infinity, null]", {}),
         ("# use null", {}),
         ("# we set a = b = null", {}),
         ("## a = null", {}),
@@ -394,6 +406,8 @@ def test_the_reserved_table_means_nothing_in_a_file_of_values(tmp_path: Path) ->
         ("x = [ # a = null\n# b = null\n]", {"x": []}),
         ("x = '''\n# a = null\n'''", {"x": "# a = null\n"}),
         ("[[t]]\n# a = null", {"t": [{}]}),
+        # a secret that was masked is not a value
+        ("a = '***'\nb = '****'\n[t]\nc = '***'", {"b": "****", "t": {}}),
     ],
 )
 def test_what_toml_cannot_say_stands_in_a_comment(

@@ -153,7 +153,7 @@ def place_path(text: str, folder: Path, cwd: Path) -> str:
 
     Relative where it lies below `cwd`, so that an archive's values can be used elsewhere.
     """
-    if text.startswith("~") or os.path.isabs(text):
+    if folder == cwd or text.startswith("~") or os.path.isabs(text):
         return text
     path = os.path.normpath(os.path.join(folder, text))
     return os.path.relpath(path, cwd) if Path(path).is_relative_to(cwd) else path

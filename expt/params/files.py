@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.encoding import loads
+from expt.encoding import from_json
 from expt.errors import ParameterError, UsageError, did_you_mean
 from expt.layout import EXPERIMENT_PREFIX, RESERVED_TABLE
 from expt.model import LAYER_PARAMS
 from expt.params.environment import FileText
 from expt.params.layers import Layer
 from expt.params.lines import Comment, KeyPath, find_keys
+from expt.params.secrets import MASK
 from expt.params.sweeps import axes_from_table, read_zip
 from expt.params.text import NO_VALUE, parse_name, read_toml_value
 from expt.toml_reading import read_toml
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 RESERVED_KEYS: Final = ("extends", "marks", "smoke", "sweep", "use", "variants", "zip")
 REMINDER: Final = f"parameters stand above the first table, not below [{RESERVED_TABLE}]"
 
+_JSON: Final = json.JSONDecoder(parse_constant=int)  # int("NaN") refuses what is no strict JSON
 _LEFT_OUT: Final = re.compile(r"#\s*([^=#]+?)\s*=\s*(\S.*)")
 
 
@@ -207,11 +210,11 @@ _READERS: Final[Mapping[str, Callable[[Any, str, ParamsFile], Any]]] = {
 
 
 def read_values_file(path: Path, cwd: Path) -> ParamsFile:
-    """A file for `--params`: parameters as they are, an archive's `params.toml` among them.
+    """A file for `--params`: parameters, an archive's `params.toml` among them.
 
-    Texts read no environment, and paths are relative to the working directory, as with `-p`. What
-    TOML cannot say is taken from the comments that an archive leaves for it:
-    `docs/decisions/0002-none-in-toml.md`. Raises `ParameterError`.
+    Paths in it are relative to the working directory, as with `-p`. What TOML cannot say is taken
+    from the comments that an archive leaves for it (`docs/decisions/0002-none-in-toml.md`), and a
+    masked secret is no value. Raises `ParameterError`.
     """
     below = path.is_relative_to(cwd)
     shown = (path.relative_to(cwd) if below else path).as_posix()
@@ -226,18 +229,24 @@ def read_values_file(path: Path, cwd: Path) -> ParamsFile:
         )
     for comment in comments:
         _take_comment(comment, values, lines)
-    return file
+    kept = _without_masks(values)
+    return attrs.evolve(
+        file, values={key: _mark(value, file, (key,), cwd) for key, value in kept.items()}
+    )
 
 
 def _take_comment(comment: Comment, values: dict[str, Any], lines: dict[KeyPath, int]) -> None:
-    """Add `# name = null`: a value in JSON that is no TOML. Every other comment is a comment."""
+    """Add `# name = null`, or any JSON that is no TOML. Every other comment is a comment."""
     match = _LEFT_OUT.fullmatch(comment.text)
-    if match is None or comment.table is None or read_toml_value(match[2]) is not NO_VALUE:
+    if match is None or comment.table is None:
         return
     try:
-        value = loads(match[2])
+        value, end = _JSON.raw_decode(match[2])
         keys = (*comment.table, *parse_name(match[1], ""))
     except (ValueError, RecursionError, UsageError):
+        return
+    is_reason = not match[2][end:] or match[2].startswith(": ", end)
+    if not is_reason or read_toml_value(match[2][:end]) is not NO_VALUE:
         return
     table: Any = values
     for key in keys[:-1]:
@@ -245,5 +254,14 @@ def _take_comment(comment: Comment, values: dict[str, Any], lines: dict[KeyPath,
         if not isinstance(table, dict):
             return
     if keys[-1] not in table:
-        table[keys[-1]] = value
+        table[keys[-1]] = from_json(value)
         lines[keys] = comment.line
+
+
+def _without_masks(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` without what an archive has in the place of a secret."""
+    return {
+        key: _without_masks(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if value != MASK
+    }
