@@ -170,7 +170,9 @@ class _Crew:
     # Planning and running
 
     def plan(self, experiments: Sequence[Experiment]) -> Plan:
-        future = self._executor.submit(PlanRequest(self._options, tuple(experiments)))
+        # planning finds the axes again, by the live decorators; those of the source may be lazy
+        known = tuple(attrs.evolve(experiment, axes=None) for experiment in experiments)
+        future = self._executor.submit(PlanRequest(self._options, known))
         if self._session_id:
             self._surroundings = take_surroundings(self._options.root)  # while the worker imports
         self._wait({future})

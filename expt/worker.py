@@ -224,12 +224,21 @@ def serve(connection: Connection, role: str) -> None:
     with _outside_output(connection):
         worker = Worker(connection.send)
         with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-            while (request := connection.receive()) != CLOSE:
+            while (request := _receive(connection)) != CLOSE:
                 with gate:
                     answer = _answer(worker, request)
                 connection.send(answer)
         with gate, contextlib.suppress(KeyboardInterrupt):
             worker.close()
+
+
+def _receive(connection: Connection) -> Any:
+    """The next request; an unreadable one is answered as the error that it is."""
+    while True:
+        try:
+            return connection.receive()
+        except ExptError as error:
+            connection.send(Answer(error=error))
 
 
 def _answer(worker: Worker, request: Request) -> Answer:

@@ -217,7 +217,7 @@ class WorkerExecutor:
     def _give(self, worker: _Worker, request: Request, future: Future[Any]) -> None:
         worker.request, worker.future = request, future
         worker.began = time.monotonic()
-        limit = _time_limit(request)
+        limit = request.options.plan_timeout if isinstance(request, PlanRequest) else None
         worker.deadline = None if limit is None else worker.began + limit
         worker.started = worker.importing = worker.asked = None
         with contextlib.suppress(OSError):  # it died while idle: its end is told soon
@@ -245,6 +245,8 @@ class WorkerExecutor:
             return
         if isinstance(message, RunStarted):
             worker.started = message
+            if isinstance(worker.request, RunRequest) and worker.request.options.timeout:
+                worker.deadline = time.monotonic() + worker.request.options.timeout
         elif isinstance(message, ModuleImporting):
             worker.importing = message.path
         self._on_event(message)
@@ -322,19 +324,12 @@ class WorkerExecutor:
     def _cancel_queue(self) -> None:
         while self._queue:
             _, future = self._queue.popleft()
-            future.cancel()
+            if future.cancel():
+                future.set_running_or_notify_cancel()  # those who wait hear of it now
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):
             os.write(self._wake_write, b"w")
-
-
-def _time_limit(request: Request) -> float | None:
-    if isinstance(request, RunRequest):
-        return request.options.timeout
-    if isinstance(request, PlanRequest):
-        return request.options.plan_timeout
-    return None
 
 
 def _send_signal(pid: int, number: int) -> None:

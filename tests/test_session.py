@@ -1,0 +1,702 @@
+"""The main job, end to end: a tree is written, the command runs, the archive is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import expt
+from expt.testing import Sandbox
+
+SIMPLE = """
+    def experiment_one(track, results, lr: float = 0.1, epochs: int = 3):
+        '''Train something.'''
+        for epoch in range(epochs):
+            track("loss", lr / (epoch + 1), step=epoch)
+        results["best"] = lr
+        return {"accuracy": 0.9}
+"""
+
+
+def wait_for(condition, timeout: float = 30.0):
+    """Ask until it is true; what it said."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {timeout} s: {condition}")
+
+
+def running_record(sandbox: Sandbox, name: str) -> dict | None:
+    """`run.json` of the run of `experiment_NAME` that says running and has tracked something."""
+    for path in (sandbox.root / "runs").rglob(f"experiment_{name}/*/run.json"):
+        record = json.loads(path.read_text())
+        if record["status"] == "running" and (path.parent / "series" / "names.jsonl").exists():
+            return record
+    return None
+
+
+def test_a_run_leaves_a_whole_archive(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE, "experiments/params.toml": "lr = 0.01\n"})
+    done = sandbox.expt("experiments/", "-p", "epochs=5", render=True)
+    assert done.exit_code == 0, done.stderr
+    run = sandbox.run()
+    assert run.status == "completed"
+    assert run.results == {"best": 0.01, "accuracy": 0.9}
+    assert run.series["loss"].values.tolist() == [0.01 / n for n in range(1, 6)]
+    assert run.series["loss"].steps.tolist() == [0, 1, 2, 3, 4]
+    names = {path.name for path in run.path.iterdir()}
+    assert names >= {
+        "run.json", "params.toml", "environment.json", "code", "output.log", "series", "plots",
+        "analysis.py",
+    }  # fmt: skip
+    assert (run.path / "code/experiments/first.py").read_bytes() == (
+        sandbox.root / "experiments/first.py"
+    ).read_bytes()
+    assert (run.path / "plots/loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_origins_list_every_layer_strongest_first(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/params.toml": "# rates\nlr = 0.5\n",
+            "experiments/deep/params.toml": "lr = 0.25\n",
+            "experiments/deep/first.py": SIMPLE,
+        }
+    )
+    sandbox.expt("experiments/")
+    (shown,) = sandbox.expt("show", "latest", "--json").json()
+    assert shown["params"]["lr"] == 0.25
+    assert sandbox.record()["origins"]["lr"] == [
+        {"layer": "params.toml", "where": "experiments/deep/params.toml:1", "value": 0.25},
+        {"layer": "params.toml", "where": "experiments/params.toml:2", "value": 0.5},
+        {"layer": "default", "where": "experiments/deep/first.py:1", "value": 0.1},
+    ]
+
+
+def test_selection_and_a_value_of_the_command_line(sandbox: Sandbox) -> None:
+    body = "def experiment_{0}(track): track('x', 1)\n"
+    sandbox.write(
+        {
+            "experiments/ising.py": body.format("ising"),
+            "experiments/network.py": body.format("ising_network"),
+            "experiments/params.toml": "seed = 1\n",
+        }
+    )
+    done = sandbox.expt("experiments/", "-k", "ising and not network", "-p", "seed=3")
+    assert done.exit_code == 0
+    assert [run.experiment for run in sandbox.runs()] == ["experiments/ising.py::experiment_ising"]
+    assert sandbox.record()["origins"]["seed"] == [
+        {"layer": "-p", "where": "-p seed", "value": 3},
+        {"layer": "params.toml", "where": "experiments/params.toml:1", "value": 1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "error"),
+    [
+        (
+            ["-p", "lrr=1"],
+            4,
+            "error: no selected experiment has a parameter 'lrr'\n"
+            "  at -p lrr=1\n"
+            "  did you mean 'lr'? parameters: epochs, lr, seed\n",
+        ),
+        (
+            ["-p", "my_plugin"],
+            4,
+            "error: 'my_plugin' sets no parameter: it has no '='\n"
+            "  at -p my_plugin\n"
+            "  write -p NAME=VALUE; a plugin is loaded with --plugin my_plugin\n",
+        ),
+        (
+            ["--epochs", "3"],
+            4,
+            "error: there is no option '--epochs'\n  see: expt --help\n",
+        ),
+        (
+            ["-p", "epochs=3.5"],
+            4,
+            "error: 'epochs' must be int, not 3.5\n"
+            "  at -p epochs\n"
+            "  set by -p, over 3 of default (experiments/first.py:1)\n",
+        ),
+    ],
+)
+def test_what_is_typed_wrong_fails_before_anything_runs(
+    sandbox: Sandbox, words: list[str], exit_code: int, error: str
+) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    done = sandbox.expt("experiments/", *words)
+    assert (done.exit_code, done.stderr) == (exit_code, error)
+    assert not (sandbox.root / "runs").exists()
+
+
+def test_nothing_selected_is_exit_code_5(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    assert sandbox.expt("experiments/", "-k", "nothing_matches").exit_code == 5
+    assert sandbox.expt("experiments/", "-k", "a b").exit_code == 4
+
+
+def test_a_failing_experiment_keeps_its_data_and_the_others_run(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                def experiment_bad(track):
+                    track("before", 1.5)
+                    inner()
+
+                def inner():
+                    raise ValueError("no more")
+
+                def experiment_good(track):
+                    track("x", 1)
+            """
+        }
+    )
+    done = sandbox.expt("experiments/")
+    assert done.exit_code == 1
+    good, bad = sandbox.runs()
+    assert (good.status, bad.status) == ("completed", "failed")
+    assert bad.series["before"].values.tolist() == [1.5]
+    error = sandbox.record("latest~1")["error"]
+    assert (error["type"], error["message"]) == ("ValueError", "no more")
+    assert "in inner" in error["traceback"]
+    assert "expt/running" not in error["traceback"]
+    assert "ValueError: no more" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("end", "how"),
+    [
+        ("os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
+        ("os.kill(os.getpid(), 11)", "was killed by SIGSEGV"),
+        ("os._exit(0)", "ended with exit code 0"),
+        ("os.abort()", "was killed by SIGABRT"),
+    ],
+)
+def test_a_worker_that_dies_is_a_failed_run_and_no_more(
+    sandbox: Sandbox, end: str, how: str
+) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": f"""
+                import os
+
+                def experiment_a_dies(track, results):
+                    for step in range(1000):
+                        track("x", step * 0.5)
+                    results["so far"] = 7
+                    print("last words")
+                    {end}
+
+                def experiment_b_lives(track):
+                    track("x", 1)
+            """
+        }
+    )
+    done = sandbox.expt("experiments/")
+    assert done.exit_code == 1, done.stderr
+    lives, dies = sandbox.runs()
+    assert (lives.status, dies.status) == ("completed", "failed")
+    assert len(dies.series["x"].values) == 1000
+    assert dies.results == {"so far": 7}
+    assert "last words" in dies.log
+    record = sandbox.record(dies.id)
+    assert record["error"]["type"] == "WorkerDied"
+    assert record["error"]["message"] == f"the worker {how}"
+    assert record["series"]["x"]["count"] == 1000
+
+
+def test_sys_exit_of_any_code_is_a_failed_run(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": "import sys\ndef experiment_one(): sys.exit(0)\n"})
+    assert sandbox.expt("experiments/").exit_code == 1
+    assert sandbox.record()["error"]["type"] == "SystemExit"
+
+
+ENDLESS = """
+    import time
+
+    def experiment_a_waits(track):
+        track("x", 1.5)
+        try:
+            time.sleep(600)
+        finally:
+            track("cleaned up", 1)
+
+    def experiment_b_never(track):
+        track("x", 1)
+"""
+
+
+def test_when_the_parent_is_killed_the_run_is_lost(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": ENDLESS})
+    process = sandbox.start("experiments/")
+    record = wait_for(lambda: running_record(sandbox, "a_waits"))
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not Path(f"/proc/{record['pid']}").exists() or is_zombie(record["pid"]))
+    (shown,) = sandbox.expt("show", "latest", "--json").json()
+    assert shown["status"] == "lost"
+    assert shown["last"] == {"x": 1.5}
+
+
+def is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_run_with_its_data_and_starts_no_other(
+    sandbox: Sandbox, number: signal.Signals
+) -> None:
+    sandbox.write({"experiments/first.py": ENDLESS})
+    process = sandbox.start("experiments/")
+    wait_for(lambda: running_record(sandbox, "a_waits"))
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 2
+    (run,) = sandbox.runs()
+    assert run.status == "interrupted"
+    assert {name: series.last for name, series in run.series.items()} == {"x": 1.5, "cleaned up": 1}
+
+
+def test_a_second_interrupt_kills_what_does_not_listen(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                import time
+
+                def experiment_deaf(track):
+                    track("x", 1.5)
+                    while True:
+                        try:
+                            time.sleep(600)
+                        except KeyboardInterrupt:
+                            track("heard", 1)
+            """
+        }
+    )
+    process = sandbox.start("experiments/")
+    wait_for(lambda: running_record(sandbox, "deaf"))
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: "heard" in sandbox.run().series)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert sandbox.run().status == "interrupted"
+    assert sandbox.run().series["x"].last == 1.5
+
+
+def test_an_archive_that_was_moved_loads_without_its_source(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    sandbox.expt("experiments/", render=True)
+    moved = tmp_path / "elsewhere"
+    shutil.move(sandbox.run().path, moved)
+    shutil.rmtree(sandbox.root)
+    sandbox.root.mkdir()
+    run = expt.load(moved)
+    assert run.results["accuracy"] == 0.9
+    assert "experiment_one" in run.code["experiments/first.py"]
+    done = sandbox.expt("show", moved)
+    assert done.exit_code == 0
+    assert "accuracy" in done.stdout
+    assert sandbox.python(moved / "analysis.py").exit_code == 0
+
+
+def test_collecting_imports_nothing_of_the_users(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": "raise SystemExit\ndef experiment_one(): ...\n",
+            "experiments/second.py": """
+                from pathlib import Path
+                experiment_name = "x"
+                experiment_dir = Path()
+                raise RuntimeError
+                def experiment_two(): ...
+            """,
+        }
+    )
+    done = sandbox.expt("--collect-only", "-q")
+    assert done.exit_code == 0
+    assert done.lines == [
+        "experiments/first.py::experiment_one",
+        "experiments/second.py::experiment_two",
+    ]
+
+
+def test_values_that_look_like_experiments_disturb_nobody(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                from pathlib import Path
+                experiment_name = "x"
+                experiment_dir = Path()
+                def experiment_two(track): track("x", 1)
+            """
+        }
+    )
+    assert sandbox.expt().exit_code == 0
+    assert len(sandbox.runs()) == 1
+
+
+def test_an_empty_folder_without_git_or_project(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    sandbox.expt("experiments/")
+    run = sandbox.run()
+    assert run.experiment == "experiments/first.py::experiment_one"
+    assert run.path.parent == sandbox.root / "runs/first/experiment_one"
+
+
+def test_odd_folders_and_files_of_one_name(sandbox: Sandbox) -> None:
+    body = "import helpers\ndef experiment_x(results): results['name'] = helpers.NAME\n"
+    sandbox.write(
+        {
+            "experiments/with space/same.py": body,
+            "experiments/with space/helpers.py": "NAME = 'space'\n",
+            "experiments/dotted.v2/same.py": body,
+            "experiments/dotted.v2/helpers.py": "NAME = 'dotted'\n",
+            "experiments/übung/same.py": body,
+            "experiments/übung/helpers.py": "NAME = 'übung'\n",
+        }
+    )
+    done = sandbox.expt("experiments/")
+    assert done.exit_code == 0, done.stdout
+    assert {run.experiment: run.results["name"] for run in sandbox.runs()} == {
+        "experiments/with space/same.py::experiment_x": "space",
+        "experiments/dotted.v2/same.py::experiment_x": "dotted",
+        "experiments/übung/same.py::experiment_x": "übung",
+    }
+
+
+def test_a_class_of_the_module_is_pickled_through_a_process_pool(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/deep/pool.py": """
+                from concurrent.futures import ProcessPoolExecutor
+                from dataclasses import dataclass
+
+                @dataclass
+                class Job:
+                    size: int
+
+                def work(job):
+                    return Job(job.size * 2)
+
+                def experiment_pool(results):
+                    with ProcessPoolExecutor(2) as pool:
+                        results["sizes"] = [job.size for job in pool.map(work, [Job(1), Job(2)])]
+            """
+        }
+    )
+    done = sandbox.expt("experiments/")
+    assert done.exit_code == 0, done.stdout
+    assert sandbox.run().results["sizes"] == [2, 4]
+
+
+def test_code_has_the_bytes_that_were_imported(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/helpers.py": "VALUE = 'imported'\n",
+            "experiments/first.py": """
+                import helpers
+                from pathlib import Path
+
+                def experiment_edits(results):
+                    Path("experiments/helpers.py").write_text("VALUE = 'edited later'\\n")
+                    results["value"] = helpers.VALUE
+            """,
+        }
+    )
+    sandbox.expt("experiments/")
+    assert sandbox.run().code["experiments/helpers.py"] == "VALUE = 'imported'\n"
+
+
+@pytest.mark.parametrize(
+    ("returned", "expected"),
+    [
+        ("3", {"value": 3}),
+        ("0.5", {"value": 0.5}),
+        ("None", {}),
+        ("{'a': 1, 'b': float('nan')}", {"a": 1, "b": pytest.approx(float("nan"), nan_ok=True)}),
+        ("__import__('numpy').float32(0.5)", {"value": 0.5}),
+    ],
+)
+def test_what_is_returned_becomes_results(sandbox: Sandbox, returned: str, expected: dict) -> None:
+    sandbox.write({"experiments/first.py": f"def experiment_one(): return {returned}\n"})
+    assert sandbox.expt().exit_code == 0
+    assert sandbox.run().results == expected
+
+
+def test_what_json_cannot_hold_is_kept_all_the_same(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                import numpy as np
+
+                class Model:
+                    def __repr__(self):
+                        return "Model(3 layers)"
+
+                def experiment_one():
+                    return {"weights": np.arange(6.0).reshape(2, 3), "model": Model(), "n": 1}
+            """
+        }
+    )
+    done = sandbox.expt()
+    assert done.exit_code == 0
+    run = sandbox.run()
+    assert run.results["n"] == 1
+    assert "Model(3 layers)" in str(run.results["model"])
+    (array,) = [artifact for name, artifact in run.artifacts.items() if "weights" in name]
+    assert array.load().tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert len(sandbox.record()["notices"]) == 2
+
+
+def test_output_of_subprocesses_and_logs_is_in_the_log(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                import logging, os, subprocess, sys
+
+                def experiment_talks(log):
+                    print("printed")
+                    print("to stderr", file=sys.stderr)
+                    subprocess.run([sys.executable, "-c", "print('from a child')"])
+                    os.write(1, b"below python\\n")
+                    log.info("logged")
+                    logging.getLogger("library").warning("warned")
+            """
+        }
+    )
+    done = sandbox.expt()
+    log = sandbox.run().log
+    for words in ("printed", "to stderr", "from a child", "below python", "logged", "warned"):
+        assert words in log
+        assert words not in done.stdout
+
+
+@pytest.mark.parametrize("verb", [["--help"], ["--collect-only"]])
+def test_listing_and_helping_import_nothing_slow(sandbox: Sandbox, verb: list[str]) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    script = sandbox.root / "probe.py"
+    script.write_text(
+        "import sys\nfrom expt import cli\n"
+        "try:\n    cli.main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "slow = {'numpy', 'matplotlib', 'rich', 'cattrs', 'imageio', 'PIL'} & set(sys.modules)\n"
+        "print('slow:', sorted(slow))\n"
+    )
+    done = sandbox.python(script, *verb)
+    assert done.lines[-1] == "slow: []", done.stdout + done.stderr
+
+
+def test_everything_in_this_process(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    assert sandbox.expt("experiments/", "-n", "0", render=True).exit_code == 0
+    assert sandbox.run().results["accuracy"] == 0.9
+    assert (sandbox.run().path / "plots/loss.png").exists()
+
+
+def test_several_workers_run_every_case(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    done = sandbox.expt("experiments/", "-n", "3", "--sweep", "epochs=1,2,3,4,5,6,7,8")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(run.params["epochs"] for run in sandbox.runs()) == list(range(1, 9))
+
+
+def test_workers_can_be_spawned(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    sandbox.environ["EXPT_START_METHOD"] = "spawn"
+    done = sandbox.expt("experiments/")
+    assert done.exit_code == 0, done.stderr
+    assert sandbox.run().status == "completed"
+
+
+def test_a_script_runs_its_own_experiments(sandbox: Sandbox) -> None:
+    text = SIMPLE + "\n    if __name__ == '__main__':\n        import expt\n        expt.main()\n"
+    sandbox.write({"experiments/first.py": text})
+    done = sandbox.python("experiments/first.py", "-p", "epochs=2", "--no-render")
+    assert done.exit_code == 0, done.stderr
+    assert sandbox.run().params["epochs"] == 2
+
+
+def test_running_from_python_returns_the_runs(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    monkeypatch.chdir(sandbox.root)
+    runs = expt.run("experiments/", k="one", params={"lr": 0.2}, options=["--no-render"])
+    assert [run.params["lr"] for run in runs] == [0.2]
+    assert expt.load("latest").id == runs[0].id
+    with pytest.raises(expt.ExptError, match="no selected experiment has a parameter 'lrr'"):
+        expt.run("experiments/", params={"lrr": 0.2})
+
+
+def test_labels_and_scratch(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    sandbox.expt("--tag", "paper", "--tag", "v2", "--note", "a try")
+    record = sandbox.record()
+    assert (record["tags"], record["note"]) == (["paper", "v2"], "a try")
+    for _ in range(2):
+        assert sandbox.expt("--scratch").exit_code == 0
+    assert len(sandbox.runs()) == 1
+    assert len(list((sandbox.root / "runs/.scratch").rglob("run.json"))) == 1
+
+
+def test_skipping(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                import expt
+
+                def experiment_a(track):
+                    track("x", 1)
+                    expt.skip("no data here")
+
+                @expt.mark.skipif(True, reason="never on Mondays")
+                def experiment_b():
+                    raise AssertionError
+
+                @expt.mark.skipif(False, reason="always")
+                def experiment_c():
+                    return 1
+            """
+        }
+    )
+    assert sandbox.expt().exit_code == 0
+    c, b, a = sandbox.runs()
+    assert [run.status for run in (a, b, c)] == ["skipped", "skipped", "completed"]
+    assert a.series["x"].last == 1
+    assert sandbox.record(a.id)["notices"] == ["skipped: no data here"]
+    assert sandbox.record(b.id)["notices"] == ["skipped: never on Mondays"]
+
+
+def test_a_module_that_fails_at_import_is_named_and_nothing_runs(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/broken.py": "import nothing_of_that_name\ndef experiment_x(): ...\n",
+            "experiments/good.py": "def experiment_y(): return 1\n",
+        }
+    )
+    done = sandbox.expt()
+    assert done.exit_code == 4
+    assert "error: 'experiments/broken.py' cannot be imported: ModuleNotFoundError" in done.stderr
+    assert "at experiments/broken.py:1" in done.stderr
+    assert not (sandbox.root / "runs").exists()
+    assert sandbox.expt("--continue-on-collection-errors").exit_code == 0
+    assert [run.experiment for run in sandbox.runs()] == ["experiments/good.py::experiment_y"]
+
+
+def test_a_module_that_ends_the_process_at_import_is_named(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/dies.py": "import os\nos._exit(0)\ndef experiment_x(): ...\n"})
+    done = sandbox.expt()
+    assert done.exit_code == 4
+    assert "experiments/dies.py" in done.stderr
+    assert "ended with exit code 0" in done.stderr
+
+
+def test_the_next_run_does_not_notice_what_the_last_one_did(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                import logging, os, random, shutil, signal, sys, tempfile
+
+                def experiment_a_wild():
+                    folder = tempfile.mkdtemp()
+                    os.chdir(folder)
+                    shutil.rmtree(folder)
+                    os.environ["WILD"] = "1"
+                    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+                    logging.disable(logging.CRITICAL)
+                    sys.setrecursionlimit(123)
+                    sys.stdout = None
+                    os.close(1)
+                    os.close(0)
+
+                def experiment_b_tame(results, log):
+                    print("heard")
+                    log.warning("logged")
+                    results["cwd"] = os.getcwd()
+                    results["wild"] = os.environ.get("WILD")
+                    results["limit"] = sys.getrecursionlimit()
+                    results["signal"] = signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+            """
+        }
+    )
+    done = sandbox.expt()
+    assert done.exit_code == 0, done.stdout
+    run = sandbox.run()
+    assert run.results == {
+        "cwd": str(sandbox.root), "wild": None, "limit": sys.getrecursionlimit(), "signal": True
+    }  # fmt: skip
+    assert "heard" in run.log
+    assert "logged" in run.log
+
+
+def test_a_fork_that_returns_in_the_child_makes_no_second_run(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                import os
+
+                def experiment_forks(results):
+                    child = os.fork()
+                    if child:
+                        os.waitpid(child, 0)
+                        results["who"] = "parent"
+
+                def experiment_next(results):
+                    results["who"] = "next"
+            """
+        }
+    )
+    done = sandbox.expt()
+    assert done.exit_code == 0, done.stdout
+    assert [run.results for run in sandbox.runs()] == [{"who": "next"}, {"who": "parent"}]
+
+
+def test_a_timeout_is_a_failure(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": ENDLESS})
+    done = sandbox.expt("-k", "waits", "--timeout", "0.5")
+    assert done.exit_code == 1
+    record = sandbox.record()
+    assert record["status"] == "failed"
+    assert record["error"]["type"] == "TimeoutError"
+    assert record["error"]["message"] == "the run took longer than --timeout 0.5"
+
+
+def test_twenty_sessions_at_once_make_twenty_archives(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": "def experiment_one(): return 1\n"})
+    processes = [sandbox.start("experiments/", "-n", "0") for _ in range(20)]
+    for process in processes:
+        process.communicate(timeout=100)
+    assert [process.returncode for process in processes] == [0] * 20
+    assert len(sandbox.runs()) == 20
+
+
+def test_a_closed_pipe_as_stdout_does_not_end_the_session(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SIMPLE})
+    read, write = os.pipe()
+    os.close(read)
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-m", "expt", "experiments/", "--no-render"],
+        cwd=sandbox.root, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert sandbox.run().status == "completed"
+    assert b"Traceback" not in done.stderr
