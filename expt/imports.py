@@ -24,7 +24,7 @@ import attrs
 from expt.layout import OUTSIDE_DIR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
 INIT: Final = "__init__.py"
 _SUFFIXES: Final = (*EXTENSION_SUFFIXES, ".py")
@@ -35,23 +35,22 @@ _NO_NAME: Final = re.compile(r"\W")
 class Import:
     """One module that an `import` or `from` statement names, and the names it takes from it."""
 
-    node: ast.Import | ast.ImportFrom = attrs.field(eq=False, repr=False)
     module: str
     names: tuple[str, ...] = ()
     level: int = 0
 
 
-def read_imports(module: ast.Module) -> Iterator[Import]:
+def read_imports(module: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, Import]]:
     """Every import of a module, those inside functions included, in no particular order."""
     pending: list[ast.AST] = [module]
     while pending:
         node = pending.pop()
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield Import(node, alias.name)
+            for name in [alias.name for alias in node.names]:
+                yield node, Import(name)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
-            yield Import(node, node.module or "", names, node.level)
+            yield node, Import(node.module or "", names, node.level)
         else:
             for field in ("body", "orelse", "finalbody", "handlers", "cases"):
                 children = getattr(node, field, None)
@@ -103,23 +102,39 @@ class ImportTree:
             path = self.entries(path).get(part)
         return path
 
-    def look_up(
-        self, asking: str, module: str, names: Sequence[str], *, beside: bool
-    ) -> str | None:
+    def look_up(self, asking: str, said: Import, *, beside: bool) -> str | None:
         """What the first name of an absolute import is, below the root; None for what is not there.
 
         `asking` is the file with the statement; with `beside`, its own folder comes first. A file
         never means itself, and only one beside it can be meant by a name of the standard library.
         """
-        parts = module.split(".")
+        parts = said.module.split(".")
         folders = [os.path.dirname(asking)] if beside else []
         if parts[0] not in sys.stdlib_module_names:
             folders += self.bases
         for folder in folders:
-            entry = self._look_into(folder, asking, parts, names)
+            entry = self._look_into(folder, asking, parts, said.names)
             if entry is not None:
                 return entry
         return None
+
+    def files_of(self, asking: str, said: Import, *, beside: bool) -> list[str]:
+        """The files below the root that run for an import, as far as the statement tells.
+
+        Where nothing else is found, a file beside the one that asks counts too.
+        """
+        parts = said.module.split(".") if said.module else []
+        folder = os.path.dirname(asking)
+        for _ in range(said.level - 1):
+            folder = os.path.dirname(folder)
+        if not said.level:
+            entry = self.look_up(asking, said, beside=beside)
+            if entry is None and parts[0] not in sys.stdlib_module_names:
+                entry = self.look_up(asking, said, beside=True)
+            if entry is None:
+                return []
+            folder = os.path.dirname(entry)
+        return self._files_on_the_way(parts, said.names, folder)
 
     def _look_into(
         self, base: str, asking: str, parts: Sequence[str], names: Sequence[str]
@@ -143,7 +158,7 @@ class ImportTree:
         inside = self.entries(path)
         return any(name in inside for name in names)
 
-    def files_on_the_way(
+    def _files_on_the_way(
         self, parts: Sequence[str], names: Sequence[str], folder: str
     ) -> list[str]:
         """The files that run for `import parts` or `from parts import names`, from `folder` on."""
@@ -166,6 +181,11 @@ class ImportTree:
                 found.append(self.enter(folder))
             folder = os.path.dirname(folder)
         return found
+
+    def is_home(self, file: str, homes: Container[str]) -> bool:
+        """Whether the folder of `file` comes first for it: one of `homes`, and no package."""
+        folder = os.path.dirname(file)
+        return folder in homes and not self.is_package(folder)
 
     def is_package(self, folder: str) -> bool:
         """Whether a folder has an `__init__.py`."""

@@ -335,8 +335,9 @@ def static_closure(files: Sequence[Path], root: Path) -> dict[str, str]:
         digests[file] = hashlib.sha256(content).hexdigest()
         pending += tree.packages_above(file)
         if file.endswith(".py"):
+            is_home = tree.is_home(file, homes)
             for said in _imports_of(content):
-                pending += _imported_files(tree, file, said, homes)
+                pending += tree.files_of(file, said, beside=is_home)
     return {
         os.path.relpath(file, root).replace(os.sep, "/"): digests[file] for file in sorted(digests)
     }
@@ -345,23 +346,9 @@ def static_closure(files: Sequence[Path], root: Path) -> dict[str, str]:
 @lru_cache(maxsize=1024)
 def _imports_of(content: bytes) -> tuple[Import, ...]:
     try:
-        return tuple(read_imports(ast.parse(content)))
+        return tuple(said for _, said in read_imports(ast.parse(content)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-
-
-def _imported_files(tree: ImportTree, file: str, said: Import, homes: set[str]) -> list[str]:
-    folder = os.path.dirname(file)
-    parts = said.module.split(".") if said.module else []
-    if said.level:
-        for _ in range(said.level - 1):
-            folder = os.path.dirname(folder)
-        return tree.files_on_the_way(parts, said.names, folder)
-    is_home = folder in homes and not tree.is_package(folder)
-    entry = tree.look_up(file, said.module, said.names, beside=is_home)
-    if entry is None and parts[0] not in sys.stdlib_module_names:
-        entry = tree.look_up(file, said.module, said.names, beside=True)
-    return [] if entry is None else tree.files_on_the_way(parts, said.names, os.path.dirname(entry))
 
 
 # The command line

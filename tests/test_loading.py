@@ -444,6 +444,54 @@ def test_damaged_compiled_files_do_no_harm(tree, damage):
     assert tree.load("a.py").x == 1
 
 
+# What belongs to a file
+
+
+def test_a_files_own_sources_are_told_from_those_of_others(tree, tmp_path):
+    outside = tmp_path / "elsewhere"
+    for name in ("one", "two"):
+        (outside / f"{name}_tools").mkdir(parents=True)
+        (outside / f"{name}_tools" / "__init__.py").write_text("from . import part")
+        (outside / f"{name}_tools" / "part.py").write_text("")
+        tree.write(f"experiments/{name}/__init__.py")
+        tree.write(f"experiments/{name}/base.py")
+        tree.write(f"experiments/{name}/dynamic.py")
+        tree.write(f"experiments/{name}/late.py")
+        text = f"""
+            import importlib, shared, {name}_tools
+            from . import base
+            importlib.import_module('experiments.{name}.dynamic')
+            def f():
+                from . import late
+                importlib.import_module('{name}_later')
+        """
+        tree.write(f"experiments/{name}/a.py", text)
+        tree.write(f"{name}_later.py")
+    tree.write("shared.py", "import below")
+    tree.write("below.py")
+    sys.path.append(str(outside))
+    one, two = (tree.load(f"experiments/{name}/a.py") for name in ("one", "two"))
+
+    def paths(name):
+        place = tree.root / f"experiments/{name}/a.py"
+        return set(tree.loader.sources_of([place, tree.root / "not_imported.py"]))
+
+    def expected(name, *more):
+        parts = ("__init__", "a", "base", "dynamic", *more)
+        return {
+            *(f"experiments/{name}/{part}.py" for part in parts),
+            *("shared.py", "below.py"),
+            *(f"_outside/{name}_tools/{part}.py" for part in ("__init__", "part")),
+        }
+
+    assert (paths("one"), paths("two")) == (expected("one"), expected("two"))
+    two.f()
+    assert paths("one") == expected("one")
+    assert paths("two") == expected("two", "late") | {"two_later.py"}
+    one.f()
+    assert set(tree.loader.sources) == paths("one") | paths("two")
+
+
 # What a person sees
 
 

@@ -1,50 +1,34 @@
-"""Imports the user's files: each once, by its place, from the bytes that are read at that moment.
-
-    load(path) ─► name ─► importlib ─► find_spec ─► compile ─► module
-                                           │           │
-                      what is not the      │           └─ plain imports of neighbours get their
-                      user's: the finders ─┘              full names; the bytes are kept
-                      of Python
-
-A module's name is its dotted path from the root directory. An import statement is looked up by the
-rule of `imports` when its file is compiled, so that `import helpers` means the neighbour in every
-file, inside functions and in other processes too, and no two files share a name. What was weighed
-is told in `docs/decisions/0005-module-names-and-sys-path.md`.
-"""
+"""Names files, finds them for the import system, and keeps what was imported."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import hashlib
 import importlib
 import linecache
-import marshal
 import os
 import re
 import sys
+from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from importlib.util import MAGIC_NUMBER, cache_from_source, decode_source, spec_from_file_location
+from importlib.util import decode_source, spec_from_file_location
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
 from expt.errors import PlanningError
-from expt.imports import INIT, ImportTree, is_file, module_stem, read_imports
+from expt.imports import INIT, Import, ImportTree, is_file, module_stem
 from expt.layout import OUTSIDE_DIR
+from expt.loading.compiling import compile_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from importlib.abc import Loader
     from pathlib import Path
-    from types import CodeType, ModuleType
+    from types import CodeType, FrameType, ModuleType
 
 _INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages([\\/]|$)")
 _STANDARD: Final = os.path.dirname(os.__file__) + os.sep
 _NUMBERED: Final = re.compile(r"(\w+)_\d+")
-
-# An absolute import as it is spelled, and the full name of its first part where that is another
-Meaning = tuple[str, tuple[str, ...], str | None]
 
 
 @attrs.frozen
@@ -71,6 +55,10 @@ class ModuleLoader:
         self._places: dict[str, str] = {}  # a name that was given out -> its file or folder
         self._names: dict[str, str] = {}  # a file that was imported -> the name of its module
         self._sources: dict[str, LoadedSource] = {}
+        self._paths: dict[str, str] = {}  # a file that was imported -> its path in `sources`
+        self._imports: dict[str, tuple[Import, ...]] = {}  # what a file's source imports
+        self._asked: dict[str, set[str]] = {}  # a file -> what it was the first to import
+        self._reached: dict[frozenset[str], dict[str, LoadedSource]] = {}  # until the next import
         self._outside: dict[str, ModuleSpec | None] = {}  # top-level name -> what else answers
         self._watched: set[str] = set()  # top-level names whose submodules may be the user's
         self._entries = [_Entry(base, self) for base in self._tree.bases]
@@ -79,6 +67,42 @@ class ModuleLoader:
     def sources(self) -> Mapping[str, LoadedSource]:
         """Every file imported so far, by its path; a copy."""
         return dict(self._sources)
+
+    def sources_of(self, files: Iterable[Path]) -> Mapping[str, LoadedSource]:
+        """What was imported of `files` and for them, however indirectly, up to now.
+
+        Import statements count as they are written, and what was imported in another way counts
+        for the file that was the first to do it.
+        """
+        wanted = frozenset(self._own(os.path.abspath(file)) or "" for file in files)
+        if wanted not in self._reached:
+            self._reached[wanted] = self._reach(wanted)
+        return self._reached[wanted]
+
+    def _reach(self, files: Iterable[str]) -> dict[str, LoadedSource]:
+        pending = list(files)
+        found: dict[str, LoadedSource] = {}
+        while pending:
+            file = pending.pop()
+            path = self._paths.get(file)
+            if path is None or path in found:
+                continue
+            found[path] = self._sources[path]
+            pending += self._asked.get(file, ())
+            pending += self._tree.packages_above(file)
+            is_home = self._tree.is_home(file, self._homes)
+            for said in self._imports.get(file, ()):
+                pending += self._tree.files_of(file, said, beside=is_home)
+                if not said.level:
+                    pending += self._outside_files(said.module.partition(".")[0])
+        return found
+
+    def _outside_files(self, top: str) -> list[str]:
+        """The imported files of an editable install."""
+        if top not in self._watched:
+            return []
+        starts = (f"{OUTSIDE_DIR}/{top}/", f"{OUTSIDE_DIR}/{top}.py")
+        return [file for file, path in list(self._paths.items()) if path.startswith(starts)]
 
     def install(self) -> None:
         """Make the root directory and its `src/` importable. Once is enough."""
@@ -208,6 +232,7 @@ class ModuleLoader:
                 return self._spec_of(name, file)
             if not _INSTALLED.search(spec.origin) and not spec.origin.startswith(_STANDARD):
                 self._watched.add(top)
+                self._note_asking(spec.origin)
                 spec.loader = _Loader(name, spec.origin, self)
         return spec
 
@@ -233,6 +258,7 @@ class ModuleLoader:
 
     def _spec_of(self, name: str, file: str) -> ModuleSpec | None:
         self._give_out(name, file)
+        self._note_asking(file)
         if not is_file(file):
             spec = ModuleSpec(name, None, is_package=True)
             others = None if "." in name else self._find_outside(name)
@@ -245,6 +271,16 @@ class ModuleLoader:
         if not file.endswith(".py"):
             return spec_from_file_location(name, file)
         return spec_from_file_location(name, file, loader=_Loader(name, file, self))
+
+    def _note_asking(self, file: str) -> None:
+        """Note which of the user's files this import is for: the innermost that is running."""
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
+            asking = frame.f_code.co_filename
+            if asking in self._paths:
+                self._asked.setdefault(asking, set()).add(file)
+                return
+            frame = frame.f_back
 
     def _ask_others(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -265,102 +301,47 @@ class ModuleLoader:
         own = self._own(file)
         if own is not None:
             self._names[own] = name
-            path = os.path.relpath(own, self.root).replace(os.sep, "/")
+            path = self._relative(own)
         else:
             path = "/".join([OUTSIDE_DIR, *name.split(".")])
             path += "/" + INIT if loader.is_package(name) else ".py"
         self._sources[path] = LoadedSource(path, name, content)
+        self._paths[own or file] = path
         # without a time stamp, so that the lines that run are shown whatever becomes of the file
         with contextlib.suppress(SyntaxError, UnicodeError):
             lines = decode_source(content).splitlines(keepends=True)
             linecache.cache[file] = (len(content), None, lines, file)
-        cache = _cache_place(file)
-        stamp = MAGIC_NUMBER + hashlib.sha256(content).digest()
-        code = self._compiled_before(cache, stamp, file, own, loader)
-        if code is None:
-            tree = ast.parse(content, file)
-            meanings = () if own is None else tuple(self._rename_imports(tree, own, path))
-            code = compile(tree, file, "exec", dont_inherit=True)
-            if cache is not None and not sys.dont_write_bytecode:
-                loader.set_data(cache, stamp + marshal.dumps((file, meanings, code)))
-        return code
+        compiled = compile_source(file, content, partial(self._resolve, own), loader)
+        self._imports[own or file] = compiled.imports
+        self._reached.clear()
+        return compiled.code
 
-    def _compiled_before(
-        self, cache: str | None, stamp: bytes, file: str, own: str | None, loader: SourceFileLoader
-    ) -> CodeType | None:
-        """The kept code, if it is of these very bytes and its imports still mean the same."""
-        if cache is None:
+    def _relative(self, path: str) -> str:
+        return os.path.relpath(path, self.root).replace(os.sep, "/")
+
+    def _resolve(self, asking: str | None, said: Import) -> str | None:
+        """The full name of the first part of an import; None where it stands as it is."""
+        if asking is None or said.level:
             return None
-        try:
-            data = loader.get_data(cache)
-            if not data.startswith(stamp):
-                return None
-            kept_file, meanings, code = marshal.loads(data[len(stamp) :])  # noqa: S302 (our own)
-            same = all(self._meaning(own or "", *said) == name for *said, name in meanings)
-        except (OSError, ValueError, EOFError, TypeError, PlanningError):
-            return None
-        return code if same and kept_file == file else None
-
-    def _rename_imports(self, tree: ast.Module, own: str, path: str) -> Iterator[Meaning]:
-        """Give neighbours their full names, in place; what every absolute import means."""
-        for said in read_imports(tree):
-            if said.level:
-                continue
-            try:
-                name = self._meaning(own, said.module, said.names)
-            except PlanningError as error:
-                raise PlanningError(error.what, f"{path}:{said.node.lineno}", error.hint) from None
-            if name is not None:
-                _rename(said.node, said.module, name)
-            yield said.module, said.names, name
-
-    def _meaning(self, own: str, module: str, names: Sequence[str]) -> str | None:
-        """The full name of the first part of an absolute import; None where it stands as it is."""
-        first = module.partition(".")[0]
-        folder = os.path.dirname(own)
-        is_home = folder in self._homes and not self._tree.is_package(folder)
-        found = self._tree.look_up(own, module, names, beside=is_home)
+        first = said.module.partition(".")[0]
         is_standard = first in sys.stdlib_module_names
+        is_home = self._tree.is_home(asking, self._homes)
+        found = self._tree.look_up(asking, said, beside=is_home)
         if found is None and not is_home and not is_standard:  # it counts if nothing else answers
-            found = self._tree.look_up(own, module, names, beside=True)
+            found = self._tree.look_up(asking, said, beside=True)
             if found is not None and (first in sys.modules or self._is_outside(first)):
                 return None
         if found is None:
             return None
         if is_standard:
-            place = os.path.relpath(self._tree.enter(found), self.root).replace(os.sep, "/")
+            place = self._relative(self._tree.enter(found))
             raise PlanningError(
-                f"'import {module}' could mean {place} or Python's own '{first}'",
-                hint=f"rename {place}, or write 'from . import {first}' to mean it",
+                f"'import {said.module}' could mean {place} or Python's own '{first}'",
+                self._relative(asking),
+                f"rename {place}, or write 'from . import {first}' to mean it",
             )
         name = self._names.get(self._tree.enter(found)) or self._name_of(found)
         return None if name == first else name
-
-
-def _rename(node: ast.Import | ast.ImportFrom, module: str, name: str) -> None:
-    """Make an import statement name its module in full, and bind what it bound before."""
-    first = module.partition(".")[0]
-    full = name + module[len(first) :]
-    if isinstance(node, ast.ImportFrom):
-        node.module = full
-        return
-    aliases = []
-    for alias in node.names:
-        if alias.name != module:
-            aliases.append(alias)
-            continue
-        aliases.append(ast.alias(full, alias.asname or first))
-        if alias.asname is None and full != name:
-            aliases.append(ast.alias(name, first))  # `import a.b` binds a
-    node.names = [ast.copy_location(alias, node) for alias in aliases]
-
-
-def _cache_place(file: str) -> str | None:
-    """Where compiled code is kept: beside Python's own, and never taken for it."""
-    try:
-        return cache_from_source(file, optimization=f"expt{sys.flags.optimize}")
-    except NotImplementedError:
-        return None
 
 
 class _Loader(SourceFileLoader):
