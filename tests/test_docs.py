@@ -183,9 +183,6 @@ def test_each_public_name_stands_in_the_api_reference() -> None:
     assert missing == []
 
 
-VERBS_WITH_OPTIONS = re.compile(r"^## `expt(?: (?P<verb>[a-z]+))?", re.MULTILINE)
-
-
 def options_of(help_text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", help_text)) - {"-"}
 
@@ -209,5 +206,6 @@ def test_the_options_of_a_verb_and_of_its_page_are_the_same(verb: str, tmp_path:
 
 def test_each_verb_has_a_section_of_the_command_line_page(tmp_path: Path) -> None:
     help_text = run_command("expt --help", tmp_path).stdout
-    verbs = set(re.findall(r"^\s+expt ([a-z]+)", help_text, re.MULTILINE))
+    told = help_text.partition("\nverbs")[2].partition("\n\n")[0]
+    verbs = set(re.findall(r"^  ([a-z]+)  ", told, re.MULTILINE))
     assert verbs == set(sections_of_the_command_line())
