@@ -614,6 +614,16 @@ def test_zipped_axes_of_a_folder_are_one_axis(tmp_path: Path) -> None:
     assert sweep_labels(tmp_path, {**files}) == ["x[a-1-b-u]", "x[a-2-b-v]", "y[?]"]
 
 
+@pytest.mark.parametrize("groups", ["['a', 'b']", "[['a', 'b'], ['c', 'd']]"])
+def test_axes_that_a_folder_puts_in_step_are_left_to_planning(tmp_path: Path, groups: str) -> None:
+    files = {
+        "x.py": "def experiment_x(a, b): pass\ndef experiment_y(e): pass",
+        "params.toml": f"[expt]\nzip = {groups}\nsweep = {{a = [1], b = [2], e = [3]}}",
+    }
+    swept = Swept(axes=(Axis(("a",), ((3,),)), Axis(("b",), ((4,),))))
+    assert sweep_labels(tmp_path, {**files}, swept=swept) == ["x[?]", "y[e-3]"]
+
+
 @pytest.mark.parametrize(
     "table", ["[expt.sweep]\na = {range = [0, 3]}", "[expt.sweep]\na = 3", "[expt]\nzip.a = 'b'"]
 )
@@ -708,6 +718,12 @@ def test_an_axis_that_no_provider_can_ask_for_is_left_out(
 ) -> None:
     swept = Swept(axes=(Axis(("a",), ((1,), (2,))),))
     assert sweep_labels(tmp_path, files, swept=swept) == [label]
+
+
+def test_a_conftest_that_is_no_file_does_not_hold_discovery(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "conftest.py")
+    swept = Swept(axes=(Axis(("a",), ((1,),)),))
+    assert sweep_labels(tmp_path, {"x.py": ONE}, swept=swept) == ["x"]
 
 
 def test_a_swept_seed_may_be_any_runs(tmp_path: Path) -> None:
@@ -850,6 +866,16 @@ def test_a_module_hosts_an_experiment_of_another(
         extends=("e/m.py::experiment_train",),
     )
     assert hosted.name == "experiment_big"
+
+
+@pytest.mark.parametrize("address", ["experiment_big", "experiment_train", "h.py::experiment_big"])
+def test_a_hosted_experiment_answers_to_its_bases_names(tmp_path: Path, address: str) -> None:
+    files = {
+        "m.py": BASE,
+        "h.py": "import expt, m\nexperiment_big = expt.extends(m.experiment_train)",
+    }
+    found = find(tmp_path, {**files}, "h.py", swept=Swept(fixed=(f"{address}:lr",)))
+    assert only(found).axes == ()
 
 
 def test_a_chain_of_hosts_is_followed_to_the_base(tmp_path: Path) -> None:

@@ -6,39 +6,28 @@ provider is the one that counts is planning's to say; here it matters which name
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from expt.discovery.source import Imported
-from expt.layout import CONFTEST_FILE
 from expt.model import BUILTIN_PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Sequence
 
-    from expt.discovery.folders import Folder
     from expt.discovery.modules import Modules
     from expt.discovery.syntax import Asks
 
 
 def names_asked(
-    first: Asks,
-    *,
-    modules: Iterable[str],
-    folders: Mapping[str, Folder],
-    tree: Modules,
+    first: Asks, reach: Sequence[str], given: Collection[str], tree: Modules
 ) -> Collection[str] | None:
     """Every name that providers of an experiment may ask for; None where that is not shown.
 
-    `first` are the experiment's own arguments, `modules` its own, `folders` those above it.
+    `first` are the experiment's own arguments, `reach` the modules whose providers it may use,
+    and `given` the names that have a value, so that no plugin needs to provide them.
     """
-    reach = [*modules]
-    for folder, table in folders.items():
-        reach.append(os.path.join(folder, CONFTEST_FILE))
-        reach.extend(os.path.normpath(os.path.join(folder, used)) for used in table.use)
     if any(tree.whole(path).open for path in reach):
         return None
-    given = {key for table in folders.values() for key in table.keys}
     asked: set[str] = set()
     pending = [first]
     while pending:
@@ -52,7 +41,7 @@ def names_asked(
     return asked
 
 
-def _providers(name: str, reach: Iterable[str], tree: Modules) -> list[Asks] | None:
+def _providers(name: str, reach: Sequence[str], tree: Modules) -> list[Asks] | None:
     """The providers of a name in any of the files; None where one is imported from a library."""
     found = []
     for path in reach:

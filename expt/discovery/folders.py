@@ -36,7 +36,7 @@ class Base:
 class Folder:
     """The `[expt]` table of one folder, and the top-level `keys` beside it.
 
-    `unread` are axes whose points are not known here.
+    `unread` are axes whose points are not known here, `zipped` those that go in step with others.
     """
 
     keys: frozenset[str] = frozenset()
@@ -45,12 +45,13 @@ class Folder:
     marks: tuple[str, ...] = ()
     axes: tuple[Axis, ...] = ()
     unread: tuple[str, ...] = ()
+    zipped: tuple[str, ...] = ()
     mistakes: tuple[ExptError, ...] = ()
 
     @property
     def says_more(self) -> bool:
         """Whether experiments below differ from what their source shows."""
-        return bool(self.marks or self.axes or self.unread)
+        return bool(self.marks or self.axes or self.unread or self.zipped)
 
 
 _KEYS: Final = re.compile(rb"^[ \t]*\[?[ \t]*([A-Za-z_]\w*)[ \t]*[=.\]]", re.MULTILINE)
@@ -124,8 +125,15 @@ def _read_table(table: dict[str, Any], text: str, path: str, expand: Expand | No
         marks=_texts(table.get("marks")),
         axes=tuple(axes),
         unread=tuple(unread),
+        zipped=_grouped(table.get("zip")),
         mistakes=tuple(mistakes),
     )
+
+
+def _grouped(value: Any) -> tuple[str, ...]:
+    """The names in `zip = ["lr", "wd"]` or in a list of such lists."""
+    groups = value if isinstance(value, list) else []
+    return (*_texts(groups), *(name for group in groups for name in _texts(group)))
 
 
 def _texts(value: Any) -> tuple[str, ...]:

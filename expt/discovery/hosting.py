@@ -18,11 +18,11 @@ from expt.discovery.modules import Hosted, Modules
 from expt.discovery.source import Definition, Extension
 from expt.discovery.syntax import Asks
 from expt.errors import PlanningError, did_you_mean
-from expt.layout import EXPERIMENT_PREFIX
+from expt.layout import CONFTEST_FILE, EXPERIMENT_PREFIX
 from expt.model import Experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from expt.discovery.folders import Base, Folders
@@ -46,10 +46,12 @@ class Swept:
     def changes(self) -> bool:
         return bool(self.axes or self.fixed or self.more)
 
-    def fixed_for(self, name: str) -> list[str]:
-        """The fixed names of one experiment."""
+    def fixed_for(self, experiment: Experiment) -> list[str]:
+        """The fixed names of one experiment, which answers to its bases' names too."""
+        names = {"", experiment.id, experiment.name}
+        names.update(base.rpartition("::")[2] for base in experiment.extends)
         parts = [text.rpartition(":") for text in self.fixed]
-        return [fixed for address, _, fixed in parts if address in ("", name)]
+        return [fixed for address, _, fixed in parts if address in names]
 
 
 class Tree:
@@ -60,7 +62,9 @@ class Tree:
         self._folders = folders
         self._swept = swept
         self._modules = Modules(root)
-        self._tables_above: dict[tuple[str, ...], list[Folder]] = {}
+        self._known_above: dict[
+            tuple[str, ...], tuple[list[Folder], list[str], frozenset[str]]
+        ] = {}
         self.mistakes: list[ExptError] = []
 
     # Experiments
@@ -121,7 +125,7 @@ class Tree:
 
     def _placed(self, experiment: Experiment, places: tuple[str, ...], asks: Asks) -> Experiment:
         """With the marks and axes of the folders above each place and of the command line."""
-        tables = self._tables(places)
+        tables, _, _ = self._above(places)
         if not tables and not self._swept.changes:
             return experiment
         marks = dict.fromkeys((*experiment.marks, *(m for table in tables for m in table.marks)))
@@ -132,23 +136,34 @@ class Tree:
             axes = merge_axes(axes, table.axes)
             unread.difference_update(name for axis in table.axes for name in axis.names)
             unread.update(table.unread)
-        fixed = self._swept.fixed_for(experiment.name)
-        asked = self._asked(asks, places) if axes or unread else None
+        unread.update(name for table in tables for name in table.zipped)
+        fixed = self._swept.fixed_for(experiment)
+        known = {*fixed, *unread, *(name for axis in axes for name in axis.names)}
+        asked = self._asked(asks, places, known) if axes or unread else None
         unread.difference_update(fixed)
         experiment = with_axes(experiment, axes, fixed=fixed, unread=unread, asked=asked)
         return attrs.evolve(experiment, axes=None) if self._swept.more else experiment
 
-    def _asked(self, asks: Asks, places: tuple[str, ...]) -> Collection[str] | None:
-        modules = [place for place in places if place.endswith(".py")]
-        folders = {folder: self._folders.at(folder) for folder in _folders_above(places)}
-        return names_asked(asks, modules=modules, folders=folders, tree=self._modules)
+    def _asked(
+        self, asks: Asks, places: tuple[str, ...], known: Iterable[str]
+    ) -> Collection[str] | None:
+        """The names that providers may ask for; `known` have a value whoever provides them."""
+        _, reach, keys = self._above(places)
+        given = keys.union(name.partition(".")[0] for name in known)
+        return names_asked(asks, reach, given, self._modules)
 
-    def _tables(self, places: tuple[str, ...]) -> list[Folder]:
-        """The tables above places that say something of experiments, each folder once."""
-        if places not in self._tables_above:
-            tables = map(self._folders.at, _folders_above(places))
-            self._tables_above[places] = [table for table in tables if table.says_more]
-        return self._tables_above[places]
+    def _above(self, places: tuple[str, ...]) -> tuple[list[Folder], list[str], frozenset[str]]:
+        """Of all folders above places, each once: what changes experiments, modules, keys."""
+        if places not in self._known_above:
+            folders = _folders_above(places)
+            tables = [self._folders.at(folder) for folder in folders]
+            reach = [place for place in places if place.endswith(".py")]
+            for folder, table in zip(folders, tables, strict=True):
+                modules = (CONFTEST_FILE, *table.use)
+                reach += [os.path.normpath(os.path.join(folder, module)) for module in modules]
+            keys = frozenset[str]().union(*(table.keys for table in tables))
+            self._known_above[places] = [t for t in tables if t.says_more], reach, keys
+        return self._known_above[places]
 
     # Bases
 

@@ -49,6 +49,8 @@ class Modules:
         return self._whole[path]
 
     def _read(self, path: str, *, whole: bool) -> Source:
+        if whole and not os.path.isfile(f"{self._root}/{path}"):  # the others come from a walk
+            return EMPTY
         try:
             with open(f"{self._root}/{path}", "rb", buffering=0) as file:
                 content = file.readall()
