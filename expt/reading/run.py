@@ -208,13 +208,28 @@ class Run:
             "finished": data.get("finished"),
             "duration": self.duration,
             "params": data["params"],
-            "results": to_json(self.results),
-            "last": to_json(self.last),
+            "results": self._results_json(),
+            "last": self._last_json(),
             "tags": list(self.tags),
             "note": self.note,
             "smoke": data.get("smoke") is True,
             "lineage": data.get("lineage") or {},
             "path": str(self._path),
+        }
+
+    def _results_json(self) -> Any:
+        if self.status in _LIVE:
+            return to_json(self.results)
+        return self._data.get("results") or {}
+
+    def _last_json(self) -> Any:
+        series = self._data.get("series") or {}
+        if self.status in _LIVE or "$dict" in series:
+            return to_json(self.last)
+        return {
+            name: entry["last"]
+            for name, entry in series.items()
+            if entry.get("kind") == "scalar" and entry.get("last") is not None
         }
 
     # What the other files say
