@@ -406,7 +406,7 @@ def test_a_mistake_before_the_plan_is_left_to_the_command_line(options: Options)
             {"deselect": ("experiments",)},
             (
                 "nothing selected: 2 found, 2 deselected\n  at --deselect experiments\n"
-                "  there is experiments/mnist.py::experiment_train,"
+                "  experiments: experiments/mnist.py::experiment_train,"
                 " experiments/mnist.py::experiment_b\n"
             ),
         ),

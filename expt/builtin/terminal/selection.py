@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from expt.model import Experiment, Options
     from expt.screen import Screen
 
-_SHOWN = 5
+_SHOWN = 3
 
 
 def nothing_selected(screen: Screen, options: Options, deselected: int) -> str:
@@ -56,7 +56,7 @@ def nothing_selected(screen: Screen, options: Options, deselected: int) -> str:
 
 def _choices(found: Sequence[Experiment]) -> str:
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return "there is " + ", ".join(experiment.id for experiment in found[:_SHOWN]) + more
+    return "experiments: " + ", ".join(experiment.id for experiment in found[:_SHOWN]) + more
 
 
 def _relative(path: object, options: Options) -> str:
