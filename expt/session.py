@@ -37,6 +37,7 @@ from expt.model import (
     SessionInfo,
 )
 from expt.selecting import collect
+from expt.syncing import Syncer
 from expt.worker import Worker, serve
 
 if TYPE_CHECKING:
@@ -115,11 +116,13 @@ class _Crew:
         self._session_id = session_id
         self._renderings: list[Future[Any]] = []
         self._events = threading.Lock()
+        self._syncer = Syncer()
         self._stack = contextlib.ExitStack()
         self.interrupted = False
 
     def __enter__(self) -> _Crew:
         with contextlib.ExitStack() as stack:
+            stack.callback(self._syncer.close)
             self._executor = self._make_executor()
             stack.callback(self._executor.shutdown, cancel_futures=True)
             self._renderer = self._make_renderer()
@@ -164,6 +167,7 @@ class _Crew:
         )
 
     def _report(self, event: Event) -> None:
+        self._syncer.hear(event)
         with self._events:
             self._plugins.observe("expt_event_received", event=event)
 

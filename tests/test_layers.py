@@ -32,7 +32,7 @@ LAYERS = (
     ("executors",),
     ("plugins",),
     ("builtin",),
-    ("selecting",),
+    ("selecting", "syncing"),
     ("worker",),
     ("session",),
     ("commands",),
