@@ -19,7 +19,8 @@ _TOKENS: Final = re.compile(
     r'''
       (?P<space>[ \t\r]++)
     | (?P<comment>\#[^\n]*+)
-    | (?P<mark>[\[\]{}=,.\n])
+    | (?P<newline>\n\s*+)
+    | (?P<mark>[\[\]{}=,.])
     | (?P<key> """(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}
              | \'\'\'(?:[^\']++|\'{1,2}(?!\'))*+\'{3,5}
              | "(?:[^"\\\n]++|\\.)*+"
@@ -76,7 +77,7 @@ class _Scanner:
         if kind == "comment":
             if self._keys == [] and not self._open and not self._header:
                 self.comments.append(Comment(word, self._table, self._line(position)))
-        elif word == "\n" and kind == "mark":
+        elif kind == "newline":
             if not self._open:
                 self._header, self._keys = 0, []
         elif self._keys is None:
