@@ -108,18 +108,35 @@ def spark(values: Sequence[float], width: int) -> str:
 
     A bucket without a finite value is a gap. Buckets of many values are sampled.
     """
-    means = list(_bucket_means(values, width))
-    finite = [mean for mean in means if mean is not None]
-    if not finite:
-        return " " * len(means)
-    low, high = min(finite) / 2, max(finite) / 2  # halved: the difference cannot overflow
-    if low == high:
-        return "".join(" " if mean is None else _SPARKS[3] for mean in means)
     top = len(_SPARKS) - 1
     return "".join(
-        " " if mean is None else _SPARKS[round((mean / 2 - low) / (high - low) * top)]
-        for mean in means
+        " " if share is None else _SPARKS[3 if share < 0 else round(share * top)]
+        for share in _shares(list(_bucket_means(values, width)))
     )
+
+
+def chart(values: Sequence[float], width: int, height: int) -> list[str]:
+    """`height` lines of a column chart; the top line is the largest mean of a bucket.
+
+    Means, gaps and sampling as in `spark`.
+    """
+    shares = _shares(list(_bucket_means(values, width)))
+    steps = height * len(_SPARKS) - 1  # the smallest one is still seen
+    levels = [0 if s is None else steps // 2 if s < 0 else 1 + round(s * steps) for s in shares]
+    lines = []
+    for row in reversed(range(height)):
+        filled = (min(max(level - row * len(_SPARKS), 0), len(_SPARKS)) for level in levels)
+        lines.append("".join(f" {_SPARKS}"[eighths] for eighths in filled))
+    return lines
+
+
+def _shares(means: Sequence[float | None]) -> list[float | None]:
+    """Where each stands between the smallest, 0, and the largest, 1; -1 where they are equal."""
+    finite = [mean / 2 for mean in means if mean is not None]  # halved: no overflow below
+    if not finite or min(finite) == max(finite):
+        return [None if mean is None else -1.0 for mean in means]
+    low, span = min(finite), max(finite) - min(finite)
+    return [None if mean is None else (mean / 2 - low) / span for mean in means]
 
 
 def _bucket_means(values: Sequence[float], width: int) -> Iterator[float | None]:

@@ -491,5 +491,6 @@ def test_following_draws_over_itself_on_a_terminal(runs: Path) -> None:
     text = re.sub(r"\x1b\[[0-9;]*m", "", out)
     assert text.splitlines() == [
         "completed  1.0s  experiments/walk.py::experiment_walk[lr-0.4]",
-        "  loss             1         3  █▅▁",
+        "  loss         3  1",
+        *(f"  {row}" for row in ("█", "█", "█", "█▁", "██", "██", "██", "██▁")),
     ]

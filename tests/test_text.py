@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from expt.text import collapse_progress, human_age, human_duration, human_size, spark, visible
+from expt.text import (
+    chart,
+    collapse_progress,
+    human_age,
+    human_duration,
+    human_size,
+    spark,
+    visible,
+)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +121,18 @@ def test_spark(values: list[float], width: int, expected: str) -> None:
 )
 def test_collapse_progress_keeps_what_a_terminal_would_show(text: str, expected: str) -> None:
     assert collapse_progress(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "height", "expected"),
+    [
+        ([0, 1], 2, 2, [" █", "▁█"]),
+        ([0, 1, 2, 3], 4, 1, ["▁▃▆█"]),
+        ([0, 0.5, float("nan"), 1], 4, 2, [" ▁ █", "▁█ █"]),
+        ([2, 2], 2, 2, ["  ", "▇▇"]),
+        ([], 4, 2, ["", ""]),
+        ([-1.7e308, 1.7e308], 2, 1, ["▁█"]),
+    ],
+)
+def test_chart(values: list[float], width: int, height: int, expected: list[str]) -> None:
+    assert chart(values, width, height) == expected

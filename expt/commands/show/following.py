@@ -13,7 +13,7 @@ from expt.commands.show.listing import STATUS_STYLES
 from expt.layout import SERIES_DIR
 from expt.reading import SeriesTail
 from expt.screen import cells, fit, number_text, pad, results_text, value_text
-from expt.text import human_duration, spark, visible
+from expt.text import chart, human_duration, spark, visible
 
 if TYPE_CHECKING:
     from expt.reading import Run
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _PAUSE_LIVE: Final = 0.25  # seconds
 _PAUSE_PLAIN: Final = 1.0
 _NAME_WIDTH: Final = 24
-_VALUE_WIDTH: Final = 12
+_NUMBER_WIDTH: Final = 12
+_LOWEST_CHART, _CHART_HEIGHT = 3, 8
+_INDENT: Final = "  "
 _UP_AND_CLEAR: Final = "\x1b[{lines}A\r\x1b[J"
 
 
@@ -80,30 +82,34 @@ class Follower:
         return f"{status}{took}  {fit(visible(run.node_id), room)}"
 
     def _rows(self, width: int, most: int) -> list[str]:
+        """A line for each series; under a scalar a chart where there is room, else beside it."""
         names = list(self._latest)
         shown = names if len(names) <= most else names[: most - 1]
         name_width = min(max((cells(visible(name)) for name in shown), default=0), _NAME_WIDTH)
+        height = min((most - len(shown)) // max(len(self._charts), 1), _CHART_HEIGHT)
         lines = []
         for name in shown:
             count, value = self._latest[name]
-            told = number_text(value) if isinstance(value, (int, float)) else _told(value)
             head = pad(fit(visible(name), name_width), name_width)
-            text = f"{pad(fit(told, _VALUE_WIDTH), _VALUE_WIDTH, right=True)}  {count:>8}"
-            room = width - name_width - cells(text) - 7
-            chart = spark(self._charts.get(name, ()), max(room, 0))
-            lines.append(f"  {self._screen.paint(head, 'name')}  {text}  {chart}".rstrip())
+            line = f"{_INDENT}{self._screen.paint(head, 'name')}  {count:>8}  "
+            room = max(width - name_width - 14, 0)
+            values = self._charts.get(name, ())
+            if not isinstance(value, (int, float)):
+                lines.append(line + fit("" if value is None else value_text(value), room))
+            elif height < _LOWEST_CHART:
+                told = pad(number_text(value), _NUMBER_WIDTH)
+                lines.append(line + told + spark(values, max(room - _NUMBER_WIDTH, 0)))
+            else:
+                lines.append(line + number_text(value))
+                lines += [f"{_INDENT}{row}".rstrip() for row in chart(values, width - 4, height)]
         if len(shown) < len(names):
-            lines.append(f"  and {len(names) - len(shown)} more series")
-        return lines or ["  nothing tracked yet"]
+            lines.append(f"{_INDENT}and {len(names) - len(shown)} more series")
+        return lines or [f"{_INDENT}nothing tracked yet"]
 
     def has_ended(self) -> bool:
         """Look at the run once more; whether it has its end."""
         self._run = self._run.reload()
         return self._run.status != "running"
-
-
-def _told(value: Any) -> str:
-    return "" if value is None else value_text(value)
 
 
 def follow(run: Run, screen: Screen) -> Run:
