@@ -636,7 +636,7 @@ def test_a_terminal_shows_runs_while_they_go_on(options: Options, window: Window
         == """\
 found 1 experiment
 planned 2 cases
-▸ experiments…riment_train[seed-0]   …ms  ━━──── 4/10 ~1s  loss=0.5123 n=3
+▸ mnist.py::e…riment_train[seed-0]   …ms  ━━──── 4/10 ~1s  loss=0.5123 n=3
 0 of 2 · …ms
 """
     )
@@ -649,12 +649,29 @@ planned 2 cases
         == """\
 found 1 experiment
 planned 2 cases
-✓ experiments…riment_train[seed-0]    1.2s  0000abcdef  accuracy=0.9812
+✓ mnist.py::e…riment_train[seed-0]    1.2s  0000abcdef  accuracy=0.9812
 1 completed, 1 not started in …
 archive in runs/mnist/experiment_train/2026_0000abcdef
 next: expt show 0000abcdef
 """
     )
+
+
+def test_a_folder_that_all_share_is_left_out_before_a_name_is_cut(
+    options: Options, window: Window
+) -> None:
+    play = Play(options, window.stream, {"TERM": "xterm"})
+    names = ("a.py::experiment_one", "deeper/b.py::experiment_two[lr-0.1]")
+    cases = [Case(Found(f"experiments/vision/{name}", "", "", 1), None, {}, {}) for name in names]
+    play.plan(*cases)
+    for number, case in enumerate(cases):
+        play.run(case, number)
+    play.finish()
+    wait_for(lambda: "next:" in window.screen())
+    assert [line.split("  ")[0] for line in window.screen().splitlines()[2:4]] == [
+        "✓ a.py::experiment_one",
+        "✓ deeper/b.py…periment_two[lr-0.1]",
+    ]
 
 
 def test_a_wide_terminal_has_room_for_the_path(options: Options, wide_window: Window) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Final
+
+import attrs
 
 from expt.builtin.terminal.tracebacks import error_line, relative_path, traceback_lines
 from expt.layout import RUNS_DIR
@@ -26,11 +29,40 @@ _MARKS: Final[dict[Status, tuple[str, Style]]] = {
 }
 _SKIPPED: Final = "skipped"  # begins the notice that gives the reason
 _COUNTED: Final = ("completed", "failed", "interrupted", "skipped")
+_NAME_WIDTH: Final = 24  # columns that a name gets on the narrowest terminal
 _RESULTS_WIDTH: Final = 30  # what a path must leave to the results, else the id stands for it
 
 
+@attrs.frozen
+class NameColumn:
+    """How the cases of a session are named on a terminal.
+
+    Where the longest does not fit, the folder that all share is left out before any name is cut.
+    """
+
+    width: int = 0
+    prefix: str = ""
+
+    @classmethod
+    def of(cls, ids: Sequence[str], width: int) -> NameColumn:
+        """The column for `ids` on a terminal of `width` columns."""
+        limit = max(_NAME_WIDTH, width * 2 // 5)
+        longest = max((cells(visible(each)) for each in ids), default=0)
+        if longest <= limit:
+            return cls(longest)
+        shared = posixpath.commonpath({each.rpartition("/")[0] for each in ids})
+        prefix = f"{shared}/" if shared else ""
+        longest = max(cells(visible(each.removeprefix(prefix))) for each in ids)
+        return cls(min(longest, limit), prefix)
+
+    def text(self, case_id: str) -> str:
+        """The name, as wide as the column."""
+        name = visible(case_id.removeprefix(self.prefix))
+        return pad(fit(name, self.width), self.width)
+
+
 def outcome_line(
-    screen: Screen, outcome: Outcome, options: Options, name_width: int, counter: str = ""
+    screen: Screen, outcome: Outcome, options: Options, names: NameColumn, counter: str = ""
 ) -> str:
     """One line for a run that ended.
 
@@ -38,14 +70,14 @@ def outcome_line(
     the status as a word and everything in full.
     """
     mark, style = _MARKS.get(outcome.status, ("?", "warn"))
-    name, path = visible(outcome.case_id), visible(relative_path(outcome.path, options.cwd))
+    path = visible(relative_path(outcome.path, options.cwd))
     duration = human_duration(outcome.duration) if outcome.path else ""
     if not screen.terminal:
         status = screen.paint(outcome.status, style)
-        full = (f"{counter}{status}", name, duration, _told(outcome), path)
+        full = (f"{counter}{status}", visible(outcome.case_id), duration, _told(outcome), path)
         return "  ".join(part for part in full if part) + "\n"
     width = screen.width or 80
-    head = f"{pad(fit(name, name_width), name_width)}  {pad(duration, 6, right=True)}"
+    head = f"{names.text(outcome.case_id)}  {pad(duration, 6, right=True)}"
     left = width - 1 - 2 - cells(head) - 2
     place = path if cells(path) + 2 + _RESULTS_WIDTH <= left else outcome.run_id
     told = _told(outcome, max(left - cells(place) - 2, 0))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from expt.builtin.terminal.lines import count_text
+from expt.builtin.terminal.lines import NameColumn, count_text
 from expt.builtin.terminal.running import CurrentRun, seconds_left
 from expt.model import ModuleImporting, RunFinished, RunProgressed, RunRendered, RunStarted
-from expt.screen import cells, fit
+from expt.screen import fit
 from expt.text import human_duration, visible
 
 if TYPE_CHECKING:
@@ -32,14 +32,13 @@ class LiveView:
         self._counts: Counter[str] = Counter()
         self._rendered = 0
         self._first_start = 0.0
-        self.name_width = 0
+        self.names = NameColumn()
 
     def take_plan(self, plan: Plan) -> None:
-        """Know how many cases there will be, and how wide their names are."""
+        """Know how many cases there will be, and what to call them."""
         self._planned = len(plan.cases)
         self._importing = None
-        longest = max((cells(visible(case.id)) for case in plan.cases), default=0)
-        self.name_width = min(longest, max(24, (self._screen.width or 80) * 2 // 5))
+        self.names = NameColumn.of([case.id for case in plan.cases], self._screen.width or 80)
 
     def take_in(self, event: Event, now: float) -> None:
         """Know what has just happened."""
@@ -66,7 +65,7 @@ class LiveView:
         shown = drawn[-room:]
         for run in shown:
             run.read_series()
-        rows = [run.line(self._screen, now, self.name_width, width) for run in shown]
+        rows = [run.line(self._screen, now, self.names, width) for run in shown]
         if len(drawn) > room:
             rows.append(self._dim(f"  + {len(drawn) - room} more", width))
         if now - self._began >= _SHOWN_AFTER and (bottom := self._bottom_line(now)):

@@ -152,7 +152,7 @@ class Terminal:
         if self._options.verbosity >= 0:
             counter = f"[{len(self._told)}/{len(self._cases)}] " if len(self._cases) > 1 else ""
             self._above += lines.outcome_line(
-                self._screen, outcome, self._options, self._live.name_width, counter
+                self._screen, outcome, self._options, self._live.names, counter
             )
 
     def _tell_rest(self, outcomes: Sequence[Outcome]) -> None:

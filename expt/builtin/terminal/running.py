@@ -15,6 +15,7 @@ from expt.text import human_duration, visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from expt.builtin.terminal.lines import NameColumn
     from expt.model import RunProgressed, RunStarted
     from expt.screen import Screen
 
@@ -92,10 +93,11 @@ class CurrentRun:
             name: last for name, (_, last) in latest.items() if isinstance(last, (int, float))
         }
 
-    def line(self, screen: Screen, now: float, name_width: int, width: int) -> tuple[str, str]:
+    def line(self, screen: Screen, now: float, names: NameColumn, width: int) -> tuple[str, str]:
         """The live line and how it is painted: name, time, progress, latest values."""
-        name = pad(fit(visible(self.case_id), name_width), name_width)
-        head = f"▸ {name}  {pad(human_duration(now - self.began), 6, right=True)}"
+        head = (
+            f"▸ {names.text(self.case_id)}  {pad(human_duration(now - self.began), 6, right=True)}"
+        )
         left = width - cells(head) - 2
         bar, rest = self._progress(now, 6 if width < _NARROW else 20)
         if cells(bar + rest) > left:
