@@ -64,12 +64,9 @@ class ImportTree:
     def __init__(self, root: str) -> None:
         self.root = root
         self._listings: dict[str, tuple[int, dict[str, str]]] = {}
-
-    @property
-    def bases(self) -> tuple[str, ...]:
-        """The importable folders, strongest first. An archive's `code/` has `_outside/`."""
-        below = (os.path.join(self.root, name) for name in ("src", OUTSIDE_DIR))
-        return (self.root, *(folder for folder in below if not is_file(self.enter(folder))))
+        below = (os.path.join(root, name) for name in ("src", OUTSIDE_DIR))
+        # the importable folders, strongest first; an archive's `code/` has `_outside/`
+        self.bases = (root, *(f for f in below if os.path.isdir(f) and not self.is_package(f)))
 
     def entries(self, folder: str) -> Mapping[str, str]:
         """Name → path of everything in a folder that a module can be.
@@ -89,7 +86,7 @@ class ImportTree:
 
     def enter(self, path: str) -> str:
         """The file that importing `path` runs: a package's `__init__.py`; a plain folder itself."""
-        if "__init__" in self.entries(path):
+        if not is_file(path) and self.is_package(path):
             return os.path.join(path, INIT)
         return path
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST_RECORD: Final = 1 << 28  # bytes; what is larger was not written by expt
+_encode: Final = json.JSONEncoder(allow_nan=False).encode
 
 
 def record_to_json(record: RunRecord) -> dict[str, Any]:
@@ -96,15 +97,13 @@ def record_to_bytes(record: RunRecord) -> bytes:
     lines = []
     for key, value in record_to_json(record).items():
         if isinstance(value, dict) and len(value) > 1:
-            inner = ",\n".join(f"  {_dump(name)}: {_dump(item)}" for name, item in value.items())
-            lines.append(f" {_dump(key)}: {{\n{inner}\n }}")
+            inner = ",\n".join(
+                f"  {_encode(name)}: {_encode(item)}" for name, item in value.items()
+            )
+            lines.append(f" {_encode(key)}: {{\n{inner}\n }}")
         else:
-            lines.append(f" {_dump(key)}: {_dump(value)}")
+            lines.append(f" {_encode(key)}: {_encode(value)}")
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, allow_nan=False)
 
 
 def read_record(path: Path) -> RunRecord:

@@ -6,7 +6,6 @@ claim ─► write_environment, write_params, write_code ─► write_record …
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import fnmatch
 import hashlib
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
 CODE_CAP: Final = 16 * 1024 * 1024  # bytes of code in one archive
 FILE_CAP: Final = 1024 * 1024  # bytes of one file of code
+_BASE_32: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 _NOT_CODE: Final = re.compile("|".join(map(fnmatch.translate, layout.NOT_CODE)), re.IGNORECASE)
 
@@ -180,8 +180,8 @@ class Archive:
 
 
 def _new_id() -> str:
-    """Ten random base-32 characters: 50 bits, `a-z2-7`."""
-    return base64.b32encode(os.urandom(7)).decode("ascii")[:10].lower()
+    """Ten random base-32 characters: 50 bits."""
+    return "".join(_BASE_32[byte & 31] for byte in os.urandom(10))
 
 
 def _make_folder(path: Path) -> None:
