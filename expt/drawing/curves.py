@@ -31,7 +31,8 @@ Floats = NDArray[np.float64]
 
 COLUMNS: Final = 700  # of a line plot: about one a pixel
 MOST_POINTS: Final = 4 * COLUMNS
-_LARGEST: Final = 1e300  # beyond it, sums and differences overflow; drawn as infinite
+DRAWN_LIMIT: Final = 1e300  # beyond it, sums and differences overflow; drawn as infinite
+_LOG_RANGE: Final = (1e-250, 1e250)  # of a log axis, whose decades must not overflow
 _FEW: Final = 40  # so short a series shows its points, and is too short to call noise
 _SAMPLES: Final = 4096
 _TURNING: Final = 0.55
@@ -104,14 +105,14 @@ def make_curve(
     above = below = np.empty(0)
     missing = infinite = 0
     if finite is not None:
-        above, below = _thin(entered[y > _LARGEST]), _thin(entered[y < -_LARGEST])
+        above, below = _thin(entered[y > DRAWN_LIMIT]), _thin(entered[y < -DRAWN_LIMIT])
         missing = int(np.count_nonzero(np.isnan(y)))
         infinite = int(np.count_nonzero(~finite)) - missing
         y = np.where(finite, y, np.nan)
     log = _log_axis(y, low, high, scale)
-    if log and low <= 0:
-        y = np.where(y > 0, y, np.nan)
-        low = float(np.nanmin(y))
+    if log and not (low >= _LOG_RANGE[0] and high <= _LOG_RANGE[1]):
+        y = np.where((y >= _LOG_RANGE[0]) & (y <= _LOG_RANGE[1]), y, np.nan)
+        low, high = float(np.nanmin(y)), float(np.nanmax(y))
     marks = _marks(exact, y, entered, best or direction(name), low, high)
     if smooth is None:
         smooth = _is_noise(y)
@@ -170,7 +171,7 @@ def limits(
     low, high = min(lows), max(highs)
     if log:
         low, high = widened(float(np.log10(low)), float(np.log10(high)), 0.06)
-        return across, (10.0 ** max(low, -305.0), 10.0 ** min(high, 305.0))
+        return across, (10.0**low, 10.0**high)
     return across, widened(low, high, 0.06)
 
 
@@ -192,8 +193,6 @@ def _floats(values: NDArray[Any]) -> Floats:
 
 
 def _float(value: Any) -> float:
-    if value is None:
-        return float("nan")
     try:
         return float(value)
     except OverflowError:
@@ -205,9 +204,9 @@ def _bounds(y: Floats) -> tuple[float, float, NDArray[np.bool_] | None]:
     if not y.size:
         return np.nan, np.nan, None
     low, high = float(y.min()), float(y.max())
-    if low >= -_LARGEST and high <= _LARGEST:
+    if low >= -DRAWN_LIMIT and high <= DRAWN_LIMIT:
         return low, high, None
-    finite = np.abs(y) <= _LARGEST
+    finite = np.abs(y) <= DRAWN_LIMIT
     if not finite.any():
         return np.nan, np.nan, finite
     return float(y[finite].min()), float(y[finite].max()), finite
@@ -215,8 +214,8 @@ def _bounds(y: Floats) -> tuple[float, float, NDArray[np.bool_] | None]:
 
 def _log_axis(y: Floats, low: float, high: float, scale: str | None) -> bool:
     if scale is not None:
-        return scale == "log" and high > 0
-    if not (low > 0 and high >= 1e3 * low):
+        return scale == "log" and bool(((y >= _LOG_RANGE[0]) & (y <= _LOG_RANGE[1])).any())
+    if not (low >= _LOG_RANGE[0] and 1e3 * low <= high <= _LOG_RANGE[1]):
         return False
     sample = y[:: max(1, y.size // _SAMPLES)]
     return float(np.nanmedian(sample)) < 0.1 * high if np.isfinite(sample).any() else True
@@ -227,7 +226,9 @@ def _columns(steps: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     edges = np.linspace(float(steps[0]), float(steps[-1]), COLUMNS + 1)[:-1]
     if steps.dtype.kind == "i":  # else searchsorted would make floats of all steps
         edges = np.ceil(np.minimum(edges, 9.2e18)).astype(np.int64)
-    starts = np.unique(np.searchsorted(steps, edges))
+    starts = np.searchsorted(steps, edges).clip(max=steps.size - 1)  # floats may exceed the last
+    starts[0] = 0
+    starts = np.unique(starts)
     return starts, np.append(starts[1:], steps.size) - 1
 
 

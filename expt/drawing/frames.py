@@ -21,7 +21,7 @@ from matplotlib.colors import to_rgb as colour_to_rgb
 from numpy.typing import NDArray
 from PIL import Image
 
-from expt.drawing.curves import widened
+from expt.drawing.curves import DRAWN_LIMIT, widened
 
 Frame = NDArray[np.uint8]
 
@@ -102,6 +102,7 @@ class Palette:
         """Raises `ValueError` for a colour map that matplotlib does not know."""
         if colormap not in mpl.colormaps:
             raise ValueError(f"there is no colour map {colormap!r}")
+        low, high = max(low, -DRAWN_LIMIT), min(high, DRAWN_LIMIT)
         self.low, self.high = (low, high) if high > low else widened(low, high, 0.0)
         table = mpl.colormaps[colormap].resampled(256)(np.arange(256), bytes=True)
         self.table = np.vstack([table[:, :3], [_bytes_of(missing)]]).astype(np.uint8)

@@ -42,7 +42,7 @@ def tick_texts(values: Sequence[float], *, log: bool = False) -> tuple[list[str]
     gap = min(gaps, default=largest)
     decimals = min(max(power - math.floor(math.log10(gap) + 1e-9), 0), 17)
     scaled = [_divide(value, power) for value in values]
-    if any(abs(round(value, decimals) - value) > 1e-3 * gap / 10.0**power for value in scaled):
+    if any(abs(round(value, decimals) - value) > 1e-3 * _divide(gap, power) for value in scaled):
         decimals += 1  # a gap of 2.5 needs one more than a gap of 2
     texts = [_signed(f"{value:.{decimals}f}") for value in scaled]
     return texts, f"×10{str(power).translate(_SUPERSCRIPTS)}" if power else ""
@@ -56,7 +56,7 @@ def step_texts(steps: Sequence[float]) -> list[str]:
         return [f"{text}{power}" for text in texts] if power else texts
     size, unit = next((size, unit) for size, unit in _UNITS if largest >= size)
     texts, _ = tick_texts([step / size for step in steps])
-    return [text if text == "0" else f"{text}{unit}" for text in texts]
+    return [f"{text}{unit}" if step else "0" for step, text in zip(steps, texts, strict=True)]
 
 
 def _divide(value: float, power: int) -> float:

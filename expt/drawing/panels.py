@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
-from expt.drawing.curves import Curve, limits
+from expt.drawing.curves import DRAWN_LIMIT, Curve, limits
 from expt.drawing.numbers import step_texts, tick_texts
 from expt.drawing.styles import Style, fitted, mixed
 
@@ -49,7 +49,7 @@ class Look:
 
     title: float = 13
     text: float = 9
-    header: float = 0.78
+    header: float = 0.84
     footer: float = 0.52
     padding: float = 0.18
     ticks: tuple[int, int] = (7, 5)
@@ -136,7 +136,7 @@ def _height(value: Any) -> float:
         number = float(value)
     except (TypeError, OverflowError):
         return float("nan")
-    return number if abs(number) <= 1e300 else float("nan")
+    return number if abs(number) <= DRAWN_LIMIT else float("nan")
 
 
 def _points(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -258,7 +258,8 @@ class Panel:
         axes.set_ylim(*upright)
         locator = _value_locator(upright, look.ticks[1], log)
         shown = not self._empty.get_text()
-        values = _inside(locator.tick_values(*upright), upright) if shown else []
+        with np.errstate(over="ignore"):  # a decade beyond the last may be infinite
+            values = _inside(locator.tick_values(*upright), upright) if shown else []
         texts, power = tick_texts(values, log=log)
         widest = max((len(text) for text in texts), default=0)
         margin = min(widest * look.text * _CHARACTER + 0.12, cell.width * 0.45)

@@ -68,9 +68,11 @@ def write_video(
             f"ffmpeg could not write a video, a GIF is in its place: {reason}", stacklevel=2
         )
     if refitted:
-        text = "1 frame has" if refitted == 1 else f"{refitted} frames have"
+        one = refitted == 1
         warnings.warn(
-            f"{text} another shape than the first and stand centred on its size", stacklevel=2
+            f"{refitted} {'frame has' if one else 'frames have'} another shape than the first"
+            f" and {'stands' if one else 'stand'} centred on its size",
+            stacklevel=2,
         )
     return path
 
