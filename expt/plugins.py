@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 import traceback
@@ -24,20 +25,7 @@ from expt import hookspecs
 from expt.errors import ExptError, UsageError, did_you_mean
 
 ENTRY_POINT_GROUP: Final = "expt"
-PARENT_HOOKS: Final = frozenset(
-    {
-        "expt_add_options",
-        "expt_add_verbs",
-        "expt_make_executor",
-        "expt_collection_finished",
-        "expt_plan_finished",
-        "expt_session_started",
-        "expt_event_received",
-        "expt_session_finished",
-    }
-)
-"""What a conftest cannot hear: it is imported in a worker, and these are called in the parent."""
-
+HOOK_PREFIX: Final = "expt_"
 Complain = Callable[[str], None]
 
 
@@ -93,11 +81,30 @@ def _parse_entry_points(text: str) -> Iterator[EntryPoint]:
             yield EntryPoint(name.strip(), module.strip(), attribute.strip())
 
 
+class _Manager(pluggy.PluginManager):
+    """Takes a function for a hook by its name, marked with `@expt.hook` or not."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        options = super().parse_hookimpl_opts(plugin, name)
+        if options is None and name.startswith(HOOK_PREFIX):
+            function = getattr(plugin, name, None)
+            if inspect.isroutine(function):
+                return pluggy.HookimplOpts(
+                    wrapper=False,
+                    hookwrapper=False,
+                    optionalhook=False,
+                    tryfirst=False,
+                    trylast=False,
+                    specname=None,
+                )
+        return options
+
+
 class Plugins:
     """The plugins of one process, and the two ways of calling a hook."""
 
     def __init__(self, builtin: Mapping[str, Any], names: Sequence[str] = ()) -> None:
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager = _Manager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self.failures: list[str] = []
         left_out = {name.removeprefix("no:") for name in names if name.startswith("no:")}

@@ -115,6 +115,7 @@ class _Crew:
         self._plugins = plugins
         self._session_id = session_id
         self._renderings: list[Future[Any]] = []
+        self._announcements: list[Future[Any]] = []
         self._events = threading.Lock()
         self._syncer = Syncer()
         self._stack = contextlib.ExitStack()
@@ -203,6 +204,8 @@ class _Crew:
                 for future in futures:
                     future.cancel()
             self._collect_some(futures, outcomes)
+        if self._announcements:
+            concurrent.futures.wait(self._announcements)
         self._finish_renderings()
 
     def _collect_some(self, futures: dict[Future[Any], Case], outcomes: list[Outcome]) -> None:
@@ -214,7 +217,8 @@ class _Crew:
             outcomes.append(outcome)
             self.interrupted |= outcome.status == "interrupted"
             if outcome.error is not None and outcome.error.type == "WorkerDied":
-                self._executor.submit(AnnounceRequest(self._options, case, outcome))
+                announcing = AnnounceRequest(self._options, case, outcome)
+                self._announcements.append(self._executor.submit(announcing))
             self._renderings.append(
                 self._renderer.submit(RenderRequest(self._options, outcome.path))
             )
