@@ -135,7 +135,7 @@ def test_keyword_selects_the_ising_model_and_command_line_shadows_the_folder(tre
     assert {function_of(run) for run in runs} == {"experiment_ising"}
     seed = [(origin.layer, origin.where, origin.value) for origin in runs[0].origins["seed"]]
     assert seed == [
-        ("-p", "-p seed=3", 3),
+        ("-p", "-p seed", 3),
         ("params.toml", "experiments/params.toml:3", 1),
     ]
 
