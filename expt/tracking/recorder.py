@@ -295,9 +295,14 @@ class Recorder:
         return place
 
     def _configure(self, name: Any, options: dict[str, Any]) -> None:
-        self._refuse_if_over(f"{name!r} was not configured")
-        plain = to_json(options, f"an option of {_plain_name(name)!r}")
-        series = self._find_series(_plain_name(name), None)
+        over = f"{name!r} was not configured"
+        self._refuse_if_over(over)
+        name = _plain_name(name)
+        try:
+            plain = to_json(options, "options")
+        except TypeError as error:
+            raise TypeError(f"{over}: {error}") from None
+        series = self._find_series(name, None)
         self._names.append(_line({"id": series.number, "options": plain}))
 
 
