@@ -216,6 +216,7 @@ def test_csv_has_a_column_for_every_value(runs: Path, capsys) -> None:
     assert [row["results.distance"] for row in rows] == ["4.5", "3.0", ""]
     assert rows[0]["last.x"] == "3"
     assert rows[0]["tags"] == '["paper"]'
+    assert rows[0]["path"].startswith(f"{runs}/walk/experiment_walk/")
     chosen = shown(capsys, "--csv", "--columns", "id,lr")
     assert chosen.splitlines()[:2] == ["id,lr", "run3aaaaaa,0.3"]
 

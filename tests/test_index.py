@@ -268,8 +268,11 @@ def test_names_that_the_index_cannot_hold_are_listed_all_the_same(tmp_path: Path
         assert sorted(steps(tmp_path)) == [1, 2]
 
 
-def test_a_root_that_is_no_folder_has_no_runs(tmp_path: Path) -> None:
+def test_where_there_are_no_archives_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    assert steps(tmp_path) == []
     assert steps(tmp_path / "nowhere") == []
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_summaries_of_many_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:

@@ -107,12 +107,16 @@ def test_a_run_whose_owner_is_gone_is_lost_with_everything_it_tracked(tmp_path: 
     assert len(find_runs(tmp_path, status="running")) == 0
 
 
-def test_a_run_whose_owner_lives_or_cannot_be_known_is_running(tmp_path: Path) -> None:
-    here = make_run(tmp_path, 1, status="running", owner=owner_of_this_process())
-    there = make_run(tmp_path, 2, status="running", owner={**DEAD, "host": "elsewhere"})
-    assert [here.status, there.status] == ["running", "running"]
+def test_only_a_run_whose_owner_is_seen_to_live_is_running(tmp_path: Path) -> None:
+    mine = owner_of_this_process()
+    here = make_run(tmp_path, 1, status="running", owner=mine)
+    there = make_run(tmp_path, 2, status="running", owner={**mine, "host": "elsewhere"})
+    nobody = make_run(tmp_path, 3, status="running")
+    by_pid = make_run(tmp_path, 4, status="running", pid=mine["pid"], host=mine["host"])
+    statuses = [run.status for run in (here, there, nobody, by_pid)]
+    assert statuses == ["running", "lost", "lost", "running"]
     assert here.duration is not None
-    assert len(find_runs(tmp_path, status="lost")) == 0
+    assert [run.id for run in find_runs(tmp_path, status="running")] == ["run4", "run1"]
 
 
 def test_series_artifacts_log_code_and_environment_are_read_on_demand(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from expt.reading.scanning import DOUBT, scan_archives
 from expt.reading.summary import microseconds, read_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 VERSION: Final = 1
@@ -72,13 +72,16 @@ class Row(NamedTuple):
 
 @attrs.frozen
 class Catalogue:
-    """Every archive below one root, newest first, and their summaries on demand."""
+    """Every archive below one root, newest first, and their summaries on demand.
+
+    `fresh` are the texts of the `run.json`s that were read now, by folder.
+    """
 
     root: Path
     rows: tuple[Row, ...]
     problems: tuple[Row, ...]
-    _fresh: Mapping[str, str]
-    _index: sqlite3.Connection | None
+    fresh: Mapping[str, str]
+    index: sqlite3.Connection | None
 
     def path_of(self, row: Row) -> str:
         """The archive's folder."""
@@ -87,19 +90,19 @@ class Catalogue:
     def summaries(self, rows: Sequence[Row]) -> Iterator[tuple[Row, str | None]]:
         """Each row with its `run.json` as text, perhaps without the keys that the index leaves
         out, or with None where the index cannot tell it."""
-        stored = self._stored([row.folder for row in rows if row.folder not in self._fresh])
+        stored = self._stored([row.folder for row in rows if row.folder not in self.fresh])
         for row in rows:
-            yield row, self._fresh.get(row.folder) or stored.get(row.folder)
+            yield row, self.fresh.get(row.folder) or stored.get(row.folder)
 
     def _stored(self, folders: Sequence[str]) -> Mapping[str, str]:
-        if self._index is None or not folders:
+        if self.index is None or not folders:
             return {}
         query = "SELECT folder, summary FROM summaries"
         with contextlib.suppress(sqlite3.Error):
             if len(folders) > _KEYS_AT_ONCE:
-                return dict(self._index.execute(query))
+                return dict(self.index.execute(query))
             marks = ",".join("?" * len(folders))
-            return dict(self._index.execute(f"{query} WHERE folder IN ({marks})", folders))
+            return dict(self.index.execute(f"{query} WHERE folder IN ({marks})", folders))
         return {}
 
 
@@ -107,17 +110,23 @@ class Catalogue:
 def open_catalogue(root: Path) -> Iterator[Catalogue]:
     """The archives below `root`, through its index where there can be one."""
     root = root.absolute()
-    index, known = _open_index(root / INDEX_FILE)
+    file = root / INDEX_FILE
+    index, known = _open_index(file) if file.exists() else (None, {})
     try:
-        yield _bring_up_to_date(root, index, known)
+        catalogue = _look_over(root, index, known)
+        if index is None and catalogue.fresh:
+            index, _ = _open_index(file)
+            catalogue = attrs.evolve(catalogue, index=index)
+        if index is not None:
+            _remember(index, catalogue, known)
+        yield catalogue
     finally:
         if index is not None:
             index.close()
 
 
-def _bring_up_to_date(
-    root: Path, index: sqlite3.Connection | None, known: Mapping[str, Row]
-) -> Catalogue:
+def _look_over(root: Path, index: sqlite3.Connection | None, known: Mapping[str, Row]) -> Catalogue:
+    """The archives that are there now; those that the index knows are not opened."""
     rows: dict[str, Row] = {}
     fresh: dict[str, str] = {}
     for folder, stamp in scan_archives(root):
@@ -125,9 +134,6 @@ def _bring_up_to_date(
         if row is None or row.stamp != stamp or stamp.startswith(DOUBT):
             row, fresh[folder] = _read_row(root, folder, stamp)
         rows[folder] = row
-    gone = known.keys() - rows.keys()
-    if index is not None and (fresh or gone):
-        _remember(index, [(rows[folder], text) for folder, text in fresh.items()], gone)
     ordered = sorted(rows.values(), key=lambda row: (row.started, row.id), reverse=True)
     readable = tuple(row for row in ordered if row.problem is None)
     problems = tuple(row for row in ordered if row.problem is not None)
@@ -203,19 +209,21 @@ def _known_rows(index: sqlite3.Connection) -> dict[str, Row]:
     return rows
 
 
-def _remember(
-    index: sqlite3.Connection, fresh: Iterable[tuple[Row, str]], gone: Iterable[str]
-) -> None:
+def _remember(index: sqlite3.Connection, catalogue: Catalogue, known: Mapping[str, Row]) -> None:
     """Bring the index up to date. It is a cache: where that fails, it stays as it is."""
+    rows = {row.folder: row for row in (*catalogue.rows, *catalogue.problems)}
+    gone = known.keys() - rows.keys()
+    if not catalogue.fresh and not gone:
+        return
     with contextlib.suppress(sqlite3.Error):
         index.execute("PRAGMA synchronous = NORMAL")
         index.execute("BEGIN IMMEDIATE")
         for folder in gone:
             index.execute("DELETE FROM archives WHERE folder = ?", (folder,))
             index.execute("DELETE FROM summaries WHERE folder = ?", (folder,))
-        for row, text in fresh:
+        for folder, text in catalogue.fresh.items():
             # lone surrogates in a folder's name, JSON too deep for SQLite: not remembered
             with contextlib.suppress(UnicodeEncodeError, sqlite3.OperationalError):
-                index.execute(_INSERT_SUMMARY, (row.folder, text))
-                index.execute(_INSERT_ROW, row)
+                index.execute(_INSERT_SUMMARY, (folder, text))
+                index.execute(_INSERT_ROW, rows[folder])
         index.execute("COMMIT")

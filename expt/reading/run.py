@@ -83,11 +83,13 @@ class Run:
 
     @cached_property
     def status(self) -> Status:
-        """How it ended when this was read: `lost` where it says running and its owner is gone."""
+        """How it ended; `lost` where the file says running and no living owner can be seen.
+
+        It is what it was when it was first asked for: see `reload`.
+        """
         status: Status = self._data["status"]
-        if status == "running" and owner_is_alive(self._mapping("owner")) is False:
-            return "lost"
-        return status
+        owner = self._mapping("owner") or {key: self._data.get(key) for key in ("pid", "host")}
+        return "lost" if status == "running" and not owner_is_alive(owner) else status
 
     @cached_property
     def started(self) -> dt.datetime:

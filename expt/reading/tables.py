@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -104,4 +105,4 @@ def _csv_value(value: Any) -> str | int | float:
         return plain
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
-    return dumps(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else dumps(value)

@@ -91,4 +91,6 @@ def value_cell(value: Any) -> str:
         return value.astimezone().isoformat(" ", "seconds")[:19]
     if isinstance(value, float):
         return number_text(value)
+    if isinstance(value, tuple):  # tags
+        return visible(", ".join(map(str, value)))
     return value_text(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
+import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,7 +85,12 @@ def _head(view: View) -> Iterator[str]:
 
 
 def _why_lost(run: Run) -> str:
-    return ": its process is gone, and it never said how it ended" if run.status == "lost" else ""
+    if run.status != "lost":
+        return ""
+    host = run.record.host
+    if host and host != socket.gethostname():
+        return f": it ran on {visible(host)}, and from here no process of it can be seen"
+    return ": its process is gone, and it never said how it ended"
 
 
 def _pairs(facts: Mapping[str, str], screen: Screen) -> Iterator[str]:
