@@ -306,6 +306,7 @@ SKIPPED = {
     "venv/lib/a.py": ONE,
     "runs/m/run.json": "{}",
     "runs/m/code/a.py": ONE,
+    "runs/m/2026-11-23_10-15-30_7fk2abcdef/code/a.py": ONE,
     "notes.txt": ONE,
 }
 
@@ -322,6 +323,11 @@ def test_a_file_that_is_named_is_taken_even_so(tmp_path: Path, path: str) -> Non
 @pytest.mark.parametrize("folder", [".hidden", "venv", "runs/m"])
 def test_a_folder_that_is_named_is_walked_even_so(tmp_path: Path, folder: str) -> None:
     assert len(ids(find(tmp_path, {**SKIPPED}, folder))) == 1
+
+
+def test_an_archive_that_is_named_is_walked_even_so(tmp_path: Path) -> None:
+    folder = "runs/m/2026-11-23_10-15-30_7fk2abcdef"
+    assert ids(find(tmp_path, {**SKIPPED}, folder)) == [f"{folder}/code/a.py::experiment_x"]
 
 
 @pytest.mark.parametrize(
@@ -1313,6 +1319,18 @@ def test_a_node_id_is_about_the_experiments_of_its_file(
     tree: Found, node_ids: list[str], kept: list[str]
 ) -> None:
     assert select(tree, node_ids=node_ids) == kept
+
+
+def test_a_node_id_of_a_folder_is_not_about_what_is_below_it(tmp_path: Path) -> None:
+    files = {
+        "m.py": BASE,
+        "big/params.toml": "[expt]\nextends = '../m.py::experiment_train'",
+        "big/n.py": ONE,
+        "big/below/n.py": ONE,
+    }
+    found = find(tmp_path, {**files}, "big")
+    assert select(found, node_ids=["big::experiment_train"]) == ["train"]
+    assert select(found, node_ids=["big::experiment_train", "big/below"]) == ["x", "train"]
 
 
 @pytest.mark.parametrize(

@@ -137,19 +137,19 @@ def _is_named(
     label_known: bool,
     named: Sequence[tuple[str, str | None, str | None]],
 ) -> bool | None:
-    """Whether the arguments name a case; what no argument is about is meant."""
+    """Whether the arguments name a case; what stands in none of their places is meant."""
     answer: bool | None = True
-    place = experiment.place
     for path, function, case in named:
-        if function is None and (path == "." or place == path or place.startswith(f"{path}/")):
-            return True
-        if function is None or path != place:
+        if path not in (".", experiment.place) and not experiment.place.startswith(f"{path}/"):
             continue
-        if function == experiment.name and (case is None or (label_known and case == label)):
+        if function is None:
             return True
-        if function == experiment.name and not label_known:
-            answer = None
-        elif answer is True:
+        if function == experiment.name and path == experiment.place:
+            if case is None or (label_known and case == label):
+                return True
+            if not label_known:
+                answer = None
+        if answer is True:
             answer = False
     return answer
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "site-packages", "node_modules"})
 _MARKS_OF_SKIPPED: Final = frozenset({RUN_FILE, "pyvenv.cfg"})  # an archive, an environment
+_ARCHIVE_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\w{10}")  # also of a torn one
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -100,7 +101,7 @@ class _Walk:
                             yield relative
                     elif name == PARAMS_FILE:
                         yield relative
-                    elif name[0] != "." and name not in _SKIPPED_FOLDERS and entry.is_dir():
+                    elif not _is_skipped(name) and entry.is_dir():
                         target = links if entry.is_symlink() else folders
                         target.append((entry.path, f"{relative}/"))
                 except OSError:  # a link that leads to itself
@@ -123,6 +124,14 @@ class _Walk:
                 what = f"this folder cannot be read: {error.strerror}"
                 self._mistakes.append(CollectionError(what, name, hint))
             return {}
+
+
+def _is_skipped(folder: str) -> bool:
+    return (
+        folder.startswith(".")
+        or folder in _SKIPPED_FOLDERS
+        or _ARCHIVE_NAME.fullmatch(folder) is not None
+    )
 
 
 def _ignored(patterns: Sequence[str], root: str) -> Callable[[str], bool] | None:
