@@ -144,6 +144,10 @@ NOON = dt.datetime(2026, 11, 23, 12, 0)
         (float("inf"), float, float("inf")),
         (numpy.float64(0.1), float, 0.1),
         (True, bool, True),
+        (numpy.int64(3), int, 3),
+        (numpy.float32(0.5), float, 0.5),
+        (numpy.int8(3), float, 3.0),
+        (numpy.bool_(True), bool, True),
         ("x", str, "x"),
         ("", str, ""),
         ("007", str, "007"),
@@ -251,6 +255,8 @@ def test_what_fits_becomes_what_is_annotated(value: Any, annotation: Any, expect
         ("fast", float, "'x' must be float, not 'fast'"),
         ("nan", float, "'x' must be float, not 'nan'"),
         (1, bool, "'x' must be bool, not 1"),
+        (numpy.float64(3.0), int, "'x' must be int, not 3.0"),
+        (numpy.bool_(True), int, "'x' must be int, not true"),
         ("false", bool, "'x' must be bool, not 'false'"),
         (1, str, "'x' must be str, not 1"),
         (b"x", str, "'x' must be str, not b'x'"),
@@ -328,6 +334,27 @@ def test_an_unknown_key_comes_with_the_closest_and_all_keys() -> None:
     with pytest.raises(Misfit) as caught:
         coerce({"nme": "adam"}, Optimizer)
     assert caught.value.hint == "did you mean 'name'? keys: betas, lr, name"
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "hint"),
+    [
+        ("0.1", float, "write it without quotes"),
+        ("3", int, "write it without quotes"),
+        ("true", bool, "write it without quotes"),
+        ("fast", float, None),
+        ("3.5", int, None),
+        ("yes", bool, None),
+        ("a,b", list[str], 'a list is written as ["a", "b"]'),
+        (1, list[str], None),
+    ],
+)
+def test_the_usual_slips_come_with_what_to_write(
+    value: Any, annotation: Any, hint: str | None
+) -> None:
+    with pytest.raises(Misfit) as caught:
+        coerce(value, annotation)
+    assert caught.value.hint == hint
 
 
 def test_what_a_validator_says_is_the_hint() -> None:

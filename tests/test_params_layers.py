@@ -146,6 +146,14 @@ def test_a_typed_default_is_the_very_object_and_tells_its_fields() -> None:
     }
 
 
+def test_a_default_that_holds_itself_is_a_value_like_any_other() -> None:
+    default: dict[str, Any] = {"x": 1}
+    default["self"] = default
+    resolved = resolve_name("o", [layer("default", o=default)])
+    assert resolved.value is default
+    assert told(resolved)["o.x"] == [("default", 1)]
+
+
 def test_a_key_reaches_into_a_typed_default_and_keeps_what_is_no_data() -> None:
     default = Optimizer(hook=len)
     resolved = resolve_name(

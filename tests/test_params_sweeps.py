@@ -237,9 +237,22 @@ def test_axes_of_a_table_have_their_lines_and_dotted_names() -> None:
 
 
 def test_axes_of_a_decorator_may_be_any_sequence() -> None:
-    table = {"a": range(3), "b": (1, 2), "c": numpy.arange(2), "d": (x for x in "xy"), "e": {3}}
+    table = {
+        "a": range(3),
+        "b": (1, 2),
+        "c": numpy.arange(2),
+        "d": (x for x in "xy"),
+        "e": {*"cab"},
+    }
     axes = axes_from_table(table, lambda _: None)
-    assert [values(a) for a in axes] == [[0, 1, 2], [1, 2], [0, 1], ["x", "y"], [3]]
+    assert [values(a) for a in axes] == [
+        [0, 1, 2],
+        [1, 2],
+        [0, 1],
+        ["x", "y"],
+        ["a", "b", "c"],
+    ]
+    assert type(axes[2].values[0][0]) is int
 
 
 @pytest.mark.parametrize("value", ["a,b", 3, None, {"range": [1], "x": 2}])

@@ -22,7 +22,7 @@ from expt.coercion.annotations import (
     expected_text,
     required_keys,
 )
-from expt.coercion.plain import Step, dotted, is_table_class, key_fields, shown
+from expt.coercion.plain import Step, dotted, is_table_class, key_fields, python_scalar, shown
 from expt.declarations import Secret
 from expt.errors import did_you_mean
 
@@ -147,6 +147,8 @@ class Coercer:
             raise misfit.below(step if isinstance(step, (str, int)) else repr(step)) from None
 
     def _fit_list(self, value: Any, part: Any, origin: Any) -> Any:
+        if isinstance(value, str):
+            raise Misfit(expected_text(part), value, hint='a list is written as ["a", "b"]')
         if not isinstance(value, (list, tuple, set, frozenset)):
             _refuse(value, part)
         args = typing.get_args(part)
@@ -178,10 +180,7 @@ class Coercer:
         for key in sorted(required_keys(cls) - value.keys()):
             raise _missing_key(key, part)
         inner = annotations_in(part)
-        return {
-            key: self._fit_inside(key, item, inner(key))
-            for key, item in value.items()
-        }
+        return {key: self._fit_inside(key, item, inner(key)) for key, item in value.items()}
 
     def _fit_class(self, value: Any, part: Any, cls: type) -> Any:
         if isinstance(value, cls) and not (cls is dt.date and isinstance(value, dt.datetime)):
@@ -283,8 +282,24 @@ def _fit_scalar(value: Any, kind: type) -> Any:
         try:
             return float(value)
         except OverflowError:
-            pass
+            _refuse(value, kind)
+    scalar = python_scalar(value)
+    if scalar is not value:
+        return _fit_scalar(scalar, kind)
+    if isinstance(value, str) and _reads_as(value, kind):
+        raise Misfit(kind.__name__, value, hint="write it without quotes")
     return _refuse(value, kind)
+
+
+def _reads_as(text: str, kind: type) -> bool:
+    """Whether somebody may have meant it: for a hint, never for a value."""
+    if kind is bool:
+        return text in ("true", "false")
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _fit_choice(value: Any, part: Any, choices: Iterable[Any]) -> Any:

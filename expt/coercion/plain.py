@@ -119,12 +119,18 @@ def _plain(value: Any) -> Any:
     table = fields_of(value)
     if table is not None:
         return {_plain_key(key): _plain(item) for key, item in table.items()}
+    scalar = python_scalar(value)
+    return Opaque(shown(value)) if scalar is value else scalar
+
+
+def python_scalar(value: Any) -> Any:
+    """A numpy scalar as Python's own; anything else as it is."""
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.generic):
         item = value.item()
         if isinstance(item, (bool, int, float, str, dt.date)):
             return item
-    return Opaque(shown(value))
+    return value
 
 
 def _plain_key(key: Any) -> Any:

@@ -15,6 +15,7 @@ from expt.coercion import Misfit, annotations_in, dotted, fields_of, plain, show
 from expt.errors import ParameterError
 from expt.model import LAYER_DEFAULT, Origin
 from expt.params.environment import settle_value
+from expt.toml_reading import MAX_DEPTH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +158,7 @@ class _Laying:
 
     def put(self, below: _Node | None, here: KeyPath, value: Any) -> _Node:
         """`value` over `below`."""
-        table = fields_of(value)
+        table = fields_of(value) if len(here) <= MAX_DEPTH else None  # one may hold itself
         if table is None or not all(isinstance(key, str) for key in table):
             return _Node(value, self._over(below, here, value))
         merges = isinstance(value, Mapping) and self.layer != LAYER_DEFAULT

@@ -197,6 +197,10 @@ def read_points(value: Any, name: str, at: str | None) -> Sequence[Any]:
         return _read_range(kind, numbers, name, at)
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise ParameterError(f"the axis '{name}' must be {_FORMS}, not {shown(value)}", at)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=repr)  # a set has another order in every process
+    if hasattr(value, "tolist"):  # an array: the numbers in it, not numpy's
+        value = value.tolist()
     return value if isinstance(value, (list, range)) else list(value)
 
 
