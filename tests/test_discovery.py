@@ -437,7 +437,11 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     [
         ("experimets", "there is no 'experimets'\n  did you mean 'experiments'?"),
         ("experiments/tran.py", "there is no 'experiments/tran.py'\n  did you mean 'train.py'?"),
-        ("zzz", "there is no 'zzz'\n  there is: experiments"),
+        (
+            "zzz",
+            "there is no 'zzz'\n  there is: experiments\n  'expt new' writes a first experiment",
+        ),
+        ("experiments/zzz.py", "there is no 'experiments/zzz.py'\n  there is: train.py"),
         ("experimets/train.py", "there is no 'experimets/train.py'\n  did you mean 'experiments'?"),
         ("notes.txt", "'notes.txt' is no Python file\n  give a folder, or a .py file"),
     ],
@@ -966,6 +970,13 @@ def test_an_imported_experiment_can_be_extended_by_a_folder(tmp_path: Path) -> N
             (
                 "'../m.py' defines no 'experiment_tran'\n  at e/big/params.toml:3\n"
                 "  did you mean 'experiment_train'?"
+            ),
+        ),
+        (
+            '"zzz\\u0000/n.py::experiment_train"',
+            (
+                "there is no 'zzz\0/n.py' to extend\n  at e/big/params.toml:2\n"
+                "  paths are relative to the folder 'e/big'"
             ),
         ),
         (

@@ -100,7 +100,7 @@ def _read_table(table: dict[str, Any], text: str, path: str, expand: Expand | No
     bases = []
     for entry in extends if isinstance(extends, list) else [extends]:
         if isinstance(entry, str) and "::" in entry:
-            bases.append(Base(entry, _where(path, text, entry)))
+            bases.append(Base(entry, _where(path, text, entry, "extends")))
         else:
             what = f"'extends' takes 'PATH::experiment_name', or a list of them, not {entry!r}"
             mistakes.append(ParameterError(what, _where(path, text, "extends")))
@@ -165,7 +165,10 @@ def _expanded(value: Any, expand: Expand | None) -> Sequence[Any] | None:
         return None
 
 
-def _where(path: str, text: str, word: str) -> str:
-    """`path:line` of the first line with a key or a text."""
-    found = re.search(rf"^[^#\n]*{re.escape(word)}", text, re.MULTILINE)
-    return f"{path}:{text.count(chr(10), 0, found.end()) + 1}" if found else path
+def _where(path: str, text: str, *words: str) -> str:
+    """`path:line` of the first line with a key or a text, the first of `words` that is there."""
+    for word in words:
+        found = re.search(rf"^[^#\n]*{re.escape(word)}", text, re.MULTILINE)
+        if found:
+            return f"{path}:{text.count(chr(10), 0, found.end()) + 1}"
+    return path

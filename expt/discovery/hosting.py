@@ -6,6 +6,7 @@ run time, or in an installed package), what is unknown stays unknown.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -206,8 +207,9 @@ class Tree:
         if os.path.isdir(on_disk):
             return Hosted(target, name)
         if not os.path.isfile(on_disk):
-            around = os.path.dirname(on_disk)
-            names = os.listdir(around) if os.path.isdir(around) else []
+            names: list[str] = []
+            with contextlib.suppress(OSError, ValueError):  # a NUL in the name
+                names = os.listdir(os.path.dirname(on_disk))
             hint = did_you_mean(os.path.basename(target), names)
             raise PlanningError(
                 f"there is no '{path}' to extend",

@@ -166,5 +166,7 @@ def _no_such_path(path: str, relative: str) -> UsageError:
             if name.endswith(".py") or os.path.isdir(os.path.join(folder, name))
         ]
         shown = [name for name in shown if not name.startswith((".", "__"))][:8]
-        hint = f"there is: {', '.join(shown)}" if shown else "the folder is empty"
+        hint = f"there is: {', '.join(shown)}" if shown else "there is no other"
+        if not missing.endswith(".py"):
+            hint += "\n'expt new' writes a first experiment"
     return UsageError(f"there is no '{relative}'", hint=hint)
