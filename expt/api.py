@@ -72,12 +72,12 @@ def run(
     Raises `expt.ExptError` for what the command would refuse with exit code 4; a failed run is in
     what is returned, with its `status` and `error`.
     """
-    from expt.cli import run_options
+    from expt.command_line import read_options
     from expt.reading import load_archives
     from expt.session import run_session
 
     words = [*map(str, paths), *options, *(["-k", k] if k else []), *(["-m", m] if m else [])]
-    parsed, plugins = run_options(words)
+    parsed, plugins, _ = read_options(words)
     axes = [
         Axis((name,), tuple((v,) for v in values), "expt.run")
         for name, values in (sweep or {}).items()

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 TRACEBACK_STYLES: Final = ("auto", "long", "short", "line", "native", "no")
 
 
+VERBS: Final = {
+    "run": "find and run experiments: what 'expt PATH' does",
+    "show": "list archived runs, show one, compare several",
+    "params": "one experiment's values, origins, providers and hook points",
+    "render": "make the renderings of archives again",
+    "new": "write a first experiment, an extended one, or a conftest.py",
+    "completion": "print the completion script for bash, zsh or fish",
+}
+"""Every verb but `run` is `main(words) -> int` of `commands/NAME`."""
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose mistakes are `UsageError`s."""
 

@@ -7,37 +7,24 @@ expt --plan         session      expt completion   commands/completion
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from expt.arguments import make_options, make_run_parser, split_words
+from expt.arguments import VERBS, make_options
 from expt.builtin import parent_plugins
-from expt.configuration import find_root, read_configuration
+from expt.command_line import masked_command, read_command_line
 from expt.errors import ExitCode, ExptError, Mistakes
-from expt.plugins import Plugins
 from expt.text import visible
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
 
-    from expt.configuration import Configuration
     from expt.model import Options, Plan
-
-VERBS: Final = {
-    "run": "find and run experiments: what 'expt PATH' does",
-    "show": "list archived runs, show one, compare several",
-    "params": "one experiment's values, origins, providers and hook points",
-    "render": "make the renderings of archives again",
-    "new": "write a first experiment, an extended one, or a conftest.py",
-    "completion": "print the completion script for bash, zsh or fish",
-}
-"""Every verb but `run` is `main(words) -> int` of `commands/NAME`."""
+    from expt.plugins import Plugins
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -64,8 +51,7 @@ def _dispatch(typed: list[str]) -> int:
         command: Callable[[list[str]], int] = import_module(f"expt.commands.{verb}").main
         return command(typed[1:])
     words = typed[1:] if verb == "run" else typed
-    cwd = Path.cwd()
-    plugins, configuration, parsed = read_command_line(words, cwd)
+    plugins, configuration, parsed = read_command_line(words, Path.cwd())
     added: dict[str, Callable[[list[str]], int]] = {}
     plugins.decide("expt_add_verbs", verbs=added)
     if verb in added:
@@ -76,7 +62,7 @@ def _dispatch(typed: list[str]) -> int:
     options = make_options(
         parsed,
         root=configuration.root,
-        cwd=cwd,
+        cwd=Path.cwd(),
         configuration=configuration.values,
         command=masked_command(typed),
     )
@@ -85,35 +71,6 @@ def _dispatch(typed: list[str]) -> int:
     if parsed.plan:
         return show_plan(options, plugins, as_json=parsed.json)
     return run(options, plugins)
-
-
-def read_command_line(
-    words: Sequence[str], cwd: Path
-) -> tuple[Plugins, Configuration, argparse.Namespace]:
-    """Plugins, configuration and parsed words; each may ask for more of the others.
-
-    `--plugin` is looked for first, since plugins add options; the paths decide the root, and its
-    configuration names more plugins and `addopts`, which stand before the words that were typed.
-    """
-    named = _plugin_words(words)
-    plugins = Plugins({}, named)
-    parser = make_run_parser(VERBS, lambda p: plugins.decide("expt_add_options", parser=p))
-    parsed, unknown = parser.parse_known_intermixed_args(words)
-    places, _ = split_words(parsed.paths)
-    configuration = read_configuration(find_root([Path(place) for place in places], cwd))
-    configured = configuration.values.get("plugins", ())
-    addopts = configuration.values.get("addopts", ())
-    if configured or addopts:
-        plugins = Plugins({}, [*configured, *_plugin_words(addopts), *named])
-        parser = make_run_parser(VERBS, lambda p: plugins.decide("expt_add_options", parser=p))
-        parsed, unknown = parser.parse_known_intermixed_args([*addopts, *words])
-    parser.reject(unknown)
-    return plugins, configuration, parsed
-
-
-def _plugin_words(words: Sequence[str]) -> list[str]:
-    named = [after for word, after in itertools.pairwise(words) if word == "--plugin"]
-    return named + [word.partition("=")[2] for word in words if word.startswith("--plugin=")]
 
 
 def run(options: Options, plugins: Plugins) -> int:
@@ -156,13 +113,6 @@ def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:
     return int(ExitCode.OK if plan.cases else ExitCode.NOTHING_SELECTED)
 
 
-def masked_command(typed: Sequence[str]) -> tuple[str, ...]:
-    """`expt` and what was typed, without secrets, as archives keep it."""
-    from expt.params import mask_argument
-
-    return ("expt", *(mask_argument(word) for word in typed))
-
-
 def print_line(text: str) -> None:
     """One line on stdout, whatever characters it has."""
     sys.stdout.write(visible(text) + "\n")
@@ -181,17 +131,3 @@ def _quiet_pipe() -> int:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     return int(ExitCode.OK)
-
-
-def run_options(words: Sequence[str], cwd: Path | None = None) -> tuple[Options, Plugins]:
-    """What `expt WORDS` would run with: for those who call it from Python."""
-    here = cwd or Path.cwd()
-    plugins, configuration, parsed = read_command_line(list(words), here)
-    options = make_options(
-        parsed,
-        root=configuration.root,
-        cwd=here,
-        configuration=configuration.values,
-        command=masked_command(words),
-    )
-    return options, plugins

@@ -150,6 +150,32 @@ class Case:
 
 
 @attrs.frozen
+class Part:
+    """Something that takes part in an experiment: a provider, a hook point's listener, a hook.
+
+    `detail` is what is to be said of it beside its description: a provider's scope and what it
+    asks for.
+    """
+
+    name: str
+    place: Place
+    description: str = ""
+    detail: str = ""
+
+
+@attrs.frozen
+class Description:
+    """All that is known of one case without running it; parts in the order they come to work."""
+
+    case: Case
+    providers: tuple[Part, ...] = ()
+    points: tuple[Part, ...] = ()
+    listeners: tuple[Part, ...] = ()
+    hooks: tuple[Part, ...] = ()
+    analyses: tuple[Part, ...] = ()
+
+
+@attrs.frozen
 class Opaque:
     """Stands for a value that cannot travel or be stored: the `repr` of it."""
 
@@ -352,6 +378,14 @@ class PlanRequest:
 
 
 @attrs.frozen
+class DescribeRequest:
+    """Tell what takes part in one case. Answered by a `Description`."""
+
+    options: Options
+    case: Case
+
+
+@attrs.frozen
 class RunRequest:
     """Run one case. Answered by an `Outcome`. `still_needed` are session keys of later cases."""
 
@@ -378,8 +412,8 @@ class RenderRequest:
     path: str
 
 
-Request = PlanRequest | RunRequest | AnnounceRequest | RenderRequest
-Reply = Plan | Outcome | RunRendered | None
+Request = PlanRequest | DescribeRequest | RunRequest | AnnounceRequest | RenderRequest
+Reply = Plan | Description | Outcome | RunRendered | None
 
 
 @attrs.frozen

@@ -23,6 +23,8 @@ from expt.errors import ExitCode, ExptError, PlanningError
 from expt.executors import Death, InlineExecutor, WorkerExecutor, make_starter
 from expt.model import (
     AnnounceRequest,
+    DescribeRequest,
+    Description,
     ErrorInfo,
     Event,
     Executor,
@@ -90,6 +92,13 @@ def plan_session(options: Options, plugins: Plugins) -> Plan:
     """The plan of what `run_session` would run; nothing runs."""
     with _Crew(attrs.evolve(options, render=False), plugins, "") as crew:
         return crew.plan(collect(options, plugins))
+
+
+def describe_session(options: Options, plugins: Plugins) -> list[Description]:
+    """What takes part in each case of the plan; nothing runs."""
+    with _Crew(attrs.evolve(options, render=False), plugins, "") as crew:
+        plan = crew.plan(collect(options, plugins))
+        return [crew.describe(case) for case in plan.cases]
 
 
 def judge(plan: Plan, outcomes: Sequence[Outcome], *, interrupted: bool) -> ExitCode:
@@ -185,6 +194,12 @@ class _Crew:
             raise KeyboardInterrupt
         plan: Plan = future.result()
         return plan
+
+    def describe(self, case: Case) -> Description:
+        future = self._executor.submit(DescribeRequest(self._options, case))
+        self._wait({future})
+        description: Description = future.result()
+        return description
 
     def run(self, plan: Plan, outcomes: list[Outcome]) -> None:
         """Run every case in order; `outcomes` grows as they end."""

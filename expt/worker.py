@@ -27,6 +27,8 @@ from expt.executors import CLOSE, Connection
 from expt.model import (
     AnnounceRequest,
     Answer,
+    DescribeRequest,
+    Description,
     ModuleImporting,
     Notice,
     Outcome,
@@ -60,6 +62,8 @@ class Worker:
         """Work on one request. Raises `ExptError` for a user's mistake."""
         if isinstance(request, PlanRequest):
             return self._plan(request)
+        if isinstance(request, DescribeRequest):
+            return self._describe(request)
         if isinstance(request, RunRequest):
             return self._run(request)
         if isinstance(request, AnnounceRequest):
@@ -78,6 +82,11 @@ class Worker:
     def _plan(self, request: PlanRequest) -> Plan:
         planner = self._get_planner(request.options)
         return planner.plan(request.experiments)
+
+    def _describe(self, request: DescribeRequest) -> Description:
+        from expt.planning import describe
+
+        return describe(request.case, self._bind(request.options, request.case))
 
     def _run(self, request: RunRequest) -> Outcome:
         from expt.running import Surroundings, run_case

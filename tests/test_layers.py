@@ -32,7 +32,7 @@ LAYERS = (
     ("executors",),
     ("plugins",),
     ("builtin",),
-    ("selecting", "syncing"),
+    ("selecting", "syncing", "command_line"),
     ("worker",),
     ("session",),
     ("commands",),

@@ -68,10 +68,12 @@ def print_case(case: Case, stream: TextIO, *, verbose: bool, width: int | None =
 
 def plan_to_json(plan: Plan) -> str:
     """A JSON array of cases on one line, with the tags of `encoding`."""
-    return json.dumps([_case_to_json(masked_case(case)) for case in plan.cases], allow_nan=False)
+    return json.dumps([case_to_json(case) for case in plan.cases], allow_nan=False)
 
 
-def _case_to_json(case: Case) -> dict[str, Any]:
+def case_to_json(case: Case) -> dict[str, Any]:
+    """One case as strict JSON with tags, secrets masked."""
+    case = masked_case(case)
     return {
         "id": case.id,
         "experiment": case.experiment.id,

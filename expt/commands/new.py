@@ -33,6 +33,13 @@ from {module} import {base_name}
 {name} = expt.extends({base_name})
 '''
 
+_HOSTED: Final = """\
+# values that deviate stand here, above the table
+
+[expt]
+extends = "{base}"
+"""
+
 _CONFTEST: Final = '''\
 """Providers and hooks for every experiment below this folder."""
 
@@ -91,7 +98,7 @@ def _extended(path: Path, extends: str) -> tuple[Path, str]:
         name = f"{layout.EXPERIMENT_PREFIX}{_identifier(path.stem)}"
         return path, _EXTENDED.format(base_name=function, module=module, name=name)
     relative = Path(os.path.relpath(base, path)).as_posix()
-    text = f'# values that deviate stand here, above the table\n\n[expt]\nextends = "{relative}::{function}"\n'
+    text = _HOSTED.format(base=f"{relative}::{function}")
     return path / layout.PARAMS_FILE, text
 
 

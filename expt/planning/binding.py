@@ -73,7 +73,7 @@ class Binder:
         brought = {p.path: self._read(p.path) for p in places if p.kind == "module"}
         functions = [step.function for step in host.chain()]
         call = self._find_function(host)
-        function = describe_function(call, self._files, host.function)
+        function = describe_function(call, self._files)
         return Binding(
             experiment=experiment,
             host=host,

@@ -37,7 +37,7 @@ def captured_output(path: Path) -> Iterator[None]:
     os.dup2(log, 2)
     out, err = _open_stream(1), _open_stream(2)
     sys.stdout, sys.stderr = out, err
-    sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[misc]
+    sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[assignment,misc]
     handler = _log_to(err)
     faulted = faulthandler.is_enabled()
     faulthandler.enable(log)
