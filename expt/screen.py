@@ -7,6 +7,7 @@ is ever interpreted: what users named goes through `text.visible` and is written
 from __future__ import annotations
 
 import functools
+import io
 import os
 import reprlib
 import unicodedata
@@ -38,15 +39,16 @@ class Screen:
     """One output stream, what it can show, and how wide it is.
 
     `colour` follows NO_COLOR, FORCE_COLOR, TERM and whether the stream is a terminal; `live` says
-    whether lines can be drawn again: a terminal, and not the log of a build.
+    whether lines can be drawn again: a terminal, and not the log of a build. No stream at all is
+    what Python has where the shell closed it.
     """
 
-    def __init__(self, stream: TextIO, environ: Mapping[str, str] | None = None) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None, environ: Mapping[str, str] | None = None) -> None:
+        self._gone = stream is None
+        self._stream = stream or io.StringIO()
         self._environ = os.environ if environ is None else environ
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self._gone = False
-        terminal = _is_terminal(stream) and self._environ.get("TERM") != "dumb"
+        terminal = _is_terminal(self._stream) and self._environ.get("TERM") != "dumb"
         forced = bool(self._environ.get("FORCE_COLOR"))
         self.terminal = terminal
         self.colour = (terminal or forced) and not self._environ.get("NO_COLOR")

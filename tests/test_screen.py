@@ -67,6 +67,12 @@ def test_the_width_is_that_of_columns_then_of_the_terminal(
     assert Screen(Terminal() if terminal else io.StringIO(), environ).width == width
 
 
+def test_no_stream_at_all_is_written_to_in_vain() -> None:
+    screen = Screen(None, {})
+    screen.write("text\n")
+    assert (screen.colour, screen.width, screen.height, screen.gone) == (False, None, 24, True)
+
+
 def test_a_closed_stream_is_given_up() -> None:
     stream = io.StringIO()
     stream.close()

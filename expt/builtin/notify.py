@@ -81,7 +81,7 @@ def _address(text: Any, at: str) -> str | None:
 class Notify:
     """The plugin. A message that cannot be delivered is a line on `stream`, never a failure."""
 
-    def __init__(self, stream: TextIO, options: Options) -> None:
+    def __init__(self, stream: TextIO | None, options: Options) -> None:
         self._settings = read_settings(options)
         self._screen = Screen(stream)
 

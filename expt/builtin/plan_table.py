@@ -37,7 +37,9 @@ _WIDEST: Final = 24  # columns of a value that differs
 _MISSING: Final = object()
 
 
-def print_plan(plan: Plan, stream: TextIO, *, verbose: bool, width: int | None = None) -> None:
+def print_plan(
+    plan: Plan, stream: TextIO | None, *, verbose: bool, width: int | None = None
+) -> None:
     """Write `plan` to `stream` for a person; `width` in columns, by default the stream's own.
 
     Without `verbose` only the first cases of a long sweep are listed.
@@ -56,7 +58,9 @@ def print_plan(plan: Plan, stream: TextIO, *, verbose: bool, width: int | None =
     screen.write("".join(f"{line}\n" for line in lines))
 
 
-def print_case(case: Case, stream: TextIO, *, verbose: bool, width: int | None = None) -> None:
+def print_case(
+    case: Case, stream: TextIO | None, *, verbose: bool, width: int | None = None
+) -> None:
     """Write one case with its values and their origins; `verbose` adds the fingerprint."""
     screen = Screen(stream)
     width = screen.width if width is None else width

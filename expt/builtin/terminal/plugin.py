@@ -39,7 +39,7 @@ class Terminal:
     """Shows a session on `stream`. One object, one session."""
 
     def __init__(
-        self, stream: TextIO, options: Options, environ: Mapping[str, str] | None = None
+        self, stream: TextIO | None, options: Options, environ: Mapping[str, str] | None = None
     ) -> None:
         self._options = options
         self._screen = Screen(stream if options.workers else self._beside(stream), environ)
@@ -230,8 +230,10 @@ class Terminal:
         self._region.draw(self._above, self._live.lines(now) if draws else ())
         self._above = ""
 
-    def _beside(self, stream: TextIO) -> TextIO:
+    def _beside(self, stream: TextIO | None) -> TextIO | None:
         """The same output by a descriptor of our own: runs in this process redirect theirs."""
+        if stream is None:
+            return None
         try:
             stream.flush()
             number = os.dup(stream.fileno())
