@@ -291,7 +291,7 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         "  sweep       lr=0.1",
         "  session     s1",
         "  deviates in",
-        "    lr = 0.1",
+        "    lr  0.1  -p lr=0.1",
         "",
         "code",
         "  commit      abcdef012345 on main, with uncommitted changes",

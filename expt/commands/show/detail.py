@@ -181,8 +181,9 @@ def _lineage(view: View) -> Iterator[str]:
     yield from _pairs(facts, view.screen)
     if isinstance(deviations, Mapping) and deviations:
         yield f"{_INDENT}{view.screen.paint('deviates in', 'dim')}"
-        for name, value in deviations.items():
-            yield f"{_INDENT * 2}{visible(str(name))} = {value_text(value)}"
+        origins = view.run.origins
+        leaves = [(name, value, origins.get(name, ())[:1]) for name, value in deviations.items()]
+        yield from value_table(view.screen, leaves, indent=_INDENT * 2, width=view.screen.width)
 
 
 def _values(values: Mapping[Any, Any]) -> str:
