@@ -62,9 +62,9 @@ def render_archive(path: Path, observe: Observe) -> RunRendered:
             found = observe("expt_render_run", notices.append, run=run, folder=folder)
             files = _inside(path, found, notices)
         made = [f"{layout.PLOTS_DIR}/{file}" for names in index.values() for file in names]
-        _write_index(folder, index, notices)
         for file in old - {name for names in index.values() for name in names}:
             (folder / file).unlink(missing_ok=True)
+        _write_index(folder, index, notices)
     except (ExptError, OSError) as error:
         lines = [*notices, f"the archive cannot be rendered: {error}"]
         return RunRendered(str(path), (), tuple(lines))
@@ -150,14 +150,18 @@ def _inside(folder: Path, found: Iterable[Any], notices: list[str]) -> list[str]
 
 
 def _listed_files(folder: Path) -> set[str]:
-    """What an earlier `index.json` lists, as far as it is a plain file name."""
+    """The files of the folder that an earlier `index.json` lists."""
     try:
         index = loads((folder / layout.PLOTS_INDEX).read_bytes())
     except (OSError, ValueError, RecursionError):
         return set()
     lists = index.values() if isinstance(index, dict) else ()
     names = [name for names in lists if isinstance(names, list) for name in names]
-    return {name for name in names if isinstance(name, str) and Path(name).name == name}
+    return {
+        name
+        for name in names
+        if isinstance(name, str) and Path(name).name == name and (folder / name).is_file()
+    }
 
 
 def _write_index(folder: Path, index: Mapping[str, list[str]], notices: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from expt.archive import write_atomically
 from expt.builtin.closure import Closure, find_closure, first_function
 from expt.encoding import loads
 from expt.hookspecs import hook
+from expt.reading.files import read_inside
 from expt.text import human_duration, visible
 
 if TYPE_CHECKING:
@@ -172,9 +173,9 @@ def _analysis_cells(run: Run) -> Iterator[str]:
 
 def _read_analyses(run: Run) -> list[dict[str, Any]]:
     """`code/analyses.json`: `{"name", "path", "source", "imports"}` for each, in order."""
-    text = run.code.get(layout.ANALYSES_FILE)
+    content = read_inside(run.path, f"{layout.CODE_DIR}/{layout.ANALYSES_FILE}")
     try:
-        entries = loads(text) if text else []
+        entries = loads(content) if content else []
     except (ValueError, RecursionError):
         return []
     return [entry for entry in entries if isinstance(entry, dict)]

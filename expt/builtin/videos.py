@@ -72,7 +72,9 @@ def _array_frames(series: Series) -> Callable[[], Iterator[Frame]] | None:
             low = float(values.min(initial=low, where=finite))
             high = float(values.max(initial=high, where=finite))
     if left_out:
-        warnings.warn(f"{left_out} entries are no picture and have no frame", stacklevel=2)
+        one = left_out == 1
+        told = "entry is no picture and has" if one else "entries are no picture and have"
+        warnings.warn(f"{left_out} {told} no frame", stacklevel=2)
     if low > high:
         return None
     palette = arrays.palette_for(low, high, styles.LIGHT, colormap_of(series))
