@@ -303,6 +303,7 @@ class _Builder:
         trail.append(node)
         for asked in provider.function.asks:
             if asked == name:
+                self._askers[name].append(provider.function)
                 self._visit((name, depth + 1), trail)
             else:
                 self._visit_name(asked, provider.function, trail)

@@ -179,7 +179,8 @@ class Planner:
                 mistakes.append(mistake)
         self._refuse(mistakes)
         bindings = [binding for binding, _ in reached]
-        if bindings or not experiments:
+        self._reject_unknown_variants()
+        if bindings:
             self._reject_unknown_names(bindings)
         sizes = {
             f"{binding.experiment.id}{'+'.join(chosen)}": axes
@@ -359,11 +360,8 @@ class Planner:
             for name in names:
                 if name.partition(".")[0].strip() not in everything:
                     raise _unknown_parameter(name, f"--sweep {name}", everything)
-        self._reject_unknown_variants(bindings)
 
-    def _reject_unknown_variants(self, bindings: Sequence[Binding]) -> None:
-        if not self._options.variants or bindings:
-            return  # an experiment is only bound here when it has every variant
+    def _reject_unknown_variants(self) -> None:
         known = sorted(
             {
                 name
@@ -373,12 +371,13 @@ class Planner:
             }
         )
         asked = [name.strip() for typed in self._options.variants for name in typed.split(",")]
-        unknown = next((name for name in asked if name not in known), asked[0])
-        raise ParameterError(
-            f"no selected experiment has the variant '{unknown}'",
-            f"--variant {unknown}",
-            _hint(unknown, known, "variants"),
-        )
+        for name in asked:
+            if name not in known:
+                raise ParameterError(
+                    f"no selected experiment has the variant '{name}'",
+                    f"--variant {name}",
+                    _hint(name, known, "variants"),
+                )
 
     # Fingerprints and inputs
 
