@@ -11,7 +11,7 @@ from expt.discovery import Swept, find_experiments, select_experiments
 from expt.errors import Mistakes
 from expt.expression import compile_expression
 from expt.model import Axis
-from expt.params import parse_assignment, parse_sweep, read_points
+from expt.params import parse_assignment, parse_sweep, parse_zip, read_points, zip_axes
 
 if TYPE_CHECKING:
     from expt.expression import Expression
@@ -57,7 +57,7 @@ def swept_on_command_line(options: Options) -> Swept:
     to be there: what selects cases by them is then asked again when they are known.
     """
     axes: list[Axis] = []
-    more = bool(options.repeat or options.zips or any("," in name for name in options.variants))
+    more = bool(options.repeat or any("," in name for name in options.variants))
     for sweep in options.sweeps:
         axis = sweep if isinstance(sweep, Axis) else parse_sweep(sweep)
         said = axis.values if isinstance(sweep, Axis) or len(axis) > _SHORT else None
@@ -66,6 +66,12 @@ def swept_on_command_line(options: Options) -> Swept:
             axes.append(axis)
         else:
             more = True
+    groups = [(parse_zip(names), f"--zip {names}") for names in options.zips]
+    known = {name for axis in axes for name in axis.names}
+    if all(known.issuperset(names) for names, _ in groups):
+        axes = zip_axes(axes, groups)
+    else:
+        more = True
     fixed = []
     for typed in options.params:
         if isinstance(typed, tuple):
