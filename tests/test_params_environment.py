@@ -97,6 +97,7 @@ def mark(text: str) -> FileText:
         (mark("../../x.csv"), Path, "/x.csv"),
         (mark("."), Path, "experiments"),
         (mark("/abs/x.csv"), Path, "/abs/x.csv"),
+        (mark("/project/x.csv"), Path, "/project/x.csv"),
         (mark("~/x.csv"), Path, "~/x.csv"),
         (mark("x.csv"), str, "x.csv"),
         (mark("x.csv"), Path | str, "x.csv"),

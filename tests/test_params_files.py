@@ -403,6 +403,7 @@ def test_the_reserved_table_means_nothing_in_a_file_of_values(tmp_path: Path) ->
         ("# we set a = b = null", {}),
         ("## a = null", {}),
         ("x = 1 # a = null", {"x": 1}),
+        ("[x] # a = null", {"x": {}}),
         ("x = [ # a = null\n# b = null\n]", {"x": []}),
         ("x = '''\n# a = null\n'''", {"x": "# a = null\n"}),
         ("[[t]]\n# a = null", {"t": [{}]}),

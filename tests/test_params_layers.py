@@ -135,6 +135,12 @@ def test_a_default_is_the_very_object_and_merges_with_no_other_default() -> None
     assert settled.value == [1, [2]]
 
 
+def test_a_table_with_keys_that_are_no_text_is_one_value() -> None:
+    layers = [layer("-p", o={"a": 1}), layer("default", o={1: 2, "a": 3})]
+    assert resolve_name("o", layers[1:]).value == {1: 2, "a": 3}
+    assert told(resolve_name("o", layers)) == {"o.a": [("-p", 1), ("default", {1: 2, "a": 3})]}
+
+
 def test_a_typed_default_is_the_very_object_and_tells_its_fields() -> None:
     default = Optimizer()
     resolved = resolve_name("o", [layer("default", o=default)])
@@ -326,6 +332,9 @@ def test_an_unknown_key_has_its_own_place_and_a_missing_one_that_of_the_table() 
 
 
 def test_a_secret_that_does_not_fit_is_not_shown() -> None:
+    digits = resolve_name("pin", [layer("inner", pin="1234")])
+    error = digits.misfit_error(misfit_of(digits.value, int), secret=True)
+    assert str(error) == "'pin' must be int, not ***\n  at inner:pin\n  set by inner"
     resolved = resolve_name("pin", [layer("inner", pin="hunter2"), layer("default", pin="hunter1")])
     error = resolved.misfit_error(misfit_of(resolved.value, int), secret=True)
     assert str(error) == (

@@ -96,6 +96,7 @@ def test_secrets_are_found_with_why(
         ("experiment_a:db_password=x", "experiment_a:db_password=***"),
         ('db={user="a", password="x"}', "db=***"),
         ('dbs=[{password="x"}]', "dbs=***"),
+        ('o={a={password="x"}}', "o=***"),
         ("token=x", "token=***"),
         ("token.inner=x", "token.inner=***"),
         ("o.key=x", "o.key=***"),

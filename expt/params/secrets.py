@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from expt.coercion import alternatives, annotation_at, dotted, fields_of
+from expt.coercion import alternatives, annotation_at, annotations_in, dotted, fields_of
 from expt.declarations import Secret
 from expt.errors import UsageError
 from expt.params.text import KeyPath, parse_name, read_toml_value
@@ -32,8 +32,9 @@ def find_secrets(name: str, value: Any, annotation: Any = Any) -> dict[str, bool
 def _find(path: KeyPath, value: Any, annotation: Any) -> Iterable[tuple[KeyPath, bool]]:
     table = fields_of(value)
     if table is not None:
+        inner = annotations_in(annotation)
         for key, item in table.items():
-            yield from _find((*path, str(key)), item, annotation_at(annotation, (key,)))
+            yield from _find((*path, str(key)), item, inner(key))
     elif _is_annotated(value, annotation):
         yield path, False
     elif any(map(is_secret_name, path)) and _holds_text(value):
