@@ -173,7 +173,7 @@ class ImportTree:
         """The `__init__.py` of each package that a file or folder lies in, the nearest first."""
         found = []
         folder = os.path.dirname(path)
-        while folder.startswith(self.root + os.sep):
+        while folder != self.root and folder.startswith(os.path.join(self.root, "")):
             if self.is_package(folder):
                 found.append(self.enter(folder))
             folder = os.path.dirname(folder)

@@ -64,6 +64,14 @@ def test_a_name_is_recovered_from_its_file_without_an_index(name):
     assert decode_name(encode_name(name)) == name
 
 
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("con", "%63on"), ("a/NUL.txt", "a/%4EUL.txt"), ("end.", "end%2E"), (" x ", "%20x%20")],
+)
+def test_names_that_other_systems_refuse_are_encoded(name, path):
+    assert encode_name(name) == path
+
+
 def test_readable_names_stay_readable():
     assert encode_name("plots/loss (final), lr=0.1.png") == "plots/loss (final), lr=0.1.png"
 

@@ -228,6 +228,19 @@ def test_an_import_that_could_mean_pythons_own_module_is_refused(tree):
     assert "experiments.walk" not in sys.modules
 
 
+def test_an_import_that_could_mean_an_experiment_or_an_installed_library_is_refused(tree):
+    tree.write("experiments/numpy.py", "def experiment_speed(): pass")
+    with pytest.raises(PlanningError) as caught:
+        tree.load("experiments/walk.py", "from numpy import zeros\n")
+    assert str(caught.value) == (
+        "'import numpy' could mean experiments/numpy.py or the installed 'numpy'\n"
+        "  at experiments/walk.py:1\n"
+        "  rename experiments/numpy.py, or write 'from . import numpy' to mean it"
+    )
+    tree.write("experiments/numpy.py", "zeros = 'a helper'")
+    assert tree.load("experiments/walk.py").zeros == "a helper"
+
+
 def test_a_library_of_the_users_may_name_modules_like_pythons_own(tree):
     for folder in ("mylib", "src/other"):
         tree.write(f"{folder}/logging.py", "")
@@ -269,6 +282,14 @@ def test_one_file_is_one_module_under_two_names(tree):
     module = tree.load("a.py", "import core\nimport src.core\nfrom src import core as third")
     assert module.core is module.src.core is module.third
     assert module.core.__spec__.name == "core"
+
+
+def test_a_module_can_be_loaded_again_by_hand(tree):
+    module = tree.load("experiments/a.py", "x = 1")
+    tree.write("experiments/a.py", "x = 2")
+    assert importlib.reload(module) is module
+    assert module.x == 2
+    assert tree.loader.sources["experiments/a.py"].content == b"x = 2"
 
 
 def test_circular_imports_of_neighbours(tree):
@@ -333,11 +354,23 @@ def test_an_installed_package_of_the_same_name_goes_on_working(tree, installed):
 
 def test_an_installed_copy_that_was_imported_before_is_not_taken_for_the_users(tree, installed):
     (installed / "mypackage.py").write_text("NAME = 'installed'")
-    import mypackage
-
+    mypackage = importlib.import_module("mypackage")
     tree.write("mypackage.py", "NAME = 'root'")
     module = tree.load("experiments/a.py", "import mypackage\nNAME = mypackage.NAME")
     assert (module.NAME, mypackage.NAME) == ("root", "installed")
+
+
+def test_an_installed_package_that_was_imported_before_keeps_its_parts(tree, installed):
+    (installed / "mypackage").mkdir()
+    (installed / "mypackage" / "__init__.py").write_text(
+        "def f():\n    import mypackage.core\n    return mypackage.core.NAME"
+    )
+    (installed / "mypackage" / "core.py").write_text("NAME = 'installed'")
+    mypackage = importlib.import_module("mypackage")
+    tree.write("mypackage/__init__.py", "")
+    tree.write("mypackage/core.py", "NAME = 'root'")
+    module = tree.load("experiments/a.py", "import mypackage.core as c\nNAME = c.NAME")
+    assert (module.NAME, mypackage.f()) == ("root", "installed")
 
 
 def test_pythons_own_modules_are_not_hidden_from_others(tree):

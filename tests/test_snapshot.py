@@ -239,6 +239,11 @@ def test_a_submodule_is_told_by_its_commit_alone(repository, tmp_path):
     (repository / "inner" / "b.py").write_text("changed")
     assert take_environment(repository)["git"]["dirty"] is False
     assert take_patch(repository) == b""
+    git(repository, "config", "diff.submodule", "log")
+    git(repository / "inner", "-c", "user.email=a@b", "-c", "user.name=A", "commit", "-qam", "next")
+    assert take_environment(repository)["git"]["dirty"] is True
+    commit = git(repository / "inner", "rev-parse", "HEAD")
+    assert take_patch(repository).endswith(f"+Subproject commit {commit}\n".encode())
 
 
 # The patch

@@ -80,7 +80,7 @@ class Archive:
                 run_id = _new_id()
                 path = parent / f"{now:%Y-%m-%d_%H-%M-%S}_{run_id}"
                 with contextlib.suppress(FileExistsError):
-                    _make_folder(path)
+                    path.mkdir(parents=True)
                     return cls(path, run_id)
         except OSError as error:
             raise ExptError(
@@ -184,20 +184,11 @@ def _new_id() -> str:
     return "".join(_BASE_32[byte & 31] for byte in os.urandom(10))
 
 
-def _make_folder(path: Path) -> None:
-    """An exclusive mkdir, and the folders above where they are missing."""
-    try:
-        path.mkdir()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir()
-
-
 def _empty_folder(path: Path) -> Path:
     """`path`, new: what was there is moved aside first, so that no reader sees half of it."""
     while True:
         with contextlib.suppress(FileExistsError):
-            _make_folder(path)
+            path.mkdir(parents=True)
             return path
         aside = path.with_name(f".{path.name}-{_new_id()}")
         with contextlib.suppress(FileNotFoundError):

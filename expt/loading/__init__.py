@@ -12,6 +12,7 @@ file, inside functions and in other processes too, and no two files share a name
 is told in `docs/decisions/0005-module-names-and-sys-path.md`.
 """
 
-from expt.loading.loader import LoadedSource, ModuleLoader
+from expt.loading.loader import ModuleLoader
+from expt.loading.sources import LoadedSource
 
 __all__ = ["LoadedSource", "ModuleLoader"]

@@ -13,31 +13,21 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import decode_source, spec_from_file_location
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import attrs
-
 from expt.errors import PlanningError
 from expt.imports import INIT, Import, ImportTree, is_file, module_stem
 from expt.layout import OUTSIDE_DIR
 from expt.loading.compiling import compile_source
+from expt.loading.sources import LoadedSource, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from importlib.abc import Loader
     from pathlib import Path
-    from types import CodeType, FrameType, ModuleType
+    from types import CodeType, ModuleType
 
 _INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages([\\/]|$)")
 _STANDARD: Final = os.path.dirname(os.__file__) + os.sep
 _NUMBERED: Final = re.compile(r"(\w+)_\d+")
-
-
-@attrs.frozen
-class LoadedSource:
-    """The bytes that a module was made from. `path` is relative to the root, or `_outside/…`."""
-
-    path: str
-    module: str
-    content: bytes = attrs.field(repr=False)
 
 
 class ModuleLoader:
@@ -54,11 +44,7 @@ class ModuleLoader:
         self._homes: set[str] = set()  # folders of the files that were loaded by their place
         self._places: dict[str, str] = {}  # a name that was given out -> its file or folder
         self._names: dict[str, str] = {}  # a file that was imported -> the name of its module
-        self._sources: dict[str, LoadedSource] = {}
-        self._paths: dict[str, str] = {}  # a file that was imported -> its path in `sources`
-        self._imports: dict[str, tuple[Import, ...]] = {}  # what a file's source imports
-        self._asked: dict[str, set[str]] = {}  # a file -> what it was the first to import
-        self._reached: dict[frozenset[str], dict[str, LoadedSource]] = {}  # until the next import
+        self._sources = Sources(self._tree)
         self._outside: dict[str, ModuleSpec | None] = {}  # top-level name -> what else answers
         self._watched: set[str] = set()  # top-level names whose submodules may be the user's
         self._entries = [_Entry(base, self) for base in self._tree.bases]
@@ -66,7 +52,7 @@ class ModuleLoader:
     @property
     def sources(self) -> Mapping[str, LoadedSource]:
         """Every file imported so far, by its path; a copy."""
-        return dict(self._sources)
+        return self._sources.all()
 
     def sources_of(self, files: Iterable[Path]) -> Mapping[str, LoadedSource]:
         """What was imported of `files` and for them, however indirectly, up to now.
@@ -74,35 +60,8 @@ class ModuleLoader:
         Import statements count as they are written, and what was imported in another way counts
         for the file that was the first to do it.
         """
-        wanted = frozenset(self._own(os.path.abspath(file)) or "" for file in files)
-        if wanted not in self._reached:
-            self._reached[wanted] = self._reach(wanted)
-        return self._reached[wanted]
-
-    def _reach(self, files: Iterable[str]) -> dict[str, LoadedSource]:
-        pending = list(files)
-        found: dict[str, LoadedSource] = {}
-        while pending:
-            file = pending.pop()
-            path = self._paths.get(file)
-            if path is None or path in found:
-                continue
-            found[path] = self._sources[path]
-            pending += self._asked.get(file, ())
-            pending += self._tree.packages_above(file)
-            is_home = self._tree.is_home(file, self._homes)
-            for said in self._imports.get(file, ()):
-                pending += self._tree.files_of(file, said, beside=is_home)
-                if not said.level:
-                    pending += self._outside_files(said.module.partition(".")[0])
-        return found
-
-    def _outside_files(self, top: str) -> list[str]:
-        """The imported files of an editable install."""
-        if top not in self._watched:
-            return []
-        starts = (f"{OUTSIDE_DIR}/{top}/", f"{OUTSIDE_DIR}/{top}.py")
-        return [file for file, path in list(self._paths.items()) if path.startswith(starts)]
+        own = (self._own(os.path.abspath(file)) or "" for file in files)
+        return self._sources.reached_from(own, self._homes)
 
     def install(self) -> None:
         """Make the root directory and its `src/` importable. Once is enough."""
@@ -142,7 +101,7 @@ class ModuleLoader:
     def _own(self, path: str) -> str | None:
         """`path` as it lies below the root; None for what lies elsewhere or is installed there."""
         for root in self._roots:
-            if path == root or path.startswith(root + os.sep):
+            if path == root or path.startswith(os.path.join(root, "")):
                 below = path[len(root) :]
                 return None if _INSTALLED.search(below) else self.root + below
         return None
@@ -220,11 +179,11 @@ class ModuleLoader:
         top = name.partition(".")[0]
         if top in sys.stdlib_module_names or top == "expt":
             return None
+        if top != name and top not in self._watched:
+            return None
         file = self._places.get(name) or self._find_below(name)
         if file is not None:
             return self._spec_of(name, file)
-        if top != name and top not in self._watched:
-            return None
         spec = self._ask_others(name, path, target)
         if spec is not None and spec.origin and isinstance(spec.loader, SourceFileLoader):
             file = self._own(os.path.abspath(spec.origin))
@@ -232,15 +191,13 @@ class ModuleLoader:
                 return self._spec_of(name, file)
             if not _INSTALLED.search(spec.origin) and not spec.origin.startswith(_STANDARD):
                 self._watched.add(top)
-                self._note_asking(spec.origin)
+                self._sources.note_asking(spec.origin)
                 spec.loader = _Loader(name, spec.origin, self)
         return spec
 
     def _find_below(self, name: str) -> str | None:
         """The file or folder below the root that `name` is given out for, or would be."""
         top, *rest = name.split(".")
-        if top in sys.modules and self._place_of(sys.modules[top]) is None:
-            return None
         for base in self._tree.bases:
             entries = self._tree.entries(base)
             first = entries.get(top)
@@ -258,29 +215,20 @@ class ModuleLoader:
 
     def _spec_of(self, name: str, file: str) -> ModuleSpec | None:
         self._give_out(name, file)
-        self._note_asking(file)
+        self._sources.note_asking(file)
         if not is_file(file):
             spec = ModuleSpec(name, None, is_package=True)
             others = None if "." in name else self._find_outside(name)
             shared = (others and others.submodule_search_locations) or ()
             spec.submodule_search_locations = [file, *shared]
             return spec
-        loaded = sys.modules.get(self._names.get(file, ""))
+        known = self._names.get(file, name)
+        loaded = sys.modules.get(known) if known != name else None
         if loaded is not None:
             return ModuleSpec(name, cast("Loader", _Alias(loaded)), origin=file)
         if not file.endswith(".py"):
             return spec_from_file_location(name, file)
         return spec_from_file_location(name, file, loader=_Loader(name, file, self))
-
-    def _note_asking(self, file: str) -> None:
-        """Note which of the user's files this import is for: the innermost that is running."""
-        frame: FrameType | None = sys._getframe(2)
-        while frame is not None:
-            asking = frame.f_code.co_filename
-            if asking in self._paths:
-                self._asked.setdefault(asking, set()).add(file)
-                return
-            frame = frame.f_back
 
     def _ask_others(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -305,15 +253,13 @@ class ModuleLoader:
         else:
             path = "/".join([OUTSIDE_DIR, *name.split(".")])
             path += "/" + INIT if loader.is_package(name) else ".py"
-        self._sources[path] = LoadedSource(path, name, content)
-        self._paths[own or file] = path
+        self._sources.add(file, LoadedSource(path, name, content))
         # without a time stamp, so that the lines that run are shown whatever becomes of the file
         with contextlib.suppress(SyntaxError, UnicodeError):
             lines = decode_source(content).splitlines(keepends=True)
             linecache.cache[file] = (len(content), None, lines, file)
         compiled = compile_source(file, content, partial(self._resolve, own), loader)
-        self._imports[own or file] = compiled.imports
-        self._reached.clear()
+        self._sources.add_imports(file, compiled.imports)
         return compiled.code
 
     def _relative(self, path: str) -> str:
@@ -333,15 +279,32 @@ class ModuleLoader:
                 return None
         if found is None:
             return None
-        if is_standard:
-            place = self._relative(self._tree.enter(found))
-            raise PlanningError(
-                f"'import {said.module}' could mean {place} or Python's own '{first}'",
-                self._relative(asking),
-                f"rename {place}, or write 'from . import {first}' to mean it",
-            )
+        if is_home and os.path.dirname(found) == os.path.dirname(asking):
+            self._refuse_doubt(asking, said, self._tree.enter(found))
         name = self._names.get(self._tree.enter(found)) or self._name_of(found)
         return None if name == first else name
+
+    def _refuse_doubt(self, asking: str, said: Import, found: str) -> None:
+        """Raise `PlanningError` where a file beside the one that asks may not be what is meant."""
+        first = said.module.partition(".")[0]
+        if first in sys.stdlib_module_names:
+            other = "Python's own"
+        elif self._is_outside(first) and _holds_experiments(found):
+            other = "the installed"
+        else:
+            return
+        place = self._relative(found)
+        raise PlanningError(
+            f"'import {said.module}' could mean {place} or {other} '{first}'",
+            self._relative(asking),
+            f"rename {place}, or write 'from . import {first}' to mean it",
+        )
+
+
+def _holds_experiments(file: str) -> bool:
+    with contextlib.suppress(OSError), open(file, "rb") as stream:
+        return b"def experiment_" in stream.read()
+    return False
 
 
 class _Loader(SourceFileLoader):
