@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from expt.reading import Run
 
 _MOST_NAMES: Final = 12  # of one kind that stand in the script; the comment beside tells of more
+_ROOTS: Final = ("", "src", layout.OUTSIDE_DIR)  # in `code/`: where imports begin
 _SEAL: Final = "# expt: "
 
 
@@ -150,16 +151,10 @@ def _fill(template: str, **values: Any) -> str:
 def _analysis_cells(run: Run) -> Iterator[str]:
     entries = _read_analyses(run)
     closures = [(entry, _closure_of(run, entry)) for entry in entries]
-    folders = sorted(
-        {
-            folder
-            for entry, closure in closures
-            if closure is not None
-            for folder in _code_folders(run, str(entry.get("path", "")), closure)
-        }
-    )
-    if folders:
-        yield _fill(_CODE_PATH, FOLDERS=folders)
+    if any(_imports_own(run, closure) for _, closure in closures if closure is not None):
+        own = [str(entry.get("path")).rpartition("/")[0] for entry in entries]
+        folders = [name.rpartition("/")[0] for name in run.code if name.endswith(".py")]
+        yield _fill(_CODE_PATH, ROOTS=list(_ROOTS), FOLDERS=list(dict.fromkeys([*own, *folders])))
     for entry, closure in closures:
         where = comment(
             "%% analysis", f"{entry.get('name')} of {entry.get('path')}, as it was at the run"
@@ -178,7 +173,8 @@ def _read_analyses(run: Run) -> list[dict[str, Any]]:
         entries = loads(content) if content else []
     except (ValueError, RecursionError):
         return []
-    return [entry for entry in entries if isinstance(entry, dict)]
+    listed = entries if isinstance(entries, list) else []
+    return [entry for entry in listed if isinstance(entry, dict)]
 
 
 def _closure_of(run: Run, entry: dict[str, Any]) -> Closure | None:
@@ -197,17 +193,11 @@ def _closure_of(run: Run, entry: dict[str, Any]) -> Closure | None:
     return find_closure("\n".join([*imports, source]), str(path), defined)
 
 
-def _code_folders(run: Run, path: str, closure: Closure) -> list[str]:
-    """Folders below `code/` that imports of the user's own modules need on `sys.path`."""
-    places = {"", "src", layout.OUTSIDE_DIR, path.rpartition("/")[0]}
-    found = []
-    for place in places:
-        prefix = f"{place}/" if place else ""
-        for module in closure.imports:
-            top = prefix + module.partition(".")[0]
-            if any(name == f"{top}.py" or name.startswith(f"{top}/") for name in run.code):
-                found.append(place)
-    return found
+def _imports_own(run: Run, closure: Closure) -> bool:
+    """Whether a closure imports a module that the archive has."""
+    modules = {name.removesuffix(".py") for name in run.code if name.endswith(".py")}
+    parts = {part for module in modules for part in module.split("/")}
+    return any(name.partition(".")[0] in parts for name in closure.imports)
 
 
 # The cells. Words in capitals are replaced, by `literal` alone.
@@ -239,7 +229,7 @@ _VALUES: Final = """
 # run.origins[name] lists what set a value, the strongest first, with file and line.
 for name, value in run.params.items():
     origins = run.origins.get(name)
-    print(f"{name} = {value!r}" + (f"  ({origins[0].layer})" if origins else ""))
+    print(f"params[{name!r}] = {value!r}" + (f"  ({origins[0].layer})" if origins else ""))
 
 for name, value in run.results.items():
     print(f"results[{name!r}] = {value!r}")
@@ -374,8 +364,8 @@ _CODE_PATH: Final = """
 import sys
 
 sys.dont_write_bytecode = True  # an archive stays as it is
-for folder in FOLDERS:
-    sys.path.insert(0, str(run.path / "code" / folder))
+sys.path[:0] = [str(run.path / "code" / folder) for folder in ROOTS]
+sys.path += [str(run.path / "code" / folder) for folder in FOLDERS]
 """
 
 _SHOW: Final = """
