@@ -1069,10 +1069,10 @@ def axes_of(table: str) -> list[Axis]:
         ),
         ("a = [true, 'x', '', nan, 1e300]", ["a-True", "a-x", "a-", "a-nan", "a-1e+300"]),
         ("a = ['ü b/c::[d]', 'e.f_g+h-i']", ["a-__b_c___d_", "a-e.f_g+h-i"]),
-        ("a = ['x y', 'x_y', 'z']", ["a0", "a1", "a-z"]),
-        ("a = [1, 1]", ["a0", "a1"]),
-        ("a = [1, '1', 1.0]", ["a0", "a1", "a-1.0"]),
-        (f"a = ['{'x' * 40}', '{'y' * 41}']", [f"a-{'x' * 40}", "a1"]),
+        ("a = ['x y', 'x_y', 'z']", ["a-a0", "a-a1", "a-z"]),
+        ("a = [1, 1]", ["a-a0", "a-a1"]),
+        ("a = [1, '1', 1.0]", ["a-a0", "a-a1", "a-1.0"]),
+        (f"a = ['{'x' * 40}', '{'y' * 41}']", [f"a-{'x' * 40}", "a-a1"]),
         ("a = [[1, 2], [3]]", ["a-_1__2_", "a-_3_"]),
         ("a = [1979-05-27]", ["a-1979-05-27"]),
         (
@@ -1080,11 +1080,11 @@ def axes_of(table: str) -> list[Axis]:
             [
                 "a-x-b-y-b-z",
                 "a-x-b-z",
-                "a1-b-y-b-z",
-                "a1-b-z",
+                "a-a1-b-y-b-z",
+                "a-a1-b-z",
             ],
         ),
-        ("a = ['x', 'x-b']\nb = ['b-z', 'z']", ["a-x-b-b-z", "a-x-b-z", "a1-b-b-z", "a1-b-z"]),
+        ("a = ['x', 'x-b']\nb = ['b-z', 'z']", ["a-x-b-b-z", "a-x-b-z", "a-a1-b-b-z", "a-a1-b-z"]),
         ("a = []", []),
         ("", []),
     ],
@@ -1120,7 +1120,12 @@ def test_every_label_is_one_case_however_hostile_the_values() -> None:
 
 def test_zipped_names_share_an_axis() -> None:
     axes = [Axis(("lr", "wd"), ((1, 0.5), (1, 0.1), (2, "a b"), (2, "a_b"))), Axis(("n",), ((1,),))]
-    assert case_labels(axes) == ["lr-1-wd-0.5-n-1", "lr-1-wd-0.1-n-1", "lr2-wd2-n-1", "lr3-wd3-n-1"]
+    assert case_labels(axes) == [
+        "lr-1-wd-0.5-n-1",
+        "lr-1-wd-0.1-n-1",
+        "lr-lr2-wd-wd2-n-1",
+        "lr-lr3-wd-wd3-n-1",
+    ]
 
 
 class Hostile:
@@ -1131,7 +1136,7 @@ class Hostile:
 def test_values_without_a_text_of_their_own_go_by_their_place() -> None:
     values = (Hostile(), object(), len, lambda: 1, 10**5000, 2)
     axes = [Axis(("a",), tuple((value,) for value in values))]
-    assert case_labels(axes) == ["a0", "a1", "a-_built-in_function_len_", "a3", "a4", "a-2"]
+    assert case_labels(axes) == ["a-a0", "a-a1", "a-_built-in_function_len_", "a-a3", "a-a4", "a-2"]
 
 
 def test_a_case_count_that_nobody_lists_is_unknown(tmp_path: Path) -> None:

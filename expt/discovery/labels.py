@@ -57,7 +57,7 @@ def _texts_of_axes(axes: Sequence[Axis]) -> list[list[str]]:
         seen = Counter(points)
         texts.append(
             [
-                text if seen[text] == 1 else "-".join(f"{name}{place}" for name, _ in own)
+                text if seen[text] == 1 else "-".join(f"{name}-{name}{place}" for name, _ in own)
                 for place, text in enumerate(points)
             ]
         )
@@ -70,10 +70,10 @@ def _text_of_value(value: Any, name: str, place: int, border: str) -> str:
     except Exception:  # of a user's class, or a number too long for a text
         text = ""
     if not isinstance(value, str) and (not text or " at 0x" in text):
-        return f"{name}{place}"
+        return f"{name}-{name}{place}"
     safe = _UNSAFE.sub("_", text)
     if len(safe) > MAX_VALUE or border in f"{safe}-":
-        return f"{name}{place}"
+        return f"{name}-{name}{place}"
     return f"{name}-{safe}"
 
 
