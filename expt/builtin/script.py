@@ -245,7 +245,9 @@ scalars = NAMES
 
 columns = min(3, len(scalars))
 rows = -(-len(scalars) // columns)
-fig, axes = plt.subplots(rows, columns, figsize=(4 * columns, 2.6 * rows), squeeze=False)
+fig, axes = plt.subplots(
+    rows, columns, figsize=(4 * columns, 2.6 * rows), squeeze=False, layout="constrained"
+)
 for ax, name in zip(axes.flat, scalars):
     series = run.series[name]
     ax.plot(series.steps, series.values)
@@ -253,7 +255,6 @@ for ax, name in zip(axes.flat, scalars):
     ax.set_xlabel("step")
 for ax in axes.flat[len(scalars) :]:
     ax.set_visible(False)
-fig.tight_layout()
 """
 
 _PICTURES: Final = """
