@@ -163,6 +163,17 @@ SHAPE = (
             SHAPE,
         ),
         (
+            "lr={linspace=[0, 1, 0]}",
+            "the linspace of the axis 'lr' takes three numbers: [first, last, count]",
+            SHAPE,
+        ),
+        (
+            "lr={logspace=[1, -1, 3]}",
+            "the logspace of the axis 'lr' must have ends above 0: "
+            "they are the first and the last value",
+            SHAPE,
+        ),
+        (
             "lr={logspace=[0, 1, 3]}",
             (
                 "the logspace of the axis 'lr' must have ends above 0: "
@@ -273,6 +284,8 @@ def test_zipped_axes_stand_at_the_place_of_the_first() -> None:
         (("y",), [(0,)]),
     ]
     assert zipped[1].where == "--sweep lr, --sweep wd"
+    nowhere = [make_axis(name, [1], None) for name in "ab"]
+    assert zip_axes(nowhere, [(("a", "b"), None)])[0].where is None
 
 
 def test_a_zipped_axis_can_be_zipped_again() -> None:
