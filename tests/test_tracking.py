@@ -686,6 +686,18 @@ def test_after_the_end_every_call_is_refused(track, recorder, read):
     assert read()["note"].values == ["text"]
 
 
+def test_two_threads_that_begin_a_name_at_once_agree_on_its_kind(track, read):
+    def work(number):
+        for index in range(200):
+            with contextlib.suppress(TypeError):
+                track(f"n{index}", 1.0 if number % 2 else "text")
+
+    assert run_threads(4, work) == []
+    assert len(read()) == 200
+    assert {len(series) for series in read().values()} == {2}
+    assert read().damage == ()
+
+
 def test_a_run_that_tracked_nothing_leaves_no_files(recorder, tmp_path):
     recorder.close()
     assert list((tmp_path / "series").iterdir()) == []

@@ -31,8 +31,8 @@ _LEFT_TO_SLOW: Final = (LookupError, TypeError, ValueError, StopIteration, struc
 def make_track(slow: Slow, names: FastNames, exact: Mapping[type, bool]) -> Callable[..., None]:
     """`track`; `exact` says of each number type that `struct` converts exactly if it is whole."""
     put_float, put_int, now = FLOAT_LAYOUT.pack_into, INT_LAYOUT.pack_into, time.time
-    lowest, highest = INT64_MIN, INT64_MAX
 
+    # as few free variables as can be: each is copied at every call
     def track(
         name: str = MISSING, value: Any = MISSING, /, step: int | None = None, **values: Any
     ) -> None:
@@ -45,26 +45,35 @@ def make_track(slow: Slow, names: FastNames, exact: Mapping[type, bool]) -> Call
             track_several(name, step, values)
             return
         try:
-            tag, int_tag, count, slots, buffer = names[name]
+            tag, _, count, slots, buffer = names[name]
             if type(value) is float:
                 if step is None:
                     put_float(buffer, next(slots), next(count), now(), value, tag)
                     return
-                put = put_float
-            elif (type(value) is int and lowest <= value <= highest) or exact[type(value)]:
+                if type(step) is int:
+                    put_float(buffer, next(slots), step, now(), value, tag)
+                    next(count)
+                    return
+        except _LEFT_TO_SLOW:
+            pass
+        track_other(name, value, step, now())
+
+    def track_other(name: Any, value: Any, step: Any, when: float) -> None:
+        try:
+            tag, int_tag, count, slots, buffer = names[name]
+            put = put_float
+            if (type(value) is int and INT64_MIN <= value <= INT64_MAX) or exact[type(value)]:
                 put, tag = put_int, int_tag
-            else:
-                put = put_float
             if step is None:
-                put(buffer, next(slots), next(count), now(), value, tag)
+                put(buffer, next(slots), next(count), when, value, tag)
                 return
             if type(step) is int:
-                put(buffer, next(slots), step, now(), value, tag)
+                put(buffer, next(slots), step, when, value, tag)
                 next(count)
                 return
         except _LEFT_TO_SLOW:
             pass
-        slow(name, value, step, now())
+        slow(name, value, step, when)
 
     def track_several(name: Any, step: Any, values: dict[str, Any]) -> None:
         if name is not MISSING:
@@ -72,22 +81,17 @@ def make_track(slow: Slow, names: FastNames, exact: Mapping[type, bool]) -> Call
         when = now()
         for key, value in values.items():
             try:
-                tag, int_tag, count, slots, buffer = names[key]
+                tag, _, count, slots, buffer = names[key]
                 if type(value) is float:
-                    put = put_float
-                elif (type(value) is int and lowest <= value <= highest) or exact[type(value)]:
-                    put, tag = put_int, int_tag
-                else:
-                    put = put_float
-                if step is None:
-                    put(buffer, next(slots), next(count), when, value, tag)
-                    continue
-                if type(step) is int:
-                    put(buffer, next(slots), step, when, value, tag)
-                    next(count)
-                    continue
+                    if step is None:
+                        put_float(buffer, next(slots), next(count), when, value, tag)
+                        continue
+                    if type(step) is int:
+                        put_float(buffer, next(slots), step, when, value, tag)
+                        next(count)
+                        continue
             except _LEFT_TO_SLOW:
                 pass
-            slow(key, value, step, when)
+            track_other(key, value, step, when)
 
     return track

@@ -9,6 +9,7 @@ first record that bears its number: whenever a kill comes, nothing refers to wha
 
 from __future__ import annotations
 
+import errno
 import functools
 import itertools
 import json
@@ -25,7 +26,14 @@ from expt.encoding import to_json
 from expt.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
 from expt.tracking.entries import Encoded, encode_value, find_kind, make_slug
 from expt.tracking.fast_path import MISSING, make_track
-from expt.tracking.records import AppendedFile, Disk, make_tags, open_records, write_whole
+from expt.tracking.records import (
+    AppendedFile,
+    Disk,
+    make_tags,
+    open_records,
+    sync_file,
+    write_whole,
+)
 from expt.tracking.values import INT64_MAX, INT64_MIN, type_name
 
 if TYPE_CHECKING:
@@ -61,6 +69,9 @@ def open_recorder(
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (NAMES_FILE, ENTRIES_FILE, RESULTS_FILE, SCALARS_FILE):
+        if (folder / name).exists():
+            raise FileExistsError(errno.EEXIST, "another run was recorded here", str(folder / name))
     recorder = Recorder(folder, label, recognise, on_tracked, disk or Disk())
     _recorders_of_this_process().add(recorder)
     return recorder
@@ -93,10 +104,6 @@ class _Series:
     files: Iterator[int] = attrs.field(factory=itertools.count)
     has_folder: bool = False
 
-    def check_kind(self, kind: Kind) -> None:
-        if self.kind not in (None, kind):
-            raise TypeError(f"the series is of kind '{self.kind}', and this value of '{kind}'")
-
 
 class Recorder:
     """The writer of one archive's `series/`. Every method may be called from any thread.
@@ -121,6 +128,8 @@ class Recorder:
         self._process = os.getpid()
         self._ended = False
         self._lock = threading.RLock()
+        self._busy = False
+        self._put_off: list[Callable[[], object]] = []
         self._names = AppendedFile(folder / NAMES_FILE, disk)
         self._entries = AppendedFile(folder / ENTRIES_FILE, disk)
         self._results = AppendedFile(folder / RESULTS_FILE, disk)
@@ -142,34 +151,56 @@ class Recorder:
     @property
     def writer(self) -> str:
         """How scalars reach the file: `mapped`, or `written` where the file system has no maps."""
-        return self._open_records().writer
+        if self._records is None:
+            self._refuse_if_over("nothing is recorded")
+            self._alone(self._open_records)
+        return "mapped" if self._records is None else self._records.writer
 
     def set_result(self, name: str, value: Any) -> None:
         """Keep a result now. Raises `TypeError` for what JSON cannot hold."""
-        self._refuse_if_over(f"the result {name!r} was not kept")
+        over = f"the result {name!r} was not kept"
+        self._refuse_if_over(over)
         if not isinstance(name, str):
             raise TypeError(f"the name of a result must be a text, not {name!r}")
-        plain = to_json(value, f"results[{name!r}]")
-        self._results.append(_line({"name": str(name), "value": plain}))
+        line = _line({"name": str(name), "value": to_json(value, f"results[{name!r}]")})
+        self._alone(functools.partial(self._keep_result, line, over))
+
+    def _keep_result(self, line: bytes, over: str) -> None:
+        self._refuse_if_over(over)
+        self._results.append(line)
 
     def flush(self) -> None:
-        """Bring to the disk itself what is in the files. May be called beside the run."""
-        if self._ended or os.getpid() != self._process:
-            return
-        for file in (self._names, self._entries, self._results, self._records):
-            if file is not None:
-                file.flush()
+        """Bring to the disk itself what is in the files; for a thread beside the run."""
+        for name in (NAMES_FILE, ENTRIES_FILE, RESULTS_FILE, SCALARS_FILE):
+            sync_file(self._folder / name)
 
     def close(self) -> None:
         """End: the unused rest of the record file is cut off, and later calls are refused."""
-        if os.getpid() != self._process:
-            return
-        with self._lock:
+        if os.getpid() == self._process:
+            self._alone(self._end)
+
+    def _end(self) -> None:
+        if not self._ended:
             self._ended = True
             self._fast.clear()
             for file in (self._records, self._names, self._entries, self._results):
                 if file is not None:
                     file.close()
+
+    def _alone(self, job: Callable[[], object]) -> None:
+        """Do what no other thread may do meanwhile. A signal handler that comes in the middle of
+        it is in the same thread: its job is put off until the one that it interrupts has ended."""
+        with self._lock:
+            if self._busy:
+                self._put_off.append(job)
+                return
+            try:
+                self._busy = True
+                job()
+            finally:
+                self._busy = False
+                while self._put_off:
+                    self._alone(self._put_off.pop(0))
 
     def _refuse_if_over(self, what: str) -> None:
         if os.getpid() != self._process:
@@ -194,84 +225,76 @@ class Recorder:
         over = f"{name!r} was not tracked"
         self._refuse_if_over(over)
         name, given = _plain_name(name), type(value)
+        known = self._series.get(name)
+        known_kind = None if known is None else known.kind
         try:
             step = _plain_step(step)
-            known = self._series.get(name)
             if kind is None:
-                known_kind = None if known is None else known.kind
                 kind, value = find_kind(value, known_kind, self._recognise)
-            if known is not None:
-                known.check_kind(kind)
+            if known_kind not in (None, kind):
+                raise TypeError(_other_kind(known_kind, kind))
             encoded = encode_value(kind, value, table=table)
-            series = self._find_series(name, kind)
-            step = self._store(series, encoded, step, when)
         except ValueError as error:
-            self._refuse_if_over(over)  # it was another thread that closed the files meanwhile
             raise ValueError(f"{over}: {error}") from None
         except TypeError as error:
             raise TypeError(f"{over}: {error}") from None
+        self._alone(functools.partial(self._store, name, encoded, step, when, given))
+
+    def _store(
+        self, name: str, encoded: Encoded, step: int | None, when: float, given: type
+    ) -> None:
+        """Put an entry into the files, and tell of it; `given` is the type it was tracked as."""
+        over = f"{name!r} was not tracked"
+        self._refuse_if_over(over)
+        series = self._find_series(name, encoded.kind)
+        if series.kind != encoded.kind:  # begun by another thread meanwhile
+            raise TypeError(f"{over}: {_other_kind(series.kind, encoded.kind)}")
         if encoded.number is not None:
+            tag = series.tags[type(encoded.number) is int]
+            step = self._open_records().write(step, series.count, when, encoded.number, tag)
             self._allow_fast(name, series, given)
+        else:
+            fields = dict(encoded.fields)
+            if encoded.png is not None or encoded.array is not None:
+                fields["file"] = self._write_file(series, encoded)
+            number = next(series.count)
+            step = number if step is None else step
+            self._entries.append(_line({"id": series.number, "step": step, "time": when, **fields}))
         if encoded.notice is not None:
             self._notices[f"{name!r}: {encoded.notice}"] = None
         if self._on_tracked is not None:
             self._on_tracked(name, encoded.kind, step, encoded.value)
 
     def _find_series(self, name: str, kind: Kind | None) -> _Series:
-        """The series of `name`, with its line in the file; it has `kind` where one is given."""
+        """The series of `name`, with its line in the file; with `kind` if it had none before."""
         series = self._series.get(name)
-        if series is None or (series.kind is None and kind is not None):
-            with self._lock:
-                series = self._series.get(name)
-                if series is None:
-                    number = next(self._numbers)
-                    self._names.append(_line({"id": number, "name": name, "kind": kind}))
-                    folder = f"{number:04d}-{make_slug(name)}"
-                    series = _Series(number, kind, folder, make_tags(number))
-                    self._series[name] = series
-                elif series.kind is None and kind is not None:
-                    self._names.append(_line({"id": series.number, "name": name, "kind": kind}))
-                    series.kind = kind
-        if kind is not None:
-            series.check_kind(kind)  # two threads may have begun it at once
+        if series is None:
+            number = next(self._numbers)
+            self._names.append(_line({"id": number, "name": name, "kind": kind}))
+            series = _Series(number, kind, f"{number:04d}-{make_slug(name)}", make_tags(number))
+            self._series[name] = series
+        elif series.kind is None and kind is not None:
+            self._names.append(_line({"id": series.number, "name": name, "kind": kind}))
+            series.kind = kind
         return series
-
-    def _store(self, series: _Series, encoded: Encoded, step: int | None, when: float) -> int:
-        """Put the value into the file and return its step."""
-        if encoded.number is not None:
-            tag = series.tags[type(encoded.number) is int]
-            return self._open_records().write(step, series.count, when, encoded.number, tag)
-        fields = dict(encoded.fields)
-        if encoded.png is not None or encoded.array is not None:
-            fields["file"] = self._write_file(series, encoded)
-        number = next(series.count)
-        step = number if step is None else step
-        self._entries.append(_line({"id": series.number, "step": step, "time": when, **fields}))
-        return step
 
     def _open_records(self) -> Records:
         if self._records is None:
-            with self._lock:
-                self._refuse_if_over("nothing more is recorded")
-                if self._records is None:
-                    self._records = open_records(self._folder / SCALARS_FILE, self._disk)
+            self._records = open_records(self._folder / SCALARS_FILE, self._disk)
         return self._records
 
-    def _allow_fast(self, name: str, series: _Series, kind: type) -> None:
-        """Let the fast path take `name`, and numbers of type `kind`, from now on."""
-        if self._records is None or self._on_tracked is not None:
+    def _allow_fast(self, name: str, series: _Series, given: type) -> None:
+        """Let the fast path take `name`, and numbers of the type `given`, from now on."""
+        chunk = None if self._records is None else self._records.chunk
+        if chunk is None or self._on_tracked is not None:
             return
-        if kind.__module__ == "numpy" and kind.__name__ in _EXACT:
-            self._exact[kind] = _EXACT[kind.__name__]
-        with self._lock:
-            chunk = self._records.chunk
-            if chunk is None or self._ended:
-                return
-            self._fast[name] = (*series.tags, series.count, *chunk)
-            if chunk is not self._fast_chunk:
-                self._fast_chunk = chunk
-                for known, (tag, int_tag, count, *_) in list(self._fast.items()):
-                    self._fast[known] = tag, int_tag, count, *chunk
+        if given.__module__ == "numpy" and given.__name__ in _EXACT:
+            self._exact[given] = _EXACT[given.__name__]
+        self._fast[name] = (*series.tags, series.count, *chunk)
+        if chunk is not self._fast_chunk:
+            self._fast_chunk = chunk
+            for known, (tag, int_tag, count, *_) in list(self._fast.items()):
+                self._fast[known] = tag, int_tag, count, *chunk
 
     def _write_file(self, series: _Series, encoded: Encoded) -> str:
         """Write the picture or array and return its path below `series/`. All of it or nothing."""
@@ -302,8 +325,12 @@ class Recorder:
             plain = to_json(options, "options")
         except TypeError as error:
             raise TypeError(f"{over}: {error}") from None
+        self._alone(functools.partial(self._set_options, name, plain, over))
+
+    def _set_options(self, name: str, options: Any, over: str) -> None:
+        self._refuse_if_over(over)
         series = self._find_series(name, None)
-        self._names.append(_line({"id": series.number, "options": plain}))
+        self._names.append(_line({"id": series.number, "options": options}))
 
 
 def _with_methods(
@@ -347,6 +374,10 @@ def _with_methods(
 
 def _line(content: dict[str, Any]) -> bytes:
     return _ENCODER.encode(content).encode("ascii") + b"\n"
+
+
+def _other_kind(known: Kind | None, kind: Kind) -> str:
+    return f"the series is of kind '{known}', and this value of '{kind}'"
 
 
 def _plain_name(name: Any) -> str:

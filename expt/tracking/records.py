@@ -14,10 +14,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import mmap
-import operator
 import os
 import struct
-import threading
+import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
 from expt.encoding import KIND_FLOAT, KIND_INT, SCALAR_RECORD
@@ -68,7 +67,9 @@ class Disk:
         write_whole(self, file, bytes(size))
 
     def map(self, file: int, start: int, size: int) -> mmap.mmap:
-        with _standard_descriptors_taken():  # mmap keeps a duplicate of `file`
+        with _standard_descriptors_taken():  # before 3.13 mmap keeps a duplicate of `file`
+            if sys.version_info >= (3, 13):
+                return mmap.mmap(file, size, offset=start, trackfd=False)
             return mmap.mmap(file, size, offset=start)
 
     def write(self, file: int, data: bytes | memoryview) -> int:
@@ -105,62 +106,47 @@ class AppendedFile:
     def __init__(self, path: Path, disk: Disk) -> None:
         self._path = path
         self._disk = disk
-        self._lock = threading.RLock()
         self._file = -1
         self._identity: tuple[int, int] | None = None
         self._size = 0
-        self._closed = False
 
     def append(self, data: bytes) -> None:
-        """Put `data` at the end. Raises `OSError` with the file as it was before, and
-        `ValueError` after `close`."""
-        with self._lock:
-            if self._closed:
-                raise ValueError("the file is closed")
-            self._ensure_open()
-            try:
-                write_whole(self._disk, self._file, data)
-                self._size += len(data)
-            except BaseException:
-                os.ftruncate(self._file, self._size)
-                raise
+        """Put `data` at the end. Raises `OSError` with the file as it was before."""
+        self._ensure_open()
+        try:
+            write_whole(self._disk, self._file, data)
+            self._size += len(data)
+        except BaseException:
+            os.ftruncate(self._file, self._size)
+            raise
 
     def _ensure_open(self) -> None:
         if self._identity is None:
-            self._open(os.O_CREAT | os.O_EXCL)
-            return
+            self._open(os.O_CREAT)
+        elif not self._is_ours():
+            self._open(0)
+
+    def _is_ours(self) -> bool:
         try:
             status = os.fstat(self._file)
         except OSError:
-            self._open(0)
-            return
+            return False
         if (status.st_dev, status.st_ino) != self._identity:
-            self._open(0)
-        elif status.st_nlink == 0:
+            return False
+        if status.st_nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "deleted during the run", str(self._path))
+        return True
 
     def _open(self, flags: int) -> None:
         self._file = self._disk.open(self._path, os.O_WRONLY | os.O_APPEND | flags)
         status = os.fstat(self._file)
-        self._identity = (status.st_dev, status.st_ino)
-
-    def flush(self) -> None:
-        """Bring to the disk itself what was appended."""
-        with self._lock:
-            if self._identity is not None and not self._closed:
-                self._ensure_open()
-                os.fsync(self._file)
+        self._identity = status.st_dev, status.st_ino
 
     def close(self) -> None:
-        with self._lock:
-            if self._closed or self._identity is None:
-                self._closed = True
-                return
-            self._closed = True
-            with contextlib.suppress(OSError):  # closed behind our back: nothing is left to do
-                status = os.fstat(self._file)
-                if (status.st_dev, status.st_ino) == self._identity:
-                    os.close(self._file)
+        with contextlib.suppress(FileNotFoundError):
+            if self._identity is not None and self._is_ours():
+                os.close(self._file)
+        self._identity = None
 
 
 class Records(Protocol):
@@ -174,14 +160,16 @@ class Records(Protocol):
     def write(
         self, step: int | None, count: Iterator[int], when: float, value: float, tag: bytes
     ) -> int:
-        """Write one record; without a step it is the next of `count`. Returns the step."""
+        """Write one record; without a step it is the next of `count`. Returns the step.
 
-    def flush(self) -> None: ...
+        One call at a time; the fast path may go on beside it.
+        """
+
     def close(self) -> None: ...
 
 
 def open_records(path: Path, disk: Disk) -> Records:
-    """Create `path` for records, mapped where the file system can. `OSError` where it is full."""
+    """Begin `path`, mapped where the file system can. `OSError` where it is full."""
     try:
         return MappedRecords(path, disk)
     except OSError as error:
@@ -201,83 +189,56 @@ class MappedRecords:
     def __init__(self, path: Path, disk: Disk) -> None:
         self._path = path
         self._disk = disk
-        self._lock = threading.RLock()
-        self._start = 0
-        self._size = 0
-        self._flushed = 0
-        self._closed = False
-        self._chunk: Chunk = self._map_next(os.O_CREAT | os.O_EXCL)
+        # start, size and chunk change together: whoever interrupts sees one or the other
+        self._mapped: tuple[int, int, Chunk]
+        try:
+            self._mapped = self._map_chunk(0, FIRST_CHUNK, os.O_CREAT)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
     @property
     def chunk(self) -> Chunk:
-        return self._chunk
+        return self._mapped[2]
 
     def write(
         self, step: int | None, count: Iterator[int], when: float, value: float, tag: bytes
     ) -> int:
         while True:
-            slots, buffer = chunk = self._chunk
+            slots, buffer = self.chunk
             slot = next(slots, None)
             if slot is not None:
                 break
-            with self._lock:
-                if self._closed:
-                    raise ValueError("the file of records is closed")
-                if self._chunk is chunk:
-                    self._chunk = self._map_next()
+            self._mapped = self._map_next()
         number = next(count)
         step = number if step is None else step
         layout = INT_LAYOUT if type(value) is int else FLOAT_LAYOUT
         layout.pack_into(buffer, slot, step, when, value, tag)
         return step
 
-    def _map_next(self, flags: int = 0) -> Chunk:
-        """Allocate and map the chunk behind the present one; a small one on an almost full disk."""
-        start = self._start + self._size
-        size = min(max(self._size * 2, FIRST_CHUNK), LAST_CHUNK)
+    def _map_next(self) -> tuple[int, int, Chunk]:
+        """The chunk behind the present one: twice as large, small where the disk is almost full."""
+        start, size, _ = self._mapped
+        wanted = min(size * 2, LAST_CHUNK)
+        try:
+            return self._map_chunk(start + size, wanted)
+        except OSError:
+            return self._map_chunk(start + size, FIRST_CHUNK)
+
+    def _map_chunk(self, start: int, size: int, flags: int = 0) -> tuple[int, int, Chunk]:
         file = self._disk.open(self._path, os.O_RDWR | flags)
         try:
-            try:
-                self._disk.allocate(file, start, size)
-            except OSError:
-                if size == FIRST_CHUNK:
-                    raise
-                size = FIRST_CHUNK
-                self._disk.allocate(file, start, size)
+            self._disk.allocate(file, start, size)
             buffer = self._disk.map(file, start, size)
-        except BaseException:
-            if flags:
-                self._path.unlink()
-            raise
         finally:
             os.close(file)
-        self._start, self._size = start, size
-        return iter(range(0, size, RECORD_SIZE)), buffer
-
-    def _used(self) -> int:
-        """Bytes of the file up to the last claimed record."""
-        return self._start + self._size - RECORD_SIZE * operator.length_hint(self._chunk[0])
-
-    def flush(self) -> None:
-        used = self._used()
-        if used == self._flushed or self._closed:
-            return
-        file = self._disk.open(self._path, os.O_RDWR)
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
-        self._flushed = used
+        return start, size, (iter(range(0, size, RECORD_SIZE)), buffer)
 
     def close(self) -> None:
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            slots, buffer = self._chunk
-            used = self._start + next(slots, self._size)
-            # unmapped first: a thread that has claimed a record gets a ValueError, not a SIGBUS
-            buffer.close()
+        start, size, (slots, buffer) = self._mapped
+        used = start + next(slots, size)
+        # unmapped first: a thread that has claimed a record gets a ValueError, not a SIGBUS
+        buffer.close()
         with contextlib.suppress(FileNotFoundError):  # the whole archive may have been deleted
             if used:
                 os.truncate(self._path, used)
@@ -303,8 +264,17 @@ class WrittenRecords:
         self._file.append(layout.pack(step, when, value, tag))
         return step
 
-    def flush(self) -> None:
-        self._file.flush()
-
     def close(self) -> None:
         self._file.close()
+
+
+def sync_file(path: Path) -> None:
+    """Bring to the disk itself what was written to `path`, by whichever descriptor or map."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
