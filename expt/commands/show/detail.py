@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.builtin.terminal.tracebacks import relative_path
 from expt.commands.show.columns import Column, table_lines
 from expt.commands.show.listing import STATUS_STYLES
 from expt.errors import DamagedArchive
@@ -77,11 +76,15 @@ def _head(view: View) -> Iterator[str]:
         "id": view.run.id,
         "status": f"{status}{_why_lost(view.run)}",
         "started": f"{view.run.started.isoformat(' ', 'seconds')}, {age}",
-        "archive": visible(relative_path(str(view.run.path), view.cwd)),
+        "archive": visible(_from_here(view.run.path, view.cwd)),
         "tags": visible(", ".join(view.run.tags)),
         "note": visible(view.run.note or ""),
     }
     yield from _pairs(facts, view.screen)
+
+
+def _from_here(path: Path, cwd: Path) -> str:
+    return str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
 
 
 def _why_lost(run: Run) -> str:
@@ -232,7 +235,7 @@ def _notices(view: View) -> Iterator[str]:
 
 
 def _again(view: View) -> Iterator[str]:
-    params = relative_path(str(view.run.path / PARAMS_FILE), view.cwd)
+    params = _from_here(view.run.path / PARAMS_FILE, view.cwd)
     facts = {
         "as typed": visible(shlex.join(view.run.record.command)),
         "same values": visible(shlex.join(["expt", view.run.experiment, "--params", params])),
