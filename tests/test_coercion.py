@@ -495,6 +495,33 @@ def test_an_annotation_that_does_not_resolve_is_left_out_alone() -> None:
     assert resolve_annotations(len) == {}
 
 
+def test_an_argument_without_annotation_is_annotated_by_a_default_that_no_file_could_say() -> None:
+    key = Secret("x")
+
+    def experiment(  # type: ignore[no-untyped-def]
+        data=Path("x"),
+        mode=Color.RED,
+        opt=Optimizer("adam"),
+        pair=(1, 2),
+        key=key,
+        lr=0.1,
+        nothing=None,
+        act=len,
+        odd: NotImported = Path("x"),  # type: ignore[name-defined]  # noqa: F821
+        said: str | Path = Path("x"),
+    ):
+        """Annotates next to nothing."""
+
+    assert resolve_annotations(experiment) == {
+        "data": Path | None,
+        "mode": Color | None,
+        "opt": Optimizer | None,
+        "pair": tuple | None,
+        "key": Secret | None,
+        "said": str | Path,
+    }
+
+
 def test_what_checks_nothing() -> None:
     nothing = (Any, object, T, Walks, "Name", inspect.Parameter.empty)
     assert all(checks_nothing(annotation) for annotation in nothing)

@@ -8,10 +8,11 @@ import sys
 import types
 import typing
 from enum import Enum
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Final, Literal, Union
 
 from expt.coercion.plain import Step, is_table_class, key_fields, shown
+from expt.declarations import Secret
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,11 +36,19 @@ TABLES: Final = (dict, abc.Mapping, abc.MutableMapping)
 
 
 def resolve_annotations(owner: Any) -> dict[str, Any]:
-    """The annotations of a function or class by name; one that cannot be resolved is left out."""
+    """The annotations of a function or class by name; one that cannot be resolved is left out.
+
+    An argument of a function without one has the class of its default, or None, where that is a
+    class that no file could say: a path, an enum, an attrs class or dataclass, a tuple, a set.
+    """
     try:
-        return typing.get_type_hints(owner, include_extras=True)
-    except Exception:  # noqa: S110  (annotations are the user's code; below, one by one)
-        pass
+        hints = typing.get_type_hints(owner, include_extras=True)
+    except Exception:  # annotations are the user's code: one that raises must not hide the others
+        hints = _resolve_one_by_one(owner)
+    return hints if isinstance(owner, type) else {**_annotations_of_defaults(owner), **hints}
+
+
+def _resolve_one_by_one(owner: Any) -> dict[str, Any]:
     hints: dict[str, Any] = {}
     for part in reversed(owner.__mro__) if isinstance(owner, type) else [inspect.unwrap(owner)]:
         if isinstance(part, type):
@@ -57,6 +66,23 @@ def resolve_annotations(owner: Any) -> dict[str, Any]:
             except Exception:  # noqa: S112
                 continue
     return hints
+
+
+def _annotations_of_defaults(function: Any) -> dict[str, Any]:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some built-in functions have none
+        return {}
+    return {
+        parameter.name: Path | None if isinstance(default, Path) else type(default) | None
+        for parameter in parameters
+        if parameter.annotation is parameter.empty
+        and (
+            isinstance(default := parameter.default, (PurePath, Enum, Secret))
+            or type(default) in (tuple, set, frozenset)
+            or is_table_class(type(default))
+        )
+    }
 
 
 def alternatives(annotation: Any) -> tuple[Any, ...]:
