@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from expt import layout
@@ -39,13 +38,9 @@ class Script:
     @hook
     def expt_render_run(self, run: Run) -> list[Path] | None:
         path = run.path / layout.ANALYSIS_FILE
-        try:
-            if not _is_own(path.read_text("utf-8", "replace")):
-                warnings.warn(f"{path.name} was edited and is left as it is", stacklevel=2)
-                return [path]
-        except FileNotFoundError:
-            pass
-        write_atomically(path, write_script(run).encode())
+        edited = path.is_file() and not _is_own(path.read_text("utf-8", "replace"))
+        if not edited:
+            write_atomically(path, write_script(run).encode())
         return [path]
 
 
@@ -157,7 +152,7 @@ def _analysis_cells(run: Run) -> Iterator[str]:
         yield _fill(_CODE_PATH, ROOTS=list(_ROOTS), FOLDERS=list(dict.fromkeys([*own, *folders])))
     for entry, closure in closures:
         where = comment(
-            "%% analysis", f"{entry.get('name')} of {entry.get('path')}, as it was at the run"
+            "%% analysis", f"{entry['name']} of {entry.get('path')}, as it was at the run"
         )
         if closure is None:
             yield f"{where}\n# Its source is not in the archive."
@@ -174,14 +169,14 @@ def _read_analyses(run: Run) -> list[dict[str, Any]]:
     except (ValueError, RecursionError):
         return []
     listed = entries if isinstance(entries, list) else []
-    return [entry for entry in listed if isinstance(entry, dict)]
+    return [
+        entry for entry in listed if isinstance(entry, dict) and isinstance(entry.get("name"), str)
+    ]
 
 
 def _closure_of(run: Run, entry: dict[str, Any]) -> Closure | None:
     """From the archived module; where it does not define the function, from `source`."""
-    name, path, source = entry.get("name"), entry.get("path"), entry.get("source")
-    if not isinstance(name, str):
-        return None
+    name, path, source = entry["name"], entry.get("path"), entry.get("source")
     module = run.code.get(path) if isinstance(path, str) else None
     found = find_closure(module, str(path), name) if module is not None else None
     if found is not None or not isinstance(source, str):
