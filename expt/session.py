@@ -28,6 +28,7 @@ from expt.model import (
     ErrorInfo,
     Event,
     Executor,
+    Notice,
     Outcome,
     Plan,
     PlanRequest,
@@ -234,19 +235,21 @@ class _Crew:
             if outcome.error is not None and outcome.error.type == "WorkerDied":
                 announcing = AnnounceRequest(self._options, case, outcome)
                 self._announcements.append(self._executor.submit(announcing))
-            self._renderings.append(
-                self._renderer.submit(RenderRequest(self._options, outcome.path))
-            )
+            rendering = self._renderer.submit(RenderRequest(self._options, outcome.path))
+            rendering.add_done_callback(self._tell_rendering)
+            self._renderings.append(rendering)
 
     def _has_failed_enough(self, outcomes: Sequence[Outcome]) -> bool:
         limit = self._options.fail_fast
         return limit is not None and sum(o.status == "failed" for o in outcomes) >= limit
 
+    def _tell_rendering(self, rendering: Future[Any]) -> None:
+        if not rendering.cancelled() and rendering.exception() is None:
+            self._report(rendering.result())
+
     def _finish_renderings(self) -> None:
-        for future in self._renderings:
-            with contextlib.suppress(ExptError, concurrent.futures.CancelledError):
-                self._wait({future})
-                self._report(future.result())
+        for rendering in self._renderings:
+            self._wait({rendering})
 
     def _wait(self, futures: set[Future[Any]]) -> set[Future[Any]]:
         """Wait until one is done, awake enough to hear Ctrl-C; those that are done."""
@@ -273,8 +276,9 @@ class _Crew:
             return
 
         def hear(*_: Any) -> None:
-            self._executor_interrupt(kill=self.interrupted)
-            self.interrupted = True
+            kill, self.interrupted = self.interrupted, True
+            # by a thread: a lock may be held by the very code that the signal stopped
+            threading.Thread(target=self._interrupt, kwargs={"kill": kill}).start()
 
         numbers = [signal.SIGINT, signal.SIGTERM]
         before = {number: signal.signal(number, hear) for number in numbers}
@@ -284,9 +288,10 @@ class _Crew:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _executor_interrupt(self, *, kill: bool) -> None:
-        thread = threading.Thread(target=self._executor.interrupt, kwargs={"kill": kill})
-        thread.start()  # the executor's lock may be held by the very code that the signal stopped
+    def _interrupt(self, *, kill: bool) -> None:
+        self._executor.interrupt(kill=kill)
+        if not kill:
+            self._report(Notice("interrupted: waiting for what runs; again to kill it"))
 
     # Workers that died
 

@@ -57,8 +57,7 @@ class ForkStarter:
 
     def __init__(self, serve: Serve) -> None:
         ours, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush_streams()
         self._helper = os.fork()
         if self._helper == 0:
             ours.close()
@@ -176,10 +175,14 @@ def _become_worker(fd: int, role: Role, serve: Serve) -> None:
         serve(Connection(socket.socket(fileno=fd)), role)
         code = 0
     finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
+        _flush_streams()
         os._exit(code)  # non-daemon threads of the user's do not hold the session
+
+
+def _flush_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # closed, or replaced by the user's code
+            stream.flush()
 
 
 class SpawnStarter:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PROGRESS_INTERVAL: Final = 0.1  # seconds between two reports of one loop
+_PROGRESS_INTERVAL: Final = 0.1  # seconds between two reports of one run
 
 
 class Results(MutableMapping[str, Any]):
@@ -105,6 +105,7 @@ class Progress:
     def __init__(self, case_id: str, report: Report) -> None:
         self._case_id = case_id
         self._report = report
+        self._told = 0.0
 
     def __call__(
         self, iterable: Iterable[T], total: int | None = None, label: str = ""
@@ -117,17 +118,19 @@ class Progress:
         return self._follow(items, None if total is None else int(total), str(label))
 
     def _follow(self, items: Iterator[T], total: int | None, label: str) -> Iterator[T]:
-        report, case_id = self._report, self._case_id
-        told = 0.0
         done = 0
         for item in items:
-            now = time.monotonic()
-            if now - told >= _PROGRESS_INTERVAL:
-                told = now
-                report(RunProgressed(case_id, done, total, label))
+            self._tell(done, total, label)
             yield item
             done += 1
-        report(RunProgressed(case_id, done, total, label))
+        self._tell(done, total, label)
+
+    def _tell(self, done: int, total: int | None, label: str) -> None:
+        """At most ten times a second for one run, however many loops it has."""
+        now = time.monotonic()
+        if now - self._told >= _PROGRESS_INTERVAL:
+            self._told = now
+            self._report(RunProgressed(self._case_id, done, total, label))
 
 
 class Hooks:
