@@ -313,6 +313,12 @@ def test_what_cannot_be_zipped_is_told(names: tuple[str, ...], error: str) -> No
     assert str(caught.value) == error
 
 
+def test_a_zip_without_any_axis_is_told() -> None:
+    with pytest.raises(ParameterError) as caught:
+        zip_axes([], [(("lr", "wd"), None)])
+    assert str(caught.value) == "there is no axis 'lr' to zip\n  axes: none"
+
+
 def test_the_names_of_a_zip() -> None:
     assert parse_zip("lr, opt.wd") == ("lr", "opt.wd")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 import types
 import typing
@@ -286,20 +287,21 @@ def _fit_scalar(value: Any, kind: type) -> Any:
     scalar = python_scalar(value)
     if scalar is not value:
         return _fit_scalar(scalar, kind)
-    if isinstance(value, str) and _reads_as(value, kind):
-        raise Misfit(kind.__name__, value, hint="write it without quotes")
+    meant = _read_generously(value, kind) if isinstance(value, str) else None
+    if meant is not None:
+        raise Misfit(kind.__name__, value, hint=f"write {shown(meant)}, without quotes")
     return _refuse(value, kind)
 
 
-def _reads_as(text: str, kind: type) -> bool:
-    """Whether somebody may have meant it: for a hint, never for a value."""
+def _read_generously(text: str, kind: type) -> Any:
+    """What somebody may have meant (`007`, `.5`, `True`): for a hint, never for a value."""
     if kind is bool:
-        return text in ("true", "false")
+        return {"true": True, "false": False}.get(text.lower())
     try:
-        kind(text)
+        number = kind(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _fit_choice(value: Any, part: Any, choices: Iterable[Any]) -> Any:

@@ -124,7 +124,7 @@ def read_toml_value(text: str) -> Any:
 
     A comment is a part of a text (`1 # c`), not to be dropped, and so is a second line.
     """
-    if "\n" in text or "\r" in text:
+    if "\n" in text:
         return NO_VALUE
     try:
         # the second form ends inside a comment where there is one
