@@ -349,6 +349,7 @@ def test_an_unknown_key_comes_with_the_closest_and_all_keys() -> None:
         ("nan", float, None),
         ("1" * 5000, int, None),
         ("1" * 5000, float, None),
+        ("1" * 400, int, "write " + "1" * 200 + "…, without quotes"),
         ("3.5", int, None),
         ("yes", bool, None),
         ("a,b", list[str], 'a list is written as ["a", "b"]'),

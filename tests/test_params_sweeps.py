@@ -169,8 +169,10 @@ SHAPE = (
         ),
         (
             "lr={logspace=[1, -1, 3]}",
-            "the logspace of the axis 'lr' must have ends above 0: "
-            "they are the first and the last value",
+            (
+                "the logspace of the axis 'lr' must have ends above 0: "
+                "they are the first and the last value"
+            ),
             SHAPE,
         ),
         (

@@ -301,7 +301,7 @@ def _read_generously(text: str, kind: type) -> Any:
         number = kind(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if kind is int or math.isfinite(number) else None
 
 
 def _fit_choice(value: Any, part: Any, choices: Iterable[Any]) -> Any:
