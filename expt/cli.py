@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; the exit code. The only place where an `ExptError` becomes text."""
     typed = list(sys.argv[1:] if words is None else words)
+    if "_ARGCOMPLETE" in os.environ:
+        import_module("expt.commands.completion").complete()
     try:
         return _dispatch(typed)
     except ExptError as error:

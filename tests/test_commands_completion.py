@@ -1,0 +1,80 @@
+"""What a shell is offered, asked in the way that shells ask."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
+
+TREE = {
+    "experiments/params.toml": "width = 3\n[expt.variants.big]\nwidth = 9\n",
+    "experiments/first.py": """
+        import expt
+        raise RuntimeError("nothing of the user's is imported")
+
+        @expt.mark.slow
+        def experiment_train(track, lr: float = 0.1, epochs: int = 3): ...
+    """,
+}
+
+
+def offered(sandbox: Sandbox, line: str) -> list[str]:
+    """The words that the command offers after `line`."""
+    answer = sandbox.root / "answer"
+    environ = {
+        **os.environ,
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
+        "_ARGCOMPLETE_IFS": "\n",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "COMP_TYPE": "9",
+        "_ARGCOMPLETE_COMP_WORDBREAKS": "",
+    }
+    subprocess.run(
+        [sys.executable, "-m", "expt"], env=environ, cwd=sandbox.root, check=False, timeout=60
+    )
+    return [word.strip() for word in answer.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("expt s", ["show"]),
+        ("expt exp", ["experiments/"]),
+        ("expt experiments/", ["experiments/first.py"]),
+        ("expt experiments/first.py::", ["experiments/first.py::experiment_train"]),
+        ("expt experiments/ --max", ["--max-cases", "--maxfail"]),
+        ("expt experiments/ -p l", ["lr="]),
+        ("expt experiments/ -p w", ["width="]),
+        ("expt --sweep e", ["epochs="]),
+        ("expt --variant b", ["big"]),
+        ("expt -m s", ["slow"]),
+        ("expt --tb s", ["short"]),
+        ("expt show lat", ["latest"]),
+        ("expt completion z", ["zsh"]),
+    ],
+)
+def test_what_is_offered(sandbox: Sandbox, line: str, words: list[str]) -> None:
+    sandbox.write(TREE)
+    assert offered(sandbox, line) == words
+
+
+def test_runs_are_offered_by_their_ids(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/a.py": "def experiment_x(): return 1\n"})
+    sandbox.expt()
+    assert sandbox.run().id in offered(sandbox, "expt show ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_script_for_each_shell(sandbox: Sandbox, shell: str) -> None:
+    done = sandbox.expt("completion", shell)
+    assert done.exit_code == 0
+    assert "_ARGCOMPLETE" in done.stdout
+    assert "expt" in done.stdout
