@@ -8,9 +8,10 @@ A page is read as a story in one empty folder, its fenced blocks from top to bot
     ```pycon                                a doctest
     ```python                               a script that must run
 
-In expected output `...` stands for any text of a line, and alone in a line for any lines. A block
-inside an HTML comment is executed too and not shown: that is where a page sets its scene. Fences of
-any other language are pictures, and so is a block marked `not-run`, which must say why.
+In expected output `...` stands for any text of a line, and alone in a line for any lines; ids,
+times, durations and the widths of columns may be any. A block inside an HTML comment is executed
+too and not shown: that is where a page sets its scene. Fences of any other language are pictures,
+and so is a block marked `not-run`, which must say why.
 """
 
 from __future__ import annotations
@@ -71,16 +72,31 @@ def read_console(body: str) -> list[tuple[str, str]]:
     return commands
 
 
+VARYING = [
+    (r"\b\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\w+", "ARCHIVE"),
+    (r"\b\d{4}-\d\d-\d\d[ T][\d:.]+(\+00:00)?", "TIME"),
+    (r"\b[a-z2-7]{10}\b|^[a-z2-7]{4}(?=  )", "ID"),
+    (r"\b\d+(\.\d+)?(ms|s|m|h)\b|\bnow\b", "DURATION"),
+    (r"(?<=\S) +", " "),
+]
+"""What differs from run to run, and what stands for it on both sides of a comparison."""
+
+
+def without_varying(text: str) -> str:
+    for pattern, word in VARYING:
+        text = re.sub(pattern, word, text, flags=re.MULTILINE)
+    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines()) + "\n"
+
+
 def output_pattern(expected: str) -> re.Pattern[str]:
     """The pattern of an expected output, `...` being anything."""
     lines = []
-    for line in expected.strip("\n").splitlines():
+    for line in without_varying(expected).splitlines():
         if line.strip() == "...":
             lines.append(r"(?:.*\n)*?")
         else:
-            text = re.escape(line.rstrip()).replace(re.escape("..."), ".*?")
-            lines.append(text + r"[ ]*\n")
-    return re.compile(r"\n*" + "".join(lines) + r"\n*")
+            lines.append(re.escape(line).replace(re.escape("..."), ".*?") + r"\n")
+    return re.compile("".join(lines))
 
 
 def environment() -> dict[str, str]:
@@ -122,9 +138,8 @@ def perform(block: Block, folder: Path, page: str) -> None:
             wanted = int(block.options.get("exit", "0"))
             assert done.returncode == wanted, f"{at}: $ {command}\n{done.stdout}"
             if expected.strip():
-                found = re.sub(r"[ ]+$", "", done.stdout, flags=re.MULTILINE)
-                assert output_pattern(expected).fullmatch(found.strip("\n") + "\n"), (
-                    f"{at}: $ {command}\n--- expected\n{expected}\n--- found\n{found}"
+                assert output_pattern(expected).fullmatch(without_varying(done.stdout)), (
+                    f"{at}: $ {command}\n--- expected\n{expected}\n--- found\n{done.stdout}"
                 )
     elif "file" in block.options:
         path = folder / block.options["file"]
