@@ -23,9 +23,10 @@ from expt.coercion.annotations import (
     wants_text,
 )
 from expt.coercion.fitting import Coercer, Convert, Misfit, coerce
-from expt.coercion.plain import dotted, fields_of, plain, shown
+from expt.coercion.plain import MASK, dotted, fields_of, plain, shown
 
 __all__ = [
+    "MASK",
     "Coercer",
     "Convert",
     "Misfit",

@@ -23,7 +23,7 @@ from expt.coercion.annotations import (
     expected_text,
     required_keys,
 )
-from expt.coercion.plain import Step, dotted, is_table_class, key_fields, python_scalar, shown
+from expt.coercion.plain import MASK, Step, dotted, is_table_class, key_fields, python_scalar, shown
 from expt.declarations import Secret
 from expt.errors import did_you_mean
 
@@ -73,7 +73,7 @@ class Misfit(ValueError):
             return f"'{place}' is missing: it must be {self.expected}"
         if self.problem == "unknown":
             return f"'{place}' is no key of {self.expected}"
-        return f"'{place}' must be {self.expected}, not {'***' if secret else shown(self.value)}"
+        return f"'{place}' must be {self.expected}, not {MASK if secret else shown(self.value)}"
 
     def __str__(self) -> str:
         return self.tell("value")

@@ -14,6 +14,9 @@ from expt.declarations import Secret
 from expt.model import Opaque
 from expt.text import visible
 
+MASK: Final = "***"
+"""What stands in the place of a secret, wherever one would be shown or written."""
+
 Step = str | int
 """A key of a table, or an index of a list."""
 

@@ -11,6 +11,7 @@ Nothing here imports, knows an experiment or evaluates a text.
 
 from __future__ import annotations
 
+from expt.coercion import MASK
 from expt.params.environment import FileText, expand_environment, place_path, settle_value
 from expt.params.files import (
     RESERVED_KEYS,
@@ -22,7 +23,7 @@ from expt.params.files import (
     table_layers,
 )
 from expt.params.layers import Layer, Resolved, Where, resolve_name
-from expt.params.secrets import MASK, find_secrets, is_secret_name, mask_argument
+from expt.params.secrets import find_secrets, is_secret_name, mask_argument
 from expt.params.sweeps import (
     REPEAT,
     axes_from_table,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from expt.coercion import MASK
 from expt.encoding import from_json
 from expt.errors import ParameterError, UsageError, did_you_mean
 from expt.layout import EXPERIMENT_PREFIX, RESERVED_TABLE
@@ -16,7 +17,6 @@ from expt.model import LAYER_PARAMS
 from expt.params.environment import FileText
 from expt.params.layers import Layer
 from expt.params.lines import Comment, KeyPath, find_keys
-from expt.params.secrets import MASK
 from expt.params.sweeps import axes_from_table, read_zip
 from expt.params.text import NO_VALUE, parse_name, read_toml_value
 from expt.toml_reading import read_toml

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from expt.coercion import Misfit, annotations_in, dotted, fields_of, plain, shown
+from expt.coercion import MASK, Misfit, annotations_in, dotted, fields_of, plain, shown
 from expt.errors import ParameterError
 from expt.model import LAYER_DEFAULT, Origin
 from expt.params.environment import settle_value
@@ -91,8 +91,8 @@ class Resolved:
         leads through a value that is no table, or what should be appended to is no list.
         """
         told = where if callable(where) else lambda _: where
-        layed = _Laying(layer, told, append).reach(self._node, (self.name,), path, value)
-        return Resolved(self.name, layed, self.variables)
+        laid = _Laying(layer, told, append).reach(self._node, (self.name,), path, value)
+        return Resolved(self.name, laid, self.variables)
 
     def settle(self, annotation: Any, environ: Mapping[str, str], cwd: Path) -> Resolved:
         """With every text of a `params.toml` read: the environment, paths. See `environment`."""
@@ -119,7 +119,7 @@ def _shadows(origins: tuple[Origin, ...], secret: bool) -> str:
     if not origins:
         return ""
     below = origins[0]
-    value = "***" if secret else shown(below.value)
+    value = MASK if secret else shown(below.value)
     return f", over {value} of {below.layer}" + (f" ({below.where})" if below.where else "")
 
 

@@ -6,12 +6,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from expt.coercion import alternatives, annotation_at, annotations_in, dotted, fields_of
+from expt.coercion import MASK, alternatives, annotation_at, annotations_in, dotted, fields_of
 from expt.declarations import Secret
 from expt.errors import UsageError
 from expt.params.text import KeyPath, parse_name, read_toml_value
-
-MASK: Final = "***"
 
 _SECRET_NAME: Final = re.compile(
     r"password|passwd|secret|api_key|access_token|auth_token|.*_api_key|.*_password", re.DOTALL
