@@ -73,8 +73,8 @@ class Plots:
             return None
         curves = {name: self._curve(run.series[name]) for name in names[:MOST_PANELS]}
         path = folder / OVERVIEW_FILE
-        place = f"{run.node_id}    {run.short_id}"
-        path.write_bytes(self._painter.grid(curves, place, total=len(names)))
+        title = run.node_id.rpartition("::")[2]
+        path.write_bytes(self._painter.grid(curves, title, run.id, total=len(names)))
         return [path]
 
     @cached_property

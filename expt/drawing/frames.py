@@ -6,8 +6,8 @@
 The rules of a canvas, which the documentation repeats:
 - The first picture decides the size. A later one of another shape is made smaller by a whole
   factor if it must, and centred on the ground.
-- A small picture is enlarged by a whole factor, each pixel to a square, until its longer side has
-  256 pixels or more; one with more than 2048 is made smaller by a whole factor.
+- A picture of less than 256 pixels a side is enlarged by a whole factor, each pixel to a square,
+  until its longer side has 480; one with more than 2048 is made smaller by a whole factor.
 - Sides are made even by repeating the last row or column; H.264 knows no odd ones.
 """
 
@@ -26,6 +26,7 @@ from expt.drawing.curves import DRAWN_LIMIT, widened
 Frame = NDArray[np.uint8]
 
 SMALL: Final = 256
+_ENLARGED: Final = 480
 LARGE: Final = 2048
 _LEAST: Final = 16  # pixels a side; some players show nothing smaller
 
@@ -160,7 +161,8 @@ class Canvas:
     def __init__(self, first: Frame, ground: str = "#ffffff") -> None:
         self.shape = first.shape
         self._ground = _bytes_of(ground)
-        self._factor = max(1, -(-SMALL // max(first.shape[:2])))
+        longest = max(first.shape[:2])
+        self._factor = -(-_ENLARGED // longest) if longest < SMALL else 1
         height, width = enlarged(reduced(first, LARGE), self._factor).shape[:2]
         self.height = max(height + height % 2, _LEAST)
         self.width = max(width + width % 2, _LEAST)

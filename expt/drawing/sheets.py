@@ -68,12 +68,14 @@ class Painter:
             panel.show(_WHOLE, [curve], title=title, subtitle=summary(curve))
             return encode_png(figure)
 
-    def grid(self, curves: Mapping[str, Curve], title: str, *, total: int = 0) -> bytes:
+    def grid(
+        self, curves: Mapping[str, Curve], title: str, subtitle: str = "", *, total: int = 0
+    ) -> bytes:
         """The PNG of small line plots on one sheet, `MOST_PANELS` at most, of `total` in all."""
         with neutral():
             if self._grid is None:
                 self._grid = new_figure(self.style), []
-            _show_grid(*self._grid, self.style, curves, title, total)
+            _show_grid(*self._grid, self.style, curves, title, subtitle, total)
             return encode_png(self._grid[0])
 
 
@@ -98,7 +100,7 @@ def grid_figure(curves: Mapping[str, Curve], style: Style, title: str) -> Figure
     """Small line plots on one sheet of their own, as `Painter.grid` draws them."""
     with neutral():
         figure = new_figure(style)
-        _show_grid(figure, [], style, curves, title, 0)
+        _show_grid(figure, [], style, curves, title, "", 0)
     return figure
 
 
@@ -108,6 +110,7 @@ def _show_grid(
     style: Style,
     curves: Mapping[str, Curve],
     title: str,
+    subtitle: str,
     total: int,
 ) -> None:
     shown = list(curves.items())[:MOST_PANELS]
@@ -129,7 +132,9 @@ def _show_grid(
     for panel in panels[len(shown) :]:
         panel.hide()
     left_out = max(total, len(curves)) - len(shown)
-    heading(figure, style, title, f"{left_out:,} more are not shown" if left_out else "")
+    if left_out:
+        subtitle = f"{left_out:,} more are not shown    {subtitle}"
+    heading(figure, style, title, subtitle.strip())
 
 
 def heading(figure: Figure, style: Style, title: str, subtitle: str) -> None:
