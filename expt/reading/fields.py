@@ -74,10 +74,10 @@ def sort_runs(runs: Sequence[Run], name: str) -> list[Run]:
     Numbers come before texts, texts before anything else. Raises `UsageError` for a name that no
     run has.
     """
-    keys = {run: _sort_key(field_value(run, name)) for run in runs}
-    if runs and all(rank == _LAST for rank, _ in keys.values()) and name not in FIELDS:
+    keyed = [(_sort_key(field_value(run, name)), run) for run in runs]
+    if keyed and all(rank == _LAST for (rank, _), _ in keyed) and name not in FIELDS:
         raise unknown_field(runs, name)
-    return sorted(runs, key=keys.__getitem__)
+    return [run for _, run in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def unknown_field(runs: Iterable[Run], name: str) -> UsageError:

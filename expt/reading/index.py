@@ -142,9 +142,8 @@ def _look_over(root: Path, index: sqlite3.Connection | None, known: Mapping[str,
 
 def _read_row(root: Path, folder: str, stamp: str) -> tuple[Row, str]:
     """The row of an archive and the text of its `run.json`."""
-    path = root / folder
     try:
-        text, data = read_summary(path)
+        text, data = read_summary(f"{root}/{folder}")
     except ReadingError as error:
         name = folder.rpartition("/")[2].rpartition("_")[2]
         return Row(folder, stamp, name, "", None, "", 0, "[]", error.what), "{}"
@@ -221,9 +220,16 @@ def _remember(index: sqlite3.Connection, catalogue: Catalogue, known: Mapping[st
         for folder in gone:
             index.execute("DELETE FROM archives WHERE folder = ?", (folder,))
             index.execute("DELETE FROM summaries WHERE folder = ?", (folder,))
-        for folder, text in catalogue.fresh.items():
-            # lone surrogates in a folder's name, JSON too deep for SQLite: not remembered
-            with contextlib.suppress(UnicodeEncodeError, sqlite3.OperationalError):
-                index.execute(_INSERT_SUMMARY, (folder, text))
-                index.execute(_INSERT_ROW, rows[folder])
+        fresh = [(rows[folder], text) for folder, text in catalogue.fresh.items()]
+        try:
+            _insert(index, fresh)
+        except (UnicodeEncodeError, sqlite3.OperationalError):
+            for each in fresh:  # a lone surrogate in a name, JSON too deep for SQLite: left out
+                with contextlib.suppress(UnicodeEncodeError, sqlite3.OperationalError):
+                    _insert(index, [each])
         index.execute("COMMIT")
+
+
+def _insert(index: sqlite3.Connection, fresh: Sequence[tuple[Row, str]]) -> None:
+    index.executemany(_INSERT_SUMMARY, [(row.folder, text) for row, text in fresh])
+    index.executemany(_INSERT_ROW, [row for row, _ in fresh])

@@ -194,8 +194,13 @@ class Run:
         return data
 
     def _mapping(self, key: str) -> dict[str, Any]:
-        value: dict[str, Any] = from_json(self._data.get(key) or {})
-        return value
+        value: dict[str, Any] = self._data.get(key) or {}
+        return from_json(value) if self._is_tagged else value
+
+    @cached_property
+    def _is_tagged(self) -> bool:
+        """Whether any value needs `from_json`, which takes longer than to read the file."""
+        return self._text is None or '"$' in self._text
 
     def outline(self) -> dict[str, Any]:
         """What a listing tells of the run, as strict JSON with tags."""

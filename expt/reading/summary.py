@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from expt.archive import read_record
 from expt.encoding import from_json
@@ -16,9 +17,6 @@ from expt.errors import DamagedArchive
 from expt.layout import FORMAT, RUN_FILE
 from expt.model import STATUSES
 from expt.reading.files import read_regular
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
@@ -43,7 +41,7 @@ _TYPES: Final = {
 }
 
 
-def read_summary(archive: Path) -> tuple[str, dict[str, Any]]:
+def read_summary(archive: str | Path) -> tuple[str, dict[str, Any]]:
     """The text of an archive's `run.json`, and its JSON form.
 
     Raises `DamagedArchive` or `NewerArchive` with the reason.
@@ -55,7 +53,7 @@ def read_summary(archive: Path) -> tuple[str, dict[str, Any]]:
             return text, data
     except (OSError, ValueError, TypeError, OverflowError, AttributeError, RecursionError):
         pass
-    read_record(archive)
+    read_record(Path(archive))
     raise DamagedArchive(f"{RUN_FILE} has impossible values", f"{archive}/{RUN_FILE}")
 
 
@@ -74,14 +72,16 @@ def _is_sound(data: Any, *, tagged: bool) -> bool:
     """Whether a listing can rely on `data`. May raise as well as be False."""
     if type(data.get("format")) is not int or not 1 <= data["format"] <= FORMAT:
         return False
-    if not all(isinstance(data.get(name), types) for name, types in _TYPES.items()):
-        return False
+    for name, types in _TYPES.items():
+        if not isinstance(data.get(name), types):
+            return False
     if data["status"] not in STATUSES or not all(
         type(tag) is str for tag in data.get("tags") or ()
     ):
         return False
     microseconds(data["started"])
-    parse_time(data.get("finished") or data["started"])
+    if data.get("finished"):
+        parse_time(data["finished"])
     series = data.get("series") or {}
     if tagged:
         objects = [data.get(name) for name in ("params", "results", "lineage", "owner")]
