@@ -168,8 +168,7 @@ def encode_figure(value: Any) -> tuple[bytes, str | None]:
 def find_entry_file(folder: Path, text: Any) -> Path | None:
     """The file of an entry, or None where `text` leads out of `folder` or to no regular file.
 
-    `folder` must be resolved. An archive may have been made by anybody: neither `..` nor a link
-    may lead a reader elsewhere.
+    An archive may have been made by anybody: neither `..` nor a link may lead a reader elsewhere.
     """
     if not isinstance(text, str) or not text or "\0" in text or "\\" in text:
         return None
@@ -191,7 +190,7 @@ def recompress_images(folder: Path) -> int:
     changed meanwhile. Returns the number of bytes saved. Safe beside a run that goes on, and
     beside another call of itself.
     """
-    return sum(_recompress(path) for path in _stored_images(folder.resolve()))
+    return 0 if folder.is_symlink() else sum(map(_recompress, _stored_images(folder)))
 
 
 def _stored_images(folder: Path) -> Iterator[Path]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Final, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import attrs
 
 from expt.encoding import from_json
 from expt.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE
-from expt.model import Kind
+from expt.model import KINDS, Kind
 from expt.tracking import find_entry_file
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_KINDS: Final = frozenset({"image", "figure", "array"})
-_KINDS: Final = frozenset(get_args(Kind))
 _INT64: Final = range(-(2**63), 2**63)
 _FLAGS: Final = (
     os.O_RDONLY
@@ -122,7 +121,7 @@ class NameTable:
             known.options.update(from_json(options))
             return None
         name, kind = line.get("name"), line.get("kind")
-        if not isinstance(name, str) or not (kind is None or kind in _KINDS):
+        if not isinstance(name, str) or not (kind is None or kind in KINDS):
             return "no name and kind of a series"
         if known is not None and (known.name != name or known.kind not in (None, kind)):
             return f"the number {number} of another series"
@@ -151,7 +150,6 @@ def read_names(folder: Path, damage: list[str]) -> NameTable:
 
 def read_entries(folder: Path, names: NameTable, damage: list[str]) -> Iterator[tuple[str, Entry]]:
     """Each sound entry with the name of its series, in the order in which they were tracked."""
-    folder = folder.resolve()
     for number, line in read_lines(folder / ENTRIES_FILE, damage):
         name, entry = check_entry(line, names, folder)
         if isinstance(entry, str):
@@ -161,7 +159,7 @@ def read_entries(folder: Path, names: NameTable, damage: list[str]) -> Iterator[
 
 
 def check_entry(line: Mapping[str, Any], names: NameTable, folder: Path) -> tuple[str, Entry | str]:
-    """The series and the entry of a line, or in its place what is wrong. `folder` is resolved."""
+    """The series and the entry of a line, or in its place what is wrong."""
     series = names.by_number.get(line["id"]) if is_int(line.get("id")) else None
     if series is None or series.kind in (None, "scalar"):
         return "", "an entry of no series"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
 import attrs
 
@@ -108,6 +111,10 @@ class LeafSource:
         return ()
 
 
+# what numpy and PIL raise for a file that is not what it should be
+_UNREADABLE: Final = (OSError, ValueError, SyntaxError, EOFError, MemoryError, TypeError)
+
+
 class FileValues(Sequence[Any]):
     """The arrays in some files, each read whenever it is asked for; a slice is as lazy."""
 
@@ -138,7 +145,7 @@ def read_array(path: Path) -> Array:
             raise FileNotFoundError("the file is missing")
         with file:
             return _read_npy(file) if path.suffix == ".npy" else _read_png(file)
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, TypeError) as error:
+    except (*_UNREADABLE, struct.error) as error:
         place = f"{path.parent.name}/{path.name}"
         raise DamagedArchive(f"{place} cannot be read: {error}", str(path.parents[2])) from None
 
@@ -154,10 +161,24 @@ def _read_png(file: Any) -> Array:
     import numpy
     from PIL import Image  # slow: only once a picture is asked for
 
-    with Image.open(file, formats=["PNG"]) as image:
+    data = file.read()
+    _check_png(data)
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         if image.mode != "P":
             return numpy.asarray(image)
         return numpy.asarray(image.convert("RGBA" if "transparency" in image.info else "RGB"))
+
+
+def _check_png(data: bytes) -> None:
+    """Raise `ValueError` where a checksum is wrong or the end is missing, which PIL forgives."""
+    place, kind = 8, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, place)
+        end = place + 8 + length
+        (checksum,) = struct.unpack_from(">I", data, end)
+        if zlib.crc32(data[place + 4 : end]) != checksum:
+            raise ValueError(f"the checksum of its {kind!r} is wrong")
+        place = end + 4
 
 
 def _decode(entry: Entry) -> Any:

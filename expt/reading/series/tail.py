@@ -17,6 +17,7 @@ from expt.reading.series.summary import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
     from pathlib import Path
 
 SIZE: Final = SCALAR_RECORD.size
@@ -53,11 +54,18 @@ class SeriesTail:
         for line in self._new_lines(ENTRIES_FILE):
             if is_int(number := line.get("id")):
                 self._add(number, 1, from_json(line.get("value")))
-        file = open_regular(self._folder / SCALARS_FILE)
+        file = self._open(SCALARS_FILE)
         if file is not None:
             with file:
                 self._take_records(file)
         return dict(self._found)
+
+    def _open(self, name: str) -> BufferedReader | None:
+        """A file of the folder; None where there is none, or one that must not be opened."""
+        try:
+            return open_regular(self._folder / name)
+        except OSError:
+            return None
 
     def _add(self, number: int, count: int, last: Any) -> None:
         known = self._names.by_number.get(number)
@@ -66,7 +74,7 @@ class SeriesTail:
             self._found[known.name] = before + count, last
 
     def _new_lines(self, name: str) -> Iterator[dict[str, Any]]:
-        file = open_regular(self._folder / name)
+        file = self._open(name)
         if file is None:
             return
         with file:
@@ -87,8 +95,8 @@ class SeriesTail:
         data = _used(file.read(AT_ONCE))
         ids = _ids(data)
         hole = _first_hole(ids)
-        if hole < len(ids) and place + hole != self._hole:
-            self._hole = place + hole  # it may be filled until the next poll, and else never is
+        if hole < len(ids) and place + hole * SIZE != self._hole:
+            self._hole = place + hole * SIZE  # it may be written until the next poll, or never is
             ids = ids[:hole]
         counts = Counter(ids)
         self._take_last(data, ids, counts)
