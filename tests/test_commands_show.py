@@ -217,7 +217,9 @@ def test_csv_has_a_column_for_every_value(runs: Path, capsys) -> None:
     assert rows[0]["last.x"] == "3"
     assert rows[0]["tags"] == '["paper"]'
     assert rows[0]["path"].startswith(f"{runs}/walk/experiment_walk/")
-    chosen = shown(capsys, "--csv", "--columns", "id,lr")
+    make_run(runs, 4, note="a lone \ud800")
+    assert "a lone \\ud800" in shown(capsys, "--csv", "--columns", "note")
+    chosen = shown(capsys, "--csv", "--columns", "id,lr", "--tag", "paper")
     assert chosen.splitlines()[:2] == ["id,lr", "run3aaaaaa,0.3"]
 
 
@@ -231,6 +233,7 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         origins={
             "lr": (Origin("-p", "-p lr=0.1", 0.1), Origin("default", "walk.py:3", 0.01)),
             "opt.name": (Origin("params.toml", "params.toml:2", "adam"),),
+            "dataset": (Origin("provider", "walk.py:9"),),
         },
         results={"distance": 2.5},
         series={"loss": {"kind": "scalar", "count": 4, "last": 1.0, "min": 1.0, "max": 4.0}},
@@ -238,7 +241,7 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         note="the one",
         lineage={
             "extends": ["experiments/base.py::experiment_base"],
-            "deviations": {"lr": 0.1},
+            "deviations": {"lr": 0.1, "dataset": None},
             "session": "s1",
             "sweep": {"lr": 0.1},
         },
@@ -291,7 +294,8 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         "  sweep       lr=0.1",
         "  session     s1",
         "  deviates in",
-        "    lr  0.1  -p lr=0.1",
+        "    lr       0.1  -p lr=0.1",
+        "    dataset       provider walk.py:9",
         "",
         "code",
         "  commit      abcdef012345 on main, with uncommitted changes",

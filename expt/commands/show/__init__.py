@@ -142,8 +142,7 @@ def _list(asked: argparse.Namespace, root: Path) -> int:
     if not runs:
         print(_nothing(asked, root), file=sys.stderr)  # noqa: T201
         return int(ExitCode.OK)
-    for line in listing_lines(runs, screen, columns=_columns(asked)):
-        screen.write(line + "\n")
+    screen.write("\n".join(listing_lines(runs, screen, columns=_columns(asked))) + "\n")
     if len(ordered) > len(runs) and asked.limit is None:
         screen.write(screen.paint("older runs: expt show --limit 0", "dim") + "\n")
     return int(ExitCode.OK)

@@ -54,7 +54,8 @@ class Column:
 
 def table_lines(columns: Sequence[Column], screen: Screen, width: int | None) -> Iterator[str]:
     """The head and a line for each row in `width` columns; without one nothing is shortened."""
-    widths = _widths(columns, width)
+    widths = _widths(columns, [column.natural for column in columns], width)
+    widths = _widths(columns, list(map(_taken, columns, widths)), width)  # what was shortened gives
     shaped = list(zip(columns, widths, strict=True))
     heads = (pad(fit(column.head, width), width, right=column.right) for column, width in shaped)
     yield screen.paint(_GAP.join(heads).rstrip(), "dim")
@@ -67,14 +68,25 @@ def table_lines(columns: Sequence[Column], screen: Screen, width: int | None) ->
         yield _GAP.join(texts).rstrip()
 
 
-def _widths(columns: Sequence[Column], width: int | None) -> list[int]:
+def _taken(column: Column, width: int) -> int:
+    """What a column takes of `width` once its texts are shortened to it."""
+    if column.shorten is None or width >= column.natural:
+        return column.natural
+    texts = (column.text(row, width).strip() for row in range(len(column.texts)))
+    return max([cells(column.head), *map(cells, texts)])
+
+
+def _widths(columns: Sequence[Column], naturals: Sequence[int], width: int | None) -> list[int]:
     """Natural widths, and where they are too much, what remains shared by those that give."""
-    widths = [column.natural for column in columns]
+    widths = list(naturals)
     if width is None:
         return widths
+    pairs = list(zip(columns, naturals, strict=True))
     room = width - len(_GAP) * (len(columns) - 1)
-    room -= sum(column.natural for column in columns if not column.gives)
-    giving = sorted((column.natural, index) for index, column in enumerate(columns) if column.gives)
+    room -= sum(natural for column, natural in pairs if not column.gives)
+    giving = sorted(
+        (natural, index) for index, (column, natural) in enumerate(pairs) if column.gives
+    )
     for place, (natural, index) in enumerate(giving):
         widths[index] = min(natural, max(room // (len(giving) - place), _NARROWEST))
         room -= widths[index]

@@ -14,6 +14,7 @@ from expt.commands.show.columns import Column, table_lines
 from expt.commands.show.listing import STATUS_STYLES
 from expt.errors import DamagedArchive
 from expt.layout import CODE_DIR, PARAMS_FILE, PATCH_FILE, PLOTS_DIR, PLOTS_INDEX, PLOTS_NOTICES
+from expt.model import Opaque
 from expt.reading.fields import leaf_values as value_leaves
 from expt.screen import fit, leaf_values, number_text, value_table, value_text
 from expt.text import human_age, human_duration, human_size, spark, visible
@@ -185,7 +186,10 @@ def _lineage(view: View) -> Iterator[str]:
     if isinstance(deviations, Mapping) and deviations:
         yield f"{_INDENT}{view.screen.paint('deviates in', 'dim')}"
         origins = view.run.origins
-        leaves = [(name, value, origins.get(name, ())[:1]) for name, value in deviations.items()]
+        leaves = [
+            (name, Opaque("") if value is None else value, origins.get(name, ())[:1])
+            for name, value in deviations.items()  # None is what a provider made
+        ]
         yield from value_table(view.screen, leaves, indent=_INDENT * 2, width=view.screen.width)
 
 

@@ -72,7 +72,8 @@ def _told(run: Run, width: int | None = None) -> str:
     """Results so far, as many as fit; or why there are none."""
     if run.failure:
         return visible(run.failure)
-    return results_text(run.results, width) or results_text(run.last, width)
+    values = run.results or run.last
+    return results_text(values, width) or results_text(values)
 
 
 def end_of_node_id(experiment: str, width: int) -> str:

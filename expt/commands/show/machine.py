@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from expt.archive import record_to_json
 from expt.encoding import to_json
 from expt.reading import Runs
+from expt.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,5 +43,9 @@ def write_csv(runs: Sequence[Run], stream: TextIO, *, columns: Sequence[str] | N
     many = Runs(runs)
     if columns is None:
         columns = [*_COLUMNS, *many.names("params", "results", "last"), "tags", "path"]
-    stream.write(many.table(columns).to_csv())
+    text = many.table(columns).to_csv()
+    if stream.isatty():
+        text = visible(text, lines=True)
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
