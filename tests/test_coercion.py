@@ -264,6 +264,7 @@ def test_what_fits_becomes_what_is_annotated(value: Any, annotation: Any, expect
         (1, Secret, "'x' must be Secret, not 1"),
         ("a\x1b[2J\nb", int, "'x' must be int, not 'a\\x1b[2J\\nb'"),
         ("rmsprop", Literal["sgd", "adam"], "'x' must be one of 'adam', 'sgd', not 'rmsprop'"),
+        (1, Literal[True], "'x' must be true, not 1"),
         (True, Literal[0, 1], "'x' must be one of 0, 1, not true"),
         (1.0, Literal[0, 1], "'x' must be one of 0, 1, not 1.0"),
         ("1", Literal[0, 1], "'x' must be one of 0, 1, not '1'"),
@@ -295,6 +296,7 @@ def test_what_fits_becomes_what_is_annotated(value: Any, annotation: Any, expect
         (NOON, dt.date, "'x' must be date, not datetime.datetime(2026, 11, 23, 12, 0)"),
         ("2026-01-02", dt.date, "'x' must be date, not '2026-01-02'"),
         ("cuda", Device, "'x' must be Device, not 'cuda'"),
+        ({"name": "cuda"}, Device, "'x' must be Device, not {'name': 'cuda'}"),
         ("relu", Callable[[int], int], "'x' must be Callable, not 'relu'"),
         ("x", UserId, "'x' must be int, not 'x'"),
         ("adam", Optimizer, "'x' must be Optimizer, a table of betas, lr, name, not 'adam'"),
@@ -321,6 +323,10 @@ def test_what_does_not_fit_is_told_with_place_expectation_and_value(
     with pytest.raises(Misfit) as caught:
         coerce(value, annotation)
     assert caught.value.tell("x") == told
+
+
+def test_a_union_leaves_the_types_inside_a_table_as_they_are() -> None:
+    assert type(coerce({"a": 1}, dict[str, float] | dict[str, int])["a"]) is int
 
 
 def test_an_int_that_no_float_can_hold_is_refused() -> None:
@@ -402,6 +408,7 @@ def test_a_plugin_converts_its_own_class_and_may_refuse() -> None:
     assert coercer("cuda", Device | None).name == "cuda"
     assert coercer(["cuda"], list[Device])[0].name == "cuda"
     assert coercer(None, Device | None) is None
+    assert not coercer.fits(None, Device)
     assert coercer({"name": "adam"}, Optimizer) == Optimizer("adam")
     with pytest.raises(Misfit) as caught:
         coercer("tpu", Device)
