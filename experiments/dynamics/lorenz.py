@@ -18,6 +18,7 @@ def experiment_lorenz(
     trajectories: int = 200,
     duration: float = 40.0,
     time_step: float = 0.01,
+    pictures: int = 20,
 ):
     """Lyapunov exponents of the Lorenz attractor from an ensemble of trajectories."""
 
@@ -46,7 +47,7 @@ def experiment_lorenz(
             exponents = stretched / (step * time_step)
             track("exponents", dict(zip(names, exponents.tolist(), strict=True)), step=step)
             track("largest_exponent", exponents[0], step=step)
-        if step % max(1, steps // 20) == 0:
+        if step % max(1, steps // pictures) == 0:
             track("butterfly", draw(np.array(path), step * time_step), step=step)
 
     return {

@@ -26,6 +26,7 @@ def experiment_network(
     hidden: int = 48,
     epochs: int = 1500,
     points: int = 600,
+    pictures: int = 20,
     optimizer: Adam = Adam(),
 ):
     """Accuracy of a small network against the Bayes classifier of its data."""
@@ -55,7 +56,7 @@ def experiment_network(
             w -= rate * mean / (np.sqrt(square / (1 - optimizer.beta2**epoch)) + 1e-8)
 
         track("loss", cross_entropy(output, targets), step=epoch)
-        if epoch % max(1, epochs // 20) == 0:
+        if epoch % max(1, epochs // pictures) == 0:
             wrong = np.count_nonzero((output > 0.5) != targets)
             track("accuracy", 1 - wrong / points, step=epoch)
             track("report", f"epoch {epoch}: {wrong} of {points} points wrong", step=epoch)
