@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import expt
 from geiger import GeigerCounter
+
+import expt
 
 NOTEBOOK = Path(__file__).with_name("notebook.csv")
 
