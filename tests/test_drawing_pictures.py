@@ -113,7 +113,7 @@ def test_a_line_plot_has_the_colours_of_its_style(name: str) -> None:
     content = Painter(style).line(decay(), "loss")
 
     assert pixels(content).shape == (540, 960, 3)
-    assert has_colour(content, style.background)
+    assert "#{:02x}{:02x}{:02x}".format(*pixels(content)[0, 0]) == style.background
     assert has_colour(content, style.colours[0])
 
 

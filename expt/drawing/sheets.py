@@ -44,10 +44,21 @@ def encode_png(figure: Figure, *, photo: bool = False) -> bytes:
     pixels = Image.frombuffer("RGBA", (width, height), buffer, "raw", "RGBA", 0, 1)
     picture = pixels.convert("RGB")
     if not photo:
-        picture = picture.quantize(_SHADES, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        picture = _quantised(picture)
     file = io.BytesIO()
     picture.save(file, "png", compress_level=3)
     return file.getvalue()
+
+
+def _quantised(picture: Image.Image) -> Image.Image:
+    """The picture in few colours, of which that of the ground is exact."""
+    few = picture.quantize(_SHADES, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    corner = (0, 0, 1, 1)
+    (index,), ground = few.crop(corner).tobytes(), picture.crop(corner).tobytes()
+    palette = few.getpalette() or []
+    palette[3 * index : 3 * index + 3] = ground
+    few.putpalette(palette)
+    return few
 
 
 class Painter:

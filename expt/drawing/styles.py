@@ -12,6 +12,7 @@ import attrs
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.ft2font import LoadFlags
 
 from expt.text import visible
 
@@ -107,12 +108,12 @@ def fitted(text: str, room: float, size: float, *, bold: bool = False) -> str:
     widest = room * 72 / size  # in em; no character of the font is wider than 1.35 em
     if len(shown) * 1.35 <= widest:
         return shown
-    font.set_size(size, 720)  # finer than pixels, to which hinting would round
+    font.set_size(size, 72)
     kept = len(shown)
     while kept > 3:
         candidate = shown if kept == len(shown) else _without_middle(shown, kept)
-        font.set_text(candidate)
-        width = font.get_width_height()[0] / 640
+        font.set_text(candidate, flags=LoadFlags.NO_HINTING)  # hinting rounds to pixels
+        width = font.get_width_height()[0] / 64
         if width <= room * 72:
             return candidate
         kept = min(kept - 1, int(kept * room * 72 / width))
