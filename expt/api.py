@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -92,8 +92,14 @@ def run(
     return load_archives([outcome.path for outcome in result.outcomes])
 
 
-def main() -> NoReturn:
-    """Run the experiments of the file that calls it: `if __name__ == "__main__": expt.main()`."""
+def main() -> None:
+    """Run the experiments of the file that calls it, when that is the script that was started.
+
+    `python experiments/first.py -p lr=0.1` then does what `expt experiments/first.py -p lr=0.1`
+    does, and ends the process with its exit code. When the file is imported, it does nothing.
+    """
+    if sys._getframe(1).f_globals.get("__name__") != "__main__":
+        return
     from expt import cli
 
     script = sys.modules["__main__"].__file__

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from expt.builtin import worker_plugins
 from expt.errors import ExptError, WorkerError
-from expt.executors import CLOSE, Connection
+from expt.executors import CLOSE, Connection, raised
 from expt.model import (
     AnnounceRequest,
     Answer,
@@ -92,7 +92,6 @@ class Worker:
         from expt.running import Surroundings, run_case
 
         bound = self._bind(request.options, request.case)
-        planner = self._get_planner(request.options)
         scope = self._get_scope()
         plugins = self._get_plugins(request.options)
         around = Surroundings(
@@ -101,7 +100,6 @@ class Worker:
             report=self._report,
             scope=scope,
             observe=self._observer(plugins, bound),
-            sources=planner.sources,
             recognise=self._recogniser(plugins, bound),
             on_tracked=self._tracked_observer(plugins, bound),
             debug=_post_mortem if request.options.pdb else None,
@@ -254,8 +252,8 @@ def _answer(worker: Worker, request: Request) -> Answer:
     pid = os.getpid()
     try:
         return Answer(worker.answer(request))
-    except ExptError as error:
-        return Answer(error=error)
+    except (ExptError, OSError) as error:
+        return Answer(error=raised(error))
     except KeyboardInterrupt:
         return Answer(error=WorkerError("interrupted"))
     except BaseException as error:

@@ -28,11 +28,13 @@ class BoundExperiment:
         graph: Graph,
         convert: Convert | None,
         measure: Callable[[Case], dict[str, dict[str, Any]]],
+        sources_of: Callable[[Binding], dict[str, tuple[str, bytes]]],
     ) -> None:
         self._binding = binding
         self.graph = graph
         self._coercer = Coercer(convert)
         self._measure = measure
+        self._sources_of = sources_of
 
     @property
     def listeners(self) -> tuple[HookPoint, ...]:
@@ -75,6 +77,10 @@ class BoundExperiment:
     def measure_inputs(self, case: Case) -> dict[str, dict[str, Any]]:
         """Size, time and hash of the case's inputs, as they are now."""
         return self._measure(case)
+
+    def sources(self) -> dict[str, tuple[str, bytes]]:
+        """What was imported for it so far: path in the archive → module's name and bytes."""
+        return self._sources_of(self._binding)
 
     def analysis_sources(self) -> list[dict[str, Any]]:
         """The analyses as `code/analyses.json` keeps them, for the archive's script."""

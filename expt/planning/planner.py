@@ -90,15 +90,16 @@ class Planner:
         """Give `sys.path` and the import system back."""
         self._loader.uninstall()
 
-    def sources(self) -> Mapping[str, tuple[str, bytes]]:
-        """What was imported so far: path in the archive → module's name and bytes.
+    def sources_of(self, binding: Binding) -> dict[str, tuple[str, bytes]]:
+        """What was imported so far for one experiment: path in the archive → module and bytes.
 
         The `params.toml` files that count are among them, with an empty name.
         """
-        sources = {path: (s.module, s.content) for path, s in self._loader.sources.items()}
-        for path in self._files.params_read():
-            if path not in sources:
-                sources[path] = ("", self._files.content(path))
+        files = [self._options.root / path for path in binding.modules]
+        imported = self._loader.sources_of(files)
+        sources = {path: (source.module, source.content) for path, source in imported.items()}
+        for file in binding.files:
+            sources.setdefault(file.path, ("", self._files.content(file.path)))
         return sources
 
     # Binding
@@ -108,7 +109,9 @@ class Planner:
         binding = self._bind(case.experiment)
         chosen = case.axes.get(VARIANT)
         resolution = self._resolve(binding, () if chosen is None else tuple(chosen.split("+")))
-        return BoundExperiment(binding, resolution.graph, self._convert, self._measure_inputs)
+        return BoundExperiment(
+            binding, resolution.graph, self._convert, self._measure_inputs, self.sources_of
+        )
 
     def _bind(self, experiment: Experiment) -> Binding:
         if experiment.id not in self._bindings:

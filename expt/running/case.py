@@ -67,7 +67,6 @@ class Surroundings:
     report: Report
     scope: SessionScope
     observe: Observe
-    sources: Callable[[], Mapping[str, tuple[str, bytes]]]
     recognise: Recognise | None = None
     on_tracked: Callable[[str, Any, int, Any], None] | None = None
     debug: Callable[[BaseException], None] | None = None
@@ -85,6 +84,8 @@ def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcom
             status, error = run.perform()
         except KeyboardInterrupt as late:  # it came between the experiment's end and ours
             status, error = "interrupted", run.describe(late)
+        except BaseException as hostile:  # what was raised objects to being looked at
+            status, error = "failed", run.describe(hostile)
     with ignored_interrupts():
         outcome = run.finish(status, error)
     run.follow_up(outcome)
@@ -99,6 +100,7 @@ class _Run:
         self._bound = bound
         self._around = around
         self._scrub = make_scrubber(around.session.secrets)
+        self._scrub_code = self._scrub if around.session.secrets else None
         self._pid = os.getpid()
         self._notices: list[str] = []
         self._results: Results
@@ -116,7 +118,7 @@ class _Run:
         self._record = attrs.evolve(record, inputs=self._bound.measure_inputs(case))
         self._archive.write_environment(around.session.environment)
         self._archive.write_params(self._record.params)
-        self._archive.write_patch(around.session.patch)
+        self._archive.write_patch(around.session.patch, self._scrub_code)
         self._archive.write_analyses(self._bound.analysis_sources())
         self._recorder = open_recorder(
             self._archive.path / layout.SERIES_DIR,
@@ -135,15 +137,13 @@ class _Run:
 
     def _write_code(self) -> None:
         """Add to `code/` what was imported since the last time."""
-        sources = self._around.sources()
+        sources = self._bound.sources()
         fresh = {
             path: content
             for path, (_, content) in sources.items()
             if path not in self._written_sources
         }
-        digests = self._archive.write_code(
-            fresh, self._scrub if self._around.session.secrets else None
-        )
+        digests = self._archive.write_code(fresh, self._scrub_code)
         for path, digest in digests.items():
             self._written_sources[path] = (sources[path][0], digest)
         self._record = attrs.evolve(self._record, sources=dict(self._written_sources))
@@ -294,11 +294,14 @@ class _Run:
     # After
 
     def finish(self, status: Status, error: ErrorInfo | None) -> Outcome:
-        """The terminal status, after all data."""
-        self._recorder.close()
+        """The terminal status, after all data. Raises `OSError` where it cannot be written."""
+        try:
+            self._recorder.close()
+            scrub_file(self._archive.path / layout.LOG_FILE, self._around.session.secrets)
+            self._write_code()
+        except OSError as refused:  # a full disk, say: the status may still find its place
+            status, error = "failed", error or self.describe(refused)
         self._notices += self._recorder.notices
-        scrub_file(self._archive.path / layout.LOG_FILE, self._around.session.secrets)
-        self._write_code()
         series = summarise_series(self._archive.path / layout.SERIES_DIR)
         duration = time.monotonic() - self._clock
         self._record = attrs.evolve(
