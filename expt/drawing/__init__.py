@@ -1,11 +1,13 @@
 """Arrays to pictures: line plots, heat maps, tables, contact sheets, videos.
 
-    numbers              how a number stands on an axis
-    curves   styles      a series as the points its pixels need; colours and fonts
-    frames               arrays to uint8 frames of one size
+    numbers  styles             how a number stands on an axis; colours, fonts, texts that fit
+    curves   frames             a series as the points its pixels need; arrays as uint8 frames
        │        │
-    panels  sheets       axes that show curves; the pictures made of them
-    videos               frames to a file that plays everywhere
+    panels      │               axes that show curves
+       │        │
+    sheets   arrays   stills    whole pictures: line plots, heat maps, contact sheets and tables
+                │
+             videos             frames to a file that plays everywhere
 
 Nothing here knows of a run, a reader or an archive. matplotlib is used without pyplot, so that a
 user's own figures are left alone. Every module below imports numpy, most of them matplotlib:

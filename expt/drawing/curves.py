@@ -116,16 +116,7 @@ def make_curve(
     marks = _marks(exact, y, entered, best or direction(name), low, high)
     if smooth is None:
         smooth = _is_noise(y)
-    columns = _columns(entered) if y.size > MOST_POINTS else None
-    if columns is None:
-        x = entered.astype(np.float64)
-        band: tuple[Floats, ...] = ()
-        line, means = (x, y), (x, y)
-    else:
-        x = (entered[columns[0]].astype(np.float64) + entered[columns[1]]) / 2
-        band = _envelope(x, y, columns[0])
-        line = np.empty(0), np.empty(0)
-        means = x, _means(y, *columns) if smooth else y
+    line, band, means = _strokes(entered, y, means=smooth)
     return Curve(
         x=line[0],
         y=line[1],
@@ -147,7 +138,7 @@ def make_curve(
 
 
 def direction(name: str) -> str | None:
-    """ "min" or "max" where the name says which end is the good one, else None."""
+    """Which end is the good one, "min" or "max", where the name says so; else None."""
     words = re.findall(r"[a-z]+[0-9]*", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower())
     for word in reversed(words):
         if _LOW_WORDS.fullmatch(word):
@@ -219,6 +210,20 @@ def _log_axis(y: Floats, low: float, high: float, scale: str | None) -> bool:
         return False
     sample = y[:: max(1, y.size // _SAMPLES)]
     return float(np.nanmedian(sample)) < 0.1 * high if np.isfinite(sample).any() else True
+
+
+def _strokes(
+    steps: NDArray[Any], y: Floats, *, means: bool
+) -> tuple[tuple[Floats, Floats], tuple[Floats, ...], tuple[Floats, Floats]]:
+    """The line (of a short series), the band (of a long one), and what a smoothed line is of."""
+    if y.size <= MOST_POINTS:
+        line = steps.astype(np.float64), y
+        return line, (), line
+    starts, ends = _columns(steps)
+    x = (steps[starts].astype(np.float64) + steps[ends]) / 2
+    nothing = np.empty(0)
+    averages = _means(y, starts, ends) if means else nothing
+    return (nothing, nothing), _envelope(x, y, starts), (x, averages)
 
 
 def _columns(steps: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
