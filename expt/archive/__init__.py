@@ -6,10 +6,11 @@ from expt.archive.owner import owner_is_alive, owner_of_this_process
 from expt.archive.params_toml import write_params_toml
 from expt.archive.record import read_record, record_from_json, record_to_json
 from expt.archive.values import storable_result
-from expt.archive.writer import Archive, run_folder, write_record
+from expt.archive.writer import Archive, check_writable, run_folder, write_record
 
 __all__ = [
     "Archive",
+    "check_writable",
     "list_artifacts",
     "owner_is_alive",
     "owner_of_this_process",

@@ -7,6 +7,7 @@ claim ─► write_environment, write_params, write_code ─► write_record …
 from __future__ import annotations
 
 import contextlib
+import errno
 import fnmatch
 import hashlib
 import os
@@ -83,11 +84,7 @@ class Archive:
                     path.mkdir(parents=True)
                     return cls(path, run_id)
         except OSError as error:
-            raise ExptError(
-                f"no archive can be made: {error.strerror}",
-                str(parent),
-                "'--runs DIR' puts the archives elsewhere",
-            ) from error
+            raise _refused(parent, error) from error
 
     def write_record(self, record: RunRecord) -> None:
         """`run.json`, replaced at once."""
@@ -177,6 +174,24 @@ class Archive:
                 temporary.unlink(missing_ok=True)
                 raise OSError(error.errno, error.strerror, str(place)) from error
         return place
+
+
+def check_writable(runs: Path) -> None:
+    """Raise `ExptError` where no archive could be made below `runs`, which is made if missing."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        if not os.access(runs, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _refused(runs, error) from error
+
+
+def _refused(place: Path, error: OSError) -> ExptError:
+    return ExptError(
+        f"no archive can be made: {error.strerror}",
+        str(place),
+        "'--runs DIR' puts the archives elsewhere",
+    )
 
 
 def _new_id() -> str:

@@ -2,7 +2,7 @@
 
 from expt.executors.inline import InlineExecutor
 from expt.executors.starting import ForkStarter, SpawnStarter, Starter, make_starter
-from expt.executors.wire import Connection
+from expt.executors.wire import Connection, raised
 from expt.executors.workers import CLOSE, Death, WorkerExecutor
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "Starter",
     "WorkerExecutor",
     "make_starter",
+    "raised",
 ]

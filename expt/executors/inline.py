@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol
 
 from expt.errors import ExptError
+from expt.executors.wire import raised
 
 if TYPE_CHECKING:
     from expt.model import Request
@@ -32,8 +33,8 @@ class InlineExecutor:
         future.set_running_or_notify_cancel()
         try:
             future.set_result(self._workplace.answer(request))
-        except ExptError as error:
-            future.set_exception(error)
+        except (ExptError, OSError) as error:
+            future.set_exception(raised(error))
         return future
 
     def interrupt(self, *, kill: bool = False) -> None:

@@ -24,6 +24,7 @@ import attrs
 
 from expt.errors import ExptError, WorkerError
 from expt.executors.starting import Role, Starter, kill_group
+from expt.executors.wire import raised
 from expt.model import Answer, ModuleImporting, PlanRequest, RunRequest, RunStarted
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ class WorkerExecutor:
     def submit(self, request: Request, /) -> Future[Any]:
         future: Future[Any] = Future()
         with self._lock:
+            if self._broken is not None:
+                raise self._broken
             if self._closing:
                 raise RuntimeError("the executor is shut down")
             self._queue.append((request, future))
@@ -255,7 +258,7 @@ class WorkerExecutor:
         future = worker.future
         with self._lock:
             worker.request = worker.future = worker.deadline = None
-            if self._isolate:
+            if self._isolate or isinstance(answer.error, WorkerError):  # nobody knows its state
                 worker.asked = CLOSE
                 with contextlib.suppress(OSError):
                     worker.connection.send(CLOSE)
@@ -286,8 +289,8 @@ class WorkerExecutor:
         death = Death(worker.pid, code, worker.started, worker.importing, worker.asked, seconds)
         try:
             future.set_result(self._bury(request, death))
-        except ExptError as error:
-            future.set_exception(error)
+        except (ExptError, OSError) as error:
+            future.set_exception(raised(error))
 
     def _drain(self, worker: _Worker) -> None:
         """Take what the worker sent before it ended."""
@@ -313,7 +316,7 @@ class WorkerExecutor:
 
     def _fail(self, error: WorkerError) -> None:
         with self._lock:
-            self._closing = True
+            self._broken, self._closing = error, True
             futures = [worker.future for worker in self._workers.values()]
             futures += [future for _, future in self._queue]
             self._queue.clear()

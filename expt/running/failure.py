@@ -15,15 +15,28 @@ Scrub = Callable[[str], str]
 
 def describe_error(error: BaseException, scrub: Scrub) -> ErrorInfo:
     """What `error` was, also where its own `str` raises; secrets are taken out by `scrub`."""
-    cls = type(error)
-    name = (
-        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-    )
     try:
-        message = str(error)
-    except Exception as second:
-        message = f"<str() of this exception raised {type(second).__name__}>"
-    return ErrorInfo(name, scrub(message), scrub(_format_traceback(error)))
+        message = _exact_text(str(error))
+    except BaseException as second:  # a SystemExit in there must not end more than the text
+        message = f"<str() of this exception raised {_name(type(second))}>"
+    return ErrorInfo(_full_name(type(error)), scrub(message), scrub(_format_traceback(error)))
+
+
+def _full_name(cls: type[BaseException]) -> str:
+    try:
+        module = cls.__module__
+    except BaseException:  # a metaclass may do anything
+        module = "builtins"
+    return _name(cls) if module == "builtins" else f"{module}.{_name(cls)}"
+
+
+def _name(cls: type[BaseException]) -> str:
+    return _exact_text(type.__dict__["__qualname__"].__get__(cls))
+
+
+def _exact_text(text: str) -> str:
+    """A plain str: a subclass of the user's could not travel to the parent."""
+    return str.__str__(text)
 
 
 def _format_traceback(error: BaseException) -> str:
@@ -32,9 +45,10 @@ def _format_traceback(error: BaseException) -> str:
         _drop_our_frames(told, set())
         return "".join(told.format())
     except RecursionError:
-        return f"{type(error).__name__}: too deep to be formatted\n"
-    except Exception as second:
-        return f"{type(error).__name__}: its traceback cannot be formatted ({second!r})\n"
+        return f"{_name(type(error))}: too deep to be formatted\n"
+    except BaseException as second:
+        name = _name(type(second))
+        return f"{_name(type(error))}: its traceback cannot be formatted ({name})\n"
 
 
 def _drop_our_frames(told: traceback.TracebackException, seen: set[int]) -> None:
