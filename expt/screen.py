@@ -14,8 +14,6 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import attrs
-
 from expt.model import LAYER_PROVIDER, Opaque
 from expt.text import visible
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TextIO
 
-    from expt.model import Case, Origin
+    from expt.model import Origin
 
 Style = Literal["good", "bad", "warn", "dim", "bold", "name"]
 
@@ -186,26 +184,6 @@ def _short_text(value: Any) -> str:
     if isinstance(value, (str, list, tuple, dict)):
         return visible(reprlib.repr(value))  # a million numbers are not written out to be cut
     return value_text(value)
-
-
-def masked_case(case: Case) -> Case:
-    """`case` as it may be shown: every secret value as `***`, in what is shadowed too."""
-    if not case.secrets:
-        return case
-    origins = {
-        name: tuple(attrs.evolve(each, value=_mask(each.value, name, case)) for each in chain)
-        for name, chain in case.origins.items()
-    }
-    params = {name: _mask(value, name, case) for name, value in case.params.items()}
-    return attrs.evolve(case, params=params, origins=origins)
-
-
-def _mask(value: Any, name: str, case: Case) -> Any:
-    if name in case.secrets:
-        return Opaque("***")
-    if isinstance(value, Mapping):
-        return {key: _mask(item, f"{name}.{key}", case) for key, item in value.items()}
-    return value
 
 
 def leaf_values(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from expt.archive import check_writable
 from expt.errors import ExitCode, ExptError, PlanningError
 from expt.executors import Death, InlineExecutor, WorkerExecutor, make_starter
 from expt.model import (
@@ -39,6 +40,7 @@ from expt.model import (
     RunRequest,
     SessionInfo,
 )
+from expt.params import secret_texts
 from expt.selecting import collect
 from expt.syncing import Syncer
 from expt.worker import Worker, serve
@@ -204,6 +206,7 @@ class _Crew:
 
     def run(self, plan: Plan, outcomes: list[Outcome]) -> None:
         """Run every case in order; `outcomes` grows as they end."""
+        check_writable(self._options.runs)  # now, and not after the first of many runs
         session = self._session_info(plan)
         self._session = session
         still_needed = _needed_later(plan.cases)
@@ -229,15 +232,27 @@ class _Crew:
             case = futures.pop(future)
             if future.cancelled():
                 continue
-            outcome: Outcome = future.result()
+            outcome = self._outcome_of(case, future)
             outcomes.append(outcome)
             self.interrupted |= outcome.status == "interrupted"
             if outcome.error is not None and outcome.error.type == "WorkerDied":
                 announcing = AnnounceRequest(self._options, case, outcome)
                 self._announcements.append(self._executor.submit(announcing))
-            rendering = self._renderer.submit(RenderRequest(self._options, outcome.path))
-            rendering.add_done_callback(self._tell_rendering)
-            self._renderings.append(rendering)
+            if outcome.path:
+                rendering = self._renderer.submit(RenderRequest(self._options, outcome.path))
+                rendering.add_done_callback(self._tell_rendering)
+                self._renderings.append(rendering)
+
+    def _outcome_of(self, case: Case, future: Future[Any]) -> Outcome:
+        """How a run ended, also where its archive could not be made or not be finished."""
+        error = future.exception()
+        if error is None:
+            outcome: Outcome = future.result()
+            return outcome
+        info = ErrorInfo(type(error).__name__, str(error))
+        outcome = Outcome(case.id, "", "", "failed", 0.0, error=info)
+        self._report(RunFinished(case.id, outcome))
+        return outcome
 
     def _has_failed_enough(self, outcomes: Sequence[Outcome]) -> bool:
         limit = self._options.fail_fast
@@ -261,8 +276,6 @@ class _Crew:
                 return done
 
     def _session_info(self, plan: Plan) -> SessionInfo:
-        from expt.running import secret_texts
-
         environment, patch = self._surroundings
         return SessionInfo(self._session_id, environment, patch, secret_texts(plan.cases))
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.encoding import to_json
 from expt.model import Opaque
+from expt.params import masked_case
 from expt.screen import (
     Screen,
     cells,
     column_width,
     fit,
     leaf_values,
-    masked_case,
     origin_text,
     pad,
     value_table,

@@ -23,7 +23,14 @@ from expt.params.files import (
     table_layers,
 )
 from expt.params.layers import Layer, Resolved, Where, resolve_name
-from expt.params.secrets import find_secrets, is_secret_name, mask_argument
+from expt.params.secrets import (
+    find_secrets,
+    is_secret_name,
+    mask_argument,
+    mask_secrets,
+    masked_case,
+    secret_texts,
+)
 from expt.params.sweeps import (
     REPEAT,
     axes_from_table,
@@ -69,6 +76,8 @@ __all__ = [
     "is_secret_name",
     "make_axis",
     "mask_argument",
+    "mask_secrets",
+    "masked_case",
     "parse_addition",
     "parse_assignment",
     "parse_name",
@@ -86,6 +95,7 @@ __all__ = [
     "repeat_axis",
     "repeat_seed",
     "resolve_name",
+    "secret_texts",
     "settle_value",
     "table_layers",
     "zip_axes",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 from expt.coercion import MASK, alternatives, annotation_at, annotations_in, dotted, fields_of
 from expt.declarations import Secret
 from expt.errors import UsageError
 from expt.params.text import KeyPath, parse_name, read_toml_value
+
+if TYPE_CHECKING:
+    from expt.model import Case
 
 _SECRET_NAME: Final = re.compile(
     r"password|passwd|secret|api_key|access_token|auth_token|.*_api_key|.*_password", re.DOTALL
@@ -89,3 +94,57 @@ def _names_secret(value: Any, keys: KeyPath, secrets: Collection[str]) -> bool:
         or _names_secret(item, (*keys, key), secrets)
         for key, item in value.items()
     )
+
+
+def masked_case(case: Case) -> Case:
+    """`case` as it may be shown and kept: secret values as `***`, in what is shadowed too."""
+    if not case.secrets:
+        return case
+    origins = {
+        name: tuple(
+            attrs.evolve(origin, value=_mask(origin.value, name, case.secrets)) for origin in chain
+        )
+        for name, chain in case.origins.items()
+    }
+    return attrs.evolve(case, params=mask_secrets(case.params, case.secrets), origins=origins)
+
+
+def mask_secrets(params: Mapping[str, Any], secrets: Collection[str]) -> dict[str, Any]:
+    """`params` with every secret value replaced; `secrets` are dotted names."""
+    return {name: _mask(value, dotted((name,)), secrets) for name, value in params.items()}
+
+
+def _mask(value: Any, name: str, secrets: Collection[str]) -> Any:
+    if name in secrets:
+        return None if value is None else MASK
+    if isinstance(value, Mapping):
+        return {
+            key: _mask(item, f"{name}.{dotted((str(key),))}", secrets)
+            for key, item in value.items()
+        }
+    return value
+
+
+def secret_texts(cases: Iterable[Case]) -> tuple[str, ...]:
+    """Every text that nothing written about these cases may hold."""
+    found: set[str] = set()
+    for case in cases:
+        for name, value in case.params.items() if case.secrets else ():
+            found.update(_texts_below(value, dotted((name,)), case.secrets))
+    return tuple(sorted(found))
+
+
+def _texts_below(value: Any, name: str, secrets: Collection[str]) -> Iterator[str]:
+    if name in secrets:
+        yield from _texts_in(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts_below(item, f"{name}.{dotted((str(key),))}", secrets)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts_in(item)
+    elif isinstance(value, str) and value:
+        yield value

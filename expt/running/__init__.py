@@ -2,7 +2,7 @@
 
 from expt.running.case import Surroundings, run_case
 from expt.running.failure import make_scrubber
-from expt.running.records import mask_secrets, runs_root, secret_texts, write_dead_outcome
+from expt.running.records import runs_root, write_dead_outcome
 from expt.running.scopes import SessionScope
 from expt.running.supplies import RunInfo
 
@@ -11,9 +11,7 @@ __all__ = [
     "SessionScope",
     "Surroundings",
     "make_scrubber",
-    "mask_secrets",
     "run_case",
     "runs_root",
-    "secret_texts",
     "write_dead_outcome",
 ]

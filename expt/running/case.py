@@ -114,7 +114,7 @@ class _Run:
         now = dt.datetime.now().astimezone()
         self._archive = claim_archive(case, around.options, now)
         self._clock = time.monotonic()
-        record = start_record(case, around.options, around.session.id, self._archive.id, now)
+        record = start_record(case, around.options, around.session, self._archive.id, now)
         self._record = attrs.evolve(record, inputs=self._bound.measure_inputs(case))
         self._archive.write_environment(around.session.environment)
         self._archive.write_params(self._record.params)

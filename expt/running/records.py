@@ -5,23 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from expt import layout
 from expt.archive import Archive, owner_of_this_process, read_record, run_folder, write_record
-from expt.model import Opaque, Outcome, RunRecord
+from expt.errors import DamagedArchive
+from expt.model import Outcome, RunRecord
+from expt.params import mask_secrets
 from expt.reading.series import read_results_journal, summarise_series
 from expt.running.failure import make_scrubber
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from expt.model import Case, ErrorInfo, Options, RunRequest, Status
-
-MASK: Final = "***"
+    from expt.model import Case, ErrorInfo, Options, RunRequest, SessionInfo, Status
 
 
 def runs_root(options: Options) -> Path:
@@ -38,7 +37,7 @@ def claim_archive(case: Case, options: Options, now: dt.datetime) -> Archive:
 
 
 def start_record(
-    case: Case, options: Options, session_id: str, run_id: str, now: dt.datetime
+    case: Case, options: Options, session: SessionInfo, run_id: str, now: dt.datetime
 ) -> RunRecord:
     """The record of a run that begins now, in this process."""
     return RunRecord(
@@ -50,11 +49,11 @@ def start_record(
         started=now.isoformat(),
         params=mask_secrets(case.params, case.secrets),
         origins=case.origins,
-        lineage=lineage_of(case, session_id),
+        lineage=lineage_of(case, session.id),
         tags=options.tags,
         note=options.note,
         smoke=options.smoke,
-        command=options.command,
+        command=tuple(map(make_scrubber(session.secrets), options.command)),
         cwd=str(options.cwd),
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -74,11 +73,11 @@ def write_dead_outcome(
     if path is None:
         archive = claim_archive(request.case, request.options, now)
         path = archive.path
-        record = start_record(request.case, request.options, request.session.id, archive.id, now)
+        record = start_record(request.case, request.options, request.session, archive.id, now)
         archive.write_environment(request.session.environment)
         archive.write_params(record.params)
     else:
-        record = read_record(path)
+        record = _read_or_restore(request, path, now)
     if record.status == "running":
         series = path / layout.SERIES_DIR
         scrub_file(path / layout.LOG_FILE, request.session.secrets)
@@ -93,6 +92,15 @@ def write_dead_outcome(
         )
         write_record(path, record)
     return outcome_of(record, request.case.id, path)
+
+
+def _read_or_restore(request: RunRequest, path: Path, now: dt.datetime) -> RunRecord:
+    """The record as the worker left it; what we know of the run, where it left none."""
+    try:
+        return read_record(path)
+    except DamagedArchive:
+        run_id = path.name.rpartition("_")[2]
+        return start_record(request.case, request.options, request.session, run_id, now)
 
 
 def outcome_of(record: RunRecord, case_id: str, path: Path) -> Outcome:
@@ -119,40 +127,6 @@ def lineage_of(case: Case, session_id: str) -> dict[str, Any]:
         "sweep": dict(case.axes) or None,
         "fingerprint": case.fingerprint,
     }
-
-
-def mask_secrets(params: Mapping[str, Any], secrets: frozenset[str]) -> dict[str, Any]:
-    """`params` with every secret value replaced; `secrets` are dotted names."""
-    if not secrets:
-        return dict(params)
-    return {name: _mask(value, name, secrets) for name, value in params.items()}
-
-
-def _mask(value: Any, name: str, secrets: frozenset[str]) -> Any:
-    if name in secrets:
-        return MASK
-    if isinstance(value, Mapping):
-        return {key: _mask(item, f"{name}.{key}", secrets) for key, item in value.items()}
-    return value
-
-
-def secret_texts(cases: Iterable[Case]) -> tuple[str, ...]:
-    """Every text that no archive of these cases may hold."""
-    found: set[str] = set()
-    for case in cases:
-        for name, value in case.params.items() if case.secrets else ():
-            found.update(_secret_values(value, name, case.secrets))
-    return tuple(sorted(found))
-
-
-def _secret_values(value: Any, name: str, secrets: frozenset[str]) -> Iterator[str]:
-    if name in secrets:
-        if isinstance(value, Opaque):
-            return
-        yield str(value)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _secret_values(item, f"{name}.{key}", secrets)
 
 
 def scrub_file(path: Path, secrets: tuple[str, ...]) -> None:

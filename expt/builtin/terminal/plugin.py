@@ -23,7 +23,8 @@ from expt.builtin.terminal.selection import nothing_selected
 from expt.errors import ExitCode
 from expt.hookspecs import hook
 from expt.model import Notice, RunFinished, RunRendered, RunStarted
-from expt.screen import Screen, leaf_values, masked_case, value_table
+from expt.params import masked_case
+from expt.screen import Screen, leaf_values, value_table
 from expt.text import human_duration, visible
 
 if TYPE_CHECKING:
