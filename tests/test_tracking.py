@@ -681,7 +681,6 @@ def test_after_the_end_every_call_is_refused(track, recorder, read):
         track.configure("loss", fps=1)
     with refused(RuntimeError, "the run '7fk2' has ended; the result 'x' was not kept"):
         recorder.set_result("x", 1)
-    recorder.flush()
     assert read()["loss"].values.tolist() == [1.0]
     assert read()["note"].values == ["text"]
 
@@ -708,16 +707,6 @@ def test_the_record_file_is_as_long_as_its_records_in_the_end(track, recorder, t
         track("loss", float(number))
     recorder.close()
     assert (tmp_path / "series" / "scalars.bin").stat().st_size == 5000 * 32
-
-
-def test_flush_may_be_called_at_any_time(track, recorder, read):
-    recorder.flush()
-    track("loss", 1.0)
-    track("note", "text")
-    recorder.flush()
-    recorder.flush()
-    track("loss", 2.0)
-    assert read()["loss"].values.tolist() == [1.0, 2.0]
 
 
 def test_the_writer_is_named(tmp_path):

@@ -383,7 +383,6 @@ def test_a_forked_child_never_overwrites_its_parent(tmp_path, writer):
                 except RuntimeError as error:
                     refused += 1
                     text = str(error)
-            recorder.flush()
             recorder.close()
             print(refused, text, flush=True)
             os._exit(0)

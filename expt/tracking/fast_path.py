@@ -17,8 +17,8 @@ from typing import Any, Final
 from expt.tracking.records import FLOAT_LAYOUT, INT_LAYOUT
 from expt.tracking.values import INT64_MAX, INT64_MIN
 
-FastNames = dict[str, tuple[bytes, bytes, Iterator[int], Iterator[int], mmap.mmap]]
-"""By name: the tags of a float's and of an int's record, the count of entries, and a chunk."""
+FastNames = dict[str, tuple[bytes, Iterator[int], Iterator[int], mmap.mmap]]
+"""By name: the last bytes of a float's record, the count of entries, and a chunk."""
 
 Slow = Callable[[Any, Any, Any, float], None]
 
@@ -28,11 +28,14 @@ MISSING: Final[Any] = object()
 _LEFT_TO_SLOW: Final = (LookupError, TypeError, ValueError, StopIteration, struct.error)
 
 
-def make_track(slow: Slow, names: FastNames, exact: Mapping[type, bool]) -> Callable[..., None]:
-    """`track`; `exact` says of each number type that `struct` converts exactly if it is whole."""
+def make_track(
+    slow: Slow, names: FastNames, int_tags: Mapping[str, bytes], exact: Mapping[type, bool]
+) -> Callable[..., None]:
+    """`track`. Of every name in `names`, `int_tags` has the last bytes of an int's record; `exact`
+    says of each number type that `struct` converts without loss whether it is whole."""
     put_float, put_int, now = FLOAT_LAYOUT.pack_into, INT_LAYOUT.pack_into, time.time
 
-    # as few free variables as can be: each is copied at every call
+    # Measured: each free variable and each name that is bound costs, so this knows floats alone
     def track(
         name: str = MISSING, value: Any = MISSING, /, step: int | None = None, **values: Any
     ) -> None:
@@ -41,29 +44,30 @@ def make_track(slow: Slow, names: FastNames, exact: Mapping[type, bool]) -> Call
         Without a step an entry's step is the number of entries before it under its name.
         Raises `TypeError` or `ValueError` for what cannot be kept exactly.
         """
-        if values:
-            track_several(name, step, values)
-            return
         try:
-            tag, _, count, slots, buffer = names[name]
-            if type(value) is float:
-                if step is None:
-                    put_float(buffer, next(slots), next(count), now(), value, tag)
-                    return
-                if type(step) is int:
-                    put_float(buffer, next(slots), step, now(), value, tag)
-                    next(count)
-                    return
+            if not values:
+                tag, count, slots, buffer = names[name]
+                if type(value) is float:
+                    if step is None:
+                        put_float(buffer, next(slots), next(count), now(), value, tag)
+                        return
+                    if type(step) is int:
+                        put_float(buffer, next(slots), step, now(), value, tag)
+                        next(count)
+                        return
         except _LEFT_TO_SLOW:
             pass
-        track_other(name, value, step, now())
+        if values:
+            track_several(name, step, values)
+        else:
+            track_number(name, value, step, now())
 
-    def track_other(name: Any, value: Any, step: Any, when: float) -> None:
+    def track_number(name: Any, value: Any, step: Any, when: float) -> None:
         try:
-            tag, int_tag, count, slots, buffer = names[name]
+            tag, count, slots, buffer = names[name]
             put = put_float
             if (type(value) is int and INT64_MIN <= value <= INT64_MAX) or exact[type(value)]:
-                put, tag = put_int, int_tag
+                put, tag = put_int, int_tags[name]
             if step is None:
                 put(buffer, next(slots), next(count), when, value, tag)
                 return
@@ -81,7 +85,7 @@ def make_track(slow: Slow, names: FastNames, exact: Mapping[type, bool]) -> Call
         when = now()
         for key, value in values.items():
             try:
-                tag, _, count, slots, buffer = names[key]
+                tag, count, slots, buffer = names[key]
                 if type(value) is float:
                     if step is None:
                         put_float(buffer, next(slots), next(count), when, value, tag)
@@ -92,6 +96,6 @@ def make_track(slow: Slow, names: FastNames, exact: Mapping[type, bool]) -> Call
                         continue
             except _LEFT_TO_SLOW:
                 pass
-            track_other(key, value, step, when)
+            track_number(key, value, step, when)
 
     return track

@@ -31,7 +31,6 @@ from expt.tracking.records import (
     Disk,
     make_tags,
     open_records,
-    sync_file,
     write_whole,
 )
 from expt.tracking.values import INT64_MAX, INT64_MIN, type_name
@@ -138,9 +137,10 @@ class Recorder:
         self._numbers = itertools.count(1)
         self._notices: dict[str, None] = {}
         self._fast: FastNames = {}
+        self._int_tags: dict[str, bytes] = {}
         self._exact: dict[type, bool] = {bool: True}
         self._fast_chunk: Chunk | None = None
-        track = make_track(self._track, self._fast, self._exact)
+        track = make_track(self._track, self._fast, self._int_tags, self._exact)
         self.track: Track = _with_methods(track, self._track, self._configure)
 
     @property
@@ -168,11 +168,6 @@ class Recorder:
     def _keep_result(self, line: bytes, over: str) -> None:
         self._refuse_if_over(over)
         self._results.append(line)
-
-    def flush(self) -> None:
-        """Bring to the disk itself what is in the files; for a thread beside the run."""
-        for name in (NAMES_FILE, ENTRIES_FILE, RESULTS_FILE, SCALARS_FILE):
-            sync_file(self._folder / name)
 
     def close(self) -> None:
         """End: the unused rest of the record file is cut off, and later calls are refused."""
@@ -290,11 +285,12 @@ class Recorder:
             return
         if given.__module__ == "numpy" and given.__name__ in _EXACT:
             self._exact[given] = _EXACT[given.__name__]
-        self._fast[name] = (*series.tags, series.count, *chunk)
+        tag, self._int_tags[name] = series.tags
+        self._fast[name] = tag, series.count, *chunk
         if chunk is not self._fast_chunk:
             self._fast_chunk = chunk
-            for known, (tag, int_tag, count, *_) in list(self._fast.items()):
-                self._fast[known] = tag, int_tag, count, *chunk
+            for known, (tag, count, *_) in list(self._fast.items()):
+                self._fast[known] = tag, count, *chunk
 
     def _write_file(self, series: _Series, encoded: Encoded) -> str:
         """Write the picture or array and return its path below `series/`. All of it or nothing."""

@@ -266,15 +266,3 @@ class WrittenRecords:
 
     def close(self) -> None:
         self._file.close()
-
-
-def sync_file(path: Path) -> None:
-    """Bring to the disk itself what was written to `path`, by whichever descriptor or map."""
-    try:
-        file = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
