@@ -37,7 +37,7 @@ def main() -> None:
             keep(
                 Image.fromarray(video.get_data(video.count_frames() // 2)),
                 folder / f"{name}.png",
-                512,
+                320,
             )
 
 
