@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from expt.builtin import worker_plugins
-from expt.errors import ExptError, WorkerError
+from expt.errors import ExptError, PlanningError, WorkerError
 from expt.executors import CLOSE, Connection, raised
 from expt.model import (
     AnnounceRequest,
@@ -52,6 +52,7 @@ class Worker:
     """What one worker keeps from request to request."""
 
     def __init__(self, report: Report, *, may_restore: bool = False) -> None:
+        self.importing: str | None = None
         self._report = report
         self._may_restore = may_restore
         self._planner: Planner | None = None
@@ -100,6 +101,7 @@ class Worker:
             report=self._report,
             scope=scope,
             observe=self._observer(plugins, bound),
+            listens=lambda hook: plugins.listens(hook) or bool(bound.hook_functions(hook)),
             recognise=self._recogniser(plugins, bound),
             on_tracked=self._tracked_observer(plugins, bound),
             debug=_post_mortem if request.options.pdb else None,
@@ -142,10 +144,12 @@ class Worker:
             for providers in plugins.decide("expt_make_providers"):
                 provided.update(providers)
             convert = self._converter(plugins)
-            self._planner = Planner(
-                options, provided, convert, lambda path: self._report(ModuleImporting(path))
-            )
+            self._planner = Planner(options, provided, convert, self._tell_import)
         return self._planner
+
+    def _tell_import(self, path: str) -> None:
+        self.importing = path
+        self._report(ModuleImporting(path))
 
     def _get_scope(self) -> SessionScope:
         if self._scope is None:
@@ -255,6 +259,9 @@ def _answer(worker: Worker, request: Request) -> Answer:
     except (ExptError, OSError) as error:
         return Answer(error=raised(error))
     except KeyboardInterrupt:
+        if isinstance(request, PlanRequest):
+            raised_there = PlanningError("KeyboardInterrupt was raised", worker.importing)
+            return Answer(error=raised_there)
         return Answer(error=WorkerError("interrupted"))
     except BaseException as error:
         told = "".join(traceback.format_exception(error))

@@ -255,6 +255,9 @@ class WorkerExecutor:
         self._on_event(message)
 
     def _settle(self, worker: _Worker, answer: Answer) -> None:
+        if answer.error is not None and worker.asked is not None:
+            kill_group(worker.pid)  # it did not finish: it is buried as what it was asked for
+            return
         future = worker.future
         with self._lock:
             worker.request = worker.future = worker.deadline = None

@@ -67,6 +67,7 @@ class Surroundings:
     report: Report
     scope: SessionScope
     observe: Observe
+    listens: Callable[[str], bool]
     recognise: Recognise | None = None
     on_tracked: Callable[[str, Any, int, Any], None] | None = None
     debug: Callable[[BaseException], None] | None = None
@@ -88,7 +89,10 @@ def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcom
             status, error = "failed", run.describe(hostile)
     with ignored_interrupts():
         outcome = run.finish(status, error)
-    run.follow_up(outcome)
+    try:
+        run.follow_up(outcome)
+    except (OSError, KeyboardInterrupt) as late:  # the run has ended: this is beside it
+        around.report(Notice(f"what follows the run ended early: {late!r}", case.id))
     return outcome
 
 
@@ -321,6 +325,9 @@ class _Run:
 
     def follow_up(self, outcome: Outcome) -> None:
         """Analyses and observers, after the terminal status and outside the duration."""
+        analyses = self._bound.analyses if outcome.status == "completed" else ()
+        if not analyses and not self._around.listens("expt_run_finished"):
+            return
         with preserved_state(), captured_output(self._archive.path / layout.LOG_FILE):
             if outcome.status == "completed":
                 self._analyse()

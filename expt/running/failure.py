@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from expt.model import ErrorInfo
+from expt.text import error_message, error_name
 
 OUR_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + "/"
 Scrub = Callable[[str], str]
@@ -15,28 +16,17 @@ Scrub = Callable[[str], str]
 
 def describe_error(error: BaseException, scrub: Scrub) -> ErrorInfo:
     """What `error` was, also where its own `str` raises; secrets are taken out by `scrub`."""
-    try:
-        message = _exact_text(str(error))
-    except BaseException as second:  # a SystemExit in there must not end more than the text
-        message = f"<str() of this exception raised {_name(type(second))}>"
-    return ErrorInfo(_full_name(type(error)), scrub(message), scrub(_format_traceback(error)))
+    return ErrorInfo(
+        _full_name(error), scrub(error_message(error)), scrub(_format_traceback(error))
+    )
 
 
-def _full_name(cls: type[BaseException]) -> str:
+def _full_name(error: BaseException) -> str:
     try:
-        module = cls.__module__
+        module = type(error).__module__
     except BaseException:  # a metaclass may do anything
         module = "builtins"
-    return _name(cls) if module == "builtins" else f"{module}.{_name(cls)}"
-
-
-def _name(cls: type[BaseException]) -> str:
-    return _exact_text(type.__dict__["__qualname__"].__get__(cls))
-
-
-def _exact_text(text: str) -> str:
-    """A plain str: a subclass of the user's could not travel to the parent."""
-    return str.__str__(text)
+    return error_name(error) if module == "builtins" else f"{module}.{error_name(error)}"
 
 
 def _format_traceback(error: BaseException) -> str:
@@ -45,10 +35,10 @@ def _format_traceback(error: BaseException) -> str:
         _drop_our_frames(told, set())
         return "".join(told.format())
     except RecursionError:
-        return f"{_name(type(error))}: too deep to be formatted\n"
+        return f"{error_name(error)}: too deep to be formatted\n"
     except BaseException as second:
-        name = _name(type(second))
-        return f"{_name(type(error))}: its traceback cannot be formatted ({name})\n"
+        why = error_name(second)
+        return f"{error_name(error)}: its traceback cannot be formatted ({why})\n"
 
 
 def _drop_our_frames(told: traceback.TracebackException, seen: set[int]) -> None:

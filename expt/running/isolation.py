@@ -90,8 +90,7 @@ def _take_environment() -> Callable[[], None]:
 def _take_signals() -> Callable[[], None]:
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
-    numbers = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in _handled_signals()}
     has_timer = hasattr(signal, "setitimer")
 
     def restore() -> None:
@@ -103,6 +102,13 @@ def _take_signals() -> Callable[[], None]:
                     signal.signal(number, handler)
 
     return restore
+
+
+def _handled_signals() -> list[signal.Signals]:
+    """Those that programs handle; asking for all sixty takes longer than a short run."""
+    names = "INT TERM HUP QUIT USR1 USR2 ALRM VTALRM PROF CHLD PIPE WINCH TSTP CONT TTIN TTOU"
+    found = (getattr(signal, f"SIG{name}", None) for name in names.split())
+    return [number for number in found if number is not None]
 
 
 def _take_logging() -> Callable[[], None]:
