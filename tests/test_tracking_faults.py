@@ -465,15 +465,19 @@ def test_an_interrupt_at_any_moment_leaves_whole_entries(tmp_path, writer):
     body = """
         import numpy
         class Stop(BaseException): pass
-        def stop(*_): raise Stop
+        armed = False
+        def stop(*_):
+            global armed
+            if armed:
+                armed = False
+                raise Stop
         signal.signal(signal.SIGALRM, stop)
-        counts = {}
         stored = 0
         for attempt in range(60):
-            signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.00003 * attempt)
+            signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.00003 * attempt, 0.0007)
             try:
+                armed = True
                 while True:
-                    number = stored
                     track(f"new {stored}", 1.0)
                     track("loss", float(stored))
                     track("note", "x" * 300)

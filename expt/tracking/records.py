@@ -170,6 +170,8 @@ class Records(Protocol):
 
 def open_records(path: Path, disk: Disk) -> Records:
     """Begin `path`, mapped where the file system can. `OSError` where it is full."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return WrittenRecords(path, disk)  # records are claimed by `next()`, in one step with a GIL
     try:
         return MappedRecords(path, disk)
     except OSError as error:
