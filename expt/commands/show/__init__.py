@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tag", action="append", metavar="TAG", help="only with this tag; repeatable, all of them")
     add("--since", metavar="WHEN", help="only started since: 2026-11-23, '2 days ago', yesterday")
     add("--until", metavar="WHEN", help="only started until")
-    add("--limit", type=int, metavar="N", help="at most N runs; 0 for all")
+    add("--limit", type=int, metavar="N", help="at most N runs, 0 for all; a terminal lists 25")
     add("--sort", metavar="NAME", help="by a value such as lr, duration, results.x, min.loss")
     add("--reverse", action="store_true", help="the other way round")
     add("--columns", metavar="A,B,…", help="these values as columns")
