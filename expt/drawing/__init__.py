@@ -1,6 +1,7 @@
 """Arrays to pictures: line plots, heat maps, tables, contact sheets, videos.
 
     numbers  styles             how a number stands on an axis; colours, fonts, texts that fit
+    quick_text                  texts that cost little
     curves   frames             a series as the points its pixels need; arrays as uint8 frames
        │        │
     panels      │               axes that show curves

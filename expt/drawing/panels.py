@@ -1,7 +1,7 @@
 """Axes that show curves: one panel of a line plot, of an overview or of small multiples.
 
 A panel makes its artists once and gives them new data for every picture, which costs a tenth of
-new axes. On a still, ticks are drawn as plain texts and one collection of lines, since
+new axes. On a still, ticks are drawn as quick texts and one collection of lines, since
 matplotlib's own axes take twice the time of everything else; a figure that a person gets has
 matplotlib's own, so that it can be zoomed and changed.
 """
@@ -15,11 +15,13 @@ import attrs
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from expt.drawing.curves import DRAWN_LIMIT, Curve, limits
 from expt.drawing.numbers import step_texts, tick_texts
+from expt.drawing.quick_text import QuickText
 from expt.drawing.styles import Style, fitted, mixed
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
+    from matplotlib.transforms import Transform
 
 _CHARACTER: Final = 0.0086  # inches a point of font size that one digit is wide
 _DENSE: Final = 300  # points from which on a line is drawn thinner
@@ -158,10 +160,9 @@ class Panel:
         self._strokes: list[_Strokes] = []
         self._title = self._text(style.text, look.title, weight="bold", va="top")
         self._subtitle = self._text(style.muted, look.text, va="top")
-        self._empty = axes.text(
-            0.5, 0.5, "", transform=axes.transAxes, color=style.muted, size=look.text + 1,
-            ha="center", va="center", family=list(style.families),
-        )  # fmt: skip
+        self._empty = self._text(style.muted, look.text + 1, ha="center", va="center_baseline")
+        self._empty.set(position=(0.5, 0.5), transform=axes.transAxes)
+        self._power = self._text(style.muted, look.text, ha="right", va="bottom")
         self._step = self._text(style.muted, look.text, ha="right", va="bottom")
         if live:
             self._style_ticks()
@@ -169,10 +170,13 @@ class Panel:
             self._make_ticks()
 
     def _text(self, colour: str, size: float, **properties: Any) -> Text:
-        return self._figure.text(
-            0, 0, "", color=colour, size=size, parse_math=False,
-            family=list(self._style.families), **properties,
+        make = Text if self._live else QuickText
+        text = make(
+            0, 0, "", color=colour, fontsize=size, parse_math=False,
+            fontfamily=list(self._style.families), transform=self._figure.transFigure, **properties,
         )  # fmt: skip
+        self._figure.add_artist(text)
+        return text
 
     def _style_ticks(self) -> None:
         axes, style = self.axes, self._style
@@ -192,19 +196,25 @@ class Panel:
         self._grid = LineCollection([], colors=style.grid, linewidths=0.8, zorder=0.5)
         self._grid.set_transform(axes.get_yaxis_transform())
         axes.add_artist(self._grid)
-        font = {"color": style.muted, "size": self._look.text, "family": list(style.families)}
         beside = ScaledTranslation(-5 / 72, 0, self._figure.dpi_scale_trans)
         below = ScaledTranslation(0, -5 / 72, self._figure.dpi_scale_trans)
         upright = blended_transform_factory(axes.transAxes, axes.transData) + beside
         across = axes.get_xaxis_transform() + below
-        self._y_ticks = _TickTexts(axes, upright, ha="right", va="center_baseline", **font)
-        self._x_ticks = _TickTexts(axes, across, ha="center", va="top", **font)
-        self._power = self._text(style.muted, self._look.text, ha="right", va="bottom")
+        size = self._look.text
+        self._y_ticks = _TickTexts(
+            lambda: self._text(style.muted, size, ha="right", va="center_baseline"), upright
+        )
+        self._x_ticks = _TickTexts(
+            lambda: self._text(style.muted, size, ha="center", va="top"), across
+        )
 
     def hide(self) -> None:
         """Show nothing until the next `show`."""
-        for artist in (self.axes, self._title, self._subtitle, self._step):
-            artist.set_visible(False)
+        self.axes.set_visible(False)
+        for text in (self._title, self._subtitle, self._step, self._empty, self._power):
+            text.set_text("")
+        self._x_ticks.show([], [])
+        self._y_ticks.show([], [])
 
     def show(
         self,
@@ -217,8 +227,7 @@ class Panel:
         marks: bool = True,
     ) -> None:
         """Show `curves` in `cell`. Titles are plain text, whatever characters they have."""
-        for artist in (self.axes, self._title, self._subtitle, self._step):
-            artist.set_visible(True)
+        self.axes.set_visible(True)
         log = any(curve.log for curve in curves) and all(
             curve.low > 0 for curve in curves if curve.low == curve.low
         )
@@ -297,13 +306,14 @@ class Panel:
 class _TickTexts:
     """The tick texts of one axis of a still."""
 
-    def __init__(self, axes: Axes, transform: Any, **properties: Any) -> None:
-        self._axes, self._properties = axes, {"transform": transform, **properties}
+    def __init__(self, make: Callable[[], Text], transform: Transform) -> None:
+        self._make, self._transform = make, transform
         self._texts: list[Text] = []
 
     def show(self, places: Sequence[tuple[float, float]], texts: Sequence[str]) -> None:
         while len(self._texts) < len(texts):
-            self._texts.append(self._axes.text(0, 0, "", parse_math=False, **self._properties))
+            self._texts.append(self._make())
+            self._texts[-1].set_transform(self._transform)
         for index, text in enumerate(self._texts):
             text.set_visible(index < len(texts))
             if index < len(texts):
