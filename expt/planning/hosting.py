@@ -21,6 +21,7 @@ from expt import layout
 from expt.declarations import Extension
 from expt.errors import ExptError, PlanningError, did_you_mean
 from expt.params import ParamsFile, read_params_file
+from expt.text import error_message, error_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -136,7 +137,7 @@ def import_error(error: BaseException, path: str) -> PlanningError:
     told.stack = traceback.StackSummary.from_list(frames)
     where = f"{path}:{frames[-1].lineno}" if frames and frames[-1].filename.endswith(path) else path
     return PlanningError(
-        f"'{path}' cannot be imported: {type(error).__name__}: {error}",
+        f"'{path}' cannot be imported: {error_name(error)}: {error_message(error)}",
         where,
         "".join(told.format()).rstrip(),
     )

@@ -92,6 +92,10 @@ class _Name:
     shadowed: tuple[tuple[int, Origin], ...]
 
 
+_DecidedName = tuple[Any, dict[str, tuple[Origin, ...]], dict[str, bool]]
+"""A plain value, its origins by dotted leaf, and its secret leaves."""
+
+
 class Resolution:
     """One experiment's names under the overrides of one session, for every case of one shape.
 
@@ -118,7 +122,9 @@ class Resolution:
         self.graph: Graph = build_graph(binding.function, self._supply)
         self._names = {name: self._climb(name) for name in self._taken()}
         self._check_known()
-        self._shared: dict[str, tuple[Any, dict[str, tuple[Origin, ...]]]] = {}
+        self._provided = dict(self._provided_origins())
+        self._shared: dict[str, _DecidedName] = {}
+        self._paths: dict[str, tuple[str, ...]] = {}
 
     def takes(self, name: str) -> bool:
         """Whether the experiment or one of its providers takes a name (dotted: its first part)."""
@@ -249,34 +255,37 @@ class Resolution:
 
         Raises `ParameterError` for a value that does not fit its annotation.
         """
+        swept = {self._path(name)[0] for name in point.values}
         params: dict[str, Any] = {}
         origins: dict[str, tuple[Origin, ...]] = {}
-        for name in self._names:
-            if any(_head(swept) == name for swept in point.values):
-                value, told = self._decide_name(self._names[name], point, seed)
+        secrets: dict[str, bool] = {}
+        for name, known in self._names.items():
+            if name in swept:
+                value, told, hidden = self._decide_name(known, point, seed)
             else:
                 if name not in self._shared:
-                    self._shared[name] = self._decide_name(self._names[name], _NO_POINT, seed)
-                value, told = self._shared[name]
+                    self._shared[name] = self._decide_name(known, _NO_POINT, seed)
+                value, told, hidden = self._shared[name]
             params[name] = value
             origins.update(told)
-        origins.update(self._provided_origins())
-        secrets = self._find_secrets(params)
-        masked = {
-            name: _mask(chain) if _is_in(name, secrets) else chain
-            for name, chain in origins.items()
-        }
+            secrets.update(hidden)
+        origins.update(self._provided)
         inputs = tuple(self._find_inputs(params))
         by_name = tuple(name for name, only in secrets.items() if only)
-        return Decided(params, masked, frozenset(secrets), inputs, by_name)
+        return Decided(params, origins, frozenset(secrets), inputs, by_name)
+
+    def _path(self, swept: str) -> tuple[str, ...]:
+        if swept not in self._paths:
+            self._paths[swept] = parse_name(swept, "--sweep")
+        return self._paths[swept]
 
     def _decide_name(
         self, known: _Name, point: Point, seed: Callable[[], tuple[int, Origin]]
-    ) -> tuple[Any, dict[str, tuple[Origin, ...]]]:
+    ) -> _DecidedName:
         name, annotation = known.name, known.annotation
         resolved = known.resolved
         for swept, value in point.values.items():
-            path = parse_name(swept, "--sweep")
+            path = self._path(swept)
             if path[0] == name:
                 resolved = resolved.lay(LAYER_SWEEP, point.where[swept], value, path=path[1:])
         for path, one in self._given:
@@ -287,7 +296,12 @@ class Resolution:
             resolved = resolved.lay(origin.layer, origin.where, drawn)
         resolved = resolved.settle(annotation, os.environ, self._cwd)
         value = self._check(name, resolved)
-        return value, self._told(known, resolved)
+        hidden = self._find_secrets(name, value)
+        told = {
+            leaf: _mask(chain) if _is_in(leaf, hidden) else chain
+            for leaf, chain in self._told(known, resolved).items()
+        }
+        return value, told, hidden
 
     def _check(self, name: str, resolved: Resolved) -> Any:
         """The value as plain data, once it fits whoever asks for it."""
@@ -332,14 +346,13 @@ class Resolution:
                         chain.append(Origin(rank.name, rank.where((name,)), value))
                 yield name, tuple(chain)
 
-    def _find_secrets(self, params: Mapping[str, Any]) -> dict[str, bool]:
-        """Dotted names that are masked; True where only the name says so."""
+    def _find_secrets(self, name: str, value: Any) -> dict[str, bool]:
+        """Dotted names inside a value that are masked; True where only the name says so."""
         found: dict[str, bool] = {}
-        for name, value in params.items():
-            askers = self.graph.askers.get(name, ())
-            for annotation in [asker.annotations.get(name, Any) for asker in askers] or [Any]:
-                for leaf, by_name in find_secrets(name, value, annotation).items():
-                    found[leaf] = found.get(leaf, True) and by_name
+        askers = self.graph.askers.get(name, ())
+        for annotation in [asker.annotations.get(name, Any) for asker in askers] or [Any]:
+            for leaf, by_name in find_secrets(name, value, annotation).items():
+                found[leaf] = found.get(leaf, True) and by_name
         return found
 
     def _find_inputs(self, params: Mapping[str, Any]) -> Iterator[str]:
