@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import threading
+import time
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -802,6 +803,36 @@ def test_a_run_that_ends_while_threads_track_refuses_them_and_keeps_the_rest(tmp
     series = SeriesMap(tmp_path / "series")
     for number in range(4):
         assert series[f"s{number}"].values.tolist() == list(range(kept[number]))
+
+
+def test_a_thread_that_was_about_to_write_when_the_run_ended_is_refused(tmp_path, monkeypatch):
+    """It has claimed its record; by the time it writes, the file has been cut."""
+    claimed, ended = threading.Event(), threading.Event()
+
+    def read_clock():
+        if threading.current_thread() is not threading.main_thread():
+            claimed.set()
+            ended.wait()
+        return 1.5e9
+
+    monkeypatch.setattr(time, "time", read_clock)
+    recorder = open_recorder(tmp_path / "series", label="7fk2")
+    recorder.track("loss", 1.0)
+    refusals = []
+
+    def work():
+        with contextlib.suppress(RuntimeError):
+            recorder.track("loss", 2.0)
+            refusals.append("not refused")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    claimed.wait()
+    recorder.close()
+    ended.set()
+    thread.join()
+    assert refusals == []
+    assert SeriesMap(tmp_path / "series")["loss"].values.tolist() == [1.0]
 
 
 def test_a_recorder_is_no_part_of_what_a_run_keeps_alive(tmp_path):

@@ -197,6 +197,8 @@ def test_a_full_disk_is_an_os_error_and_what_was_tracked_is_there(tmp_path, maps
     assert series["array"].last.tolist() == [1.0] * 3
     assert series.damage == ()
     assert read_results_journal(tmp_path / "series") == {"x": 1}
+    files = [path for path in (tmp_path / "series").glob("*/*") if path.is_file()]
+    assert files == [*series["array"].files]
 
 
 def test_implicit_steps_count_what_was_stored_on_a_disk_that_was_full(tmp_path):
