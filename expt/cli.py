@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from expt.arguments import VERBS, make_options
 from expt.builtin import parent_plugins
 from expt.command_line import masked_command, read_command_line
-from expt.errors import ExitCode, ExptError, Mistakes
+from expt.errors import ExitCode, ExptError, Mistakes, UsageError
 from expt.text import visible
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if "_ARGCOMPLETE" in os.environ:
         import_module("expt.commands.completion").complete()
     try:
+        _reject_deleted_directory()
         return _dispatch(typed)
     except ExptError as error:
         _tell(error)
@@ -45,6 +46,13 @@ def main(words: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("internal error: this is a bug of expt", file=sys.stderr)  # noqa: T201
         return int(ExitCode.INTERNAL)
+
+
+def _reject_deleted_directory() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the working directory is gone", hint="'cd' to one that exists") from error
 
 
 def _dispatch(typed: list[str]) -> int:
@@ -117,7 +125,15 @@ def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:
 
 def print_line(text: str) -> None:
     """One line on stdout, whatever characters it has."""
-    sys.stdout.write(visible(text) + "\n")
+    if sys.stdout is None:  # the shell closed it
+        return
+    try:
+        sys.stdout.write(visible(text) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ExptError(f"the output cannot be written: {error.strerror}") from error
 
 
 def _tell(error: ExptError) -> None:

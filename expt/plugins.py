@@ -23,6 +23,7 @@ import pluggy
 
 from expt import hookspecs
 from expt.errors import ExptError, UsageError, did_you_mean
+from expt.text import error_message, error_name
 
 ENTRY_POINT_GROUP: Final = "expt"
 HOOK_PREFIX: Final = "expt_"
@@ -224,7 +225,8 @@ def _load(load: Callable[[], Any], what: str) -> Any:
     try:
         return load()
     except Exception as error:
-        raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {error}") from error
+        told = f"{error_name(error)}: {error_message(error)}"
+        raise UsageError(f"{what} cannot be imported: {told}") from error
 
 
 def _reject_unknown(names: Iterable[str], known: Iterable[str], prefix: str) -> None:

@@ -35,6 +35,19 @@ def visible(text: str, *, lines: bool = False) -> str:
     )
 
 
+def error_message(error: BaseException) -> str:
+    """What an exception says of itself, as a plain str, also where its `str` raises."""
+    try:
+        return str.__str__(str(error))  # a subclass of str could not travel to another process
+    except BaseException as second:  # a SystemExit in there must not end more than the text
+        return f"<str() of this exception raised {error_name(second)}>"
+
+
+def error_name(error: BaseException) -> str:
+    """The qualified name of its type, whatever the metaclass does."""
+    return str.__str__(type.__dict__["__qualname__"].__get__(type(error)))
+
+
 def _escape(character: str) -> str:
     code = ord(character)
     if character in _SHORT_ESCAPES:
