@@ -240,12 +240,22 @@ def _notices(view: View) -> Iterator[str]:
 
 def _again(view: View) -> Iterator[str]:
     params = _from_here(view.run.path / PARAMS_FILE, view.cwd)
+    same = ["expt", view.run.experiment, "--params", params, *_fixed_axes(view.run)]
     facts = {
         "as typed": visible(shlex.join(view.run.record.command)),
-        "same values": visible(shlex.join(["expt", view.run.experiment, "--params", params])),
+        "same values": visible(shlex.join(same)),
         "in Python": f"run = expt.load({view.run.id!r})",
     }
     yield from _pairs(facts, view.screen)
+
+
+def _fixed_axes(run: Run) -> Iterator[str]:
+    """A `-p` for each swept parameter: an axis of the tree would beat a file of values."""
+    sweep = run.lineage.get("sweep")
+    for name, value in sweep.items() if isinstance(sweep, Mapping) else ():
+        if name in run.params and isinstance(value, (str, int, float)):
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            yield from ("-p", f"{name}={text}")
 
 
 _SECTIONS: Final = {
