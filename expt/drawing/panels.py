@@ -107,24 +107,31 @@ class _Strokes:
         dense = curve.x.size > _DENSE or bool(curve.band)
         colour = self._faint if faint else self._colour
         width = self._look.line * (0.5 if faint else 0.7 if dense else 1)
-        self.raw.set(xdata=curve.x, ydata=curve.y, color=colour, linewidth=width)
+        self.raw.set(color=colour, linewidth=width)
+        _give(self.raw, curve.x, curve.y)
         outlines = [np.concatenate([part[:, [0, 1]], part[::-1][:, [0, 2]]]) for part in curve.band]
         self.band.set(verts=outlines, facecolor=colour, edgecolor=colour, linewidth=width)
+        self.band.set_visible(bool(outlines))
         self.smoothed = curve.smooth is not None
-        self.smooth.set_data(*(curve.smooth or ((), ())))
-        self.dots.set_data(*curve.dots)
-        self.above.set_data(curve.above, np.full(curve.above.size, 0.985))
-        self.below.set_data(curve.below, np.full(curve.below.size, 0.015))
+        _give(self.smooth, *(curve.smooth or ((), ())))
+        _give(self.dots, *curve.dots)
+        _give(self.above, curve.above, np.full(curve.above.size, 0.985))
+        _give(self.below, curve.below, np.full(curve.below.size, 0.015))
         named = {mark.word: (float(mark.step), _height(mark.value)) for mark in curve.marks}
-        self.last.set_data(*_points([named["last"]] if marks and "last" in named else []))
+        _give(self.last, *_points([named["last"]] if marks and "last" in named else []))
         rings = [point for word, point in named.items() if word != "last"]
-        self.ring.set_data(*_points(rings if marks else []))
+        _give(self.ring, *_points(rings if marks else []))
 
     def hide(self) -> None:
-        self.band.set_verts([])
-        for line in vars(self).values():
-            if isinstance(line, Line2D):
-                line.set_data((), ())
+        for artist in vars(self).values():
+            if isinstance(artist, (Line2D, PolyCollection)):
+                artist.set_visible(False)
+
+
+def _give(line: Line2D, x: Any, y: Any) -> None:
+    """New points for a line; one without any costs nothing where it is not visible."""
+    line.set_data(x, y)
+    line.set_visible(len(x) > 0)
 
 
 def _add(axes: Axes, **properties: Any) -> Line2D:
