@@ -181,10 +181,14 @@ def test_a_figure_for_a_person_has_matplotlib_s_own_axes() -> None:
 
 
 def test_several_curves_have_a_legend_of_plain_texts() -> None:
-    figure = line_figure({"$a_": decay(), "b\n": decay(50)}, LIGHT, "loss")
+    long = make_curve(range(5000), np.arange(5000.0))
+    figure = line_figure({"$a_": decay(), "b\n": long}, LIGHT, "loss")
 
     encode_png(figure)
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["$a_", "b\\n"]
+    legend = figure.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["$a_", "b\\n"]
+    assert [line.get_color() for line in legend.get_lines()] == list(LIGHT.colours[:2])
+    assert all(line.get_visible() for line in legend.get_lines())
 
 
 def test_no_picture_imports_pyplot() -> None:

@@ -89,8 +89,7 @@ class _Strokes:
     def __init__(self, axes: Axes, colour: str, style: Style, look: Look) -> None:
         ring = {"markerfacecolor": style.face, "markeredgecolor": colour, "markeredgewidth": 1.3}
         plain = {"linestyle": "none", "color": colour, "clip_on": False}
-        self.smoothed = False
-        self._look, self._colour, self._faint = look, colour, mixed(style.face, colour, 0.38)
+        self._look, self.colour, self._faint = look, colour, mixed(style.face, colour, 0.38)
         self.band = PolyCollection([], zorder=2)
         axes.add_collection(self.band, autolim=False)
         self.raw = _add(axes, zorder=2, solid_joinstyle="bevel")
@@ -105,14 +104,13 @@ class _Strokes:
     def show(self, curve: Curve, *, marks: bool) -> None:
         faint = curve.smooth is not None
         dense = curve.x.size > _DENSE or bool(curve.band)
-        colour = self._faint if faint else self._colour
+        colour = self._faint if faint else self.colour
         width = self._look.line * (0.5 if faint else 0.7 if dense else 1)
         self.raw.set(color=colour, linewidth=width)
         _give(self.raw, curve.x, curve.y)
         outlines = [np.concatenate([part[:, [0, 1]], part[::-1][:, [0, 2]]]) for part in curve.band]
         self.band.set(verts=outlines, facecolor=colour, edgecolor=colour, linewidth=width)
         self.band.set_visible(bool(outlines))
-        self.smoothed = curve.smooth is not None
         _give(self.smooth, *(curve.smooth or ((), ())))
         _give(self.dots, *curve.dots)
         _give(self.above, curve.above, np.full(curve.above.size, 0.985))
@@ -254,11 +252,14 @@ class Panel:
 
     def add_legend(self, labels: Sequence[str]) -> None:
         """Name the first curves, to the right of the axes."""
-        lines = [strokes.smooth if strokes.smoothed else strokes.raw for strokes in self._strokes]
+        lines = [
+            Line2D([], [], color=strokes.colour, linewidth=self._look.line)
+            for strokes in self._strokes[: len(labels)]
+        ]
         place = self.axes.get_position()
         self.axes.set_position((place.x0, place.y0, place.width * 0.68, place.height))
         legend = self.axes.legend(
-            lines[: len(labels)], labels, loc="upper left", bbox_to_anchor=(1.02, 1.02),
+            lines, labels, loc="upper left", bbox_to_anchor=(1.02, 1.02),
             frameon=False, labelcolor=self._style.text, prop={"size": self._look.text},
         )  # fmt: skip
         for text in legend.get_texts():
