@@ -14,6 +14,7 @@ import contextlib
 import os
 import selectors
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -105,10 +106,10 @@ class WorkerExecutor:
         self._closing = False
         self._broken: WorkerError | None = None
         self._lock = threading.Lock()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
+        self._woken, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._wake_read, selectors.EVENT_READ, None)
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._start_worker()  # now, so that its imports overlap with what the parent does next
         self._thread = threading.Thread(target=self._work, name=f"expt-{role}", daemon=True)
         self._thread.start()
@@ -146,7 +147,7 @@ class WorkerExecutor:
         self._wake()
         if wait:
             self._thread.join()
-            os.close(self._wake_write)
+            self._waker.close()
 
     # The thread
 
@@ -165,7 +166,8 @@ class WorkerExecutor:
                 kill_group(worker.pid)
                 worker.connection.close()
             self._selector.close()
-            os.close(self._wake_read)
+            self._starter.close()
+            self._woken.close()
 
     def _is_done(self) -> bool:
         with self._lock:
@@ -227,8 +229,8 @@ class WorkerExecutor:
             worker.connection.send(request)
 
     def _attend(self, key: selectors.SelectorKey) -> None:
-        if key.fd == self._wake_read:
-            os.read(self._wake_read, 4096)
+        if key.fileobj is self._woken:
+            self._woken.recv(4096)
             return
         worker = key.data
         if worker is None:
@@ -335,7 +337,7 @@ class WorkerExecutor:
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):
-            os.write(self._wake_write, b"w")
+            self._waker.send(b"w")
 
 
 def _send_signal(pid: int, number: int) -> None:

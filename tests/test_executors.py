@@ -1,0 +1,272 @@
+"""The contract that every executor passes, and what worker processes add to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from expt.errors import ExptError, UsageError, WorkerError
+from expt.executors import CLOSE, Connection, Death, ForkStarter, InlineExecutor, WorkerExecutor
+from expt.model import (
+    Answer,
+    Case,
+    Executor,
+    Experiment,
+    Notice,
+    Options,
+    RenderRequest,
+    RunRendered,
+    RunRequest,
+    RunStarted,
+    SessionInfo,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OPTIONS = Options(root=Path("/"), paths=(), runs=Path("/runs"), cwd=Path("/"))
+
+
+def request(text: str) -> RenderRequest:
+    """A request whose path tells the worker what to do."""
+    return RenderRequest(OPTIONS, text)
+
+
+def work_on(text: str, report: Callable[[Any], None]) -> RunRendered:
+    """What the workers of these tests do."""
+    verb, _, rest = text.partition(" ")
+    if verb == "tell":
+        report(Notice(rest))
+    elif verb == "refuse":
+        raise UsageError(rest, "here", "do that")
+    elif verb == "sleep":
+        time.sleep(float(rest))
+    elif verb == "die":
+        os.kill(os.getpid(), int(rest))
+    elif verb == "exit":
+        os._exit(int(rest))
+    elif verb == "claim":
+        report(RunStarted("case", "id", "/archive", os.getpid(), 0.0))
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif verb == "child":
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+    elif verb == "thread":
+        threading.Thread(target=time.sleep, args=(60,)).start()
+    return RunRendered(f"{verb} by {os.getpid()}", (rest,))
+
+
+def serve(connection: Connection, role: str) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.suppress(EOFError):
+        while (asked := connection.receive()) != CLOSE:
+            text = asked.case.id if isinstance(asked, RunRequest) else asked.path
+            try:
+                connection.send(Answer(work_on(text, connection.send)))
+            except ExptError as error:
+                connection.send(Answer(error=error))
+            except KeyboardInterrupt:
+                connection.send(Answer(RunRendered("interrupted", ())))
+
+
+class Workplace:
+    """The same work, here."""
+
+    def __init__(self, report: Callable[[Any], None]) -> None:
+        self._report = report
+        self.closed = False
+
+    def answer(self, asked: Any) -> Any:
+        return work_on(asked.path, self._report)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def bury(asked: Any, death: Death) -> RunRendered:
+    return RunRendered("buried", (death.how, str(death.asked), str(death.started is not None)))
+
+
+@contextlib.contextmanager
+def open_workers(size: int = 1, **settings: Any) -> Iterator[tuple[WorkerExecutor, list[Any]]]:
+    events: list[Any] = []
+    executor = WorkerExecutor(
+        ForkStarter(serve), size=size, role="run", on_event=events.append, bury=bury, **settings
+    )
+    try:
+        yield executor, events
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(params=["inline", "workers"])
+def executor(request: pytest.FixtureRequest) -> Iterator[tuple[Executor, list[Any]]]:
+    if request.param == "inline":
+        events: list[Any] = []
+        yield InlineExecutor(Workplace(events.append)), events
+        return
+    with open_workers() as opened:
+        yield opened
+
+
+def test_a_reply_comes_back(executor: tuple[Executor, list[Any]]) -> None:
+    future = executor[0].submit(request("echo words"))
+    assert future.result(timeout=20).files == ("words",)
+
+
+def test_replies_come_back_each_to_its_own_future(executor: tuple[Executor, list[Any]]) -> None:
+    futures = [executor[0].submit(request(f"echo {n}")) for n in range(50)]
+    assert [future.result(timeout=20).files for future in futures] == [(str(n),) for n in range(50)]
+
+
+def test_a_mistake_is_raised_as_what_it_is(executor: tuple[Executor, list[Any]]) -> None:
+    future = executor[0].submit(request("refuse something"))
+    with pytest.raises(UsageError) as raised:
+        future.result(timeout=20)
+    assert str(raised.value) == "something\n  at here\n  do that"
+
+
+def test_events_come_before_the_reply(executor: tuple[Executor, list[Any]]) -> None:
+    executor[0].submit(request("tell news")).result(timeout=20)
+    assert executor[1] == [Notice("news")]
+
+
+def test_after_shutdown_everything_is_done(executor: tuple[Executor, list[Any]]) -> None:
+    future = executor[0].submit(request("sleep 0.1"))
+    executor[0].shutdown()
+    assert future.done()
+
+
+@pytest.mark.parametrize(
+    ("end", "how"),
+    [
+        (f"die {int(signal.SIGKILL)}", "was killed by SIGKILL"),
+        (f"die {int(signal.SIGSEGV)}", "was killed by SIGSEGV"),
+        ("exit 0", "ended with exit code 0"),
+        ("exit 7", "ended with exit code 7"),
+    ],
+)
+def test_a_dead_worker_is_buried_and_replaced(end: str, how: str) -> None:
+    with open_workers() as (executor, _):
+        first = executor.submit(request("echo a")).result(timeout=20)
+        dead = executor.submit(request(end)).result(timeout=20)
+        after = executor.submit(request("echo b")).result(timeout=20)
+    assert dead.files == (how, "None", "False")
+    assert after.path != first.path
+
+
+def test_what_a_worker_said_before_it_died_is_known() -> None:
+    with open_workers() as (executor, events):
+        dead = executor.submit(request("claim")).result(timeout=20)
+    assert dead.files == ("was killed by SIGKILL", "None", "True")
+    assert isinstance(events[0], RunStarted)
+
+
+def test_one_worker_lives_for_many_requests_and_isolation_gives_each_its_own() -> None:
+    with open_workers() as (executor, _):
+        paths = {executor.submit(request("echo x")).result(timeout=20).path for _ in range(5)}
+    assert len(paths) == 1
+    with open_workers(isolate=True) as (executor, _):
+        paths = {executor.submit(request("echo x")).result(timeout=20).path for _ in range(3)}
+    assert len(paths) == 3
+
+
+def test_several_workers_work_at_once() -> None:
+    with open_workers(size=3) as (executor, _):
+        futures = [executor.submit(request("sleep 0.3")) for _ in range(3)]
+        assert len({future.result(timeout=20).path for future in futures}) == 3
+
+
+def test_an_interrupt_cancels_the_queue_and_reaches_what_runs() -> None:
+    with open_workers() as (executor, _):
+        executor.submit(request("echo warm")).result(timeout=20)
+        running = executor.submit(request("sleep 60"))
+        queued = executor.submit(request("echo never"))
+        while not running.running():
+            time.sleep(0.01)
+        time.sleep(0.2)
+        executor.interrupt()
+        assert running.result(timeout=20).path == "interrupted"
+        assert queued.cancelled()
+
+
+def test_a_kill_ends_what_does_not_listen() -> None:
+    with open_workers() as (executor, _):
+        running = executor.submit(request("sleep 60"))
+        while not running.running():
+            time.sleep(0.01)
+        executor.interrupt(kill=True)
+        assert running.result(timeout=20).files[:2] == ("was killed by SIGKILL", "interrupted")
+
+
+def test_a_run_over_its_time_is_asked_to_end() -> None:
+    options = Options(root=Path("/"), paths=(), runs=Path("/"), cwd=Path("/"), timeout=0.2)
+
+    def started_then_sleeps(connection: Connection, role: str) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        connection.receive()
+        connection.send(RunStarted("case", "id", "/archive", os.getpid(), 0.0))
+        time.sleep(60)
+
+    executor = WorkerExecutor(
+        ForkStarter(started_then_sleeps), size=1, role="run", on_event=lambda _: None, bury=bury
+    )
+    case = Case(Experiment("a.py::experiment_x", "a.py", "experiment_x", 1), None, {}, {})
+    future = executor.submit(RunRequest(options, case, SessionInfo("s", {})))
+    assert future.result(timeout=20).files == ("was killed by SIGINT", "timeout", "True")
+    executor.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("left_behind", ["child", "thread"])
+def test_what_a_run_leaves_behind_does_not_hold_the_session(left_behind: str) -> None:
+    began = time.monotonic()
+    with open_workers() as (executor, _):
+        executor.submit(request(left_behind)).result(timeout=20)
+    assert time.monotonic() - began < 30
+
+
+def test_a_users_object_cannot_travel() -> None:
+    class Mine:
+        pass
+
+    Mine.__qualname__ = "Mine"
+    import expt.executors.wire as wire
+
+    with pytest.raises(WorkerError, match=r"holds a 'collections\.Counter'"):
+        import collections
+
+        wire.unpack(wire.pack(collections.Counter("a"))[4:])
+
+
+def test_the_helper_dies_with_its_parent() -> None:
+    read, write = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        os.close(read)
+        starter = ForkStarter(serve)
+        pid, _ = starter.start("run")
+        os.write(write, str(pid).encode())
+        os._exit(0)
+    os.close(write)
+    pid = int(os.read(read, 32))
+    os.close(read)
+    os.waitpid(parent, 0)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and is_alive(pid):
+        time.sleep(0.02)
+    assert not is_alive(pid)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
