@@ -560,6 +560,15 @@ def test_what_json_cannot_hold_is_refused_with_its_place(track):
         track("eval", {"weights": np.zeros(2000)})
 
 
+def test_a_structure_that_holds_itself_is_refused(track, read):
+    circle = {}
+    circle["again"] = [circle]
+    with refused(TypeError, "'eval' was not tracked: value is nested too deep, or holds itself"):
+        track("eval", circle)
+    track("eval", {"acc": 1.0})
+    assert len(read()["eval"]) == 1
+
+
 class Frame:
     """A data frame as pandas and polars both show themselves."""
 

@@ -199,18 +199,27 @@ def test_a_full_disk_is_an_os_error_and_what_was_tracked_is_there(tmp_path, maps
     assert read_results_journal(tmp_path / "series") == {"x": 1}
 
 
-def test_a_file_that_could_not_be_written_whole_is_taken_back_and_no_entry(tmp_path):
-    disk = FullDisk(600_000)
+@pytest.mark.parametrize("maps", [True, False])
+def test_what_could_not_be_written_whole_is_taken_back_and_no_entry(tmp_path, maps):
+    disk = FullDisk(600_000, maps=maps)
     recorder = open_recorder(tmp_path / "series", label="7fk2", disk=disk)
     recorder.track("array", np.zeros(3))
     recorder.track("loss", 1.0)
-    for room in (0, 50, 140):
+    for room in (0, 50, 140, 160):
         disk.room = room
         with pytest.raises(OSError, match="No space left"):
             recorder.track("array", np.zeros(3))
+    disk.room = 0
+    with pytest.raises(OSError, match="No space left"):
+        for _ in range(2048):  # as many records as there were blocks for
+            recorder.track("loss", 1.0)
     disk.room = 600_000
     recorder.track("array", np.ones(3))
+    recorder.track("loss", 2.0)
     recorder.close()
+    loss = SeriesMap(tmp_path / "series")["loss"]
+    assert loss.last == 2.0
+    assert loss.steps.tolist() == list(range(len(loss)))
     array = SeriesMap(tmp_path / "series")["array"]
     assert array.steps.tolist() == [0, 1]
     assert sorted((tmp_path / "series" / "0001-array").iterdir()) == list(array.files)

@@ -29,7 +29,9 @@ from expt.tracking.fast_path import MISSING, make_track
 from expt.tracking.records import (
     AppendedFile,
     Disk,
+    count_entries,
     make_tags,
+    next_entry,
     open_records,
     write_whole,
 )
@@ -99,7 +101,7 @@ class _Series:
     kind: Kind | None
     folder: str
     tags: tuple[bytes, bytes]
-    count: Iterator[int] = attrs.field(factory=itertools.count)
+    count: Iterator[int] = attrs.field(factory=count_entries)
     files: Iterator[int] = attrs.field(factory=itertools.count)
     has_folder: bool = False
 
@@ -233,6 +235,8 @@ class Recorder:
             raise ValueError(f"{over}: {error}") from None
         except TypeError as error:
             raise TypeError(f"{over}: {error}") from None
+        except RecursionError:
+            raise ValueError(f"{over}: it is nested too deep, or holds itself") from None
         self._alone(functools.partial(self._store, name, encoded, step, when, given))
 
     def _store(
@@ -249,12 +253,9 @@ class Recorder:
             step = self._open_records().write(step, series.count, when, encoded.number, tag)
             self._allow_fast(name, series, given)
         else:
-            fields = dict(encoded.fields)
-            if encoded.png is not None or encoded.array is not None:
-                fields["file"] = self._write_file(series, encoded)
-            number = next(series.count)
-            step = number if step is None else step
-            self._entries.append(_line({"id": series.number, "step": step, "time": when, **fields}))
+            step = next_entry(series.count) if step is None else step
+            self._write_entry(series, encoded, step, when)
+            next(series.count)
         if encoded.notice is not None:
             self._notices[f"{name!r}: {encoded.notice}"] = None
         if self._on_tracked is not None:
@@ -291,6 +292,18 @@ class Recorder:
             self._fast_chunk = chunk
             for known, (tag, count, *_) in list(self._fast.items()):
                 self._fast[known] = tag, count, *chunk
+
+    def _write_entry(self, series: _Series, encoded: Encoded, step: int, when: float) -> None:
+        line = {"id": series.number, "step": step, "time": when, **encoded.fields}
+        if encoded.png is None and encoded.array is None:
+            self._entries.append(_line(line))
+            return
+        line["file"] = self._write_file(series, encoded)
+        try:
+            self._entries.append(_line(line))
+        except OSError:
+            (self._folder / line["file"]).unlink(missing_ok=True)
+            raise
 
     def _write_file(self, series: _Series, encoded: Encoded) -> str:
         """Write the picture or array and return its path below `series/`. All of it or nothing."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import mmap
+import operator
 import os
 import struct
 import sys
@@ -34,11 +35,22 @@ LAST_CHUNK: Final = 4 * 1024 * 1024
 # kind and id as one ready-made field: one conversion less a call, and one store for both
 FLOAT_LAYOUT: Final = struct.Struct("<qdd8s")
 INT_LAYOUT: Final = struct.Struct("<qdq8s")
+_ENDLESS: Final = 2**63 - 1
 TAG: Final = struct.Struct("<II")
 
 # what a file system says that has room but no shared maps
 NO_MAPS: Final = frozenset({errno.ENODEV, errno.EINVAL, errno.EACCES, errno.ENOSYS, errno.ENOTSUP})
 NO_ALLOCATION: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
+
+def count_entries() -> Iterator[int]:
+    """0, 1, 2 …: the entries of a series, counted by whoever stores one."""
+    return iter(range(_ENDLESS))
+
+
+def next_entry(count: Iterator[int]) -> int:
+    """What `next(count)` will be; it is taken once the entry is stored."""
+    return _ENDLESS - operator.length_hint(count)
 
 
 def make_tags(number: int) -> tuple[bytes, bytes]:
@@ -260,10 +272,10 @@ class WrittenRecords:
     def write(
         self, step: int | None, count: Iterator[int], when: float, value: float, tag: bytes
     ) -> int:
-        number = next(count)
-        step = number if step is None else step
+        step = next_entry(count) if step is None else step
         layout = INT_LAYOUT if type(value) is int else FLOAT_LAYOUT
         self._file.append(layout.pack(step, when, value, tag))
+        next(count)
         return step
 
     def close(self) -> None:

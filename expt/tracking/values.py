@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.encoding import Unstorable, to_json
+from expt.encoding import Unstorable, is_masked, to_json
 
 if TYPE_CHECKING:
     from expt.model import Kind
@@ -102,7 +102,7 @@ def _fit_real(number: Any, value: Any) -> float | int:
 
 
 def _numpy_number(value: Any) -> float | int | None:
-    if value.shape not in ((), (1,)) or value.dtype.kind not in "biuf" or _is_masked(value):
+    if value.shape not in ((), (1,)) or value.dtype.kind not in "biuf" or is_masked(value):
         return None
     item = value.item()
     if isinstance(item, (bool, int)):
@@ -172,15 +172,11 @@ def _is_numpy(value: Any, name: str) -> bool:
     return _is_of(value, "numpy", name)
 
 
-def _is_masked(value: Any) -> bool:
-    return _is_of(value, "numpy.ma", "MaskedArray")
-
-
 def check_array(array: Any) -> Any:
     """`array`, where `.npy` holds it without pickle. Raises `TypeError` where it does not."""
     if array.dtype.hasobject:
         raise TypeError("an array of objects, which only pickle could store")
-    if _is_masked(array):
+    if is_masked(array):
         raise TypeError("a masked array, whose mask would be lost; track array.filled(…)")
     return array
 
@@ -192,8 +188,12 @@ def plain_structure(value: Any, where: str) -> Any:
     """
     try:
         return to_json(value, where)
-    except Unstorable:
-        return to_json(_list_small_arrays(value), where)
+    except Unstorable as refused:
+        try:
+            listed = _list_small_arrays(value)
+        except RecursionError:
+            raise refused from None
+    return to_json(listed, where)
 
 
 def _field_names(value: Any) -> list[str] | None:
@@ -214,7 +214,7 @@ def _list_small_arrays(value: Any) -> Any:
     array = as_array(value)
     if array is None or array.size > INLINE_NUMBERS or array.dtype.kind not in "biufU":
         return value
-    return value if _is_masked(array) else array.tolist()
+    return value if is_masked(array) else array.tolist()
 
 
 def table_columns(rows: Any, where: str) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def _list_column(name: Any, column: Any) -> list[Any]:
     if not isinstance(name, str):
         raise TypeError(f"a column's name must be a text, not {name!r}")
     array = as_array(column)
-    if array is not None and array.ndim == 1 and not _is_masked(array):
+    if array is not None and array.ndim == 1 and not is_masked(array):
         listed: list[Any] = array.tolist()
         return listed
     if isinstance(column, (list, tuple, range)):
