@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 SAMPLE: Final = 8192
 WORTH_PACKING: Final = 0.5  # of the sample's size: below it packing takes less than writing saves
-FAST_HEADER: Final = b"\x78\x01"  # how zlib begins at the levels 0 and 1
+STORED: Final = (b"\x78\x01\x00", b"\x78\x01\x01")  # how zlib begins at level 0, RFC 1950 and 1951
 COLOUR_TYPES: Final = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: grey, grey+alpha, RGB, RGBA
 PLAIN_MODES: Final = frozenset({"1", "L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B"})
 PNG_MODES: Final = PLAIN_MODES | {"P"}
@@ -214,7 +214,7 @@ def _recompress(path: Path) -> int:
     try:
         before = path.stat()
         data = path.read_bytes()
-        if data[37:41] != b"IDAT" or data[41:43] != FAST_HEADER:
+        if data[37:41] != b"IDAT" or data[41:44] not in STORED:
             return 0
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             packed = _save_pil(image, 6)
