@@ -33,6 +33,7 @@ RECORD_FIELDS: Final = (
 )
 KIND_FLOAT: Final = 0
 KIND_INT: Final = 1
+_INT_BOUND: Final = 10**4300  # Python reads and writes no longer numbers as text
 
 
 class Unstorable(TypeError):
@@ -46,16 +47,30 @@ def to_json(value: Any, where: str = "value") -> Any:
     arrays of at most 0 dimensions, lists, tuples, sets, mappings, attrs and dataclasses.
     Raises `Unstorable` with the place inside `value` for anything else.
     """
+    try:
+        return _to_json(value, where)
+    except RecursionError:
+        pass  # the stack is free again below
+    raise Unstorable(f"{where} is nested too deep, or holds itself")
+
+
+def _to_json(value: Any, where: str) -> Any:
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
+    if kind is str or kind is bool or value is None:
         return value
+    if kind is int:
+        return value if -_INT_BOUND < value < _INT_BOUND else _refuse_int(where)
     if kind is float:
         return value if value - value == 0.0 else {"$float": _float_word(value)}
     if kind is dict or isinstance(value, Mapping):
         return _mapping_to_json(value, where)
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return [to_json(item, f"{where}[{index}]") for index, item in enumerate(value)]
+        return [_to_json(item, f"{where}[{index}]") for index, item in enumerate(value)]
     return _rare_to_json(value, where)
+
+
+def _refuse_int(where: str) -> Any:
+    raise Unstorable(f"{where} is an int of more than 4,300 digits, which no reader takes")
 
 
 def _float_word(value: float) -> str:
@@ -64,9 +79,9 @@ def _float_word(value: float) -> str:
 
 def _mapping_to_json(value: Mapping[Any, Any], where: str) -> Any:
     if all(type(key) is str and not key.startswith("$") for key in value):
-        return {key: to_json(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: _to_json(item, f"{where}.{key}") for key, item in value.items()}
     pairs = [
-        [to_json(key, f"a key of {where}"), to_json(item, f"{where}[{key!r}]")]
+        [_to_json(key, f"a key of {where}"), _to_json(item, f"{where}[{key!r}]")]
         for key, item in value.items()
     ]
     return {"$dict": pairs}
@@ -74,23 +89,23 @@ def _mapping_to_json(value: Mapping[Any, Any], where: str) -> Any:
 
 def _rare_to_json(value: Any, where: str) -> Any:
     if isinstance(value, Enum):
-        return to_json(value.value, where)
+        return _to_json(value.value, where)
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
         return {"$date": value.isoformat()}
     if isinstance(value, PurePath):
         return {"$path": value.as_posix()}
     if isinstance(value, (bool, int, str)):
-        return _plain_base(value)
+        return _to_json(_plain_base(value), where)
     if isinstance(value, float):
-        return to_json(float(value), where)
+        return _to_json(float(value), where)
     if isinstance(value, (set, frozenset)):
-        return [to_json(item, where) for item in sorted(value, key=repr)]
+        return [_to_json(item, where) for item in sorted(value, key=repr)]
     fields = _field_names(value)
     if fields is not None:
-        return {name: to_json(getattr(value, name), f"{where}.{name}") for name in fields}
+        return {name: _to_json(getattr(value, name), f"{where}.{name}") for name in fields}
     scalar = _numpy_scalar(value)
     if scalar is not None:
-        return to_json(scalar[0], where)
+        return _to_json(scalar[0], where)
     raise Unstorable(f"{where} is of type '{_type_name(value)}', which JSON cannot hold")
 
 
@@ -119,7 +134,7 @@ def _field_names(value: Any) -> list[str] | None:
 def _numpy_scalar(value: Any) -> tuple[Any] | None:
     """The Python value of a numpy scalar or 0-d array, wrapped since it may be None."""
     numpy = sys.modules.get("numpy")
-    if numpy is None:
+    if numpy is None or is_masked(value):
         return None
     if isinstance(value, numpy.generic) or (isinstance(value, numpy.ndarray) and value.ndim == 0):
         if value.dtype.kind in "biufU":
@@ -130,6 +145,12 @@ def _numpy_scalar(value: Any) -> tuple[Any] | None:
             plain = value.item()
             return (plain,) if isinstance(plain, (dt.datetime, dt.date)) else None
     return None
+
+
+def is_masked(value: Any) -> bool:
+    """Whether `value` is of numpy's masked kind: its `item` invents a number where none is."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(value, masked.MaskedArray)
 
 
 def _type_name(value: Any) -> str:

@@ -22,7 +22,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from expt.archive.names import NUMBERED
-from expt.encoding import Unstorable, dumps
+from expt.encoding import Unstorable, dumps, is_masked
 from expt.layout import ARTIFACTS_DIR
 
 _FIGURES: Final = (".png", ".svg", ".pdf", ".ps", ".eps", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
@@ -97,6 +97,8 @@ def _encode_array(name: str, array: Any) -> tuple[str, bytes]:
     suffix = _suffix(name)
     if array.dtype.hasobject:
         raise TypeError(f"the artifact '{name}' is an array of objects, which would need a pickle")
+    if is_masked(array):
+        raise TypeError(f"the artifact '{name}' is a masked array, whose mask would be lost")
     stream = io.BytesIO()
     if suffix == ".npy":
         numpy.save(stream, array, allow_pickle=False)
@@ -249,6 +251,8 @@ def _storable_key(key: Any) -> Any:
 def _one_number(value: Any) -> float | int | bool | None:
     """The number of a framework's scalar, such as a tensor of no dimensions."""
     if getattr(value, "shape", None) not in ((), (1,)) or not hasattr(value, "item"):
+        return None
+    if is_masked(value):
         return None
     try:
         number = value.item()

@@ -401,7 +401,9 @@ class Planner:
             files = [self._options.root / path for path in binding.modules]
             closure = static_closure(files, self._options.root)
             self._closures[key] = hashlib.sha256(
-                "\n".join(f"{p} {h}" for p, h in sorted(closure.items())).encode()
+                "\n".join(f"{p} {h}" for p, h in sorted(closure.items())).encode(
+                    "utf-8", "surrogateescape"
+                )
             ).hexdigest()
         return self._closures[key]
 
