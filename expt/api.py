@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,8 @@ def run(
         verbosity=-2,
     )
     result = run_session(parsed, plugins)
+    for failure in plugins.failures:
+        warnings.warn(failure, stacklevel=2)
     return load_archives([outcome.path for outcome in result.outcomes])
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from expt.arguments import VERBS, make_options
 from expt.builtin import parent_plugins
-from expt.command_line import masked_command, read_command_line
+from expt.command_line import find_verb, masked_command, read_command_line
 from expt.errors import ExitCode, ExptError, Mistakes, UsageError
 from expt.text import visible
 
@@ -61,11 +61,10 @@ def _dispatch(typed: list[str]) -> int:
         command: Callable[[list[str]], int] = import_module(f"expt.commands.{verb}").main
         return command(typed[1:])
     words = typed[1:] if verb == "run" else typed
+    added = find_verb(typed, Path.cwd())
+    if added is not None:
+        return added(typed[1:])
     plugins, configuration, parsed = read_command_line(words, Path.cwd())
-    added: dict[str, Callable[[list[str]], int]] = {}
-    plugins.decide("expt_add_verbs", verbs=added)
-    if verb in added:
-        return added[verb](typed[1:])
     if parsed.version:
         print_line(f"expt {import_module('expt').__version__}")
         return int(ExitCode.OK)
@@ -88,12 +87,12 @@ def run(options: Options, plugins: Plugins) -> int:
     from expt.session import run_session  # not needed to list, to show or to help
 
     for name, plugin in parent_plugins(options, sys.stdout).items():
-        if f"no:{name}" not in options.plugins:
-            plugins.register(plugin, name)
-    result = run_session(options, plugins)
-    for failure in plugins.failures:
-        print(f"warning: {visible(failure)}", file=sys.stderr)  # noqa: T201
-    return int(result.exit_code)
+        plugins.register(plugin, name)
+    try:
+        return int(run_session(options, plugins).exit_code)
+    finally:
+        for failure in plugins.failures:
+            print(f"warning: {visible(failure)}", file=sys.stderr)  # noqa: T201
 
 
 def list_experiments(options: Options, plugins: Plugins) -> int:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from expt.arguments import VERBS, make_options, make_run_parser, split_words
 from expt.configuration import find_root, read_configuration
+from expt.errors import UsageError
 from expt.plugins import Plugins
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from expt.arguments import Parser
     from expt.configuration import Configuration
     from expt.model import Options
+
+Verb = Callable[[list[str]], int]
+
+_A_WORD: Final = re.compile(r"[A-Za-z][\w-]*")
 
 
 def read_command_line(
@@ -28,7 +37,7 @@ def read_command_line(
     """
     named = _plugin_words(words)
     plugins = Plugins({}, named)
-    parser = make_run_parser(VERBS, lambda p: plugins.decide("expt_add_options", parser=p))
+    parser = _make_parser(plugins)
     parsed, unknown = parser.parse_known_intermixed_args(words)
     places, _ = split_words(parsed.paths)
     configuration = read_configuration(find_root([Path(place) for place in places], cwd))
@@ -36,10 +45,41 @@ def read_command_line(
     addopts = configuration.values.get("addopts", ())
     if configured or addopts:
         plugins = Plugins({}, [*configured, *_plugin_words(addopts), *named])
-        parser = make_run_parser(VERBS, lambda p: plugins.decide("expt_add_options", parser=p))
+        parser = _make_parser(plugins)
         parsed, unknown = parser.parse_known_intermixed_args([*addopts, *words])
     parser.reject(unknown)
     return plugins, configuration, parsed
+
+
+def find_verb(words: Sequence[str], cwd: Path) -> Verb | None:
+    """What a plugin does for the verb that the first word may be."""
+    if not words or not _A_WORD.fullmatch(words[0]):
+        return None
+    configured = read_configuration(find_root([], cwd)).values.get("plugins", ())
+    plugins = Plugins({}, [*configured, *_plugin_words(words)])
+    return _added_verbs(plugins).get(words[0])
+
+
+def _make_parser(plugins: Plugins) -> Parser:
+    told = {
+        name: (inspect.getdoc(main) or "of a plugin").partition("\n")[0]
+        for name, main in _added_verbs(plugins).items()
+    }
+    return make_run_parser(
+        {**VERBS, **told}, lambda parser: plugins.decide("expt_add_options", parser=parser)
+    )
+
+
+def _added_verbs(plugins: Plugins) -> Mapping[str, Verb]:
+    added: dict[str, Verb] = {}
+    plugins.decide("expt_add_verbs", verbs=added)
+    for name in sorted(added.keys() & VERBS.keys()):
+        raise UsageError(
+            f"a plugin adds the verb '{name}', which expt has",
+            None,
+            f"verbs of expt: {', '.join(sorted(VERBS))}",
+        )
+    return added
 
 
 def _plugin_words(words: Sequence[str]) -> list[str]:

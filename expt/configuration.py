@@ -117,17 +117,22 @@ def read_configuration(root: Path) -> Configuration:
                 f"keep one: {CONFIGURATION_FILE}, or [tool.expt] in {PROJECT_FILE}",
             )
         table, text = read_toml(own, CONFIGURATION_FILE, ConfigurationError)
-        return Configuration(root, own, _checked(table, text, CONFIGURATION_FILE, ""))
+        return Configuration(root, own, _checked(table, text, CONFIGURATION_FILE, "", root))
     if table is None:
         return Configuration(root)
-    return Configuration(root, project, _checked(table, text, PROJECT_FILE, "tool.expt"))
+    return Configuration(root, project, _checked(table, text, PROJECT_FILE, "tool.expt", root))
 
 
-def _checked(table: Any, text: str, file: str, header: str) -> Mapping[str, Any]:
-    """`table` as it is, once every key and value of it is known to be right."""
+def _checked(table: Any, text: str, file: str, header: str, root: Path) -> Mapping[str, Any]:
+    """What `table` says, once every key and value of it is known to be right."""
     for key, inner, what, hint in _mistakes_of(table, _KEYS, header):
         raise ConfigurationError(what, f"{file}:{_line_of(key, text, inner)}", hint)
-    return dict(table)
+    return {**table, "plugins": _placed(table["plugins"], root)} if "plugins" in table else table
+
+
+def _placed(plugins: Sequence[str], root: Path) -> list[str]:
+    """The files among them relative to the root, from whichever folder expt is started."""
+    return [str(root / name) if name.endswith(".py") else name for name in plugins]
 
 
 def _mistakes_of(

@@ -13,13 +13,16 @@ below its folder.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
+from expt.errors import did_you_mean
+
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from expt.model import Case, Event, Executor, Experiment, Kind, Options, Outcome, Plan
@@ -27,6 +30,25 @@ if TYPE_CHECKING:
 PROJECT: Final = "expt"
 spec: Final = pluggy.HookspecMarker(PROJECT)
 hook: Final = pluggy.HookimplMarker(PROJECT)
+PREFIX: Final = "expt_"
+"""Functions whose names begin so are hooks, in a plugin and in a `conftest.py`."""
+
+
+def find_misfit(function: Callable[..., Any], name: str) -> tuple[str, str] | None:
+    """Why a function is no implementation of the hook `name`, and what to do; None where it is."""
+    known = sorted(found for found in globals() if found.startswith(PREFIX))
+    if name not in known:
+        return f"there is no hook '{name}'", did_you_mean(name, known) or f"hooks: {_told(known)}"
+    given = inspect.signature(globals()[name]).parameters
+    for asked, parameter in inspect.signature(function).parameters.items():
+        if asked not in given and parameter.default is parameter.empty:
+            takes = f"arguments: {_told(given)}" if given else "it has no arguments"
+            return f"'{name}' has no argument '{asked}'", takes
+    return None
+
+
+def _told(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 # In the parent

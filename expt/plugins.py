@@ -26,7 +26,10 @@ from expt.errors import ExptError, UsageError, did_you_mean
 from expt.text import error_message, error_name
 
 ENTRY_POINT_GROUP: Final = "expt"
-HOOK_PREFIX: Final = "expt_"
+BUILTIN_PLUGINS: Final = ("notify", "plots", "script", "terminal", "videos")
+"""Names that `no:NAME` knows in every process, though each has only some of these plugins."""
+
+_NO_WRAPPERS: Final = "a hook of expt cannot be a wrapper: implement the hook itself"
 Complain = Callable[[str], None]
 
 
@@ -87,7 +90,7 @@ class _Manager(pluggy.PluginManager):
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         options = super().parse_hookimpl_opts(plugin, name)
-        if options is None and name.startswith(HOOK_PREFIX):
+        if options is None and name.startswith(hookspecs.PREFIX):
             function = getattr(plugin, name, None)
             if inspect.isroutine(function):
                 return pluggy.HookimplOpts(
@@ -110,30 +113,39 @@ class Plugins:
         self.failures: list[str] = []
         left_out = {name.removeprefix("no:") for name in names if name.startswith("no:")}
         installed = {entry.name: entry for entry in find_entry_points()}
-        _reject_unknown(left_out, {*builtin, *installed}, "no:")
+        _reject_unknown(left_out, {*BUILTIN_PLUGINS, *installed, *names})
+        self._left_out = left_out
         for name, plugin in builtin.items():
-            if name not in left_out:
-                self.register(plugin, name)
+            self.register(plugin, name)
         for name, entry in installed.items():
             if name not in left_out:
                 self.register(_load(entry.load, f"the plugin '{name}'"), name)
         for name in names:
-            if not name.startswith("no:") and name not in installed:
+            if not name.startswith("no:") and name not in {*installed, *BUILTIN_PLUGINS, *left_out}:
                 self.register(_load_named(name, installed), name)
 
     def register(self, plugin: Any, name: str) -> None:
-        """Take part from now on. A class is made an instance of itself without arguments.
+        """Take part from now on, unless it is left out; a class is called without arguments.
 
         Raises `UsageError` for a hook that does not exist or has other arguments.
         """
-        if self._manager.has_plugin(name):
+        if name in self._left_out or self._manager.has_plugin(name):
             return
-        instance = plugin() if isinstance(plugin, type) else plugin
+        instance = _load(plugin, f"the plugin '{name}'") if isinstance(plugin, type) else plugin
+        for hook in sorted(name for name in dir(instance) if name.startswith(hookspecs.PREFIX)):
+            function = getattr(instance, hook)
+            misfit = inspect.isroutine(function) and hookspecs.find_misfit(function, hook)
+            if misfit:
+                what = f"the plugin '{name}' does not fit: {misfit[0]}"
+                raise UsageError(what, ":".join(map(str, _place_of(function))), misfit[1])
         try:
             self._manager.register(instance, name)
             self._manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise UsageError(f"the plugin '{name}' does not fit", None, str(error)) from error
+        for caller in self._manager.get_hookcallers(instance) or ():
+            if any(i.wrapper or i.hookwrapper for i in caller.get_hookimpls()):
+                raise UsageError(f"the plugin '{name}' does not fit", None, _NO_WRAPPERS)
 
     @property
     def names(self) -> list[str]:
@@ -144,17 +156,20 @@ class Plugins:
         """Whether anybody implements the hook."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
-    def decide(self, hook: str, **arguments: Any) -> Any:
-        """Call a deciding hook. Its failure is the session's."""
+    def decide(
+        self, hook: str, let_through: tuple[type[Exception], ...] = (), /, **arguments: Any
+    ) -> Any:
+        """Call a deciding hook. Its failure is the session's, but for what is `let_through`."""
+        through: tuple[type[Exception], ...] = (ExptError, *let_through)
+        implementations = getattr(self._manager.hook, hook).get_hookimpls()
         try:
             return getattr(self._manager.hook, hook)(**arguments)
-        except ExptError:
+        except through:
             raise
         except Exception as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
             raise UsageError(
-                f"a plugin failed in {hook}: {type(error).__name__}: {error}",
-                f"{last.filename}:{last.lineno}",
+                f"a plugin failed in {hook}: {error_name(error)}: {error_message(error)}",
+                _where(error, [_place_of(i.function)[0] for i in implementations]),
             ) from error
 
     def observe(
@@ -162,7 +177,7 @@ class Plugins:
     ) -> list[Any]:
         """Call an observing hook: every implementation, whatever the others do.
 
-        A failure goes to `complain`, else to `failures`, as one text with its place.
+        A failure goes to `complain`, else to `failures`, once, as one text with its place.
         """
         return [
             result
@@ -173,9 +188,13 @@ class Plugins:
                 implementation.function,
                 implementation.argnames,
                 arguments,
-                complain or self.failures.append,
+                complain or self._keep_failure,
             )
         ]
+
+    def _keep_failure(self, text: str) -> None:
+        if text not in self.failures:  # a hook that hears every event fails at every event
+            self.failures.append(text)
 
 
 def call_observer(
@@ -189,14 +208,28 @@ def call_observer(
     """The result of one implementation in a list; empty where it gave None or failed."""
     try:
         result = function(*[arguments[name] for name in names])
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        complain(
-            f"{hook} of '{plugin}' failed: {type(error).__name__}: {error}"
-            f" ({last.filename}:{last.lineno})"
-        )
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # `sys.exit` in a hook ends neither the run nor the session
+        where = _where(error, [_place_of(function)[0]])
+        if plugin.endswith(".py") and f"/{plugin}:" in where:
+            where = where[where.rindex(plugin) :]
+        told = f"{error_name(error)}: {error_message(error)}"
+        complain(f"{hook} of '{plugin}' failed: {told} ({where})")
         return []
     return [] if result is None else [result]
+
+
+def _place_of(function: Callable[..., Any]) -> tuple[str, int]:
+    code = inspect.unwrap(function).__code__
+    return code.co_filename, code.co_firstlineno
+
+
+def _where(error: BaseException, files: Sequence[str]) -> str:
+    """The deepest line in one of `files` that an error went through, else the deepest of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = [frame for frame in frames if frame.filename in files] or frames
+    return f"{last[-1].filename}:{last[-1].lineno}"
 
 
 def _load_named(name: str, installed: Mapping[str, EntryPoint]) -> Any:
@@ -212,28 +245,37 @@ def _load_named(name: str, installed: Mapping[str, EntryPoint]) -> Any:
         _load(lambda: spec.loader.exec_module(module), f"the plugin file '{name}'")  # type: ignore[union-attr]
         return module
     module_name, _, attribute = name.partition(":")
+    entry = EntryPoint(name, module_name, attribute)
     try:
-        return EntryPoint(name, module_name, attribute).load()
+        return entry.load()
     except ModuleNotFoundError as error:
-        if error.name and not module_name.startswith(error.name):
-            raise
-        hint = did_you_mean(name, installed)
-        raise UsageError(f"there is no plugin '{name}'", f"--plugin {name}", hint) from error
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):
+            hint = did_you_mean(name, installed) or "a file is named with its suffix: plugin.py"
+            raise UsageError(f"there is no plugin '{name}'", f"--plugin {name}", hint) from error
+        raise _unloadable(f"the plugin '{name}'", error) from error
+    except Exception as error:
+        raise _unloadable(f"the plugin '{name}'", error) from error
 
 
 def _load(load: Callable[[], Any], what: str) -> Any:
     try:
         return load()
     except Exception as error:
-        told = f"{error_name(error)}: {error_message(error)}"
-        raise UsageError(f"{what} cannot be imported: {told}") from error
+        raise _unloadable(what, error) from error
 
 
-def _reject_unknown(names: Iterable[str], known: Iterable[str], prefix: str) -> None:
-    for name in sorted(set(names) - set(known)):
-        choices = ", ".join(f"'{choice}'" for choice in sorted(known))
+def _unloadable(what: str, error: Exception) -> UsageError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = None if last.filename.startswith("<") else f"{last.filename}:{last.lineno}"
+    told = f"{error_name(error)}: {error_message(error)}"
+    return UsageError(f"{what} cannot be imported: {told}", where)
+
+
+def _reject_unknown(left_out: Iterable[str], known: Iterable[str]) -> None:
+    known = {name for name in known if not name.startswith("no:")}
+    for name in sorted(set(left_out) - known):
         raise UsageError(
             f"there is no plugin '{name}' to leave out",
-            f"--plugin {prefix}{name}",
-            did_you_mean(name, known) or f"plugins: {choices}",
+            f"--plugin no:{name}",
+            did_you_mean(name, known) or f"plugins: {', '.join(sorted(known))}",
         )

@@ -205,7 +205,7 @@ def missing_value(graph: Graph, name: str, known: Sequence[str]) -> PlanningErro
     asker = graph.askers[name][0]
     trail = _trail_to(graph, name)
     chain = " → ".join([*(f"{p.name} ({p.place})" for p in trail), name]) if trail else None
-    hint = did_you_mean(name, [*known, *BUILTIN_PROVIDERS])
+    hint = did_you_mean(name, {*known, *BUILTIN_PROVIDERS} - {name})
     ways = f"give it a default, a key in params.toml, a provider, or -p {name}=…"
     return PlanningError(
         f"nothing supplies the argument '{name}' of '{asker.name}'",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -140,15 +141,17 @@ class Sandbox:
 
     def _words(self, words: Sequence[str | Path], render: bool) -> list[str]:
         told = [str(word) for word in words]
-        runs_experiments = not told or told[0] not in _READING_VERBS
-        return told if render or not runs_experiments else [*told, "--no-render"]
+        is_verb = bool(told) and told[0] != "run" and _A_VERB.fullmatch(told[0]) is not None
+        if render or (is_verb and not (self.root / told[0]).exists()):
+            return told
+        return [*told, "--no-render"]
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         return {**kept, "COLUMNS": "120", "NO_COLOR": "1", **self.environ}
 
 
-_READING_VERBS: Final = frozenset({"show", "params", "render", "new", "completion"})
+_A_VERB: Final = re.compile(r"[A-Za-z][\w-]*")
 _KEPT_VARIABLES: Final = (
     "PATH",
     "HOME",

@@ -38,10 +38,10 @@ from expt.model import (
     RunRendered,
     RunRequest,
 )
-from expt.plugins import Plugins
+from expt.plugins import Plugins, call_observer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from expt.model import Case, Options, Report, Request
     from expt.planning import BoundExperiment, Planner
@@ -101,7 +101,7 @@ class Worker:
             report=self._report,
             scope=scope,
             observe=self._observer(plugins, bound),
-            listens=lambda hook: plugins.listens(hook) or bool(bound.hook_functions(hook)),
+            listens=lambda hook: plugins.listens(hook) or bool(bound.hooks_named(hook)),
             recognise=self._recogniser(plugins, bound),
             on_tracked=self._tracked_observer(plugins, bound),
             debug=_post_mortem if request.options.pdb else None,
@@ -174,27 +174,24 @@ class Worker:
                 self._report(Notice(text, arguments["case"].id))
 
             plugins.observe(hook, complain, **arguments)
-            bound.observe(hook, complain, arguments)
+            observe_in_conftests(bound, hook, complain, arguments)
 
         return observe
 
     def _recogniser(self, plugins: Plugins, bound: BoundExperiment) -> Any:
-        own = bound.hook_functions("expt_recognise_value")
-        if not own and not plugins.listens("expt_recognise_value"):
+        hook = "expt_recognise_value"
+        if not bound.hooks_named(hook) and not plugins.listens(hook):
             return None
 
         def recognise(value: Any) -> Any:
-            for function in own:
-                found = function(value)
-                if found is not None:
-                    return found
-            return plugins.decide("expt_recognise_value", value=value)
+            found = bound.binding.decide(hook, value=value)
+            return plugins.decide(hook, value=value) if found is None else found
 
         return recognise
 
     def _tracked_observer(self, plugins: Plugins, bound: BoundExperiment) -> Any:
         hook = "expt_value_tracked"
-        if not bound.hook_functions(hook) and not plugins.listens(hook):
+        if not bound.hooks_named(hook) and not plugins.listens(hook):
             return None
         failed: set[str] = set()
 
@@ -206,7 +203,7 @@ class Worker:
         def observe(name: str, kind: Any, step: int, value: Any) -> None:
             arguments = {"name": name, "kind": kind, "step": step, "value": value}
             plugins.observe(hook, complain, **arguments)
-            bound.observe(hook, complain, arguments)
+            observe_in_conftests(bound, hook, complain, arguments)
 
         return observe
 
@@ -214,8 +211,19 @@ class Worker:
         if not plugins.listens("expt_convert_value"):
             return None
         return lambda value, annotation: plugins.decide(
-            "expt_convert_value", value=value, annotation=annotation
+            "expt_convert_value", (TypeError, ValueError), value=value, annotation=annotation
         )
+
+
+def observe_in_conftests(
+    bound: BoundExperiment,
+    hook: str,
+    complain: Callable[[str], None],
+    arguments: Mapping[str, Any],
+) -> None:
+    """Call every conftest's implementation, outermost first, whatever the others do."""
+    for found in bound.hooks_named(hook):
+        call_observer(hook, found.place.path, found.function, found.arguments, arguments, complain)
 
 
 def _post_mortem(error: BaseException) -> None:

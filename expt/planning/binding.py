@@ -7,8 +7,8 @@ experiment share, `BoundExperiment` is a binding with the graph of one kind of c
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -17,6 +17,7 @@ from expt.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Mark
 from expt.errors import PlanningError
 from expt.params import Layer, ParamsFile, table_layers
 from expt.planning.contents import (
+    DECIDING_HOOKS,
     Analysis,
     Contents,
     Hook,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from expt.model import Experiment
     from expt.providers import Function, Provider
 
+Part = TypeVar("Part", HookPoint, Hook)
 Rank = Mapping[str, "Provider"] | Layer
 """One step of the ladder: the providers of a module, or the values of a file."""
 
@@ -56,6 +58,11 @@ class Binding:
     declared_axes: Mapping[str, Sequence[Any]]
     files: tuple[ParamsFile, ...]
 
+    def decide(self, hook: str, **arguments: Any) -> Any:
+        """What the nearest conftest says that has an answer; None where none has."""
+        answers = (found(arguments) for found in reversed(self.hooks) if found.name == hook)
+        return next((answer for answer in answers if answer is not None), None)
+
 
 class Binder:
     """Binds experiments of one tree, reading every file once."""
@@ -64,13 +71,14 @@ class Binder:
         self._files = files
         self._source_of = source_of
         self._provided = provided
-        self._contents: dict[str, Contents] = {}
+        self._contents: dict[tuple[str, bool], Contents] = {}
 
     def bind(self, experiment: Experiment) -> Binding:
         """Import what counts for the experiment. Raises `PlanningError` or `ParameterError`."""
         host = find_host(experiment, self._files)
         places = places_of(host, self._files)
-        brought = {p.path: self._read(p.path) for p in places if p.kind == "module"}
+        modules = [p for p in places if p.kind == "module"]
+        brought = {p.path: self._read(p) for p in modules}
         functions = [step.function for step in host.chain()]
         call = self._find_function(host)
         function = describe_function(call, self._files)
@@ -82,19 +90,34 @@ class Binder:
             tables=tuple(p.tables for p in places if p.kind == "params"),
             modules=tuple(brought),
             new_paths=frozenset(p.path for p in places) - self._base_paths(host),
-            listeners=tuple(point for c in brought.values() for point in c.listeners),
+            listeners=tuple(
+                _nearest_once(point for c in brought.values() for point in c.listeners)
+            ),
             analyses=tuple(choose_analyses(brought.values(), functions)),
-            hooks=tuple(hook for c in brought.values() for hook in c.hooks),
+            hooks=tuple(
+                _nearest_once(
+                    hook
+                    for p in modules
+                    for hook in brought[p.path].hooks
+                    if hook.name in DECIDING_HOOKS or p.is_above(experiment.folder)
+                )
+            ),
             marks=marks_of(call, experiment),
             declared_axes=getattr(call, SWEEP_ATTRIBUTE, {}),
             files=tuple(self._files.params(p.path) for p in places if p.kind == "params"),
         )
 
-    def _read(self, path: str) -> Contents:
-        if path not in self._contents:
-            module = self._files.module(path)
-            self._contents[path] = read_contents(module, path, self._source_of(path), self._files)
-        return self._contents[path]
+    def _read(self, place: HostPlace) -> Contents:
+        key = place.path, place.tree is not None
+        if key not in self._contents:
+            self._contents[key] = read_contents(
+                self._files.module(place.path),
+                place.path,
+                self._source_of(place.path),
+                self._files,
+                hears=place.tree is not None,
+            )
+        return self._contents[key]
 
     def _find_function(self, host: Host) -> Callable[..., Any]:
         *_, root = host.chain()
@@ -119,6 +142,16 @@ class Binder:
                 continue
             ranks += table_layers(self._files.params(place.path), place.tables)[::-1]
         return ranks
+
+
+def _nearest_once(found: Iterable[Part]) -> list[Part]:
+    """Each function once, where it stands nearest: one that two modules have was imported."""
+    nearest: dict[tuple[str, Callable[..., Any]], Part] = {}
+    for part in found:
+        key = part.point if isinstance(part, HookPoint) else part.name, part.function
+        nearest.pop(key, None)
+        nearest[key] = part
+    return list(nearest.values())
 
 
 def choose_analyses(brought: Sequence[Contents] | Any, functions: Sequence[str]) -> list[Analysis]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 import inspect
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from expt.coercion import Coercer, Convert
 from expt.model import LAYER_DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from expt.model import Case
     from expt.planning.binding import Binding
-    from expt.planning.contents import Analysis, HookPoint
+    from expt.planning.contents import Analysis, Hook, HookPoint
     from expt.providers import Function, Graph
 
 
@@ -96,25 +95,9 @@ class BoundExperiment:
 
     # Hooks of conftests
 
-    def hook_functions(self, hook: str) -> list[Callable[..., Any]]:
+    def hooks_named(self, hook: str) -> list[Hook]:
         """Implementations of a hook in conftests above the experiment, outermost first."""
-        return [found.function for found in self._binding.hooks if found.name == hook]
-
-    def observe(
-        self, hook: str, complain: Callable[[str], None], arguments: Mapping[str, Any]
-    ) -> None:
-        """Call every conftest's implementation; a failure is told, and the others are called."""
-        for found in self._binding.hooks:
-            if found.name != hook:
-                continue
-            try:
-                found.function(*[arguments[name] for name in found.arguments])
-            except Exception as error:
-                line = traceback.extract_tb(error.__traceback__)[-1].lineno
-                complain(
-                    f"{hook} of '{found.place.path}' failed: {type(error).__name__}: {error}"
-                    f" ({found.place.path}:{line})"
-                )
+        return [found for found in self._binding.hooks if found.name == hook]
 
 
 def _is_below(leaf: str, name: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections import Counter
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ import attrs
 from expt import hookspecs, layout
 from expt.coercion import resolve_annotations
 from expt.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE, Listener
-from expt.errors import PlanningError, did_you_mean
+from expt.errors import PlanningError
 from expt.model import Place
 from expt.providers import Function, Provider, read_function, read_provider
 
@@ -26,17 +25,12 @@ if TYPE_CHECKING:
 
     from expt.planning.hosting import Files
 
-HOOK_PREFIX: Final = "expt_"
-WORKER_HOOKS: Final = frozenset(
-    {
-        "expt_run_started",
-        "expt_run_finished",
-        "expt_value_tracked",
-        "expt_recognise_value",
-        "expt_convert_value",
-    }
-)
-"""What a conftest can hear; the others are called before it is imported, or in other processes."""
+OBSERVING_HOOKS: Final = frozenset({"expt_run_started", "expt_run_finished", "expt_value_tracked"})
+DECIDING_HOOKS: Final = frozenset({"expt_recognise_value", "expt_convert_value"})
+"""With the observing ones, what a conftest can implement.
+
+The others are called before it is imported, or in other processes.
+"""
 
 
 @attrs.frozen(eq=False)
@@ -68,6 +62,10 @@ class Hook:
     arguments: tuple[str, ...]
     place: Place
 
+    def __call__(self, arguments: Mapping[str, Any]) -> Any:
+        """Call it with those of the hook's arguments that it takes."""
+        return self.function(*[arguments[name] for name in self.arguments])
+
 
 @attrs.frozen(eq=False)
 class Contents:
@@ -81,12 +79,17 @@ class Contents:
     experiments: frozenset[str]
 
 
-def read_contents(module: ModuleType, path: str, source: bytes, files: Files) -> Contents:
-    """Everything that `module`, imported from `path`, brings. Raises `PlanningError`."""
+def read_contents(
+    module: ModuleType, path: str, source: bytes, files: Files, *, hears: bool
+) -> Contents:
+    """Everything that `module`, imported from `path`, brings. Raises `PlanningError`.
+
+    `hears` says whether its functions named after hooks are hooks: in a conftest, not beside an
+    experiment.
+    """
     named = [
         (name, value) for name, value in vars(module).items() if isinstance(value, FunctionType)
     ]
-    is_conftest = path.rpartition("/")[2] == layout.CONFTEST_FILE
     return Contents(
         path=path,
         providers=_read_providers(named, path, source, files),
@@ -96,7 +99,7 @@ def read_contents(module: ModuleType, path: str, source: bytes, files: Files) ->
             for name, value in named
             if name.startswith(layout.ANALYSIS_PREFIX)
         ),
-        hooks=tuple(_read_hooks(named, files)) if is_conftest else (),
+        hooks=tuple(_read_hooks(named, files)) if hears else (),
         experiments=frozenset(n for n in vars(module) if n.startswith(layout.EXPERIMENT_PREFIX)),
     )
 
@@ -146,16 +149,25 @@ def _read_providers(
 
 def _reject_redefinitions(path: str, source: bytes, providers: Mapping[str, Provider]) -> None:
     """A second `def` of one name silently wins in Python; between providers it is a mistake."""
-    defined = [
-        node
-        for node in ast.parse(source).body
-        if isinstance(node, ast.FunctionDef) and node.name in providers and node.decorator_list
-    ]
-    counts = Counter(node.name for node in defined)
-    for name, count in counts.items():
-        if count > 1:
-            first, second = [node for node in defined if node.name == name][:2]
-            raise _two_of_one_name(name, Place(path, first.lineno), Place(path, second.lineno))
+    lines: dict[str, int] = {}
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.FunctionDef) or node.name not in providers:
+            continue
+        if any(map(_is_provider_mark, node.decorator_list)):
+            line = node.decorator_list[0].lineno
+            if node.name in lines:
+                raise _two_of_one_name(node.name, Place(path, lines[node.name]), Place(path, line))
+            lines[node.name] = line
+
+
+def _is_provider_mark(decorator: ast.expr) -> bool:
+    """`provider`, `expt.provider`, `provider(scope=…)`, without a name of its own."""
+    if isinstance(decorator, ast.Call):
+        if any(keyword.arg == "name" for keyword in decorator.keywords):
+            return False
+        decorator = decorator.func
+    name = decorator.attr if isinstance(decorator, ast.Attribute) else decorator
+    return (name.id if isinstance(name, ast.Name) else name) == "provider"
 
 
 def _two_of_one_name(name: str, first: Place, second: Place) -> PlanningError:
@@ -173,28 +185,26 @@ def _read_listeners(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[
 
 
 def _read_hooks(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[Hook]:
-    known = [name for name in vars(hookspecs) if name.startswith(HOOK_PREFIX)]
     for name, value in named:
-        if not name.startswith(HOOK_PREFIX):
+        if not name.startswith(hookspecs.PREFIX):
             continue
         place = place_of(value, files)
-        if name not in known:
-            hint = did_you_mean(name, known) or "hooks: " + ", ".join(sorted(known))
-            raise PlanningError(f"there is no hook '{name}'", str(place), hint)
-        if name not in WORKER_HOOKS:
+        misfit = hookspecs.find_misfit(value, name)
+        if misfit is not None:
+            raise PlanningError(misfit[0], str(place), misfit[1])
+        if name == "expt_make_providers":
+            raise PlanningError(
+                f"'{name}' is for plugins",
+                str(place),
+                "in a conftest.py, mark a function with @expt.provider",
+            )
+        if name not in OBSERVING_HOOKS | DECIDING_HOOKS:
             raise PlanningError(
                 f"'{name}' is called where no conftest.py is imported",
                 str(place),
-                "move it into a file of its own and load that with --plugin FILE,\n"
-                "or name it in 'plugins' of the configuration",
+                "make it a plugin: move it into a file of its own, and load that with\n"
+                '--plugin FILE, or by plugins = ["FILE"] in the configuration',
             )
-        asked = tuple(inspect.signature(value).parameters)
-        given = tuple(inspect.signature(getattr(hookspecs, name)).parameters)
-        unknown = [argument for argument in asked if argument not in given]
-        if unknown:
-            raise PlanningError(
-                f"'{name}' has no argument '{unknown[0]}'",
-                str(place),
-                "arguments: " + ", ".join(sorted(given)),
-            )
-        yield Hook(name, value, asked, place)
+        given = inspect.signature(getattr(hookspecs, name)).parameters
+        asked = inspect.signature(value).parameters
+        yield Hook(name, value, tuple(name for name in asked if name in given), place)

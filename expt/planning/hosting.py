@@ -10,10 +10,11 @@ not among them: a folder that both share counts once, at the base's position.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -62,14 +63,19 @@ PlaceKind = Literal["module", "params"]
 class HostPlace:
     """One file that counts for an experiment.
 
-    For `params`, `tables` are the `[experiment_name]` tables that count in it, weakest first. For
-    a module, `own` says that it is the experiment's and not a conftest or one brought in by `use`.
+    For `params`, `tables` are the `[experiment_name]` tables that count in it, weakest first. A
+    conftest, or a module brought in by `use`, counts for the whole tree below `tree`, and hears of
+    it; an experiment's own module has None.
     """
 
     kind: PlaceKind
     path: str
     tables: tuple[str, ...] = ()
-    own: bool = False
+    tree: str | None = None
+
+    def is_above(self, folder: str) -> bool:
+        """Whether it counts for a tree that `folder` lies in, or is."""
+        return self.tree in folders_down_to(folder)
 
 
 class Files:
@@ -131,9 +137,8 @@ def import_error(error: BaseException, path: str) -> PlanningError:
 
     told = traceback.TracebackException.from_exception(error)
     here = str(Path(__file__).parent.parent) + os.sep
-    frames = [
-        frame for frame in told.stack if not frame.filename.startswith((here, "<frozen importlib"))
-    ]
+    ours = (here, "<frozen importlib", importlib.__file__)
+    frames = [frame for frame in told.stack if not frame.filename.startswith(ours)]
     told.stack = traceback.StackSummary.from_list(frames)
     where = f"{path}:{frames[-1].lineno}" if frames and frames[-1].filename.endswith(path) else path
     return PlanningError(
@@ -183,7 +188,7 @@ def _base_of(place: str, function: str, files: Files) -> tuple[str, str] | None:
     module = files.module(place)
     found = getattr(module, function, None)
     if isinstance(found, Extension):
-        return _home_of(found.base, files, place)
+        return _home_of(found, files, f"{place}:{found.line}")
     if found is None:
         known = [name for name in vars(module) if name.startswith(layout.EXPERIMENT_PREFIX)]
         raise PlanningError(
@@ -192,16 +197,26 @@ def _base_of(place: str, function: str, files: Files) -> tuple[str, str] | None:
     return None
 
 
-def _home_of(base: Any, files: Files, place: str) -> tuple[str, str]:
+def _home_of(extension: Extension, files: Files, where: str) -> tuple[str, str]:
+    """File and name of what an extension extends."""
+    base = extension.base
     if isinstance(base, Extension):
         home = files.relative(base.file)
         return home, base.name_in(files.module(home))
     code = getattr(inspect.unwrap(base), "__code__", None)
     if code is None:
-        raise PlanningError(
-            "expt.extends takes an experiment function", place, f"not {type(base).__name__}"
+        what = (
+            f"expt.extends takes an experiment function, not an instance of {type(base).__name__}"
         )
-    return files.relative(code.co_filename), base.__name__
+        raise PlanningError(what, where)
+    home = files.relative(code.co_filename)
+    if home.startswith("../"):
+        raise PlanningError(
+            f"'{base.__name__}' is defined outside the root directory, and cannot be extended",
+            where,
+            "write an experiment that calls it",
+        )
+    return home, base.__name__
 
 
 def places_of(host: Host, files: Files) -> list[HostPlace]:
@@ -228,13 +243,13 @@ def _own_places(host: Host, files: Files) -> Iterator[HostPlace]:
         has_params = files.has(folder, layout.PARAMS_FILE)
         if has_params:
             for used in _used_modules(prefix, folder, files):
-                yield HostPlace("module", used)
+                yield HostPlace("module", used, tree=folder)
         if files.has(folder, layout.CONFTEST_FILE):
-            yield HostPlace("module", prefix + layout.CONFTEST_FILE)
+            yield HostPlace("module", prefix + layout.CONFTEST_FILE, tree=folder)
         if has_params:
             yield HostPlace("params", prefix + layout.PARAMS_FILE, (host.function,))
     if host.file:
-        yield HostPlace("module", host.file, own=True)
+        yield HostPlace("module", host.file)
 
 
 def _used_modules(prefix: str, folder: str, files: Files) -> Iterator[str]:
@@ -242,11 +257,15 @@ def _used_modules(prefix: str, folder: str, files: Files) -> Iterator[str]:
     params = files.params(path)
     for name in params.reserved.get("use", ()):
         used = os.path.normpath(os.path.join(folder, name)).replace(os.sep, "/")
-        if not (files.root / used).is_file():
-            line = params.lines.get((layout.RESERVED_TABLE, "use"))
-            raise PlanningError(
-                f"there is no module '{name}' to use",
-                f"{path}:{line}" if line else path,
-                f"paths are relative to the folder '{folder or '.'}'",
-            )
-        yield used
+        if os.path.isabs(used) or used.startswith("../"):
+            problem, hint = f"'{name}' lies outside the root directory", "import what it has"
+        elif not (files.root / used).is_file():
+            problem = f"there is no module '{name}' to use"
+            hint = f"paths are relative to the folder '{folder or '.'}'"
+        elif not used.endswith(".py"):
+            problem, hint = f"'{name}' is no module", "'use' takes Python files"
+        else:
+            yield used
+            continue
+        line = params.lines.get((layout.RESERVED_TABLE, "use"))
+        raise PlanningError(problem, f"{path}:{line}" if line else path, hint)

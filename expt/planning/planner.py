@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from expt.expression import compile_expression
 from expt.loading import ModuleLoader
 from expt.model import (
     LAYER_FILE,
+    LAYER_PROVIDER,
     LAYER_SMOKE,
     LAYER_SWEEP,
     LAYER_VARIANT,
@@ -51,12 +53,15 @@ from expt.planning.values import SEED, Given, Point, Resolution, drawn_seed
 from expt.planning.warnings import unused_keys
 from expt.providers import Provider, session_key
 from expt.snapshot import static_closure
+from expt.text import error_message, error_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from expt.declarations import Mark
     from expt.model import Experiment, Options
+
+CONVERT_HOOK: Final = "expt_convert_value"
 
 _NOTHING: Final = Point({}, {})
 
@@ -110,7 +115,11 @@ class Planner:
         chosen = case.axes.get(VARIANT)
         resolution = self._resolve(binding, () if chosen is None else tuple(chosen.split("+")))
         return BoundExperiment(
-            binding, resolution.graph, self._convert, self._measure_inputs, self.sources_of
+            binding,
+            resolution.graph,
+            self._converter(binding),
+            self._measure_inputs,
+            self.sources_of,
         )
 
     def _bind(self, experiment: Experiment) -> Binding:
@@ -138,9 +147,27 @@ class Planner:
                 given,
                 swept_names(binding, self._options),
                 self._options.cwd,
-                self._convert,
+                self._converter(binding),
             )
         return self._resolutions[key]
+
+    def _converter(self, binding: Binding) -> Convert | None:
+        """What makes instances of the user's own classes: conftests, the nearest first, plugins."""
+        if not any(found.name == CONVERT_HOOK for found in binding.hooks):
+            return self._convert
+
+        def convert(value: Any, annotation: Any) -> Any:
+            try:
+                made = binding.decide(CONVERT_HOOK, value=value, annotation=annotation)
+            except (TypeError, ValueError):  # the value does not fit
+                raise
+            except Exception as error:
+                raise hook_error(error, CONVERT_HOOK) from error
+            if made is None and self._convert is not None:
+                made = self._convert(value, annotation)
+            return made
+
+        return convert
 
     def _overrides(self, binding: Binding, variants: Sequence[str]) -> list[Layer]:
         """Layers of variants, smoke and files, weakest first."""
@@ -416,6 +443,13 @@ class Planner:
         return measured
 
 
+def hook_error(error: Exception, hook: str) -> PlanningError:
+    """The mistake that a deciding hook of a conftest fails."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"a conftest.py failed in {hook}: {error_name(error)}: {error_message(error)}"
+    return PlanningError(what, f"{last.filename}:{last.lineno}")
+
+
 def _parse_given(typed: str | tuple[str, Any]) -> Given:
     return parse_assignment(typed) if isinstance(typed, str) else typed
 
@@ -472,12 +506,27 @@ def _hint(name: str, known: Sequence[str], what: str) -> str:
 
 
 def _deviations(binding: Binding, origins: Mapping[str, Sequence[Origin]]) -> dict[str, Any]:
-    """What the new places of an extending experiment set, by dotted name."""
-    return {
-        name: chain[0].value
-        for name, chain in origins.items()
-        if (chain[0].where or "").partition(":")[0] in binding.new_paths
-    }
+    """What the new places of an extending experiment set otherwise than its base, by dotted name.
+
+    None stands for what a provider makes.
+    """
+    deviations = {}
+    for name, chain in origins.items():
+        if not _is_at(chain[0], binding.new_paths):
+            continue
+        base = next((origin for origin in chain if not _is_at(origin, binding.new_paths)), None)
+        if base is None or _what_counts(base) != _what_counts(chain[0]):
+            deviations[name] = chain[0].value
+    return deviations
+
+
+def _is_at(origin: Origin, paths: frozenset[str]) -> bool:
+    return (origin.where or "").partition(":")[0] in paths
+
+
+def _what_counts(origin: Origin) -> tuple[str | None, str]:
+    """The place of a provider, the value of anything else, told from its equals by its type."""
+    return (origin.where, "") if origin.layer == LAYER_PROVIDER else (None, repr(origin.value))
 
 
 def _storable(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -157,6 +157,8 @@ class Resolution:
         for rank in reversed(self._binding.ranks[1:]):
             found = _provider_in(rank, name)
             if found is not None:
+                if any(found.function.call is one.function.call for one in wrapping):
+                    continue  # imported from further out: it wraps once, where it stands nearest
                 if not found.wraps:
                     return Supply(name, tuple(wrapping) if overridden else (*wrapping, found))
                 wrapping.append(found)

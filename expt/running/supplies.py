@@ -6,6 +6,7 @@ track  results  archive  params  log  rng  progress  run  hooks  tmp_path
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import shutil
 import tempfile
@@ -137,30 +138,55 @@ class Hooks:
     """`hooks`: the experiment's own hook points (DESIGN.md section 6)."""
 
     def __init__(self, listeners: Sequence[HookPoint]) -> None:
-        self._listeners: dict[str, list[Callable[..., Any]]] = {}
+        self._listeners: dict[str, list[_Taker]] = {}
         for listener in listeners:
-            functions = self._listeners.setdefault(listener.point, [])
+            takers = self._listeners.setdefault(listener.point, [])
             if listener.replace:
-                functions.clear()
-            functions.append(listener.function)
+                takers.clear()
+            takers.append(_Taker.of(listener.function))
 
     def call(self, point: str, /, **values: Any) -> list[Any]:
-        """Call every implementation of `point`, outermost first; what they returned, in order."""
-        return [function(**values) for function in self._listeners.get(point, ())]
+        """Call every implementation of `point`, outermost first; what they returned, in order.
+
+        Each is given those of the `values` that it takes.
+        """
+        return [taker((), values) for taker in self._listeners.get(point, ())]
 
     def filter(
         self, point: str, value: T, /, default: Callable[..., T] | None = None, **values: Any
     ) -> T:
         """Pass `value` through every implementation of `point`, outermost first.
 
+        Each is given what came out of the last one, and those of the `values` that it takes.
         `default` is used where there is none.
         """
-        functions = self._listeners.get(point)
-        if not functions:
-            return value if default is None else default(value, **values)
-        for function in functions:
-            value = function(value, **values)
+        takers = self._listeners.get(point) or ([] if default is None else [_Taker.of(default)])
+        for taker in takers:
+            value = taker((value,), values)
         return value
+
+
+@attrs.frozen(eq=False)
+class _Taker:
+    """A function that is given the values that it takes by name; `names` is None for all."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> _Taker:
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):  # of a class or a function written in C
+            return cls(function, None)
+        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        return cls(function, None if takes_all else tuple(p.name for p in parameters))
+
+    def __call__(self, given: tuple[Any, ...], values: Mapping[str, Any]) -> Any:
+        if self.names is None:
+            return self.function(*given, **values)
+        taken = {name: values[name] for name in self.names[len(given) :] if name in values}
+        return self.function(*given, **taken)
 
 
 def make_rng(seed: int, function_name: str) -> np.random.Generator:
