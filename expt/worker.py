@@ -297,8 +297,8 @@ def _warm_up(role: str) -> None:
     """Import what every request of the role needs, while the parent is still looking around."""
     if role == "render":
         os.nice(5)
-        import matplotlib.backends.backend_agg
-        import matplotlib.figure  # noqa: F401
+        import expt.drawing.sheets
+        import expt.rendering  # noqa: F401
     elif role == "run":
         import numpy  # noqa: F401
 

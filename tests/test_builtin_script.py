@@ -362,23 +362,6 @@ def test_analyses_run_in_the_script_with_what_they_need(tmp_path: Path) -> None:
     assert not list(run.path.rglob("__pycache__"))
 
 
-def test_an_analysis_under_another_name_comes_from_its_source(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "a", lambda track: track("loss", 1.0))
-    add_code(
-        run,
-        {"experiments/first.py": "from elsewhere import look as analysis_x"},
-        {
-            "name": "analysis_x",
-            "path": "experiments/first.py",
-            "source": "def look(run):\n    print(math.floor(2.5), run.id)\n",
-            "imports": ["import math"],
-        },
-    )
-    Script().expt_render_run(run)
-
-    assert "2 abcdefgha" in run_script(run.path / "analysis.py", tmp_path).stdout.splitlines()
-
-
 def test_a_name_of_the_user_s_that_hides_the_run_does_no_harm(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", lambda track: track("loss", 1.0))
     module = "run = 5\ndef helper():\n    return run\ndef analysis_x(r):\n    print(r.id, helper())"

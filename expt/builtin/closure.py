@@ -55,15 +55,6 @@ def find_closure(source: str, path: str, function: str) -> Closure | None:
     return Closure(function, text.strip("\n"), names, modules)
 
 
-def first_function(source: str) -> str | None:
-    """The name of the first function that `source` defines at its top level."""
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-    return next((node.name for node in body if isinstance(node, ast.FunctionDef)), None)
-
-
 def _is_left_out(statement: ast.stmt) -> bool:
     """`from __future__`, which the script begins with, and `if __name__ == "__main__"`."""
     if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt import layout
 from expt.archive import write_atomically
-from expt.builtin.closure import Closure, find_closure, first_function
+from expt.builtin.closure import Closure, find_closure
 from expt.encoding import loads
 from expt.hookspecs import hook
 from expt.reading.files import read_inside
@@ -162,7 +162,7 @@ def _analysis_cells(run: Run) -> Iterator[str]:
 
 
 def _read_analyses(run: Run) -> list[dict[str, Any]]:
-    """`code/analyses.json`: `{"name", "path", "source", "imports"}` for each, in order."""
+    """`code/analyses.json`: `{"name", "path"}` for each, in order."""
     content = read_inside(run.path, f"{layout.CODE_DIR}/{layout.ANALYSES_FILE}")
     try:
         entries = loads(content) if content else []
@@ -175,17 +175,10 @@ def _read_analyses(run: Run) -> list[dict[str, Any]]:
 
 
 def _closure_of(run: Run, entry: dict[str, Any]) -> Closure | None:
-    """From the archived module; where it does not define the function, from `source`."""
-    name, path, source = entry["name"], entry.get("path"), entry.get("source")
+    """What the archived module defines under the name; None where it is not there."""
+    path = entry.get("path")
     module = run.code.get(path) if isinstance(path, str) else None
-    found = find_closure(module, str(path), name) if module is not None else None
-    if found is not None or not isinstance(source, str):
-        return found
-    defined = first_function(source)
-    if defined is None:
-        return None
-    imports = [line for line in entry.get("imports") or () if isinstance(line, str)]
-    return find_closure("\n".join([*imports, source]), str(path), defined)
+    return None if module is None else find_closure(module, str(path), entry["name"])
 
 
 def _imports_own(run: Run, closure: Closure) -> bool:

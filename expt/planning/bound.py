@@ -81,15 +81,10 @@ class BoundExperiment:
         """What was imported for it so far: path in the archive → module's name and bytes."""
         return self._sources_of(self._binding)
 
-    def analysis_sources(self) -> list[dict[str, Any]]:
-        """The analyses as `code/analyses.json` keeps them, for the archive's script."""
+    def analysis_places(self) -> list[dict[str, str]]:
+        """Names and files of the analyses, as `code/analyses.json` keeps them for the script."""
         return [
-            {
-                "name": analysis.name,
-                "path": analysis.place.path,
-                "source": _source_of(analysis.function),
-                "imports": _imports_of(analysis.function),
-            }
+            {"name": inspect.unwrap(analysis.function).__name__, "path": analysis.place.path}
             for analysis in self._binding.analyses
         ]
 
@@ -108,32 +103,3 @@ def _is_default(chain: tuple[Any, ...]) -> bool:
     """Whether only defaults have a say, wrapping providers aside."""
     values = [origin for origin in chain if origin.layer != "provider"]
     return bool(values) and values[0].layer == LAYER_DEFAULT
-
-
-def _source_of(function: Callable[..., Any]) -> str:
-    return inspect.getsource(inspect.unwrap(function))
-
-
-def _imports_of(function: Callable[..., Any]) -> list[str]:
-    """The import statements of its module that bind names which the function uses."""
-    import ast
-
-    inner = inspect.unwrap(function)
-    module = inspect.getmodule(inner)
-    if module is None:
-        return []
-    used = {node.id for node in ast.walk(ast.parse(_dedented(inner))) if isinstance(node, ast.Name)}
-    lines = []
-    for node in ast.parse(inspect.getsource(module)).body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            bound = {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-            is_future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-            if bound & used or is_future:
-                lines.append(ast.unparse(node))
-    return lines
-
-
-def _dedented(function: Callable[..., Any]) -> str:
-    import textwrap
-
-    return textwrap.dedent(inspect.getsource(function))

@@ -116,6 +116,9 @@ class Files:
         """A module of the tree, imported. Raises `PlanningError` for what it raises."""
         if path not in self._modules:
             self._announce(path)
+            place = self.root / path
+            if place.exists() and not place.is_file():  # a FIFO would be waited for
+                raise PlanningError("this is no file, where Python source is expected", path)
             try:
                 self._modules[path] = self._loader.load(self.root / path)
             except ExptError:

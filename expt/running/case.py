@@ -123,7 +123,7 @@ class _Run:
         self._archive.write_environment(around.session.environment)
         self._archive.write_params(self._record.params)
         self._archive.write_patch(around.session.patch, self._scrub_code)
-        self._archive.write_analyses(self._bound.analysis_sources())
+        self._archive.write_analyses(self._bound.analysis_places())
         self._recorder = open_recorder(
             self._archive.path / layout.SERIES_DIR,
             label=self._archive.id,
