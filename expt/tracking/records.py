@@ -1,6 +1,6 @@
 """The file of scalars: a map that grows by chunks, or plain writes where shared maps are refused.
 
-    scalars.bin  ├─ 64 KiB ─┼─── 128 KiB ───┼────── 256 KiB ──────┼── … 4 MiB each
+    scalars.bin  ├ 4 KiB ┼── 16 KiB ──┼────── 64 KiB ──────┼── … 4 MiB each
                   32-byte records, claimed one by one; id 0 marks one that was never written
 
 A record is in the file, which outlives the process, once its last eight bytes (kind and id) are
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     Chunk = tuple[Iterator[int], mmap.mmap]
 
 RECORD_SIZE: Final = SCALAR_RECORD.size
-FIRST_CHUNK: Final = 64 * 1024
+FIRST_CHUNK: Final = mmap.ALLOCATIONGRANULARITY  # cutting off what is unused costs a small run most
 LAST_CHUNK: Final = 4 * 1024 * 1024
+GROWTH: Final = 4
 
 # kind and id as one ready-made field: one conversion less a call, and one store for both
 FLOAT_LAYOUT: Final = struct.Struct("<qdd8s")
@@ -231,9 +232,9 @@ class MappedRecords:
         return step
 
     def _map_next(self) -> tuple[int, int, Chunk]:
-        """The chunk behind the present one: twice as large, small where the disk is almost full."""
+        """The chunk behind the present one: larger, or small where the disk is almost full."""
         start, size, _ = self._mapped
-        wanted = min(size * 2, LAST_CHUNK)
+        wanted = min(size * GROWTH, LAST_CHUNK)
         try:
             return self._map_chunk(start + size, wanted)
         except OSError:
