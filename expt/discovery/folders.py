@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from expt.discovery.labels import MAX_LISTED
 from expt.errors import ExptError, ParameterError
 from expt.layout import PARAMS_FILE, RESERVED_TABLE
 from expt.model import Axis
@@ -107,14 +108,15 @@ def _read_table(table: dict[str, Any], text: str, path: str, expand: Expand | No
     axes: list[Axis] = []
     unread: list[str] = []
     for name, points in _named_points(table.get("sweep"), expand).items():
-        if points is None:
+        if points is None or len(points) > MAX_LISTED:
             unread.append(name)
         else:
             where = _where(path, text, name.rpartition(".")[2])
             axes.append(Axis((name,), tuple((point,) for point in points), where))
     zipped = _named_points(table.get("zip"), expand)
     columns = [points for points in zipped.values() if points is not None]
-    if len(columns) < len(zipped) or len({len(points) for points in columns}) > 1:
+    lengths = {len(points) for points in columns}
+    if len(columns) < len(zipped) or len(lengths) > 1 or max(lengths, default=0) > MAX_LISTED:
         unread.extend(zipped)
     elif zipped:
         points_together = tuple(zip(*columns, strict=True))
