@@ -146,6 +146,7 @@ class _Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._syncer.finish()  # beside the processes that come to their ends
         self._stack.close()
 
     # Executors

@@ -46,12 +46,15 @@ class Syncer:
                 self._running.discard(event.outcome.path)
                 self._finished.add(event.outcome.path)
 
+    def finish(self) -> None:
+        """Begin to sync what is left; nothing more will be written."""
+        self._ended.set()
+
     def close(self) -> None:
-        """Sync what is left, and end."""
+        """Wait until everything is synced."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
-        self._sync()
 
     def _begin(self) -> None:
         if self._thread is None:
@@ -61,6 +64,7 @@ class Syncer:
     def _work(self) -> None:
         while not self._ended.wait(_INTERVAL):
             self._sync()
+        self._sync()
 
     def _sync(self) -> None:
         with self._lock:

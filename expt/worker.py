@@ -295,10 +295,11 @@ class _InterruptGate:
 
 def _warm_up(role: str) -> None:
     """Import what every request of the role needs, while the parent is still looking around."""
+    if role != "run":
+        import expt.rendering
     if role == "render":
         os.nice(5)
-        import expt.drawing.sheets
-        import expt.rendering  # noqa: F401
+        import expt.drawing.sheets  # noqa: F401
     elif role == "run":
         import numpy  # noqa: F401
 

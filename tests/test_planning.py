@@ -6,11 +6,12 @@ import hashlib
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expt.testing import Sandbox
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
 
 TAKES = "def experiment_x(track, lr: float = 0.1, seed: int = 0): track('x', lr)\n"
 
@@ -427,7 +428,9 @@ def test_dotted_names_appending_and_addressing(sandbox: Sandbox) -> None:
     sandbox.write(
         {
             "experiments/a.py": """
-                def experiment_x(optimizer: dict = {"name": "adam", "lr": 0.1}, tags: list = ["a"]): ...
+                def experiment_x(
+                    optimizer: dict = {"name": "adam", "lr": 0.1}, tags: list = ["a"]
+                ): ...
                 def experiment_y(optimizer: dict = {"name": "sgd", "lr": 1.0}): ...
             """
         }

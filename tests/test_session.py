@@ -9,11 +9,14 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import expt
-from expt.testing import Sandbox
+
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
 
 SIMPLE = """
     def experiment_one(track, results, lr: float = 0.1, epochs: int = 3):
@@ -107,16 +110,20 @@ def test_selection_and_a_value_of_the_command_line(sandbox: Sandbox) -> None:
         (
             ["-p", "lrr=1"],
             4,
-            "error: no selected experiment has a parameter 'lrr'\n"
-            "  at -p lrr=1\n"
-            "  did you mean 'lr'? parameters: epochs, lr, seed\n",
+            (
+                "error: no selected experiment has a parameter 'lrr'\n"
+                "  at -p lrr=1\n"
+                "  did you mean 'lr'? parameters: epochs, lr, seed\n"
+            ),
         ),
         (
             ["-p", "my_plugin"],
             4,
-            "error: 'my_plugin' sets no parameter: it has no '='\n"
-            "  at -p my_plugin\n"
-            "  write -p NAME=VALUE; a plugin is loaded with --plugin my_plugin\n",
+            (
+                "error: 'my_plugin' sets no parameter: it has no '='\n"
+                "  at -p my_plugin\n"
+                "  write -p NAME=VALUE; a plugin is loaded with --plugin my_plugin\n"
+            ),
         ),
         (
             ["--epochs", "3"],
@@ -126,9 +133,11 @@ def test_selection_and_a_value_of_the_command_line(sandbox: Sandbox) -> None:
         (
             ["-p", "epochs=3.5"],
             4,
-            "error: 'epochs' must be int, not 3.5\n"
-            "  at -p epochs\n"
-            "  set by -p, over 3 of default (experiments/first.py:1)\n",
+            (
+                "error: 'epochs' must be int, not 3.5\n"
+                "  at -p epochs\n"
+                "  set by -p, over 3 of default (experiments/first.py:1)\n"
+            ),
         ),
     ],
 )
