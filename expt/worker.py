@@ -18,8 +18,9 @@ import socket
 import sys
 import tempfile
 import traceback
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from expt.builtin import worker_plugins
 from expt.errors import ExptError, PlanningError, WorkerError
@@ -293,15 +294,19 @@ class _InterruptGate:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+_WARM_UP: Final = {
+    "run": ("expt.planning", "expt.running", "numpy.random"),
+    "render": ("expt.rendering", "expt.drawing.sheets", "expt.builtin.plots"),
+    "script": ("expt.rendering", "expt.builtin.script"),
+}
+"""What every request of a role needs; imported while the parent is still looking around."""
+
+
 def _warm_up(role: str) -> None:
-    """Import what every request of the role needs, while the parent is still looking around."""
-    if role != "run":
-        import expt.rendering
     if role == "render":
         os.nice(5)
-        import expt.drawing.sheets  # noqa: F401
-    elif role == "run":
-        import numpy  # noqa: F401
+    for name in _WARM_UP[role]:
+        import_module(name)
 
 
 @contextlib.contextmanager
