@@ -41,7 +41,8 @@ class Binding:
     """What every case of one experiment shares.
 
     `ranks`, and `files` with the `tables` that count in each, are weakest first; the first rank
-    are the providers of plugins. `new_paths` are files that count beside those of its base.
+    are the providers of plugins. `new_paths` are files that count beside those of its base, and
+    `own_lines` those of tables of the experiment's name in any file (`params.toml:3`).
     """
 
     experiment: Experiment
@@ -51,6 +52,7 @@ class Binding:
     tables: tuple[tuple[str, ...], ...]
     modules: tuple[str, ...]
     new_paths: frozenset[str]
+    own_lines: frozenset[str]
     listeners: tuple[HookPoint, ...]
     analyses: tuple[Analysis, ...]
     hooks: tuple[Hook, ...]
@@ -90,6 +92,7 @@ class Binder:
             tables=tuple(p.tables for p in places if p.kind == "params"),
             modules=tuple(brought),
             new_paths=frozenset(p.path for p in places) - self._base_paths(host),
+            own_lines=self._own_lines(host, places),
             listeners=tuple(
                 _nearest_once(point for c in brought.values() for point in c.listeners)
             ),
@@ -133,6 +136,18 @@ class Binder:
     def _base_paths(self, host: Host) -> frozenset[str]:
         """The files that count for what the experiment extends; all, where it extends nothing."""
         return frozenset(place.path for place in places_of(host.base or host, self._files))
+
+    def _own_lines(self, host: Host, places: Sequence[HostPlace]) -> frozenset[str]:
+        """Where tables of the experiment's name say something that its base does not hear."""
+        if host.base is None or host.function in (step.function for step in host.base.chain()):
+            return frozenset()
+        files = [self._files.params(place.path) for place in places if place.kind == "params"]
+        return frozenset(
+            f"{file.path}:{line}"
+            for file in files
+            for keys, line in file.lines.items()
+            if host.function in keys
+        )
 
     def _ranks(self, places: Sequence[HostPlace], brought: Mapping[str, Contents]) -> list[Rank]:
         ranks: list[Rank] = []

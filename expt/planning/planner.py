@@ -506,22 +506,24 @@ def _hint(name: str, known: Sequence[str], what: str) -> str:
 
 
 def _deviations(binding: Binding, origins: Mapping[str, Sequence[Origin]]) -> dict[str, Any]:
-    """What the new places of an extending experiment set otherwise than its base, by dotted name.
+    """What an extending experiment sets otherwise than its base, by dotted name.
 
     None stands for what a provider makes.
     """
     deviations = {}
     for name, chain in origins.items():
-        if not _is_at(chain[0], binding.new_paths):
+        if not _is_new(chain[0], binding):
             continue
-        base = next((origin for origin in chain if not _is_at(origin, binding.new_paths)), None)
+        base = next((origin for origin in chain if not _is_new(origin, binding)), None)
         if base is None or _what_counts(base) != _what_counts(chain[0]):
             deviations[name] = chain[0].value
     return deviations
 
 
-def _is_at(origin: Origin, paths: frozenset[str]) -> bool:
-    return (origin.where or "").partition(":")[0] in paths
+def _is_new(origin: Origin, binding: Binding) -> bool:
+    """Whether an origin counts for an experiment and not for the one that it extends."""
+    where = origin.where or ""
+    return where.partition(":")[0] in binding.new_paths or where in binding.own_lines
 
 
 def _what_counts(origin: Origin) -> tuple[str | None, str]:
