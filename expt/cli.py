@@ -23,6 +23,7 @@ from expt.text import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from expt.executors import Starter
     from expt.model import Options, Plan
     from expt.plugins import Plugins
 
@@ -84,15 +85,28 @@ def _dispatch(typed: list[str]) -> int:
 
 def run(options: Options, plugins: Plugins) -> int:
     """The main job, with the built-in plugins on the parent's hooks."""
+    starter = _start_first_worker(options)
     from expt.session import run_session  # not needed to list, to show or to help
 
     for name, plugin in parent_plugins(options, sys.stdout).items():
         plugins.register(plugin, name)
     try:
-        return int(run_session(options, plugins).exit_code)
+        return int(run_session(options, plugins, starter).exit_code)
     finally:
         for failure in plugins.failures:
             print(f"warning: {visible(failure)}", file=sys.stderr)  # noqa: T201
+
+
+def _start_first_worker(options: Options) -> Starter | None:
+    """Let a worker begin to import while this process still imports what it needs itself."""
+    if options.workers == 0:
+        return None
+    from expt.executors import make_starter
+    from expt.worker import serve
+
+    starter = make_starter(serve)
+    starter.start_ahead("run")
+    return starter
 
 
 def list_experiments(options: Options, plugins: Plugins) -> int:

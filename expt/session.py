@@ -21,7 +21,7 @@ import attrs
 
 from expt.archive import check_writable
 from expt.errors import ExitCode, ExptError, PlanningError
-from expt.executors import Death, InlineExecutor, WorkerExecutor, make_starter
+from expt.executors import Death, InlineExecutor, Starter, WorkerExecutor, make_starter
 from expt.model import (
     AnnounceRequest,
     DescribeRequest,
@@ -64,14 +64,19 @@ class SessionResult:
     plan: Plan | None = None
 
 
-def run_session(options: Options, plugins: Plugins) -> SessionResult:
-    """Discover, plan, run, render. Raises `ExptError` for mistakes found before anything runs."""
+def run_session(
+    options: Options, plugins: Plugins, starter: Starter | None = None
+) -> SessionResult:
+    """Discover, plan, run, render. Raises `ExptError` for mistakes found before anything runs.
+
+    `starter` starts the workers, where the caller has already begun to.
+    """
     session_id = new_session_id()
     plugins.observe("expt_session_started", options=options, session_id=session_id)
     outcomes: list[Outcome] = []
     exit_code = ExitCode.INTERNAL
     try:
-        with _Crew(options, plugins, session_id) as crew:
+        with _Crew(options, plugins, session_id, starter) as crew:
             experiments = collect(options, plugins)
             plan = crew.plan(experiments)
             plugins.observe("expt_plan_finished", options=options, plan=plan)
@@ -122,7 +127,14 @@ def new_session_id() -> str:
 class _Crew:
     """The executors of one session, and what must be put away when it ends, however it ends."""
 
-    def __init__(self, options: Options, plugins: Plugins, session_id: str) -> None:
+    def __init__(
+        self,
+        options: Options,
+        plugins: Plugins,
+        session_id: str,
+        starter: Starter | None = None,
+    ) -> None:
+        self._starter = starter
         self._options = options
         self._plugins = plugins
         self._session_id = session_id
@@ -156,12 +168,14 @@ class _Crew:
             "expt_make_executor", options=self._options, make_worker=lambda: Worker(self._report)
         )
         if made is not None:
+            if self._starter is not None:
+                self._starter.close()
             executor: Executor = made
             return executor
         if self._options.workers == 0:
             return InlineExecutor(Worker(self._report, may_restore=True))
         return WorkerExecutor(
-            make_starter(serve),
+            self._starter or make_starter(serve),
             size=self._options.workers,
             role="run",
             on_event=self._report,

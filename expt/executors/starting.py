@@ -39,6 +39,9 @@ _EXIT: Final = struct.Struct("<ii")
 class Starter(Protocol):
     """Starts workers and tells of their ends."""
 
+    def start_ahead(self, role: Role) -> None:
+        """Start a worker that a later `start` hands out, so that its imports begin now."""
+
     def start(self, role: Role) -> tuple[int, Connection]:
         """A new worker's process id and the parent's end of its connection."""
 
@@ -66,8 +69,14 @@ class ForkStarter:
         theirs.close()
         self._socket = ours
         self._ended: list[tuple[int, int]] = []
+        self._ahead: dict[Role, tuple[int, Connection]] = {}
+
+    def start_ahead(self, role: Role) -> None:
+        self._ahead[role] = self.start(role)
 
     def start(self, role: Role) -> tuple[int, Connection]:
+        if role in self._ahead:
+            return self._ahead.pop(role)
         ours, theirs = socket.socketpair()
         try:
             socket.send_fds(self._socket, [role.encode()], [theirs.fileno()])
@@ -93,6 +102,8 @@ class ForkStarter:
         return ended
 
     def close(self) -> None:
+        for _, connection in self._ahead.values():
+            connection.close()
         self._socket.close()
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._helper, 0)
@@ -190,8 +201,14 @@ class SpawnStarter:
 
     def __init__(self) -> None:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._ahead: dict[Role, tuple[int, Connection]] = {}
+
+    def start_ahead(self, role: Role) -> None:
+        self._ahead[role] = self.start(role)
 
     def start(self, role: Role) -> tuple[int, Connection]:
+        if role in self._ahead:
+            return self._ahead.pop(role)
         import subprocess  # slow to import, and not needed where workers are forked
 
         ours, theirs = socket.socketpair()
@@ -216,6 +233,8 @@ class SpawnStarter:
         return ended
 
     def close(self) -> None:
+        for _, connection in self._ahead.values():
+            connection.close()
         for pid, child in self._children.items():
             kill_group(pid)
             child.wait()
