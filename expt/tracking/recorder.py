@@ -9,6 +9,7 @@ first record that bears its number: whenever a kill comes, nothing refers to wha
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import itertools
@@ -16,9 +17,8 @@ import json
 import operator
 import os
 import threading
-import time
 import weakref
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -26,6 +26,7 @@ from expt.encoding import to_json
 from expt.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
 from expt.tracking.entries import Encoded, encode_value, find_kind, make_slug
 from expt.tracking.fast_path import MISSING, make_track
+from expt.tracking.methods import with_methods
 from expt.tracking.records import (
     AppendedFile,
     Disk,
@@ -143,7 +144,7 @@ class Recorder:
         self._exact: dict[type, bool] = {bool: True}
         self._fast_chunk: Chunk | None = None
         track = make_track(self._track, self._fast, self._int_tags, self._exact)
-        self.track: Track = _with_methods(track, self._track, self._configure)
+        self.track: Track = with_methods(track, self._track, self._configure)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -180,9 +181,10 @@ class Recorder:
         if not self._ended:
             self._ended = True
             self._fast.clear()
-            for file in (self._records, self._names, self._entries, self._results):
-                if file is not None:
-                    file.close()
+            with contextlib.ExitStack() as files:  # each is closed, whatever becomes of the others
+                for file in (self._records, self._names, self._entries, self._results):
+                    if file is not None:
+                        files.callback(file.close)
 
     def _alone(self, job: Callable[[], object]) -> None:
         """Do what no other thread may do meanwhile. A signal handler that comes in the middle of
@@ -340,45 +342,6 @@ class Recorder:
         self._refuse_if_over(over)
         series = self._find_series(name, None)
         self._names.append(_line({"id": series.number, "options": options}))
-
-
-def _with_methods(
-    track: Callable[..., None],
-    store: Callable[..., None],
-    set_options: Callable[[Any, dict[str, Any]], None],
-) -> Track:
-    """Hang `track.image` … on `track`: a function is called faster than an object."""
-
-    def image(name: str, value: Any, /, step: int | None = None) -> None:
-        """Track a picture: PIL, or HxW, HxWx1, 2, 3 or 4 of uint8, bool, ints 0–255, uint16 (HxW).
-
-        Floats are taken as 0–1: clipped, rounded to 8 bits, NaN black, with a notice.
-        """
-        store(name, value, step, time.time(), "image")
-
-    def array(name: str, value: Any, /, step: int | None = None) -> None:
-        """Track anything that numpy makes an array of, whole; no objects."""
-        store(name, value, step, time.time(), "array")
-
-    def figure(name: str, value: Any, /, step: int | None = None) -> None:
-        """Track a matplotlib figure, or the figure of some axes, as a picture; pyplot closes it."""
-        store(name, value, step, time.time(), "figure")
-
-    def text(name: str, value: Any, /, step: int | None = None) -> None:
-        """Track a text as it is."""
-        store(name, value, step, time.time(), "text")
-
-    def table(name: str, value: Any, /, step: int | None = None) -> None:
-        """Track rows (a list of dicts), columns (a dict of lists), a data frame, a record array."""
-        store(name, value, step, time.time(), "structured", table=True)
-
-    def configure(name: str, /, **options: Any) -> None:
-        """Set options for how a series is drawn, such as `fps`, `colormap` or `unit`."""
-        set_options(name, options)
-
-    for method in (image, array, figure, text, table, configure):
-        setattr(track, method.__name__, method)
-    return cast("Track", track)
 
 
 def _line(content: dict[str, Any]) -> bytes:

@@ -1,0 +1,50 @@
+"""What hangs on `track`: one method for each kind that a value may be called, and the options."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from expt.model import Track
+
+
+def with_methods(
+    track: Callable[..., None],
+    store: Callable[..., None],
+    set_options: Callable[[Any, dict[str, Any]], None],
+) -> Track:
+    """Hang `track.image` … on `track`: a function is called faster than an object."""
+
+    def image(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track a picture: PIL, or HxW, HxWx1, 2, 3 or 4 of uint8, bool, ints 0–255, uint16 (HxW).
+
+        Floats are taken as 0–1: clipped, rounded to 8 bits, NaN black, with a notice.
+        """
+        store(name, value, step, time.time(), "image")
+
+    def array(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track anything that numpy makes an array of, whole; no objects."""
+        store(name, value, step, time.time(), "array")
+
+    def figure(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track a matplotlib figure, or the figure of some axes, as a picture; pyplot closes it."""
+        store(name, value, step, time.time(), "figure")
+
+    def text(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track a text as it is."""
+        store(name, value, step, time.time(), "text")
+
+    def table(name: str, value: Any, /, step: int | None = None) -> None:
+        """Track rows (a list of dicts), columns (a dict of lists), a data frame, a record array."""
+        store(name, value, step, time.time(), "structured", table=True)
+
+    def configure(name: str, /, **options: Any) -> None:
+        """Set options for how a series is drawn, such as `fps`, `colormap` or `unit`."""
+        set_options(name, options)
+
+    for method in (image, array, figure, text, table, configure):
+        setattr(track, method.__name__, method)
+    return cast("Track", track)
