@@ -67,6 +67,14 @@ class Expression:
         return stack[0] if stack else True
 
 
+def compile_selection(keyword: str, marks: str) -> tuple[Expression | None, Expression | None]:
+    """What was typed for `-k` and `-m`; None where it is blank. Raises `UsageError`."""
+    return (
+        compile_expression(keyword, "-k") if keyword.strip() else None,
+        compile_expression(marks, "-m") if marks.strip() else None,
+    )
+
+
 def compile_expression(text: str, option: str) -> Expression:
     """The expression typed for `option` (`-k` or `-m`).
 

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from expt.discovery import Swept, find_experiments, select_experiments
 from expt.errors import Mistakes
-from expt.expression import compile_expression
+from expt.expression import compile_selection
 from expt.model import Axis
 from expt.params import parse_assignment, parse_sweep, parse_zip, read_points, zip_axes
 
 if TYPE_CHECKING:
-    from expt.expression import Expression
     from expt.model import Experiment, Options
     from expt.plugins import Plugins
 
@@ -23,7 +22,7 @@ _SHORT: Final = 1000  # points of an axis up to which their texts are compared
 
 def collect(options: Options, plugins: Plugins) -> list[Experiment]:
     """The experiments that are left. Raises `CollectionError`, or `Mistakes` for several."""
-    keyword, marks = selection_expressions(options)
+    keyword, marks = compile_selection(options.keyword, options.marks)
     found = find_experiments(
         options.paths,
         options.root,
@@ -81,10 +80,3 @@ def swept_on_command_line(options: Options) -> Swept:
         if given.operator != "+=":
             fixed.append(f"{given.experiment}:{given.dotted}" if given.experiment else given.dotted)
     return Swept(tuple(axes), tuple(fixed), more)
-
-
-def selection_expressions(options: Options) -> tuple[Expression | None, Expression | None]:
-    """`-k` and `-m`, compiled; None where they are empty."""
-    keyword = compile_expression(options.keyword, "-k") if options.keyword.strip() else None
-    marks = compile_expression(options.marks, "-m") if options.marks.strip() else None
-    return keyword, marks

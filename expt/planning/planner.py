@@ -5,20 +5,16 @@ bind (import) ─► resolve (layers, graph) ─► axes ─► cases ─► sel
 
 from __future__ import annotations
 
-import hashlib
-import os
 import secrets
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from expt.coercion import Convert, plain
 from expt.discovery import case_labels, matches_case
-from expt.encoding import dumps
-from expt.errors import ExptError, Mistakes, ParameterError, PlanningError, did_you_mean
-from expt.expression import compile_expression
+from expt.errors import ExptError, Mistakes, PlanningError
+from expt.expression import compile_selection
 from expt.loading import ModuleLoader
 from expt.model import (
     LAYER_FILE,
@@ -28,7 +24,6 @@ from expt.model import (
     LAYER_VARIANT,
     Axis,
     Case,
-    Opaque,
     Origin,
     Plan,
 )
@@ -47,12 +42,18 @@ from expt.planning.axes import VARIANT, decide_axes, swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
 from expt.planning.bound import BoundExperiment
 from expt.planning.contents import plugin_provider
+from expt.planning.fingerprints import Fingerprints
 from expt.planning.hosting import Files
-from expt.planning.inputs import measure_input
+from expt.planning.unknown import (
+    addresses,
+    function_names,
+    reject_unknown_sweeps,
+    reject_unknown_values,
+    reject_unknown_variants,
+)
 from expt.planning.values import SEED, Given, Point, Resolution, drawn_seed
 from expt.planning.warnings import unused_keys
 from expt.providers import Provider, session_key
-from expt.snapshot import static_closure
 from expt.text import error_message, error_name
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ if TYPE_CHECKING:
     from expt.model import Experiment, Options
 
 CONVERT_HOOK: Final = "expt_convert_value"
-
-_NOTHING: Final = Point({}, {})
 
 
 class Planner:
@@ -86,8 +85,8 @@ class Planner:
         self._resolutions: dict[tuple[str, tuple[str, ...]], Resolution] = {}
         self._given = [_parse_given(typed) for typed in options.params]
         self._values_files: list[ParamsFile] | None = None
-        self._closures: dict[tuple[str, ...], str] = {}
-        self._hashes: dict[tuple[str, int, int], str] = {}
+        self._fingerprints = Fingerprints(options.root, options.cwd)
+        self._keyword, self._marks = compile_selection(options.keyword, options.marks)
         self._seed: int | None = None
         self._secret_by_name: set[str] = set()
 
@@ -118,7 +117,7 @@ class Planner:
             binding,
             resolution.graph,
             self._converter(binding),
-            self._measure_inputs,
+            self._fingerprints.measure_inputs,
             self.sources_of,
         )
 
@@ -139,7 +138,7 @@ class Planner:
             given = [
                 one
                 for one in self._given
-                if isinstance(one, tuple) or _addresses(one.experiment, binding)
+                if isinstance(one, tuple) or addresses(one.experiment, binding)
             ]
             self._resolutions[key] = Resolution(
                 binding,
@@ -180,7 +179,7 @@ class Planner:
             cwd = self._options.cwd
             self._values_files = [read_values_file(f, cwd) for f in self._options.params_files]
         for file in self._values_files:
-            layers += table_layers(file, _function_names(binding), (), LAYER_FILE)[::-1]
+            layers += table_layers(file, function_names(binding), (), LAYER_FILE)[::-1]
         return layers
 
     def _table_layers(
@@ -209,9 +208,11 @@ class Planner:
                 mistakes.append(mistake)
         self._refuse(mistakes)
         bindings = [binding for binding, _ in reached]
-        self._reject_unknown_variants()
+        taken = self._taken_names(bindings)
+        reject_unknown_variants(self._options, self._bindings.values())
         if bindings:
-            self._reject_unknown_names(bindings)
+            reject_unknown_values(self._given, bindings, taken)
+            reject_unknown_sweeps(self._options.sweeps, taken)
         sizes = {
             f"{binding.experiment.id}{'+'.join(chosen)}": axes
             for binding, shapes in reached
@@ -223,13 +224,13 @@ class Planner:
         for binding, shapes in reached:
             try:
                 made = self._cases(binding, shapes)
-                kept = [case for case in made if self._is_selected(binding, case)]
+                kept = [case for case in made if self._is_selected(case)]
                 deselected += len(made) - len(kept)
                 cases += kept
             except ExptError as mistake:
                 mistakes.append(mistake)
         self._refuse(mistakes)
-        warnings = unused_keys(self._files, bindings, self._taken_names(bindings))
+        warnings = unused_keys(self._files, bindings, taken)
         warnings += [
             f"the value of '{name}' is masked for its name; annotate it as expt.Secret"
             for name in sorted(self._secret_by_name)
@@ -283,7 +284,6 @@ class Planner:
         self, binding: Binding, shapes: list[tuple[tuple[str, ...], list[Axis]]]
     ) -> list[Case]:
         skip = _skip_reason(binding)
-        closure = self._closure(binding)
         labels = _labels([axes for _, axes in shapes])
         cases = []
         for chosen, axes in shapes:
@@ -291,9 +291,8 @@ class Planner:
             where = {name: axis.where for axis in axes for name in axis.names}
             for values in expand_axes(axes):
                 case = self._case(binding, resolution, values, where, next(labels))
-                cases.append(
-                    attrs.evolve(case, skip=skip, fingerprint=self._fingerprint(case, closure))
-                )
+                fingerprint = self._fingerprints.of(case, binding)
+                cases.append(attrs.evolve(case, skip=skip, fingerprint=fingerprint))
         return cases
 
     def _case(
@@ -342,15 +341,14 @@ class Planner:
             self._seed = secrets.randbits(32)
         return drawn_seed(self._seed)
 
-    def _is_selected(self, binding: Binding, case: Case) -> bool:
-        options = self._options
+    def _is_selected(self, case: Case) -> bool:
         return matches_case(
             case.experiment,
             case.label,
-            keyword=compile_expression(options.keyword, "-k") if options.keyword.strip() else None,
-            marks=compile_expression(options.marks, "-m") if options.marks.strip() else None,
-            node_ids=options.node_ids,
-            deselect=options.deselect,
+            keyword=self._keyword,
+            marks=self._marks,
+            node_ids=self._options.node_ids,
+            deselect=self._options.deselect,
         )
 
     # Names that nobody takes
@@ -367,81 +365,6 @@ class Planner:
             for binding in bindings
         }
 
-    def _reject_unknown_names(self, bindings: Sequence[Binding]) -> None:
-        """A typo in `-p`, `--sweep` or `--variant` fails before anything runs."""
-        taken = self._taken_names(bindings)
-        everything = sorted({name for names in taken.values() for name in names})
-        for one in self._given:
-            name = one[0].partition(".")[0] if isinstance(one, tuple) else one.name[0]
-            address = None if isinstance(one, tuple) else one.experiment
-            at = f"-p {one[0]}" if isinstance(one, tuple) else f"-p {one.typed}"
-            addressed = [b for b in bindings if _addresses(address, b)]
-            if address is not None and not addressed:
-                known = sorted({name for b in bindings for name in _function_names(b)})
-                raise ParameterError(
-                    f"no selected experiment is named '{address}'",
-                    at,
-                    _hint(address, known, "experiments"),
-                )
-            if not any(name in taken[b.experiment.id] for b in addressed):
-                raise _unknown_parameter(name, at, everything)
-        for sweep in self._options.sweeps:
-            names = sweep.names if isinstance(sweep, Axis) else [sweep.partition("=")[0]]
-            for name in names:
-                if name.partition(".")[0].strip() not in everything:
-                    raise _unknown_parameter(name, f"--sweep {name}", everything)
-
-    def _reject_unknown_variants(self) -> None:
-        known = sorted(
-            {
-                name
-                for binding in self._bindings.values()
-                for file in binding.files
-                for name in file.reserved.get("variants", {})
-            }
-        )
-        asked = [name.strip() for typed in self._options.variants for name in typed.split(",")]
-        for name in asked:
-            if name not in known:
-                raise ParameterError(
-                    f"no selected experiment has the variant '{name}'",
-                    f"--variant {name}",
-                    _hint(name, known, "variants"),
-                )
-
-    # Fingerprints and inputs
-
-    def _fingerprint(self, case: Case, closure: str) -> str:
-        """The hash of what a case is: experiment, values, inputs, and the code it is made of."""
-        drawn = case.origins[SEED][-1].layer == "drawn" if case.origins.get(SEED) else False
-        values = {n: v for n, v in case.params.items() if not (n == SEED and drawn)}
-        inputs = {
-            name: told["sha256"] or [told["size"], told["time"]]
-            for name, told in self._measure_inputs(case).items()
-        }
-        told = [case.experiment.id, dict(case.axes), _storable(values), inputs, closure]
-        return hashlib.sha256(dumps(told).encode()).hexdigest()
-
-    def _closure(self, binding: Binding) -> str:
-        key = binding.modules
-        if key not in self._closures:
-            files = [self._options.root / path for path in binding.modules]
-            closure = static_closure(files, self._options.root)
-            self._closures[key] = hashlib.sha256(
-                "\n".join(f"{p} {h}" for p, h in sorted(closure.items())).encode(
-                    "utf-8", "surrogateescape"
-                )
-            ).hexdigest()
-        return self._closures[key]
-
-    def _measure_inputs(self, case: Case) -> dict[str, dict[str, Any]]:
-        measured = {}
-        for name in case.inputs:
-            path = self._options.cwd / Path(os.fspath(case.params[name])).expanduser()
-            if path.exists():
-                measured[name] = measure_input(path, self._hashes)
-        return measured
-
 
 def hook_error(error: Exception, hook: str) -> PlanningError:
     """The mistake that a deciding hook of a conftest fails."""
@@ -456,15 +379,6 @@ def _parse_given(typed: str | tuple[str, Any]) -> Given:
 
 def _plugin_providers(provided: Mapping[str, Callable[..., Any]]) -> dict[str, Provider]:
     return {name: plugin_provider(name, function) for name, function in provided.items()}
-
-
-def _function_names(binding: Binding) -> list[str]:
-    """Names that a table or a `-p` may address it by, weakest first."""
-    return [host.function for host in binding.host.chain()][::-1]
-
-
-def _addresses(address: str | None, binding: Binding) -> bool:
-    return address is None or address in (*_function_names(binding), binding.experiment.id)
 
 
 def _labels(shapes: Sequence[Sequence[Axis]]) -> Iterator[str | None]:
@@ -493,18 +407,6 @@ def _reason_of(mark: Mark, position: int) -> str:
     return str(mark.args[position]) if len(mark.args) > position else ""
 
 
-def _unknown_parameter(name: str, at: str, known: Sequence[str]) -> ParameterError:
-    return ParameterError(
-        f"no selected experiment has a parameter '{name}'", at, _hint(name, known, "parameters")
-    )
-
-
-def _hint(name: str, known: Sequence[str], what: str) -> str:
-    listed = f"{what}: {', '.join(known) or 'none'}"
-    close = did_you_mean(name, known)
-    return f"{close} {listed}" if close else listed
-
-
 def _deviations(binding: Binding, origins: Mapping[str, Sequence[Origin]]) -> dict[str, Any]:
     """What an extending experiment sets otherwise than its base, by dotted name.
 
@@ -529,7 +431,3 @@ def _is_new(origin: Origin, binding: Binding) -> bool:
 def _what_counts(origin: Origin) -> tuple[str | None, str]:
     """The place of a provider, the value of anything else, told from its equals by its type."""
     return (origin.where, "") if origin.layer == LAYER_PROVIDER else (None, repr(origin.value))
-
-
-def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {n: v.text if isinstance(v, Opaque) else v for n, v in values.items()}

@@ -1,0 +1,65 @@
+"""The hash of what a case is: experiment, values, inputs, and the code that it is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expt.encoding import dumps
+from expt.model import LAYER_DRAWN, Opaque
+from expt.planning.inputs import measure_input
+from expt.planning.values import SEED
+from expt.snapshot import static_closure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from expt.model import Case
+    from expt.planning.binding import Binding
+
+
+class Fingerprints:
+    """Fingerprints of one tree; files that did not change are read once."""
+
+    def __init__(self, root: Path, cwd: Path) -> None:
+        self._root = root
+        self._cwd = cwd
+        self._closures: dict[tuple[str, ...], str] = {}
+        self._hashes: dict[tuple[str, int, int], str] = {}
+
+    def of(self, case: Case, binding: Binding) -> str:
+        """The fingerprint of a case; a seed that nobody gave is no part of it."""
+        chain = case.origins.get(SEED, ())
+        drawn = bool(chain) and chain[-1].layer == LAYER_DRAWN
+        values = {name: v for name, v in case.params.items() if not (name == SEED and drawn)}
+        inputs = {
+            name: told["sha256"] or [told["size"], told["time"]]
+            for name, told in self.measure_inputs(case).items()
+        }
+        code = self._closure(binding.modules)
+        told = [case.experiment.id, dict(case.axes), _storable(values), inputs, code]
+        return hashlib.sha256(dumps(told).encode()).hexdigest()
+
+    def measure_inputs(self, case: Case) -> dict[str, dict[str, Any]]:
+        """Size, time and hash of the files that the case is given by path."""
+        measured = {}
+        for name in case.inputs:
+            path = self._cwd / Path(os.fspath(case.params[name])).expanduser()
+            if path.exists():
+                measured[name] = measure_input(path, self._hashes)
+        return measured
+
+    def _closure(self, modules: tuple[str, ...]) -> str:
+        """The hash of the modules and of everything below the root that they import statically."""
+        if modules not in self._closures:
+            files = static_closure([self._root / path for path in modules], self._root)
+            told = "\n".join(f"{path} {digest}" for path, digest in sorted(files.items()))
+            content = told.encode("utf-8", "surrogateescape")
+            self._closures[modules] = hashlib.sha256(content).hexdigest()
+        return self._closures[modules]
+
+
+def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: v.text if isinstance(v, Opaque) else v for name, v in values.items()}

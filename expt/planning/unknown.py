@@ -1,0 +1,87 @@
+"""Names that were typed and that nothing takes: a typo fails before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from expt.errors import ParameterError, did_you_mean
+from expt.model import Axis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from expt.model import Options
+    from expt.planning.binding import Binding
+    from expt.planning.values import Given
+
+Taken = dict[str, frozenset[str]]
+"""By experiment id, every name that somebody asks for."""
+
+
+def function_names(binding: Binding) -> list[str]:
+    """Names that a table or a `-p` may address an experiment by, weakest first."""
+    return [host.function for host in binding.host.chain()][::-1]
+
+
+def addresses(address: str | None, binding: Binding) -> bool:
+    """Whether `-p ADDRESS:name=…` means the experiment; without an address it does."""
+    return address is None or address in (*function_names(binding), binding.experiment.id)
+
+
+def reject_unknown_values(
+    given: Iterable[Given], bindings: Sequence[Binding], taken: Mapping[str, frozenset[str]]
+) -> None:
+    """Raise `ParameterError` for a `-p` that no experiment or provider takes."""
+    known = sorted({name for names in taken.values() for name in names})
+    for one in given:
+        name = one[0].partition(".")[0] if isinstance(one, tuple) else one.name[0]
+        address = None if isinstance(one, tuple) else one.experiment
+        at = f"-p {one[0]}" if isinstance(one, tuple) else f"-p {one.typed}"
+        addressed = [binding for binding in bindings if addresses(address, binding)]
+        if address is not None and not addressed:
+            functions = sorted({name for b in bindings for name in function_names(b)})
+            raise ParameterError(
+                f"no selected experiment is named '{address}'",
+                at,
+                _hint(address, functions, "experiments"),
+            )
+        if not any(name in taken[binding.experiment.id] for binding in addressed):
+            raise _unknown_parameter(name, at, known)
+
+
+def reject_unknown_sweeps(
+    sweeps: Iterable[str | Axis], taken: Mapping[str, frozenset[str]]
+) -> None:
+    """Raise `ParameterError` for a `--sweep` over a name that nobody takes."""
+    known = sorted({name for names in taken.values() for name in names})
+    for sweep in sweeps:
+        names = sweep.names if isinstance(sweep, Axis) else [sweep.partition("=")[0]]
+        for name in names:
+            if name.partition(".")[0].strip() not in known:
+                raise _unknown_parameter(name, f"--sweep {name}", known)
+
+
+def reject_unknown_variants(options: Options, bindings: Iterable[Binding]) -> None:
+    """Raise `ParameterError` for a `--variant` that no folder of the experiments has."""
+    tables = [file.reserved.get("variants", {}) for b in bindings for file in b.files]
+    known = sorted({name for table in tables for name in table})
+    for typed in options.variants:
+        for name in map(str.strip, typed.split(",")):
+            if name not in known:
+                raise ParameterError(
+                    f"no selected experiment has the variant '{name}'",
+                    f"--variant {name}",
+                    _hint(name, known, "variants"),
+                )
+
+
+def _unknown_parameter(name: str, at: str, known: Sequence[str]) -> ParameterError:
+    return ParameterError(
+        f"no selected experiment has a parameter '{name}'", at, _hint(name, known, "parameters")
+    )
+
+
+def _hint(name: str, known: Sequence[str], what: str) -> str:
+    listed = f"{what}: {', '.join(known) or 'none'}"
+    close = did_you_mean(name, known)
+    return f"{close} {listed}" if close else listed
