@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code. The only place where an `ExptError` becomes text."""
+    """Run the command; the exit code."""
+    code = _run(words)
+    _flush_output()
+    return code
+
+
+def _run(words: Sequence[str] | None) -> int:
+    """The only place where an `ExptError` becomes text."""
     typed = list(sys.argv[1:] if words is None else words)
     if "_ARGCOMPLETE" in os.environ:
         import_module("expt.commands.completion").complete()
@@ -39,8 +46,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except ExptError as error:
         _tell(error)
         return int(error.exit_code)
-    except BrokenPipeError:
-        return _quiet_pipe()
+    except BrokenPipeError:  # the reader of our pipe has seen enough
+        return int(ExitCode.OK)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
     except Exception:
@@ -157,8 +164,12 @@ def _tell(error: ExptError) -> None:
         print(f"error: {told}", file=sys.stderr)  # noqa: T201
 
 
-def _quiet_pipe() -> int:
-    """The reader of our pipe has seen enough: end without a word."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    return int(ExitCode.OK)
+def _flush_output() -> None:
+    """Write what is left, where anybody takes it: Python's own attempt would change the code."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

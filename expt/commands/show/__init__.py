@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from expt.reading import Run
 
 _RECENT: Final = 25  # runs that a terminal lists unless --limit says otherwise
-_DAMAGES: Final = 5  # damaged archives that are told one by one
 _SELECTING: Final = ("k", "status", "tag", "since", "until", "limit", "sort", "reverse")
 
 EXAMPLES: Final = """\
@@ -181,11 +180,9 @@ def _columns(asked: argparse.Namespace) -> list[str] | None:
 
 def _tell_damages(damaged: Sequence[ReadingError]) -> None:
     """The archives that cannot be read, on stderr: the listing goes on without them."""
-    lines = [f"{visible(error.at or '')}: {visible(error.what)}" for error in damaged[:_DAMAGES]]
-    if len(damaged) > _DAMAGES:
-        lines.append(f"{len(damaged) - _DAMAGES} more archives cannot be read")
-    for line in lines:
-        print(f"warning: {line}", file=sys.stderr)  # noqa: T201
+    for error in damaged:
+        told = f"{visible(error.at or '')}: {visible(error.what)}"
+        print(f"warning: {told}", file=sys.stderr)  # noqa: T201
 
 
 def _nothing(asked: argparse.Namespace, root: Path) -> str:
