@@ -312,7 +312,7 @@ class SessionInfo:
 
 @attrs.frozen
 class RunStarted:
-    """A run has its archive and its function is about to be called."""
+    """A run has claimed its archive, and is about to fill it."""
 
     case_id: str
     run_id: str

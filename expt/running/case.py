@@ -118,9 +118,11 @@ class _Run:
         now = dt.datetime.now().astimezone()
         self._archive = claim_archive(case, around.options, now)
         self._clock = time.monotonic()
+        path = str(self._archive.path)
+        # at once, so that the parent knows where to write the outcome of a worker that dies now
+        around.report(RunStarted(case.id, self._archive.id, path, self._pid, now.timestamp()))
         record = start_record(case, around.options, around.session, self._archive.id, now)
         self._record = attrs.evolve(record, inputs=self._bound.measure_inputs(case))
-        self._archive.write_environment(around.session.environment)
         self._archive.write_params(self._record.params)
         self._archive.write_patch(around.session.patch, self._scrub_code)
         self._archive.write_analyses(self._bound.analysis_places())
@@ -131,13 +133,10 @@ class _Run:
             on_tracked=around.on_tracked,
         )
         self._results = Results(self._recorder.set_result)
+        environment = {**around.session.environment, "series_writer": self._recorder.writer}
+        self._archive.write_environment(environment)
         self._write_code()
         self._write_record()
-        around.report(
-            RunStarted(
-                case.id, self._archive.id, str(self._archive.path), self._pid, now.timestamp()
-            )
-        )
 
     def _write_code(self) -> None:
         """Add to `code/` what was imported since the last time."""
