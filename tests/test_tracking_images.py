@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 
 import imageio.v3
 import matplotlib.figure
@@ -13,7 +12,7 @@ import pytest
 from PIL import Image
 
 from expt.reading.series import SeriesMap
-from expt.tracking import find_entry_file, open_recorder, recompress_images
+from expt.tracking import find_entry_file, open_recorder
 
 RANDOM = np.random.default_rng(7)
 
@@ -408,64 +407,6 @@ def smooth(channels):
     rows, columns = np.mgrid[:64, :64]
     layers = [(rows * (layer + 2) + columns * columns) % 256 for layer in range(channels)]
     return np.stack(layers, axis=-1).astype(np.uint8)
-
-
-def test_recompressing_keeps_every_pixel_and_saves_room(track, recorder, read, folder):
-    pictures = [smooth(3), smooth(4), smooth(1)[:, :, 0], noise(40, 40, 3), smooth(3)]
-    for picture in pictures:
-        track("image", picture)
-    track.image("deep", np.arange(64 * 64, dtype=np.uint16).reshape(64, 64))
-    track.image("flags", noise(64, 64) > 250)
-    track("array", np.zeros(9))
-    recorder.close()
-    before = {path: path.stat().st_size for path in folder.rglob("*.png")}
-    modes = {path: mode_of(path) for path in before}
-    saved = recompress_images(folder)
-    assert saved > sum(before.values()) / 2
-    assert saved == sum(size - path.stat().st_size for path, size in before.items())
-    assert {path: mode_of(path) for path in before} == modes
-    assert all(map(np.array_equal, read()["image"].values, pictures))
-    assert read()["deep"].last.tolist() == np.arange(64 * 64).reshape(64, 64).tolist()
-    assert sorted(path.suffix for path in (folder / "0001-image").iterdir()) == [".png"] * 5
-    assert recompress_images(folder) == 0
-
-
-def test_recompressing_leaves_alone_what_is_damaged_or_elsewhere(track, recorder, folder, tmp_path):
-    for _ in range(3):
-        track("image", smooth(3))
-    recorder.close()
-    files = sorted((folder / "0001-image").iterdir())
-    torn = files[0].read_bytes()[:5000]
-    files[0].write_bytes(torn)
-    outside = tmp_path / "outside.png"
-    files[1].rename(outside)
-    files[1].symlink_to(outside)
-    kept = outside.read_bytes()
-    with (folder / "entries.jsonl").open("a") as lines:
-        lines.write('{"file": "0001-image/\n[".png"]\n{"file": "../../outside.png"}\n')
-    assert recompress_images(folder) > 0
-    assert files[0].read_bytes() == torn
-    assert outside.read_bytes() == kept
-    assert recompress_images(tmp_path / "nowhere") == 0
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_recompressing_a_read_only_archive_changes_nothing(track, recorder, folder):
-    track("image", smooth(3))
-    recorder.close()
-    place = folder / "0001-image"
-    place.chmod(0o555)
-    assert recompress_images(folder) == 0
-    place.chmod(0o755)
-
-
-def test_recompressed_files_keep_their_mode(track, recorder, folder):
-    track("image", smooth(3))
-    recorder.close()
-    (path,) = folder.rglob("*.png")
-    path.chmod(0o640)
-    assert recompress_images(folder) > 0
-    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_pictures_that_pack_well_are_packed_at_once(track, read):

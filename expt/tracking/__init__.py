@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from expt.tracking.images import find_entry_file, recompress_images
+from expt.tracking.images import find_entry_file
 from expt.tracking.recorder import Recorder, open_recorder
 from expt.tracking.records import Disk
 
-__all__ = ["Disk", "Recorder", "find_entry_file", "open_recorder", "recompress_images"]
+__all__ = ["Disk", "Recorder", "find_entry_file", "open_recorder"]

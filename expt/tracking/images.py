@@ -7,27 +7,21 @@ wait for it.
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import stat
 import struct
 import sys
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.encoding import loads
-from expt.layout import ENTRIES_FILE
 from expt.tracking.values import as_array, is_figure, is_pil_image, type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 SAMPLE: Final = 8192
 WORTH_PACKING: Final = 0.5  # of the sample's size: below it packing takes less than writing saves
-STORED: Final = (b"\x78\x01\x00", b"\x78\x01\x01")  # how zlib begins at level 0, RFC 1950 and 1951
 COLOUR_TYPES: Final = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: grey, grey+alpha, RGB, RGBA
 PLAIN_MODES: Final = frozenset({"1", "L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B"})
 PNG_MODES: Final = PLAIN_MODES | {"P"}
@@ -181,69 +175,3 @@ def find_entry_file(folder: Path, text: Any) -> Path | None:
     except (OSError, ValueError):
         return None
     return path if whole else None
-
-
-def recompress_images(folder: Path) -> int:
-    """Pack the images below `folder` (an archive's `series`) that the run stored in haste.
-
-    Pixels stay what they are. A file is replaced at once and whole, and only if it has not
-    changed meanwhile. Returns the number of bytes saved. Safe beside a run that goes on, and
-    beside another call of itself.
-    """
-    return 0 if folder.is_symlink() else sum(map(_recompress, _stored_images(folder)))
-
-
-def _stored_images(folder: Path) -> Iterator[Path]:
-    try:
-        lines = (folder / ENTRIES_FILE).read_bytes().split(b"\n")[:-1]
-    except OSError:
-        return
-    for line in lines:
-        if b'.png"' not in line:
-            continue
-        with contextlib.suppress(ValueError, RecursionError):
-            entry = loads(line)
-            path = find_entry_file(folder, entry.get("file") if isinstance(entry, dict) else None)
-            if path is not None and path.suffix == ".png":
-                yield path
-
-
-def _recompress(path: Path) -> int:
-    from PIL import Image, UnidentifiedImageError  # slow, and not needed while a run goes on
-
-    try:
-        before = path.stat()
-        data = path.read_bytes()
-        if data[37:41] != b"IDAT" or data[41:44] not in STORED:
-            return 0
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            packed = _save_pil(image, 6)
-            with Image.open(io.BytesIO(packed), formats=["PNG"]) as again:
-                same = again.mode == image.mode and again.tobytes() == image.tobytes()
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, zlib.error):
-        return 0  # damaged: whoever reads it says so
-    if not same or len(packed) >= len(data):
-        return 0
-    return len(data) - len(packed) if _replace(path, before, packed) else 0
-
-
-def _replace(path: Path, before: os.stat_result, data: bytes) -> bool:
-    """Put `data` in place of a file that is still what it was at `before`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        now = path.stat()
-        if (now.st_mtime_ns, now.st_size, now.st_ino) != (
-            before.st_mtime_ns,
-            before.st_size,
-            before.st_ino,
-        ):
-            temporary.unlink()
-            return False
-        temporary.chmod(before.st_mode & 0o7777)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        return False
-    return True
