@@ -1,4 +1,4 @@
-"""Hook points of the user's own, hooks in conftests, and analyses: who is called, when, in order."""
+"""Hook points of the user's own, hooks in conftests, and analyses: who is called, and when."""
 
 from __future__ import annotations
 
