@@ -166,7 +166,7 @@ def _no_such_path(path: str, relative: str) -> UsageError:
             if name.endswith(".py") or os.path.isdir(os.path.join(folder, name))
         ]
         shown = [name for name in shown if not name.startswith((".", "__"))][:8]
-        hint = f"there is: {', '.join(shown)}" if shown else "there is no other"
+        hint = f"there is: {', '.join(shown)}" if shown else ""
         if not missing.endswith(".py"):
-            hint += "\n'expt new' writes a first experiment"
+            hint = f"{hint}\n'expt new {relative}' writes a first experiment".strip()
     return UsageError(f"there is no '{relative}'", hint=hint)
