@@ -329,8 +329,9 @@ def test_an_interrupt_of_what_follows_a_run_does_not_change_how_it_ended(sandbox
             """,
         }
     )
-    sandbox.expt()
-    assert sandbox.run().status == "completed"
+    done = sandbox.expt()
+    assert (done.exit_code, sandbox.run().status) == (0, "completed")
+    assert "notice: what follows the run ended early: KeyboardInterrupt()" in done.stdout
 
 
 # What a run leaves behind
@@ -943,6 +944,7 @@ def test_a_damaged_archive_is_named_and_the_others_are_shown(sandbox: Sandbox) -
     records[0].write_bytes(b"")
     records[1].write_bytes(records[1].read_bytes()[:50])
     records[2].unlink()
+    os.utime(records[2].parent, (0, 0))  # a younger one is about to get its record
     records[3].write_text(json.dumps({**json.loads(records[3].read_text()), "format": 99}))
     records[4].write_text("[" * 100_000)
     records[5].unlink()
