@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import signal
 import threading
@@ -65,6 +66,7 @@ def work_on(text: str, report: Callable[[Any], None]) -> RunRendered:
 
 
 def serve(connection: Connection, role: str) -> None:
+    faulthandler.disable()  # pytest's would tell of the crashes that are asked for here
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(EOFError):
         while (asked := connection.receive()) != CLOSE:
