@@ -89,7 +89,7 @@ def run(
         sweeps=(*parsed.sweeps, *axes),
         verbosity=-2,
     )
-    result = run_session(parsed, plugins)
+    result = run_session(parsed, plugins, spawn=True)
     for failure in plugins.failures:
         warnings.warn(failure, stacklevel=2)
     return load_archives([outcome.path for outcome in result.outcomes])

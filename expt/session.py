@@ -21,7 +21,14 @@ import attrs
 
 from expt.archive import check_writable
 from expt.errors import ExitCode, ExptError, PlanningError
-from expt.executors import Death, InlineExecutor, Starter, WorkerExecutor, make_starter
+from expt.executors import (
+    Death,
+    InlineExecutor,
+    SpawnStarter,
+    Starter,
+    WorkerExecutor,
+    make_starter,
+)
 from expt.model import (
     AnnounceRequest,
     DescribeRequest,
@@ -65,18 +72,19 @@ class SessionResult:
 
 
 def run_session(
-    options: Options, plugins: Plugins, starter: Starter | None = None
+    options: Options, plugins: Plugins, starter: Starter | None = None, *, spawn: bool = False
 ) -> SessionResult:
     """Discover, plan, run, render. Raises `ExptError` for mistakes found before anything runs.
 
-    `starter` starts the workers, where the caller has already begun to.
+    `starter` starts the workers, where the caller has already begun to. `spawn` starts new
+    interpreters: for a process that has threads or code of the user's, which no fork survives.
     """
     session_id = new_session_id()
     plugins.observe("expt_session_started", options=options, session_id=session_id)
     outcomes: list[Outcome] = []
     exit_code = ExitCode.INTERNAL
     try:
-        with _Crew(options, plugins, session_id, starter) as crew:
+        with _Crew(options, plugins, session_id, starter, spawn=spawn) as crew:
             experiments = collect(options, plugins)
             plan = crew.plan(experiments)
             plugins.observe("expt_plan_finished", options=options, plan=plan)
@@ -133,8 +141,11 @@ class _Crew:
         plugins: Plugins,
         session_id: str,
         starter: Starter | None = None,
+        *,
+        spawn: bool = False,
     ) -> None:
         self._starter = starter
+        self._spawn = spawn
         self._options = options
         self._plugins = plugins
         self._session_id = session_id
@@ -175,7 +186,7 @@ class _Crew:
         if self._options.workers == 0:
             return InlineExecutor(Worker(self._report, may_restore=True))
         return WorkerExecutor(
-            self._starter or make_starter(serve),
+            self._starter or self._make_starter(),
             size=self._options.workers,
             role="run",
             on_event=self._report,
@@ -183,11 +194,14 @@ class _Crew:
             isolate=self._options.isolate,
         )
 
+    def _make_starter(self) -> Starter:
+        return SpawnStarter() if self._spawn else make_starter(serve)
+
     def _make_renderer(self) -> Executor:
         if self._options.workers == 0:
             return self._executor
         return WorkerExecutor(
-            make_starter(serve),
+            self._make_starter(),
             size=1,
             role="render" if self._options.render else "script",
             on_event=self._report,
