@@ -347,6 +347,13 @@ class RunFinished:
 
 
 @attrs.frozen
+class RunAnnounced:
+    """The hooks that listen for a run's end are about to be called; they are called once."""
+
+    case_id: str
+
+
+@attrs.frozen
 class RunRendered:
     """The renderings of an archive are made; `failures` are notices, never a run's failure."""
 
@@ -363,7 +370,9 @@ class Notice:
     case_id: str | None = None
 
 
-Event = RunStarted | ModuleImporting | RunProgressed | RunFinished | RunRendered | Notice
+Event = (
+    RunStarted | ModuleImporting | RunProgressed | RunFinished | RunAnnounced | RunRendered | Notice
+)
 
 
 # Requests: what the parent asks of a worker. One answer each, or an ExptError.

@@ -42,6 +42,7 @@ from expt.model import (
     PlanRequest,
     RenderRequest,
     Request,
+    RunAnnounced,
     RunFinished,
     RunRendered,
     RunRequest,
@@ -151,6 +152,8 @@ class _Crew:
         self._session_id = session_id
         self._renderings: list[Future[Any]] = []
         self._announcements: list[Future[Any]] = []
+        self._told: set[tuple[type, str]] = set()
+        self._unheard: set[str] = set()  # cases whose workers died before their hooks heard
         self._events = threading.Lock()
         self._syncer = Syncer()
         self._stack = contextlib.ExitStack()
@@ -210,6 +213,8 @@ class _Crew:
 
     def _report(self, event: Event) -> None:
         self._syncer.hear(event)
+        if isinstance(event, (RunFinished, RunAnnounced)):
+            self._told.add((type(event), event.case_id))
         with self._events:
             self._plugins.observe("expt_event_received", event=event)
 
@@ -264,7 +269,7 @@ class _Crew:
             outcome = self._outcome_of(case, future)
             outcomes.append(outcome)
             self.interrupted |= outcome.status == "interrupted"
-            if outcome.error is not None and outcome.error.type == "WorkerDied":
+            if case.id in self._unheard:
                 announcing = AnnounceRequest(self._options, case, outcome)
                 self._announcements.append(self._executor.submit(announcing))
             if outcome.path:
@@ -340,7 +345,11 @@ class _Crew:
     def _bury(self, request: Request, death: Death) -> Any:
         if isinstance(request, RunRequest):
             outcome = bury_run(request, death)
-            self._report(RunFinished(request.case.id, outcome))
+            case_id = request.case.id
+            if (RunFinished, case_id) not in self._told:
+                self._report(RunFinished(case_id, outcome))
+            if (RunAnnounced, case_id) not in self._told and death.asked != "interrupted":
+                self._unheard.add(case_id)
             return outcome
         if isinstance(request, AnnounceRequest):
             return None

@@ -624,3 +624,34 @@ def test_everything_that_takes_part_is_listed_with_file_line_and_docstring(
             assert name in shown
             assert where in shown
             assert description in shown
+
+
+def test_what_a_session_provider_draws_does_not_depend_on_which_case_came_first(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.write(
+        {
+            "experiments/x.py": """
+                import random
+                from expt import provider
+
+                @provider(scope="session")
+                def same():
+                    return random.random()
+
+                @provider(scope="session")
+                def other(seed):
+                    return random.random()
+
+                def experiment_x(same, other):
+                    return {"same": same, "other": other, "own": random.random()}
+            """
+        }
+    )
+    assert sandbox.expt("--sweep", "seed=1,2").exit_code == 0
+    assert sandbox.expt("-p", "seed=2").exit_code == 0
+    alone, second, first = (run.results for run in sandbox.runs())
+    assert alone == second
+    assert first["same"] == second["same"]
+    assert first["other"] != second["other"]
+    assert first["own"] != second["own"]

@@ -21,7 +21,7 @@ from expt import layout
 from expt.archive import storable_result
 from expt.declarations import Skipped
 from expt.encoding import from_json, to_json
-from expt.model import Notice, Opaque, RunFinished, RunStarted
+from expt.model import Notice, Opaque, RunAnnounced, RunFinished, RunStarted
 from expt.providers import session_key
 from expt.reading import load_archive
 from expt.reading.series import summarise_series
@@ -289,9 +289,18 @@ class _Run:
     def _session_key(self, node: Node) -> str:
         return session_key(self._bound.graph, node, self._case.params)
 
-    def _in_own_randomness(self, name: str, make: Callable[[], Any]) -> Any:
+    def _in_own_randomness(self, node: Node, make: Callable[[], Any]) -> Any:
+        """Make a session provider's value, the same for all cases that it is kept for.
+
+        Only where it is made from the seed may it differ with the seed: else it would be that of
+        whichever case came first.
+        """
+        graph = self._bound.graph
+        _, names, builtins = graph.closure(node)
+        seeded = "seed" in names or "rng" in builtins
+        seed = self._case.params["seed"] if seeded else 0
         with _kept_random_state():
-            seed_globals(self._case.params["seed"], name)
+            seed_globals(seed, graph.provider(node).function.name)
             return make()
 
     # After
@@ -325,12 +334,17 @@ class _Run:
     def follow_up(self, outcome: Outcome) -> None:
         """Analyses and observers, after the terminal status and outside the duration."""
         analyses = self._bound.analyses if outcome.status == "completed" else ()
-        if not analyses and not self._around.listens("expt_run_finished"):
+        heard = self._around.listens("expt_run_finished")
+        if not analyses and not heard:
             return
         with preserved_state(), captured_output(self._archive.path / layout.LOG_FILE):
             if outcome.status == "completed":
                 self._analyse()
-            self._observe("expt_run_finished", run=self._info(), case=self._case, outcome=outcome)
+            if heard:
+                self._around.report(RunAnnounced(self._case.id))
+                self._observe(
+                    "expt_run_finished", run=self._info(), case=self._case, outcome=outcome
+                )
 
     def _analyse(self) -> None:
         for analysis in self._bound.analyses:

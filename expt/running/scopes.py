@@ -103,11 +103,11 @@ class RunScope:
         self,
         session: SessionScope,
         key_of: Callable[[Node], str],
-        around_session: Callable[[str, Callable[[], Any]], Any],
+        around_session: Callable[[Node, Callable[[], Any]], Any],
     ) -> dict[str, Any]:
         """Call every provider in order; the arguments of the experiment itself.
 
-        `around_session(name, make)` calls `make` for a session provider with a random state of
+        `around_session(node, make)` calls `make` for a session provider with a random state of
         its own, so that a kept value and one made now leave the same state behind.
         """
         for node in self._graph.order:
@@ -129,13 +129,11 @@ class RunScope:
         self,
         node: Node,
         provider: Provider,
-        around: Callable[[str, Callable[[], Any]], Any],
+        around: Callable[[Node, Callable[[], Any]], Any],
     ) -> Callable[[list[_Teardown]], Any]:
         def make(teardowns: list[_Teardown]) -> Any:
             arguments = self._arguments(provider.function, node)
-            return around(
-                provider.function.name, lambda: make_value(provider, arguments, teardowns)
-            )
+            return around(node, lambda: make_value(provider, arguments, teardowns))
 
         return make
 
