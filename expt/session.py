@@ -157,6 +157,7 @@ class _Crew:
         self._events = threading.Lock()
         self._syncer = Syncer()
         self._stack = contextlib.ExitStack()
+        self._is_rendering = False
         self.interrupted = False
 
     def __enter__(self) -> _Crew:
@@ -242,7 +243,6 @@ class _Crew:
         """Run every case in order; `outcomes` grows as they end."""
         check_writable(self._options.runs)  # now, and not after the first of many runs
         session = self._session_info(plan)
-        self._session = session
         still_needed = _needed_later(plan.cases)
         futures: dict[Future[Any], Case] = {}
         for case, needed in zip(plan.cases, still_needed, strict=True):
@@ -297,6 +297,7 @@ class _Crew:
             self._report(rendering.result())
 
     def _finish_renderings(self) -> None:
+        self._is_rendering = True
         for rendering in self._renderings:
             self._wait({rendering})
 
@@ -337,7 +338,9 @@ class _Crew:
 
     def _interrupt(self, *, kill: bool) -> None:
         self._executor.interrupt(kill=kill)
-        if not kill:
+        if kill or self._is_rendering:
+            self._renderer.interrupt(kill=True)  # 'expt render' makes what is missing
+        else:
             self._report(Notice("interrupted: waiting for what runs; again to kill it"))
 
     # Workers that died

@@ -709,3 +709,24 @@ def test_a_closed_pipe_as_stdout_does_not_end_the_session(sandbox: Sandbox) -> N
     os.close(write)
     assert sandbox.run().status == "completed"
     assert b"Traceback" not in done.stderr
+
+
+def test_an_interrupt_while_pictures_are_made_ends_the_session(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "slow.py": """
+                import time
+
+                def expt_render_run(run):
+                    (run.path / "began").touch()
+                    time.sleep(600)
+            """,
+            "experiments/first.py": "def experiment_one(): return 1\n",
+        }
+    )
+    process = sandbox.start("experiments/", "--plugin", "slow.py", render=True)
+    wait_for(lambda: list((sandbox.root / "runs").rglob("began")))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert sandbox.run().status == "completed"
