@@ -439,7 +439,8 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         ("experiments/tran.py", "there is no 'experiments/tran.py'\n  did you mean 'train.py'?"),
         (
             "zzz",
-            "there is no 'zzz'\n  there is: experiments\n  'expt new zzz' writes a first experiment",
+            "there is no 'zzz'\n  there is: experiments\n"
+            "  'expt new zzz' writes a first experiment",
         ),
         ("experiments/zzz.py", "there is no 'experiments/zzz.py'\n  there is: train.py"),
         ("experimets/train.py", "there is no 'experimets/train.py'\n  did you mean 'experiments'?"),
