@@ -19,6 +19,8 @@ from expt.model import ErrorInfo, Options, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from expt.testing import Sandbox
+
 OUTCOMES = (
     Outcome("a.py::experiment_a", "aaaa", "/p/a", "completed", 1.0, {"accuracy": 0.9}),
     Outcome(
@@ -73,8 +75,10 @@ def address() -> Iterator[tuple[str, list[Any]]]:
         thread.join()
 
 
-def finish(options: Options, stream: io.StringIO) -> None:
-    Notify(stream, options).expt_session_finished(options, OUTCOMES, 1)
+def finish(options: Options, stream: io.StringIO, patience: float = 30) -> None:
+    notify = Notify(stream, options, patience=patience)
+    notify.expt_session_started()
+    notify.expt_session_finished(options, OUTCOMES, 1)
 
 
 def test_nothing_happens_unless_asked_for() -> None:
@@ -124,10 +128,59 @@ def test_a_webhook_where_nobody_listens_is_a_line() -> None:
     )
 
 
-def test_a_slow_webhook_does_not_hold_the_session(address: tuple[str, Any]) -> None:
+def test_a_webhook_is_told_though_the_session_does_not_wait(address: tuple[str, Any]) -> None:
     began = time.monotonic()
-    finish(make_options(webhook=f"{address[0]}/slow"), io.StringIO())
+    stream = io.StringIO()
+    finish(make_options(webhook=f"{address[0]}/slow"), stream, patience=0)
     assert time.monotonic() - began < 2
+    while not address[1]:
+        assert time.monotonic() - began < 30
+        time.sleep(0.01)
+    assert stream.getvalue() == ""
+
+
+def test_the_process_that_delivers_outlives_the_command(
+    address: tuple[str, Any], sandbox: Sandbox
+) -> None:
+    sandbox.write(
+        {
+            "expt.toml": f"notify.webhook = '{address[0]}/slow'",
+            "experiments/x.py": "def experiment_x(): ...",
+        }
+    )
+    done = sandbox.expt()
+    ended = time.monotonic()
+    assert (done.exit_code, done.stderr) == (0, "")
+    while not address[1]:
+        assert time.monotonic() - ended < 30
+        time.sleep(0.01)
+    ((_, content),) = address[1]
+    assert content["counts"] == {"completed": 1}
+
+
+def test_nothing_is_sent_of_a_session_that_was_killed(
+    address: tuple[str, Any], sandbox: Sandbox
+) -> None:
+    sandbox.write(
+        {
+            "expt.toml": f"notify.webhook = '{address[0]}/T0'",
+            "experiments/x.py": """
+                import time
+                from pathlib import Path
+
+                def experiment_x():
+                    Path("there").touch()
+                    time.sleep(60)
+            """,
+        }
+    )
+    process = sandbox.start()
+    while not (sandbox.root / "there").exists():
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    time.sleep(0.3)
+    assert address[1] == []
 
 
 def test_the_address_reads_the_environment(

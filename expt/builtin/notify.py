@@ -16,9 +16,12 @@ import json
 import os
 import platform
 import string
+import subprocess
+import sys
 import threading
 import urllib.parse
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import attrs
@@ -28,12 +31,11 @@ from expt.hookspecs import hook
 from expt.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from expt.model import Options, Outcome
 
-_TIMEOUT: Final = 5.0  # seconds for one answer of the network
-_PATIENCE: Final = 1.0  # seconds that the end of a session waits at most
+_PATIENCE: Final = 0.2  # seconds that the end of a session waits at most
 _NAMED: Final = 20  # failed experiments that a message lists
 
 
@@ -79,11 +81,24 @@ def _address(text: Any, at: str) -> str | None:
 
 
 class Notify:
-    """The plugin. A message that cannot be delivered is a line on `stream`, never a failure."""
+    """The plugin. A message that cannot be delivered is a line on `stream`, never a failure.
 
-    def __init__(self, stream: TextIO | None, options: Options) -> None:
+    The message is delivered by a process of its own, which may outlive the session: the end waits
+    for `patience` seconds to tell what went wrong at once, and for nothing else.
+    """
+
+    def __init__(
+        self, stream: TextIO | None, options: Options, *, patience: float = _PATIENCE
+    ) -> None:
         self._settings = read_settings(options)
         self._screen = Screen(stream)
+        self._patience = patience
+        self._delivery: subprocess.Popen[str] | None = None
+
+    @hook
+    def expt_session_started(self) -> None:
+        if self._settings.webhook is not None:
+            self._delivery = _start_delivery()  # now, so that it is ready at the end
 
     @hook(trylast=True)  # when the terminal has said its last
     def expt_session_finished(
@@ -91,19 +106,35 @@ class Notify:
     ) -> None:
         if self._settings.bell and self._screen.terminal:
             self._screen.write("\a")
-        if self._settings.webhook is not None:
-            self._deliver(self._settings.webhook, message(options, outcomes, exit_code))
+        if self._settings.webhook is not None and self._delivery is not None:
+            content = message(options, outcomes, exit_code)
+            self._deliver(self._delivery, self._settings.webhook, content)
 
-    def _deliver(self, address: str, content: Mapping[str, Any]) -> None:
+    def _deliver(
+        self, delivery: subprocess.Popen[str], address: str, content: Mapping[str, Any]
+    ) -> None:
         failures: list[str] = []
-        thread = threading.Thread(
-            target=_post, args=(address, content, failures.append), name="expt-notify", daemon=True
-        )
+
+        def hand_over() -> None:
+            failures.append(delivery.communicate(json.dumps([address, content]) + "\n")[0])
+
+        thread = threading.Thread(target=hand_over, name="expt-notify", daemon=True)
         thread.start()
-        thread.join(_PATIENCE)
-        if failures:
+        thread.join(self._patience)
+        if any(failures):
             host = urllib.parse.urlsplit(address).hostname
             self._screen.write(f"notice: the webhook at {host} was not told: {failures[0]}\n")
+
+
+def _start_delivery() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-I", str(Path(__file__).with_name("delivery.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the session
+    )
 
 
 def message(options: Options, outcomes: Sequence[Outcome], exit_code: int) -> dict[str, Any]:
@@ -121,24 +152,3 @@ def message(options: Options, outcomes: Sequence[Outcome], exit_code: int) -> di
         "counts": dict(counts),
         "failed": failed[:_NAMED],
     }
-
-
-def _post(address: str, content: Mapping[str, Any], fail: Callable[[str], None]) -> None:
-    # Slow to import (http, ssl, email), and only where a webhook is set
-    import urllib.error
-    import urllib.request
-
-    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-        address,
-        json.dumps(content).encode(),
-        {"Content-Type": "application/json", "User-Agent": "expt"},
-        method="POST",
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310
-            pass
-    except urllib.error.HTTPError as error:
-        fail(f"it answered {error.code} {error.reason}")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        fail(str(reason) or type(error).__name__)
