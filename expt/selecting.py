@@ -11,7 +11,14 @@ from expt.discovery import Swept, find_experiments, select_experiments
 from expt.errors import Mistakes
 from expt.expression import compile_selection
 from expt.model import Axis
-from expt.params import parse_assignment, parse_sweep, parse_zip, read_points, zip_axes
+from expt.params import (
+    is_secret_name,
+    parse_assignment,
+    parse_sweep,
+    parse_zip,
+    read_points,
+    zip_axes,
+)
 
 if TYPE_CHECKING:
     from expt.model import Experiment, Options
@@ -61,7 +68,9 @@ def swept_on_command_line(options: Options) -> Swept:
         axis = sweep if isinstance(sweep, Axis) else parse_sweep(sweep)
         said = axis.values if isinstance(sweep, Axis) or len(axis) > _SHORT else None
         text = None if isinstance(sweep, Axis) else sweep.partition("=")[2]
-        if said is not None or text == ",".join(str(value) for (value,) in axis.values):
+        if any(is_secret_name(name.rpartition(".")[2]) for name in axis.names):
+            more = True  # cases are named without the values
+        elif said is not None or text == ",".join(str(value) for (value,) in axis.values):
             axes.append(axis)
         else:
             more = True

@@ -44,7 +44,7 @@ def run_python(folder: Path, *words: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=110,
+        timeout=360,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
@@ -80,6 +80,7 @@ def count_frames(video: Path) -> int:
     return int(frames)
 
 
+@pytest.mark.timeout(400)
 def test_the_whole_tree_agrees_with_theory_and_is_drawn(tree: Path) -> None:
     run_expt(tree, "experiments/", "-n", "2")
     runs = expt.runs(tree / "runs")

@@ -84,7 +84,7 @@ def axis(name: str, *points: Any) -> Axis:
 def test_what_a_sweep_means(typed: str, name: str, points: list[Any]) -> None:
     result = parse_sweep(typed)
     assert result.names == (name,)
-    assert result.where == f"--sweep {typed}"
+    assert result.where == f"--sweep {name}"
     assert values(result) == points
     assert [type(value) for value in values(result)] == [type(value) for value in points]
 

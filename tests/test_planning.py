@@ -575,3 +575,11 @@ def test_a_name_of_the_users_that_collides_with_a_built_in_one(sandbox: Sandbox)
     assert "the provider 'track' has the name of a built-in one" in error
     assert "experiments/conftest.py" in error
     assert Path("experiments/conftest.py").name in error
+
+
+def test_a_swept_secret_names_no_case(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/a.py": "def experiment_x(results, api_key): ...\n"})
+    assert sandbox.expt("--sweep", "api_key=hush-1,hush-2").exit_code == 0
+    assert sorted(run.case for run in sandbox.runs()) == ["api_key-api_key0", "api_key-api_key1"]
+    for path in (sandbox.root / "runs").rglob("*"):
+        assert not path.is_file() or b"hush-" not in path.read_bytes(), path

@@ -288,9 +288,9 @@ def test_a_second_interrupt_kills_what_does_not_listen(sandbox: Sandbox) -> None
                 import time
 
                 def experiment_deaf(track):
-                    track("x", 1.5)
                     while True:
                         try:
+                            track("x", 1.5)
                             time.sleep(600)
                         except KeyboardInterrupt:
                             track("heard", 1)

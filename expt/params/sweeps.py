@@ -115,7 +115,8 @@ def parse_sweep(typed: str, annotation: Any = Any) -> Axis:
     name = dotted(parse_name(left, at))
     value = read_toml_value(text)
     if isinstance(value, list) or _is_range(value):
-        return make_axis(name, read_points(value, name, at), at)
+        axis = make_axis(name, read_points(value, name, at), at)
+        return attrs.evolve(axis, where=f"--sweep {name}")  # an origin needs no values
     elements = _split_at_commas(text, at)
     if len(elements) == 1 and elements[0].startswith("["):
         raise UsageError(
@@ -126,7 +127,8 @@ def parse_sweep(typed: str, annotation: Any = Any) -> Axis:
             f"the axis '{name}' has an empty value" if text else f"the axis '{name}' has no values"
         )
         raise UsageError(what, at, 'write "" for an empty text')
-    return make_axis(name, [_parse_element(element, annotation) for element in elements], at)
+    values = [_parse_element(element, annotation) for element in elements]
+    return make_axis(name, values, f"--sweep {name}")
 
 
 def _parse_element(element: str, annotation: Any) -> Any:

@@ -28,10 +28,12 @@ from expt.model import (
     Plan,
 )
 from expt.params import (
+    MASK,
     REPEAT,
     Layer,
     ParamsFile,
     expand_axes,
+    is_secret_name,
     parse_assignment,
     read_values_file,
     reject_many_cases,
@@ -284,7 +286,7 @@ class Planner:
         self, binding: Binding, shapes: list[tuple[tuple[str, ...], list[Axis]]]
     ) -> list[Case]:
         skip = _skip_reason(binding)
-        labels = _labels([axes for _, axes in shapes])
+        labels = _labels([_without_secrets(axes) for _, axes in shapes])
         cases = []
         for chosen, axes in shapes:
             resolution = self._resolve(binding, chosen)
@@ -328,7 +330,7 @@ class Planner:
             label=label,
             params=params,
             origins=origins,
-            axes={name: plain(value) for name, value in values.items()},
+            axes={n: MASK if _hides(n) else plain(value) for n, value in values.items()},
             session_keys=frozenset(keys),
             secrets=decided.secrets,
             inputs=decided.inputs,
@@ -384,6 +386,36 @@ def _plugin_providers(provided: Mapping[str, Callable[..., Any]]) -> dict[str, P
 def _labels(shapes: Sequence[Sequence[Axis]]) -> Iterator[str | None]:
     for axes in shapes:
         yield from case_labels(axes) if axes else [None]
+
+
+class _Hidden:
+    """Stands for a swept secret where cases are named: it goes by its place on the axis."""
+
+    def __str__(self) -> str:
+        return ""
+
+
+def _hides(name: str) -> bool:
+    """Whether the values of an axis are secret."""
+    return is_secret_name(name.rpartition(".")[2])
+
+
+def _without_secrets(axes: Sequence[Axis]) -> list[Axis]:
+    if not any(_hides(name) for axis in axes for name in axis.names):
+        return list(axes)
+    return [
+        attrs.evolve(
+            axis,
+            values=tuple(
+                tuple(
+                    _Hidden() if _hides(name) else value
+                    for name, value in zip(axis.names, point, strict=True)
+                )
+                for point in axis.values
+            ),
+        )
+        for axis in axes
+    ]
 
 
 def _skip_reason(binding: Binding) -> str | None:
