@@ -318,6 +318,27 @@ def test_what_a_conftest_cannot_hear_is_told_before_anything_runs(
     assert refused(sandbox) == text
 
 
+def test_a_hook_beside_an_experiment_is_a_warning(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/x.py": """
+                def experiment_x(): ...
+
+                def experiment_y(): ...
+
+                def expt_run_finished(run): ...
+
+                def expt_helper(): ...
+            """
+        }
+    )
+    done = sandbox.expt()
+    assert done.exit_code == 0, done.stderr
+    told = "'expt_run_finished' is not called here: move it into a conftest.py or a plugin"
+    assert done.stdout.count(f"experiments/x.py:5: {told}") == 1
+    assert "expt_helper" not in done.stdout
+
+
 MONEY = """
     class Money:
         def __init__(self, cents): self.cents = cents

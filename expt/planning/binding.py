@@ -56,6 +56,7 @@ class Binding:
     listeners: tuple[HookPoint, ...]
     analyses: tuple[Analysis, ...]
     hooks: tuple[Hook, ...]
+    unheard: tuple[str, ...]
     marks: tuple[Mark, ...]
     declared_axes: Mapping[str, Sequence[Any]]
     files: tuple[ParamsFile, ...]
@@ -105,6 +106,7 @@ class Binder:
                     if hook.name in DECIDING_HOOKS or p.is_above(experiment.folder)
                 )
             ),
+            unheard=tuple(text for c in brought.values() for text in c.unheard),
             marks=marks_of(call, experiment),
             declared_axes=getattr(call, SWEEP_ATTRIBUTE, {}),
             files=tuple(self._files.params(p.path) for p in places if p.kind == "params"),

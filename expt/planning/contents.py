@@ -76,6 +76,7 @@ class Contents:
     listeners: tuple[HookPoint, ...]
     analyses: tuple[Analysis, ...]
     hooks: tuple[Hook, ...]
+    unheard: tuple[str, ...]
     experiments: frozenset[str]
 
 
@@ -100,6 +101,7 @@ def read_contents(
             if name.startswith(layout.ANALYSIS_PREFIX)
         ),
         hooks=tuple(_read_hooks(named, files)) if hears else (),
+        unheard=() if hears else tuple(_unheard_hooks(named, files)),
         experiments=frozenset(n for n in vars(module) if n.startswith(layout.EXPERIMENT_PREFIX)),
     )
 
@@ -182,6 +184,14 @@ def _read_listeners(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[
         doc = (inspect.getdoc(value) or "").partition("\n")[0]
         for listener in listeners:
             yield HookPoint(listener.point, value, place_of(value, files), listener.replace, doc)
+
+
+def _unheard_hooks(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[str]:
+    """A warning for each function beside an experiment that has the name of a hook."""
+    for name, value in named:
+        if name.startswith(hookspecs.PREFIX) and hookspecs.find_misfit(value, name) is None:
+            where = place_of(value, files)
+            yield f"{where}: '{name}' is not called here: move it into a conftest.py or a plugin"
 
 
 def _read_hooks(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[Hook]:

@@ -233,6 +233,7 @@ class Planner:
                 mistakes.append(mistake)
         self._refuse(mistakes)
         warnings = unused_keys(self._files, bindings, taken)
+        warnings += dict.fromkeys(text for binding in bindings for text in binding.unheard)
         warnings += [
             f"the value of '{name}' is masked for its name; annotate it as expt.Secret"
             for name in sorted(self._secret_by_name)
