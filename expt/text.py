@@ -146,7 +146,8 @@ def chart(values: Sequence[float], width: int, height: int) -> list[str]:
 def _shares(means: Sequence[float | None]) -> list[float | None]:
     """Where each stands between the smallest, 0, and the largest, 1; -1 where they are equal."""
     finite = [mean / 2 for mean in means if mean is not None]  # halved: no overflow below
-    if not finite or min(finite) == max(finite):
+    # equal but for what rounding a mean adds: a flat line, and not the noise of it
+    if not finite or math.isclose(min(finite), max(finite), rel_tol=1e-12):
         return [None if mean is None else -1.0 for mean in means]
     low, span = min(finite), max(finite) - min(finite)
     return [None if mean is None else (mean / 2 - low) / span for mean in means]

@@ -136,3 +136,7 @@ def test_collapse_progress_keeps_what_a_terminal_would_show(text: str, expected:
 )
 def test_chart(values: list[float], width: int, height: int, expected: list[str]) -> None:
     assert chart(values, width, height) == expected
+
+
+def test_a_constant_line_is_flat_whatever_rounding_does() -> None:
+    assert set(spark([0.5] * 3002, 20)) == {"▄"}
