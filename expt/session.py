@@ -14,13 +14,13 @@ import datetime as dt
 import secrets
 import signal
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from expt.archive import check_writable
-from expt.errors import ExitCode, ExptError, PlanningError
+from expt.burying import bury_planning, bury_rendering, bury_run
+from expt.errors import ExitCode, ExptError
 from expt.executors import (
     Death,
     InlineExecutor,
@@ -44,7 +44,6 @@ from expt.model import (
     Request,
     RunAnnounced,
     RunFinished,
-    RunRendered,
     RunRequest,
     SessionInfo,
 )
@@ -56,8 +55,9 @@ from expt.worker import Worker, serve
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
+    from pathlib import Path
 
-    from expt.model import Case, Experiment, Options, Status
+    from expt.model import Case, Experiment, Options
     from expt.plugins import Plugins
 
 _TICK: Final = 0.1  # seconds between two looks at what Ctrl-C asked for
@@ -357,42 +357,6 @@ class _Crew:
         if isinstance(request, AnnounceRequest):
             return None
         return bury_planning(request, death)
-
-
-def bury_planning(request: Request, death: Death) -> Plan:
-    """The mistake that a worker's death at planning is."""
-    if death.asked == "interrupted":
-        raise PlanningError("planning was interrupted")
-    limit = getattr(request, "options", None)
-    seconds = getattr(limit, "plan_timeout", None)
-    how = f"took longer than --plan-timeout {seconds:g}" if death.asked == "timeout" else death.how
-    raise PlanningError(
-        f"the process that imports experiments {how}",
-        death.importing,
-        "while importing this file; nothing was run" if death.importing else "nothing was run",
-    )
-
-
-def bury_rendering(request: Request, death: Death) -> RunRendered:
-    """A dead renderer is a notice: the data is where it was."""
-    path = request.path if isinstance(request, RenderRequest) else ""
-    return RunRendered(path, (), (f"the renderer {death.how}; 'expt render' tries again",))
-
-
-def bury_run(request: RunRequest, death: Death) -> Outcome:
-    """Write the outcome of a run whose worker died."""
-    from expt.running import write_dead_outcome
-
-    status: Status = "failed"
-    if death.asked == "interrupted":
-        status, error = "interrupted", ErrorInfo("KeyboardInterrupt", "killed by a second Ctrl-C")
-    elif death.asked == "timeout":
-        limit = request.options.timeout or 0.0
-        error = ErrorInfo("TimeoutError", f"the run took longer than --timeout {limit:g}")
-    else:
-        error = ErrorInfo("WorkerDied", f"the worker {death.how}")
-    path = None if death.started is None else Path(death.started.path)
-    return write_dead_outcome(request, path, status, error, death.seconds)
 
 
 def take_surroundings(root: Path) -> tuple[Mapping[str, Any], bytes]:

@@ -32,7 +32,7 @@ LAYERS = (
     ("executors",),
     ("plugins",),
     ("builtin",),
-    ("selecting", "syncing", "command_line"),
+    ("selecting", "burying", "syncing", "command_line"),
     ("worker",),
     ("session",),
     ("commands",),

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from expt.coercion import Convert, plain
-from expt.discovery import case_labels, matches_case
+from expt.discovery import matches_case
 from expt.errors import ExptError, Mistakes, PlanningError
 from expt.expression import compile_selection
 from expt.loading import ModuleLoader
 from expt.model import (
     LAYER_FILE,
-    LAYER_PROVIDER,
     LAYER_SMOKE,
     LAYER_SWEEP,
     LAYER_VARIANT,
@@ -33,7 +32,6 @@ from expt.params import (
     Layer,
     ParamsFile,
     expand_axes,
-    is_secret_name,
     parse_assignment,
     read_values_file,
     reject_many_cases,
@@ -44,8 +42,11 @@ from expt.planning.axes import VARIANT, decide_axes, swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
 from expt.planning.bound import BoundExperiment
 from expt.planning.contents import plugin_provider
+from expt.planning.deviations import find_deviations
 from expt.planning.fingerprints import Fingerprints
 from expt.planning.hosting import Files
+from expt.planning.naming import hides, label_cases
+from expt.planning.skipping import skip_reason
 from expt.planning.unknown import (
     addresses,
     function_names,
@@ -61,7 +62,6 @@ from expt.text import error_message, error_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from expt.declarations import Mark
     from expt.model import Experiment, Options
 
 CONVERT_HOOK: Final = "expt_convert_value"
@@ -286,8 +286,8 @@ class Planner:
     def _cases(
         self, binding: Binding, shapes: list[tuple[tuple[str, ...], list[Axis]]]
     ) -> list[Case]:
-        skip = _skip_reason(binding)
-        labels = _labels([_without_secrets(axes) for _, axes in shapes])
+        skip = skip_reason(binding)
+        labels = label_cases([axes for _, axes in shapes])
         cases = []
         for chosen, axes in shapes:
             resolution = self._resolve(binding, chosen)
@@ -331,11 +331,11 @@ class Planner:
             label=label,
             params=params,
             origins=origins,
-            axes={n: MASK if _hides(n) else plain(value) for n, value in values.items()},
+            axes={n: MASK if hides(n) else plain(value) for n, value in values.items()},
             session_keys=frozenset(keys),
             secrets=decided.secrets,
             inputs=decided.inputs,
-            deviations=_deviations(binding, origins),
+            deviations=find_deviations(binding, origins),
         )
 
     def _draw_seed(self) -> tuple[int, Origin]:
@@ -382,85 +382,3 @@ def _parse_given(typed: str | tuple[str, Any]) -> Given:
 
 def _plugin_providers(provided: Mapping[str, Callable[..., Any]]) -> dict[str, Provider]:
     return {name: plugin_provider(name, function) for name, function in provided.items()}
-
-
-def _labels(shapes: Sequence[Sequence[Axis]]) -> Iterator[str | None]:
-    for axes in shapes:
-        yield from case_labels(axes) if axes else [None]
-
-
-class _Hidden:
-    """Stands for a swept secret where cases are named: it goes by its place on the axis."""
-
-    def __str__(self) -> str:
-        return ""
-
-
-def _hides(name: str) -> bool:
-    """Whether the values of an axis are secret."""
-    return is_secret_name(name.rpartition(".")[2])
-
-
-def _without_secrets(axes: Sequence[Axis]) -> list[Axis]:
-    if not any(_hides(name) for axis in axes for name in axis.names):
-        return list(axes)
-    return [
-        attrs.evolve(
-            axis,
-            values=tuple(
-                tuple(
-                    _Hidden() if _hides(name) else value
-                    for name, value in zip(axis.names, point, strict=True)
-                )
-                for point in axis.values
-            ),
-        )
-        for axis in axes
-    ]
-
-
-def _skip_reason(binding: Binding) -> str | None:
-    """Why `@expt.mark.skip` or a true `@expt.mark.skipif` leaves the experiment out."""
-    for mark in binding.marks:
-        if mark.name == "skip":
-            return _reason_of(mark, 0)
-        if mark.name == "skipif":
-            if not mark.args:
-                raise PlanningError(
-                    "@expt.mark.skipif needs a condition", str(binding.function.place)
-                )
-            if any(mark.args[:1]):
-                return _reason_of(mark, 1)
-    return None
-
-
-def _reason_of(mark: Mark, position: int) -> str:
-    if "reason" in mark.kwargs:
-        return str(mark.kwargs["reason"])
-    return str(mark.args[position]) if len(mark.args) > position else ""
-
-
-def _deviations(binding: Binding, origins: Mapping[str, Sequence[Origin]]) -> dict[str, Any]:
-    """What an extending experiment sets otherwise than its base, by dotted name.
-
-    None stands for what a provider makes.
-    """
-    deviations = {}
-    for name, chain in origins.items():
-        if not _is_new(chain[0], binding):
-            continue
-        base = next((origin for origin in chain if not _is_new(origin, binding)), None)
-        if base is None or _what_counts(base) != _what_counts(chain[0]):
-            deviations[name] = chain[0].value
-    return deviations
-
-
-def _is_new(origin: Origin, binding: Binding) -> bool:
-    """Whether an origin counts for an experiment and not for the one that it extends."""
-    where = origin.where or ""
-    return where.partition(":")[0] in binding.new_paths or where in binding.own_lines
-
-
-def _what_counts(origin: Origin) -> tuple[str | None, str]:
-    """The place of a provider, the value of anything else, told from its equals by its type."""
-    return (origin.where, "") if origin.layer == LAYER_PROVIDER else (None, repr(origin.value))
