@@ -76,7 +76,7 @@ VARYING = [
     (r"\b\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\w+", "ARCHIVE"),
     (r"\b\d{4}-\d\d-\d\d[ T][\d:.]+(\+00:00)?", "TIME"),
     (r"\b[a-z2-7]{10}\b|^[a-z2-7]{4}(?=  )", "ID"),
-    (r"\b\d+(\.\d+)?(ms|s|m|h)\b|\bnow\b", "DURATION"),
+    (r"\b\d+(\.\d+)?(ms|s|m|h)\b( ago)?|\bnow\b", "DURATION"),
     (r"(?<=\S) +", " "),
 ]
 """What differs from run to run, and what stands for it on both sides of a comparison."""
