@@ -228,9 +228,11 @@ def observe_in_conftests(
 
 
 def _post_mortem(error: BaseException) -> None:
-    import pdb
+    import pdb  # slow, and only for --pdb
 
-    traceback.print_exception(error)
+    from expt.running import describe_error
+
+    sys.stderr.write(describe_error(error, str).traceback)
     pdb.post_mortem(error.__traceback__)
 
 

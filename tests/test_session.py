@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -700,7 +701,6 @@ def test_a_closed_pipe_as_stdout_does_not_end_the_session(sandbox: Sandbox) -> N
     sandbox.write({"experiments/first.py": SIMPLE})
     read, write = os.pipe()
     os.close(read)
-    import subprocess
 
     done = subprocess.run(
         [sys.executable, "-m", "expt", "experiments/", "--no-render"],
@@ -730,3 +730,17 @@ def test_an_interrupt_while_pictures_are_made_ends_the_session(sandbox: Sandbox)
     process.communicate(timeout=30)
     assert process.returncode == 2
     assert sandbox.run().status == "completed"
+
+
+def test_the_debugger_opens_where_the_experiment_failed(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {"experiments/a.py": "def experiment_bad(lr=0.5):\n    raise ValueError('oops')\n"}
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "expt", "--pdb", "--no-render"],
+        cwd=sandbox.root, input="p lr * 3\nc\n", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "(Pdb) 1.5" in done.stdout
+    assert "expt/running" not in done.stdout + done.stderr
+    assert sandbox.run().status == "failed"
