@@ -11,31 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from expt.api import load, main, run, runs
-    from expt.declarations import Secret, extends, mark, on, provider, skip, sweep
-    from expt.errors import ExptError
-    from expt.hookspecs import hook
-    from expt.model import Track
+    from expt.ground.declarations import Secret, extends, mark, on, provider, skip, sweep
+    from expt.ground.errors import ExptError
+    from expt.ground.hookspecs import hook
+    from expt.ground.model import Track
     from expt.reading import Run, Runs
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ExptError": "expt.errors",
+    "ExptError": "expt.ground.errors",
     "Run": "expt.reading",
     "Runs": "expt.reading",
-    "Secret": "expt.declarations",
-    "Track": "expt.model",
-    "extends": "expt.declarations",
-    "hook": "expt.hookspecs",
+    "Secret": "expt.ground.declarations",
+    "Track": "expt.ground.model",
+    "extends": "expt.ground.declarations",
+    "hook": "expt.ground.hookspecs",
     "load": "expt.api",
     "main": "expt.api",
-    "mark": "expt.declarations",
-    "on": "expt.declarations",
-    "provider": "expt.declarations",
+    "mark": "expt.ground.declarations",
+    "on": "expt.ground.declarations",
+    "provider": "expt.ground.declarations",
     "run": "expt.api",
     "runs": "expt.api",
-    "skip": "expt.declarations",
-    "sweep": "expt.declarations",
+    "skip": "expt.ground.declarations",
+    "sweep": "expt.ground.declarations",
 }
 
 __all__ = [

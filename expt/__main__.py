@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from expt import cli
+from expt.cli import main as cli
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from expt.model import Axis
+from expt.ground.model import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ def load(reference: str | Path = "latest", *, runs: str | Path | None = None) ->
 
     `reference` is `latest`, `latest~2`, an id or a unique prefix of one, a node id, or the path
     of an archive folder. `runs` is the archive root; by default that of the project around the
-    working directory. Raises `expt.errors.NoSuchRun`, `DamagedArchive` or `NewerArchive`.
+    working directory. Raises `expt.ground.errors.NoSuchRun`, `DamagedArchive` or `NewerArchive`.
     """
     from expt.reading import load_run
 
@@ -73,9 +73,9 @@ def run(
     Raises `expt.ExptError` for what the command would refuse with exit code 4; a failed run is in
     what is returned, with its `status` and `error`.
     """
-    from expt.command_line import read_options
+    from expt.cli.command_line import read_options
     from expt.reading import load_archives
-    from expt.session import run_session
+    from expt.sessions.session import run_session
 
     words = [*map(str, paths), *options, *(["-k", k] if k else []), *(["-m", m] if m else [])]
     parsed, plugins, _ = read_options(words)
@@ -103,7 +103,7 @@ def main() -> None:
     """
     if sys._getframe(1).f_globals.get("__name__") != "__main__":
         return
-    from expt import cli
+    from expt.cli import main as cli
 
     script = sys.modules["__main__"].__file__
     if script is None:

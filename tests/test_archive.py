@@ -34,8 +34,8 @@ from expt.archive import (
     write_params_toml,
     write_record,
 )
-from expt.errors import DamagedArchive, ExptError, NewerArchive
-from expt.model import ErrorInfo, Experiment, Opaque, Origin, RunRecord
+from expt.ground.errors import DamagedArchive, ExptError, NewerArchive
+from expt.ground.model import ErrorInfo, Experiment, Opaque, Origin, RunRecord
 
 NOW = dt.datetime(2026, 11, 23, 10, 15, 30, tzinfo=dt.UTC)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import expt
-from expt.errors import NewerArchive
+from expt.ground.errors import NewerArchive
 
 ARCHIVES = Path(__file__).parent / "archives"
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expt.builtin.notify import Notify, message
-from expt.errors import ConfigurationError
-from expt.model import ErrorInfo, Options, Outcome
+from expt.ground.errors import ConfigurationError
+from expt.ground.model import ErrorInfo, Options, Outcome
+from expt.plugins.notify import Notify, message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from expt.builtin.plan_table import plan_to_json, print_case, print_plan
-from expt.model import Case, Experiment, Opaque, Origin, Plan
+from expt.ground.model import Case, Experiment, Opaque, Origin, Plan
+from expt.terminal.plan_table import plan_to_json, print_case, print_plan
 
 MNIST = Experiment(
     id="experiments/mnist.py::experiment_train",

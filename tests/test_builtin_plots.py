@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from expt.archive import write_record
-from expt.builtin.plots import Plots, table_of, title_of
-from expt.model import RunRecord
+from expt.ground.model import RunRecord
 from expt.reading import Run, load_archive
+from expt.rendering.plots import Plots, table_of, title_of
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from expt.archive import write_record
-from expt.builtin.closure import find_closure
-from expt.builtin.script import Script, comment, literal, write_script
-from expt.model import ErrorInfo, Origin, RunRecord
+from expt.ground.model import ErrorInfo, Origin, RunRecord
 from expt.reading import Run, load_archive
+from expt.rendering.closure import find_closure
+from expt.rendering.script import Script, comment, literal, write_script
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:

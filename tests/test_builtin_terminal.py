@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from expt.builtin.terminal import Terminal
-from expt.model import (
+from expt.ground.model import (
     Case,
     ErrorInfo,
     ModuleImporting,
@@ -32,7 +31,8 @@ from expt.model import (
     RunStarted,
     Status,
 )
-from expt.model import Experiment as Found
+from expt.ground.model import Experiment as Found
+from expt.terminal import Terminal
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:
@@ -470,9 +470,7 @@ def test_ten_thousand_short_runs_cost_next_to_nothing(options: Options) -> None:
 
 
 def test_rich_is_never_imported() -> None:
-    code = (
-        "import sys, expt.builtin.terminal, expt.builtin.plan_table; print('rich' in sys.modules)"
-    )
+    code = "import sys, expt.terminal, expt.terminal.plan_table; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

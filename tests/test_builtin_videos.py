@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from expt.archive import write_record
-from expt.builtin.videos import Videos
-from expt.model import RunRecord
+from expt.ground.model import RunRecord
 from expt.reading import Run, load_archive
+from expt.rendering.videos import Videos
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:

@@ -29,7 +29,9 @@ import attrs
 import numpy
 import pytest
 
-from expt.coercion import (
+from expt.ground.declarations import Secret
+from expt.ground.model import Opaque
+from expt.parameters.coercion import (
     Coercer,
     Misfit,
     admits_none,
@@ -45,8 +47,6 @@ from expt.coercion import (
     wants_path,
     wants_text,
 )
-from expt.declarations import Secret
-from expt.model import Opaque
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
@@ -417,7 +417,8 @@ def test_a_plugin_converts_its_own_class_and_may_refuse() -> None:
 
 def test_cattrs_is_imported_for_classes_alone() -> None:
     code = (
-        "import sys, expt.coercion as c; c.coerce([1, {'a': 'x'}], list); c.coerce(1, float | None)"
+        "import sys, expt.parameters.coercion as c;"
+        "c.coerce([1, {'a': 'x'}], list); c.coerce(1, float | None)"
         "; assert not {'cattrs', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

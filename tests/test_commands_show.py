@@ -19,10 +19,10 @@ import attrs
 import pytest
 
 from expt.archive import owner_of_this_process, write_record
-from expt.commands.show import main
-from expt.errors import NoSuchRun, UsageError
-from expt.layout import RUN_FILE
-from expt.model import ErrorInfo, Origin, RunRecord
+from expt.cli.show import main
+from expt.ground.errors import NoSuchRun, UsageError
+from expt.ground.layout import RUN_FILE
+from expt.ground.model import ErrorInfo, Origin, RunRecord
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:
@@ -412,7 +412,7 @@ def test_a_missing_archive_root_is_refused(runs: Path) -> None:
 def test_a_reader_that_has_seen_enough_ends_it_quietly(runs: Path) -> None:
     for number in range(10, 60):
         make_run(runs, number, case="x" * 2000)
-    script = "import sys; from expt.cli import main; sys.exit(main(['show', *sys.argv[1:]]))"
+    script = "import sys; from expt.cli.main import main; sys.exit(main(['show', *sys.argv[1:]]))"
     for words in ([], ["--json"], ["--csv"]):
         process = subprocess.Popen(
             [sys.executable, "-c", script, *words],
@@ -482,7 +482,7 @@ def read_terminal(command: list[str], cwd: Path, columns: int) -> str:
 def test_a_terminal_gets_recent_runs_in_its_width(runs: Path) -> None:
     for number in range(10, 40):
         make_run(runs, number, case="x" * 200)
-    script = "import sys; from expt.commands.show import main; sys.exit(main(sys.argv[1:]))"
+    script = "import sys; from expt.cli.show import main; sys.exit(main(sys.argv[1:]))"
     out = read_terminal([sys.executable, "-c", script], runs.parent, 80)
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.splitlines()]
     assert len(lines) == 27
@@ -494,7 +494,7 @@ def test_a_terminal_gets_recent_runs_in_its_width(runs: Path) -> None:
 def test_following_draws_over_itself_on_a_terminal(runs: Path) -> None:
     path = make_run(runs, 4, {"loss": [3.0, 2.0, 1.0]}, duration=1.0)
     assert path.exists()
-    script = "import sys; from expt.commands.show import main; sys.exit(main(sys.argv[1:]))"
+    script = "import sys; from expt.cli.show import main; sys.exit(main(sys.argv[1:]))"
     out = read_terminal([sys.executable, "-c", script, "run4", "--follow"], runs.parent, 70)
     text = re.sub(r"\x1b\[[0-9;]*m", "", out)
     assert text.splitlines() == [

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from expt.configuration import find_root, read_configuration
-from expt.errors import ConfigurationError
+from expt.ground.configuration import find_root, read_configuration
+from expt.ground.errors import ConfigurationError
 
 
 def write_tree(root: Path, *names: str) -> Path:

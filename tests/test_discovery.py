@@ -27,9 +27,9 @@ from expt.discovery import (
     select_experiments,
     split_node_id,
 )
-from expt.errors import ExptError, UsageError
-from expt.expression import compile_expression
-from expt.model import Axis, Experiment
+from expt.ground.errors import ExptError, UsageError
+from expt.ground.expression import compile_expression
+from expt.ground.model import Axis, Experiment
 
 
 def write(root: Path, files: dict[str, str | bytes]) -> None:

@@ -28,7 +28,7 @@ import attrs
 import pytest
 
 import expt
-from expt import hookspecs
+from expt.ground import hookspecs
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

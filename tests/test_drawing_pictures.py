@@ -193,7 +193,7 @@ def test_several_curves_have_a_legend_of_plain_texts() -> None:
 
 def test_no_picture_imports_pyplot() -> None:
     code = (
-        "import sys, expt.drawing.arrays, expt.drawing.stills, expt.drawing.videos;"
+        "import sys, expt.drawing.arrays, expt.drawing.stills, expt.drawing.video_file;"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from expt.drawing.videos import frame_rate, write_video
+from expt.drawing.video_file import frame_rate, write_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

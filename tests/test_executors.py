@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expt.errors import ExptError, UsageError, WorkerError
 from expt.executors import CLOSE, Connection, Death, ForkStarter, InlineExecutor, WorkerExecutor
-from expt.model import (
+from expt.ground.errors import ExptError, UsageError, WorkerError
+from expt.ground.model import (
     Answer,
     Case,
     Executor,

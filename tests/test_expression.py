@@ -7,8 +7,8 @@ import itertools
 import pytest
 from _pytest.mark.expression import Expression as PytestExpression
 
-from expt.errors import UsageError
-from expt.expression import compile_expression, keyword_matcher, mark_matcher
+from expt.ground.errors import UsageError
+from expt.ground.expression import compile_expression, keyword_matcher, mark_matcher
 
 NAMES = {"a", "b.c", "[lr-0.1]", "x::y", "a/b\\c", "+1", "ünï", "True", "None", "notx", "-"}
 

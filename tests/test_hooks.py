@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expt.model import Place
+from expt.ground.model import Place
 from expt.planning.contents import HookPoint
 from expt.running.supplies import Hooks
 
@@ -550,7 +550,7 @@ def test_analyses_are_outside_the_duration_and_only_of_what_completed(sandbox: S
 
 
 def test_the_docs_list_every_hook_and_where_it_is_called() -> None:
-    from expt import hookspecs
+    from expt.ground import hookspecs
 
     page = (Path(__file__).parent.parent / "docs/reference/hooks.md").read_text()
     for name in dir(hookspecs):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from expt.archive import write_record
-from expt.layout import INDEX_FILE, RUN_FILE
-from expt.model import RunRecord
+from expt.ground.layout import INDEX_FILE, RUN_FILE
+from expt.ground.model import RunRecord
 from expt.reading import find_runs
 from expt.reading.index import open_catalogue
 
@@ -292,7 +292,7 @@ def test_summaries_of_many_rows_come_in_the_order_asked_for(tmp_path: Path) -> N
 def test_listing_imports_no_numpy(tmp_path: Path) -> None:
     make_run(tmp_path, 1)
     script = (
-        "import sys; from pathlib import Path; from expt.commands.show import main;"
+        "import sys; from pathlib import Path; from expt.cli.show import main;"
         "main(['--runs', sys.argv[1]]);"
         "print(sorted({'numpy', 'matplotlib', 'rich', 'cattrs', 'PIL'} & set(sys.modules)))"
     )

@@ -1,69 +1,57 @@
-"""The architecture, held: a module imports only what stands below it."""
+"""The architecture, held: a module imports only what stands below it, and nothing in a circle.
+
+The rows are those of docs/explanation.md, which is the only list of them.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "expt"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-# Lowest first; the modules of one row do not import each other
-LAYERS = (
-    ("errors", "text"),
-    ("model", "layout", "encoding", "declarations", "toml_reading"),
-    ("imports", "coercion"),
-    ("hookspecs", "screen"),
-    (
-        "configuration",
-        "discovery",
-        "expression",
-        "loading",
-        "params",
-        "providers",
-        "tracking",
-        "snapshot",
-        "archive",
-        "drawing",
-    ),
-    ("planning", "reading", "arguments"),
-    ("running", "rendering"),
-    ("executors",),
-    ("plugins",),
-    ("builtin",),
-    ("selecting", "burying", "syncing", "command_line"),
-    ("worker",),
-    ("session",),
-    ("commands",),
-    ("cli",),
-    ("api", "__main__"),
-    ("testing",),
-)
-RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "expt"
 
 
-def upward_imports(source: str, module: str) -> list[str]:
-    """What `source`, the text of a file of `module`, imports that does not stand below it."""
-    found = []
+def read_rows(page: str) -> list[list[str]]:
+    """The entries of each row of the table under 'The rows', lowest row first."""
+    table = page.partition("## The rows")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| \d+ \| (.*?) \|", table, re.MULTILINE)
+    return [re.findall(r"`(\w+)`", row) for row in rows][::-1]
+
+
+ROWS = read_rows((ROOT / "docs" / "explanation.md").read_text(encoding="utf-8"))
+RANK = {entry: rank for rank, row in enumerate(ROWS) for entry in row}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(source: str) -> Iterator[tuple[int, str]]:
+    """The line and the dotted name of all of expt that `source` imports, wherever it does so."""
     for node in ast.walk(ast.parse(source)):
         for name in imported_names(node):
-            parts = name.split(".")
-            if parts[0] != "expt" or len(parts) == 1:
-                continue
-            other = parts[1]
-            if other in RANK and other != module and RANK[other] >= RANK[module]:
-                found.append(f"line {node.lineno}: {name}")
-    return found
+            if name.startswith("expt."):
+                yield getattr(node, "lineno", 0), name
 
 
 def imported_names(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and node.module == "expt":
-        return [f"expt.{alias.name}" for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module:
-        return [node.module]
+        return [f"{node.module}.{alias.name}" for alias in node.names]
     if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
         called = ast.unparse(node.func)
         if called.endswith(("import_module", "__import__")) and isinstance(node.args[0].value, str):
@@ -71,30 +59,68 @@ def imported_names(node: ast.AST) -> list[str]:
     return []
 
 
-def files() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+def entry_of(module: str) -> str:
+    return module.split(".")[1]
 
 
-def module_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def upward_imports(source: str, entry: str) -> list[str]:
+    """What `source`, the text of a file below `entry`, imports that does not stand below it."""
+    return [
+        f"line {line}: {name}"
+        for line, name in imports(source)
+        if (other := entry_of(name)) != entry and RANK.get(other, -1) >= RANK[entry]
+    ]
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_what_stands_below_it(path: Path) -> None:
-    assert upward_imports(path.read_text(encoding="utf-8"), module_of(path)) == []
+def nearest_module(name: str, modules: set[str]) -> str:
+    while name not in modules:
+        name = name.rpartition(".")[0]
+    return name
 
 
-def test_every_module_has_a_place() -> None:
-    assert sorted({module_of(path) for path in files()} - set(RANK)) == []
+def find_circle(sources: dict[str, str]) -> list[str]:
+    """Modules that import each other in a circle, or none."""
+    modules = {*sources, "expt"}
+    graph = {
+        module: {nearest_module(name, modules) for _, name in imports(source)} - {module}
+        for module, source in sources.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+INNER = [name for name in FILES if name != "expt"]
+
+
+@pytest.mark.parametrize("module", INNER)
+def test_a_module_imports_only_what_stands_below_it(module: str) -> None:
+    assert upward_imports(FILES[module].read_text(encoding="utf-8"), entry_of(module)) == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    sources = {name: FILES[name].read_text(encoding="utf-8") for name in INNER}
+    assert find_circle(sources) == []
+
+
+def test_the_explanation_shows_every_entry_and_no_other() -> None:
+    assert sorted(RANK) == sorted({entry_of(module) for module in INNER})
+
+
+def test_no_name_is_borne_by_two_modules() -> None:
+    stems = [name.rpartition(".")[2] for name in INNER]
+    assert sorted({stem for stem in stems if stems.count(stem) > 1}) == []
 
 
 @pytest.mark.parametrize(
     "source",
     [
-        "import expt.session",
-        "from expt.session import run_session",
-        "from expt import session",
-        "def f():\n    from expt.session import run_session",
+        "import expt.sessions.session",
+        "from expt.sessions.session import run_session",
+        "from expt import sessions",
+        "def f():\n    from expt.sessions.session import run_session",
         "if TYPE_CHECKING:\n    from expt.running import run_case",
         "importlib.import_module('expt.cli')",
     ],
@@ -103,6 +129,23 @@ def test_an_upward_import_is_found_wherever_it_stands(source: str) -> None:
     assert upward_imports(source, "planning") != []
 
 
-def test_modules_of_one_row_do_not_import_each_other() -> None:
-    assert upward_imports("from expt.archive import Archive", "tracking") != []
-    assert upward_imports("from expt.model import Case", "tracking") == []
+def test_entries_of_one_row_do_not_import_each_other() -> None:
+    assert upward_imports("from expt.drawing.curves import thin", "archive") != []
+    assert upward_imports("from expt.ground.model import Case", "archive") == []
+
+
+def test_a_circle_is_found_also_inside_functions_and_inside_an_entry() -> None:
+    sources = {
+        "expt.a.x": "from expt.a import y",
+        "expt.a.y": "def f():\n    from expt.a.z import g",
+        "expt.a.z": "import expt.a.x",
+        "expt.a": "",
+    }
+    assert set(find_circle(sources)) == {"expt.a.x", "expt.a.y", "expt.a.z"}
+
+
+def test_the_rows_are_read_lowest_first() -> None:
+    page = (
+        "## The rows\n\n| row | entries |\n|---|---|\n| 1 | `b`, `c` | |\n| 0 | `a` | |\n\n## Else"
+    )
+    assert read_rows(page) == [["a"], ["b", "c"]]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from expt.errors import PlanningError
+from expt.ground.errors import PlanningError
 from expt.loading import ModuleLoader
 
 

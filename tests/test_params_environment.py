@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import pytest
 
-from expt.errors import ParameterError
-from expt.params import FileText, expand_environment, place_path, settle_value
+from expt.ground.errors import ParameterError
+from expt.parameters import FileText, expand_environment, place_path, settle_value
 
 WHERE = "experiments/params.toml:3"
 CWD = Path("/project")

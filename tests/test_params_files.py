@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from expt.errors import ParameterError
-from expt.model import LAYER_FILE, LAYER_SMOKE, LAYER_VARIANT
-from expt.params import (
+from expt.ground.errors import ParameterError
+from expt.ground.model import LAYER_FILE, LAYER_SMOKE, LAYER_VARIANT
+from expt.parameters import (
     ParamsFile,
     experiment_values,
     folder_values,
@@ -21,7 +21,7 @@ from expt.params import (
     resolve_name,
     table_layers,
 )
-from expt.params.lines import find_keys
+from expt.parameters.toml_lines import find_keys
 
 
 def read(tmp_path: Path, text: str | bytes) -> ParamsFile:

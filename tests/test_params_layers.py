@@ -8,11 +8,11 @@ from typing import Any, Literal
 import attrs
 import pytest
 
-from expt.coercion import Misfit, coerce
-from expt.errors import ParameterError
-from expt.model import Origin
-from expt.params import Layer, Resolved, resolve_name
-from expt.params.environment import FileText
+from expt.ground.errors import ParameterError
+from expt.ground.model import Origin
+from expt.parameters import Layer, Resolved, resolve_name
+from expt.parameters.coercion import Misfit, coerce
+from expt.parameters.environment import FileText
 
 
 @attrs.frozen

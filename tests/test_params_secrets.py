@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from expt.declarations import Secret
-from expt.params import find_secrets, is_secret_name, mask_argument
+from expt.ground.declarations import Secret
+from expt.parameters import find_secrets, is_secret_name, mask_argument
 
 
 @attrs.frozen

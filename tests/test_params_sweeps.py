@@ -9,9 +9,9 @@ from typing import Any
 import numpy
 import pytest
 
-from expt.errors import ExptError, ParameterError, UsageError
-from expt.model import Axis
-from expt.params import (
+from expt.ground.errors import ExptError, ParameterError, UsageError
+from expt.ground.model import Axis
+from expt.parameters import (
     axes_from_table,
     expand_axes,
     make_axis,

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import pytest
 
-from expt.declarations import Secret
-from expt.errors import UsageError
-from expt.params import (
+from expt.ground.declarations import Secret
+from expt.ground.errors import UsageError
+from expt.parameters import (
     parse_addition,
     parse_assignment,
     parse_name,

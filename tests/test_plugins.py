@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expt.builtin import parent_plugins, worker_plugins
-from expt.errors import UsageError
-from expt.hookspecs import hook
-from expt.model import Options
-from expt.plugins import BUILTIN_PLUGINS, EntryPoint, Plugins, find_entry_points
+from expt.ground.errors import UsageError
+from expt.ground.hookspecs import hook
+from expt.ground.model import Options
+from expt.plugins.builtin import parent_plugins, worker_plugins
+from expt.plugins.manager import BUILTIN_PLUGINS, EntryPoint, Plugins, find_entry_points
 
 if TYPE_CHECKING:
     from pathlib import Path

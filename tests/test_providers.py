@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expt.declarations import provider
-from expt.errors import PlanningError
-from expt.model import Place
-from expt.providers import (
+from expt.ground.declarations import provider
+from expt.ground.errors import PlanningError
+from expt.ground.model import Place
+from expt.planning.providers import (
     Function,
     Graph,
     Provider,

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from expt.archive import owner_of_this_process, read_record, write_record
-from expt.errors import DamagedArchive, UsageError
-from expt.model import ErrorInfo, Origin, RunRecord
+from expt.ground.errors import DamagedArchive, UsageError
+from expt.ground.model import ErrorInfo, Origin, RunRecord
 from expt.reading import Run, Runs, field_value, find_runs, load_archive
 from expt.reading.moments import parse_moment
 from expt.tracking import open_recorder

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from expt.encoding import FLOAT_RECORD, INT_RECORD
-from expt.errors import DamagedArchive
+from expt.ground.encoding import FLOAT_RECORD, INT_RECORD
+from expt.ground.errors import DamagedArchive
 from expt.reading.series import (
     SeriesMap,
     SeriesTail,
     read_results_journal,
     summarise_series,
 )
-from expt.reading.series.summary import SMALL
+from expt.reading.series.statistics import SMALL
 from expt.tracking import open_recorder
 
 ROOT = Path(__file__).parent.parent

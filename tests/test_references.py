@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from expt.archive import write_record
-from expt.errors import DamagedArchive, NewerArchive, NoSuchRun
-from expt.layout import RUN_FILE
-from expt.model import RunRecord
+from expt.ground.errors import DamagedArchive, NewerArchive, NoSuchRun
+from expt.ground.layout import RUN_FILE
+from expt.ground.model import RunRecord
 from expt.reading import find_archive_root, find_runs, load_archives, load_run
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from expt.archive import write_record
-from expt.model import RunRecord
+from expt.ground.model import RunRecord
 from expt.reading import Run, load_archive
-from expt.rendering import MOST_SERIES, file_stems, render_archive
+from expt.rendering.renderer import MOST_SERIES, file_stems, render_archive
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:

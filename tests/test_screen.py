@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from expt.model import Opaque, Origin
-from expt.screen import (
+from expt.ground.model import Opaque, Origin
+from expt.ground.screen import (
     Screen,
     cells,
     fit,

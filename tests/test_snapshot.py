@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.snapshot import (
+from expt.archive.snapshot import (
     PATCH_CAP,
     is_secret_name,
     mask_command,

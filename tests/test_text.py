@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expt.text import (
+from expt.ground.text import (
     chart,
     collapse_progress,
     human_age,

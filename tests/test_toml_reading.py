@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from expt.errors import ConfigurationError
-from expt.toml_reading import MAX_BYTES, parse_toml, read_toml
+from expt.ground.errors import ConfigurationError
+from expt.ground.toml_reading import MAX_BYTES, parse_toml, read_toml
 
 
 def error_of(content: bytes) -> str:

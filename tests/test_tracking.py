@@ -19,7 +19,7 @@ import attrs
 import numpy as np
 import pytest
 
-from expt.encoding import RECORD_FIELDS
+from expt.ground.encoding import RECORD_FIELDS
 from expt.reading.series import SeriesMap, read_results_journal
 from expt.tracking import Disk, Recorder, open_recorder
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from expt.encoding import FLOAT_RECORD, SCALAR_RECORD
+from expt.ground.encoding import FLOAT_RECORD, SCALAR_RECORD
 from expt.reading.series import SeriesMap, read_results_journal, summarise_series
 from expt.tracking import Disk, open_recorder
 

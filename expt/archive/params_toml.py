@@ -9,9 +9,9 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any, Final
 
-from expt.encoding import Unstorable, to_json
-from expt.layout import RESERVED_TABLE
-from expt.model import Opaque
+from expt.ground.encoding import Unstorable, to_json
+from expt.ground.layout import RESERVED_TABLE
+from expt.ground.model import Opaque
 
 _UNSAYABLE: Final = object()
 

@@ -12,10 +12,10 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.encoding import Unstorable, from_json, to_json
-from expt.errors import DamagedArchive, NewerArchive
-from expt.layout import FORMAT, RUN_FILE
-from expt.model import STATUSES, ErrorInfo, Opaque, Origin, RunRecord
+from expt.ground.encoding import Unstorable, from_json, to_json
+from expt.ground.errors import DamagedArchive, NewerArchive
+from expt.ground.layout import FORMAT, RUN_FILE
+from expt.ground.model import STATUSES, ErrorInfo, Opaque, Origin, RunRecord
 
 if TYPE_CHECKING:
     from pathlib import Path

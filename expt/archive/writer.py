@@ -16,20 +16,20 @@ import shutil
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from expt import layout
-from expt.archive.files import temporary_beside, write_atomically, write_new
-from expt.archive.names import ArtifactNames
+from expt.archive.artifact_names import ArtifactNames
+from expt.archive.artifacts import encode_value
 from expt.archive.params_toml import write_params_toml
 from expt.archive.record import record_to_bytes
-from expt.archive.values import encode_value
-from expt.encoding import dumps
-from expt.errors import ExptError
+from expt.ground import layout
+from expt.ground.encoding import dumps
+from expt.ground.errors import ExptError
+from expt.ground.files import temporary_beside, write_atomically, write_new
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from expt.model import Experiment, RunRecord
+    from expt.ground.model import Experiment, RunRecord
 
 CODE_CAP: Final = 16 * 1024 * 1024  # bytes of code in one archive
 FILE_CAP: Final = 1024 * 1024  # bytes of one file of code

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from expt.discovery.folders import Expand, Folders
-from expt.discovery.hosting import Swept, Tree
+from expt.discovery.hosts import Swept, Tree
 from expt.discovery.labels import (
     case_ids,
     case_labels,
@@ -37,14 +37,14 @@ from expt.discovery.selection import (
     split_node_id,
 )
 from expt.discovery.walk import walk
-from expt.layout import PARAMS_FILE
+from expt.ground.layout import PARAMS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from expt.errors import ExptError
-    from expt.model import Experiment
+    from expt.ground.errors import ExptError
+    from expt.ground.model import Experiment
 
 __all__ = [
     "Expand",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from expt.discovery.source import Imported
-from expt.model import BUILTIN_PROVIDERS
+from expt.discovery.module_source import Imported
+from expt.ground.model import BUILTIN_PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from expt.discovery.labels import MAX_LISTED
-from expt.errors import ExptError, ParameterError
-from expt.layout import PARAMS_FILE, RESERVED_TABLE
-from expt.model import Axis
-from expt.toml_reading import parse_toml, read_bytes
+from expt.ground.errors import ExptError, ParameterError
+from expt.ground.layout import PARAMS_FILE, RESERVED_TABLE
+from expt.ground.model import Axis
+from expt.ground.toml_reading import parse_toml, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.model import Axis
+from expt.ground.model import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from expt.model import Experiment
+    from expt.ground.model import Experiment
 
 MAX_VALUE: Final = 40
 MAX_LISTED: Final = 10_000  # cases that are expanded before planning; more count as unknown

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
-from expt.discovery.source import EMPTY, Imported, Source, may_hold_experiments, read_source
-from expt.errors import CollectionError
+from expt.discovery.module_source import EMPTY, Imported, Source, may_hold_experiments, read_source
+from expt.ground.errors import CollectionError
 
 if TYPE_CHECKING:
     from pathlib import Path

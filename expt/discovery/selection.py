@@ -11,13 +11,13 @@ import re
 from typing import TYPE_CHECKING, Final, Protocol
 
 from expt.discovery.labels import UNKNOWN_CASE, known_labels
-from expt.errors import UsageError, did_you_mean
+from expt.ground.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from expt.model import Experiment
+    from expt.ground.model import Experiment
 
 _NODE_ID: Final = re.compile(r"(.*)::([^:/\[\]]+)(?:\[([^\[\]]*)\])?", re.DOTALL)
 _SHOWN: Final = 8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from expt.discovery.labels import MAX_LISTED
-from expt.model import Axis
+from expt.ground.model import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from expt.errors import CollectionError, UsageError, did_you_mean
-from expt.layout import CONFTEST_FILE, PARAMS_FILE, RUN_FILE
+from expt.ground.errors import CollectionError, UsageError, did_you_mean
+from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE, RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

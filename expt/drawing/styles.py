@@ -14,7 +14,7 @@ from matplotlib import font_manager
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.ft2font import LoadFlags
 
-from expt.text import visible
+from expt.ground.text import visible
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

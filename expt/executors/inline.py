@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol
 
-from expt.errors import ExptError
 from expt.executors.wire import raised
+from expt.ground.errors import ExptError
 
 if TYPE_CHECKING:
-    from expt.model import Request
+    from expt.ground.model import Request
 
 
 class Workplace(Protocol):

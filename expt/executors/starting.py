@@ -22,8 +22,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from expt.errors import WorkerError
 from expt.executors.wire import Connection
+from expt.ground.errors import WorkerError
 
 if TYPE_CHECKING:
     import subprocess
@@ -212,7 +212,7 @@ class SpawnStarter:
         import subprocess  # slow to import, and not needed where workers are forked
 
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "expt.worker", str(theirs.fileno()), role]
+        command = [sys.executable, "-m", "expt.sessions.worker", str(theirs.fileno()), role]
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], process_group=0
         )

@@ -14,13 +14,15 @@ import struct
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.errors import ExptError, WorkerError
+from expt.ground.errors import ExptError, WorkerError
 
 if TYPE_CHECKING:
     import socket
 
 _LENGTH: Final = struct.Struct("<I")
-_PLAIN_MODULES: Final = frozenset({"expt.model", "expt.errors", "pathlib", "pathlib._local"})
+_PLAIN_MODULES: Final = frozenset(
+    {"expt.ground.model", "expt.ground.errors", "pathlib", "pathlib._local"}
+)
 _PLAIN_NAMES: Final = frozenset(
     {("builtins", name) for name in ("set", "frozenset", "bytearray", "complex", "range")}
     | {("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")}

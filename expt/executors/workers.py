@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.errors import ExptError, WorkerError
 from expt.executors.starting import Role, Starter, kill_group
 from expt.executors.wire import raised
-from expt.model import Answer, ModuleImporting, PlanRequest, RunRequest, RunStarted
+from expt.ground.errors import ExptError, WorkerError
+from expt.ground.model import Answer, ModuleImporting, PlanRequest, RunRequest, RunStarted
 
 if TYPE_CHECKING:
     from expt.executors.wire import Connection
-    from expt.model import Event, Request
+    from expt.ground.model import Event, Request
 
 CLOSE: Final = "close"
 """The message that asks a worker to close its session providers and end."""

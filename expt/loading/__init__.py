@@ -12,7 +12,7 @@ file, inside functions and in other processes too, and no two files share a name
 is told in `docs/decisions/0005-module-names-and-sys-path.md`.
 """
 
+from expt.loading.imported import LoadedSource
 from expt.loading.loader import ModuleLoader
-from expt.loading.sources import LoadedSource
 
 __all__ = ["LoadedSource", "ModuleLoader"]

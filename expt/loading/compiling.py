@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from expt.errors import PlanningError
-from expt.imports import Import, read_imports
+from expt.ground.errors import PlanningError
+from expt.ground.imports import Import, read_imports
 
 if TYPE_CHECKING:
     from importlib.machinery import SourceFileLoader

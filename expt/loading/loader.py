@@ -13,11 +13,11 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import decode_source, spec_from_file_location
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from expt.errors import PlanningError
-from expt.imports import INIT, Import, ImportTree, is_file, module_stem
-from expt.layout import OUTSIDE_DIR
+from expt.ground.errors import PlanningError
+from expt.ground.imports import INIT, Import, ImportTree, is_file, module_stem
+from expt.ground.layout import OUTSIDE_DIR
 from expt.loading.compiling import compile_source
-from expt.loading.sources import LoadedSource, Sources
+from expt.loading.imported import LoadedSource, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.coercion import dotted
 from expt.discovery import drop_names, merge_axes
-from expt.model import Axis
-from expt.params import (
+from expt.ground.model import Axis
+from expt.parameters import (
     ParamsFile,
     axes_from_table,
     make_axis,
@@ -23,11 +22,12 @@ from expt.params import (
     repeat_axis,
     zip_axes,
 )
+from expt.parameters.coercion import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from expt.model import Options
+    from expt.ground.model import Options
     from expt.planning.binding import Binding
 
 VARIANT: Final = "variant"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from expt import layout
-from expt.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Mark
-from expt.errors import PlanningError
-from expt.params import Layer, ParamsFile, table_layers
+from expt.ground import layout
+from expt.ground.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Mark
+from expt.ground.errors import PlanningError
+from expt.parameters import Layer, ParamsFile, table_layers
 from expt.planning.contents import (
     DECIDING_HOOKS,
     Analysis,
@@ -25,11 +25,11 @@ from expt.planning.contents import (
     describe_function,
     read_contents,
 )
-from expt.planning.hosting import Files, Host, HostPlace, find_host, places_of
+from expt.planning.places import Files, Host, HostPlace, find_host, places_of
 
 if TYPE_CHECKING:
-    from expt.model import Experiment
-    from expt.providers import Function, Provider
+    from expt.ground.model import Experiment
+    from expt.planning.providers import Function, Provider
 
 Part = TypeVar("Part", HookPoint, Hook)
 Rank = Mapping[str, "Provider"] | Layer

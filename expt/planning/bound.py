@@ -6,16 +6,16 @@ import copy
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from expt.coercion import Coercer, Convert
-from expt.model import LAYER_DEFAULT
+from expt.ground.model import LAYER_DEFAULT
+from expt.parameters.coercion import Coercer, Convert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from expt.model import Case
+    from expt.ground.model import Case
     from expt.planning.binding import Binding
     from expt.planning.contents import Analysis, Hook, HookPoint
-    from expt.providers import Function, Graph
+    from expt.planning.providers import Function, Graph
 
 
 class BoundExperiment:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt import hookspecs, layout
-from expt.coercion import resolve_annotations
-from expt.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE, Listener
-from expt.errors import PlanningError
-from expt.model import Place
-from expt.providers import Function, Provider, read_function, read_provider
+from expt.ground import hookspecs, layout
+from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE, Listener
+from expt.ground.errors import PlanningError
+from expt.ground.model import Place
+from expt.parameters.coercion import resolve_annotations
+from expt.planning.providers import Function, Provider, read_function, read_provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from expt.planning.hosting import Files
+    from expt.planning.places import Files
 
 OBSERVING_HOOKS: Final = frozenset({"expt_run_started", "expt_run_finished", "expt_value_tracked"})
 DECIDING_HOOKS: Final = frozenset({"expt_recognise_value", "expt_convert_value"})

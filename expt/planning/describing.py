@@ -7,14 +7,14 @@ import inspect
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from expt.model import Description, Part, Place
+from expt.ground.model import Description, Part, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from expt.model import Case
+    from expt.ground.model import Case
     from expt.planning.bound import BoundExperiment
-    from expt.providers import Function
+    from expt.planning.providers import Function
 
 _HOOK_CALLS: Final = ("call", "filter")
 

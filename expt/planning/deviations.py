@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from expt.model import LAYER_PROVIDER
+from expt.ground.model import LAYER_PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from expt.model import Origin
+    from expt.ground.model import Origin
     from expt.planning.binding import Binding
 
 

@@ -7,16 +7,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.encoding import dumps
-from expt.model import LAYER_DRAWN, Opaque
+from expt.archive.snapshot import static_closure
+from expt.ground.encoding import dumps
+from expt.ground.model import LAYER_DRAWN, Opaque
 from expt.planning.inputs import measure_input
-from expt.planning.values import SEED
-from expt.snapshot import static_closure
+from expt.planning.ladder import SEED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from expt.model import Case
+    from expt.ground.model import Case
     from expt.planning.binding import Binding
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from expt.discovery import case_labels
-from expt.params import is_secret_name
+from expt.parameters import is_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from expt.model import Axis
+    from expt.ground.model import Axis
 
 
 def label_cases(shapes: Sequence[Sequence[Axis]]) -> Iterator[str | None]:

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.coercion import Convert, plain
 from expt.discovery import matches_case
-from expt.errors import ExptError, Mistakes, PlanningError
-from expt.expression import compile_selection
-from expt.loading import ModuleLoader
-from expt.model import (
+from expt.ground.errors import ExptError, Mistakes, PlanningError
+from expt.ground.expression import compile_selection
+from expt.ground.model import (
     LAYER_FILE,
     LAYER_SMOKE,
     LAYER_SWEEP,
@@ -26,7 +24,9 @@ from expt.model import (
     Origin,
     Plan,
 )
-from expt.params import (
+from expt.ground.text import error_message, error_name
+from expt.loading import ModuleLoader
+from expt.parameters import (
     MASK,
     REPEAT,
     Layer,
@@ -38,14 +38,17 @@ from expt.params import (
     repeat_seed,
     table_layers,
 )
+from expt.parameters.coercion import Convert, plain
 from expt.planning.axes import VARIANT, decide_axes, swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
 from expt.planning.bound import BoundExperiment
 from expt.planning.contents import plugin_provider
 from expt.planning.deviations import find_deviations
 from expt.planning.fingerprints import Fingerprints
-from expt.planning.hosting import Files
+from expt.planning.ladder import SEED, Given, Point, Resolution, drawn_seed
 from expt.planning.naming import hides, label_cases
+from expt.planning.places import Files
+from expt.planning.providers import Provider, session_key
 from expt.planning.skipping import skip_reason
 from expt.planning.unknown import (
     addresses,
@@ -54,15 +57,12 @@ from expt.planning.unknown import (
     reject_unknown_values,
     reject_unknown_variants,
 )
-from expt.planning.values import SEED, Given, Point, Resolution, drawn_seed
 from expt.planning.warnings import unused_keys
-from expt.providers import Provider, session_key
-from expt.text import error_message, error_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from expt.model import Experiment, Options
+    from expt.ground.model import Experiment, Options
 
 CONVERT_HOOK: Final = "expt_convert_value"
 

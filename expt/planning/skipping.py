@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from expt.errors import PlanningError
+from expt.ground.errors import PlanningError
 
 if TYPE_CHECKING:
-    from expt.declarations import Mark
+    from expt.ground.declarations import Mark
     from expt.planning.binding import Binding
 
 

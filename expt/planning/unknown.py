@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from expt.errors import ParameterError, did_you_mean
-from expt.model import Axis
+from expt.ground.errors import ParameterError, did_you_mean
+from expt.ground.model import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from expt.model import Options
+    from expt.ground.model import Options
     from expt.planning.binding import Binding
-    from expt.planning.values import Given
+    from expt.planning.ladder import Given
 
 Taken = dict[str, frozenset[str]]
 """By experiment id, every name that somebody asks for."""

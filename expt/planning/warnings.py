@@ -6,16 +6,16 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from expt.errors import did_you_mean
-from expt.params import folder_values
+from expt.ground.errors import did_you_mean
+from expt.parameters import folder_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from expt.params import ParamsFile
+    from expt.parameters import ParamsFile
     from expt.planning.binding import Binding
-    from expt.planning.hosting import Files
+    from expt.planning.places import Files
 
 
 def unused_keys(

@@ -9,11 +9,11 @@
 Nothing of the user's is imported, executed or unpickled, and nothing outside an archive is opened.
 """
 
-from expt.reading.artifacts import Artifact, Artifacts
 from expt.reading.fields import FIELDS, MISSING, field_value, known_names, sort_runs, unknown_field
 from expt.reading.references import find_archive_root, load_archive, load_archives, load_run
 from expt.reading.run import Run
 from expt.reading.runs import Runs, find_runs
+from expt.reading.saved import Artifact, Artifacts
 from expt.reading.series import (
     Series,
     SeriesMap,

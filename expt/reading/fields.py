@@ -14,8 +14,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.errors import UsageError, did_you_mean
-from expt.text import visible
+from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

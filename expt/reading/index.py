@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import attrs
 
-from expt.errors import ReadingError
-from expt.layout import INDEX_FILE
+from expt.ground.errors import ReadingError
+from expt.ground.layout import INDEX_FILE
+from expt.reading.headlines import microseconds, read_summary
 from expt.reading.scanning import DOUBT, scan_archives
-from expt.reading.summary import microseconds, read_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -6,8 +6,8 @@ import datetime as dt
 import re
 from typing import Final
 
-from expt.errors import UsageError
-from expt.text import visible
+from expt.ground.errors import UsageError
+from expt.ground.text import visible
 
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS: Final = {

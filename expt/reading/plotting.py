@@ -10,27 +10,26 @@ from expt.drawing.frames import is_numeric, to_rgb
 from expt.drawing.sheets import grid_figure, line_figure
 from expt.drawing.stills import Picture, contact_sheet, table_figure
 from expt.drawing.styles import Style, find_style
-from expt.errors import did_you_mean
+from expt.ground.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from matplotlib.figure import Figure
 
-    from expt.reading.run import Run
     from expt.reading.series import Series
 
 _CURVE_OPTIONS: Final = ("scale", "best", "smooth")
 
 
-def plot_series(run: Run, name: str) -> Figure:
+def plot_series(tracked: Mapping[str, Series], name: str) -> Figure:
     """One series by its kind.
 
     A scalar is a line, an array the picture of its last entry, images and figures the first, the
     middle and the last of them, a structured series a small line for every number in it, a text a
     table. Raises `KeyError`, with the closest names, for a series that the run does not have.
     """
-    series, style = run.series[name], find_style("light")
+    series, style = tracked[name], find_style("light")
     count = len(series)
     if series.kind == "scalar":
         return line_figure({name: _curve(series)}, style, name)
@@ -56,18 +55,17 @@ def plot_series(run: Run, name: str) -> Figure:
     return table_figure(["step", name], rows, style, title=name)
 
 
-def plot_together(runs: Iterable[Run], name: str) -> Figure:
-    """One scalar series of every run that has it, a curve each.
+def plot_together(runs: Iterable[tuple[str, Mapping[str, Series]]], name: str) -> Figure:
+    """One scalar series of every run that has it, a curve each; a run is its label and its series.
 
     Raises `KeyError`, with the closest names, where no run has it.
     """
     curves: dict[str, Curve] = {}
     known: set[str] = set()
-    for run in runs:
-        known.update(run.series)
-        series = run.series.get(name)
+    for label, tracked in runs:
+        known.update(tracked)
+        series = tracked.get(name)
         if series is not None and series.kind == "scalar":
-            label = run.short_id if run.case is None else f"{run.case} ({run.short_id})"
             curves[label] = _curve(series)
     if not curves:
         hint = did_you_mean(name, known) or f"there are: {', '.join(sorted(known))}"

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from expt.configuration import find_root, read_configuration
-from expt.errors import DamagedArchive, NoSuchRun, did_you_mean
-from expt.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR, SCRATCH_DIR, SMOKE_DIR
+from expt.ground.configuration import find_root, read_configuration
+from expt.ground.errors import DamagedArchive, NoSuchRun, did_you_mean
+from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR, SCRATCH_DIR, SMOKE_DIR
+from expt.ground.text import visible
 from expt.reading.index import Catalogue, Row, open_catalogue
 from expt.reading.run import Run
 from expt.reading.runs import Runs, id_shortener
-from expt.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,23 +9,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt import layout
 from expt.archive import Archive, owner_is_alive, read_record
-from expt.encoding import from_json, loads, to_json
-from expt.errors import DamagedArchive
-from expt.reading.artifacts import Artifact, Artifacts
-from expt.reading.files import list_inside, path_inside, read_inside
+from expt.ground import layout
+from expt.ground.encoding import from_json, loads, to_json
+from expt.ground.errors import DamagedArchive
+from expt.ground.regular_files import list_inside, path_inside, read_inside
+from expt.ground.screen import value_text
+from expt.ground.text import collapse_progress, human_duration, visible
+from expt.reading.headlines import parse_time, read_summary
+from expt.reading.saved import Artifact, Artifacts
 from expt.reading.series import SeriesMap, read_results_journal, summarise_series
-from expt.reading.summary import parse_time, read_summary
-from expt.screen import value_text
-from expt.text import collapse_progress, human_duration, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.figure import Figure
 
-    from expt.model import ErrorInfo, Origin, RunRecord, Status
+    from expt.ground.model import ErrorInfo, Origin, RunRecord, Status
 
 _LIVE: Final = ("running", "lost")
 
@@ -304,7 +304,7 @@ class Run:
         """A figure of one series. Raises `KeyError`, with the closest names, for an unknown one."""
         from expt.reading.plotting import plot_series  # matplotlib is slow to import
 
-        return plot_series(self, name)
+        return plot_series(self.series, name)
 
     def save(self, name: str, value: Any) -> Artifact:
         """Add a file to `artifacts/`, for analyses: the suffix of `name` says how it is written."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, overload
 
 import attrs
 
-from expt.errors import DamagedArchive, ReadingError, UsageError, did_you_mean
-from expt.expression import Expression, compile_expression, keyword_matcher
-from expt.layout import SCRATCH_DIR, SMOKE_DIR
-from expt.model import STATUSES
+from expt.ground.errors import DamagedArchive, ReadingError, UsageError, did_you_mean
+from expt.ground.expression import Expression, compile_expression, keyword_matcher
+from expt.ground.layout import SCRATCH_DIR, SMOKE_DIR
+from expt.ground.model import STATUSES
 from expt.reading.fields import MISSING, field_value, leaf_names, unknown_field
 from expt.reading.index import Catalogue, Row, open_catalogue
 from expt.reading.moments import parse_moment
@@ -135,7 +135,11 @@ class Runs(Sequence[Run]):
         """One series of every run that has it, in one figure."""
         from expt.reading.plotting import plot_together  # matplotlib is slow to import
 
-        return plot_together(self, name)
+        labelled = [
+            (run.short_id if run.case is None else f"{run.case} ({run.short_id})", run.series)
+            for run in self
+        ]
+        return plot_together(labelled, name)
 
 
 def _is_same(one: Any, other: Any) -> bool:

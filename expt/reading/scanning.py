@@ -13,7 +13,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Final
 
-from expt.layout import RUN_FILE
+from expt.ground.layout import RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

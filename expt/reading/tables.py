@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from expt.encoding import dumps
-from expt.errors import UsageError
-from expt.screen import cells, number_text, pad, value_text
-from expt.text import visible
+from expt.ground.encoding import dumps
+from expt.ground.errors import UsageError
+from expt.ground.screen import cells, number_text, pad, value_text
+from expt.ground.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 from expt.running.case import Surroundings, run_case
 from expt.running.failure import describe_error, make_scrubber
-from expt.running.records import runs_root, write_dead_outcome
+from expt.running.outcomes import runs_root, write_dead_outcome
 from expt.running.scopes import SessionScope
 from expt.running.supplies import RunInfo
 

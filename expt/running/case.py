@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from expt import layout
 from expt.archive import storable_result
-from expt.declarations import Skipped
-from expt.encoding import from_json, to_json
-from expt.model import Notice, Opaque, RunAnnounced, RunFinished, RunStarted
-from expt.providers import session_key
+from expt.ground import layout
+from expt.ground.declarations import Skipped
+from expt.ground.encoding import from_json, to_json
+from expt.ground.model import Notice, Opaque, RunAnnounced, RunFinished, RunStarted
+from expt.planning.providers import session_key
 from expt.reading import load_archive
 from expt.reading.series import summarise_series
 from expt.running.capture import captured_output
 from expt.running.failure import describe_error, make_scrubber, raised_by_interrupt
 from expt.running.isolation import ignored_interrupts, preserved_state
-from expt.running.records import claim_archive, outcome_of, scrub_file, start_record
+from expt.running.outcomes import claim_archive, outcome_of, scrub_file, start_record
 from expt.running.scopes import RunScope, SessionScope
 from expt.running.supplies import (
     ArchiveHandle,
@@ -47,9 +47,18 @@ from expt.tracking import open_recorder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from expt.model import Case, ErrorInfo, Options, Outcome, Recognise, Report, SessionInfo, Status
+    from expt.ground.model import (
+        Case,
+        ErrorInfo,
+        Options,
+        Outcome,
+        Recognise,
+        Report,
+        SessionInfo,
+        Status,
+    )
     from expt.planning import BoundExperiment
-    from expt.providers import Function, Node
+    from expt.planning.providers import Function, Node
 
 
 class Observe(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from expt.model import ErrorInfo
-from expt.text import error_message, error_name
+from expt.ground.model import ErrorInfo
+from expt.ground.text import error_message, error_name
 
 OUR_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + "/"
 Scrub = Callable[[str], str]

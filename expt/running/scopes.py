@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from expt.providers import Function, Graph, Node, Provider
+    from expt.planning.providers import Function, Graph, Node, Provider
 
 Supplied = Callable[[str, "Function"], Any]
 """Gives a plain value or a built-in for one asking function."""

@@ -19,13 +19,13 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from expt.encoding import Unstorable, from_json, to_json
-from expt.model import RunProgressed
+from expt.ground.encoding import Unstorable, from_json, to_json
+from expt.ground.model import RunProgressed
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from expt.model import Report
+    from expt.ground.model import Report
     from expt.planning.contents import HookPoint
 
 T = TypeVar("T")

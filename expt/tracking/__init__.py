@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from expt.tracking.images import find_entry_file
 from expt.tracking.recorder import Recorder, open_recorder
-from expt.tracking.records import Disk
+from expt.tracking.scalars import Disk
 
 __all__ = ["Disk", "Recorder", "find_entry_file", "open_recorder"]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.model import KINDS
+from expt.ground.model import KINDS
 from expt.tracking.images import encode_figure, encode_image
-from expt.tracking.values import (
+from expt.tracking.kinds import (
     as_array,
     check_array,
     exact_number,
@@ -23,7 +23,7 @@ from expt.tracking.values import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from expt.model import Kind, Recognise
+    from expt.ground.model import Kind, Recognise
 
 _KINDS_TOLD: Final = (
     "one real number, a text, an image, an array, a figure, a dict, a list, attrs or a dataclass"

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from expt.tracking.records import FLOAT_LAYOUT, INT_LAYOUT
-from expt.tracking.values import INT64_MAX, INT64_MIN
+from expt.tracking.kinds import INT64_MAX, INT64_MIN
+from expt.tracking.scalars import FLOAT_LAYOUT, INT_LAYOUT
 
 FastNames = dict[str, tuple[bytes, Iterator[int], Iterator[int], mmap.mmap]]
 """By name: the last bytes of a float's record, the count of entries, and a chunk."""

@@ -14,7 +14,7 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.tracking.values import as_array, is_figure, is_pil_image, type_name
+from expt.tracking.kinds import as_array, is_figure, is_pil_image, type_name
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from expt.model import Track
+    from expt.ground.model import Track
 
 
 def with_methods(

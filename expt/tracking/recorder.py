@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.encoding import to_json
-from expt.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
+from expt.ground.encoding import to_json
+from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
 from expt.tracking.entries import Encoded, encode_value, find_kind, make_slug
 from expt.tracking.fast_path import MISSING, make_track
+from expt.tracking.kinds import INT64_MAX, INT64_MIN, type_name
 from expt.tracking.methods import with_methods
-from expt.tracking.records import (
+from expt.tracking.scalars import (
     AppendedFile,
     Disk,
     count_entries,
@@ -36,15 +37,14 @@ from expt.tracking.records import (
     open_records,
     write_whole,
 )
-from expt.tracking.values import INT64_MAX, INT64_MIN, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from expt.model import Kind, Recognise, Track
+    from expt.ground.model import Kind, Recognise, Track
     from expt.tracking.fast_path import FastNames
-    from expt.tracking.records import Chunk, Records
+    from expt.tracking.scalars import Chunk, Records
 
     OnTracked = Callable[[str, Kind, int, Any], None]
 

@@ -9,9 +9,9 @@ A damaged line or record is left out and told of in `SeriesMap.damage`. Nothing 
 link is followed, and no name leads outside the folder.
 """
 
-from expt.reading.series.lines import read_results_journal
+from expt.reading.series.journal import read_results_journal
 from expt.reading.series.series import Series, SeriesMap
-from expt.reading.series.summary import summarise_series
+from expt.reading.series.statistics import summarise_series
 from expt.reading.series.tail import SeriesTail
 
 __all__ = ["Series", "SeriesMap", "SeriesTail", "read_results_journal", "summarise_series"]

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from expt.errors import did_you_mean
-from expt.reading.series.lines import Entry, NameTable, read_entries, read_names
-from expt.reading.series.records import Columns
-from expt.reading.series.sources import EntrySource, LeafSource, RecordSource, Source
+from expt.ground.errors import did_you_mean
+from expt.reading.series.journal import Entry, NameTable, read_entries, read_names
+from expt.reading.series.sorted_records import Columns
+from expt.reading.series.stored import EntrySource, LeafSource, RecordSource, Source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
 
-    from expt.model import Kind
+    from expt.ground.model import Kind
 
 
 class Series:

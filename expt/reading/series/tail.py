@@ -10,10 +10,10 @@ import sys
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from expt.encoding import SCALAR_RECORD, from_json
-from expt.layout import ENTRIES_FILE, NAMES_FILE, SCALARS_FILE
-from expt.reading.series.lines import NameTable, is_int, open_regular, parse_line
-from expt.reading.series.summary import read_record
+from expt.ground.encoding import SCALAR_RECORD, from_json
+from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, SCALARS_FILE
+from expt.reading.series.journal import NameTable, is_int, open_regular, parse_line
+from expt.reading.series.statistics import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,178 @@
+"""Names of artifacts are data; here they become paths that stay inside, and come back.
+
+    model.npz            model.npz             readable wherever that is safe
+    plots/loss.png       plots/loss.png        a slash makes a folder
+    ../../etc/passwd     .%2E/.%2E/etc/passwd  every other byte is percent-encoded UTF-8
+    (300 characters)     %name-1.npz           a line of `%names.jsonl` tells the name
+
+Two names never share a file, on file systems that fold cases or Unicode forms neither: the second
+of `Model` and `model` is told by `%names.jsonl` too. A `%` that is not followed by two hex digits
+is never the start of an encoded byte, which keeps expt's own files apart.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from expt.ground.files import TEMPORARY_PREFIX, write_all
+from expt.ground.layout import ARTIFACT_NAMES_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EMPTY: Final = "%-"  # stands for the nothing between two slashes
+NUMBERED: Final = "%name-"
+_LONGEST_PART: Final = 200  # bytes; file systems take 255, encrypted ones 143 to 200
+_LONGEST_PATH: Final = 600
+_SAFE: Final = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-+=,@() "
+)
+_DEVICE: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_ENCODED: Final = re.compile(rb"%([0-9A-F]{2})")
+_SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
+
+
+def encode_name(name: str) -> str:
+    """The relative path of an artifact, below `artifacts/`; injective, and never leading out."""
+    return "/".join(_encode_part(part) for part in name.split("/"))
+
+
+def _encode_part(part: str) -> str:
+    if not part:
+        return _EMPTY
+    data = part.encode("utf-8", "surrogatepass")
+    texts = [chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in data]
+    if texts[-1] in ". ":
+        texts[-1] = f"%{data[-1]:02X}"
+    if texts[0] == " " or _DEVICE.match(part):
+        texts[0] = f"%{data[0]:02X}"
+    return "".join(texts)
+
+
+def decode_name(path: str) -> str:
+    """The name whose encoded form is `path`."""
+    return "/".join(
+        ""
+        if part == _EMPTY
+        else _ENCODED.sub(lambda match: bytes([int(match[1], 16)]), part.encode()).decode(
+            "utf-8", "surrogatepass"
+        )
+        for part in path.split("/")
+    )
+
+
+class ArtifactNames:
+    """Which file each name has, in one `artifacts/` folder that one process writes to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._files: dict[str, str] | None = None  # name -> path relative to the folder
+        self._taken: dict[str, str] = {}  # case-folded path of a file or folder -> as it is
+        self._numbered = 0
+
+    def place(self, name: str) -> Path:
+        """The file of `name`, its folder made. Raises `OSError` where that cannot be."""
+        with self._lock:
+            if self._files is None:
+                self._files = {}
+                for known, place in list_artifacts(self._folder).items():
+                    self._take(self._files, known, place.relative_to(self._folder).as_posix())
+            path = self._files.get(name)
+            if path is None:
+                path = encode_name(name)
+                if not self._is_free(path):
+                    path = self._claim_number(name)
+                self._take(self._files, name, path)
+        place = self._folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def _is_free(self, path: str) -> bool:
+        if len(path) > _LONGEST_PATH or any(len(p) > _LONGEST_PART for p in path.split("/")):
+            return False
+        *folders, file = _steps(path)
+        return file.lower() not in self._taken and all(
+            self._taken.get(folder.lower(), folder + "/") == folder + "/" for folder in folders
+        )
+
+    def _take(self, files: dict[str, str], name: str, path: str) -> None:
+        *folders, file = _steps(path)
+        files[name] = path
+        self._taken[file.lower()] = file
+        for folder in folders:
+            self._taken[folder.lower()] = folder + "/"
+
+    def _claim_number(self, name: str) -> str:
+        """A file of its own for a name that cannot be one, told in `%names.jsonl`."""
+        suffix = _SUFFIX.search(name)
+        # a process that the experiment forked counts for itself
+        counter = NUMBERED if os.getpid() == self._pid else f"{NUMBERED}{os.getpid()}-"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            self._numbered += 1
+            path = f"{counter}{self._numbered}{suffix[0] if suffix else ''}"
+            if path.lower() not in self._taken and not (self._folder / path).exists():
+                break
+        line = json.dumps({"file": path, "name": name}) + "\n"
+        descriptor = os.open(
+            self._folder / ARTIFACT_NAMES_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666
+        )
+        try:
+            write_all(descriptor, line.encode("ascii"))
+        finally:
+            os.close(descriptor)
+        return path
+
+
+def _steps(path: str) -> list[str]:
+    """`a/b/c` is `a`, `a/b`, `a/b/c`."""
+    parts = path.split("/")
+    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def list_artifacts(folder: Path) -> dict[str, Path]:
+    """Name → file of everything in an `artifacts/` folder, by name; links are no artifacts.
+
+    A file whose name expt did not make goes by the name that it has.
+    """
+    numbered = dict(_read_names(folder / ARTIFACT_NAMES_FILE))
+    found = {}
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for file in files:
+            place = Path(parent, file)
+            path = place.relative_to(folder).as_posix()
+            if place.is_symlink() or file.startswith(TEMPORARY_PREFIX):
+                continue
+            if path != ARTIFACT_NAMES_FILE:
+                found[numbered.get(path) or _decode_or_keep(path)] = place
+    return dict(sorted(found.items()))
+
+
+def _decode_or_keep(path: str) -> str:
+    try:
+        return decode_name(path)
+    except UnicodeError:
+        return path
+
+
+def _read_names(file: Path) -> Iterator[tuple[str, str]]:
+    try:
+        lines = file.read_text("ascii", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            path, name = entry["file"], entry["name"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            continue
+        if isinstance(path, str) and isinstance(name, str):
+            yield path, name

@@ -1,0 +1,357 @@
+"""The words of `expt run`: the parser, and how they become `Options` over the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from expt.ground import layout
+from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.model import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+TRACEBACK_STYLES: Final = ("auto", "long", "short", "line", "native", "no")
+
+
+VERBS: Final = {
+    "run": "find and run experiments: what 'expt PATH' does",
+    "show": "list archived runs, show one, compare several",
+    "params": "one experiment's values, origins, providers and hook points",
+    "render": "make the renderings of archives again",
+    "new": "write a first experiment, an extended one, or a conftest.py",
+    "completion": "print the completion script for bash, zsh or fish",
+}
+"""Every verb but `run` is `main(words) -> int` of `commands/NAME`."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are `UsageError`s."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings.setdefault("formatter_class", _Formatter)
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, None, f"see: {self.prog} --help")
+
+    def reject(self, unknown: Sequence[str]) -> None:
+        """Raise for the words that no option took."""
+        if not unknown:
+            return
+        word = unknown[0].partition("=")[0]
+        known = [option for action in self._actions for option in action.option_strings]
+        hint = did_you_mean(word, known)
+        raise UsageError(f"there is no option '{word}'", None, hint or f"see: {self.prog} --help")
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+
+DESCRIPTION: Final = """\
+Find experiment_* functions, run them, and keep a whole archive of every run.
+
+verbs (a verb is a verb only as the first word; './show' is a folder):
+{verbs}
+"""
+
+EPILOG: Final = """\
+exit codes: 0 all completed or skipped, 1 some failed, 2 interrupted, 3 internal error,
+            4 usage, collection or planning error, 5 nothing selected
+"""
+
+
+def make_run_parser(
+    verbs: Mapping[str, str], add_options: Callable[[argparse.ArgumentParser], None]
+) -> Parser:
+    """The parser of `expt [run]`; `verbs` are name and description, for its help."""
+    told = "\n".join(f"  {name:<12} {text}" for name, text in verbs.items())
+    parser = Parser(
+        prog="expt",
+        usage="expt [VERB] [PATH | NODEID] … [options]",
+        description=DESCRIPTION.format(verbs=told),
+        epilog=EPILOG,
+        add_help=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="folders, files or node ids")
+    parser.add_argument("-h", "--help", action="help", help="show this and exit")
+    parser.add_argument("-V", "--version", action="store_true", help="show the version and exit")
+    _add_selection(parser.add_argument_group("selection"))
+    _add_parameters(parser.add_argument_group("parameters"))
+    _add_running(parser.add_argument_group("running"))
+    _add_archives(parser.add_argument_group("archives"))
+    _add_terminal(parser.add_argument_group("terminal"))
+    before = set(parser._actions)
+    add_options(parser)
+    parser.set_defaults(plugin_names=[a.dest for a in parser._actions if a not in before])
+    return parser
+
+
+Group = argparse._ArgumentGroup
+
+
+def _add_selection(group: Group) -> None:
+    add = group.add_argument
+    add(
+        "-k",
+        dest="keyword",
+        metavar="EXPR",
+        default="",
+        help="names to select: 'train and not big', as in pytest",
+    )
+    add("-m", dest="marks", metavar="EXPR", default="", help="marks to select: 'slow or gpu'")
+    add(
+        "--deselect",
+        action="append",
+        metavar="NODEID",
+        default=[],
+        help="leave out node ids that begin so",
+    )
+    add("--ignore", action="append", metavar="PATH", default=[], help="do not look into PATH")
+    add(
+        "--collect-only",
+        "--co",
+        action="store_true",
+        help="list node ids without importing anything of yours; -q prints ids alone",
+    )
+    add(
+        "--plan",
+        action="store_true",
+        help="show what would run, with which values, from where; run nothing",
+    )
+    add("--json", action="store_true", help="with --plan: for machines")
+    add(
+        "--continue-on-collection-errors",
+        dest="continue_on_errors",
+        action="store_true",
+        help="run what can be read, where something cannot",
+    )
+
+
+def _add_parameters(group: Group) -> None:
+    add = group.add_argument
+    add(
+        "-p",
+        dest="params",
+        action="append",
+        metavar="NAME=VALUE",
+        default=[],
+        help="set a parameter; dotted names reach into tables, NAME+=… appends, "
+        "experiment_x:NAME=… addresses one experiment, NAME:=null is None",
+    )
+    add(
+        "--params",
+        dest="params_files",
+        action="append",
+        metavar="FILE",
+        default=[],
+        help="values of a TOML file, or of an archive's params.toml",
+    )
+    add(
+        "--sweep",
+        dest="sweeps",
+        action="append",
+        metavar="NAME=V1,V2,…",
+        default=[],
+        help="run every value; repeated: every combination, the last fastest; also NAME=[…], "
+        "NAME={range=[0,10,2]}, {linspace=[0,1,5]}, {logspace=[1e-4,1e-1,4]}",
+    )
+    add(
+        "--zip",
+        dest="zips",
+        action="append",
+        metavar="A,B",
+        default=[],
+        help="vary two swept parameters together",
+    )
+    add(
+        "--repeat", type=_positive, metavar="N", help="run every case N times with seeds of its own"
+    )
+    add(
+        "--variant",
+        dest="variants",
+        action="append",
+        metavar="NAME",
+        default=[],
+        help="values of [expt.variants.NAME]; a,b is an axis",
+    )
+    add("--smoke", action="store_true", help="values of [expt.smoke], archives in runs/.smoke")
+    add(
+        "--max-cases",
+        type=_positive,
+        metavar="N",
+        default=10_000,
+        help="refuse a plan of more cases (10000)",
+    )
+
+
+def _add_running(group: Group) -> None:
+    add = group.add_argument
+    add(
+        "-n",
+        dest="workers",
+        type=_workers,
+        metavar="N",
+        default=1,
+        help="worker processes; 'auto' is one a core; 0 runs everything in this process",
+    )
+    add("--isolate", action="store_true", help="a fresh process for every run")
+    add(
+        "-x",
+        "--exitfirst",
+        dest="fail_fast",
+        action="store_const",
+        const=1,
+        help="stop at the first failure",
+    )
+    add("--maxfail", dest="fail_fast", type=_positive, metavar="N", help="stop after N failures")
+    add("--timeout", type=_seconds, metavar="SECONDS", help="a longer run is failed")
+    add("--plan-timeout", type=_seconds, metavar="SECONDS", help="longer imports are an error")
+    add("--pdb", action="store_true", help="open the debugger where a run fails; implies -n 0")
+
+
+def _add_archives(group: Group) -> None:
+    add = group.add_argument
+    add("--runs", metavar="DIR", help="where archives go (runs/)")
+    add("--tag", dest="tags", action="append", metavar="TAG", default=[], help="label the runs")
+    add("--note", metavar="TEXT", help="a sentence about the runs")
+    add(
+        "--scratch",
+        action="store_true",
+        help="one archive an experiment in runs/.scratch, overwritten",
+    )
+    add("--no-render", dest="render", action="store_false", help="draw no pictures")
+
+
+def _add_terminal(group: Group) -> None:
+    add = group.add_argument
+    add("-v", "--verbose", action="count", default=0, help="show values and their origins")
+    add("-q", "--quiet", action="count", default=0, help="show less")
+    add("-s", dest="capture", action="store_false", help="show what runs print, as they print it")
+    add(
+        "--tb",
+        dest="traceback",
+        choices=TRACEBACK_STYLES,
+        default="auto",
+        help="tracebacks: " + ", ".join(TRACEBACK_STYLES),
+    )
+    add("--durations", type=_count, metavar="N", help="the N slowest runs; 0 for all")
+    add(
+        "--plugin",
+        dest="plugins",
+        action="append",
+        metavar="NAME|FILE",
+        default=[],
+        help="load a plugin; no:NAME leaves one out",
+    )
+
+
+def _positive(text: str) -> int:
+    value = _count(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"a number from 1, not {text!r}")
+    return value
+
+
+def _count(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"a whole number, not {text!r}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number of seconds, not {text!r}")
+    return value
+
+
+def _workers(text: str) -> int:
+    if text != "auto":
+        return _count(text)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def make_options(
+    words: argparse.Namespace,
+    *,
+    root: Path,
+    cwd: Path,
+    configuration: Mapping[str, Any],
+    command: tuple[str, ...],
+) -> Options:
+    """The options of a command line over a configuration. Raises `UsageError`."""
+    from expt.discovery import place_node_id  # not needed for --help
+
+    configured = tuple(configuration.get("paths", ("experiments",)))
+    places, node_ids = split_words(words.paths)
+    if not places:
+        places = [str(root / path) for path in configured]
+    runs = Path(words.runs) if words.runs else root / configuration.get("runs", layout.RUNS_DIR)
+    return Options(
+        root=root,
+        paths=tuple(Path(os.path.abspath(cwd / place)) for place in places),
+        runs=Path(os.path.abspath(cwd / runs)),
+        cwd=cwd,
+        command=command,
+        configured_paths=configured,
+        node_ids=tuple(place_node_id(text, cwd, root) for text in words.paths if node_ids),
+        keyword=words.keyword,
+        marks=words.marks,
+        deselect=tuple(place_node_id(text, cwd, root) for text in words.deselect),
+        ignore=(*configuration.get("ignore", ()), *words.ignore),
+        params=tuple(words.params),
+        params_files=tuple(Path(os.path.abspath(cwd / file)) for file in words.params_files),
+        sweeps=tuple(words.sweeps),
+        zips=tuple(words.zips),
+        repeat=words.repeat,
+        variants=tuple(words.variants),
+        smoke=words.smoke,
+        scratch=words.scratch,
+        max_cases=words.max_cases,
+        tags=tuple(words.tags),
+        note=words.note,
+        workers=0 if words.pdb else words.workers,
+        isolate=words.isolate,
+        render=words.render and configuration.get("render", True),
+        fail_fast=words.fail_fast,
+        timeout=words.timeout or configuration.get("timeout"),
+        plan_timeout=words.plan_timeout,
+        continue_on_errors=words.continue_on_errors,
+        capture=words.capture,
+        pdb=words.pdb,
+        verbosity=words.verbose - words.quiet,
+        traceback=words.traceback,
+        durations=words.durations,
+        plugins=(*configuration.get("plugins", ()), *words.plugins),
+        plugin_options={name: getattr(words, name) for name in words.plugin_names},
+        configuration=configuration,
+    )
+
+
+def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The paths to look into, and the node ids to select; a node id names its path too."""
+    places: list[str] = []
+    node_ids: list[str] = []
+    for word in words:
+        place, colons, _ = word.partition("::")
+        if colons:
+            node_ids.append(word)
+        if place not in places:
+            places.append(place or ".")
+    return places, node_ids

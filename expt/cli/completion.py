@@ -1,0 +1,193 @@
+"""`expt completion SHELL`: the script that lets a shell complete verbs, options, ids and names.
+
+What is completed is found in sources and archives: nothing of the user's is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from expt.cli.arguments import VERBS, Parser, make_run_parser, split_words
+from expt.ground import layout
+from expt.ground.configuration import find_root, read_configuration
+from expt.ground.errors import ExitCode, ExptError
+from expt.plugins.manager import Plugins
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Iterator
+
+    from expt.ground.model import Experiment
+
+SHELLS: Final = ("bash", "zsh", "fish")
+ASKED: Final = "_ARGCOMPLETE"
+"""The variable by which a shell says that it wants words and no run."""
+
+_MOST_IDS: Final = 200
+_HOW: Final = """\
+bash   eval "$(expt completion bash)"              in ~/.bashrc
+zsh    eval "$(expt completion zsh)"               in ~/.zshrc, after compinit
+fish   expt completion fish | source               in ~/.config/fish/config.fish
+"""
+
+
+def main(words: list[str]) -> int:
+    """Print the script for one shell."""
+    parser = Parser(prog="expt completion", description="Print a completion script.", epilog=_HOW)
+    parser.add_argument("shell", choices=SHELLS)
+    shell: str = parser.parse_args(words).shell
+    from argcomplete.shell_integration import shellcode  # only here, and when a shell asks
+
+    sys.stdout.write(shellcode(["expt"], shell=shell))
+    return int(ExitCode.OK)
+
+
+def complete() -> None:
+    """Answer the shell that asked, and end the process."""
+    import argcomplete
+
+    line = os.environ.get("COMP_LINE", "")
+    typed = line[: int(os.environ.get("COMP_POINT", len(line)))].split()[1:]
+    verb = typed[0] if typed and (len(typed) > 1 or line.endswith(" ")) else ""
+    if verb in VERBS:
+        os.environ[ASKED] = str(int(os.environ[ASKED]) + 1)
+    parser = _parser_of(verb)
+    _add_completers(parser, verb)
+    argcomplete.autocomplete(parser, always_complete_options="long")
+
+
+def _parser_of(verb: str) -> argparse.ArgumentParser:
+    if verb in ("", "run", "params") or verb not in VERBS:
+        plugins = Plugins({})
+        return make_run_parser(
+            VERBS, lambda parser: plugins.decide("expt_add_options", parser=parser)
+        )
+    parser = Parser(prog=f"expt {verb}")
+    if verb == "show":
+        from expt.cli.show import add_arguments
+
+        add_arguments(parser)
+    elif verb == "render":
+        parser.add_argument("references", nargs="*")
+        parser.add_argument("--runs")
+    elif verb == "completion":
+        parser.add_argument("shell", choices=SHELLS)
+    else:
+        parser.add_argument("path")
+        parser.add_argument("--extends")
+        parser.add_argument("--conftest", action="store_true")
+    return parser
+
+
+def _add_completers(parser: argparse.ArgumentParser, verb: str) -> None:
+    by_name: dict[str, Callable[..., Iterable[str]]] = {
+        "paths": lambda prefix, **_: _places(prefix, with_verbs=not verb),
+        "references": _references,
+        "params": _parameters,
+        "sweeps": _parameters,
+        "marks": lambda parsed_args, **_: {m for e in _found(parsed_args) for m in e.marks},
+        "variants": _variants,
+        "deselect": lambda prefix, **_: _places(prefix, with_verbs=False),
+        "extends": lambda prefix, **_: _places(prefix, with_verbs=False),
+        "plugins": _plugins,
+    }
+    for action in parser._actions:
+        if action.dest in by_name:
+            action.completer = by_name[action.dest]  # type: ignore[attr-defined]
+
+
+def _places(prefix: str, *, with_verbs: bool) -> Iterator[str]:
+    """Verbs, folders and files; node ids once a file or folder is named."""
+    if with_verbs:
+        yield from VERBS
+    place, colons, _ = prefix.partition("::")
+    if colons or prefix.endswith(".py"):
+        for experiment in _experiments([place]):
+            yield f"{place}::{experiment.name}"
+        return
+    folder = Path(prefix if prefix.endswith("/") else os.path.dirname(prefix) or ".")
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if entry.name.startswith((".", "__pycache__")):
+            continue
+        shown = os.path.join(os.path.dirname(prefix), entry.name)
+        if entry.is_dir():
+            yield f"{shown}/"
+        elif entry.suffix == ".py":
+            yield shown
+
+
+def _references(**_: Any) -> Iterator[str]:
+    """`latest`, ids of the newest runs, and the node ids that have runs."""
+    from expt.reading import find_archive_root, find_runs
+
+    yield "latest"
+    runs = find_runs(find_archive_root(None), limit=_MOST_IDS)
+    for run in runs:
+        yield run.id
+    yield from {run.experiment for run in runs}
+
+
+def _parameters(parsed_args: argparse.Namespace, **_: Any) -> Iterator[str]:
+    """`name=` for what signatures and `params.toml` files name."""
+    experiments = _found(parsed_args)
+    names = {name for experiment in experiments for name in experiment.parameters}
+    for folder in {experiment.folder for experiment in experiments}:
+        names.update(_keys_above(folder))
+    from expt.ground.model import BUILTIN_PROVIDERS
+
+    for name in sorted(names - BUILTIN_PROVIDERS):
+        yield f"{name}="
+
+
+def _keys_above(folder: str) -> Iterator[str]:
+    for values in _params_above(folder):
+        for key in values:
+            if key != layout.RESERVED_TABLE and not key.startswith(layout.EXPERIMENT_PREFIX):
+                yield key
+
+
+def _variants(parsed_args: argparse.Namespace, **_: Any) -> Iterator[str]:
+    for folder in {experiment.folder for experiment in _found(parsed_args)}:
+        for values in _params_above(folder):
+            yield from values.get(layout.RESERVED_TABLE, {}).get("variants", {})
+
+
+def _params_above(folder: str) -> Iterator[dict[str, Any]]:
+    from expt.ground.errors import ParameterError
+    from expt.ground.toml_reading import read_toml
+
+    root = find_root([Path.cwd()], Path.cwd())
+    parts = folder.split("/") if folder else []
+    for size in range(len(parts) + 1):
+        path = root.joinpath(*parts[:size], layout.PARAMS_FILE)
+        if path.is_file():
+            yield read_toml(path, str(path), ParameterError)[0]
+
+
+def _plugins(**_: Any) -> list[str]:
+    from expt.plugins.manager import find_entry_points
+
+    return [entry.name for entry in find_entry_points()]
+
+
+def _found(parsed_args: argparse.Namespace) -> list[Experiment]:
+    places, _ = split_words(getattr(parsed_args, "paths", None) or [])
+    return _experiments(places)
+
+
+def _experiments(places: list[str]) -> list[Experiment]:
+    """What the sources show below `places`; nothing where they cannot be read."""
+    from expt.discovery import find_experiments
+
+    cwd = Path.cwd()
+    try:
+        root = find_root([Path(place) for place in places], cwd)
+        values = read_configuration(root).values
+        configured = values.get("paths", ("experiments",))
+        paths = [cwd / place for place in places] or [root / path for path in configured]
+        return list(find_experiments(paths, root, ignore=values.get("ignore", ())).experiments)
+    except ExptError:
+        return []

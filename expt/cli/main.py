@@ -1,0 +1,175 @@
+"""The command: words to `Options`, a verb to its function, an error to text and exit code.
+
+expt [run] PATH…    session      expt show     commands/show      expt render   commands/render
+expt --collect-only discovery    expt params   commands/params    expt new      commands/new
+expt --plan         session      expt completion   commands/completion
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expt.cli.arguments import VERBS, make_options
+from expt.cli.command_line import find_verb, masked_command, read_command_line
+from expt.ground.errors import ExitCode, ExptError, Mistakes, UsageError
+from expt.ground.text import visible
+from expt.plugins.builtin import parent_plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from expt.executors import Starter
+    from expt.ground.model import Options, Plan
+    from expt.plugins.manager import Plugins
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    code = _run(words)
+    _flush_output()
+    return code
+
+
+def _run(words: Sequence[str] | None) -> int:
+    """The only place where an `ExptError` becomes text."""
+    typed = list(sys.argv[1:] if words is None else words)
+    if "_ARGCOMPLETE" in os.environ:
+        import_module("expt.cli.completion").complete()
+    try:
+        _reject_deleted_directory()
+        return _dispatch(typed)
+    except ExptError as error:
+        _tell(error)
+        return int(error.exit_code)
+    except BrokenPipeError:  # the reader of our pipe has seen enough
+        return int(ExitCode.OK)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except Exception:
+        traceback.print_exc()
+        print("internal error: this is a bug of expt", file=sys.stderr)  # noqa: T201
+        return int(ExitCode.INTERNAL)
+
+
+def _reject_deleted_directory() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the working directory is gone", hint="'cd' to one that exists") from error
+
+
+def _dispatch(typed: list[str]) -> int:
+    verb = typed[0] if typed else ""
+    if verb in VERBS and verb != "run":
+        command: Callable[[list[str]], int] = import_module(f"expt.cli.{verb}").main
+        return command(typed[1:])
+    words = typed[1:] if verb == "run" else typed
+    added = find_verb(typed, Path.cwd())
+    if added is not None:
+        return added(typed[1:])
+    plugins, configuration, parsed = read_command_line(words, Path.cwd())
+    if parsed.version:
+        print_line(f"expt {import_module('expt').__version__}")
+        return int(ExitCode.OK)
+    options = make_options(
+        parsed,
+        root=configuration.root,
+        cwd=Path.cwd(),
+        configuration=configuration.values,
+        command=masked_command(typed),
+    )
+    if parsed.collect_only:
+        return list_experiments(options, plugins)
+    if parsed.plan:
+        return show_plan(options, plugins, as_json=parsed.json)
+    return run(options, plugins)
+
+
+def run(options: Options, plugins: Plugins) -> int:
+    """The main job, with the built-in plugins on the parent's hooks."""
+    starter = _start_first_worker(options)
+    from expt.sessions.session import run_session  # not needed to list, to show or to help
+
+    for name, plugin in parent_plugins(options, sys.stdout).items():
+        plugins.register(plugin, name)
+    try:
+        return int(run_session(options, plugins, starter).exit_code)
+    finally:
+        for failure in plugins.failures:
+            print(f"warning: {visible(failure)}", file=sys.stderr)  # noqa: T201
+
+
+def _start_first_worker(options: Options) -> Starter | None:
+    """Let a worker begin to import while this process still imports what it needs itself."""
+    if options.workers == 0:
+        return None
+    from expt.executors import make_starter
+    from expt.sessions.worker import serve
+
+    starter = make_starter(serve)
+    starter.start_ahead("run")
+    return starter
+
+
+def list_experiments(options: Options, plugins: Plugins) -> int:
+    """`--collect-only`: node ids from the sources alone."""
+    from expt.discovery import case_ids  # not needed to show or to help
+    from expt.sessions.selecting import collect
+
+    ids = [node_id for experiment in collect(options, plugins) for node_id in case_ids(experiment)]
+    for node_id in ids:
+        print_line(node_id)
+    if options.verbosity >= 0:
+        print_line("")
+        print_line(f"{len(ids)} collected" if ids else "nothing collected")
+    return int(ExitCode.OK if ids else ExitCode.NOTHING_SELECTED)
+
+
+def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:
+    """`--plan`: the cases, their values and origins; nothing runs."""
+    from expt.sessions.session import plan_session
+    from expt.terminal.plan_table import plan_to_json, print_plan
+
+    plan: Plan = plan_session(options, plugins)
+    if as_json:
+        print_line(plan_to_json(plan))
+    else:
+        print_plan(plan, sys.stdout, verbose=options.verbosity > 0)
+    return int(ExitCode.OK if plan.cases else ExitCode.NOTHING_SELECTED)
+
+
+def print_line(text: str) -> None:
+    """One line on stdout, whatever characters it has."""
+    if sys.stdout is None:  # the shell closed it
+        return
+    try:
+        sys.stdout.write(visible(text) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ExptError(f"the output cannot be written: {error.strerror}") from error
+
+
+def _tell(error: ExptError) -> None:
+    mistakes: Sequence[ExptError] = error.mistakes if isinstance(error, Mistakes) else (error,)
+    for mistake in mistakes:
+        lines = str(mistake).splitlines()
+        told = "\n".join(visible(line) for line in lines)
+        print(f"error: {told}", file=sys.stderr)  # noqa: T201
+
+
+def _flush_output() -> None:
+    """Write what is left, where anybody takes it: Python's own attempt would change the code."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -1,0 +1,80 @@
+"""`expt params NODEID`: what one experiment is made from; nothing runs.
+
+Its values with their origins, then the providers, hook points, listeners and analyses that take
+part, each with file and line.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from expt.cli.command_line import read_options
+from expt.ground.encoding import dumps
+from expt.ground.errors import ExitCode, UsageError
+from expt.ground.screen import Screen
+from expt.ground.text import visible
+from expt.sessions.session import describe_session
+from expt.terminal.plan_table import case_to_json, print_case
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from expt.ground.model import Description, Part
+
+_SECTIONS = ("providers", "points", "listeners", "hooks", "analyses")
+_TITLES = {
+    "providers": "providers",
+    "points": "hook points",
+    "listeners": "listeners",
+    "hooks": "hooks of conftests",
+    "analyses": "analyses",
+}
+
+
+def main(words: list[str]) -> int:
+    """Plan what the words select, and tell of each case."""
+    options, plugins, parsed = read_options(words, verb="params")
+    if not parsed.paths:
+        raise UsageError(
+            "expt params needs an experiment",
+            None,
+            "name it as 'expt --collect-only' does: expt params experiments/x.py::experiment_x",
+        )
+    described = describe_session(options, plugins)
+    if parsed.json:
+        sys.stdout.write(dumps([_to_json(one) for one in described], indent=2) + "\n")
+    else:
+        for one in described:
+            _show(one, verbose=options.verbosity > 0)
+    return int(ExitCode.OK if described else ExitCode.NOTHING_SELECTED)
+
+
+def _to_json(one: Description) -> dict[str, object]:
+    parts = {
+        section: [
+            {
+                "name": part.name,
+                "where": str(part.place),
+                "description": part.description,
+                "detail": part.detail,
+            }
+            for part in getattr(one, section)
+        ]
+        for section in _SECTIONS
+    }
+    return {**case_to_json(one.case), **parts}
+
+
+def _show(one: Description, *, verbose: bool) -> None:
+    print_case(one.case, sys.stdout, verbose=verbose)
+    screen = Screen(sys.stdout)
+    for section in _SECTIONS:
+        parts: Sequence[Part] = getattr(one, section)
+        if not parts:
+            continue
+        screen.write(f"\n{screen.paint(_TITLES[section], 'bold')}\n")
+        width = max(len(visible(part.name)) for part in parts)
+        for part in parts:
+            told = "  ".join(filter(None, [part.detail, part.description]))
+            screen.write(f"  {visible(part.name):<{width}}  {part.place}  {visible(told)}\n")

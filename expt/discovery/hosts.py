@@ -1,0 +1,254 @@
+"""From what sources and folders show to experiments, with what they extend.
+
+A chain of bases is followed as far as sources tell. Where it leads out of them (a base made at
+run time, or in an installed package), what is unknown stays unknown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+import attrs
+
+from expt.discovery.asking import names_asked
+from expt.discovery.folders import Folder
+from expt.discovery.labels import merge_axes, with_axes
+from expt.discovery.module_source import Definition, Extension
+from expt.discovery.modules import Hosted, Modules
+from expt.discovery.syntax import Asks
+from expt.ground.errors import PlanningError, did_you_mean
+from expt.ground.layout import CONFTEST_FILE, EXPERIMENT_PREFIX
+from expt.ground.model import Experiment
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from expt.discovery.folders import Base, Folders
+    from expt.ground.errors import ExptError
+    from expt.ground.model import Axis
+
+
+@attrs.frozen
+class Swept:
+    """What the command line says of axes, as far as it is known before planning.
+
+    `fixed` are the names that `-p` gives, `experiment_x:name` where it addresses one experiment;
+    `more` says that planning will add axes of its own.
+    """
+
+    axes: tuple[Axis, ...] = ()
+    fixed: tuple[str, ...] = ()
+    more: bool = False
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.axes or self.fixed or self.more)
+
+    def fixed_for(self, experiment: Experiment) -> list[str]:
+        """The fixed names of one experiment, which answers to its bases' names too."""
+        names = {"", experiment.id, experiment.name}
+        names.update(base.rpartition("::")[2] for base in experiment.extends)
+        parts = [text.rpartition(":") for text in self.fixed]
+        return [fixed for address, _, fixed in parts if address in names]
+
+
+class Tree:
+    """The modules and folders of one tree, each read once, and the experiments that they show."""
+
+    def __init__(self, root: Path, folders: Folders, swept: Swept) -> None:
+        self._root = str(root)
+        self._folders = folders
+        self._swept = swept
+        self._modules = Modules(root)
+        self._known_above: dict[
+            tuple[str, ...], tuple[list[Folder], list[str], frozenset[str]]
+        ] = {}
+        self.mistakes: list[ExptError] = []
+
+    # Experiments
+
+    def experiments_of_file(self, path: str) -> Iterator[Experiment]:
+        """Those that a module defines or hosts, by line."""
+        source = self._modules.source(path)
+        self.mistakes.extend(source.mistakes)
+        for name, found in sorted(source.experiments.items(), key=lambda item: item[1].line):
+            if isinstance(found, Definition):
+                yield self._placed(_defined(path, found), (path,), found.asks)
+            else:
+                yield from self._hosted(Hosted(path, name), f"{path}:{found.line}")
+
+    def experiments_of_folder(self, folder: str) -> Iterator[Experiment]:
+        """Those that a folder's `params.toml` hosts, in the order of its `extends`."""
+        table = self._folders.at(folder)
+        self.mistakes.extend(table.mistakes)
+        names: dict[str, Base] = {}
+        for base in table.extends:
+            name = base.text.rpartition("::")[2]
+            if name in names:
+                what = f"'{name}' is hosted twice in one folder"
+                self.mistakes.append(PlanningError(what, base.where, f"as '{names[name].text}'"))
+                continue
+            names[name] = base
+            yield from self._hosted(Hosted(folder or ".", name), base.where)
+
+    def _hosted(self, host: Hosted, where: str) -> Iterator[Experiment]:
+        """The experiment at `host`; nothing, and a mistake told, where its base is not there."""
+        try:
+            chain = self._chain(host, where)
+        except PlanningError as mistake:
+            self.mistakes.append(mistake)
+            return
+        last = chain[-1]
+        found = self._modules.source(last.place).experiments.get(last.name)
+        asks = Asks()
+        if isinstance(found, Definition):
+            experiment, asks = _defined(last.place, found), found.asks
+        else:
+            experiment = Experiment(
+                id="",
+                path=last.place,
+                function=last.name,
+                line=found.line if found else 1,
+                axes=None,
+                marks_complete=False,
+            )
+        experiment = attrs.evolve(
+            experiment,
+            id=str(host),
+            host=host.place,
+            extends=tuple(str(base) for base in chain[1:]),
+        )
+        places = tuple(hosted.place for hosted in reversed(chain))
+        yield self._placed(experiment, places, asks)
+
+    def _placed(self, experiment: Experiment, places: tuple[str, ...], asks: Asks) -> Experiment:
+        """With the marks and axes of the folders above each place and of the command line."""
+        tables, _, _ = self._above(places)
+        if not tables and not self._swept.changes:
+            return experiment
+        marks = dict.fromkeys((*experiment.marks, *(m for table in tables for m in table.marks)))
+        experiment = attrs.evolve(experiment, marks=tuple(marks))
+        axes: tuple[Axis, ...] = ()
+        unread: set[str] = set()
+        for table in (*tables, Folder(axes=self._swept.axes)):
+            axes = merge_axes(axes, table.axes)
+            unread.difference_update(name for axis in table.axes for name in axis.names)
+            unread.update(table.unread)
+        unread.update(name for table in tables for name in table.zipped)
+        fixed = self._swept.fixed_for(experiment)
+        known = {*fixed, *unread, *(name for axis in axes for name in axis.names)}
+        asked = self._asked(asks, places, known) if axes or unread else None
+        unread.difference_update(fixed)
+        experiment = with_axes(experiment, axes, fixed=fixed, unread=unread, asked=asked)
+        return attrs.evolve(experiment, axes=None) if self._swept.more else experiment
+
+    def _asked(
+        self, asks: Asks, places: tuple[str, ...], known: Iterable[str]
+    ) -> Collection[str] | None:
+        """The names that providers may ask for; `known` have a value whoever provides them."""
+        _, reach, keys = self._above(places)
+        given = keys.union(name.partition(".")[0] for name in known)
+        return names_asked(asks, reach, given, self._modules)
+
+    def _above(self, places: tuple[str, ...]) -> tuple[list[Folder], list[str], frozenset[str]]:
+        """Of all folders above places, each once: what changes experiments, modules, keys."""
+        if places not in self._known_above:
+            folders = _folders_above(places)
+            tables = [self._folders.at(folder) for folder in folders]
+            reach = [place for place in places if place.endswith(".py")]
+            for folder, table in zip(folders, tables, strict=True):
+                modules = (CONFTEST_FILE, *table.use)
+                reach += [os.path.normpath(os.path.join(folder, module)) for module in modules]
+            keys = frozenset[str]().union(*(table.keys for table in tables))
+            self._known_above[places] = [t for t in tables if t.says_more], reach, keys
+        return self._known_above[places]
+
+    # Bases
+
+    def _chain(self, host: Hosted, where: str) -> list[Hosted]:
+        """The host, what it extends, and so on, as far as sources show."""
+        chain = [host]
+        while True:
+            base = self._base_of(chain[-1], where)
+            if base is None:
+                return chain
+            if base in chain:
+                circle = " → ".join(map(str, [*chain[chain.index(base) :], base]))
+                raise PlanningError(f"'{host.name}' extends itself", where, circle)
+            chain.append(base)
+
+    def _base_of(self, host: Hosted, where: str) -> Hosted | None:
+        """What a place extends; None for a definition and for what sources do not show."""
+        if host.place.endswith(".py"):
+            found = self._modules.source(host.place).experiments.get(host.name)
+            if isinstance(found, Extension):
+                return self._modules.resolve(host.place, found.base, "experiments")
+            return None
+        folder = "" if host.place == "." else host.place
+        for base in self._folders.at(folder).extends:
+            path, _, name = base.text.rpartition("::")
+            if name == host.name:
+                return self._base_at(folder, path, name, base.where)
+        known = [base.text.rpartition("::")[2] for base in self._folders.at(folder).extends]
+        raise _no_base(f"'{host.place}' hosts no '{host.name}'", where, host.name, known)
+
+    def _base_at(self, folder: str, path: str, name: str, where: str) -> Hosted:
+        """The place that an `extends` names. Raises `PlanningError` where it is not there."""
+        if not name.startswith(EXPERIMENT_PREFIX):
+            what = f"'{name}' is no experiment: its name must begin with '{EXPERIMENT_PREFIX}'"
+            raise PlanningError(what, where)
+        target = os.path.normpath(os.path.join(folder, path)).replace(os.sep, "/")
+        on_disk = os.path.join(self._root, target)
+        if os.path.isabs(path) or target.startswith("../"):
+            raise PlanningError(f"'{path}' lies outside the root directory", where)
+        if os.path.isdir(on_disk):
+            return Hosted(target, name)
+        if not os.path.isfile(on_disk):
+            names: list[str] = []
+            with contextlib.suppress(OSError, ValueError):  # a NUL in the name
+                names = os.listdir(os.path.dirname(on_disk))
+            hint = did_you_mean(os.path.basename(target), names)
+            raise PlanningError(
+                f"there is no '{path}' to extend",
+                where,
+                hint or f"paths are relative to the folder '{folder or '.'}'",
+            )
+        source = self._modules.whole(target)
+        if source.mistakes or name in source.experiments:
+            return Hosted(target, name)
+        resolved = self._modules.resolve(target, (name,), "experiments")
+        if resolved is None and name not in source.imports and not source.stars:
+            raise _no_base(f"'{path}' defines no '{name}'", where, name, [*source.experiments])
+        return resolved or Hosted(target, name)
+
+
+def _defined(path: str, found: Definition) -> Experiment:
+    return Experiment(
+        id=f"{path}::{found.name}",
+        path=path,
+        function=found.name,
+        line=found.line,
+        description=found.description,
+        marks=found.marks,
+        parameters=found.asks.parameters,
+        axes=found.axes,
+        marks_complete=found.marks_complete,
+    )
+
+
+def _folders_above(places: Sequence[str]) -> list[str]:
+    """The folders from the root ('') down to each place, each once."""
+    folders: dict[str, None] = {}
+    for place in places:
+        folder = os.path.dirname(place) if place.endswith(".py") else place
+        parts = [part for part in folder.split("/") if part not in ("", ".")]
+        folders.update(("/".join(parts[:count]), None) for count in range(len(parts) + 1))
+    return [*folders]
+
+
+def _no_base(what: str, where: str, name: str, known: list[str]) -> PlanningError:
+    there = f"there is: {', '.join(sorted(known))}" if known else "there is no experiment"
+    return PlanningError(what, where, did_you_mean(name, known) or there)

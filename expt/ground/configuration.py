@@ -1,0 +1,186 @@
+"""Where the root directory is, and what its configuration says.
+
+    [tool.expt] of pyproject.toml, or expt.toml, whose keys stand at the top level
+
+Configuration is about the tool. Parameters of experiments stand in `params.toml`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.ground.errors import ConfigurationError, did_you_mean
+from expt.ground.layout import CONFIGURATION_FILE, PROJECT_FILE
+from expt.ground.toml_reading import parse_toml, read_bytes, read_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_TEXT: Final = "a text"
+_TEXTS: Final = "a list of texts"
+_SWITCH: Final = "true or false"
+_SECONDS: Final = "a number of seconds above 0"
+_KEYS: Final[Mapping[str, str | Mapping[str, str]]] = {
+    "addopts": _TEXTS,
+    "ignore": _TEXTS,
+    "notify": {"bell": _SWITCH, "webhook": _TEXT},
+    "paths": _TEXTS,
+    "plots": {"style": _TEXT},
+    "plugins": _TEXTS,
+    "render": _SWITCH,
+    "runs": _TEXT,
+    "timeout": _SECONDS,
+}
+_MENTIONS_EXPT: Final = re.compile(rb"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*expt\b", re.MULTILINE)
+
+
+@attrs.frozen
+class Configuration:
+    """The root directory and what is configured there; every key of `values` is checked."""
+
+    root: Path
+    file: Path | None = None
+    values: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+def find_root(paths: Sequence[Path], cwd: Path) -> Path:
+    """The root directory for `paths`, which need not exist (DESIGN.md section 4).
+
+    The nearest folder upward from their common parent with `expt.toml` or `[tool.expt]`; else
+    with `pyproject.toml` or `.git`; else `cwd` where it contains them; else the common parent.
+    Links are not followed: what was typed is what node ids show.
+    A file that cannot be read is no obstacle here: `read_configuration` tells of it.
+    """
+    here = Path(os.path.abspath(cwd))
+    start = _common_parent([Path(os.path.abspath(here / path)) for path in paths] or [here])
+    upward = (start, *start.parents)
+    for folder in upward:
+        if _exists(folder, CONFIGURATION_FILE) or _has_expt_table(folder / PROJECT_FILE):
+            return folder
+    for folder in upward:
+        if _exists(folder, PROJECT_FILE) or _exists(folder, ".git"):
+            return folder
+    return here if here in upward else start
+
+
+def _common_parent(paths: Sequence[Path]) -> Path:
+    """The deepest folder that contains all of `paths`; of one folder, itself."""
+    try:
+        common = Path(os.path.commonpath(paths))
+    except ValueError:  # on several drives
+        common = paths[0]
+    return next(folder for folder in (common, *common.parents) if os.path.isdir(folder))
+
+
+def _exists(folder: Path, name: str) -> bool:
+    return os.path.lexists(folder / name)  # Path.exists raises where a folder may not be entered
+
+
+def _has_expt_table(file: Path) -> bool:
+    """Whether a `pyproject.toml` has, or where it is broken was meant to have, `[tool.expt]`."""
+    try:
+        content = read_bytes(file)
+    except OSError:
+        return False
+    if content is None or b"expt" not in content:
+        return False
+    try:
+        values, _ = parse_toml(content, file.name, ConfigurationError)
+    except ConfigurationError:
+        return _MENTIONS_EXPT.search(content) is not None
+    return isinstance(values.get("tool"), dict) and "expt" in values["tool"]
+
+
+def read_configuration(root: Path) -> Configuration:
+    """What `expt.toml` or `pyproject.toml` of `root` says.
+
+    Raises `ConfigurationError` with path and line for a file that is not TOML, an unknown key or
+    a value of a wrong type, and where both files configure expt.
+    """
+    project, own = root / PROJECT_FILE, root / CONFIGURATION_FILE
+    table: Any = None
+    text = ""
+    if os.path.lexists(project):
+        values, text = read_toml(project, PROJECT_FILE, ConfigurationError)
+        tool = values.get("tool")
+        table = tool.get("expt") if isinstance(tool, dict) else None
+    if os.path.lexists(own):
+        if table is not None:
+            raise ConfigurationError(
+                f"both {CONFIGURATION_FILE} and {PROJECT_FILE} configure expt",
+                f"{PROJECT_FILE}:{_line_of('expt', text)}",
+                f"keep one: {CONFIGURATION_FILE}, or [tool.expt] in {PROJECT_FILE}",
+            )
+        table, text = read_toml(own, CONFIGURATION_FILE, ConfigurationError)
+        return Configuration(root, own, _checked(table, text, CONFIGURATION_FILE, "", root))
+    if table is None:
+        return Configuration(root)
+    return Configuration(root, project, _checked(table, text, PROJECT_FILE, "tool.expt", root))
+
+
+def _checked(table: Any, text: str, file: str, header: str, root: Path) -> Mapping[str, Any]:
+    """What `table` says, once every key and value of it is known to be right."""
+    for key, inner, what, hint in _mistakes_of(table, _KEYS, header):
+        raise ConfigurationError(what, f"{file}:{_line_of(key, text, inner)}", hint)
+    return {**table, "plugins": _placed(table["plugins"], root)} if "plugins" in table else table
+
+
+def _placed(plugins: Sequence[str], root: Path) -> list[str]:
+    """The files among them relative to the root, from whichever folder expt is started."""
+    return [str(root / name) if name.endswith(".py") else name for name in plugins]
+
+
+def _mistakes_of(
+    table: Any, keys: Mapping[str, str | Mapping[str, str]], header: str
+) -> Iterator[tuple[str, str, str, str | None]]:
+    """Of each mistake: the key, the table that holds it, what is wrong, and a hint."""
+    if not isinstance(table, dict):
+        outer, _, name = header.rpartition(".")
+        yield name, outer, f"'{name}' must be a table, not {_spoken(table)}", f"write [{header}]"
+        return
+    holder = f"[{header}]" if header else CONFIGURATION_FILE
+    for key, value in table.items():
+        expected = keys.get(key)
+        if expected is None:
+            hints = [did_you_mean(key, keys), f"{holder} may have: {', '.join(sorted(keys))}"]
+            if key == "tool" and not header:
+                hints = [f"in {CONFIGURATION_FILE} the keys stand at the top level"]
+            yield key, header, f"unknown key '{key}' in {holder}", "\n".join(filter(None, hints))
+        elif not isinstance(expected, str):
+            yield from _mistakes_of(value, expected, f"{header}.{key}" if header else key)
+        elif not _is(value, expected):
+            what = f"'{key}' in {holder} must be {expected}, not {_spoken(value)}"
+            as_list = expected == _TEXTS and _is(value, _TEXT)
+            yield key, header, what, f'write {key} = ["{value}"]' if as_list else None
+
+
+def _is(value: Any, expected: str) -> bool:
+    if expected == _TEXTS:
+        return isinstance(value, list) and all(_is(item, _TEXT) for item in value)
+    if expected == _TEXT:
+        return isinstance(value, str) and value != "" and "\0" not in value
+    if expected == _SWITCH:
+        return isinstance(value, bool)
+    return isinstance(value, (int, float)) and value is not True and 0 < value < float("inf")
+
+
+def _spoken(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def _line_of(key: str, text: str, header: str = "") -> int:
+    """The line of a key, looked for below its table's header; good enough for a message."""
+    start = 0
+    if header:
+        dotted = r"\s*\.\s*".join(map(re.escape, header.split(".")))
+        found = re.search(rf"^\s*\[\s*{dotted}\b", text, re.MULTILINE)
+        start = found.start() if found else 0
+    pattern = re.compile(rf"^[^#\n]*?\b{re.escape(key)}\b[\"']?\s*[=.\]]", re.MULTILINE)
+    match = pattern.search(text, start) or pattern.search(text)
+    return text.count("\n", 0, match.end()) + 1 if match else 1

@@ -1,0 +1,475 @@
+"""The nouns: frozen values that travel between the parts of the pipeline and between processes.
+
+    Options ─► Experiment ─► Case ─► Outcome ─► RunRecord
+               (found)     (decided)  (done)      (kept)
+
+Nothing here imports, runs, reads or writes anything. What crosses a process boundary is made of
+these classes and of plain values; a function, a module or a user's object never does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from expt.ground.errors import ExptError
+
+Status = Literal["running", "completed", "failed", "interrupted", "skipped", "lost"]
+STATUSES: Final = ("running", "completed", "failed", "interrupted", "skipped", "lost")
+Kind = Literal["scalar", "figure", "image", "array", "text", "structured"]
+KINDS: Final = ("scalar", "figure", "image", "array", "text", "structured")
+
+# Layer names, as they stand in origins
+LAYER_DEFAULT: Final = "default"  # a default in a signature
+LAYER_PROVIDER: Final = "provider"  # a provider of a plugin, a conftest or a module
+LAYER_PARAMS: Final = "params.toml"  # a top-level key, or a key of an [experiment_name] table
+LAYER_VARIANT: Final = "--variant"
+LAYER_SMOKE: Final = "--smoke"
+LAYER_FILE: Final = "--params"
+LAYER_SWEEP: Final = "sweep"
+LAYER_COMMAND: Final = "-p"
+LAYER_DRAWN: Final = "drawn"  # a seed that nobody gave
+
+BUILTIN_PROVIDERS: Final = frozenset(
+    {"track", "results", "archive", "params", "log", "rng", "progress", "run", "hooks", "tmp_path"}
+)
+"""The reserved argument names of DESIGN.md section 5."""
+
+
+@attrs.frozen
+class Place:
+    """A line of a file: `experiments/params.toml:3`; the path is relative to the root directory."""
+
+    path: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.path if self.line is None else f"{self.path}:{self.line}"
+
+
+@attrs.frozen
+class Origin:
+    """One layer that had a value for a name; `value` is None where a provider made it."""
+
+    layer: str
+    where: str | None
+    value: Any = None
+
+
+@attrs.frozen
+class Axis:
+    """One axis of a sweep: `names` are varied together, one tuple of `values` a point.
+
+    A range's points are computed when they are taken: `values` may be too long to be written out.
+    """
+
+    names: tuple[str, ...]
+    values: Sequence[tuple[Any, ...]]
+    where: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@attrs.frozen
+class Experiment:
+    """A found experiment; its module has perhaps never been imported.
+
+    `id` is the node id without a case. `path` is the file whose function runs, `host` the folder
+    (of a `params.toml`) or file that the node id names; both relative to the root directory.
+    `parameters` and `axes` are what the source shows; `axes` is None where a decorator must be
+    executed to know them. `marks_complete` is false where a decorator that is not expt's may
+    add to them; `extends` are the node ids of the bases, nearest first.
+    """
+
+    id: str
+    path: str
+    function: str
+    line: int
+    description: str = ""
+    marks: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    axes: tuple[Axis, ...] | None = ()
+    host: str = ""
+    extends: tuple[str, ...] = ()
+    marks_complete: bool = True
+
+    @property
+    def place(self) -> str:
+        """The file or folder that the node id names, relative to the root."""
+        return self.id.rpartition("::")[0]
+
+    @property
+    def name(self) -> str:
+        """The name that the node id gives: of its `[experiment_name]` table, of its archives."""
+        return self.id.rpartition("::")[2]
+
+    @property
+    def folder(self) -> str:
+        """The folder of the node id, relative to the root; '' for the root itself."""
+        place = self.place
+        if place.endswith(".py"):
+            return place.rpartition("/")[0]
+        return "" if place == "." else place
+
+
+@attrs.frozen
+class Case:
+    """An experiment with every value fixed: plain data, ready to travel.
+
+    `params` holds plain values below any wrapping provider; a default that is no plain value is
+    held as `Opaque` and taken from the signature when the case runs. `session_keys` names the
+    session providers' values that the case needs, so that a worker knows when one is done with.
+    `secrets` are the dotted names whose values are masked wherever they are written, `inputs`
+    the names of values that are existing paths, `deviations` the values that differ from those of
+    the experiment that this one extends.
+    """
+
+    experiment: Experiment
+    label: str | None
+    params: Mapping[str, Any]
+    origins: Mapping[str, tuple[Origin, ...]]
+    axes: Mapping[str, Any] = attrs.field(factory=dict)
+    fingerprint: str | None = None
+    session_keys: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+    inputs: tuple[str, ...] = ()
+    deviations: Mapping[str, Any] = attrs.field(factory=dict)
+    skip: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The node id, with the case in brackets where there is one."""
+        return self.experiment.id if self.label is None else f"{self.experiment.id}[{self.label}]"
+
+
+@attrs.frozen
+class Part:
+    """Something that takes part in an experiment: a provider, a hook point's listener, a hook.
+
+    `detail` is what is to be said of it beside its description: a provider's scope and what it
+    asks for.
+    """
+
+    name: str
+    place: Place
+    description: str = ""
+    detail: str = ""
+
+
+@attrs.frozen
+class Description:
+    """All that is known of one case without running it; parts in the order they come to work."""
+
+    case: Case
+    providers: tuple[Part, ...] = ()
+    points: tuple[Part, ...] = ()
+    listeners: tuple[Part, ...] = ()
+    hooks: tuple[Part, ...] = ()
+    analyses: tuple[Part, ...] = ()
+
+
+@attrs.frozen
+class Opaque:
+    """Stands for a value that cannot travel or be stored: the `repr` of it."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@attrs.frozen
+class Plan:
+    """The ordered cases, decided before anything runs, and what is worth saying about them."""
+
+    cases: tuple[Case, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    deselected: int = 0
+
+
+@attrs.frozen
+class ErrorInfo:
+    """What an experiment raised; the traceback is the user's, without expt's own frames."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@attrs.frozen
+class Outcome:
+    """How one run ended. `path` is the archive; `notices` are what went wrong beside the run."""
+
+    case_id: str
+    run_id: str
+    path: str
+    status: Status
+    duration: float
+    results: Mapping[str, Any] = attrs.field(factory=dict)
+    error: ErrorInfo | None = None
+    notices: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class RunRecord:
+    """`run.json`, field by field (DESIGN.md section 7). Times are ISO 8601 with zone."""
+
+    id: str
+    experiment: str
+    case: str | None
+    description: str
+    status: Status
+    started: str
+    finished: str | None = None
+    duration: float | None = None
+    params: Mapping[str, Any] = attrs.field(factory=dict)
+    origins: Mapping[str, Sequence[Origin]] = attrs.field(factory=dict)
+    results: Mapping[str, Any] = attrs.field(factory=dict)
+    series: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    inputs: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    sources: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
+    error: ErrorInfo | None = None
+    lineage: Mapping[str, Any] = attrs.field(factory=dict)
+    tags: tuple[str, ...] = ()
+    note: str | None = None
+    smoke: bool = False
+    command: tuple[str, ...] = ()
+    cwd: str = ""
+    host: str = ""
+    pid: int = 0
+    notices: tuple[str, ...] = ()
+    owner: Mapping[str, Any] = attrs.field(factory=dict)
+    format: int = 1
+
+
+@attrs.frozen
+class Options:
+    """One invocation, parsed: the command line over the configuration. Paths are absolute."""
+
+    root: Path
+    paths: tuple[Path, ...]
+    runs: Path
+    cwd: Path
+    command: tuple[str, ...] = ()
+    configured_paths: tuple[str, ...] = ("experiments",)
+    node_ids: tuple[str, ...] = ()
+    keyword: str = ""
+    marks: str = ""
+    deselect: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    params: tuple[str | tuple[str, Any], ...] = ()  # texts as typed; from Python, names and values
+    params_files: tuple[Path, ...] = ()
+    sweeps: tuple[str | Axis, ...] = ()
+    zips: tuple[str, ...] = ()
+    repeat: int | None = None
+    variants: tuple[str, ...] = ()
+    smoke: bool = False
+    scratch: bool = False
+    max_cases: int = 10_000
+    tags: tuple[str, ...] = ()
+    note: str | None = None
+    workers: int = 1
+    isolate: bool = False
+    render: bool = True
+    fail_fast: int | None = None
+    timeout: float | None = None
+    plan_timeout: float | None = None
+    continue_on_errors: bool = False
+    capture: bool = True
+    pdb: bool = False
+    verbosity: int = 0
+    traceback: str = "auto"
+    durations: int | None = None
+    plugins: tuple[str, ...] = ()
+    plugin_options: Mapping[str, Any] = attrs.field(factory=dict)
+    configuration: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class SessionInfo:
+    """What is taken once a session and stands in each of its archives.
+
+    `environment` is the content of `environment.json`; `patch` the bytes of the uncommitted
+    changes, empty where there are none. `secrets` are texts that no archive may hold.
+    """
+
+    id: str
+    environment: Mapping[str, Any]
+    patch: bytes = b""
+    secrets: tuple[str, ...] = ()
+
+
+# Events: what workers tell the parent while they work, and what the terminal shows.
+
+
+@attrs.frozen
+class RunStarted:
+    """A run has claimed its archive, and is about to fill it."""
+
+    case_id: str
+    run_id: str
+    path: str
+    pid: int
+    when: float
+
+
+@attrs.frozen
+class ModuleImporting:
+    """A file of the user's is about to be imported; where a worker dies, the last one is named."""
+
+    path: str
+
+
+@attrs.frozen
+class RunProgressed:
+    """`progress(iterable)` moved on; `total` is None where it is not known."""
+
+    case_id: str
+    done: int
+    total: int | None
+    label: str = ""
+
+
+@attrs.frozen
+class RunFinished:
+    """A run has its terminal status on disk."""
+
+    case_id: str
+    outcome: Outcome
+
+
+@attrs.frozen
+class RunAnnounced:
+    """The hooks that listen for a run's end are about to be called; they are called once."""
+
+    case_id: str
+
+
+@attrs.frozen
+class RunRendered:
+    """The renderings of an archive are made; `failures` are notices, never a run's failure."""
+
+    path: str
+    files: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Notice:
+    """Something that a person should read, and that fails nothing."""
+
+    text: str
+    case_id: str | None = None
+
+
+Event = (
+    RunStarted | ModuleImporting | RunProgressed | RunFinished | RunAnnounced | RunRendered | Notice
+)
+
+
+# Requests: what the parent asks of a worker. One answer each, or an ExptError.
+
+
+@attrs.frozen
+class PlanRequest:
+    """Import the selected experiments and decide their cases. Answered by a `Plan`."""
+
+    options: Options
+    experiments: tuple[Experiment, ...]
+
+
+@attrs.frozen
+class DescribeRequest:
+    """Tell what takes part in one case. Answered by a `Description`."""
+
+    options: Options
+    case: Case
+
+
+@attrs.frozen
+class RunRequest:
+    """Run one case. Answered by an `Outcome`. `still_needed` are session keys of later cases."""
+
+    options: Options
+    case: Case
+    session: SessionInfo
+    still_needed: frozenset[str] = frozenset()
+
+
+@attrs.frozen
+class AnnounceRequest:
+    """Let the hooks of a run whose worker died hear of its end. Answered by None."""
+
+    options: Options
+    case: Case
+    outcome: Outcome
+
+
+@attrs.frozen
+class RenderRequest:
+    """Make the renderings of an archive. Answered by a `RunRendered`."""
+
+    options: Options
+    path: str
+
+
+Request = PlanRequest | DescribeRequest | RunRequest | AnnounceRequest | RenderRequest
+Reply = Plan | Description | Outcome | RunRendered | None
+
+
+@attrs.frozen
+class Answer:
+    """How a worker ends a request: with a reply, or with the error that its sender shall see."""
+
+    reply: Reply = None
+    error: ExptError | None = None
+
+
+# The Protocols of the seams
+
+
+class Report(Protocol):
+    """How anything inside a worker tells the parent: one event, delivered in order."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+
+class Executor(Protocol):
+    """Where and when requests are worked on; the shape of `concurrent.futures.Executor`."""
+
+    def submit(self, request: Request, /) -> Future[Any]:
+        """Begin when there is room. The future gives the reply, or raises `ExptError`."""
+
+    def interrupt(self, *, kill: bool = False) -> None:
+        """Ask the current runs to end as interrupted; with `kill`, end them now."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Close session providers and processes."""
+
+
+class Track(Protocol):
+    """The `track` argument of an experiment (DESIGN.md section 8)."""
+
+    def __call__(
+        self, name: str = ..., value: Any = ..., /, step: int | None = None, **values: Any
+    ) -> None: ...
+    def image(self, name: str, value: Any, /, step: int | None = None) -> None: ...
+    def array(self, name: str, value: Any, /, step: int | None = None) -> None: ...
+    def figure(self, name: str, value: Any, /, step: int | None = None) -> None: ...
+    def text(self, name: str, value: Any, /, step: int | None = None) -> None: ...
+    def table(self, name: str, value: Any, /, step: int | None = None) -> None: ...
+    def configure(self, name: str, /, **options: Any) -> None: ...
+
+
+class Recognise(Protocol):
+    """A plugin's word on a value that is tracked: the kind and the value to store, or None."""
+
+    def __call__(self, value: Any, /) -> tuple[Kind, Any] | None: ...

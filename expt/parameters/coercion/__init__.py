@@ -1,0 +1,48 @@
+"""Values made to fit annotations, strictly: an int becomes a float, text becomes a path or an
+enum's member, a table becomes an attrs class or a dataclass, and nothing else changes.
+
+    value, annotation ──► Coercer ──► typed value ──► plain ──► storable data
+                             └─► Misfit: what was expected, and where inside the value
+
+An annotation that cannot be resolved, or that no value can be held against, checks nothing.
+Why this is stricter than cattrs is by itself: `docs/decisions/0003-strict-coercion.md`.
+"""
+
+from __future__ import annotations
+
+from expt.parameters.coercion.annotations import (
+    admits_none,
+    admits_text,
+    alternatives,
+    annotation_at,
+    annotations_in,
+    checks_nothing,
+    expected_text,
+    resolve_annotations,
+    wants_path,
+    wants_text,
+)
+from expt.parameters.coercion.fitting import Coercer, Convert, Misfit, coerce
+from expt.parameters.coercion.plain import MASK, dotted, fields_of, plain, shown
+
+__all__ = [
+    "MASK",
+    "Coercer",
+    "Convert",
+    "Misfit",
+    "admits_none",
+    "admits_text",
+    "alternatives",
+    "annotation_at",
+    "annotations_in",
+    "checks_nothing",
+    "coerce",
+    "dotted",
+    "expected_text",
+    "fields_of",
+    "plain",
+    "resolve_annotations",
+    "shown",
+    "wants_path",
+    "wants_text",
+]

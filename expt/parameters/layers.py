@@ -1,0 +1,228 @@
+"""One name over its layers: tables merged key by key, everything else replaced, origins kept.
+
+-p lr=0.1 ── sweep ── params.toml … ── default        strongest first
+    └──────────── laid one over the other ─► Resolved: value, origins by dotted leaf
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from expt.ground.errors import ParameterError
+from expt.ground.model import LAYER_DEFAULT, Origin
+from expt.ground.toml_reading import MAX_DEPTH
+from expt.parameters.coercion import MASK, Misfit, annotations_in, dotted, fields_of, plain, shown
+from expt.parameters.environment import settle_value
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KeyPath = tuple[str, ...]
+Where = Callable[[KeyPath], str | None]
+"""The place of a key path that begins with a parameter's name: `experiments/params.toml:3`."""
+
+
+@attrs.frozen
+class Layer:
+    """Values by parameter name from one source; `name` is one of `model.LAYER_*`."""
+
+    name: str
+    values: Mapping[str, Any]
+    where: Where
+
+
+@attrs.frozen
+class _Node:
+    """A value, the layers that had one at its place, and what stands in it where it is a table."""
+
+    value: Any
+    origins: tuple[Origin, ...]
+    children: Mapping[str, _Node] | None = None
+
+
+@attrs.frozen
+class Resolved:
+    """What a name came to. `is_known` is False where no layer has a value for it.
+
+    `variables` of the environment were read for it.
+    """
+
+    name: str
+    _node: _Node | None = None
+    variables: tuple[str, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        return self._node is not None
+
+    @property
+    def value(self) -> Any:
+        """The merged value; a default over which nothing was laid is the very object."""
+        return None if self._node is None else self._node.value
+
+    @property
+    def layer(self) -> str | None:
+        """The strongest layer that had a say, also where it set only a key of a table."""
+        return None if self._node is None else self._node.origins[0].layer
+
+    @property
+    def origins(self) -> dict[str, tuple[Origin, ...]]:
+        """By dotted leaf (`optimizer.lr`), strongest first, with what it shadowed."""
+        found: dict[str, tuple[Origin, ...]] = {}
+        if self._node is not None:
+            _collect_origins((self.name,), self._node, found)
+        return found
+
+    def lay(
+        self,
+        layer: str,
+        where: str | Where | None,
+        value: Any,
+        *,
+        path: KeyPath = (),
+        append: bool = False,
+    ) -> Resolved:
+        """With `value` over what is here, at `path` below the name (`("lr",)` of `optimizer.lr`).
+
+        With `append`, at the end of the list that is there. Raises `ParameterError` where the path
+        leads through a value that is no table, or what should be appended to is no list.
+        """
+        told = where if callable(where) else lambda _: where
+        laid = _Laying(layer, told, append).reach(self._node, (self.name,), path, value)
+        return Resolved(self.name, laid, self.variables)
+
+    def settle(self, annotation: Any, environ: Mapping[str, str], cwd: Path) -> Resolved:
+        """With every text of a `params.toml` read: the environment, paths. See `environment`."""
+        if self._node is None:
+            return self
+        node, variables = _settle_node(self._node, annotation, environ, cwd)
+        return self if node is self._node else Resolved(self.name, node, variables)
+
+    def misfit_error(self, misfit: Misfit, *, secret: bool = False) -> ParameterError:
+        """The error for a value that does not fit: what, where it was set, what it shadows."""
+        origins: tuple[Origin, ...] = ()
+        node, steps = self._node, iter(misfit.steps)
+        while node is not None:
+            origins = node.origins
+            node = (node.children or {}).get(str(next(steps, None)))
+        lines = [misfit.hint] if misfit.hint and not secret else []
+        if origins:
+            lines.append(f"set by {origins[0].layer}" + _shadows(origins[1:], secret))
+        at = origins[0].where if origins else None
+        return ParameterError(misfit.tell(self.name, secret=secret), at, "\n".join(lines))
+
+
+def _shadows(origins: tuple[Origin, ...], secret: bool) -> str:
+    if not origins:
+        return ""
+    below = origins[0]
+    value = MASK if secret else shown(below.value)
+    return f", over {value} of {below.layer}" + (f" ({below.where})" if below.where else "")
+
+
+def resolve_name(name: str, layers: Iterable[Layer]) -> Resolved:
+    """What `name` comes to over `layers`, strongest first."""
+    resolved = Resolved(name)
+    for layer in reversed([layer for layer in layers if name in layer.values]):
+        resolved = resolved.lay(layer.name, layer.where, layer.values[name])
+    return resolved
+
+
+@attrs.frozen
+class _Laying:
+    """One value being laid over a tree."""
+
+    layer: str
+    where: Where
+    append: bool
+
+    def reach(self, below: _Node | None, here: KeyPath, rest: KeyPath, value: Any) -> _Node:
+        """Down to the end of `rest` through tables, and lay the value there."""
+        if not rest:
+            return self.put(below, here, self._appended(below, here, value))
+        if below is not None and below.children is None and below.value is not None:
+            origin = below.origins[0]
+            raise ParameterError(
+                f"'{dotted(here)}' is no table, so '{dotted((*here, *rest))}' cannot be set",
+                self.where((*here, *rest)),
+                f"it is {shown(below.value)}, set by {origin.layer}"
+                + (f" ({origin.where})" if origin.where else ""),
+            )
+        children = dict(below.children or {}) if below else {}
+        under = children.get(rest[0]) or _shadowed_only(below)
+        children[rest[0]] = self.reach(under, (*here, rest[0]), rest[1:], value)
+        return self._table(below, here, children)
+
+    def put(self, below: _Node | None, here: KeyPath, value: Any) -> _Node:
+        """`value` over `below`."""
+        table = fields_of(value) if len(here) <= MAX_DEPTH else None  # one may hold itself
+        if table is None or not all(isinstance(key, str) for key in table):
+            return _Node(value, self._over(below, here, value))
+        merges = isinstance(value, Mapping) and self.layer != LAYER_DEFAULT
+        if below is None or below.children is None or not merges:
+            under = _shadowed_only(below)
+            children = {key: self.put(under, (*here, key), item) for key, item in table.items()}
+            return _Node(value, self._over(below, here, value), children)
+        merged = dict(below.children)
+        for key, item in table.items():
+            merged[key] = self.put(merged.get(key), (*here, key), item)
+        return self._table(below, here, merged)
+
+    def _table(self, below: _Node | None, here: KeyPath, children: dict[str, _Node]) -> _Node:
+        value = {key: child.value for key, child in children.items()}
+        return _Node(value, self._over(below, here, value), children)
+
+    def _over(self, below: _Node | None, here: KeyPath, value: Any) -> tuple[Origin, ...]:
+        origin = Origin(self.layer, self.where(here), plain(value))
+        return (origin, *below.origins) if below else (origin,)
+
+    def _appended(self, below: _Node | None, here: KeyPath, value: Any) -> Any:
+        if not self.append:
+            return value
+        old = below.value if below else None
+        if old is not None and not isinstance(old, (list, tuple)):
+            raise ParameterError(
+                f"'{dotted(here)}' is no list, so nothing can be appended to it",
+                self.where(here),
+                f"it is {shown(old)}",
+            )
+        return [*(old or ()), *(value if isinstance(value, list) else [value])]
+
+
+def _shadowed_only(below: _Node | None) -> _Node | None:
+    """What a key of a new table stands over: the value that is no table, if there was one."""
+    return below if below is not None and below.children is None else None
+
+
+def _collect_origins(path: KeyPath, node: _Node, found: dict[str, tuple[Origin, ...]]) -> None:
+    if not node.children:
+        found[dotted(path)] = node.origins
+        return
+    for key, child in node.children.items():
+        _collect_origins((*path, key), child, found)
+
+
+def _settle_node(
+    node: _Node, annotation: Any, environ: Mapping[str, str], cwd: Path
+) -> tuple[_Node, tuple[str, ...]]:
+    """The node with its texts settled, the same one where there was nothing to do."""
+    if not node.children:
+        value, used = settle_value(node.value, annotation, environ, cwd)
+        if value is node.value:
+            return node, ()
+        top = node.origins[0]
+        where = f"{top.where} (environment {', '.join(used)})" if used else top.where
+        return _Node(value, (Origin(top.layer, where, value), *node.origins[1:])), used
+    children: dict[str, _Node] = {}
+    variables: tuple[str, ...] = ()
+    inner = annotations_in(annotation)
+    for key, child in node.children.items():
+        children[key], used = _settle_node(child, inner(key), environ, cwd)
+        variables += used
+    if all(children[key] is child for key, child in node.children.items()):
+        return node, ()
+    value = {key: child.value for key, child in children.items()}
+    return _Node(value, node.origins, children), variables

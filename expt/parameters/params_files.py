@@ -1,0 +1,267 @@
+"""`params.toml` as layers: its values, the line of each, and the reserved table `[expt]`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.ground.encoding import from_json
+from expt.ground.errors import ParameterError, UsageError, did_you_mean
+from expt.ground.layout import EXPERIMENT_PREFIX, RESERVED_TABLE
+from expt.ground.model import LAYER_PARAMS
+from expt.ground.toml_reading import read_toml
+from expt.parameters.coercion import MASK
+from expt.parameters.environment import FileText
+from expt.parameters.layers import Layer
+from expt.parameters.sweeps import axes_from_table, read_zip
+from expt.parameters.toml_lines import Comment, KeyPath, find_keys
+from expt.parameters.typed_text import NO_VALUE, parse_name, read_toml_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+RESERVED_KEYS: Final = ("extends", "marks", "smoke", "sweep", "use", "variants", "zip")
+REMINDER: Final = f"parameters stand above the first table, not below [{RESERVED_TABLE}]"
+
+_JSON: Final = json.JSONDecoder(parse_constant=int)  # int("NaN") refuses what is no strict JSON
+_LEFT_OUT: Final = re.compile(r"#\s*([^=#]+?)\s*=\s*(\S.*)")
+
+
+@attrs.frozen
+class ParamsFile:
+    """A `params.toml`; `path` is relative to the root directory, `lines` by key path.
+
+    `values` are the top level without `[expt]`, `reserved` is `[expt]` checked: `extends`, `use`
+    and `marks` as tuples of texts, the others as they stand.
+    """
+
+    path: str
+    values: Mapping[str, Any]
+    lines: Mapping[KeyPath, int]
+    reserved: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def where(self, keys: KeyPath) -> str:
+        """`experiments/params.toml:3`: the line of a key, or of the nearest table around it."""
+        for size in range(len(keys), 0, -1):
+            line = self.lines.get(keys[:size])
+            if line is not None:
+                return f"{self.path}:{line}"
+        return self.path
+
+
+def folder_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a table that go to every experiment: all but `[experiment_*]` tables."""
+    return {name: value for name, value in values.items() if not _is_experiment(name, value)}
+
+
+def experiment_values(values: Mapping[str, Any], function: str) -> dict[str, Any]:
+    """The parameters of a table that go to one experiment alone."""
+    value: Any = values.get(function)
+    return value if _is_experiment(function, value) else {}
+
+
+def _is_experiment(name: str, value: Any) -> bool:
+    return name.startswith(EXPERIMENT_PREFIX) and isinstance(value, dict)
+
+
+def table_layers(
+    file: ParamsFile,
+    functions: Iterable[str],
+    table: KeyPath = (),
+    layer: str = LAYER_PARAMS,
+) -> list[Layer]:
+    """The layers that one table of a file gives to an experiment, strongest first.
+
+    `functions` are the names of the experiment and its bases, weakest first. `table` is `()` for
+    the file itself, `("smoke",)` or `("variants", "big")` for those of `[expt]`. Empty where the
+    file has no such table.
+    """
+    values: Any = file.reserved if table else file.values
+    for key in table:
+        values = values.get(key)
+        if values is None:
+            return []
+    path = (RESERVED_TABLE, *table) if table else ()
+    layers = [Layer(layer, folder_values(values), lambda keys: file.where((*path, *keys)))]
+    for function in functions:
+        own = experiment_values(values, function)
+        if own:
+            layers.append(Layer(layer, own, _where_below(file, (*path, function))))
+    return layers[::-1]
+
+
+def _where_below(file: ParamsFile, path: KeyPath) -> Callable[[KeyPath], str]:
+    return lambda keys: file.where((*path, *keys))
+
+
+# Reading
+
+
+def read_params_file(path: Path, root: Path) -> ParamsFile:
+    """The `params.toml` at `path`. Raises `ParameterError`, with the line where there is one."""
+    shown = os.path.relpath(path, root).replace(os.sep, "/")
+    values, text = read_toml(path, shown, ParameterError)
+    lines, _ = find_keys(text)
+    reserved = values.pop(RESERVED_TABLE, {})
+    file = ParamsFile(shown, values, lines)
+    marked = {key: _mark(value, file, (key,), path.parent) for key, value in values.items()}
+    return attrs.evolve(file, values=marked, reserved=_read_reserved(reserved, file, path.parent))
+
+
+def _mark(value: Any, file: ParamsFile, keys: KeyPath, folder: Path) -> Any:
+    """`value` with every text marked, so that it can be settled when it counts."""
+    if isinstance(value, str):
+        return FileText.mark(value, file.where(keys), folder)
+    if isinstance(value, dict):
+        return {key: _mark(item, file, (*keys, key), folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_mark(item, file, keys, folder) for item in value]
+    return value
+
+
+def _read_reserved(table: Any, file: ParamsFile, folder: Path) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise ParameterError(
+            f"'{RESERVED_TABLE}' is reserved for the table [{RESERVED_TABLE}]",
+            file.where((RESERVED_TABLE,)),
+            "give the parameter another name",
+        )
+    for key in table:
+        if key not in RESERVED_KEYS:
+            hint = did_you_mean(key, RESERVED_KEYS)
+            keys = f"keys: {', '.join(RESERVED_KEYS)}"
+            raise ParameterError(
+                f"[{RESERVED_TABLE}] has no key '{key}'",
+                file.where((RESERVED_TABLE, key)),
+                f"{hint} {keys}\n{REMINDER}" if hint else f"{keys}\n{REMINDER}",
+            )
+    read = {key: _READERS[key](table[key], key, file) for key in table}
+    for key in ("smoke", "sweep", "variants", "zip"):
+        if key in read:
+            read[key] = _mark(read[key], file, (RESERVED_TABLE, key), folder)
+    return read
+
+
+def _read_texts(value: Any, key: str, file: ParamsFile) -> tuple[str, ...]:
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+        raise _wrong_shape(key, "a text or a list of texts", file)
+    return tuple(values)
+
+
+def _read_extends(value: Any, key: str, file: ParamsFile) -> tuple[str, ...]:
+    texts = _read_texts(value, key, file)
+    for text in texts:
+        place, _, function = text.partition("::")
+        if not place or not function.startswith(EXPERIMENT_PREFIX):
+            raise _wrong_shape(key, "'PATH::experiment_name' or a list of them", file)
+    return texts
+
+
+def _read_table(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong_shape(key, "a table", file)
+    return value
+
+
+def _read_variants(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
+    for name, table in _read_table(value, key, file).items():
+        if not isinstance(table, dict):
+            raise ParameterError(
+                f"the variant '{name}' must be a table",
+                file.where((RESERVED_TABLE, key, name)),
+                f"write [{RESERVED_TABLE}.variants.{name}] with its parameters below",
+            )
+    return dict(value)
+
+
+def _read_sweep(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
+    axes_from_table(
+        _read_table(value, key, file), lambda keys: file.where((RESERVED_TABLE, key, *keys))
+    )
+    return dict(value)
+
+
+def _read_zip(value: Any, key: str, file: ParamsFile) -> Any:
+    read_zip(value, lambda keys: file.where((RESERVED_TABLE, key, *keys)))
+    return value
+
+
+def _wrong_shape(key: str, expected: str, file: ParamsFile) -> ParameterError:
+    return ParameterError(
+        f"'{key}' of [{RESERVED_TABLE}] must be {expected}", file.where((RESERVED_TABLE, key))
+    )
+
+
+_READERS: Final[Mapping[str, Callable[[Any, str, ParamsFile], Any]]] = {
+    "extends": _read_extends,
+    "marks": _read_texts,
+    "smoke": _read_table,
+    "sweep": _read_sweep,
+    "use": _read_texts,
+    "variants": _read_variants,
+    "zip": _read_zip,
+}
+
+
+def read_values_file(path: Path, cwd: Path) -> ParamsFile:
+    """A file for `--params`: parameters, an archive's `params.toml` among them.
+
+    Paths in it are relative to the working directory, as with `-p`. What TOML cannot say is taken
+    from the comments that an archive leaves for it (`docs/decisions/0002-none-in-toml.md`), and a
+    masked secret is no value. Raises `ParameterError`.
+    """
+    below = path.is_relative_to(cwd)
+    shown = (path.relative_to(cwd) if below else path).as_posix()
+    values, text = read_toml(path, shown, ParameterError)
+    lines, comments = find_keys(text)
+    file = ParamsFile(shown, values, lines)
+    if RESERVED_TABLE in values:
+        raise ParameterError(
+            f"[{RESERVED_TABLE}] means nothing in a file of values",
+            file.where((RESERVED_TABLE,)),
+            "it belongs into the params.toml of a folder",
+        )
+    for comment in comments:
+        _take_comment(comment, values, lines)
+    kept = _without_masks(values)
+    return attrs.evolve(
+        file, values={key: _mark(value, file, (key,), cwd) for key, value in kept.items()}
+    )
+
+
+def _take_comment(comment: Comment, values: dict[str, Any], lines: dict[KeyPath, int]) -> None:
+    """Add `# name = null`, or any JSON that is no TOML. Every other comment is a comment."""
+    match = _LEFT_OUT.fullmatch(comment.text)
+    if match is None or comment.table is None:
+        return
+    try:
+        value, end = _JSON.raw_decode(match[2])
+        keys = (*comment.table, *parse_name(match[1], ""))
+    except (ValueError, RecursionError, UsageError):
+        return
+    is_reason = not match[2][end:] or match[2].startswith(": ", end)
+    if not is_reason or read_toml_value(match[2][:end]) is not NO_VALUE:
+        return
+    table: Any = values
+    for key in keys[:-1]:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            return
+    if keys[-1] not in table:
+        table[keys[-1]] = from_json(value)
+        lines[keys] = comment.line
+
+
+def _without_masks(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` without what an archive has in the place of a secret."""
+    return {
+        key: _without_masks(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if value != MASK
+    }

@@ -1,0 +1,432 @@
+"""What an experiment's names come to: the ladder of layers, climbed once for all its cases.
+
+    plugin providers < defaults < folders (conftest, params.toml, [experiment]) < module
+        < --variant < --smoke < --params < sweep < -p
+
+A provider that asks for its own name wraps the value that would otherwise have been used. Values
+of variants, smoke and files stand below such providers, so that an archive's values reproduce it;
+those of sweeps and `-p` are final.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.ground.declarations import Secret
+from expt.ground.errors import PlanningError
+from expt.ground.model import (
+    LAYER_COMMAND,
+    LAYER_DEFAULT,
+    LAYER_DRAWN,
+    LAYER_PROVIDER,
+    LAYER_SWEEP,
+    Opaque,
+    Origin,
+)
+from expt.parameters import (
+    MASK,
+    Assignment,
+    Layer,
+    Resolved,
+    find_secrets,
+    is_secret_name,
+    parse_addition,
+    parse_name,
+    parse_typed_value,
+    parse_value,
+)
+from expt.parameters.coercion import (
+    Coercer,
+    Convert,
+    Misfit,
+    annotation_at,
+    checks_nothing,
+    dotted,
+    plain,
+    wants_path,
+)
+from expt.planning.providers import Function, Graph, Provider, Supply, build_graph, missing_value
+
+if TYPE_CHECKING:
+    from expt.planning.binding import Binding, Rank
+
+SEED: Final = "seed"
+"""Every run has one, whoever asks for it."""
+
+Given = Assignment | tuple[str, Any]
+"""One `-p`: as typed, or a name and a value from Python."""
+
+
+@attrs.frozen
+class Point:
+    """One point of the sweep: values by dotted name, and where each was said."""
+
+    values: Mapping[str, Any]
+    where: Mapping[str, str | None]
+
+
+@attrs.frozen(eq=False)
+class Decided:
+    """The values of one case: plain, with origins by dotted leaf."""
+
+    params: Mapping[str, Any]
+    origins: Mapping[str, tuple[Origin, ...]]
+    secrets: frozenset[str]
+    inputs: tuple[str, ...]
+    secret_by_name: tuple[str, ...] = ()
+
+
+@attrs.frozen(eq=False)
+class _Name:
+    """One name, resolved as far as all cases share it."""
+
+    name: str
+    annotation: Any
+    resolved: Resolved
+    providers: tuple[Origin, ...]
+    shadowed: tuple[tuple[int, Origin], ...]
+
+
+_DecidedName = tuple[Any, dict[str, tuple[Origin, ...]], dict[str, bool]]
+"""A plain value, its origins by dotted leaf, and its secret leaves."""
+
+
+class Resolution:
+    """One experiment's names under the overrides of one session, for every case of one shape.
+
+    The shape is what decides the graph: which names are swept, and which variants are on.
+    """
+
+    def __init__(
+        self,
+        binding: Binding,
+        overrides: Sequence[Layer],
+        given: Sequence[Given],
+        swept: frozenset[str],
+        cwd: Path,
+        convert: Convert | None,
+    ) -> None:
+        self._binding = binding
+        self._overrides = overrides
+        self._given = [(_path_of(one), one) for one in given]
+        self._swept = swept
+        self._cwd = cwd
+        self._coercer = Coercer(convert)
+        self._final = {path[0] for path, one in self._given if len(path) == 1 and _replaces(one)}
+        self._final |= {name for name in swept if "." not in name}
+        self.graph: Graph = build_graph(binding.function, self._supply)
+        self._names = {name: self._climb(name) for name in self._taken()}
+        self._check_known()
+        self._provided = dict(self._provided_origins())
+        self._shared: dict[str, _DecidedName] = {}
+        self._paths: dict[str, tuple[str, ...]] = {}
+
+    def takes(self, name: str) -> bool:
+        """Whether the experiment or one of its providers takes a name (dotted: its first part)."""
+        return name in self.graph.askers or name == SEED
+
+    def annotation_of(self, name: str) -> Any:
+        """The annotation at a dotted name, for reading a text of the command line."""
+        path = parse_name(name, "--sweep")
+        known = self._names.get(path[0])
+        return Any if known is None else annotation_at(known.annotation, path[1:])
+
+    @property
+    def fixed_names(self) -> frozenset[str]:
+        """Dotted names that `-p` sets, so that an axis of one collapses."""
+        return frozenset(dotted(path) for path, one in self._given if _replaces(one))
+
+    def names(self) -> Iterator[str]:
+        """Every name that somebody asks for, built-in ones aside."""
+        yield from self.graph.supplies
+        if SEED not in self.graph.supplies:
+            yield SEED
+
+    # Who supplies a name
+
+    def _supply(self, name: str) -> Supply:
+        if name in self._final:
+            return Supply(name)
+        wrapping: list[Provider] = []
+        overridden = any(name in layer.values for layer in self._overrides)
+        for rank in reversed(self._binding.ranks[1:]):
+            found = _provider_in(rank, name)
+            if found is not None:
+                if any(found.function.call is one.function.call for one in wrapping):
+                    continue  # imported from further out: it wraps once, where it stands nearest
+                if not found.wraps:
+                    return Supply(name, tuple(wrapping) if overridden else (*wrapping, found))
+                wrapping.append(found)
+            elif isinstance(rank, Layer) and name in rank.values:
+                return Supply(name, tuple(wrapping))
+        plugin = _provider_in(self._binding.ranks[0], name)
+        defaulted = name in self._binding.function.defaults or any(
+            name in provider.function.defaults for provider in wrapping
+        )
+        if plugin is None or overridden or defaulted:
+            return Supply(name, tuple(wrapping))
+        return Supply(name, (*wrapping, plugin))
+
+    def _taken(self) -> list[str]:
+        values = [name for name in self.graph.supplies if self.graph.supplies[name].is_value]
+        return values if SEED in values else [*values, SEED]
+
+    # What a value comes to
+
+    def _climb(self, name: str) -> _Name:
+        askers = self.graph.askers.get(name, ())
+        annotation = self._annotation(name, askers)
+        resolved = self._lay_defaults(Resolved(name), name, askers)
+        laid = int(resolved.is_known)
+        shadowed: list[tuple[int, Origin]] = []
+        active = {id(provider) for provider in self._active(name)}
+        for rank in self._binding.ranks:
+            provider = _provider_in(rank, name)
+            if provider is not None and id(provider) not in active:
+                shadowed.append((laid, _provider_origin(provider)))
+            elif isinstance(rank, Layer) and name in rank.values:
+                resolved = resolved.lay(rank.name, rank.where, rank.values[name])
+                laid += 1
+        for layer in self._overrides:
+            if name in layer.values:
+                resolved = resolved.lay(layer.name, layer.where, layer.values[name])
+        told = tuple(_provider_origin(provider) for provider in self._active(name))
+        return _Name(name, annotation, resolved, told, tuple(shadowed))
+
+    def _active(self, name: str) -> tuple[Provider, ...]:
+        supply = self.graph.supplies.get(name)
+        return () if supply is None else supply.providers
+
+    def _annotation(self, name: str, askers: Iterable[Function]) -> Any:
+        found = [asker.annotations[name] for asker in askers if name in asker.annotations]
+        strict = [annotation for annotation in found if not checks_nothing(annotation)]
+        return (strict or found or [int if name == SEED else Any])[0]
+
+    def _lay_defaults(self, resolved: Resolved, name: str, askers: Sequence[Function]) -> Resolved:
+        """The experiment's own default stands over those of its providers."""
+        root = self._binding.function
+        theirs = [f for f in askers if f is not root and name in f.defaults]
+        own = name in root.defaults and root in askers
+        if theirs and not own and not self._is_set_above(name):
+            self._reject_disagreement(name, theirs)
+        for asker in [*reversed(theirs), *([root] if own else [])]:
+            default = asker.defaults[name]
+            if name == SEED and default is None:
+                continue  # no seed: one is drawn
+            resolved = resolved.lay(LAYER_DEFAULT, str(asker.place), default)
+        return resolved
+
+    def _reject_disagreement(self, name: str, functions: Sequence[Function]) -> None:
+        first = functions[0]
+        for other in functions[1:]:
+            if _differ(first.defaults[name], other.defaults[name]):
+                raise PlanningError(
+                    f"two providers have different defaults for '{name}'",
+                    f"{first.place} ({first.name}: {first.defaults[name]!r})",
+                    f"{other.place} ({other.name}: {other.defaults[name]!r})\n"
+                    f"give '{name}' a value in params.toml, or in the experiment's signature",
+                )
+
+    def _is_set_above(self, name: str) -> bool:
+        layers = [rank for rank in self._binding.ranks if isinstance(rank, Layer)]
+        return name in self._final or any(
+            name in layer.values for layer in [*layers, *self._overrides]
+        )
+
+    def _check_known(self) -> None:
+        for name in self.graph.values:
+            swept = any(_head(path) == name for path in self._swept)
+            given = any(path[0] == name for path, _ in self._given)
+            if name != SEED and not (self._names[name].resolved.is_known or swept or given):
+                known = [*self._all_names(), *self._names]
+                raise missing_value(self.graph, name, known)
+
+    def _all_names(self) -> Iterator[str]:
+        for rank in self._binding.ranks:
+            yield from rank.values if isinstance(rank, Layer) else rank
+
+    # One case
+
+    def decide(self, point: Point, seed: Callable[[], tuple[int, Origin]]) -> Decided:
+        """The values at one point of the sweep. `seed` draws one where nobody gives it.
+
+        Raises `ParameterError` for a value that does not fit its annotation.
+        """
+        swept = {self._path(name)[0] for name in point.values}
+        params: dict[str, Any] = {}
+        origins: dict[str, tuple[Origin, ...]] = {}
+        secrets: dict[str, bool] = {}
+        for name, known in self._names.items():
+            if name in swept:
+                value, told, hidden = self._decide_name(known, point, seed)
+            else:
+                if name not in self._shared:
+                    self._shared[name] = self._decide_name(known, _NO_POINT, seed)
+                value, told, hidden = self._shared[name]
+            params[name] = value
+            origins.update(told)
+            secrets.update(hidden)
+        origins.update(self._provided)
+        inputs = tuple(self._find_inputs(params))
+        by_name = tuple(name for name, only in secrets.items() if only)
+        return Decided(params, origins, frozenset(secrets), inputs, by_name)
+
+    def _path(self, swept: str) -> tuple[str, ...]:
+        if swept not in self._paths:
+            self._paths[swept] = parse_name(swept, "--sweep")
+        return self._paths[swept]
+
+    def _decide_name(
+        self, known: _Name, point: Point, seed: Callable[[], tuple[int, Origin]]
+    ) -> _DecidedName:
+        name, annotation = known.name, known.annotation
+        resolved = known.resolved
+        for swept, value in point.values.items():
+            path = self._path(swept)
+            if path[0] == name:
+                resolved = resolved.lay(LAYER_SWEEP, point.where[swept], value, path=path[1:])
+        for path, one in self._given:
+            if path[0] == name:
+                resolved = _lay_given(resolved, one, path, annotation)
+        if name == SEED and (not resolved.is_known or resolved.value is None):
+            drawn, origin = seed()
+            resolved = resolved.lay(origin.layer, origin.where, drawn)
+        resolved = resolved.settle(annotation, os.environ, self._cwd)
+        value = self._check(name, resolved)
+        hidden = self._find_secrets(name, value)
+        told = {
+            leaf: _mask(chain) if _is_in(leaf, hidden) else chain
+            for leaf, chain in self._told(known, resolved).items()
+        }
+        return value, told, hidden
+
+    def _check(self, name: str, resolved: Resolved) -> Any:
+        """The value as plain data, once it fits whoever asks for it."""
+        if resolved.layer == LAYER_DEFAULT:
+            return _without_secret(plain(resolved.value))
+        value = resolved.value
+        askers = self.graph.askers.get(name, ())
+        for annotation in [asker.annotations.get(name, Any) for asker in askers] or [Any]:
+            try:
+                typed = self._coercer(resolved.value, annotation)
+            except Misfit as misfit:
+                secret = annotation is Secret or is_secret_name(name)
+                raise resolved.misfit_error(misfit, secret=secret) from None
+            if not isinstance(resolved.value, Mapping) and not checks_nothing(annotation):
+                value = plain(typed)
+        if name == SEED and (isinstance(value, bool) or not isinstance(value, int)):
+            raise resolved.misfit_error(Misfit("int", value))
+        if isinstance(value, Opaque):
+            value = plain(resolved.value)
+        return _without_secret(value)
+
+    def _told(self, known: _Name, resolved: Resolved) -> dict[str, tuple[Origin, ...]]:
+        told: dict[str, tuple[Origin, ...]] = {}
+        for leaf, chain in resolved.origins.items():
+            weakest_first = list(reversed(chain))
+            for position, origin in reversed(known.shadowed):
+                weakest_first.insert(min(position, len(weakest_first)), origin)
+            told[leaf] = (*known.providers, *reversed(weakest_first))
+        return told
+
+    def _provided_origins(self) -> Iterator[tuple[str, tuple[Origin, ...]]]:
+        """Names that a provider makes from nothing of that name."""
+        for name, supply in self.graph.supplies.items():
+            if not supply.is_value:
+                chain = [_provider_origin(provider) for provider in supply.providers]
+                for rank in reversed(self._binding.ranks):
+                    other = _provider_in(rank, name)
+                    if other is not None and other not in supply.providers:
+                        chain.append(_provider_origin(other))
+                    elif isinstance(rank, Layer) and name in rank.values:
+                        value = plain(rank.values[name])
+                        chain.append(Origin(rank.name, rank.where((name,)), value))
+                yield name, tuple(chain)
+
+    def _find_secrets(self, name: str, value: Any) -> dict[str, bool]:
+        """Dotted names inside a value that are masked; True where only the name says so."""
+        found: dict[str, bool] = {}
+        askers = self.graph.askers.get(name, ())
+        for annotation in [asker.annotations.get(name, Any) for asker in askers] or [Any]:
+            for leaf, by_name in find_secrets(name, value, annotation).items():
+                found[leaf] = found.get(leaf, True) and by_name
+        return found
+
+    def _find_inputs(self, params: Mapping[str, Any]) -> Iterator[str]:
+        """Names of values that are paths, and whose path is there."""
+        for name, known in self._names.items():
+            value = params[name]
+            is_path = isinstance(value, Path) or (
+                isinstance(value, str) and wants_path(known.annotation)
+            )
+            if is_path and (self._cwd / Path(value).expanduser()).exists():
+                yield name
+
+
+_NO_POINT: Final = Point({}, {})
+
+
+def drawn_seed(seed: int) -> tuple[int, Origin]:
+    """A seed that nobody gave, and its origin."""
+    return seed, Origin(LAYER_DRAWN, None, seed)
+
+
+def _lay_given(resolved: Resolved, one: Given, path: tuple[str, ...], annotation: Any) -> Resolved:
+    if not isinstance(one, Assignment):
+        return resolved.lay(LAYER_COMMAND, f"-p {one[0]}", one[1], path=path[1:])
+    at = f"-p {one.typed}"
+    inner = annotation_at(annotation, path[1:])
+    if one.operator == "+=":
+        value = parse_addition(one.text, annotation_at(inner, (0,)))
+    elif one.operator == ":=":
+        value = parse_typed_value(one.text, at)
+    else:
+        value = parse_value(one.text, inner)
+    where = f"-p {one.dotted}"
+    return resolved.lay(LAYER_COMMAND, where, value, path=path[1:], append=one.operator == "+=")
+
+
+def _path_of(one: Given) -> tuple[str, ...]:
+    return one.name if isinstance(one, Assignment) else parse_name(one[0], f"-p {one[0]}")
+
+
+def _replaces(one: Given) -> bool:
+    return not isinstance(one, Assignment) or one.operator != "+="
+
+
+def _head(swept: str) -> str:
+    return parse_name(swept, "--sweep")[0]
+
+
+def _provider_in(rank: Rank, name: str) -> Provider | None:
+    return None if isinstance(rank, Layer) else rank.get(name)
+
+
+def _provider_origin(provider: Provider) -> Origin:
+    return Origin(LAYER_PROVIDER, str(provider.place))
+
+
+def _differ(one: Any, other: Any) -> bool:
+    try:
+        return one is not other and bool(one != other)
+    except Exception:  # an array's comparison, say: what cannot be compared is not the same
+        return True
+
+
+def _without_secret(value: Any) -> Any:
+    return str.__str__(value) if isinstance(value, Secret) else value
+
+
+def _is_in(name: str, secrets: Iterable[str]) -> bool:
+    return any(name == secret or secret.startswith(f"{name}.") for secret in secrets)
+
+
+def _mask(chain: tuple[Origin, ...]) -> tuple[Origin, ...]:
+    return tuple(
+        origin if origin.value is None else attrs.evolve(origin, value=MASK) for origin in chain
+    )

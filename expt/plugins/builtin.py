@@ -1,0 +1,35 @@
+"""Features written as plugins, on the same hooks that everybody gets.
+
+Which of them take part in which process is decided here; each is made with what it needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from expt.ground.model import Options
+
+
+def parent_plugins(options: Options, stream: TextIO) -> dict[str, Any]:
+    """The plugins of the process that draws the screen on `stream`, by name."""
+    from expt.plugins.notify import Notify
+    from expt.terminal import Terminal
+
+    return {"terminal": Terminal(stream, options), "notify": Notify(stream, options)}
+
+
+def worker_plugins(options: Options) -> dict[str, Any]:
+    """The plugins of the processes that run and render, by name."""
+    from expt.rendering.script import Script
+
+    plugins: dict[str, Any] = {"script": Script()}
+    if options.render:
+        from expt.rendering.plots import Plots
+        from expt.rendering.videos import Videos
+
+        plugins |= {
+            "plots": Plots(options.configuration.get("plots", {}).get("style", "light")),
+            "videos": Videos(),
+        }
+    return plugins

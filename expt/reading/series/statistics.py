@@ -1,0 +1,159 @@
+"""`{kind, count, last, min, max}` of every series, in memory that its length does not move."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.ground.encoding import FLOAT_RECORD, INT_RECORD, KIND_INT, SCALAR_RECORD, from_json
+from expt.ground.layout import SCALARS_FILE
+from expt.reading.series.journal import NameTable, open_regular, read_entries, read_names
+from expt.reading.series.series import numeric_leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from expt.reading.series.sorted_records import Array, Selection
+
+SMALL: Final = 1 << 20
+"""Up to so many bytes of records are summed up without numpy, where numpy is not yet loaded."""
+
+LONG: Final = 1000
+"""Characters of JSON from which on the last text or structure is not repeated in a summary."""
+
+MANY: Final = 100
+"""Numbers of one structured series that are summed up as series of their own."""
+
+
+@attrs.define
+class Summary:
+    """The summary of one series so far. `lowest` and `highest` leave NaN out."""
+
+    kind: str
+    count: int = 0
+    last: Any = None
+    lowest: float | int | None = None
+    highest: float | int | None = None
+
+    def add(self, count: int, last: Any, lowest: float | int, highest: float | int) -> None:
+        """Take in `count` numbers, of which NaN stands for an extreme of none but NaN."""
+        self.count += count
+        self.last = last
+        if lowest == lowest and (self.lowest is None or lowest < self.lowest):
+            self.lowest = lowest
+        if highest == highest and (self.highest is None or highest > self.highest):
+            self.highest = highest
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "count": self.count,
+            "last": self.last,
+            "min": self.lowest,
+            "max": self.highest,
+        }
+
+
+def summarise_series(folder: Path) -> dict[str, dict[str, Any]]:
+    """Name → `{kind, count, last, min, max}` of every series below `folder`, damage left out.
+
+    `min` and `max` are of scalars alone and leave NaN out; `last` is a scalar's number, or a text
+    or structure if it is short. The numbers inside a structured series follow by their path,
+    `eval/acc`, as scalars.
+    """
+    names = read_names(folder, [])
+    summaries = {
+        name: Summary(known.kind) for name, known in names.by_name.items() if known.kind is not None
+    }
+    _add_records(folder, names, summaries)
+    leaves: dict[str, Summary] = {}
+    leaf_counts: dict[str, int] = {}
+    for name, entry in read_entries(folder, names, []):
+        summary = summaries[name]
+        summary.count += 1
+        if entry.file is not None:
+            continue
+        short = len(json.dumps(entry.value)) <= LONG
+        value = from_json(entry.value)
+        summary.last = value if short else None
+        for path, number in numeric_leaves(value, f"{name}/"):
+            if path not in leaves:
+                if leaf_counts.setdefault(name, 0) == MANY:
+                    continue
+                leaf_counts[name] += 1
+            leaves.setdefault(path, Summary("scalar")).add(1, number, number, number)
+    told = {name: summary.told() for name, summary in {**leaves, **summaries}.items()}
+    return {name: told[name] for name in (*summaries, *leaves)}
+
+
+def _add_records(folder: Path, names: NameTable, summaries: dict[str, Summary]) -> None:
+    try:
+        file = open_regular(folder / SCALARS_FILE)
+        if file is None:
+            return
+        with file:
+            small = file.seek(0, 2) <= SMALL
+            if small and "numpy" not in sys.modules:  # whose import takes longer than all else
+                file.seek(0)
+                _add_small(file.read(), names, summaries)
+                return
+    except OSError:
+        return
+    _add_blocks(folder, names, summaries)
+
+
+def _add_small(data: bytes, names: NameTable, summaries: dict[str, Summary]) -> None:
+    whole = len(data) - len(data) % SCALAR_RECORD.size
+    for place in range(0, whole, SCALAR_RECORD.size):
+        value, number = read_record(data, place)
+        known = names.by_number.get(number)
+        if value is not None and known is not None and known.kind == "scalar":
+            summaries[known.name].add(1, value, value, value)
+
+
+def read_record(data: bytes, place: int) -> tuple[float | int | None, int]:
+    """The value and the series' number of a record; None for the value of a damaged one."""
+    _, time, value, kind, number = FLOAT_RECORD.unpack_from(data, place)
+    if kind == KIND_INT:
+        value = INT_RECORD.unpack_from(data, place)[2]
+    return (value if kind <= KIND_INT and math.isfinite(time) else None), number
+
+
+def _add_blocks(folder: Path, names: NameTable, summaries: dict[str, Summary]) -> None:
+    from expt.reading.series.sorted_records import select_blocks  # slow: it needs numpy
+
+    for records, selection in select_blocks(folder, names, []):
+        if selection is not None:
+            for number, count, last, lowest, highest in _sum_up(records, selection):
+                summaries[names.by_number[number].name].add(count, last, lowest, highest)
+
+
+def _sum_up(records: Array, selection: Selection) -> Iterator[tuple[int, int, Any, Any, Any]]:
+    """Number, count, last, lowest and highest of each series in a block; of a series that has
+    both ints and floats there, of each of its values."""
+    import numpy  # the caller has arrays
+
+    from expt.reading.series.sorted_records import make_values
+
+    starts, ends, kinds = selection.starts, selection.ends, selection.kinds
+    bits, at_end = selection.take(records["bits"]), numpy.array(ends) - 1
+    first_kinds = numpy.minimum.reduceat(kinds, starts).tolist()
+    other_kinds = numpy.maximum.reduceat(kinds, starts).tolist()
+    of_kind = []
+    with numpy.errstate(invalid="ignore"):  # ints looked at as floats are not used
+        for values in (bits.view("f8"), bits):
+            lows, highs = (take.reduceat(values, starts) for take in (numpy.fmin, numpy.fmax))
+            of_kind.append((values[at_end].tolist(), lows.tolist(), highs.tolist()))
+    for index, number in enumerate(selection.numbers):
+        kind, start, end = first_kinds[index], starts[index], ends[index]
+        if kind == other_kinds[index]:
+            last, low, high = of_kind[kind]
+            yield number, end - start, last[index], low[index], high[index]
+        else:
+            for value in make_values(bits[start:end], kinds[start:end]).tolist():
+                yield number, 1, value, value, value

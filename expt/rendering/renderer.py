@@ -1,0 +1,183 @@
+"""The renderings of one archive, made from what the reader gives: pictures, videos, the script.
+
+    for each series ─► expt_render_series ─► files in plots/ ─┐
+    for the run ─────► expt_render_run ────► files ───────────┴─► plots/index.json ─► RunRendered
+
+Whatever fails is a notice that names the series; the others are drawn. Made again, the files
+replace the old ones, and what is drawn no more is removed. A renderer that is killed leaves the
+archive's data as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from expt.archive import write_atomically
+from expt.ground import layout
+from expt.ground.encoding import dumps, loads
+from expt.ground.errors import ExptError
+from expt.ground.model import RunRendered
+from expt.ground.text import visible
+from expt.reading import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_SERIES: Final = 500
+"""A run of more series has the others drawn where they are asked for: `run.plot(name)`."""
+
+_SAFE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}(?<!\.)")
+_UNSAFE_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9.-]+")
+_TAKEN: Final = re.compile(r"(overview|con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+class Observe(Protocol):
+    """Calls a hook: what each implementation returned; a failure's text goes to `complain`."""
+
+    def __call__(
+        self, hook: str, complain: Callable[[str], None], /, **arguments: Any
+    ) -> list[Any]: ...
+
+
+def render_archive(path: Path, observe: Observe) -> RunRendered:
+    """Make every rendering of the archive at `path`, and `plots/index.json`.
+
+    Never raises for what a plugin, a value or the disk does: that becomes `failures`, which
+    `plots/notices.json` keeps. The files are named relative to the archive.
+    """
+    notices: list[str] = []
+    folder = path / layout.PLOTS_DIR
+    try:
+        run = Run(path)
+        old = _listed_files(folder)
+        folder.mkdir(exist_ok=True)
+        index = _render_series(run, folder, observe, notices)
+        with _noticing("", notices):
+            found = observe("expt_render_run", notices.append, run=run, folder=folder)
+            files = _inside(path, found, notices)
+        made = [f"{layout.PLOTS_DIR}/{file}" for names in index.values() for file in names]
+        for file in old - {name for names in index.values() for name in names}:
+            (folder / file).unlink(missing_ok=True)
+        _write_index(folder, index, notices)
+    except (ExptError, OSError) as error:
+        lines = [*notices, f"the archive cannot be rendered: {error}"]
+        return RunRendered(str(path), (), tuple(lines))
+    return RunRendered(str(path), (*made, *files), tuple(dict.fromkeys(notices)))
+
+
+def file_stems(names: Iterable[str]) -> dict[str, str]:
+    """A file name without suffix for every name of a series: safe, and no two the same.
+
+    `loss` is `loss`, and `eval/acc` is `eval_acc`. What would then be another's name, be it in
+    other letters of case, gets the beginning of a hash: `eval_acc~3f1c09a2b4`. No other has a `~`.
+    """
+    listed = list(names)
+    plain = [name for name in listed if _SAFE.fullmatch(name)]
+    stems: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in dict.fromkeys([*plain, *listed]):
+        stem = _UNSAFE_CHARACTERS.sub("_", name[:60]).strip("._-") or "_"
+        if _SAFE.fullmatch(name):
+            stem = name
+        if stem.lower() in taken or _TAKEN.fullmatch(stem):
+            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+            stem = f"{stem}~{digest}"
+        taken.add(stem.lower())
+        stems[name] = stem
+    return {name: stems[name] for name in listed}
+
+
+def _render_series(
+    run: Run, folder: Path, observe: Observe, notices: list[str]
+) -> dict[str, list[str]]:
+    index: dict[str, list[str]] = {}
+    stems = file_stems(run.series)
+    for name in list(stems)[:MOST_SERIES]:
+        with _noticing(f"{_quoted(name)}: ", notices):
+            complaints: list[str] = []
+            found = observe(
+                "expt_render_series",
+                complaints.append,
+                run=run,
+                series=run.series[name],
+                folder=folder,
+                stem=stems[name],
+            )
+            index[name] = _inside(folder, found, complaints)
+            notices += [f"{_quoted(name)}: {complaint}" for complaint in complaints]
+    if len(stems) > MOST_SERIES:
+        notices.append(
+            f"the first {MOST_SERIES} of {len(stems):,} series are drawn;"
+            " run.plot(name) draws any of them"
+        )
+    return index
+
+
+@contextlib.contextmanager
+def _noticing(prefix: str, notices: list[str]) -> Iterator[None]:
+    """What is warned of inside becomes a notice, and so does what goes wrong."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        except Exception as error:
+            notices.append(f"{prefix}{type(error).__name__}: {error}")
+    notices.extend(f"{prefix}{warning.message}" for warning in caught)
+
+
+def _inside(folder: Path, found: Iterable[Any], notices: list[str]) -> list[str]:
+    """The files that hooks say they made, relative to `folder`; others are told of."""
+    names = []
+    for result in found:
+        paths = [result] if isinstance(result, (str, Path)) else result
+        if not isinstance(paths, Sequence):
+            notices.append(f"a hook returned {result!r:.80}, not the paths of files")
+            continue
+        for path in map(Path, paths):
+            place = path if path.is_absolute() else folder / path
+            if place.is_file() and place.is_relative_to(folder):
+                names.append(place.relative_to(folder).as_posix())
+            else:
+                notices.append(f"a hook returned {str(path)!r}, which is no file in its folder")
+    return names
+
+
+def _listed_files(folder: Path) -> set[str]:
+    """The files of the folder that an earlier `index.json` lists."""
+    try:
+        index = loads((folder / layout.PLOTS_INDEX).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return set()
+    lists = index.values() if isinstance(index, dict) else ()
+    names = [name for names in lists if isinstance(names, list) for name in names]
+    return {
+        name
+        for name in names
+        if isinstance(name, str) and Path(name).name == name and (folder / name).is_file()
+    }
+
+
+def _write_index(folder: Path, index: Mapping[str, list[str]], notices: Sequence[str]) -> None:
+    kept = folder / layout.PLOTS_NOTICES
+    if notices:
+        write_atomically(kept, dumps(list(dict.fromkeys(notices)), indent=1).encode())
+    else:
+        kept.unlink(missing_ok=True)
+    if any(index.values()):
+        write_atomically(folder / layout.PLOTS_INDEX, dumps(index, indent=1).encode())
+        return
+    (folder / layout.PLOTS_INDEX).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # only where nothing was drawn, and nobody put anything there
+
+
+def _quoted(name: str) -> str:
+    shown = visible(name)
+    return f"'{shown if len(shown) <= 60 else shown[:40] + '…' + shown[-16:]}'"

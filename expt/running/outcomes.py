@@ -1,0 +1,139 @@
+"""What `run.json` says at a run's start, and at the end of a run whose worker is gone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from expt.archive import Archive, owner_of_this_process, read_record, run_folder, write_record
+from expt.ground import layout
+from expt.ground.errors import DamagedArchive
+from expt.ground.model import Outcome, RunRecord
+from expt.parameters import mask_secrets
+from expt.reading.series import read_results_journal, summarise_series
+from expt.running.failure import make_scrubber
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from expt.ground.model import Case, ErrorInfo, Options, RunRequest, SessionInfo, Status
+
+
+def runs_root(options: Options) -> Path:
+    """Where the archives of this session go."""
+    if options.scratch:
+        return options.runs / layout.SCRATCH_DIR
+    return options.runs / layout.SMOKE_DIR if options.smoke else options.runs
+
+
+def claim_archive(case: Case, options: Options, now: dt.datetime) -> Archive:
+    """A folder for a run of `case` that nobody else has."""
+    folder = run_folder(case.experiment, options.configured_paths)
+    return Archive.claim(runs_root(options), folder, now, overwrite=options.scratch)
+
+
+def start_record(
+    case: Case, options: Options, session: SessionInfo, run_id: str, now: dt.datetime
+) -> RunRecord:
+    """The record of a run that begins now, in this process."""
+    return RunRecord(
+        id=run_id,
+        experiment=case.experiment.id,
+        case=case.label,
+        description=case.experiment.description,
+        status="running",
+        started=now.isoformat(),
+        params=mask_secrets(case.params, case.secrets),
+        origins=case.origins,
+        lineage=lineage_of(case, session.id),
+        tags=options.tags,
+        note=options.note,
+        smoke=options.smoke,
+        command=tuple(map(make_scrubber(session.secrets), options.command)),
+        cwd=str(options.cwd),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        owner=owner_of_this_process(),
+    )
+
+
+def write_dead_outcome(
+    request: RunRequest, path: Path | None, status: Status, error: ErrorInfo, seconds: float
+) -> Outcome:
+    """Write the outcome of a run whose worker died; everything it had stored stays.
+
+    `path` is the archive, None where the worker died before it had one. Where the run had reached
+    its own end before, that end stands.
+    """
+    now = dt.datetime.now().astimezone()
+    if path is None:
+        archive = claim_archive(request.case, request.options, now)
+        path = archive.path
+        record = start_record(request.case, request.options, request.session, archive.id, now)
+        archive.write_environment(request.session.environment)
+        archive.write_params(record.params)
+    else:
+        record = _read_or_restore(request, path, now)
+    if record.status == "running":
+        series = path / layout.SERIES_DIR
+        scrub_file(path / layout.LOG_FILE, request.session.secrets)
+        record = attrs.evolve(
+            record,
+            status=status,
+            finished=now.isoformat(),
+            duration=seconds,
+            results=read_results_journal(series),
+            series=summarise_series(series),
+            error=error,
+        )
+        write_record(path, record)
+    return outcome_of(record, request.case.id, path)
+
+
+def _read_or_restore(request: RunRequest, path: Path, now: dt.datetime) -> RunRecord:
+    """The record as the worker left it; what we know of the run, where it left none."""
+    try:
+        return read_record(path)
+    except DamagedArchive:
+        run_id = path.name.rpartition("_")[2]
+        return start_record(request.case, request.options, request.session, run_id, now)
+
+
+def outcome_of(record: RunRecord, case_id: str, path: Path) -> Outcome:
+    """What a terminal record says, for those who wait for it."""
+    return Outcome(
+        case_id=case_id,
+        run_id=record.id,
+        path=str(path),
+        status=record.status,
+        duration=record.duration or 0.0,
+        results=dict(record.results),
+        error=record.error,
+        notices=tuple(record.notices),
+    )
+
+
+def lineage_of(case: Case, session_id: str) -> dict[str, Any]:
+    """Where a run comes from: what its experiment extends, its session, its place in a sweep."""
+    return {
+        "extends": list(case.experiment.extends),
+        "deviations": dict(case.deviations),
+        "rerun_of": None,
+        "session": session_id,
+        "sweep": dict(case.axes) or None,
+        "fingerprint": case.fingerprint,
+    }
+
+
+def scrub_file(path: Path, secrets: tuple[str, ...]) -> None:
+    """Take secret texts out of a file that was written by others than us."""
+    if not secrets or not path.exists():
+        return
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    clean = make_scrubber(secrets)(text)
+    if clean != text:
+        path.write_bytes(clean.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,54 @@
+"""What becomes of a request whose worker died: the parent's word, in place of the worker's.
+
+PlanRequest    a planning error that names the file that was being imported
+RunRequest     the outcome, written into the archive with everything that had been stored
+RenderRequest  a notice: the data is where it was
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expt.ground.errors import PlanningError
+from expt.ground.model import ErrorInfo, RenderRequest, RunRendered
+
+if TYPE_CHECKING:
+    from expt.executors import Death
+    from expt.ground.model import Outcome, Plan, Request, RunRequest, Status
+
+
+def bury_planning(request: Request, death: Death) -> Plan:
+    """The mistake that a worker's death at planning is."""
+    if death.asked == "interrupted":
+        raise PlanningError("planning was interrupted")
+    limit = getattr(request, "options", None)
+    seconds = getattr(limit, "plan_timeout", None)
+    how = f"took longer than --plan-timeout {seconds:g}" if death.asked == "timeout" else death.how
+    raise PlanningError(
+        f"the process that imports experiments {how}",
+        death.importing,
+        "while importing this file; nothing was run" if death.importing else "nothing was run",
+    )
+
+
+def bury_rendering(request: Request, death: Death) -> RunRendered:
+    """A dead renderer is a notice: the data is where it was."""
+    path = request.path if isinstance(request, RenderRequest) else ""
+    return RunRendered(path, (), (f"the renderer {death.how}; 'expt render' tries again",))
+
+
+def bury_run(request: RunRequest, death: Death) -> Outcome:
+    """Write the outcome of a run whose worker died."""
+    from expt.running import write_dead_outcome  # imports numpy, and few workers die
+
+    status: Status = "failed"
+    if death.asked == "interrupted":
+        status, error = "interrupted", ErrorInfo("KeyboardInterrupt", "killed by a second Ctrl-C")
+    elif death.asked == "timeout":
+        limit = request.options.timeout or 0.0
+        error = ErrorInfo("TimeoutError", f"the run took longer than --timeout {limit:g}")
+    else:
+        error = ErrorInfo("WorkerDied", f"the worker {death.how}")
+    path = None if death.started is None else Path(death.started.path)
+    return write_dead_outcome(request, path, status, error, death.seconds)

@@ -1,0 +1,95 @@
+"""Archives reach the disk: once a second while runs go on, and at the end of the session.
+
+What a run writes is in the file when the call returns, so that killing the process loses nothing;
+syncing is against the machine itself going down. It costs a run nothing: this is the parent's
+thread, and a file's pages are the same whoever asks for them to be written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from expt.archive import sync_archive
+from expt.ground.model import RunFinished, RunStarted
+
+if TYPE_CHECKING:
+    from expt.ground.model import Event
+
+_INTERVAL: Final = 1.0  # seconds
+_MANY: Final = 4  # archives, from which on one call for the whole file system is cheaper
+
+
+class Syncer:
+    """Follows the events of a session, and syncs the archives that they are about."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[str] = set()
+        self._finished: set[str] = set()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._synced_at = 0.0
+
+    def hear(self, event: Event) -> None:
+        """Take note of a run that began or ended."""
+        if isinstance(event, RunStarted):
+            with self._lock:
+                self._running.add(event.path)
+            self._begin()
+        elif isinstance(event, RunFinished):
+            with self._lock:
+                self._running.discard(event.outcome.path)
+                self._finished.add(event.outcome.path)
+
+    def finish(self) -> None:
+        """Begin to sync what is left; nothing more will be written."""
+        self._ended.set()
+
+    def close(self) -> None:
+        """Wait until everything is synced."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="expt-sync", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while not self._ended.wait(_INTERVAL):
+            self._sync()
+        self._sync()
+
+    def _sync(self) -> None:
+        with self._lock:
+            paths = self._running | self._finished
+            self._finished.clear()
+        since, self._synced_at = self._synced_at, time.time() - _INTERVAL
+        if len(paths) > _MANY and _sync_file_system(next(iter(paths))):
+            return
+        for path in paths:
+            with contextlib.suppress(OSError):  # removed meanwhile, or a disk that is gone
+                sync_archive(Path(path), since)
+
+
+def _sync_file_system(path: str) -> bool:
+    """Sync the file system that holds `path` in one call; False where there is no such call."""
+    import ctypes  # only here, and only for many short runs
+
+    syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
+    if syncfs is None:
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return bool(syncfs(descriptor) == 0)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,256 @@
+"""What a tracked value is: its kind, and the form in which it is stored exactly.
+
+    one real number ─► scalar   uint8 picture, PIL image ─► image   other array ─► array
+    str ─► text                 matplotlib Figure ─► figure         dict, list, attrs ─► structured
+
+numpy, PIL and matplotlib are looked up among the modules that are loaded and never imported to
+recognise a value: a value of theirs cannot exist without them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from expt.ground.encoding import Unstorable, is_masked, to_json
+
+if TYPE_CHECKING:
+    from expt.ground.model import Kind
+
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
+STEP_BOUND: Final = 2**63
+INLINE_NUMBERS: Final = 1000
+"""Arrays of at most so many numbers may stand inside a structured value, as lists."""
+
+
+def type_name(value: Any) -> str:
+    """`complex`, `numpy.ndarray`, `decimal.Decimal`."""
+    cls = type(value)
+    return (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    )
+
+
+def recognise_value(value: Any) -> tuple[Kind, Any] | None:
+    """The kind of `value` and its storable form, or None where nothing built in takes it.
+
+    Raises `ValueError` for a number that neither float64 nor int64 holds exactly, and `TypeError`
+    for what looks like a kind and cannot be stored as one.
+    """
+    if isinstance(value, str):
+        return "text", str.__str__(value)
+    number = exact_number(value)
+    if number is not None:
+        return "scalar", number
+    if isinstance(value, type):
+        return None
+    array = as_array(value)
+    if array is not None:
+        if array.ndim == 0:
+            return None
+        return ("image" if is_picture(array) else "array"), array
+    if is_pil_image(value):
+        return "image", value
+    if is_figure(value):
+        return "figure", value
+    if isinstance(value, (Mapping, list, tuple)) or is_frame(value) or _field_names(value):
+        return "structured", value
+    return None
+
+
+def exact_number(value: Any) -> float | int | None:
+    """The float or int64 that `value` equals, or None where it is no single real number.
+
+    Raises `ValueError` for a real number that neither float64 nor int64 holds.
+    """
+    if isinstance(value, int):
+        return _fit_int(int(value), value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, (str, bytes, type)):
+        return None
+    if _is_numpy(value, "generic") or _is_numpy(value, "ndarray"):
+        return _numpy_number(value)
+    if _is_of(value, "decimal", "Decimal") or _is_of(value, "numbers", "Real"):
+        return _fit_real(value, value)
+    if callable(getattr(value, "item", None)) and _holds_one(value):
+        item = value.item()  # torch, jax, cupy and whatever follows them
+        return exact_number(item) if isinstance(item, (bool, int, float)) else None
+    return None
+
+
+def _fit_int(number: int, value: Any) -> float | int:
+    return number if INT64_MIN <= number <= INT64_MAX else _fit_real(number, value)
+
+
+def _fit_real(number: Any, value: Any) -> float | int:
+    """The float64 that equals `number`, else the int64. NaN counts as equal to NaN."""
+    try:
+        rounded = float(number)
+        if rounded == number or number != number:
+            return rounded
+        if (whole := int(number)) == number and INT64_MIN <= whole <= INT64_MAX:
+            return whole
+    except (OverflowError, ValueError, ArithmeticError):
+        pass  # beyond any float, or a signalling NaN
+    raise ValueError(
+        f"a number of type '{type_name(value)}' that neither float64 nor int64 holds exactly; "
+        "float(value) rounds it"
+    )
+
+
+def _numpy_number(value: Any) -> float | int | None:
+    if value.shape not in ((), (1,)) or value.dtype.kind not in "biuf" or is_masked(value):
+        return None
+    item = value.item()
+    if isinstance(item, (bool, int)):
+        return _fit_int(int(item), value)
+    if type(item) is float:
+        return item
+    # a longdouble's item is itself; a quantity's has a unit, which must not vanish
+    return _fit_real(item, value) if _is_numpy(item, "longdouble") else None
+
+
+def _holds_one(value: Any) -> bool:
+    try:
+        return tuple(getattr(value, "shape", ())) in ((), (1,))
+    except TypeError:
+        return False
+
+
+def as_array(value: Any) -> Any | None:
+    """`value` as a numpy array, through `__array__` where it is another library's; else None.
+
+    Raises `TypeError` where the library refuses.
+    """
+    if _is_numpy(value, "ndarray"):
+        return value
+    if not hasattr(type(value), "__array__") or _is_numpy(value, "generic"):
+        return None
+    if is_pil_image(value) or is_frame(value):
+        return None
+    import numpy  # only here: whoever offers `__array__` needs it anyway
+
+    try:
+        for method in ("detach", "cpu"):  # a tensor with a gradient, or on an accelerator
+            if callable(getattr(value, method, None)):
+                value = getattr(value, method)()
+        return numpy.asarray(value)
+    except Exception as error:  # another library's code
+        raise TypeError(f"a '{type_name(value)}' that gives no array: {error}") from error
+
+
+def is_picture(array: Any) -> bool:
+    """Whether an array passes for a picture without being called one: uint8, HxW, HxWx3, HxWx4."""
+    if array.dtype != "uint8" or not array.size:
+        return False
+    return array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+
+
+def is_pil_image(value: Any) -> bool:
+    return _is_of(value, "PIL.Image", "Image")
+
+
+def is_figure(value: Any) -> bool:
+    return _is_of(value, "matplotlib.figure", "Figure")
+
+
+def is_frame(value: Any) -> bool:
+    """Whether `value` is a data frame, by protocol: named columns, each of which can be listed."""
+    return hasattr(type(value), "__array__") and hasattr(value, "columns")
+
+
+def _is_of(value: Any, module: str, name: str) -> bool:
+    loaded = sys.modules.get(module)
+    cls = getattr(loaded, name, None)
+    return cls is not None and isinstance(value, cls)
+
+
+def _is_numpy(value: Any, name: str) -> bool:
+    return _is_of(value, "numpy", name)
+
+
+def check_array(array: Any) -> Any:
+    """`array`, where `.npy` holds it without pickle. Raises `TypeError` where it does not."""
+    if array.dtype.hasobject:
+        raise TypeError("an array of objects, which only pickle could store")
+    if is_masked(array):
+        raise TypeError("a masked array, whose mask would be lost; track array.filled(…)")
+    return array
+
+
+def plain_structure(value: Any, where: str) -> Any:
+    """The JSON form of a structured value; small numeric arrays inside it become lists.
+
+    Raises `TypeError` with the place inside the value of what JSON cannot hold.
+    """
+    try:
+        return to_json(value, where)
+    except Unstorable as refused:
+        try:
+            listed = _list_small_arrays(value)
+        except RecursionError:
+            raise refused from None
+    return to_json(listed, where)
+
+
+def _field_names(value: Any) -> list[str] | None:
+    """The field names of an attrs or dataclass instance."""
+    fields = getattr(type(value), "__attrs_attrs__", None)
+    if fields is not None:
+        return [field.name for field in fields]
+    return list(getattr(type(value), "__dataclass_fields__", ())) or None
+
+
+def _list_small_arrays(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _list_small_arrays(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return [_list_small_arrays(item) for item in value]
+    if names := _field_names(value):
+        return {name: _list_small_arrays(getattr(value, name)) for name in names}
+    array = as_array(value)
+    if array is None or array.size > INLINE_NUMBERS or array.dtype.kind not in "biufU":
+        return value
+    return value if is_masked(array) else array.tolist()
+
+
+def table_columns(rows: Any, where: str) -> dict[str, Any]:
+    """The columns of a table: from rows (a list of dicts), columns, a data frame, a record array.
+
+    A key that a row lacks is None there. Raises `TypeError` or `ValueError` for anything else.
+    """
+    names = getattr(getattr(rows, "dtype", None), "names", None)
+    if names is not None:
+        columns = {name: rows[name] for name in names}
+    elif is_frame(rows):
+        columns = {name: rows[name].to_list() for name in rows.columns}
+    elif isinstance(rows, Mapping):
+        columns = dict(rows)
+    elif isinstance(rows, (list, tuple)) and all(isinstance(row, Mapping) for row in rows):
+        keys = dict.fromkeys(key for row in rows for key in row)
+        columns = {key: [row.get(key) for row in rows] for key in keys}
+    else:
+        raise TypeError(
+            f"a value of type '{type_name(rows)}' is no table: give a list of dicts, "
+            "a dict of columns or a data frame"
+        )
+    listed = {name: _list_column(name, column) for name, column in columns.items()}
+    lengths = sorted({len(column) for column in listed.values()})
+    if len(lengths) > 1:
+        raise ValueError(f"the columns of a table differ in length: {lengths}")
+    return dict(to_json(listed, where))
+
+
+def _list_column(name: Any, column: Any) -> list[Any]:
+    if not isinstance(name, str):
+        raise TypeError(f"a column's name must be a text, not {name!r}")
+    array = as_array(column)
+    if array is not None and array.ndim == 1 and not is_masked(array):
+        listed: list[Any] = array.tolist()
+        return listed
+    if isinstance(column, (list, tuple, range)):
+        return list(column)
+    raise TypeError(f"the column '{name}' is of type '{type_name(column)}', which is no list")

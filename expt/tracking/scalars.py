@@ -1,0 +1,283 @@
+"""The file of scalars: a map that grows by chunks, or plain writes where shared maps are refused.
+
+    scalars.bin  ├ 4 KiB ┼── 16 KiB ──┼────── 64 KiB ──────┼── … 4 MiB each
+                  32-byte records, claimed one by one; id 0 marks one that was never written
+
+A record is in the file, which outlives the process, once its last eight bytes (kind and id) are
+stored; the processor stores those at once, so a kill never leaves a record that reads as another.
+A chunk's blocks are allocated before it is mapped: a full disk is an `OSError` where the chunk
+would have begun and never a SIGBUS in the middle of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import mmap
+import operator
+import os
+import struct
+import sys
+from typing import TYPE_CHECKING, Final, Protocol
+
+from expt.ground.encoding import KIND_FLOAT, KIND_INT, SCALAR_RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    Chunk = tuple[Iterator[int], mmap.mmap]
+
+RECORD_SIZE: Final = SCALAR_RECORD.size
+FIRST_CHUNK: Final = mmap.ALLOCATIONGRANULARITY  # cutting off what is unused costs a small run most
+LAST_CHUNK: Final = 4 * 1024 * 1024
+GROWTH: Final = 4
+
+# kind and id as one ready-made field: one conversion less a call, and one store for both
+FLOAT_LAYOUT: Final = struct.Struct("<qdd8s")
+INT_LAYOUT: Final = struct.Struct("<qdq8s")
+_ENDLESS: Final = 2**63 - 1
+TAG: Final = struct.Struct("<II")
+
+# what a file system says that has room but no shared maps
+NO_MAPS: Final = frozenset({errno.ENODEV, errno.EINVAL, errno.EACCES, errno.ENOSYS, errno.ENOTSUP})
+NO_ALLOCATION: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
+
+def count_entries() -> Iterator[int]:
+    """0, 1, 2 …: the entries of a series, counted by whoever stores one."""
+    return iter(range(_ENDLESS))
+
+
+def next_entry(count: Iterator[int]) -> int:
+    """What `next(count)` will be; it is taken once the entry is stored."""
+    return _ENDLESS - operator.length_hint(count)
+
+
+def make_tags(number: int) -> tuple[bytes, bytes]:
+    """The last eight bytes of a float's and of an int's record of series `number`."""
+    return TAG.pack(KIND_FLOAT, number), TAG.pack(KIND_INT, number)
+
+
+class Disk:
+    """What a recorder asks of the operating system: the seam where a test's disk can be full."""
+
+    def open(self, path: Path, flags: int) -> int:
+        """A descriptor above 2, also where the experiment has closed its standard streams."""
+        with _standard_descriptors_taken():
+            return os.open(path, flags | getattr(os, "O_BINARY", 0), 0o666)
+
+    def allocate(self, file: int, start: int, size: int) -> None:
+        """Give the bytes from `start` blocks on the disk; `OSError` where there are none left."""
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(file, start, size)
+                return
+            except OSError as error:
+                if error.errno not in NO_ALLOCATION:
+                    raise
+        os.lseek(file, start, os.SEEK_SET)
+        write_whole(self, file, bytes(size))
+
+    def map(self, file: int, start: int, size: int) -> mmap.mmap:
+        with _standard_descriptors_taken():  # before 3.13 mmap keeps a duplicate of `file`
+            if sys.version_info >= (3, 13):
+                return mmap.mmap(file, size, offset=start, trackfd=False)
+            return mmap.mmap(file, size, offset=start)
+
+    def write(self, file: int, data: bytes | memoryview) -> int:
+        return os.write(file, data)
+
+
+@contextlib.contextmanager
+def _standard_descriptors_taken() -> Iterator[None]:
+    """Nothing opened meanwhile becomes 0, 1 or 2, into which a `print` would then write."""
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while held[-1] <= 2:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def write_whole(disk: Disk, file: int, data: bytes) -> None:
+    """Write all of `data`: one write may take only a part of it."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[disk.write(file, rest) :]
+
+
+class AppendedFile:
+    """A file that grows by whole pieces: one that could not be written whole is taken back.
+
+    The descriptor is looked at before each piece: user code may have closed every descriptor,
+    and its number may by now belong to a file of the user's.
+    """
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self._path = path
+        self._disk = disk
+        self._file = -1
+        self._identity: tuple[int, int] | None = None
+        self._size = 0
+
+    def append(self, data: bytes) -> None:
+        """Put `data` at the end. Raises `OSError` with the file as it was before."""
+        self._ensure_open()
+        try:
+            write_whole(self._disk, self._file, data)
+            self._size += len(data)
+        except BaseException:
+            os.ftruncate(self._file, self._size)
+            raise
+
+    def _ensure_open(self) -> None:
+        if self._identity is None:
+            self._open(os.O_CREAT)
+        elif not self._is_ours():
+            self._open(0)
+
+    def _is_ours(self) -> bool:
+        try:
+            status = os.fstat(self._file)
+        except OSError:
+            return False
+        if (status.st_dev, status.st_ino) != self._identity:
+            return False
+        if status.st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "deleted during the run", str(self._path))
+        return True
+
+    def _open(self, flags: int) -> None:
+        self._file = self._disk.open(self._path, os.O_WRONLY | os.O_APPEND | flags)
+        status = os.fstat(self._file)
+        self._identity = status.st_dev, status.st_ino
+
+    def close(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if self._identity is not None and self._is_ours():
+                os.close(self._file)
+        self._identity = None
+
+
+class Records(Protocol):
+    """Where records go. `chunk` is what the fast path may write into by itself, if anything."""
+
+    writer: str
+
+    @property
+    def chunk(self) -> Chunk | None: ...
+
+    def write(
+        self, step: int | None, count: Iterator[int], when: float, value: float, tag: bytes
+    ) -> int:
+        """Write one record; without a step it is the next of `count`. Returns the step.
+
+        One call at a time; the fast path may go on beside it.
+        """
+
+    def close(self) -> None: ...
+
+
+def open_records(path: Path, disk: Disk) -> Records:
+    """Begin `path`, mapped where the file system can. `OSError` where it is full."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return WrittenRecords(path, disk)  # records are claimed by `next()`, in one step with a GIL
+    try:
+        return MappedRecords(path, disk)
+    except OSError as error:
+        if error.errno not in NO_MAPS:
+            raise
+    except ValueError:  # a file that is not as long as was allocated
+        pass
+    return WrittenRecords(path, disk)
+
+
+class MappedRecords:
+    """Records in chunks of a shared map. A chunk is a value of its own, slots and buffer together,
+    so that a thread that still holds an old one goes on writing there."""
+
+    writer = "mapped"
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self._path = path
+        self._disk = disk
+        # start, size and chunk change together: whoever interrupts sees one or the other
+        self._mapped: tuple[int, int, Chunk]
+        try:
+            self._mapped = self._map_chunk(0, FIRST_CHUNK, os.O_CREAT)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    @property
+    def chunk(self) -> Chunk:
+        return self._mapped[2]
+
+    def write(
+        self, step: int | None, count: Iterator[int], when: float, value: float, tag: bytes
+    ) -> int:
+        while True:
+            slots, buffer = self.chunk
+            slot = next(slots, None)
+            if slot is not None:
+                break
+            self._mapped = self._map_next()
+        number = next(count)
+        step = number if step is None else step
+        layout = INT_LAYOUT if type(value) is int else FLOAT_LAYOUT
+        layout.pack_into(buffer, slot, step, when, value, tag)
+        return step
+
+    def _map_next(self) -> tuple[int, int, Chunk]:
+        """The chunk behind the present one: larger, or small where the disk is almost full."""
+        start, size, _ = self._mapped
+        wanted = min(size * GROWTH, LAST_CHUNK)
+        try:
+            return self._map_chunk(start + size, wanted)
+        except OSError:
+            return self._map_chunk(start + size, FIRST_CHUNK)
+
+    def _map_chunk(self, start: int, size: int, flags: int = 0) -> tuple[int, int, Chunk]:
+        file = self._disk.open(self._path, os.O_RDWR | flags)
+        try:
+            self._disk.allocate(file, start, size)
+            buffer = self._disk.map(file, start, size)
+        finally:
+            os.close(file)
+        return start, size, (iter(range(0, size, RECORD_SIZE)), buffer)
+
+    def close(self) -> None:
+        start, size, (slots, buffer) = self._mapped
+        used = start + next(slots, size)
+        # unmapped first: a thread that has claimed a record gets a ValueError, not a SIGBUS
+        buffer.close()
+        with contextlib.suppress(FileNotFoundError):  # the whole archive may have been deleted
+            if used:
+                os.truncate(self._path, used)
+            else:
+                self._path.unlink()
+
+
+class WrittenRecords:
+    """Records written one by one, for file systems without shared maps: a system call each."""
+
+    writer = "written"
+    chunk: Chunk | None = None
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self._file = AppendedFile(path, disk)
+
+    def write(
+        self, step: int | None, count: Iterator[int], when: float, value: float, tag: bytes
+    ) -> int:
+        step = next_entry(count) if step is None else step
+        layout = INT_LAYOUT if type(value) is int else FLOAT_LAYOUT
+        self._file.append(layout.pack(step, when, value, tag))
+        next(count)
+        return step
+
+    def close(self) -> None:
+        self._file.close()
