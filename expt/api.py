@@ -83,11 +83,15 @@ def run(
         Axis((name,), tuple((v,) for v in values), "expt.run")
         for name, values in (sweep or {}).items()
     ]
+    values = parsed.values
     parsed = attrs.evolve(
         parsed,
-        params=(*parsed.params, *(params or {}).items()),
-        sweeps=(*parsed.sweeps, *axes),
-        verbosity=-2,
+        values=attrs.evolve(
+            values,
+            params=(*values.params, *(params or {}).items()),
+            sweeps=(*values.sweeps, *axes),
+        ),
+        telling=attrs.evolve(parsed.telling, verbosity=-2),
     )
     result = run_session(parsed, plugins, spawn=True)
     for failure in plugins.failures:

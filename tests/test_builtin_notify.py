@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from expt.ground.errors import ConfigurationError
-from expt.ground.model import ErrorInfo, Options, Outcome
+from expt.ground.model import ErrorInfo, Outcome
+from expt.ground.options import KeepingOptions, Options
 from expt.plugins.notify import Notify, message
 
 if TYPE_CHECKING:
@@ -42,9 +43,8 @@ class Bell(io.StringIO):
 def make_options(**notify: Any) -> Options:
     return Options(
         root=Path("/project"),
-        paths=(),
-        runs=Path("/project/runs"),
         cwd=Path("/project"),
+        keeping=KeepingOptions(Path("/project/runs")),
         command=("expt", "-p", "api_key=hunter2"),
         configuration={"notify": notify} if notify else {},
     )

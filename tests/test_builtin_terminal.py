@@ -16,22 +16,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from expt.ground.model import (
-    Case,
-    ErrorInfo,
+from expt.ground.messages import (
     ModuleImporting,
     Notice,
-    Options,
-    Origin,
-    Outcome,
-    Plan,
     RunFinished,
     RunProgressed,
     RunRendered,
     RunStarted,
-    Status,
 )
+from expt.ground.model import Case, ErrorInfo, Origin, Outcome, Plan, Status
 from expt.ground.model import Experiment as Found
+from expt.ground.options import KeepingOptions, Options, SelectionOptions
 from expt.terminal import Terminal
 from expt.tracking import open_recorder
 
@@ -53,7 +48,25 @@ ValueError: boom [red]\x1b
 
 @pytest.fixture
 def options(tmp_path: Path) -> Options:
-    return Options(root=tmp_path, paths=(tmp_path,), runs=tmp_path / "runs", cwd=tmp_path)
+    return Options(
+        tmp_path,
+        tmp_path,
+        KeepingOptions(tmp_path / "runs"),
+        SelectionOptions((tmp_path,)),
+    )
+
+
+def change(options: Options, **changes: Any) -> Options:
+    """`options` with fields changed: its own, or those of whichever group has them."""
+    own = {name: changes.pop(name) for name in ("configuration", "cwd") if name in changes}
+    options = attrs.evolve(options, **own)
+    for group in ("selection", "values", "running", "keeping", "telling"):
+        part = getattr(options, group)
+        names = {field.name for field in attrs.fields(type(part))}
+        given = {name: changes.pop(name) for name in [*changes] if name in names}
+        options = attrs.evolve(options, **{group: attrs.evolve(part, **given)})
+    assert not changes
+    return options
 
 
 def make_cases(count: int) -> tuple[Case, ...]:
@@ -86,7 +99,7 @@ class Play:
         return started
 
     def path(self, number: int = 0) -> Path:
-        return self.options.runs / "mnist" / "experiment_train" / f"2026_{number:04d}abcdef"
+        return self.options.keeping.runs / "mnist" / "experiment_train" / f"2026_{number:04d}abcdef"
 
     def outcome(self, case: Case, number: int = 0, status: Status = "completed") -> Outcome:
         root = str(self.options.root)
@@ -123,7 +136,7 @@ class Play:
 
 def piped(options: Options, **changes: Any) -> tuple[Play, io.StringIO]:
     stream = io.StringIO()
-    return Play(attrs.evolve(options, **changes), stream, {}), stream
+    return Play(change(options, **changes), stream, {}), stream
 
 
 def text_of(stream: io.StringIO) -> str:
@@ -694,7 +707,7 @@ def test_a_wide_terminal_has_room_for_the_path(options: Options, wide_window: Wi
 
 
 def test_fifty_workers_show_what_fits(options: Options, window: Window) -> None:
-    play = Play(attrs.evolve(options, workers=50), window.stream, {"TERM": "xterm"})
+    play = Play(change(options, workers=50), window.stream, {"TERM": "xterm"})
     cases = make_cases(50)
     play.plan(*cases)
     for number, case in enumerate(cases):
@@ -763,7 +776,7 @@ def test_no_live_lines_on_a_dumb_terminal_or_in_a_build(
 
 def test_inline_runs_may_redirect_the_descriptor(options: Options, tmp_path: Path) -> None:
     with (tmp_path / "screen").open("w") as stream:
-        play = Play(attrs.evolve(options, workers=0), stream, {})
+        play = Play(change(options, workers=0), stream, {})
         kept = os.dup(stream.fileno())
         with (tmp_path / "output.log").open("w") as log:
             os.dup2(log.fileno(), stream.fileno())

@@ -11,28 +11,28 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from expt.executors import CLOSE, Connection, Death, ForkStarter, InlineExecutor, WorkerExecutor
 from expt.ground.errors import ExptError, UsageError, WorkerError
-from expt.ground.model import (
+from expt.ground.messages import (
     Answer,
-    Case,
     Executor,
-    Experiment,
     Notice,
-    Options,
     RenderRequest,
     RunRendered,
     RunRequest,
     RunStarted,
     SessionInfo,
 )
+from expt.ground.model import Case, Experiment
+from expt.ground.options import KeepingOptions, Options, RunningOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-OPTIONS = Options(root=Path("/"), paths=(), runs=Path("/runs"), cwd=Path("/"))
+OPTIONS = Options(Path("/"), Path("/"), KeepingOptions(Path("/runs")))
 
 
 def request(text: str) -> RenderRequest:
@@ -210,7 +210,7 @@ def test_a_kill_ends_what_does_not_listen() -> None:
 
 
 def test_a_run_over_its_time_is_asked_to_end() -> None:
-    options = Options(root=Path("/"), paths=(), runs=Path("/"), cwd=Path("/"), timeout=0.2)
+    options = attrs.evolve(OPTIONS, running=RunningOptions(timeout=0.2))
 
     def started_then_sleeps(connection: Connection, role: str) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -10,7 +10,7 @@ import pytest
 
 from expt.ground.errors import UsageError
 from expt.ground.hookspecs import hook
-from expt.ground.model import Options
+from expt.ground.options import KeepingOptions, Options
 from expt.plugins.builtin import parent_plugins, worker_plugins
 from expt.plugins.manager import BUILTIN_PLUGINS, EntryPoint, Plugins, find_entry_points
 
@@ -161,7 +161,7 @@ def test_entry_points_are_read_from_what_is_installed(tmp_path: Path) -> None:
 
 
 def test_the_names_of_built_in_plugins_are_known_everywhere(tmp_path: Path) -> None:
-    options = Options(root=tmp_path, paths=(), runs=tmp_path / "runs", cwd=tmp_path)
+    options = Options(tmp_path, tmp_path, KeepingOptions(tmp_path / "runs"))
     made = {*parent_plugins(options, sys.stdout), *worker_plugins(options)}
     assert made == set(BUILTIN_PLUGINS)
 
@@ -383,8 +383,7 @@ def test_a_plugin_that_cannot_be_loaded_is_told_before_anything_runs(
     shop.write({"broken.py": "1 / 0", "asks.py": "import nothing_of_that_name"})
     done = shop.expt("--plugin", name)
     assert done.exit_code == 4
-    told = [line for line in done.stderr.splitlines() if "/plugins.py:" not in line]
-    assert "\n".join([*told, ""]) == "error: " + text.format(root=shop.root)
+    assert done.stderr == "error: " + text.format(root=shop.root)
     assert not (shop.root / "runs").exists()
 
 

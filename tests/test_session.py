@@ -504,7 +504,7 @@ def test_listing_and_helping_import_nothing_slow(sandbox: Sandbox, verb: list[st
     sandbox.write({"experiments/first.py": SIMPLE})
     script = sandbox.root / "probe.py"
     script.write_text(
-        "import sys\nfrom expt import cli\n"
+        "import sys\nfrom expt.cli import main as cli\n"
         "try:\n    cli.main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "slow = {'numpy', 'matplotlib', 'rich', 'cattrs', 'imageio', 'PIL'} & set(sys.modules)\n"
         "print('slow:', sorted(slow))\n"

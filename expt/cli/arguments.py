@@ -5,14 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+import attrs
 
 from expt.ground import layout
 from expt.ground.errors import UsageError, did_you_mean
-from expt.ground.model import Options
+from expt.ground.options import (
+    KeepingOptions,
+    Options,
+    RunningOptions,
+    SelectionOptions,
+    TellingOptions,
+    ValueOptions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+T = TypeVar("T", bound=attrs.AttrsInstance)
 
 TRACEBACK_STYLES: Final = ("auto", "long", "short", "line", "native", "no")
 
@@ -25,7 +36,7 @@ VERBS: Final = {
     "new": "write a first experiment, an extended one, or a conftest.py",
     "completion": "print the completion script for bash, zsh or fish",
 }
-"""Every verb but `run` is `main(words) -> int` of `commands/NAME`."""
+"""Every verb but `run` is `main(words) -> int` of `cli/NAME`."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -302,46 +313,49 @@ def make_options(
     places, node_ids = split_words(words.paths)
     if not places:
         places = [str(root / path) for path in configured]
-    runs = Path(words.runs) if words.runs else root / configuration.get("runs", layout.RUNS_DIR)
+    runs = words.runs or root / configuration.get("runs", layout.RUNS_DIR)
+    # what is not named here is what was typed
+    typed = argparse.Namespace(
+        **{
+            **vars(words),
+            "paths": [absolute(place, cwd) for place in places],
+            "configured_paths": configured,
+            "node_ids": [place_node_id(text, cwd, root) for text in node_ids],
+            "deselect": [place_node_id(text, cwd, root) for text in words.deselect],
+            "ignore": [*configuration.get("ignore", ()), *words.ignore],
+            "params_files": [absolute(file, cwd) for file in words.params_files],
+            "workers": 0 if words.pdb else words.workers,
+            "timeout": words.timeout or configuration.get("timeout"),
+            "runs": absolute(runs, cwd),
+            "render": words.render and configuration.get("render", True),
+            "verbosity": words.verbose - words.quiet,
+        }
+    )
     return Options(
         root=root,
-        paths=tuple(Path(os.path.abspath(cwd / place)) for place in places),
-        runs=Path(os.path.abspath(cwd / runs)),
         cwd=cwd,
+        selection=_take(SelectionOptions, typed),
+        values=_take(ValueOptions, typed),
+        running=_take(RunningOptions, typed),
+        keeping=_take(KeepingOptions, typed),
+        telling=_take(TellingOptions, typed),
         command=command,
-        configured_paths=configured,
-        node_ids=tuple(place_node_id(text, cwd, root) for text in words.paths if node_ids),
-        keyword=words.keyword,
-        marks=words.marks,
-        deselect=tuple(place_node_id(text, cwd, root) for text in words.deselect),
-        ignore=(*configuration.get("ignore", ()), *words.ignore),
-        params=tuple(words.params),
-        params_files=tuple(Path(os.path.abspath(cwd / file)) for file in words.params_files),
-        sweeps=tuple(words.sweeps),
-        zips=tuple(words.zips),
-        repeat=words.repeat,
-        variants=tuple(words.variants),
-        smoke=words.smoke,
-        scratch=words.scratch,
-        max_cases=words.max_cases,
-        tags=tuple(words.tags),
-        note=words.note,
-        workers=0 if words.pdb else words.workers,
-        isolate=words.isolate,
-        render=words.render and configuration.get("render", True),
-        fail_fast=words.fail_fast,
-        timeout=words.timeout or configuration.get("timeout"),
-        plan_timeout=words.plan_timeout,
-        continue_on_errors=words.continue_on_errors,
-        capture=words.capture,
-        pdb=words.pdb,
-        verbosity=words.verbose - words.quiet,
-        traceback=words.traceback,
-        durations=words.durations,
         plugins=(*configuration.get("plugins", ()), *words.plugins),
         plugin_options={name: getattr(words, name) for name in words.plugin_names},
         configuration=configuration,
     )
+
+
+def _take(group: type[T], typed: argparse.Namespace) -> T:
+    """The fields of `group` from what was typed; lists become tuples."""
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(group)
+    given = {field.name: getattr(typed, field.name) for field in fields}
+    return group(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+
+
+def absolute(place: str | Path, cwd: Path) -> Path:
+    """`place` from `cwd`, without `..`, links not followed."""
+    return Path(os.path.abspath(cwd / place))
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from expt.cli.arguments import Parser
     from expt.ground.configuration import Configuration
-    from expt.ground.model import Options
+    from expt.ground.options import Options
 
 Verb = Callable[[list[str]], int]
 

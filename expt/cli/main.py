@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from expt.executors import Starter
-    from expt.ground.model import Options, Plan
+    from expt.ground.model import Plan
+    from expt.ground.options import Options
     from expt.plugins.manager import Plugins
 
 
@@ -106,7 +107,7 @@ def run(options: Options, plugins: Plugins) -> int:
 
 def _start_first_worker(options: Options) -> Starter | None:
     """Let a worker begin to import while this process still imports what it needs itself."""
-    if options.workers == 0:
+    if options.running.workers == 0:
         return None
     from expt.executors import make_starter
     from expt.sessions.worker import serve
@@ -124,7 +125,7 @@ def list_experiments(options: Options, plugins: Plugins) -> int:
     ids = [node_id for experiment in collect(options, plugins) for node_id in case_ids(experiment)]
     for node_id in ids:
         print_line(node_id)
-    if options.verbosity >= 0:
+    if options.telling.verbosity >= 0:
         print_line("")
         print_line(f"{len(ids)} collected" if ids else "nothing collected")
     return int(ExitCode.OK if ids else ExitCode.NOTHING_SELECTED)
@@ -139,7 +140,7 @@ def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:
     if as_json:
         print_line(plan_to_json(plan))
     else:
-        print_plan(plan, sys.stdout, verbose=options.verbosity > 0)
+        print_plan(plan, sys.stdout, verbose=options.telling.verbosity > 0)
     return int(ExitCode.OK if plan.cases else ExitCode.NOTHING_SELECTED)
 
 

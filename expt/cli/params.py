@@ -46,7 +46,7 @@ def main(words: list[str]) -> int:
         sys.stdout.write(dumps([_to_json(one) for one in described], indent=2) + "\n")
     else:
         for one in described:
-            _show(one, verbose=options.verbosity > 0)
+            _show(one, verbose=options.telling.verbosity > 0)
     return int(ExitCode.OK if described else ExitCode.NOTHING_SELECTED)
 
 

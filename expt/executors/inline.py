@@ -9,7 +9,7 @@ from expt.executors.wire import raised
 from expt.ground.errors import ExptError
 
 if TYPE_CHECKING:
-    from expt.ground.model import Request
+    from expt.ground.messages import Request
 
 
 class Workplace(Protocol):

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 _LENGTH: Final = struct.Struct("<I")
 _PLAIN_MODULES: Final = frozenset(
-    {"expt.ground.model", "expt.ground.errors", "pathlib", "pathlib._local"}
+    {
+        *(f"expt.ground.{name}" for name in ("errors", "messages", "model", "options")),
+        "pathlib",
+        "pathlib._local",
+    }
 )
 _PLAIN_NAMES: Final = frozenset(
     {("builtins", name) for name in ("set", "frozenset", "bytearray", "complex", "range")}

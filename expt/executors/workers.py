@@ -26,11 +26,11 @@ import attrs
 from expt.executors.starting import Role, Starter, kill_group
 from expt.executors.wire import raised
 from expt.ground.errors import ExptError, WorkerError
-from expt.ground.model import Answer, ModuleImporting, PlanRequest, RunRequest, RunStarted
+from expt.ground.messages import Answer, ModuleImporting, PlanRequest, RunRequest, RunStarted
 
 if TYPE_CHECKING:
     from expt.executors.wire import Connection
-    from expt.ground.model import Event, Request
+    from expt.ground.messages import Event, Request
 
 CLOSE: Final = "close"
 """The message that asks a worker to close its session providers and end."""
@@ -222,7 +222,7 @@ class WorkerExecutor:
     def _give(self, worker: _Worker, request: Request, future: Future[Any]) -> None:
         worker.request, worker.future = request, future
         worker.began = time.monotonic()
-        limit = request.options.plan_timeout if isinstance(request, PlanRequest) else None
+        limit = request.options.running.plan_timeout if isinstance(request, PlanRequest) else None
         worker.deadline = None if limit is None else worker.began + limit
         worker.started = worker.importing = worker.asked = None
         with contextlib.suppress(OSError):  # it died while idle: its end is told soon
@@ -250,8 +250,8 @@ class WorkerExecutor:
             return
         if isinstance(message, RunStarted):
             worker.started = message
-            if isinstance(worker.request, RunRequest) and worker.request.options.timeout:
-                worker.deadline = time.monotonic() + worker.request.options.timeout
+            if isinstance(worker.request, RunRequest) and worker.request.options.running.timeout:
+                worker.deadline = time.monotonic() + worker.request.options.running.timeout
         elif isinstance(message, ModuleImporting):
             worker.importing = message.path
         self._on_event(message)

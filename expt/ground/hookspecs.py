@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from expt.ground.model import Case, Event, Executor, Experiment, Kind, Options, Outcome, Plan
+    from expt.ground.messages import Event, Executor
+    from expt.ground.model import Case, Experiment, Kind, Outcome, Plan
+    from expt.ground.options import Options
 
 PROJECT: Final = "expt"
 spec: Final = pluggy.HookspecMarker(PROJECT)

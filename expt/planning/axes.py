@@ -27,7 +27,7 @@ from expt.parameters.coercion import dotted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from expt.ground.model import Options
+    from expt.ground.options import Options
     from expt.planning.binding import Binding
 
 VARIANT: Final = "variant"
@@ -42,7 +42,7 @@ def swept_names(binding: Binding, options: Options) -> frozenset[str]:
     for file in binding.files:
         axes, _ = _axes_of_file(file)
         names.update(name for axis in axes for name in axis.names)
-    for sweep in options.sweeps:
+    for sweep in options.values.sweeps:
         names.update(sweep.names if isinstance(sweep, Axis) else [_swept_name(sweep)])
     return frozenset(names)
 
@@ -54,7 +54,7 @@ def variant_axes(options: Options) -> tuple[list[str], Axis | None]:
     """
     steady: list[str] = []
     choices: list[list[str]] = []
-    for typed in options.variants:
+    for typed in options.values.variants:
         names = [name.strip() for name in typed.split(",")]
         if len(names) == 1:
             steady += names
@@ -88,17 +88,17 @@ def decide_axes(
         groups += said
     typed = [
         sweep if isinstance(sweep, Axis) else parse_sweep(sweep, annotation_of(_swept_name(sweep)))
-        for sweep in options.sweeps
+        for sweep in options.values.sweeps
     ]
     axes = merge_axes(axes, typed)
-    groups += [(parse_zip(names), f"--zip {names}") for names in options.zips]
+    groups += [(parse_zip(names), f"--zip {names}") for names in options.values.zips]
     names = [name for axis in axes for name in axis.names]
     collapsed = [name for name in names if name in fixed]
     left_out = {name for name in names if not takes(_head(name))} | set(collapsed)
     axes = drop_names(axes, left_out)
     axes = tuple(zip_axes(axes, _groups_left(groups, left_out)))
-    if options.repeat is not None:
-        axes = (*axes, repeat_axis(options.repeat))
+    if options.values.repeat is not None:
+        axes = (*axes, repeat_axis(options.values.repeat))
     return list(axes), collapsed
 
 

@@ -62,7 +62,8 @@ from expt.planning.warnings import unused_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from expt.ground.model import Experiment, Options
+    from expt.ground.model import Experiment
+    from expt.ground.options import Options
 
 CONVERT_HOOK: Final = "expt_convert_value"
 
@@ -85,10 +86,12 @@ class Planner:
         self._binder = Binder(self._files, self._source_of, _plugin_providers(provided))
         self._bindings: dict[str, Binding] = {}
         self._resolutions: dict[tuple[str, tuple[str, ...]], Resolution] = {}
-        self._given = [_parse_given(typed) for typed in options.params]
+        self._given = [_parse_given(typed) for typed in options.values.params]
         self._values_files: list[ParamsFile] | None = None
         self._fingerprints = Fingerprints(options.root, options.cwd)
-        self._keyword, self._marks = compile_selection(options.keyword, options.marks)
+        self._keyword, self._marks = compile_selection(
+            options.selection.keyword, options.selection.marks
+        )
         self._seed: int | None = None
         self._secret_by_name: set[str] = set()
 
@@ -175,11 +178,13 @@ class Planner:
         layers: list[Layer] = []
         for variant in variants:
             layers += self._table_layers(binding, ("variants", variant), LAYER_VARIANT)
-        if self._options.smoke:
+        if self._options.values.smoke:
             layers += self._table_layers(binding, ("smoke",), LAYER_SMOKE)
         if self._values_files is None:
             cwd = self._options.cwd
-            self._values_files = [read_values_file(f, cwd) for f in self._options.params_files]
+            self._values_files = [
+                read_values_file(f, cwd) for f in self._options.values.params_files
+            ]
         for file in self._values_files:
             layers += table_layers(file, function_names(binding), (), LAYER_FILE)[::-1]
         return layers
@@ -214,13 +219,13 @@ class Planner:
         reject_unknown_variants(self._options, self._bindings.values())
         if bindings:
             reject_unknown_values(self._given, bindings, taken)
-            reject_unknown_sweeps(self._options.sweeps, taken)
+            reject_unknown_sweeps(self._options.values.sweeps, taken)
         sizes = {
             f"{binding.experiment.id}{'+'.join(chosen)}": axes
             for binding, shapes in reached
             for chosen, axes in shapes
         }
-        reject_many_cases(sizes, self._options.max_cases)
+        reject_many_cases(sizes, self._options.values.max_cases)
         cases: list[Case] = []
         deselected = 0
         for binding, shapes in reached:
@@ -243,12 +248,12 @@ class Planner:
     def _refuse(self, mistakes: list[ExptError]) -> None:
         """Raise what was found, once each; with --continue-on-collection-errors, go on."""
         unique = list({str(mistake): mistake for mistake in mistakes}.values())
-        if unique and not self._options.continue_on_errors:
+        if unique and not self._options.selection.continue_on_errors:
             raise unique[0] if len(unique) == 1 else Mistakes(unique)
 
     def _is_reached(self, binding: Binding, notes: list[str]) -> bool:
         """Whether the experiment has the variants and the smoke values that are asked for."""
-        if self._options.smoke and not any("smoke" in f.reserved for f in binding.files):
+        if self._options.values.smoke and not any("smoke" in f.reserved for f in binding.files):
             notes.append(f"{binding.experiment.id}: no [expt.smoke] reaches it")
             return False
         steady, axis = variant_axes(self._options)
@@ -350,8 +355,8 @@ class Planner:
             case.label,
             keyword=self._keyword,
             marks=self._marks,
-            node_ids=self._options.node_ids,
-            deselect=self._options.deselect,
+            node_ids=self._options.selection.node_ids,
+            deselect=self._options.selection.deselect,
         )
 
     # Names that nobody takes

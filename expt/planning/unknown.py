@@ -10,7 +10,7 @@ from expt.ground.model import Axis
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from expt.ground.model import Options
+    from expt.ground.options import Options
     from expt.planning.binding import Binding
     from expt.planning.ladder import Given
 
@@ -65,7 +65,7 @@ def reject_unknown_variants(options: Options, bindings: Iterable[Binding]) -> No
     """Raise `ParameterError` for a `--variant` that no folder of the experiments has."""
     tables = [file.reserved.get("variants", {}) for b in bindings for file in b.files]
     known = sorted({name for table in tables for name in table})
-    for typed in options.variants:
+    for typed in options.values.variants:
         for name in map(str.strip, typed.split(",")):
             if name not in known:
                 raise ParameterError(

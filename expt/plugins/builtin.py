@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from expt.ground.model import Options
+    from expt.ground.options import Options
 
 
 def parent_plugins(options: Options, stream: TextIO) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def worker_plugins(options: Options) -> dict[str, Any]:
     from expt.rendering.script import Script
 
     plugins: dict[str, Any] = {"script": Script()}
-    if options.render:
+    if options.keeping.render:
         from expt.rendering.plots import Plots
         from expt.rendering.videos import Videos
 

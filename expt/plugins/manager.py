@@ -266,7 +266,8 @@ def _load(load: Callable[[], Any], what: str) -> Any:
 
 def _unloadable(what: str, error: Exception) -> UsageError:
     last = traceback.extract_tb(error.__traceback__)[-1]
-    where = None if last.filename.startswith("<") else f"{last.filename}:{last.lineno}"
+    nowhere = last.filename.startswith("<") or last.filename == __file__
+    where = None if nowhere else f"{last.filename}:{last.lineno}"
     told = f"{error_name(error)}: {error_message(error)}"
     return UsageError(f"{what} cannot be imported: {told}", where)
 

@@ -33,7 +33,8 @@ from expt.ground.screen import Screen
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from expt.ground.model import Options, Outcome
+    from expt.ground.model import Outcome
+    from expt.ground.options import Options
 
 _PATIENCE: Final = 0.2  # seconds that the end of a session waits at most
 _NAMED: Final = 20  # failed experiments that a message lists

@@ -22,7 +22,7 @@ from expt.archive import write_atomically
 from expt.ground import layout
 from expt.ground.encoding import dumps, loads
 from expt.ground.errors import ExptError
-from expt.ground.model import RunRendered
+from expt.ground.messages import RunRendered
 from expt.ground.text import visible
 from expt.reading import Run
 

@@ -21,7 +21,8 @@ from expt.archive import storable_result
 from expt.ground import layout
 from expt.ground.declarations import Skipped
 from expt.ground.encoding import from_json, to_json
-from expt.ground.model import Notice, Opaque, RunAnnounced, RunFinished, RunStarted
+from expt.ground.messages import Notice, RunAnnounced, RunFinished, RunStarted
+from expt.ground.model import Opaque
 from expt.planning.providers import session_key
 from expt.reading import load_archive
 from expt.reading.series import summarise_series
@@ -47,16 +48,9 @@ from expt.tracking import open_recorder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from expt.ground.model import (
-        Case,
-        ErrorInfo,
-        Options,
-        Outcome,
-        Recognise,
-        Report,
-        SessionInfo,
-        Status,
-    )
+    from expt.ground.messages import Report, SessionInfo
+    from expt.ground.model import Case, ErrorInfo, Outcome, Recognise, Status
+    from expt.ground.options import Options
     from expt.planning import BoundExperiment
     from expt.planning.providers import Function, Node
 
@@ -213,7 +207,7 @@ class _Run:
     def _judge(
         self, raised: BaseException | None, teardown: Sequence[BaseException]
     ) -> tuple[Status, ErrorInfo | None]:
-        limit = self._around.options.timeout
+        limit = self._around.options.running.timeout
         if raised is None and not teardown:
             return "completed", None
         for error in teardown:
@@ -293,7 +287,9 @@ class _Run:
 
     def _info(self) -> RunInfo:
         options = self._around.options
-        return RunInfo(self._archive.id, self._archive.path, options.tags, options.note)
+        return RunInfo(
+            self._archive.id, self._archive.path, options.keeping.tags, options.keeping.note
+        )
 
     def _session_key(self, node: Node) -> str:
         return session_key(self._bound.graph, node, self._case.params)

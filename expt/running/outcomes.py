@@ -20,20 +20,22 @@ from expt.running.failure import make_scrubber
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from expt.ground.model import Case, ErrorInfo, Options, RunRequest, SessionInfo, Status
+    from expt.ground.messages import RunRequest, SessionInfo
+    from expt.ground.model import Case, ErrorInfo, Status
+    from expt.ground.options import Options
 
 
 def runs_root(options: Options) -> Path:
     """Where the archives of this session go."""
-    if options.scratch:
-        return options.runs / layout.SCRATCH_DIR
-    return options.runs / layout.SMOKE_DIR if options.smoke else options.runs
+    if options.keeping.scratch:
+        return options.keeping.runs / layout.SCRATCH_DIR
+    return options.keeping.runs / layout.SMOKE_DIR if options.values.smoke else options.keeping.runs
 
 
 def claim_archive(case: Case, options: Options, now: dt.datetime) -> Archive:
     """A folder for a run of `case` that nobody else has."""
-    folder = run_folder(case.experiment, options.configured_paths)
-    return Archive.claim(runs_root(options), folder, now, overwrite=options.scratch)
+    folder = run_folder(case.experiment, options.selection.configured_paths)
+    return Archive.claim(runs_root(options), folder, now, overwrite=options.keeping.scratch)
 
 
 def start_record(
@@ -50,9 +52,9 @@ def start_record(
         params=mask_secrets(case.params, case.secrets),
         origins=case.origins,
         lineage=lineage_of(case, session.id),
-        tags=options.tags,
-        note=options.note,
-        smoke=options.smoke,
+        tags=options.keeping.tags,
+        note=options.keeping.note,
+        smoke=options.values.smoke,
         command=tuple(map(make_scrubber(session.secrets), options.command)),
         cwd=str(options.cwd),
         host=socket.gethostname(),

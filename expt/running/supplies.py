@@ -20,12 +20,12 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 
 from expt.ground.encoding import Unstorable, from_json, to_json
-from expt.ground.model import RunProgressed
+from expt.ground.messages import RunProgressed
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from expt.ground.model import Report
+    from expt.ground.messages import Report
     from expt.planning.contents import HookPoint
 
 T = TypeVar("T")

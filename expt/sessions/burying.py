@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expt.ground.errors import PlanningError
-from expt.ground.model import ErrorInfo, RenderRequest, RunRendered
+from expt.ground.messages import RenderRequest, RunRendered
+from expt.ground.model import ErrorInfo
 
 if TYPE_CHECKING:
     from expt.executors import Death
-    from expt.ground.model import Outcome, Plan, Request, RunRequest, Status
+    from expt.ground.messages import Request, RunRequest
+    from expt.ground.model import Outcome, Plan, Status
 
 
 def bury_planning(request: Request, death: Death) -> Plan:
@@ -46,7 +48,7 @@ def bury_run(request: RunRequest, death: Death) -> Outcome:
     if death.asked == "interrupted":
         status, error = "interrupted", ErrorInfo("KeyboardInterrupt", "killed by a second Ctrl-C")
     elif death.asked == "timeout":
-        limit = request.options.timeout or 0.0
+        limit = request.options.running.timeout or 0.0
         error = ErrorInfo("TimeoutError", f"the run took longer than --timeout {limit:g}")
     else:
         error = ErrorInfo("WorkerDied", f"the worker {death.how}")

@@ -21,7 +21,8 @@ from expt.parameters import (
 )
 
 if TYPE_CHECKING:
-    from expt.ground.model import Experiment, Options
+    from expt.ground.model import Experiment
+    from expt.ground.options import Options
     from expt.plugins.manager import Plugins
 
 _SHORT: Final = 1000  # points of an axis up to which their texts are compared
@@ -29,23 +30,23 @@ _SHORT: Final = 1000  # points of an axis up to which their texts are compared
 
 def collect(options: Options, plugins: Plugins) -> list[Experiment]:
     """The experiments that are left. Raises `CollectionError`, or `Mistakes` for several."""
-    keyword, marks = compile_selection(options.keyword, options.marks)
+    keyword, marks = compile_selection(options.selection.keyword, options.selection.marks)
     found = find_experiments(
-        options.paths,
+        options.selection.paths,
         options.root,
-        ignore=options.ignore,
-        configured_paths=options.configured_paths,
+        ignore=options.selection.ignore,
+        configured_paths=options.selection.configured_paths,
         expand=lambda points: read_points(points, "", None),
         swept=swept_on_command_line(options),
     )
-    if found.mistakes and not options.continue_on_errors:
+    if found.mistakes and not options.selection.continue_on_errors:
         raise found.mistakes[0] if len(found.mistakes) == 1 else Mistakes(found.mistakes)
     experiments, deselected = select_experiments(
         found.experiments,
         keyword=keyword,
         marks=marks,
-        node_ids=options.node_ids,
-        deselect=options.deselect,
+        node_ids=options.selection.node_ids,
+        deselect=options.selection.deselect,
     )
     plugins.observe(
         "expt_collection_finished",
@@ -63,8 +64,8 @@ def swept_on_command_line(options: Options) -> Swept:
     to be there: what selects cases by them is then asked again when they are known.
     """
     axes: list[Axis] = []
-    more = bool(options.repeat or any("," in name for name in options.variants))
-    for sweep in options.sweeps:
+    more = bool(options.values.repeat or any("," in name for name in options.values.variants))
+    for sweep in options.values.sweeps:
         axis = sweep if isinstance(sweep, Axis) else parse_sweep(sweep)
         said = axis.values if isinstance(sweep, Axis) or len(axis) > _SHORT else None
         text = None if isinstance(sweep, Axis) else sweep.partition("=")[2]
@@ -74,14 +75,14 @@ def swept_on_command_line(options: Options) -> Swept:
             axes.append(axis)
         else:
             more = True
-    groups = [(parse_zip(names), f"--zip {names}") for names in options.zips]
+    groups = [(parse_zip(names), f"--zip {names}") for names in options.values.zips]
     known = {name for axis in axes for name in axis.names}
     if all(known.issuperset(names) for names, _ in groups):
         axes = zip_axes(axes, groups)
     else:
         more = True
     fixed = []
-    for typed in options.params:
+    for typed in options.values.params:
         if isinstance(typed, tuple):
             fixed.append(typed[0])
             continue

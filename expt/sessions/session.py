@@ -28,16 +28,12 @@ from expt.executors import (
     make_starter,
 )
 from expt.ground.errors import ExitCode, ExptError
-from expt.ground.model import (
+from expt.ground.messages import (
     AnnounceRequest,
     DescribeRequest,
-    Description,
-    ErrorInfo,
     Event,
     Executor,
     Notice,
-    Outcome,
-    Plan,
     PlanRequest,
     RenderRequest,
     Request,
@@ -46,6 +42,7 @@ from expt.ground.model import (
     RunRequest,
     SessionInfo,
 )
+from expt.ground.model import Description, ErrorInfo, Outcome, Plan
 from expt.parameters import secret_texts
 from expt.sessions.burying import bury_planning, bury_rendering, bury_run
 from expt.sessions.selecting import collect
@@ -57,7 +54,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from expt.ground.model import Case, Experiment, Options
+    from expt.ground.model import Case, Experiment
+    from expt.ground.options import Options
     from expt.plugins.manager import Plugins
 
 _TICK: Final = 0.1  # seconds between two looks at what Ctrl-C asked for
@@ -107,15 +105,19 @@ def run_session(
 
 def plan_session(options: Options, plugins: Plugins) -> Plan:
     """The plan of what `run_session` would run; nothing runs."""
-    with _Crew(attrs.evolve(options, render=False), plugins, "") as crew:
+    with _Crew(_without_pictures(options), plugins, "") as crew:
         return crew.plan(collect(options, plugins))
 
 
 def describe_session(options: Options, plugins: Plugins) -> list[Description]:
     """What takes part in each case of the plan; nothing runs."""
-    with _Crew(attrs.evolve(options, render=False), plugins, "") as crew:
+    with _Crew(_without_pictures(options), plugins, "") as crew:
         plan = crew.plan(collect(options, plugins))
         return [crew.describe(case) for case in plan.cases]
+
+
+def _without_pictures(options: Options) -> Options:
+    return attrs.evolve(options, keeping=attrs.evolve(options.keeping, render=False))
 
 
 def judge(plan: Plan, outcomes: Sequence[Outcome], *, interrupted: bool) -> ExitCode:
@@ -187,27 +189,27 @@ class _Crew:
                 self._starter.close()
             executor: Executor = made
             return executor
-        if self._options.workers == 0:
+        if self._options.running.workers == 0:
             return InlineExecutor(Worker(self._report, may_restore=True))
         return WorkerExecutor(
             self._starter or self._make_starter(),
-            size=self._options.workers,
+            size=self._options.running.workers,
             role="run",
             on_event=self._report,
             bury=self._bury,
-            isolate=self._options.isolate,
+            isolate=self._options.running.isolate,
         )
 
     def _make_starter(self) -> Starter:
         return SpawnStarter() if self._spawn else make_starter(serve)
 
     def _make_renderer(self) -> Executor:
-        if self._options.workers == 0:
+        if self._options.running.workers == 0:
             return self._executor
         return WorkerExecutor(
             self._make_starter(),
             size=1,
-            role="render" if self._options.render else "script",
+            role="render" if self._options.keeping.render else "script",
             on_event=self._report,
             bury=bury_rendering,
         )
@@ -241,7 +243,7 @@ class _Crew:
 
     def run(self, plan: Plan, outcomes: list[Outcome]) -> None:
         """Run every case in order; `outcomes` grows as they end."""
-        check_writable(self._options.runs)  # now, and not after the first of many runs
+        check_writable(self._options.keeping.runs)  # now, and not after the first of many runs
         session = self._session_info(plan)
         still_needed = _needed_later(plan.cases)
         futures: dict[Future[Any], Case] = {}
@@ -250,7 +252,7 @@ class _Crew:
                 break
             future = self._executor.submit(RunRequest(self._options, case, session, needed))
             futures[future] = case
-            if future.done() or len(futures) > 2 * self._options.workers:
+            if future.done() or len(futures) > 2 * self._options.running.workers:
                 self._collect_some(futures, outcomes)
         while futures:
             if self._has_failed_enough(outcomes):
@@ -289,7 +291,7 @@ class _Crew:
         return outcome
 
     def _has_failed_enough(self, outcomes: Sequence[Outcome]) -> bool:
-        limit = self._options.fail_fast
+        limit = self._options.running.fail_fast
         return limit is not None and sum(o.status == "failed" for o in outcomes) >= limit
 
     def _tell_rendering(self, rendering: Future[Any]) -> None:
@@ -319,7 +321,10 @@ class _Crew:
     @contextlib.contextmanager
     def _listening_for_interrupts(self) -> Iterator[None]:
         """First Ctrl-C or SIGTERM: the current runs end as interrupted. Second: they are killed."""
-        if self._options.workers == 0 or threading.current_thread() is not threading.main_thread():
+        if (
+            self._options.running.workers == 0
+            or threading.current_thread() is not threading.main_thread()
+        ):
             yield
             return
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.archive import sync_archive
-from expt.ground.model import RunFinished, RunStarted
+from expt.ground.messages import RunFinished, RunStarted
 
 if TYPE_CHECKING:
-    from expt.ground.model import Event
+    from expt.ground.messages import Event
 
 _INTERVAL: Final = 1.0  # seconds
 _MANY: Final = 4  # archives, from which on one call for the whole file system is cheaper

@@ -24,15 +24,12 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from expt.executors import CLOSE, Connection, raised
 from expt.ground.errors import ExptError, PlanningError, WorkerError
-from expt.ground.model import (
+from expt.ground.messages import (
     AnnounceRequest,
     Answer,
     DescribeRequest,
-    Description,
     ModuleImporting,
     Notice,
-    Outcome,
-    Plan,
     PlanRequest,
     RenderRequest,
     RunRendered,
@@ -44,7 +41,9 @@ from expt.plugins.manager import Plugins, call_observer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from expt.ground.model import Case, Options, Report, Request
+    from expt.ground.messages import Report, Request
+    from expt.ground.model import Case, Description, Outcome, Plan
+    from expt.ground.options import Options
     from expt.planning import BoundExperiment, Planner
     from expt.running.scopes import SessionScope
 
@@ -105,7 +104,7 @@ class Worker:
             listens=lambda hook: plugins.listens(hook) or bool(bound.hooks_named(hook)),
             recognise=self._recogniser(plugins, bound),
             on_tracked=self._tracked_observer(plugins, bound),
-            debug=_post_mortem if request.options.pdb else None,
+            debug=_post_mortem if request.options.running.pdb else None,
         )
         try:
             return run_case(request.case, bound, around)
@@ -118,7 +117,10 @@ class Worker:
         bound = self._bind(request.options, request.case)
         outcome = request.outcome
         run = RunInfo(
-            outcome.run_id, Path(outcome.path), request.options.tags, request.options.note
+            outcome.run_id,
+            Path(outcome.path),
+            request.options.keeping.tags,
+            request.options.keeping.note,
         )
         observe = self._observer(self._get_plugins(request.options), bound)
         observe("expt_run_finished", run=run, case=request.case, outcome=outcome)

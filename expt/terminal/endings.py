@@ -18,7 +18,8 @@ from expt.terminal.tracebacks import error_line, relative_path, traceback_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from expt.ground.model import Options, Outcome, Status
+    from expt.ground.model import Outcome, Status
+    from expt.ground.options import Options
     from expt.ground.screen import Screen
 
 _MARKS: Final[dict[Status, tuple[str, Style]]] = {
@@ -87,7 +88,7 @@ def outcome_line(
         screen.paint(told, *_told_style(outcome)),
     )
     line = "  ".join(part for part in parts if part) + "\n"
-    if options.verbosity > 0 and path and place != path:
+    if options.telling.verbosity > 0 and path and place != path:
         line += f"    {screen.paint(path, 'dim')}\n"
     return line
 
@@ -120,9 +121,9 @@ def _told_style(outcome: Outcome) -> tuple[Style, ...]:
 def failure_lines(screen: Screen, outcomes: Sequence[Outcome], options: Options) -> str:
     """The failed runs with their tracebacks; what failed in the same way is told once."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if not failed or options.traceback == "no":
+    if not failed or options.telling.traceback == "no":
         return ""
-    if options.traceback == "line":
+    if options.telling.traceback == "line":
         return "".join(f"{line}\n" for each in failed for line in _error(each, options))
     alike: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in failed:
@@ -144,7 +145,7 @@ def failure_lines(screen: Screen, outcomes: Sequence[Outcome], options: Options)
 def _error(outcome: Outcome, options: Options) -> list[str]:
     if outcome.error is None:
         return ["no error was recorded"]
-    return traceback_lines(outcome.error, options.traceback, options.cwd)
+    return traceback_lines(outcome.error, options.telling.traceback, options.cwd)
 
 
 def notice_lines(screen: Screen, notices: Iterable[tuple[str, str]]) -> str:
@@ -217,7 +218,7 @@ def where_lines(screen: Screen, outcomes: Sequence[Outcome], options: Options) -
     try:
         folder = relative_path(os.path.commonpath(paths), options.cwd)
     except ValueError:  # on several drives
-        folder = str(options.runs)
+        folder = str(options.keeping.runs)
     what = "archive" if len(kept) == 1 else f"{len(kept)} archives"
     shown = next((outcome for outcome in kept if outcome.status == "failed"), kept[-1])
     return (
@@ -229,7 +230,7 @@ def where_lines(screen: Screen, outcomes: Sequence[Outcome], options: Options) -
 def _reference(outcome: Outcome, options: Options) -> str:
     """The id where `expt show` typed here would look for it, else the path."""
     usual = options.root / options.configuration.get("runs", RUNS_DIR)
-    found = options.runs == usual and options.cwd.is_relative_to(options.root)
-    if found and not options.smoke and not options.scratch:
+    found = options.keeping.runs == usual and options.cwd.is_relative_to(options.root)
+    if found and not options.values.smoke and not options.keeping.scratch:
         return outcome.run_id
     return shlex.quote(visible(relative_path(outcome.path, options.cwd)))

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from expt.ground.model import ModuleImporting, RunFinished, RunProgressed, RunRendered, RunStarted
+from expt.ground.messages import (
+    ModuleImporting,
+    RunFinished,
+    RunProgressed,
+    RunRendered,
+    RunStarted,
+)
 from expt.ground.screen import fit
 from expt.ground.text import human_duration, visible
 from expt.terminal.endings import NameColumn, count_text
 from expt.terminal.progress import CurrentRun, seconds_left
 
 if TYPE_CHECKING:
-    from expt.ground.model import Event, Plan
+    from expt.ground.messages import Event
+    from expt.ground.model import Plan
     from expt.ground.screen import Screen
 
 _SHOWN_AFTER: Final = 0.25  # seconds: what is over sooner is not worth a line that goes away

@@ -12,7 +12,8 @@ from expt.ground.text import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from expt.ground.model import Experiment, Options
+    from expt.ground.model import Experiment
+    from expt.ground.options import Options
     from expt.ground.screen import Screen
 
 _SHOWN = 3
@@ -21,13 +22,13 @@ _SHOWN = 3
 def nothing_selected(screen: Screen, options: Options, deselected: int) -> str:
     """Three lines: what there was, what was asked for, the closest names."""
     found = find_experiments(
-        options.paths,
+        options.selection.paths,
         options.root,
-        ignore=options.ignore,
-        configured_paths=options.configured_paths,
+        ignore=options.selection.ignore,
+        configured_paths=options.selection.configured_paths,
     ).experiments
     if not found:
-        places = ", ".join(_relative(path, options) for path in options.paths)
+        places = ", ".join(_relative(path, options) for path in options.selection.paths)
         return _told(
             screen,
             f"there is no experiment in {places}",
@@ -35,10 +36,10 @@ def nothing_selected(screen: Screen, options: Options, deselected: int) -> str:
             "an experiment is a function 'experiment_…' in a .py file; 'expt new' writes one",
         )
     asked = [
-        *([f"-k {options.keyword}"] if options.keyword else []),
-        *([f"-m {options.marks}"] if options.marks else []),
-        *options.node_ids,
-        *(f"--deselect {name}" for name in options.deselect),
+        *([f"-k {options.selection.keyword}"] if options.selection.keyword else []),
+        *([f"-m {options.selection.marks}"] if options.selection.marks else []),
+        *options.selection.node_ids,
+        *(f"--deselect {name}" for name in options.selection.deselect),
     ]
     names = {
         word
@@ -47,7 +48,7 @@ def nothing_selected(screen: Screen, options: Options, deselected: int) -> str:
         for word in (name, *re.split(r"[^A-Za-z0-9]+", name))
         if word
     }
-    words = re.findall(r"[^\s()]+", f"{options.keyword} {options.marks}")
+    words = re.findall(r"[^\s()]+", f"{options.selection.keyword} {options.selection.marks}")
     wanted = [word for word in words if word not in ("and", "or", "not")]
     hints = [hint for word in wanted if (hint := did_you_mean(word, names))]
     what = f"nothing selected: {len(found)} found, {max(deselected, 0)} deselected"

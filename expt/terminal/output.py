@@ -15,7 +15,7 @@ from expt.ground.text import collapse_progress, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from expt.ground.model import RunStarted
+    from expt.ground.messages import RunStarted
 
 _CHUNK: Final = 1 << 16
 _PREFIX: Final = 32  # columns of a run's name before each line of its output

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from expt.ground.errors import ExitCode
 from expt.ground.hookspecs import hook
-from expt.ground.model import Notice, RunFinished, RunRendered, RunStarted
+from expt.ground.messages import Notice, RunFinished, RunRendered, RunStarted
 from expt.ground.screen import Screen, leaf_values, value_table
 from expt.ground.text import human_duration, visible
 from expt.parameters import masked_case
@@ -30,7 +30,9 @@ from expt.terminal.region import Region
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from expt.ground.model import Case, Event, Experiment, Options, Outcome, Plan
+    from expt.ground.messages import Event
+    from expt.ground.model import Case, Experiment, Outcome, Plan
+    from expt.ground.options import Options
 
 _TICK: Final = 0.25  # seconds between two drawings
 _OUTPUT_TICK: Final = 0.1  # seconds between two looks at the output, for -s
@@ -43,14 +45,16 @@ class Terminal:
         self, stream: TextIO | None, options: Options, environ: Mapping[str, str] | None = None
     ) -> None:
         self._options = options
-        self._screen = Screen(stream if options.workers else self._beside(stream), environ)
+        self._screen = Screen(stream if options.running.workers else self._beside(stream), environ)
         self._region = Region(self._screen)
         self._began = time.monotonic()
-        self._live = LiveView(self._screen, self._began, renders=options.render)
-        self._output = Output(several=options.workers > 1)
-        quiet = options.verbosity < 0
-        self._follows = not options.capture and not options.pdb and not quiet
-        self._draws = self._screen.live and options.capture and not options.pdb and not quiet
+        self._live = LiveView(self._screen, self._began, renders=options.keeping.render)
+        self._output = Output(several=options.running.workers > 1)
+        quiet = options.telling.verbosity < 0
+        self._follows = not options.telling.capture and not options.running.pdb and not quiet
+        self._draws = (
+            self._screen.live and options.telling.capture and not options.running.pdb and not quiet
+        )
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._clock: threading.Thread | None = None
@@ -77,7 +81,11 @@ class Terminal:
         self._warnings = len(plan.warnings)
         with self._lock:
             self._live.take_plan(plan)
-        workers = f" on {self._options.workers} workers" if self._options.workers > 1 else ""
+        workers = (
+            f" on {self._options.running.workers} workers"
+            if self._options.running.workers > 1
+            else ""
+        )
         if len(plan.cases) > 1 or plan.deselected:
             self._say(f"planned {_count(len(plan.cases), 'case')}{workers}")
         for note in plan.notes:
@@ -120,7 +128,7 @@ class Terminal:
     # What it tells
 
     def _say(self, line: str) -> None:
-        if self._options.verbosity >= 0:
+        if self._options.telling.verbosity >= 0:
             with self._lock:
                 self._above += line + "\n"
                 self._draw(time.monotonic())
@@ -129,16 +137,16 @@ class Terminal:
         """Those of a run are told at the end, alike ones once; those of the session at once."""
         if notice.case_id is not None and not self._ended.is_set():
             self._notices.append((notice.text, notice.case_id))
-        elif self._options.verbosity > -2:
+        elif self._options.telling.verbosity > -2:
             self._above += endings.notice_line(self._screen, notice.text)
 
     def _tell_start(self, event: RunStarted) -> None:
         if self._follows:
             self._output.begin(event)
-        if self._options.verbosity > 0 or (self._follows and len(self._cases) > 1):
+        if self._options.telling.verbosity > 0 or (self._follows and len(self._cases) > 1):
             mark = "▸" if self._screen.terminal else "running"
             self._above += f"{self._screen.paint(mark, 'name')} {visible(event.case_id)}\n"
-        if self._options.verbosity > 0 and event.case_id in self._cases:
+        if self._options.telling.verbosity > 0 and event.case_id in self._cases:
             case = masked_case(self._cases[event.case_id])
             width = self._screen.width if self._screen.terminal else None
             values = leaf_values(case.params, case.origins)
@@ -150,7 +158,7 @@ class Terminal:
             self._write_output(self._output.end(outcome.case_id))
         self._told[outcome.path or outcome.case_id] = outcome.case_id
         self._notices += [(text, outcome.case_id) for text in endings.other_notices(outcome)]
-        if self._options.verbosity >= 0:
+        if self._options.telling.verbosity >= 0:
             counter = f"[{len(self._told)}/{len(self._cases)}] " if len(self._cases) > 1 else ""
             self._above += endings.outcome_line(
                 self._screen, outcome, self._options, self._live.names, counter
@@ -163,7 +171,7 @@ class Terminal:
         for outcome in outcomes:
             if outcome.case_id in told:
                 continue
-            if outcome.status == "skipped" and self._options.verbosity <= 0:
+            if outcome.status == "skipped" and self._options.telling.verbosity <= 0:
                 skipped[endings.skip_reason(outcome)] += 1
             else:
                 self._tell_outcome(outcome)
@@ -175,7 +183,7 @@ class Terminal:
         if not outcomes and not self._cases:
             return self._ending_without_cases(options, exit_code)
         failures = endings.failure_lines(self._screen, outcomes, options)
-        if options.verbosity < -1:
+        if options.telling.verbosity < -1:
             return failures
         counts = endings.summary_counts(
             outcomes, len(self._cases), self._deselected, self._warnings, len(self._notices)
@@ -183,22 +191,22 @@ class Terminal:
         took = human_duration(time.monotonic() - self._began)
         summary = f"{endings.count_text(counts) or 'nothing ran'} in {took}"
         end = self._screen.paint(summary, endings.summary_style(counts), "bold") + "\n"
-        if options.verbosity >= 0:
+        if options.telling.verbosity >= 0:
             end += endings.where_lines(self._screen, outcomes, options)
         sections = [
             failures,
             endings.notice_lines(self._screen, self._notices),
-            endings.duration_lines(self._screen, outcomes, options.durations),
+            endings.duration_lines(self._screen, outcomes, options.telling.durations),
         ]
         told = [section for section in sections if section]
-        above = "\n" if told and options.verbosity >= 0 else ""
+        above = "\n" if told and options.telling.verbosity >= 0 else ""
         return above + "\n".join([*told, end])
 
     def _ending_without_cases(self, options: Options, exit_code: int) -> str:
         """What went wrong before there was a plan is told by the command line."""
-        if options.verbosity > -2 and exit_code == ExitCode.NOTHING_SELECTED:
+        if options.telling.verbosity > -2 and exit_code == ExitCode.NOTHING_SELECTED:
             return nothing_selected(self._screen, options, self._deselected)
-        if options.verbosity > -2 and exit_code == ExitCode.INTERRUPTED:
+        if options.telling.verbosity > -2 and exit_code == ExitCode.INTERRUPTED:
             return self._screen.paint("interrupted before anything ran", "warn", "bold") + "\n"
         return ""
 

@@ -15,7 +15,7 @@ from expt.ground.text import human_duration, visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from expt.ground.model import RunProgressed, RunStarted
+    from expt.ground.messages import RunProgressed, RunStarted
     from expt.ground.screen import Screen
     from expt.terminal.endings import NameColumn
 

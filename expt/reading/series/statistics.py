@@ -12,7 +12,7 @@ import attrs
 from expt.ground.encoding import FLOAT_RECORD, INT_RECORD, KIND_INT, SCALAR_RECORD, from_json
 from expt.ground.layout import SCALARS_FILE
 from expt.reading.series.journal import NameTable, open_regular, read_entries, read_names
-from expt.reading.series.series import numeric_leaves
+from expt.reading.series.tracked import numeric_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,182 @@
+"""What travels between the parent and its workers, and the two ends that it travels by.
+
+    parent ── Request ──► worker ── Event, Event, … Answer ──► parent
+
+Everything here is made of plain values and of the nouns of `model`: a function, a module or a
+user's object never crosses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from expt.ground.model import Description, Outcome, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Future
+
+    from expt.ground.errors import ExptError
+    from expt.ground.model import Case, Experiment
+    from expt.ground.options import Options
+
+
+@attrs.frozen
+class SessionInfo:
+    """What is taken once a session and stands in each of its archives.
+
+    `environment` is the content of `environment.json`; `patch` the bytes of the uncommitted
+    changes, empty where there are none. `secrets` are texts that no archive may hold.
+    """
+
+    id: str
+    environment: Mapping[str, Any]
+    patch: bytes = b""
+    secrets: tuple[str, ...] = ()
+
+
+# Events: what workers tell the parent while they work, and what the terminal shows.
+
+
+@attrs.frozen
+class RunStarted:
+    """A run has claimed its archive, and is about to fill it."""
+
+    case_id: str
+    run_id: str
+    path: str
+    pid: int
+    when: float
+
+
+@attrs.frozen
+class ModuleImporting:
+    """A file of the user's is about to be imported; where a worker dies, the last one is named."""
+
+    path: str
+
+
+@attrs.frozen
+class RunProgressed:
+    """`progress(iterable)` moved on; `total` is None where it is not known."""
+
+    case_id: str
+    done: int
+    total: int | None
+    label: str = ""
+
+
+@attrs.frozen
+class RunFinished:
+    """A run has its terminal status on disk."""
+
+    case_id: str
+    outcome: Outcome
+
+
+@attrs.frozen
+class RunAnnounced:
+    """The hooks that listen for a run's end are about to be called; they are called once."""
+
+    case_id: str
+
+
+@attrs.frozen
+class RunRendered:
+    """The renderings of an archive are made; `failures` are notices, never a run's failure."""
+
+    path: str
+    files: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Notice:
+    """Something that a person should read, and that fails nothing."""
+
+    text: str
+    case_id: str | None = None
+
+
+Event = (
+    RunStarted | ModuleImporting | RunProgressed | RunFinished | RunAnnounced | RunRendered | Notice
+)
+
+
+# Requests: what the parent asks of a worker. One answer each, or an ExptError.
+
+
+@attrs.frozen
+class PlanRequest:
+    """Import the selected experiments and decide their cases. Answered by a `Plan`."""
+
+    options: Options
+    experiments: tuple[Experiment, ...]
+
+
+@attrs.frozen
+class DescribeRequest:
+    """Tell what takes part in one case. Answered by a `Description`."""
+
+    options: Options
+    case: Case
+
+
+@attrs.frozen
+class RunRequest:
+    """Run one case. Answered by an `Outcome`. `still_needed` are session keys of later cases."""
+
+    options: Options
+    case: Case
+    session: SessionInfo
+    still_needed: frozenset[str] = frozenset()
+
+
+@attrs.frozen
+class AnnounceRequest:
+    """Let the hooks of a run whose worker died hear of its end. Answered by None."""
+
+    options: Options
+    case: Case
+    outcome: Outcome
+
+
+@attrs.frozen
+class RenderRequest:
+    """Make the renderings of an archive. Answered by a `RunRendered`."""
+
+    options: Options
+    path: str
+
+
+Request = PlanRequest | DescribeRequest | RunRequest | AnnounceRequest | RenderRequest
+Reply = Plan | Description | Outcome | RunRendered | None
+
+
+@attrs.frozen
+class Answer:
+    """How a worker ends a request: with a reply, or with the error that its sender shall see."""
+
+    reply: Reply = None
+    error: ExptError | None = None
+
+
+class Report(Protocol):
+    """How anything inside a worker tells the parent: one event, delivered in order."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+
+class Executor(Protocol):
+    """Where and when requests are worked on; the shape of `concurrent.futures.Executor`."""
+
+    def submit(self, request: Request, /) -> Future[Any]:
+        """Begin when there is room. The future gives the reply, or raises `ExptError`."""
+
+    def interrupt(self, *, kill: bool = False) -> None:
+        """Ask the current runs to end as interrupted; with `kill`, end them now."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Close session providers and processes."""
