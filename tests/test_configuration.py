@@ -1,4 +1,4 @@
-"""The root directory is the one that DESIGN names; a configuration is right, or told by line."""
+"""The root directory is the one that the docs name; a configuration is right, or told by line."""
 
 from __future__ import annotations
 

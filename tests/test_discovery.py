@@ -1,4 +1,4 @@
-"""Experiments are found in sources, under the node ids and with the cases that DESIGN promises."""
+"""Experiments are found in sources, under the node ids and with the cases that the docs promise."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ DOCS = ROOT / "docs"
 EXAMPLE = ROOT / "conftest_example"
 PAGES = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     EXAMPLE / "README.md",
     *sorted(path for path in DOCS.rglob("*.md") if "decisions" not in path.parts),
 ]

@@ -114,6 +114,14 @@ def test_no_name_is_borne_by_two_modules() -> None:
     assert sorted({stem for stem in stems if stems.count(stem) > 1}) == []
 
 
+def test_every_test_file_is_of_a_module_or_of_the_whole() -> None:
+    of_the_whole = {"archives", "docs", "examples", "faults", "layers", "public_names"}
+    dotted = [name.replace(".", "_") for name in INNER]
+    for path in (ROOT / "tests").glob("test_*.py"):
+        name = path.stem.removeprefix("test_")
+        assert name in of_the_whole or any(f"_{known}".endswith(f"_{name}") for known in dotted)
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -25,7 +25,7 @@ _encode: Final = json.JSONEncoder(allow_nan=False).encode
 
 
 def record_to_json(record: RunRecord) -> dict[str, Any]:
-    """The tagged JSON of a record, its keys in the order of DESIGN.md section 7.
+    """The tagged JSON of a record, its keys in one order.
 
     A value that JSON cannot hold stands as its `repr`: the record is written whatever it holds.
     """

@@ -49,7 +49,7 @@ class Configuration:
 
 
 def find_root(paths: Sequence[Path], cwd: Path) -> Path:
-    """The root directory for `paths`, which need not exist (DESIGN.md section 4).
+    """The root directory for `paths`, which need not exist.
 
     The nearest folder upward from their common parent with `expt.toml` or `[tool.expt]`; else
     with `pyproject.toml` or `.git`; else `cwd` where it contains them; else the common parent.

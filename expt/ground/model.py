@@ -36,7 +36,7 @@ LAYER_DRAWN: Final = "drawn"  # a seed that nobody gave
 BUILTIN_PROVIDERS: Final = frozenset(
     {"track", "results", "archive", "params", "log", "rng", "progress", "run", "hooks", "tmp_path"}
 )
-"""The reserved argument names of DESIGN.md section 5."""
+"""The reserved argument names: what they supply is told in docs/reference/parameters.md."""
 
 
 @attrs.frozen
@@ -217,7 +217,7 @@ class Outcome:
 
 @attrs.frozen
 class RunRecord:
-    """`run.json`, field by field (DESIGN.md section 7). Times are ISO 8601 with zone."""
+    """`run.json`, field by field (docs/reference/archive-format.md). Times are ISO 8601 with zone."""
 
     id: str
     experiment: str
@@ -251,7 +251,7 @@ class RunRecord:
 
 
 class Track(Protocol):
-    """The `track` argument of an experiment (DESIGN.md section 8)."""
+    """The `track` argument of an experiment."""
 
     def __call__(
         self, name: str = ..., value: Any = ..., /, step: int | None = None, **values: Any

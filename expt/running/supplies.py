@@ -135,7 +135,7 @@ class Progress:
 
 
 class Hooks:
-    """`hooks`: the experiment's own hook points (DESIGN.md section 6)."""
+    """`hooks`: the experiment's own hook points."""
 
     def __init__(self, listeners: Sequence[HookPoint]) -> None:
         self._listeners: dict[str, list[_Taker]] = {}

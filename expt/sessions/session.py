@@ -121,7 +121,7 @@ def _without_pictures(options: Options) -> Options:
 
 
 def judge(plan: Plan, outcomes: Sequence[Outcome], *, interrupted: bool) -> ExitCode:
-    """The exit code of DESIGN.md section 10."""
+    """What the command's exit code says of the outcomes."""
     statuses = {outcome.status for outcome in outcomes}
     if interrupted or "interrupted" in statuses:
         return ExitCode.INTERRUPTED
