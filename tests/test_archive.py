@@ -315,8 +315,20 @@ def test_the_environment_is_written_as_it_is_given(archive):
 def test_the_keys_of_a_record_stand_in_the_order_of_the_contract():
     assert list(record_to_json(FULL)) == [
         *("format", "id", "experiment", "case", "description", "status", "started", "finished"),
-        *("duration", "params", "origins", "results", "series", "inputs", "sources", "error"),
-        *("lineage", "tags", "note", "smoke", "command", "cwd", "host", "pid", "notices", "owner"),
+        *("duration", "setup", "params", "origins", "results", "series", "inputs", "sources"),
+        *(
+            "error",
+            "lineage",
+            "tags",
+            "note",
+            "smoke",
+            "command",
+            "cwd",
+            "host",
+            "pid",
+            "notices",
+            "owner",
+        ),
     ]
 
 

@@ -513,6 +513,26 @@ def test_listing_and_helping_import_nothing_slow(sandbox: Sandbox, verb: list[st
     assert done.lines[-1] == "slow: []", done.stdout + done.stderr
 
 
+def test_what_imports_and_session_providers_took_is_told_apart(sandbox: Sandbox) -> None:
+    """The run that had to wait for them has it in `setup`, and no run in its duration."""
+    source = """
+        import time
+        from expt import provider
+        time.sleep(0.3)
+
+        @provider(scope="session")
+        def dataset():
+            time.sleep(0.4)
+
+        def experiment_one(dataset, lr=1): ...
+        """
+    sandbox.write({"experiments/first.py": source})
+    assert sandbox.expt("experiments/", "--sweep", "lr=1,2").exit_code == 0
+    later, first = sandbox.runs()
+    assert first.setup >= 0.7 > later.setup
+    assert max(first.duration, later.duration) < 0.4
+
+
 def test_everything_in_this_process(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/first.py": SIMPLE})
     assert sandbox.expt("experiments/", "-n", "0", render=True).exit_code == 0

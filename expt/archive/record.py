@@ -40,6 +40,7 @@ def record_to_json(record: RunRecord) -> dict[str, Any]:
         "started": record.started,
         "finished": record.finished,
         "duration": to_json(record.duration),
+        "setup": to_json(record.setup),
         "params": _mapping_to_json(record.params),
         "origins": _mapping_to_json(
             {name: [_origin(origin) for origin in chain] for name, chain in record.origins.items()}
@@ -258,6 +259,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "started": _text,
     "finished": _text_or_none,
     "duration": _duration,
+    "setup": _duration,
     "params": _mapping,
     "origins": _origins,
     "results": _mapping,

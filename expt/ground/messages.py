@@ -69,6 +69,15 @@ class RunProgressed:
 
 
 @attrs.frozen
+class ProviderMaking:
+    """A session provider is about to make its value; with `seconds`, it has made it."""
+
+    case_id: str
+    provider: str
+    seconds: float | None = None
+
+
+@attrs.frozen
 class RunFinished:
     """A run has its terminal status on disk."""
 
@@ -101,7 +110,14 @@ class Notice:
 
 
 Event = (
-    RunStarted | ModuleImporting | RunProgressed | RunFinished | RunAnnounced | RunRendered | Notice
+    RunStarted
+    | ModuleImporting
+    | ProviderMaking
+    | RunProgressed
+    | RunFinished
+    | RunAnnounced
+    | RunRendered
+    | Notice
 )
 
 

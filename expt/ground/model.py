@@ -203,7 +203,10 @@ class ErrorInfo:
 
 @attrs.frozen
 class Outcome:
-    """How one run ended. `path` is the archive; `notices` are what went wrong beside the run."""
+    """How one run ended. `path` is the archive; `notices` are what went wrong beside the run.
+
+    `duration` and `setup` are seconds: imports and session providers are told apart.
+    """
 
     case_id: str
     run_id: str
@@ -213,11 +216,12 @@ class Outcome:
     results: Mapping[str, Any] = attrs.field(factory=dict)
     error: ErrorInfo | None = None
     notices: tuple[str, ...] = ()
+    setup: float = 0.0
 
 
 @attrs.frozen
 class RunRecord:
-    """`run.json`, field by field (docs/reference/archive-format.md). Times are ISO 8601 with zone."""
+    """`run.json`, field by field (docs/reference/archive-format.md). Times are ISO 8601."""
 
     id: str
     experiment: str
@@ -227,6 +231,7 @@ class RunRecord:
     started: str
     finished: str | None = None
     duration: float | None = None
+    setup: float | None = None
     params: Mapping[str, Any] = attrs.field(factory=dict)
     origins: Mapping[str, Sequence[Origin]] = attrs.field(factory=dict)
     results: Mapping[str, Any] = attrs.field(factory=dict)

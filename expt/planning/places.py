@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import inspect
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -88,6 +89,7 @@ class Files:
         self._params: dict[str, ParamsFile] = {}
         self._modules: dict[str, ModuleType] = {}
         self._listings: dict[str, frozenset[str]] = {}
+        self.import_seconds = 0.0
 
     def has(self, folder: str, name: str) -> bool:
         """Whether something of that name stands in the folder, of whatever type."""
@@ -119,6 +121,7 @@ class Files:
             place = self.root / path
             if place.exists() and not place.is_file():  # a FIFO would be waited for
                 raise PlanningError("this is no file, where Python source is expected", path)
+            began = time.monotonic()
             try:
                 self._modules[path] = self._loader.load(self.root / path)
             except ExptError:
@@ -127,6 +130,8 @@ class Files:
                 raise
             except BaseException as error:
                 raise import_error(error, path) from error
+            finally:
+                self.import_seconds += time.monotonic() - began
         return self._modules[path]
 
     def relative(self, path: str | Path) -> str:

@@ -95,6 +95,11 @@ class Planner:
         self._seed: int | None = None
         self._secret_by_name: set[str] = set()
 
+    @property
+    def import_seconds(self) -> float:
+        """How long the modules of the tree took that were imported so far."""
+        return self._files.import_seconds
+
     def close(self) -> None:
         """Give `sys.path` and the import system back."""
         self._loader.uninstall()

@@ -30,6 +30,7 @@ _TYPES: Final = {
     "started": (str,),
     "finished": _TEXT_OR_NULL,
     "duration": (int, float, type(None)),
+    "setup": (int, float, type(None)),
     "params": (dict,),
     "results": _OBJECT_OR_NULL,
     "series": _OBJECT_OR_NULL,

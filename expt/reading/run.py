@@ -110,6 +110,12 @@ class Run:
         duration = self._data.get("duration")
         return None if duration is None else float(duration)
 
+    @property
+    def setup(self) -> float | None:
+        """Seconds that imports and session providers took, no part of `duration`."""
+        setup = self._data.get("setup")
+        return None if setup is None else float(setup)
+
     @cached_property
     def params(self) -> dict[str, Any]:
         """Name → value; a table is a dict."""

@@ -21,7 +21,7 @@ from expt.archive import storable_result
 from expt.ground import layout
 from expt.ground.declarations import Skipped
 from expt.ground.encoding import from_json, to_json
-from expt.ground.messages import Notice, RunAnnounced, RunFinished, RunStarted
+from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import Opaque
 from expt.planning.providers import session_key
 from expt.reading import load_archive
@@ -74,6 +74,7 @@ class Surroundings:
     recognise: Recognise | None = None
     on_tracked: Callable[[str, Any, int, Any], None] | None = None
     debug: Callable[[BaseException], None] | None = None
+    import_seconds: float = 0.0
 
 
 def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcome:
@@ -113,6 +114,7 @@ class _Run:
         self._results: Results
         self._folder = TemporaryFolder()
         self._written_sources: dict[str, tuple[str, str]] = {}
+        self._provider_seconds = 0.0  # of session providers
 
     # Before
 
@@ -304,9 +306,17 @@ class _Run:
         _, names, builtins = graph.closure(node)
         seeded = "seed" in names or "rng" in builtins
         seed = self._case.params["seed"] if seeded else 0
-        with _kept_random_state():
-            seed_globals(seed, graph.provider(node).function.name)
-            return make()
+        name = graph.provider(node).function.name
+        began = time.monotonic()
+        self._around.report(ProviderMaking(self._case.id, name))
+        try:
+            with _kept_random_state():
+                seed_globals(seed, name)
+                return make()
+        finally:
+            seconds = time.monotonic() - began
+            self._provider_seconds += seconds
+            self._around.report(ProviderMaking(self._case.id, name, seconds))
 
     # After
 
@@ -320,12 +330,13 @@ class _Run:
             status, error = "failed", error or self.describe(refused)
         self._notices += self._recorder.notices
         series = summarise_series(self._archive.path / layout.SERIES_DIR)
-        duration = time.monotonic() - self._clock
+        duration = time.monotonic() - self._clock - self._provider_seconds
         self._record = attrs.evolve(
             self._record,
             status=status,
             finished=dt.datetime.now().astimezone().isoformat(),
             duration=duration,
+            setup=self._around.import_seconds + self._provider_seconds,
             results=from_json(to_json(dict(self._results))),  # as a reader will see them
             series=series,
             error=error,

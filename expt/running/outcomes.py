@@ -113,6 +113,7 @@ def outcome_of(record: RunRecord, case_id: str, path: Path) -> Outcome:
         path=str(path),
         status=record.status,
         duration=record.duration or 0.0,
+        setup=record.setup or 0.0,
         results=dict(record.results),
         error=record.error,
         notices=tuple(record.notices),

@@ -58,6 +58,7 @@ class Worker:
         self._planner: Planner | None = None
         self._plugins: Plugins | None = None
         self._scope: SessionScope | None = None
+        self._told_imports = 0.0
 
     def answer(self, request: Request) -> Any:
         """Work on one request. Raises `ExptError` for a user's mistake."""
@@ -105,11 +106,18 @@ class Worker:
             recognise=self._recogniser(plugins, bound),
             on_tracked=self._tracked_observer(plugins, bound),
             debug=_post_mortem if request.options.running.pdb else None,
+            import_seconds=self._untold_imports(request.options),
         )
         try:
             return run_case(request.case, bound, around)
         finally:
             self._finish_session_providers(request.still_needed)
+
+    def _untold_imports(self, options: Options) -> float:
+        """The seconds of imports that no run of this worker has told yet: the first one does."""
+        seconds = self._get_planner(options).import_seconds
+        before, self._told_imports = self._told_imports, seconds
+        return seconds - before
 
     def _announce(self, request: AnnounceRequest) -> None:
         from expt.running import RunInfo
