@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import subprocess
 import sys
 from typing import Any
@@ -197,6 +198,29 @@ def test_no_picture_imports_pyplot() -> None:
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_figure_shows_itself_in_a_notebook_without_pyplot() -> None:
+    """case: plot-shows-no-picture-in-a-notebook"""
+    figure = line_figure({"x": decay()}, LIGHT, "x")
+
+    content = figure._repr_png_()  # type: ignore[attr-defined]
+
+    assert pixels(content).shape == (540, 960, 3)
+
+
+@pytest.mark.parametrize("backend", ["module://nowhere.at_all", "nonsense", "agg", ""])
+def test_a_backend_that_is_not_installed_stops_no_picture(backend: str) -> None:
+    """case: renderer-dies-of-mplbackend"""
+    code = (
+        "import os, expt.drawing.sheets, matplotlib;"
+        f"assert os.environ['MPLBACKEND'] == {backend!r};"
+        f"assert {backend!r} != 'agg' or matplotlib.get_backend() == 'agg'"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", code], check=False, env=os.environ | {"MPLBACKEND": backend}
+    )
+    assert made.returncode == 0
 
 
 # Sheets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,20 @@ def test_reduction_is_the_mean_of_blocks_that_leaves_nan_out() -> None:
         pytest.approx(3.0),
         pytest.approx(math.nan, nan_ok=True),
     ]
+
+
+def test_a_wide_array_costs_what_its_pixels_cost() -> None:
+    """case: wide-array"""
+    wide = np.zeros((2, 400_000))
+    wide[1] = 1.0
+
+    tracemalloc.start()
+    stretched = reduced(wide, 1000, stretch=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert stretched.tolist() == [[0.0] * 1000, [1.0] * 1000]
+    assert peak < 8 * wide.nbytes
 
 
 def test_enlarging_by_one_changes_nothing() -> None:

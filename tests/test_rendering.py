@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -213,3 +216,85 @@ def test_an_archive_that_cannot_be_read_is_a_notice(tmp_path: Path) -> None:
 
     assert rendered.files == ()
     assert rendered.failures[0].startswith("the archive cannot be rendered: ")
+
+
+# What a foreign archive, or a renderer that was killed, has left
+
+
+def test_a_link_in_plots_is_replaced_by_the_file(tmp_path: Path) -> None:
+    """case: render-escape"""
+    run = make_run(tmp_path / "a", two_series)
+    (outside := tmp_path / "outside").mkdir()
+    (outside / "thesis.txt").write_text("PRECIOUS")
+    (run.path / "plots").mkdir()
+    for name in ("loss.png", "index.json", "notices.json"):
+        (run.path / "plots" / name).symlink_to(outside / "thesis.txt")
+
+    assert render_archive(run.path, Renderer(write_picture)).failures == ()
+
+    assert (outside / "thesis.txt").read_text() == "PRECIOUS"
+    assert (run.path / "plots/loss.png").read_bytes() == b"png"
+    assert not any(path.is_symlink() for path in (run.path / "plots").iterdir())
+
+
+def test_plots_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    """case: render-escape"""
+    run = make_run(tmp_path / "a", two_series)
+    (outside := tmp_path / "outside").mkdir()
+    (run.path / "plots").symlink_to(outside)
+
+    rendered = render_archive(run.path, Renderer(write_picture))
+
+    assert rendered.files == ()
+    assert rendered.failures[0].startswith("the archive cannot be rendered: 'plots' is a link")
+    assert list(outside.iterdir()) == []
+
+
+def test_a_folder_in_plots_that_is_a_link_is_replaced(tmp_path: Path) -> None:
+    """case: render-escape"""
+
+    def draw(series: Any, folder: Path, stem: str) -> list[Path]:
+        (folder / "deep").mkdir(exist_ok=True)
+        return write_picture(series, folder / "deep", stem)
+
+    run = make_run(tmp_path / "a", two_series)
+    (outside := tmp_path / "outside").mkdir()
+    (run.path / "plots").mkdir()
+    (run.path / "plots/deep").symlink_to(outside)
+
+    assert "plots/deep/loss.png" in render_archive(run.path, Renderer(draw)).files
+
+    assert list(outside.iterdir()) == []
+    assert (run.path / "plots/deep/loss.png").is_file()
+
+
+def test_what_a_killed_renderer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    """case: unfinished"""
+    run = make_run(tmp_path / "a", two_series)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (run.path / f".unfinished-{gone.pid}").mkdir()
+    (run.path / f".unfinished-{gone.pid}/im.mp4").write_bytes(b"half")
+    (run.path / "plots").mkdir()
+    (run.path / f"plots/.unfinished-{gone.pid}.mp4").write_bytes(b"half")
+    alive = run.path / f".unfinished-{os.getppid()}"
+    alive.mkdir()
+
+    render_archive(run.path, Renderer(write_picture))
+
+    assert [path.name for path in run.path.rglob(".unfinished-*")] == [alive.name]
+
+
+def test_while_it_is_drawn_nothing_of_it_is_listed(tmp_path: Path) -> None:
+    """case: unfinished"""
+    seen = []
+
+    def draw(series: Any, folder: Path, stem: str) -> list[Path]:
+        seen.extend((run.path / "plots").glob("*"))
+        return write_picture(series, folder, stem)
+
+    run = make_run(tmp_path / "a", two_series)
+    render_archive(run.path, Renderer(draw))
+
+    assert seen == []
+    assert not list(run.path.glob(".unfinished-*"))

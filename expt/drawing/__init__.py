@@ -14,3 +14,28 @@ Nothing here knows of a run, a reader or an archive. matplotlib is used without 
 user's own figures are left alone. Every module below imports numpy, most of them matplotlib:
 import them inside the function that draws.
 """
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def _import_matplotlib() -> None:
+    """Import matplotlib whatever `MPLBACKEND` says.
+
+    It refuses to be imported where that names a backend that is not installed, as in a command
+    that a notebook starts in another environment. What is drawn here needs none.
+    """
+    asked = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
+    import matplotlib  # reads MPLBACKEND
+
+    if asked is not None:
+        os.environ["MPLBACKEND"] = asked
+        try:
+            matplotlib.rcParams["backend"] = asked  # as matplotlib does itself
+        except ValueError:
+            return
+
+
+_import_matplotlib()

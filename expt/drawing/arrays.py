@@ -38,7 +38,8 @@ def array_figure(
     array: Any, style: Style, *, title: str, subtitle: str = "", colormap: str | None = None
 ) -> Figure:
     """The picture of one array of numbers: a line for one dimension, else a heat map."""
-    values, where = middle_slice(real(array))
+    values, where = middle_slice(np.asarray(array))
+    values = real(values)  # of what is drawn alone
     shape = " × ".join(str(side) for side in np.shape(array))
     texts = [subtitle, f"{shape}  {np.asarray(array).dtype}", where]
     told = "    ".join(text for text in texts if text)
@@ -86,7 +87,7 @@ def _heat_map(
         left, bottom = 0.62, 0.42 + (height - 1.25 - tall) / 2
         axes = figure.add_axes((left / width, bottom / height, wide / width, tall / height))
         axes.imshow(
-            palette.colour(reduced(values, _MOST_CELLS)),
+            palette.colour(reduced(values, _MOST_CELLS, stretch=True)),
             aspect="auto",
             interpolation="nearest" if max(values.shape) <= 400 else "antialiased",
             extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),

@@ -13,7 +13,7 @@ The rules of a canvas, which the documentation repeats:
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 import numpy as np
@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from expt.drawing.curves import DRAWN_LIMIT, widened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Frame = NDArray[np.uint8]
 
@@ -131,23 +134,33 @@ def is_numeric(values: Any) -> bool:
     return array.dtype.kind in "biufc" and array.size > 0 and array.ndim > 0
 
 
-def reduced(array: NDArray[Any], most: int) -> NDArray[Any]:
-    """A 2-D array of floats or a frame, at most `most` a side: the mean of blocks, NaN aside."""
+def reduced(array: NDArray[Any], most: int, *, stretch: bool = False) -> NDArray[Any]:
+    """A 2-D array of floats or a frame, at most `most` a side: the mean of blocks, NaN aside.
+
+    Blocks are squares; with `stretch` each side has a factor of its own, for a picture whose
+    sides have nothing to do with each other. Takes a few times the memory of `array`.
+    """
     factor = -(-max(array.shape[:2]) // most)
     if factor <= 1:
         return array
     if array.dtype == np.uint8:
         return np.asarray(Image.fromarray(array).reduce(factor))
-    height, width = (-(-side // factor) * factor for side in array.shape[:2])
-    padding = ((0, height - array.shape[0]), (0, width - array.shape[1]))
-    blocks = np.pad(array, padding, mode="edge").reshape(
-        height // factor, factor, width // factor, factor
-    )
-    known = ~np.isnan(blocks)
-    counts = known.sum(axis=(1, 3))
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.where(known, blocks, 0.0).sum(axis=(1, 3))
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    factors = [-(-side // most) if stretch else factor for side in array.shape]
+    known = ~np.isnan(array)
+    counts = _sum_of_blocks(known.astype(np.int64), factors)
+    share = 2.0 ** -np.ceil(np.log2(np.prod(factors)))  # exact, and no sum of shares overflows
+    with np.errstate(invalid="ignore"):
+        sums = _sum_of_blocks(np.where(known, array, 0.0) * share, factors)
+        means = sums / (np.maximum(counts, 1) * share)
+    return np.where(counts > 0, means, np.nan)
+
+
+def _sum_of_blocks(array: NDArray[Any], factors: Sequence[int]) -> NDArray[Any]:
+    for axis, factor in enumerate(factors):
+        if factor > 1:
+            starts = np.arange(0, array.shape[axis], factor)
+            array = np.add.reduceat(array, starts, axis=axis)
+    return array
 
 
 def enlarged(frame: Frame, factor: int) -> Frame:

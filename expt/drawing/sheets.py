@@ -27,9 +27,18 @@ _CELL_WIDTH, _CELL_HEIGHT, _HEADING = 3.1, 1.75, 0.55
 _MOST_LEGENDS: Final = 12
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows, also where pyplot was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi="figure")
+        return file.getvalue()
+
+
 def new_figure(style: Style, width: float = WIDTH, height: float = HEIGHT) -> Figure:
     """A figure with a canvas of its own, which pyplot never hears of; sizes in inches."""
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor=style.background)
+    figure = ShownFigure(figsize=(width, height), dpi=DPI, facecolor=style.background)
     FigureCanvasAgg(figure)
     return figure
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,8 +51,8 @@ def write_video(
 ) -> Path:
     """Write `stem.mp4`, or `stem.gif` with a warning where ffmpeg fails; the file's path.
 
-    `frames` is called for each attempt and gives the frames one by one. The file appears whole or
-    not at all. Warns of frames that had another shape than the first.
+    `frames` is called for each attempt and gives the frames one by one. What fails leaves no file.
+    Warns of frames that had another shape than the first.
     """
     path = folder / f"{stem}.mp4"
     try:
@@ -61,7 +60,6 @@ def write_video(
     except (OSError, RuntimeError) as error:
         lines = str(error).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
-        path.unlink(missing_ok=True)
         path = folder / f"{stem}.gif"
         refitted = _whole(path, lambda file: _write_gif(file, frames(), fps, ground))
         warnings.warn(
@@ -78,14 +76,12 @@ def write_video(
 
 
 def _whole(path: Path, write: Callable[[Path], int]) -> int:
-    unfinished = path.with_name(f".unfinished-{os.getpid()}{path.suffix}")
     try:
-        refitted = write(unfinished)
-        unfinished.replace(path)
-    finally:
+        return write(path)
+    except BaseException:
         with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-    return refitted
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _write_mp4(path: Path, frames: Iterable[Frame], fps: float, ground: str) -> int:

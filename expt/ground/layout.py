@@ -44,6 +44,7 @@ ARTIFACT_NAMES_FILE: Final = "%names.jsonl"  # in ARTIFACTS_DIR: names too long 
 PLOTS_DIR: Final = "plots"
 PLOTS_INDEX: Final = "index.json"  # in PLOTS_DIR: series name -> files
 PLOTS_NOTICES: Final = "notices.json"  # in PLOTS_DIR: what could not be drawn, and why
+UNFINISHED_PREFIX: Final = ".unfinished-"  # a folder that a renderer writes into; then its pid
 OVERVIEW_FILE: Final = "overview.png"  # in PLOTS_DIR: all scalar series on one sheet
 
 # In SERIES_DIR

@@ -1,18 +1,22 @@
 """The renderings of one archive, made from what the reader gives: pictures, videos, the script.
 
-    for each series ─► expt_render_series ─► files in plots/ ─┐
-    for the run ─────► expt_render_run ────► files ───────────┴─► plots/index.json ─► RunRendered
+    for each series ─► expt_render_series ─► files in a folder beside ─┐
+    for the run ─────► expt_render_run ────► files ────────────────────┴─► renamed into plots/
+                                                                       └─► index.json ─► RunRendered
 
-Whatever fails is a notice that names the series; the others are drawn. Made again, the files
-replace the old ones, and what is drawn no more is removed. A renderer that is killed leaves the
-archive's data as it was.
+Whatever fails is a notice that names the series; the others are drawn. Hooks write into a folder
+beside `plots/`, and what they made is renamed from there: a file replaces what bore its name, be
+it a link that leads elsewhere, and nothing is ever written through one. What is drawn no
+more is removed, and so is what a renderer that was killed left unfinished.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -55,13 +59,14 @@ def render_archive(path: Path, observe: Observe) -> RunRendered:
     folder = path / layout.PLOTS_DIR
     try:
         run = Run(path)
-        old = _listed_files(folder)
-        folder.mkdir(exist_ok=True)
-        index = _render_series(run, folder, observe, notices)
-        with _noticing("", notices):
-            found = observe("expt_render_run", notices.append, run=run, folder=folder)
-            files = _inside(path, found, notices)
-        made = [f"{layout.PLOTS_DIR}/{file}" for names in index.values() for file in names]
+        with _folder_beside(folder) as beside:
+            index = _render_series(run, beside, observe, notices)
+            with _noticing("", notices):
+                found = observe("expt_render_run", notices.append, run=run, folder=beside)
+                files = _inside(path, beside, found, notices)
+            made = [f"{layout.PLOTS_DIR}/{file}" for names in index.values() for file in names]
+            old = _listed_files(folder)
+            _move_all(beside, folder)
         for file in old - {name for names in index.values() for name in names}:
             (folder / file).unlink(missing_ok=True)
         _write_index(folder, index, notices)
@@ -69,6 +74,68 @@ def render_archive(path: Path, observe: Observe) -> RunRendered:
         lines = [*notices, f"the archive cannot be rendered: {error}"]
         return RunRendered(str(path), (), tuple(lines))
     return RunRendered(str(path), (*made, *files), tuple(dict.fromkeys(notices)))
+
+
+@contextlib.contextmanager
+def _folder_beside(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder` to write into; those of renderers that are gone are removed.
+
+    Raises `ExptError` where `folder` is a link: what is rendered stays in the archive.
+    """
+    if folder.is_symlink():
+        raise ExptError(f"'{folder.name}' is a link", str(folder), "remove it, and render again")
+    for place in (folder.parent, folder):
+        for left in place.glob(f"{layout.UNFINISHED_PREFIX}*"):
+            if not _is_written_to(left):
+                _remove(left)
+    beside = folder.parent / f"{layout.UNFINISHED_PREFIX}{os.getpid()}"
+    _remove(beside)
+    beside.mkdir()
+    try:
+        yield beside
+    finally:
+        _remove(beside)
+
+
+def _is_written_to(unfinished: Path) -> bool:
+    """Whether the process whose id stands in the name is another one that lives."""
+    digits = re.match(r"\d+", unfinished.name.removeprefix(layout.UNFINISHED_PREFIX))
+    if digits is None or int(digits[0]) in (0, os.getpid()):
+        return False
+    try:
+        os.kill(int(digits[0]), 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def _move_all(source: Path, target: Path) -> None:
+    """Rename every file of `source` into `target`, where it replaces what is there."""
+    for place in sorted(source.rglob("*")):
+        if place.is_file() and not place.is_symlink():
+            new = target / place.relative_to(source)
+            _make_folders(new.parent, target)
+            if new.is_dir() and not new.is_symlink():
+                shutil.rmtree(new)
+            place.replace(new)
+
+
+def _make_folders(folder: Path, top: Path) -> None:
+    """`top` and the folders from there down to `folder`, each a folder and no link."""
+    if folder != top:
+        _make_folders(folder.parent, top)
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+    folder.mkdir(exist_ok=True)
 
 
 def file_stems(names: Iterable[str]) -> dict[str, str]:
@@ -109,7 +176,7 @@ def _render_series(
                 folder=folder,
                 stem=stems[name],
             )
-            index[name] = _inside(folder, found, complaints)
+            index[name] = _inside(folder, folder, found, complaints)
             notices += [f"{_quoted(name)}: {complaint}" for complaint in complaints]
     if len(stems) > MOST_SERIES:
         notices.append(
@@ -132,8 +199,11 @@ def _noticing(prefix: str, notices: list[str]) -> Iterator[None]:
     notices.extend(f"{prefix}{warning.message}" for warning in caught)
 
 
-def _inside(folder: Path, found: Iterable[Any], notices: list[str]) -> list[str]:
-    """The files that hooks say they made, relative to `folder`; others are told of."""
+def _inside(folder: Path, beside: Path, found: Iterable[Any], notices: list[str]) -> list[str]:
+    """The files that hooks say they made, relative to `folder`; others are told of.
+
+    Those in `beside` are told where they will be, in `plots/`.
+    """
     names = []
     for result in found:
         paths = [result] if isinstance(result, (str, Path)) else result
@@ -141,8 +211,11 @@ def _inside(folder: Path, found: Iterable[Any], notices: list[str]) -> list[str]
             notices.append(f"a hook returned {result!r:.80}, not the paths of files")
             continue
         for path in map(Path, paths):
-            place = path if path.is_absolute() else folder / path
-            if place.is_file() and place.is_relative_to(folder):
+            place = Path(os.path.normpath(beside / path))
+            if place.is_file() and place.is_relative_to(beside):
+                name = place.relative_to(beside).as_posix()
+                names.append(name if folder == beside else f"{layout.PLOTS_DIR}/{name}")
+            elif place.is_file() and place.is_relative_to(folder):
                 names.append(place.relative_to(folder).as_posix())
             else:
                 notices.append(f"a hook returned {str(path)!r}, which is no file in its folder")
@@ -166,6 +239,8 @@ def _listed_files(folder: Path) -> set[str]:
 
 def _write_index(folder: Path, index: Mapping[str, list[str]], notices: Sequence[str]) -> None:
     kept = folder / layout.PLOTS_NOTICES
+    if notices or any(index.values()):
+        folder.mkdir(exist_ok=True)
     if notices:
         write_atomically(kept, dumps(list(dict.fromkeys(notices)), indent=1).encode())
     else:

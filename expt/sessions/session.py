@@ -14,6 +14,7 @@ import datetime as dt
 import secrets
 import signal
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -39,6 +40,7 @@ from expt.ground.messages import (
     Request,
     RunAnnounced,
     RunFinished,
+    RunRendered,
     RunRequest,
     SessionInfo,
 )
@@ -276,7 +278,7 @@ class _Crew:
                 self._announcements.append(self._executor.submit(announcing))
             if outcome.path:
                 rendering = self._renderer.submit(RenderRequest(self._options, outcome.path))
-                rendering.add_done_callback(self._tell_rendering)
+                rendering.add_done_callback(partial(self._tell_rendering, outcome.path))
                 self._renderings.append(rendering)
 
     def _outcome_of(self, case: Case, future: Future[Any]) -> Outcome:
@@ -294,9 +296,12 @@ class _Crew:
         limit = self._options.running.fail_fast
         return limit is not None and sum(o.status == "failed" for o in outcomes) >= limit
 
-    def _tell_rendering(self, rendering: Future[Any]) -> None:
-        if not rendering.cancelled() and rendering.exception() is None:
-            self._report(rendering.result())
+    def _tell_rendering(self, path: str, rendering: Future[Any]) -> None:
+        if rendering.cancelled():
+            return
+        error = rendering.exception()
+        made = RunRendered(path, (), (f"not rendered: {error}",)) if error else rendering.result()
+        self._report(made)
 
     def _finish_renderings(self) -> None:
         self._is_rendering = True

@@ -317,8 +317,10 @@ _WARM_UP: Final = {
 def _warm_up(role: str) -> None:
     if role == "render":
         os.nice(5)
+        os.environ["MPLBACKEND"] = "agg"  # for plugins too; the user's may not be installed
     for name in _WARM_UP[role]:
-        import_module(name)
+        with contextlib.suppress(Exception):  # the request that needs it tells why
+            import_module(name)
 
 
 @contextlib.contextmanager

@@ -168,7 +168,7 @@ def _number(value: Any) -> str:
 
 def _pictures(view: View) -> Iterator[str]:
     for path in sorted((view.run.path / PLOTS_DIR).glob("*")):
-        if path.name not in (PLOTS_INDEX, PLOTS_NOTICES):
+        if path.name not in (PLOTS_INDEX, PLOTS_NOTICES) and path.name[0] != ".":
             yield f"{_INDENT}{PLOTS_DIR}/{visible(path.name)}"
 
 
