@@ -389,7 +389,7 @@ def test_a_newer_format_is_named():
         (b"{}", "run.json names no format"),
         (b'{"format": true}', "run.json names no format"),
         (b'{"format": 1}', "run.json has no 'id'"),
-        (b'{"format": 1, "id": NaN}', "run.json is not JSON: NaN is no word of JSON"),
+        (b'{"format": 1, "id": NaN}', "run.json is not JSON: NaN is not strict JSON"),
         ({"status": "lovely"}, "run.json has an impossible value for 'status'"),
         ({"params": [1]}, "run.json has an impossible value for 'params'"),
         ({"params": {"$dict": [[1, 2]]}}, "run.json has an impossible value for 'params'"),

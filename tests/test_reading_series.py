@@ -7,6 +7,7 @@ import math
 import os
 import random
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from expt.ground.encoding import FLOAT_RECORD, INT_RECORD
+from expt.ground.encoding import FLOAT_RECORD, FLOAT_STEP, INT_RECORD
 from expt.ground.errors import DamagedArchive
 from expt.reading.series import (
     SeriesMap,
@@ -271,7 +272,9 @@ DAMAGED_ENTRIES = [
     ({"id": 1, "step": 0, "time": 1.0, "value": 1.0}, "an entry of no series"),
     ({"id": "3", "step": 0, "time": 1.0, "value": "x"}, "an entry of no series"),
     ({"id": 3, "time": 1.0, "value": "x"}, "no step and time"),
-    ({"id": 3, "step": 0.5, "time": 1.0, "value": "x"}, "no step and time"),
+    ({"id": 3, "step": True, "time": 1.0, "value": "x"}, "no step and time"),
+    ('{"id": 3, "step": 1e999, "time": 1.0, "value": "x"}', "no step and time"),
+    ({"id": 3, "step": 2**63, "time": 1.0, "value": "x"}, "no step and time"),
     ({"id": 3, "step": 2**63, "time": 1.0, "value": "x"}, "no step and time"),
     ({"id": 3, "step": 0, "time": "now", "value": "x"}, "no step and time"),
     ({"id": 3, "step": 0, "time": 1.0}, "no value"),
@@ -308,6 +311,8 @@ def test_a_damaged_entry_is_left_out_and_told_of(whole, line, text):
 DAMAGED_RECORDS = [
     FLOAT_RECORD.pack(0, 1.5e9, 7.0, 2, 1),
     FLOAT_RECORD.pack(0, 1.5e9, 7.0, 2**32 - 1, 1),
+    FLOAT_RECORD.pack(0, 1.5e9, 7.0, FLOAT_STEP | 2, 1),
+    struct.pack("<dddII", float("nan"), 1.5e9, 7.0, FLOAT_STEP, 1),
     FLOAT_RECORD.pack(0, 1.5e9, 7.0, 0, 99),
     FLOAT_RECORD.pack(0, 1.5e9, 7.0, 0, 3),
     FLOAT_RECORD.pack(0, float("nan"), 7.0, 0, 1),

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import itertools
 import json
+import math
 import os
 import re
 import sys
@@ -19,8 +20,8 @@ import attrs
 import numpy as np
 import pytest
 
-from expt.ground.encoding import RECORD_FIELDS
-from expt.reading.series import SeriesMap, read_results_journal
+from expt.ground.encoding import FLOAT_STEP, RECORD_FIELDS
+from expt.reading.series import SeriesMap, read_results_journal, summarise_series
 from expt.tracking import Disk, Recorder, open_recorder
 
 
@@ -111,16 +112,68 @@ def test_a_numpy_int_is_a_step(track, read):
     assert read()["t"].steps.tolist() == [6]
 
 
+def test_a_float_step_is_kept_exactly(track, read, tmp_path):
+    """Physical time: of floats and ints, of files and lines, on the fast path and beside it."""
+    times = [0.1, 0.30000000000000004, -5e-324, 1e300, 2.0]
+    for time in times:
+        track("a", 1.0, step=time)
+        track("whole", 3, step=time)
+        track("note", "x", step=time)
+        track("field", np.zeros(3), step=time)
+        track("state", {"x": 1.0}, step=time)
+        track(both=0.5, int=1, step=time)
+    series = read()
+    for name in ("a", "whole", "note", "field", "both", "int"):
+        assert series[name].steps.dtype == np.float64
+        assert series[name].steps.tolist() == times
+    assert series["state/x"].steps.tolist() == times
+    assert series["a"].values.tolist() == [1.0] * 5
+    assert series["whole"].values.dtype == np.int64
+    records = np.fromfile(tmp_path / "series" / "scalars.bin", np.dtype(list(RECORD_FIELDS)))
+    at_float = records[(records["kind"] & FLOAT_STEP != 0) & (records["id"] == 1)]
+    assert at_float["step"].view("<f8").tolist() == times
+    summary = summarise_series(tmp_path / "series")
+    assert (summary["a"]["last"], summary["whole"]["last"], summary["a"]["count"]) == (1.0, 3, 5)
+
+
+def test_int_and_float_steps_of_one_series_stay_what_they_were(track, read):
+    track("a", 1.0, step=1)
+    track("a", 2.0, step=1.5)
+    track("a", 3.0)
+    assert read()["a"].steps.tolist() == [1.0, 1.5, 2.0]
+    track("a", 4.0, step=2**60 + 1)
+    assert read()["a"].steps.tolist() == [1, 1.5, 2, 2**60 + 1]
+
+
+@pytest.mark.parametrize(
+    "step", [np.float64(0.5), np.float32(0.5), Decimal("0.5"), Fraction(1, 2), np.array([0.5])]
+)
+def test_whatever_equals_a_float_is_a_step(track, read, step):
+    track("a", 1.0, step=step)
+    track("a", 1.0, step=step)
+    assert read()["a"].steps.tolist() == [0.5, 0.5]
+
+
 @pytest.mark.parametrize(
     ("step", "error", "text"),
     [
-        (1.0, TypeError, "'a' was not tracked: a step must be an int, not a 'float'"),
-        (True, TypeError, "'a' was not tracked: a step must be an int, not a 'bool'"),
-        ("1", TypeError, "'a' was not tracked: a step must be an int, not a 'str'"),
+        (
+            True,
+            TypeError,
+            "'a' was not tracked: a step must be an int or a finite float, not a 'bool'",
+        ),
+        (
+            "1",
+            TypeError,
+            "'a' was not tracked: a step must be an int or a finite float, not a 'str'",
+        ),
+        (math.nan, ValueError, "'a' was not tracked: a step must be finite, not nan"),
+        (-math.inf, ValueError, "'a' was not tracked: a step must be finite, not -inf"),
         (2**63, ValueError, "'a' was not tracked: a step beyond int64"),
+        (np.longdouble("0.1"), ValueError, "'a' was not tracked: a number of type"),
     ],
 )
-def test_a_step_that_is_no_int_is_refused(track, read, step, error, text):
+def test_a_step_that_is_no_finite_number_is_refused(track, read, step, error, text):
     track("a", 1.0)
     for value in (1.0, 1, "text"):
         with pytest.raises(error, match=re.escape(text)):
@@ -312,7 +365,8 @@ REFUSED = [
 
 NO_KIND = (
     "'x' was not tracked: a value of type '{}' has no kind; tracked can be one real number, "
-    "a text, an image, an array, a figure, a dict, a list, attrs or a dataclass"
+    "a text, an image, an array, a figure, a dict, a list, a data frame, "
+    "attrs, a dataclass or a pydantic model"
 )
 
 

@@ -242,7 +242,8 @@ def test_what_is_called_an_array_is_stored_as_one(track, read):
         (np.array([(1, None)], [("a", int), ("b", object)]), None),
         (
             np.ma.array([1.0, 2.0], mask=[True, False]),
-            "a masked array, whose mask would be lost; track array.filled(…)",
+            "a masked array, whose mask would be lost; array.filled(…) has none, and "
+            "archive.save('NAME.npz', array) keeps both",
         ),
     ],
     ids=["objects", "list", "structured", "masked"],

@@ -22,8 +22,9 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from expt.archive.artifact_names import NUMBERED
-from expt.ground.encoding import Unstorable, dumps, is_masked
+from expt.ground.encoding import Unstorable, dumps
 from expt.ground.layout import ARTIFACTS_DIR
+from expt.ground.ndarrays import is_masked
 
 _FIGURES: Final = (".png", ".svg", ".pdf", ".ps", ".eps", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 _IMAGES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm")

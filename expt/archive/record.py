@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.encoding import Unstorable, from_json, to_json
+from expt.ground.encoding import Unstorable, from_json, opaque_as_text, parse_strict, to_json
 from expt.ground.errors import DamagedArchive, NewerArchive
 from expt.ground.layout import FORMAT, RUN_FILE
-from expt.ground.model import STATUSES, ErrorInfo, Opaque, Origin, RunRecord
+from expt.ground.model import STATUSES, ErrorInfo, Origin, RunRecord
+from expt.ground.objects import safe_repr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 LARGEST_RECORD: Final = 1 << 28  # bytes; what is larger was not written by expt
@@ -70,27 +71,18 @@ def _origin(origin: Origin) -> dict[str, Any]:
 
 def _mapping_to_json(mapping: Mapping[str, Any]) -> Any:
     try:
-        return to_json(_without_opaque(mapping))
+        return to_json(opaque_as_text(mapping))
     except (Unstorable, RecursionError):
         return to_json({name: _or_repr(value) for name, value in mapping.items()})
 
 
-def _without_opaque(value: Any) -> Any:
-    if isinstance(value, Opaque):
-        return value.text
-    if isinstance(value, Mapping):
-        return {key: _without_opaque(item) for key, item in value.items()}
-    if type(value) in (list, tuple):
-        return [_without_opaque(item) for item in value]
-    return value
-
-
 def _or_repr(value: Any) -> Any:
+    text = opaque_as_text(value)
     try:
-        to_json(_without_opaque(value))
+        to_json(text)
     except (Unstorable, RecursionError):
-        return repr(value)
-    return _without_opaque(value)
+        return safe_repr(value)
+    return text
 
 
 def record_to_bytes(record: RunRecord) -> bytes:
@@ -123,14 +115,10 @@ def read_record(path: Path) -> RunRecord:
     if not text.strip(b" \t\r\n\0"):
         raise DamagedArchive(f"{RUN_FILE} is empty", str(place))
     try:
-        data = json.loads(text, parse_constant=_refuse_constant)
+        data = parse_strict(text)
     except (ValueError, RecursionError) as error:
         raise DamagedArchive(f"{RUN_FILE} is not JSON: {error}", str(place)) from error
     return record_from_json(data, str(place))
-
-
-def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no word of JSON")
 
 
 def _read_regular_file(place: Path) -> bytes:

@@ -13,14 +13,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 import struct
-import sys
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+from expt.ground.dataframes import is_missing
+from expt.ground.model import Opaque
+from expt.ground.ndarrays import is_masked
+from expt.ground.objects import ask, field_values, is_of, is_row, safe_repr, type_name
+
 SCALAR_RECORD: Final = struct.Struct("<qd8sII")
-"""step i8, time f8 (Unix seconds), value (f8 or i8), kind u4, id u4; id 0 is an unused record."""
+"""step (i8 or f8), time f8 (Unix seconds), value (f8 or i8), kind u4, id u4; id 0 is unused."""
 
 FLOAT_RECORD: Final = struct.Struct("<qddII")
 INT_RECORD: Final = struct.Struct("<qdqII")
@@ -33,6 +37,11 @@ RECORD_FIELDS: Final = (
 )
 KIND_FLOAT: Final = 0
 KIND_INT: Final = 1
+FLOAT_STEP: Final = 0x100
+"""Added to the kind where the step is a float."""
+RECORD_KINDS: Final = frozenset(
+    {KIND_FLOAT, KIND_INT, FLOAT_STEP | KIND_FLOAT, FLOAT_STEP | KIND_INT}
+)
 _INT_BOUND: Final = 10**4300  # Python reads and writes no longer numbers as text
 
 
@@ -44,7 +53,8 @@ def to_json(value: Any, where: str = "value") -> Any:
     """The tagged JSON form of `value`.
 
     Takes None, bool, int, float, str, dates, paths, enums (their value), numpy scalars and
-    arrays of at most 0 dimensions, lists, tuples, sets, mappings, attrs and dataclasses.
+    arrays of at most 0 dimensions, lists, tuples, sets, mappings, named tuples, attrs and
+    dataclasses, pydantic models; what pandas puts for a missing value is null.
     Raises `Unstorable` with the place inside `value` for anything else.
     """
     try:
@@ -64,7 +74,7 @@ def _to_json(value: Any, where: str) -> Any:
         return value if value - value == 0.0 else {"$float": _float_word(value)}
     if kind is dict or isinstance(value, Mapping):
         return _mapping_to_json(value, where)
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+    if kind is list or kind is tuple or is_row(value):
         return [_to_json(item, f"{where}[{index}]") for index, item in enumerate(value)]
     return _rare_to_json(value, where)
 
@@ -81,7 +91,7 @@ def _mapping_to_json(value: Mapping[Any, Any], where: str) -> Any:
     if all(type(key) is str and not key.startswith("$") for key in value):
         return {key: _to_json(item, f"{where}.{key}") for key, item in value.items()}
     pairs = [
-        [_to_json(key, f"a key of {where}"), _to_json(item, f"{where}[{key!r}]")]
+        [_to_json(key, f"a key of {where}"), _to_json(item, f"{where}[{safe_repr(key)}]")]
         for key, item in value.items()
     ]
     return {"$dict": pairs}
@@ -91,7 +101,7 @@ def _rare_to_json(value: Any, where: str) -> Any:
     if isinstance(value, Enum):
         return _to_json(value.value, where)
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
-        return {"$date": value.isoformat()}
+        return _date_to_json(value, where)
     if isinstance(value, PurePath):
         return {"$path": value.as_posix()}
     if isinstance(value, (bool, int, str)):
@@ -99,14 +109,28 @@ def _rare_to_json(value: Any, where: str) -> Any:
     if isinstance(value, float):
         return _to_json(float(value), where)
     if isinstance(value, (set, frozenset)):
-        return [_to_json(item, where) for item in sorted(value, key=repr)]
-    fields = _field_names(value)
+        return [_to_json(item, where) for item in sorted(value, key=safe_repr)]
+    try:
+        fields = field_values(value)
+    except TypeError as error:
+        raise Unstorable(f"{where}: {error}") from None
     if fields is not None:
-        return {name: _to_json(getattr(value, name), f"{where}.{name}") for name in fields}
-    scalar = _numpy_scalar(value)
-    if scalar is not None:
-        return _to_json(scalar[0], where)
-    raise Unstorable(f"{where} is of type '{_type_name(value)}', which JSON cannot hold")
+        return {name: _to_json(item, f"{where}.{name}") for name, item in fields.items()}
+    scalar = None if is_missing(value) else _numpy_scalar(value, where)
+    if scalar is not value:
+        return _to_json(scalar, where)
+    raise Unstorable(f"{where} is of type '{type_name(value)}', which JSON cannot hold")
+
+
+def _date_to_json(value: dt.datetime | dt.date | dt.time, where: str) -> Any:
+    if is_missing(value):  # pandas calls it a datetime
+        return None
+    if ask(value, "nanosecond"):
+        raise Unstorable(f"{where} is a {type_name(value)} with nanoseconds, {_TOO_FINE}")
+    return {"$date": value.isoformat()}
+
+
+_TOO_FINE: Final = "which no date of Python's has; round it to microseconds"
 
 
 def _plain_base(value: bool | int | str) -> bool | int | str:
@@ -115,49 +139,36 @@ def _plain_base(value: bool | int | str) -> bool | int | str:
     return int.__int__(value)
 
 
-def _field_names(value: Any) -> list[str] | None:
-    """Field names of a named tuple, a dataclass or an attrs instance."""
-    cls = type(value)
-    if isinstance(value, tuple):
-        return list(cls._fields)
-    if hasattr(cls, "__attrs_attrs__"):
-        return [field.name for field in cls.__attrs_attrs__]
-    if hasattr(cls, "__dataclass_fields__"):
-        return [
-            name
-            for name, field in cls.__dataclass_fields__.items()
-            if field._field_type.name == "_FIELD"
-        ]
-    return None
-
-
-def _numpy_scalar(value: Any) -> tuple[Any] | None:
-    """The Python value of a numpy scalar or 0-d array, wrapped since it may be None."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None or is_masked(value):
-        return None
-    if isinstance(value, numpy.generic) or (isinstance(value, numpy.ndarray) and value.ndim == 0):
-        if value.dtype.kind in "biufU":
-            plain = value.item()
-            # longdouble's item() is itself: it has digits that JSON numbers lose
-            return (plain,) if isinstance(plain, (bool, int, float, str)) else None
+def _numpy_scalar(value: Any, where: str) -> Any:
+    """The Python value of a numpy scalar or 0-d array; `value` itself where it is none."""
+    if is_masked(value):
+        return value
+    if is_of(value, "numpy", "generic") or (is_of(value, "numpy", "ndarray") and value.ndim == 0):
         if value.dtype.kind == "M":
-            plain = value.item()
-            return (plain,) if isinstance(plain, (dt.datetime, dt.date)) else None
-    return None
+            return _numpy_date(value, where)
+        plain = value.item()
+        # longdouble's item() is itself: it has digits that JSON numbers lose
+        return plain if isinstance(plain, (bool, int, float, str)) else value
+    return value
 
 
-def is_masked(value: Any) -> bool:
-    """Whether `value` is of numpy's masked kind: its `item` invents a number where none is."""
-    masked = sys.modules.get("numpy.ma")
-    return masked is not None and isinstance(value, masked.MaskedArray)
+def _numpy_date(value: Any, where: str) -> Any:
+    plain = value.astype("M8[us]")
+    if plain != value and value == value:  # NaT equals nothing
+        raise Unstorable(f"{where} is a datetime64 of type '{value.dtype}', {_TOO_FINE}")
+    found = value.item() if isinstance(value.item(), dt.date) else plain.item()
+    return found if found is None or isinstance(found, dt.date) else value
 
 
-def _type_name(value: Any) -> str:
-    cls = type(value)
-    return (
-        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-    )
+def opaque_as_text(value: Any) -> Any:
+    """`value` with the text of every `Opaque` in its place, also inside tables and lists."""
+    if isinstance(value, Opaque):
+        return value.text
+    if isinstance(value, Mapping):
+        return {key: opaque_as_text(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return [opaque_as_text(item) for item in value]
+    return value
 
 
 def from_json(value: Any) -> Any:
@@ -199,7 +210,12 @@ def dumps(value: Any, *, indent: int | None = None, where: str = "value") -> str
 
 def loads(text: str | bytes) -> Any:
     """The value of strict JSON with tags. Raises `ValueError` for what is not strict JSON."""
-    return from_json(json.loads(text, parse_constant=_refuse_constant))
+    return from_json(parse_strict(text))
+
+
+def parse_strict(text: str | bytes) -> Any:
+    """JSON as it stands, tags left alone. Raises `ValueError` for what is not strict JSON."""
+    return json.loads(text, parse_constant=_refuse_constant)
 
 
 def _refuse_constant(word: str) -> Any:

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.snapshot import static_closure
-from expt.ground.encoding import dumps
-from expt.ground.model import LAYER_DRAWN, Opaque
+from expt.ground.encoding import dumps, opaque_as_text
+from expt.ground.model import LAYER_DRAWN
 from expt.planning.inputs import measure_input
 from expt.planning.ladder import SEED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from expt.ground.model import Case
     from expt.planning.binding import Binding
 
@@ -39,7 +37,7 @@ class Fingerprints:
             for name, told in self.measure_inputs(case).items()
         }
         code = self._closure(binding.modules)
-        told = [case.experiment.id, dict(case.axes), _storable(values), inputs, code]
+        told = [case.experiment.id, dict(case.axes), opaque_as_text(values), inputs, code]
         return hashlib.sha256(dumps(told).encode()).hexdigest()
 
     def measure_inputs(self, case: Case) -> dict[str, dict[str, Any]]:
@@ -59,7 +57,3 @@ class Fingerprints:
             content = told.encode("utf-8", "surrogateescape")
             self._closures[modules] = hashlib.sha256(content).hexdigest()
         return self._closures[modules]
-
-
-def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: v.text if isinstance(v, Opaque) else v for name, v in values.items()}

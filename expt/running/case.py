@@ -72,7 +72,7 @@ class Surroundings:
     observe: Observe
     listens: Callable[[str], bool]
     recognise: Recognise | None = None
-    on_tracked: Callable[[str, Any, int, Any], None] | None = None
+    on_tracked: Callable[[str, Any, float, Any], None] | None = None
     debug: Callable[[BaseException], None] | None = None
     import_seconds: float = 0.0
 

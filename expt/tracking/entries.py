@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from expt.ground.dataframes import is_tabular
 from expt.ground.model import KINDS
+from expt.ground.ndarrays import as_array, storable_array
+from expt.ground.objects import type_name
 from expt.tracking.images import encode_figure, encode_image
-from expt.tracking.kinds import (
-    as_array,
-    check_array,
-    exact_number,
-    is_frame,
-    plain_structure,
-    recognise_value,
-    table_columns,
-    type_name,
-)
+from expt.tracking.kinds import exact_number, plain_structure, recognise_value, table_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +20,8 @@ if TYPE_CHECKING:
     from expt.ground.model import Kind, Recognise
 
 _KINDS_TOLD: Final = (
-    "one real number, a text, an image, an array, a figure, a dict, a list, attrs or a dataclass"
+    "one real number, a text, an image, an array, a figure, a dict, a list, a data frame, "
+    "attrs, a dataclass or a pydantic model"
 )
 
 
@@ -51,10 +46,13 @@ def find_kind(value: Any, known: Kind | None, recognise: Recognise | None) -> tu
     """The kind of a value that was not named, and the value to store.
 
     `known` is the kind of the series so far: an array in a series of arrays is one, also where it
-    would by itself pass for a picture or a number. Raises `TypeError` or `ValueError`.
+    would by itself pass for a picture or a number; a series of tables takes one of a single row.
+    Raises `TypeError` or `ValueError`.
     """
     if known == "array" and (array := as_array(value)) is not None:
         return "array", array
+    if known == "structured" and is_tabular(value):
+        return "structured", value
     found = recognise_value(value)
     if found is None and recognise is not None:
         found = recognise(value)
@@ -95,7 +93,8 @@ def _encode_array(value: Any) -> Encoded:
         import numpy  # only here: whoever tracks arrays needs it anyway
 
         array = numpy.asarray(value)
-    return Encoded("array", array, array=check_array(array))
+    stored, notice = storable_array(array)
+    return Encoded("array", array, array=stored, notice=notice)
 
 
 def _encode_text(value: Any) -> Encoded:
@@ -106,7 +105,7 @@ def _encode_text(value: Any) -> Encoded:
 
 
 def _encode_structured(value: Any) -> Encoded:
-    if is_frame(value):
+    if is_tabular(value):
         return _encode_table(value)
     return Encoded("structured", value, fields={"value": plain_structure(value, "value")})
 

@@ -15,7 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from expt.tracking.kinds import INT64_MAX, INT64_MIN
-from expt.tracking.scalars import FLOAT_LAYOUT, INT_LAYOUT
+from expt.tracking.scalars import (
+    AT_FLOAT_LAYOUT,
+    FLOAT_LAYOUT,
+    INT_AT_FLOAT_LAYOUT,
+    INT_LAYOUT,
+    at_float,
+)
 
 FastNames = dict[str, tuple[bytes, Iterator[int], Iterator[int], mmap.mmap]]
 """By name: the last bytes of a float's record, the count of entries, and a chunk."""
@@ -34,10 +40,12 @@ def make_track(
     """`track`. Of every name in `names`, `int_tags` has the last bytes of an int's record; `exact`
     says of each number type that `struct` converts without loss whether it is whole."""
     put_float, put_int, now = FLOAT_LAYOUT.pack_into, INT_LAYOUT.pack_into, time.time
+    put_float_at_float = AT_FLOAT_LAYOUT.pack_into
+    put_int_at_float = INT_AT_FLOAT_LAYOUT.pack_into
 
     # Measured: each free variable and each name that is bound costs, so this knows floats alone
     def track(
-        name: str = MISSING, value: Any = MISSING, /, step: int | None = None, **values: Any
+        name: str = MISSING, value: Any = MISSING, /, step: float | None = None, **values: Any
     ) -> None:
         """Track one value, `track("loss", 0.1)`, or several, `track(loss=0.1, accuracy=0.9)`.
 
@@ -73,6 +81,11 @@ def make_track(
                 return
             if type(step) is int:
                 put(buffer, next(slots), step, when, value, tag)
+                next(count)
+                return
+            if type(step) is float and step - step == 0.0:
+                put = put_float_at_float if put is put_float else put_int_at_float
+                put(buffer, next(slots), step, when, value, at_float(tag))
                 next(count)
                 return
         except _LEFT_TO_SLOW:

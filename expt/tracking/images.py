@@ -14,7 +14,9 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.tracking.kinds import as_array, is_figure, is_pil_image, type_name
+from expt.ground.ndarrays import as_array
+from expt.ground.objects import ask, type_name
+from expt.tracking.kinds import is_figure, is_pil_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,7 @@ WORTH_PACKING: Final = 0.5  # of the sample's size: below it packing takes less 
 COLOUR_TYPES: Final = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: grey, grey+alpha, RGB, RGBA
 PLAIN_MODES: Final = frozenset({"1", "L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B"})
 PNG_MODES: Final = PLAIN_MODES | {"P"}
+NUMBER_MODES: Final = frozenset({"I", "F"})  # numbers, of which 8 bits would keep next to nothing
 FIGURE_DPI: Final = 150
 
 
@@ -77,9 +80,13 @@ def encode_image(value: Any) -> tuple[bytes, str | None]:
 
 def _encode_pil(image: Any) -> bytes:
     if image.mode not in PNG_MODES:
+        hint = (
+            "track.array(name, numpy.asarray(image)) keeps every number"
+            if image.mode in NUMBER_MODES
+            else "image.convert('RGB') loses what it must"
+        )
         raise TypeError(
-            f"a PIL image of mode '{image.mode}', which PNG cannot hold exactly; "
-            "image.convert('RGB') loses what it must"
+            f"a PIL image of mode '{image.mode}', which PNG cannot hold exactly; {hint}"
         )
     if 0 in image.size:
         raise ValueError("an image without pixels")
@@ -142,7 +149,7 @@ def encode_figure(value: Any) -> tuple[bytes, str | None]:
 
     A figure that pyplot knows is closed there, so that figures do not pile up.
     """
-    figure: Any = value if is_figure(value) else getattr(value, "figure", None)
+    figure: Any = value if is_figure(value) else ask(value, "figure")
     if not is_figure(figure):
         return encode_image(value)
     stream = io.BytesIO()

@@ -1,7 +1,7 @@
 """What a tracked value is: its kind, and the form in which it is stored exactly.
 
     one real number ─► scalar   uint8 picture, PIL image ─► image   other array ─► array
-    str ─► text                 matplotlib Figure ─► figure         dict, list, attrs ─► structured
+    str ─► text                 matplotlib Figure ─► figure         dict, list, frame ─► structured
 
 numpy, PIL and matplotlib are looked up among the modules that are loaded and never imported to
 recognise a value: a value of theirs cannot exist without them.
@@ -9,28 +9,21 @@ recognise a value: a value of theirs cannot exist without them.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.encoding import Unstorable, is_masked, to_json
+from expt.ground.dataframes import frame_columns, is_labelled, is_tabular
+from expt.ground.encoding import Unstorable, to_json
+from expt.ground.ndarrays import as_array, is_masked
+from expt.ground.objects import ask, class_fields, field_values, is_of, is_row, type_name
 
 if TYPE_CHECKING:
     from expt.ground.model import Kind
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
-STEP_BOUND: Final = 2**63
 INLINE_NUMBERS: Final = 1000
 """Arrays of at most so many numbers may stand inside a structured value, as lists."""
-
-
-def type_name(value: Any) -> str:
-    """`complex`, `numpy.ndarray`, `decimal.Decimal`."""
-    cls = type(value)
-    return (
-        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-    )
 
 
 def recognise_value(value: Any) -> tuple[Kind, Any] | None:
@@ -41,6 +34,8 @@ def recognise_value(value: Any) -> tuple[Kind, Any] | None:
     """
     if isinstance(value, str):
         return "text", str.__str__(value)
+    if isinstance(value, Mapping):
+        return "structured", value
     number = exact_number(value)
     if number is not None:
         return "scalar", number
@@ -55,7 +50,7 @@ def recognise_value(value: Any) -> tuple[Kind, Any] | None:
         return "image", value
     if is_figure(value):
         return "figure", value
-    if isinstance(value, (Mapping, list, tuple)) or is_frame(value) or _field_names(value):
+    if isinstance(value, (list, tuple)) or is_tabular(value) or class_fields(type(value)):
         return "structured", value
     return None
 
@@ -69,16 +64,24 @@ def exact_number(value: Any) -> float | int | None:
         return _fit_int(int(value), value)
     if isinstance(value, float):
         return float(value)
-    if isinstance(value, (str, bytes, type)):
+    if isinstance(value, (str, bytes, type, Mapping)):
         return None
-    if _is_numpy(value, "generic") or _is_numpy(value, "ndarray"):
+    if is_of(value, "numpy", "generic") or is_of(value, "numpy", "ndarray"):
         return _numpy_number(value)
-    if _is_of(value, "decimal", "Decimal") or _is_of(value, "numbers", "Real"):
+    if is_of(value, "decimal", "Decimal") or is_of(value, "numbers", "Real"):
         return _fit_real(value, value)
-    if callable(getattr(value, "item", None)) and _holds_one(value):
-        item = value.item()  # torch, jax, cupy and whatever follows them
-        return exact_number(item) if isinstance(item, (bool, int, float)) else None
+    if callable(ask(value, "item")) and _holds_one(value) and not is_labelled(value):
+        return _number_of_item(value)
     return None
+
+
+def _number_of_item(value: Any) -> float | int | None:
+    """Of torch, jax, cupy and whatever follows them."""
+    try:
+        item = value.item()
+    except Exception:  # another library's code
+        return None
+    return exact_number(item) if isinstance(item, (bool, int, float)) else None
 
 
 def _fit_int(number: int, value: Any) -> float | int:
@@ -102,7 +105,7 @@ def _fit_real(number: Any, value: Any) -> float | int:
 
 
 def _numpy_number(value: Any) -> float | int | None:
-    if value.shape not in ((), (1,)) or value.dtype.kind not in "biuf" or is_masked(value):
+    if value.shape not in ((), (1,)) or value.dtype.kind not in "biufV" or is_masked(value):
         return None
     item = value.item()
     if isinstance(item, (bool, int)):
@@ -110,36 +113,14 @@ def _numpy_number(value: Any) -> float | int | None:
     if type(item) is float:
         return item
     # a longdouble's item is itself; a quantity's has a unit, which must not vanish
-    return _fit_real(item, value) if _is_numpy(item, "longdouble") else None
+    return _fit_real(item, value) if is_of(item, "numpy", "longdouble") else None
 
 
 def _holds_one(value: Any) -> bool:
     try:
-        return tuple(getattr(value, "shape", ())) in ((), (1,))
-    except TypeError:
+        return tuple(ask(value, "shape", ())) in ((), (1,))
+    except Exception:  # the user's object
         return False
-
-
-def as_array(value: Any) -> Any | None:
-    """`value` as a numpy array, through `__array__` where it is another library's; else None.
-
-    Raises `TypeError` where the library refuses.
-    """
-    if _is_numpy(value, "ndarray"):
-        return value
-    if not hasattr(type(value), "__array__") or _is_numpy(value, "generic"):
-        return None
-    if is_pil_image(value) or is_frame(value):
-        return None
-    import numpy  # only here: whoever offers `__array__` needs it anyway
-
-    try:
-        for method in ("detach", "cpu"):  # a tensor with a gradient, or on an accelerator
-            if callable(getattr(value, method, None)):
-                value = getattr(value, method)()
-        return numpy.asarray(value)
-    except Exception as error:  # another library's code
-        raise TypeError(f"a '{type_name(value)}' that gives no array: {error}") from error
 
 
 def is_picture(array: Any) -> bool:
@@ -150,35 +131,11 @@ def is_picture(array: Any) -> bool:
 
 
 def is_pil_image(value: Any) -> bool:
-    return _is_of(value, "PIL.Image", "Image")
+    return is_of(value, "PIL.Image", "Image")
 
 
 def is_figure(value: Any) -> bool:
-    return _is_of(value, "matplotlib.figure", "Figure")
-
-
-def is_frame(value: Any) -> bool:
-    """Whether `value` is a data frame, by protocol: named columns, each of which can be listed."""
-    return hasattr(type(value), "__array__") and hasattr(value, "columns")
-
-
-def _is_of(value: Any, module: str, name: str) -> bool:
-    loaded = sys.modules.get(module)
-    cls = getattr(loaded, name, None)
-    return cls is not None and isinstance(value, cls)
-
-
-def _is_numpy(value: Any, name: str) -> bool:
-    return _is_of(value, "numpy", name)
-
-
-def check_array(array: Any) -> Any:
-    """`array`, where `.npy` holds it without pickle. Raises `TypeError` where it does not."""
-    if array.dtype.hasobject:
-        raise TypeError("an array of objects, which only pickle could store")
-    if is_masked(array):
-        raise TypeError("a masked array, whose mask would be lost; track array.filled(…)")
-    return array
+    return is_of(value, "matplotlib.figure", "Figure")
 
 
 def plain_structure(value: Any, where: str) -> Any:
@@ -196,21 +153,15 @@ def plain_structure(value: Any, where: str) -> Any:
     return to_json(listed, where)
 
 
-def _field_names(value: Any) -> list[str] | None:
-    """The field names of an attrs or dataclass instance."""
-    fields = getattr(type(value), "__attrs_attrs__", None)
-    if fields is not None:
-        return [field.name for field in fields]
-    return list(getattr(type(value), "__dataclass_fields__", ())) or None
-
-
 def _list_small_arrays(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _list_small_arrays(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+    if is_row(value):
         return [_list_small_arrays(item) for item in value]
-    if names := _field_names(value):
-        return {name: _list_small_arrays(getattr(value, name)) for name in names}
+    if is_tabular(value):
+        return frame_columns(value)
+    if fields := field_values(value):
+        return {name: _list_small_arrays(item) for name, item in fields.items()}
     array = as_array(value)
     if array is None or array.size > INLINE_NUMBERS or array.dtype.kind not in "biufU":
         return value
@@ -222,13 +173,13 @@ def table_columns(rows: Any, where: str) -> dict[str, Any]:
 
     A key that a row lacks is None there. Raises `TypeError` or `ValueError` for anything else.
     """
-    names = getattr(getattr(rows, "dtype", None), "names", None)
-    if names is not None:
-        columns = {name: rows[name] for name in names}
-    elif is_frame(rows):
-        columns = {name: rows[name].to_list() for name in rows.columns}
+    array = None if isinstance(rows, Mapping) else as_array(rows)
+    if array is not None and array.dtype.names is not None:
+        columns: dict[Any, Any] = {name: array[name] for name in array.dtype.names}
     elif isinstance(rows, Mapping):
         columns = dict(rows)
+    elif is_tabular(rows):
+        columns = dict(frame_columns(rows))
     elif isinstance(rows, (list, tuple)) and all(isinstance(row, Mapping) for row in rows):
         keys = dict.fromkeys(key for row in rows for key in row)
         columns = {key: [row.get(key) for row in rows] for key in keys}
@@ -251,6 +202,8 @@ def _list_column(name: Any, column: Any) -> list[Any]:
     if array is not None and array.ndim == 1 and not is_masked(array):
         listed: list[Any] = array.tolist()
         return listed
+    if is_tabular(column) and not is_labelled(column):
+        return next(iter(frame_columns(column).values()), [])
     if isinstance(column, (list, tuple, range)):
         return list(column)
     raise TypeError(f"the column '{name}' is of type '{type_name(column)}', which is no list")

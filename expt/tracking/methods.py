@@ -18,26 +18,26 @@ def with_methods(
 ) -> Track:
     """Hang `track.image` … on `track`: a function is called faster than an object."""
 
-    def image(name: str, value: Any, /, step: int | None = None) -> None:
+    def image(name: str, value: Any, /, step: float | None = None) -> None:
         """Track a picture: PIL, or HxW, HxWx1, 2, 3 or 4 of uint8, bool, ints 0–255, uint16 (HxW).
 
         Floats are taken as 0–1: clipped, rounded to 8 bits, NaN black, with a notice.
         """
         store(name, value, step, time.time(), "image")
 
-    def array(name: str, value: Any, /, step: int | None = None) -> None:
+    def array(name: str, value: Any, /, step: float | None = None) -> None:
         """Track anything that numpy makes an array of, whole; no objects."""
         store(name, value, step, time.time(), "array")
 
-    def figure(name: str, value: Any, /, step: int | None = None) -> None:
+    def figure(name: str, value: Any, /, step: float | None = None) -> None:
         """Track a matplotlib figure, or the figure of some axes, as a picture; pyplot closes it."""
         store(name, value, step, time.time(), "figure")
 
-    def text(name: str, value: Any, /, step: int | None = None) -> None:
+    def text(name: str, value: Any, /, step: float | None = None) -> None:
         """Track a text as it is."""
         store(name, value, step, time.time(), "text")
 
-    def table(name: str, value: Any, /, step: int | None = None) -> None:
+    def table(name: str, value: Any, /, step: float | None = None) -> None:
         """Track rows (a list of dicts), columns (a dict of lists), a data frame, a record array."""
         store(name, value, step, time.time(), "structured", table=True)
 

@@ -14,6 +14,7 @@ import errno
 import functools
 import itertools
 import json
+import math
 import operator
 import os
 import threading
@@ -24,15 +25,16 @@ import attrs
 
 from expt.ground.encoding import to_json
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
+from expt.ground.objects import type_name
 from expt.tracking.entries import Encoded, encode_value, find_kind, make_slug
 from expt.tracking.fast_path import MISSING, make_track
-from expt.tracking.kinds import INT64_MAX, INT64_MIN, type_name
+from expt.tracking.kinds import INT64_MAX, INT64_MIN, exact_number
 from expt.tracking.methods import with_methods
 from expt.tracking.scalars import (
     AppendedFile,
     Disk,
+    Tags,
     count_entries,
-    make_tags,
     next_entry,
     open_records,
     write_whole,
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from expt.tracking.fast_path import FastNames
     from expt.tracking.scalars import Chunk, Records
 
-    OnTracked = Callable[[str, Kind, int, Any], None]
+    OnTracked = Callable[[str, Kind, float, Any], None]
 
 _EXACT: Final = dict.fromkeys(("float64", "float32", "float16"), False) | dict.fromkeys(
     ("int64", "int32", "int16", "int8", "uint32", "uint16", "uint8"), True
@@ -101,7 +103,7 @@ class _Series:
     number: int
     kind: Kind | None
     folder: str
-    tags: tuple[bytes, bytes]
+    tags: Tags
     count: Iterator[int] = attrs.field(factory=count_entries)
     files: Iterator[int] = attrs.field(factory=itertools.count)
     has_folder: bool = False
@@ -141,7 +143,7 @@ class Recorder:
         self._notices: dict[str, None] = {}
         self._fast: FastNames = {}
         self._int_tags: dict[str, bytes] = {}
-        self._exact: dict[type, bool] = {bool: True}
+        self._exact: dict[type, bool] = {bool: True, float: False}
         self._fast_chunk: Chunk | None = None
         track = make_track(self._track, self._fast, self._int_tags, self._exact)
         self.track: Track = with_methods(track, self._track, self._configure)
@@ -242,7 +244,7 @@ class Recorder:
         self._alone(functools.partial(self._store, name, encoded, step, when, given))
 
     def _store(
-        self, name: str, encoded: Encoded, step: int | None, when: float, given: type
+        self, name: str, encoded: Encoded, step: float | None, when: float, given: type
     ) -> None:
         """Put an entry into the files, and tell of it; `given` is the type it was tracked as."""
         over = f"{name!r} was not tracked"
@@ -251,8 +253,8 @@ class Recorder:
         if series.kind != encoded.kind:  # begun by another thread meanwhile
             raise TypeError(f"{over}: {_other_kind(series.kind, encoded.kind)}")
         if encoded.number is not None:
-            tag = series.tags[type(encoded.number) is int]
-            step = self._open_records().write(step, series.count, when, encoded.number, tag)
+            records = self._open_records()
+            step = records.write(step, series.count, when, encoded.number, series.tags)
             self._allow_fast(name, series, given)
         else:
             step = next_entry(series.count) if step is None else step
@@ -269,7 +271,7 @@ class Recorder:
         if series is None:
             number = next(self._numbers)
             self._names.append(_line({"id": number, "name": name, "kind": kind}))
-            series = _Series(number, kind, f"{number:04d}-{make_slug(name)}", make_tags(number))
+            series = _Series(number, kind, f"{number:04d}-{make_slug(name)}", Tags.of(number))
             self._series[name] = series
         elif series.kind is None and kind is not None:
             self._names.append(_line({"id": series.number, "name": name, "kind": kind}))
@@ -288,14 +290,14 @@ class Recorder:
             return
         if given.__module__ == "numpy" and given.__name__ in _EXACT:
             self._exact[given] = _EXACT[given.__name__]
-        tag, self._int_tags[name] = series.tags
+        tag, self._int_tags[name] = series.tags.of_float, series.tags.of_int
         self._fast[name] = tag, series.count, *chunk
         if chunk is not self._fast_chunk:
             self._fast_chunk = chunk
             for known, (tag, count, *_) in list(self._fast.items()):
                 self._fast[known] = tag, count, *chunk
 
-    def _write_entry(self, series: _Series, encoded: Encoded, step: int, when: float) -> None:
+    def _write_entry(self, series: _Series, encoded: Encoded, step: float, when: float) -> None:
         line = {"id": series.number, "step": step, "time": when, **encoded.fields}
         if encoded.png is None and encoded.array is None:
             self._entries.append(_line(line))
@@ -358,16 +360,20 @@ def _plain_name(name: Any) -> str:
     return str.__str__(name)
 
 
-def _plain_step(step: Any) -> int | None:
+def _plain_step(step: Any) -> float | None:
+    """An int64, or a finite float; None stays None."""
     if step is None or (type(step) is int and INT64_MIN <= step <= INT64_MAX):
         return step
+    plain: float | None
     try:
-        if isinstance(step, bool):
-            raise TypeError
-        plain = operator.index(step)
-    except TypeError:
-        raise TypeError(f"a step must be an int, not a '{type_name(step)}'") from None
-    if not INT64_MIN <= plain <= INT64_MAX:
+        plain = None if isinstance(step, bool) else operator.index(step)
+    except Exception:  # the user's object
+        plain = exact_number(step)
+    if isinstance(plain, float) and not math.isfinite(plain):
+        raise ValueError(f"a step must be finite, not {plain}")
+    if plain is None:
+        raise TypeError(f"a step must be an int or a finite float, not a '{type_name(step)}'")
+    if isinstance(plain, int) and not INT64_MIN <= plain <= INT64_MAX:
         raise ValueError("a step beyond int64")
     return plain
 

@@ -20,7 +20,9 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
-from expt.ground.encoding import KIND_FLOAT, KIND_INT, SCALAR_RECORD
+import attrs
+
+from expt.ground.encoding import FLOAT_STEP, KIND_FLOAT, KIND_INT, SCALAR_RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +38,8 @@ GROWTH: Final = 4
 # kind and id as one ready-made field: one conversion less a call, and one store for both
 FLOAT_LAYOUT: Final = struct.Struct("<qdd8s")
 INT_LAYOUT: Final = struct.Struct("<qdq8s")
+AT_FLOAT_LAYOUT: Final = struct.Struct("<ddd8s")
+INT_AT_FLOAT_LAYOUT: Final = struct.Struct("<ddq8s")
 _ENDLESS: Final = 2**63 - 1
 TAG: Final = struct.Struct("<II")
 
@@ -54,9 +58,31 @@ def next_entry(count: Iterator[int]) -> int:
     return _ENDLESS - operator.length_hint(count)
 
 
-def make_tags(number: int) -> tuple[bytes, bytes]:
-    """The last eight bytes of a float's and of an int's record of series `number`."""
-    return TAG.pack(KIND_FLOAT, number), TAG.pack(KIND_INT, number)
+@attrs.frozen
+class Tags:
+    """The last eight bytes of the records of one series."""
+
+    of_float: bytes
+    of_int: bytes
+
+    @classmethod
+    def of(cls, number: int) -> Tags:
+        return cls(TAG.pack(KIND_FLOAT, number), TAG.pack(KIND_INT, number))
+
+
+def at_float(tag: bytes) -> bytes:
+    """`tag` as the last bytes of a record whose step is a float."""
+    kind, number = TAG.unpack(tag)
+    return TAG.pack(kind | FLOAT_STEP, number)
+
+
+def form_of(step: float, value: float, tags: Tags) -> tuple[struct.Struct, bytes]:
+    """The layout of a record and its last bytes."""
+    whole = type(value) is int
+    tag = tags.of_int if whole else tags.of_float
+    if type(step) is int:
+        return (INT_LAYOUT if whole else FLOAT_LAYOUT), tag
+    return (INT_AT_FLOAT_LAYOUT if whole else AT_FLOAT_LAYOUT), at_float(tag)
 
 
 class Disk:
@@ -171,8 +197,8 @@ class Records(Protocol):
     def chunk(self) -> Chunk | None: ...
 
     def write(
-        self, step: int | None, count: Iterator[int], when: float, value: float, tag: bytes
-    ) -> int:
+        self, step: float | None, count: Iterator[int], when: float, value: float, tags: Tags
+    ) -> float:
         """Write one record; without a step it is the next of `count`. Returns the step.
 
         One call at a time; the fast path may go on beside it.
@@ -217,8 +243,8 @@ class MappedRecords:
         return self._mapped[2]
 
     def write(
-        self, step: int | None, count: Iterator[int], when: float, value: float, tag: bytes
-    ) -> int:
+        self, step: float | None, count: Iterator[int], when: float, value: float, tags: Tags
+    ) -> float:
         while True:
             slots, buffer = self.chunk
             slot = next(slots, None)
@@ -227,7 +253,7 @@ class MappedRecords:
             self._mapped = self._map_next()
         number = next(count)
         step = number if step is None else step
-        layout = INT_LAYOUT if type(value) is int else FLOAT_LAYOUT
+        layout, tag = form_of(step, value, tags)
         layout.pack_into(buffer, slot, step, when, value, tag)
         return step
 
@@ -271,10 +297,10 @@ class WrittenRecords:
         self._file = AppendedFile(path, disk)
 
     def write(
-        self, step: int | None, count: Iterator[int], when: float, value: float, tag: bytes
-    ) -> int:
+        self, step: float | None, count: Iterator[int], when: float, value: float, tags: Tags
+    ) -> float:
         step = next_entry(count) if step is None else step
-        layout = INT_LAYOUT if type(value) is int else FLOAT_LAYOUT
+        layout, tag = form_of(step, value, tags)
         self._file.append(layout.pack(step, when, value, tag))
         next(count)
         return step

@@ -6,14 +6,14 @@ what it should be is left out and told of.
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import stat
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import attrs
 
-from expt.ground.encoding import from_json
+from expt.ground.encoding import from_json, parse_strict
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE
 from expt.ground.model import KINDS, Kind
 from expt.tracking import find_entry_file
@@ -47,7 +47,7 @@ class Name:
 class Entry:
     """One line of `entries.jsonl`: a file that exists, or a value still in its JSON form."""
 
-    step: int
+    step: float
     time: float
     file: Path | None
     value: Any
@@ -91,14 +91,10 @@ def read_lines(path: Path, damage: list[str]) -> Iterator[tuple[int, dict[str, A
 def parse_line(line: bytes) -> dict[str, Any] | None:
     """The strict JSON object of a line, or None."""
     try:
-        content = json.loads(line, parse_constant=_refuse_constant)
+        content = parse_strict(line)
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
-
-
-def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not strict JSON")
 
 
 class NameTable:
@@ -164,7 +160,7 @@ def check_entry(line: Mapping[str, Any], names: NameTable, folder: Path) -> tupl
     if series is None or series.kind in (None, "scalar"):
         return "", "an entry of no series"
     step, time = line.get("step"), line.get("time")
-    if not is_int(step) or step not in _INT64 or not isinstance(time, (int, float)):
+    if not _is_step(step) or not isinstance(time, (int, float)):
         return "", "no step and time"
     file = None
     if series.kind in FILE_KINDS:
@@ -175,6 +171,10 @@ def check_entry(line: Mapping[str, Any], names: NameTable, folder: Path) -> tupl
         return "", "no value"
     value = line.get("value")
     return series.name, Entry(step, float(time), file, value, line.get("table") is True)
+
+
+def _is_step(value: Any) -> TypeGuard[float]:
+    return (is_int(value) and value in _INT64) or (type(value) is float and math.isfinite(value))
 
 
 def is_int(value: Any) -> TypeGuard[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.ground.encoding import KIND_INT, SCALAR_RECORD
+from expt.ground.encoding import FLOAT_STEP, KIND_INT, RECORD_KINDS, SCALAR_RECORD
 from expt.ground.errors import DamagedArchive
 from expt.ground.layout import SCALARS_FILE
 from expt.reading.series.journal import open_regular
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 1 << 20  # stays in the processor's cache, and is a whole number of records
 FIELDS: Final = [
-    ("step", "<i8"),
+    ("step", "<i8"),  # of either kind
     ("time", "<f8"),
     ("bits", "<i8"),  # the value, of either kind
     ("tag", "<u8"),  # kind and id: compared at once
 ]
 KIND_MASK: Final = 0xFFFFFFFF
 ID_SHIFT: Final = 32
+_NOT_AT_FLOAT: Final = KIND_MASK ^ FLOAT_STEP
+WHOLE: Final = 1  # in the column of kinds, an int as value
+AT_FLOAT: Final = 2  # and a float as step
 
 
 @attrs.frozen(eq=False)
@@ -44,7 +47,7 @@ class Selection:
     """
 
     order: Array | None
-    kinds: Array
+    kinds: Array  # WHOLE, AT_FLOAT, both or none
     numbers: list[int]
     starts: list[int]
     ends: list[int]
@@ -70,15 +73,17 @@ class Columns:
         return sum(end - start for start, end in self._ranges_of(numbers))
 
     def steps(self, numbers: list[int]) -> Array:
-        return self._gather("step", numbers)
+        """As `values`: int64 where all are ints."""
+        at_float = self._gather("kind", numbers) & AT_FLOAT
+        return make_numbers(self._gather("step", numbers), at_float == 0)
 
     def times(self, numbers: list[int]) -> Array:
         return self._gather("time", numbers)
 
     def values(self, numbers: list[int]) -> Array:
         """int64 where all are ints, else float64 where that is exact, else Python numbers."""
-        bits = self._gather("bits", numbers)
-        return make_values(bits, self._gather("kind", numbers))
+        whole = self._gather("kind", numbers) & WHOLE
+        return make_numbers(self._gather("bits", numbers), whole != 0)
 
     def _gather(self, name: str, numbers: list[int]) -> Array:
         import numpy  # loaded with the columns
@@ -143,9 +148,8 @@ class Columns:
         raise DamagedArchive(f"{SCALARS_FILE} was cut while it was read", str(self._folder.parent))
 
 
-def make_values(bits: Array, kinds: Array) -> Array:
-    """The numbers of records: int64 where all are ints, else float64 where exact, else objects."""
-    whole = kinds == KIND_INT
+def make_numbers(bits: Array, whole: Array) -> Array:
+    """Numbers, the `whole` of them ints: int64 where all are, else float64 if exact, or objects."""
     if not whole.any():
         return bits.view("f8")
     if whole.all():
@@ -209,11 +213,15 @@ def _select(records: Array, names: NameTable) -> tuple[Selection | None, int]:
         if tag == 0:
             return None, 0
         kind, number = tag & KIND_MASK, tag >> ID_SHIFT
-        if kind <= KIND_INT and _is_scalar(number, names) and numpy.isfinite(times).all():
+        is_sound = kind in RECORD_KINDS and _is_scalar(number, names)
+        if is_sound and not kind & FLOAT_STEP and numpy.isfinite(times).all():
             kinds = numpy.broadcast_to(numpy.uint8(kind), tags.shape)
             return Selection(None, kinds, [number], [0], [len(tags)]), 0
     ids, kinds = (tags >> ID_SHIFT).astype("u4"), tags.astype("u4")
-    sound = (kinds <= KIND_INT) & numpy.isfinite(times) & (ids != 0)
+    sound = ((kinds & _NOT_AT_FLOAT) <= KIND_INT) & numpy.isfinite(times) & (ids != 0)
+    at_float = kinds & FLOAT_STEP != 0
+    if at_float.any():
+        sound &= ~at_float | numpy.isfinite(records["step"].view("f8"))
     chosen = numpy.flatnonzero(sound)
     # 16 bits are sorted by radix, an order of magnitude faster
     keys = ids[chosen].astype("u2") if ids.max() < 2**16 else ids[chosen]
@@ -229,6 +237,7 @@ def _select(records: Array, names: NameTable) -> tuple[Selection | None, int]:
     damaged = int(numpy.count_nonzero(ids)) - len(order)
     if not numbers:
         return None, damaged
+    kinds = (kinds & KIND_INT) | (at_float * numpy.uint32(AT_FLOAT))
     return Selection(order, kinds[order].astype("u1"), numbers, starts, ends), damaged
 
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.ground.encoding import FLOAT_RECORD, INT_RECORD, KIND_INT, SCALAR_RECORD, from_json
+from expt.ground.encoding import (
+    FLOAT_RECORD,
+    INT_RECORD,
+    KIND_INT,
+    RECORD_KINDS,
+    SCALAR_RECORD,
+    from_json,
+)
 from expt.ground.layout import SCALARS_FILE
 from expt.reading.series.journal import NameTable, open_regular, read_entries, read_names
 from expt.reading.series.tracked import numeric_leaves
@@ -119,9 +126,9 @@ def _add_small(data: bytes, names: NameTable, summaries: dict[str, Summary]) -> 
 def read_record(data: bytes, place: int) -> tuple[float | int | None, int]:
     """The value and the series' number of a record; None for the value of a damaged one."""
     _, time, value, kind, number = FLOAT_RECORD.unpack_from(data, place)
-    if kind == KIND_INT:
+    if kind & KIND_INT:
         value = INT_RECORD.unpack_from(data, place)[2]
-    return (value if kind <= KIND_INT and math.isfinite(time) else None), number
+    return (value if kind in RECORD_KINDS and math.isfinite(time) else None), number
 
 
 def _add_blocks(folder: Path, names: NameTable, summaries: dict[str, Summary]) -> None:
@@ -138,9 +145,9 @@ def _sum_up(records: Array, selection: Selection) -> Iterator[tuple[int, int, An
     both ints and floats there, of each of its values."""
     import numpy  # the caller has arrays
 
-    from expt.reading.series.sorted_records import make_values
+    from expt.reading.series.sorted_records import WHOLE, make_numbers
 
-    starts, ends, kinds = selection.starts, selection.ends, selection.kinds
+    starts, ends, kinds = selection.starts, selection.ends, selection.kinds & WHOLE
     bits, at_end = selection.take(records["bits"]), numpy.array(ends) - 1
     first_kinds = numpy.minimum.reduceat(kinds, starts).tolist()
     other_kinds = numpy.maximum.reduceat(kinds, starts).tolist()
@@ -155,5 +162,5 @@ def _sum_up(records: Array, selection: Selection) -> Iterator[tuple[int, int, An
             last, low, high = of_kind[kind]
             yield number, end - start, last[index], low[index], high[index]
         else:
-            for value in make_values(bits[start:end], kinds[start:end]).tolist():
+            for value in make_numbers(bits[start:end], kinds[start:end] == WHOLE).tolist():
                 yield number, 1, value, value, value

@@ -74,7 +74,7 @@ class EntrySource:
         return [_decode(entry) for entry in self.read()]
 
     def steps(self) -> Array:
-        return _array((entry.step for entry in self.read()), "i8", len(self))
+        return _exact_numbers([entry.step for entry in self.read()])
 
     def times(self) -> Array:
         return _array((entry.time for entry in self.read()), "f8", len(self))
@@ -87,22 +87,16 @@ class EntrySource:
 class LeafSource:
     """The numbers at one place inside the values of a structured series."""
 
-    rows: list[tuple[int, float, float]] = attrs.field(factory=list)
+    rows: list[tuple[float, float, float]] = attrs.field(factory=list)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def values(self) -> Array:
-        import numpy  # slow: only once values are asked for
-
-        values = [row[2] for row in self.rows]
-        exact = all(type(value) is float or -(2**53) <= value <= 2**53 for value in values)
-        whole = all(type(value) is int for value in values)
-        fits = whole and all(-(2**63) <= value < 2**63 for value in values)
-        return numpy.array(values, dtype="i8" if fits else "f8" if exact else object)
+        return _exact_numbers([row[2] for row in self.rows])
 
     def steps(self) -> Array:
-        return _array((row[0] for row in self.rows), "i8", len(self))
+        return _exact_numbers([row[0] for row in self.rows])
 
     def times(self) -> Array:
         return _array((row[1] for row in self.rows), "f8", len(self))
@@ -202,7 +196,17 @@ def _fit_int64(values: list[int]) -> bool:
     return min(values) >= -(2**63) and max(values) < 2**63
 
 
+def _exact_numbers(values: Sequence[float]) -> Array:
+    """int64 where all are ints that fit, else float64 where that is exact, else objects."""
+    import numpy  # slow: only once values or steps are asked for
+
+    exact = all(type(value) is float or -(2**53) <= value <= 2**53 for value in values)
+    whole = all(type(value) is int for value in values)
+    fits = whole and all(-(2**63) <= value < 2**63 for value in values)
+    return numpy.array(values, dtype="i8" if fits else "f8" if exact else object)
+
+
 def _array(values: Any, dtype: str, count: int) -> Array:
-    import numpy  # slow: only once steps or times are asked for
+    import numpy  # slow: only once times are asked for
 
     return numpy.fromiter(values, dtype, count)

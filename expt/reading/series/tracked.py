@@ -42,7 +42,7 @@ class Series:
 
     @cached_property
     def steps(self) -> np.ndarray[Any, Any]:
-        """int64, in the order in which the values were tracked."""
+        """int64, float64 where one was a float; in the order in which the values were tracked."""
         return self._source.steps()
 
     @cached_property
