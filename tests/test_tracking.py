@@ -115,13 +115,13 @@ def test_a_numpy_int_is_a_step(track, read):
 def test_a_float_step_is_kept_exactly(track, read, tmp_path):
     """Physical time: of floats and ints, of files and lines, on the fast path and beside it."""
     times = [0.1, 0.30000000000000004, -5e-324, 1e300, 2.0]
-    for time in times:
-        track("a", 1.0, step=time)
-        track("whole", 3, step=time)
-        track("note", "x", step=time)
-        track("field", np.zeros(3), step=time)
-        track("state", {"x": 1.0}, step=time)
-        track(both=0.5, int=1, step=time)
+    for moment in times:
+        track("a", 1.0, step=moment)
+        track("whole", 3, step=moment)
+        track("note", "x", step=moment)
+        track("field", np.zeros(3), step=moment)
+        track("state", {"x": 1.0}, step=moment)
+        track(both=0.5, int=1, step=moment)
     series = read()
     for name in ("a", "whole", "note", "field", "both", "int"):
         assert series[name].steps.dtype == np.float64

@@ -50,7 +50,7 @@ def plot_series(tracked: Mapping[str, Series], name: str) -> Figure:
         curves = {path: _curve(leaf) for path, leaf in series.leaves.items()}
         return grid_figure(curves, style, name)
     rows = [
-        [int(step), str(value)] for step, value in zip(series.steps, series.values, strict=True)
+        [step, str(value)] for step, value in zip(series.steps.tolist(), series.values, strict=True)
     ]
     return table_figure(["step", name], rows, style, title=name)
 

@@ -114,7 +114,7 @@ class Plots:
             loaded = (series.values[index] for index in chosen)
             spread = arrays.histogram_figure(
                 (array for array in loaded if frames.is_numeric(array)),
-                [int(series.steps[index]) for index in chosen],
+                series.steps[chosen].tolist(),
                 self._style,
                 title=title_of(series),
             )
