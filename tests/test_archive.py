@@ -358,11 +358,11 @@ def test_unknown_keys_are_passed_over_and_missing_ones_have_their_default():
         "id": "a",
         "experiment": "e",
         "status": "completed",
-        "started": "s",
+        "started": "2026-11-23",
         "from_the_future": 3,
     }
     assert record_from_json(data) == make_record(
-        id="a", experiment="e", status="completed", started="s"
+        id="a", experiment="e", status="completed", started="2026-11-23"
     )
 
 

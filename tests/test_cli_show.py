@@ -336,11 +336,11 @@ def test_several_runs_are_compared_by_what_differs(runs: Path, capsys) -> None:
         "params.lr         0.3     0.2",
         "results.distance  4.5     3",
         "last.x            3       2",
-        "the rest is the same: --all shows it",
+        "--all shows also which values are the same",
     ]
     assert "params.steps" in shown(capsys, "run3", "run2", "--all")
     assert shown(capsys, "run3", "run3") == (
-        "nothing differs: neither parameters nor results nor the last of any series\n"
+        "nothing differs: neither node id nor status, parameters, results or last values\n"
     )
 
 

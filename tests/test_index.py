@@ -8,18 +8,18 @@ import sqlite3
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+import zlib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from expt.archive import write_record
+from expt.ground.errors import NoSuchRun
 from expt.ground.layout import INDEX_FILE, RUN_FILE
 from expt.ground.model import RunRecord
-from expt.reading import find_runs
+from expt.reading import find_runs, load_run
 from expt.reading.index import open_catalogue
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STARTED = "2026-11-23T10:15:30.000001+00:00"
 
@@ -249,14 +249,162 @@ def test_an_archive_that_is_being_claimed_is_not_yet_there(tmp_path: Path) -> No
     assert (len(found), found.damaged) == (0, ())
 
 
-def test_links_to_folders_are_followed_once_and_hidden_folders_are_not(tmp_path: Path) -> None:
+def test_a_link_that_leads_out_of_the_root_is_told_of_and_not_followed(tmp_path: Path) -> None:
+    """case: link-in-root; siblings: a link that looks like an archive, one to `/`."""
     runs, disk = tmp_path / "runs", tmp_path / "disk"
-    make_run(disk, 1)
-    make_run(runs, 2, folder=".hidden")
-    (runs / "here").symlink_to(disk)
-    (runs / "again").symlink_to(disk)
-    (disk / "loop").symlink_to(disk)
+    make_run(runs, 1)
+    outside = make_run(disk, 2)
+    links = [runs / "walk" / "up", runs / "here", runs / outside.name]
+    for link, target in zip(links, (Path("/"), disk, outside), strict=True):
+        link.symlink_to(target)
+    for _ in range(2):
+        found = find_runs(runs)
+        assert [run.params["steps"] for run in found] == [1]
+        assert {(error.at, error.what) for error in found.damaged} == {
+            (str(link), "a link that leads out of the archive root") for link in links
+        }
+
+
+def test_a_link_to_a_folder_of_the_root_changes_nothing_and_hidden_folders_neither(
+    tmp_path: Path,
+) -> None:
+    """case: link-in-root, sibling: somebody's own link to the newest run."""
+    newest = make_run(tmp_path, 1)
+    (tmp_path / "newest").symlink_to(newest)
+    (tmp_path / "walk" / "loop").symlink_to(tmp_path)
+    make_run(tmp_path, 2, folder=".hidden")
+    found = find_runs(tmp_path)
+    assert ([run.params["steps"] for run in found], found.damaged) == ([1], ())
+
+
+@pytest.mark.parametrize("name", [".smoke", ".scratch"])
+def test_a_root_of_its_own_that_is_a_link_is_no_root(tmp_path: Path, name: str) -> None:
+    """case: link-in-root, sibling: the hidden roots, where an id is looked for too."""
+    runs = tmp_path / "runs"
+    make_run(runs, 1)
+    make_run(tmp_path / "disk", 2)
+    (runs / name).symlink_to(tmp_path / "disk")
+    assert len(find_runs(runs, smoke=True, scratch=True)) == 1
+    with pytest.raises(NoSuchRun):
+        load_run("run0000002", runs)
+
+
+def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
+    make_run(tmp_path / "disk", 1)
+    (tmp_path / "runs").symlink_to(tmp_path / "disk")
+    for _ in range(2):
+        assert steps(tmp_path / "runs") == [1]
+
+
+def index_of(root: Path) -> Path:
+    """The index of a root with three runs, written."""
+    for number in (1, 2, 3):
+        make_run(root, number)
+    assert sorted(steps(root)) == [1, 2, 3]
+    return root / INDEX_FILE
+
+
+def test_no_bit_of_the_index_is_shown_as_a_value(tmp_path: Path) -> None:
+    """case: index-damage, sibling: any byte that holds text of a run."""
+    content = index_of(tmp_path).read_bytes()
+    told = outlines(tmp_path)
+    places = [at for at in range(len(content)) if content[at : at + 7] in _TEXTS]
+    assert len(places) > 9
+    for at in places:
+        for offset in (0, 6):
+            changed = bytearray(content)
+            changed[at + offset] ^= 1
+            index_file(tmp_path).write_bytes(bytes(changed))
+            assert outlines(tmp_path) == told
+
+
+_TEXTS = {b'"steps"', b'"experi', b"complet", b"run0000", b'"params', b"walk/20", b"experim"}
+
+
+def index_file(root: Path) -> Path:
+    return root / INDEX_FILE
+
+
+def outlines(root: Path) -> list[dict[str, Any]]:
+    return [run.outline() for run in find_runs(root)]
+
+
+def test_a_row_of_another_archive_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    """case: index-damage, sibling: whole values in the wrong places."""
+    index_of(tmp_path)
+    told = outlines(tmp_path)
+    with sqlite3.connect(index_file(tmp_path)) as index:
+        folders = [row[0] for row in index.execute("SELECT folder FROM summaries")]
+        (other,) = index.execute(
+            "SELECT summary FROM summaries WHERE folder = ?", folders[:1]
+        ).fetchone()
+        index.execute("UPDATE summaries SET summary = ? WHERE folder = ?", (other, folders[1]))
+        index.execute("UPDATE archives SET started = started + 1, status = 'failed'")
+    index.close()
+    assert outlines(tmp_path) == told
+
+
+def test_forged_rows_with_right_checksums_break_nothing(tmp_path: Path) -> None:
+    """case: index-damage, sibling: an index that somebody wrote on purpose."""
+    index_of(tmp_path)
+    told = outlines(tmp_path)
+    for summary in ("{}", '{"id": 3}', "[" * 5000, '{"started": "9999-12-31T23:59:59-23:59"}'):
+        with sqlite3.connect(index_file(tmp_path)) as index:
+            for (folder,) in index.execute("SELECT folder FROM summaries").fetchall():
+                checksum = zlib.crc32(f"{folder}\0{summary}".encode())
+                index.execute(
+                    "UPDATE summaries SET summary = ?, checksum = ? WHERE folder = ?",
+                    (summary, checksum, folder),
+                )
+        index.close()
+        assert outlines(tmp_path) == told
+
+
+def test_an_index_that_is_a_view_without_end_is_begun_again(tmp_path: Path) -> None:
+    """case: index-damage"""
+    index_of(tmp_path)
+    told = outlines(tmp_path)
+    index_file(tmp_path).unlink()
+    with sqlite3.connect(index_file(tmp_path)) as index:
+        index.executescript(
+            f"PRAGMA application_id = {0x65787074}; PRAGMA user_version = 2;"
+            "CREATE VIEW archives AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n)"
+            " SELECT 'f'||i AS folder, 's' stamp, 'id' id, 'e' experiment, NULL \"case\","
+            " 'completed' status, 1 started, '[]' tags, NULL problem, 0 checksum FROM n;"
+            "CREATE TABLE summaries (folder TEXT PRIMARY KEY, summary TEXT, checksum INTEGER);"
+        )
+    index.close()
+    for _ in range(2):
+        assert outlines(tmp_path) == told
+
+
+@pytest.mark.parametrize("target", ["missing.db", "empty.cfg"])
+def test_an_index_that_is_a_link_is_not_opened(tmp_path: Path, target: str) -> None:
+    """case: index-link"""
+    runs, outside = tmp_path / "runs", tmp_path / "outside"
+    outside.mkdir()
+    make_run(runs, 1)
+    (outside / "empty.cfg").touch()
+    index_file(runs).symlink_to(outside / target)
     assert steps(runs) == [1]
+    assert [(place.name, place.stat().st_size) for place in outside.iterdir()] == [("empty.cfg", 0)]
+
+
+@pytest.mark.parametrize("make", ["hard link", "fifo", "journal"])
+def test_what_stands_in_the_place_of_the_index_is_left_alone(tmp_path: Path, make: str) -> None:
+    """case: index-link, siblings: a second name of a file outside, a FIFO, a linked journal."""
+    runs, other = tmp_path / "runs", tmp_path / "empty.cfg"
+    make_run(runs, 1)
+    other.touch()
+    if make == "hard link":
+        index_file(runs).hardlink_to(other)
+    elif make == "fifo":
+        os.mkfifo(index_file(runs))
+    else:
+        (runs / f"{INDEX_FILE}-journal").symlink_to(other)
+    for _ in range(2):
+        assert steps(runs) == [1]
+    assert other.stat().st_size == 0
 
 
 def test_names_that_the_index_cannot_hold_are_listed_all_the_same(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import json
 import math
 import os
 import pickle
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -20,6 +21,9 @@ from expt.ground.model import ErrorInfo, Origin, RunRecord
 from expt.reading import Run, Runs, field_value, find_runs, load_archive
 from expt.reading.moments import parse_moment
 from expt.tracking import open_recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEAD = {**owner_of_this_process(), "pid": 2**22 + 1}
 
@@ -168,9 +172,10 @@ def test_nothing_outside_the_archive_is_read(tmp_path: Path) -> None:
         (run.path / folder / "link.txt").symlink_to(secret)
         (run.path / folder / "outside").symlink_to(tmp_path)
     (run.path / "output.log").symlink_to(secret)
-    names = ["../../../secret.txt", str(secret), "link.txt", "outside/secret.txt", "a\0b", 3]
+    names = ["../../../secret.txt", str(secret), "link.txt", "outside/secret.txt", "a\0b"]
     (run.path / "plots/index.json").write_text(json.dumps({"loss": names}))
-    assert run.log == ""
+    with pytest.raises(DamagedArchive, match=r"output\.log cannot be read: a link"):
+        _ = run.log
     assert run.code == {}
     assert dict(run.artifacts) == {}
     assert run.plots == {"loss": ()}
@@ -415,6 +420,52 @@ def test_pandas_is_asked_for_with_the_line_that_installs_it(runs: Runs, monkeypa
     )
 
 
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The local clock is Berlin's, with its summer time."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "expected"),
+    [
+        ("2026-07-01", "2026-11-26T12:00", "2026-07-01T00:00:00+02:00"),
+        ("2026-07-01 08:00", "2026-11-26T12:00", "2026-07-01T08:00:00+02:00"),
+        ("2026-01-01", "2026-07-01T12:00", "2026-01-01T00:00:00+01:00"),
+        ("yesterday", "2026-10-26T12:00", "2026-10-25T00:00:00+02:00"),
+        ("last sunday", "2026-03-30T12:00", "2026-03-29T00:00:00+01:00"),
+        ("today", "2026-10-25T12:00", "2026-10-25T00:00:00+02:00"),
+    ],
+)
+def test_a_day_begins_by_the_local_clock_of_that_day(
+    text: str, now: str, expected: str, in_berlin: None
+) -> None:
+    """case: since-across-dst; siblings: yesterday, a weekday and today over the change."""
+    moment = parse_moment(text, "--since", dt.datetime.fromisoformat(now).astimezone())
+    assert moment.isoformat() == expected
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31T23:59:59-23:00", "0001-01-01T00:00Z"])
+@pytest.mark.parametrize("option", ["since", "until"])
+def test_a_date_beyond_what_clocks_count_is_no_moment(
+    tmp_path: Path, text: str, option: str, in_berlin: None
+) -> None:
+    """case: since-overflow"""
+    with pytest.raises(UsageError, match="is no moment that expt knows"):
+        find_runs(tmp_path, **{option: text})
+
+
+def test_a_datetime_beyond_what_clocks_count_is_refused(tmp_path: Path) -> None:
+    """case: since-overflow, sibling: a moment that was not typed but given."""
+    zone = dt.timezone(dt.timedelta(hours=23))
+    with pytest.raises(UsageError, match="is too far from here"):
+        find_runs(tmp_path, since=dt.datetime(1, 1, 1, tzinfo=zone))
+
+
 NOW = dt.datetime(2026, 11, 25, 12, 30, tzinfo=dt.timezone(dt.timedelta(hours=1)))  # a Wednesday
 
 
@@ -437,7 +488,7 @@ NOW = dt.datetime(2026, 11, 25, 12, 30, tzinfo=dt.timezone(dt.timedelta(hours=1)
         ("2026-11-23T10:15:00Z", "2026-11-23T10:15:00+00:00"),
     ],
 )
-def test_moments_as_people_type_them(text: str, expected: str) -> None:
+def test_moments_as_people_type_them(text: str, expected: str, in_berlin: None) -> None:
     assert parse_moment(text, "--since", NOW).isoformat() == expected
 
 

@@ -20,8 +20,9 @@ import attrs
 import numpy as np
 import pytest
 
-from expt.ground.encoding import FLOAT_STEP, RECORD_FIELDS
-from expt.reading.series import SeriesMap, read_results_journal, summarise_series
+from expt.archive import read_results
+from expt.archive.scalar_records import FLOAT_STEP
+from expt.reading.series import SeriesMap, summarise_series
 from expt.tracking import Disk, Recorder, open_recorder
 
 
@@ -63,6 +64,8 @@ def read(tmp_path):
 
 # Scalars
 
+RECORD = [("step", "<i8"), ("time", "<f8"), ("value", "<f8"), ("kind", "<u4"), ("id", "<u4")]
+
 
 def test_a_value_is_in_the_file_when_the_call_returns(track, read):
     track("loss", 0.25)
@@ -77,7 +80,7 @@ def test_records_read_with_numpy_alone(track, recorder, tmp_path):
     track("loss", 0.25)
     track("epoch", 3, step=2)
     recorder.close()
-    records = np.fromfile(tmp_path / "series" / "scalars.bin", np.dtype(list(RECORD_FIELDS)))
+    records = np.fromfile(tmp_path / "series" / "scalars.bin", np.dtype(RECORD))
     assert records[["step", "value", "kind", "id"]].tolist()[0] == (0, 0.25, 0, 1)
     assert records["value"].view("<i8").tolist()[1] == 3
     assert records[["step", "kind", "id"]].tolist()[1] == (2, 1, 2)
@@ -129,7 +132,7 @@ def test_a_float_step_is_kept_exactly(track, read, tmp_path):
     assert series["state/x"].steps.tolist() == times
     assert series["a"].values.tolist() == [1.0] * 5
     assert series["whole"].values.dtype == np.int64
-    records = np.fromfile(tmp_path / "series" / "scalars.bin", np.dtype(list(RECORD_FIELDS)))
+    records = np.fromfile(tmp_path / "series" / "scalars.bin", np.dtype(RECORD))
     at_float = records[(records["kind"] & FLOAT_STEP != 0) & (records["id"] == 1)]
     assert at_float["step"].view("<f8").tolist() == times
     summary = summarise_series(tmp_path / "series")
@@ -713,7 +716,7 @@ def test_results_are_kept_at_once_and_the_last_wins(recorder, tmp_path):
     recorder.set_result("accuracy", 0.5)
     recorder.set_result("accuracy", float("nan"))
     recorder.set_result("best", {"lr": np.float32(0.5), "path": Path("a/b")})
-    found = read_results_journal(tmp_path / "series")
+    found = read_results(tmp_path / "series")
     assert str(found.pop("accuracy")) == "nan"
     assert found == {"best": {"lr": 0.5, "path": Path("a/b")}}
     with refused(TypeError, "results['model'] is of type 'object', which JSON cannot hold"):

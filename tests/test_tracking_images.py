@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from expt.archive.entry_files import find_entry_file
 from expt.reading.series import SeriesMap
-from expt.tracking import find_entry_file, open_recorder
+from expt.tracking import open_recorder
 
 RANDOM = np.random.default_rng(7)
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from expt.ground.encoding import FLOAT_RECORD, SCALAR_RECORD
-from expt.reading.series import SeriesMap, read_results_journal, summarise_series
+from expt.archive import read_results
+from expt.archive.scalar_records import FLOAT_RECORD, RECORD_SIZE
+from expt.reading.series import SeriesMap, summarise_series
 from expt.tracking import Disk, open_recorder
 
 ROOT = Path(__file__).parent.parent
@@ -108,7 +109,7 @@ def test_a_kill_right_after_the_last_call_loses_nothing(tmp_path, writer):
         assert series["loss"].steps.tolist() == list(range(10_000))
         assert series["note"].values == ["the end"]
         assert series.damage == ()
-        assert read_results_journal(place / "series") == {"accuracy": 0.5}
+        assert read_results(place / "series") == {"accuracy": 0.5}
         assert summarise_series(place / "series")["loss"]["count"] == 10_000
 
 
@@ -142,7 +143,7 @@ def test_a_kill_at_any_moment_leaves_only_what_was_tracked(tmp_path, writer):
         assert series.damage == ()
 
 
-@pytest.mark.parametrize("written", range(SCALAR_RECORD.size))
+@pytest.mark.parametrize("written", range(RECORD_SIZE))
 def test_a_kill_between_two_fields_of_a_record_never_reads_as_a_value(tmp_path, written):
     folder = tmp_path / "series"
     recorder = open_recorder(folder, label="7fk2")
@@ -153,8 +154,8 @@ def test_a_kill_between_two_fields_of_a_record_never_reads_as_a_value(tmp_path, 
     records = bytearray((folder / "scalars.bin").read_bytes())
     whole = FLOAT_RECORD.pack(1, 1.5e9, 2.0, 0, 1)
     # the kind and the id are one store: it is there or it is not
-    torn = whole[: min(written, SCALAR_RECORD.size - 8)].ljust(SCALAR_RECORD.size, b"\0")
-    records[SCALAR_RECORD.size : 2 * SCALAR_RECORD.size] = torn
+    torn = whole[: min(written, RECORD_SIZE - 8)].ljust(RECORD_SIZE, b"\0")
+    records[RECORD_SIZE : 2 * RECORD_SIZE] = torn
     (folder / "scalars.bin").write_bytes(records)
     assert SeriesMap(folder)["loss"].values.tolist() == [1.0, 3.0]
     assert SeriesMap(folder).damage == ()
@@ -196,7 +197,7 @@ def test_a_full_disk_is_an_os_error_and_what_was_tracked_is_there(tmp_path, maps
     assert series["note"].values == ["there is room again"]
     assert series["array"].last.tolist() == [1.0] * 3
     assert series.damage == ()
-    assert read_results_journal(tmp_path / "series") == {"x": 1}
+    assert read_results(tmp_path / "series") == {"x": 1}
 
 
 @pytest.mark.parametrize("maps", [True, False])
@@ -338,7 +339,7 @@ def test_an_experiment_may_close_every_descriptor(tmp_path, writer):
     assert series["loss"].values.tolist() == [0.0] * 3000 + [1.0] * 3000 + [2.0] * 3000
     assert series["note"].values == ["0", "1", "2"]
     assert [int(frame[0, 0]) for frame in series["image"].values] == [0, 1, 2]
-    assert read_results_journal(tmp_path / "series") == {"number": 2}
+    assert read_results(tmp_path / "series") == {"number": 2}
     assert series.damage == ()
 
 

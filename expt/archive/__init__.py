@@ -1,20 +1,61 @@
-"""What a run leaves: the folder, its files, and `run.json` back into a `RunRecord`."""
+"""What a run leaves: the folder and its files, each format written and read in one module.
+
+    record         run.json                  lines          files of lines, and what is wrong there
+    json_files     the small JSON files        series_lines   names, entries, results
+    params_toml    params.toml                 scalar_records scalars.bin
+    artifacts      what archive.save makes     entry_files    tracked pictures and arrays
+    array_files    .npy, .npz, pictures      snapshot       environment and code, as they are taken
+    owner          who writes it             writer         all of a run's files but its series
+
+Nothing of the user's is imported, executed or unpickled, and nothing outside an archive is opened.
+"""
 
 from expt.archive.artifact_names import list_artifacts
-from expt.archive.artifacts import storable_result
+from expt.archive.artifacts import decode_artifact, storable_result
+from expt.archive.json_files import (
+    read_analyses,
+    read_environment,
+    read_plot_notices,
+    read_plots,
+    write_plots,
+)
 from expt.archive.owner import owner_is_alive, owner_of_this_process
 from expt.archive.params_toml import write_params_toml
-from expt.archive.record import read_record, record_from_json, record_to_json
-from expt.archive.writer import Archive, check_writable, run_folder, write_record
+from expt.archive.record import (
+    field_from_json,
+    microseconds,
+    parse_headline,
+    parse_time,
+    read_fields,
+    read_headline,
+    read_record,
+    record_from_json,
+    record_to_json,
+)
+from expt.archive.series_lines import read_results
+from expt.archive.writer import CODE_CAP, Archive, check_writable, run_folder, write_record
 from expt.ground.files import sync_archive, write_atomically
 
 __all__ = [
+    "CODE_CAP",
     "Archive",
     "check_writable",
+    "decode_artifact",
+    "field_from_json",
     "list_artifacts",
+    "microseconds",
     "owner_is_alive",
     "owner_of_this_process",
+    "parse_headline",
+    "parse_time",
+    "read_analyses",
+    "read_environment",
+    "read_fields",
+    "read_headline",
+    "read_plot_notices",
+    "read_plots",
     "read_record",
+    "read_results",
     "record_from_json",
     "record_to_json",
     "run_folder",
@@ -22,5 +63,6 @@ __all__ = [
     "sync_archive",
     "write_atomically",
     "write_params_toml",
+    "write_plots",
     "write_record",
 ]

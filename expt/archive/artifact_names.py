@@ -12,18 +12,18 @@ is never the start of an encoded byte, which keeps expt's own files apart.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from expt.ground.files import TEMPORARY_PREFIX, write_all
+from expt.archive.lines import make_line, read_lines
+from expt.ground.files import TEMPORARY_PREFIX, list_inside, write_all
 from expt.ground.layout import ARTIFACT_NAMES_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _EMPTY: Final = "%-"  # stands for the nothing between two slashes
 NUMBERED: Final = "%name-"
@@ -120,12 +120,12 @@ class ArtifactNames:
             path = f"{counter}{self._numbered}{suffix[0] if suffix else ''}"
             if path.lower() not in self._taken and not (self._folder / path).exists():
                 break
-        line = json.dumps({"file": path, "name": name}) + "\n"
+        line = make_line({"file": path, "name": name})
         descriptor = os.open(
             self._folder / ARTIFACT_NAMES_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666
         )
         try:
-            write_all(descriptor, line.encode("ascii"))
+            write_all(descriptor, line)
         finally:
             os.close(descriptor)
         return path
@@ -142,17 +142,11 @@ def list_artifacts(folder: Path) -> dict[str, Path]:
 
     A file whose name expt did not make goes by the name that it has.
     """
-    numbered = dict(_read_names(folder / ARTIFACT_NAMES_FILE))
+    numbered = dict(_read_names(folder))
     found = {}
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
-        for file in files:
-            place = Path(parent, file)
-            path = place.relative_to(folder).as_posix()
-            if place.is_symlink() or file.startswith(TEMPORARY_PREFIX):
-                continue
-            if path != ARTIFACT_NAMES_FILE:
-                found[numbered.get(path) or _decode_or_keep(path)] = place
+    for path in list_inside(folder.parent, folder.name):
+        if path != ARTIFACT_NAMES_FILE and not path.rpartition("/")[2].startswith(TEMPORARY_PREFIX):
+            found[numbered.get(path) or _decode_or_keep(path)] = folder / path
     return dict(sorted(found.items()))
 
 
@@ -163,16 +157,8 @@ def _decode_or_keep(path: str) -> str:
         return path
 
 
-def _read_names(file: Path) -> Iterator[tuple[str, str]]:
-    try:
-        lines = file.read_text("ascii", errors="replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            path, name = entry["file"], entry["name"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            continue
+def _read_names(folder: Path) -> Iterator[tuple[str, str]]:
+    for _, line in read_lines(folder, ARTIFACT_NAMES_FILE, []):
+        path, name = line.get("file"), line.get("name")
         if isinstance(path, str) and isinstance(name, str):
             yield path, name

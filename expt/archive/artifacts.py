@@ -1,4 +1,4 @@
-"""What `archive.save` makes of a value: the bytes, and the suffix that tells how to read them.
+"""What `archive.save` makes of a value, and how it comes back: the bytes, told by the suffix.
 
     value                    suffixes that it takes       without one
     bytes                    any                          none
@@ -17,19 +17,35 @@ from __future__ import annotations
 import csv
 import io
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expt.archive.array_files import (
+    PICTURE_FORMATS,
+    read_npy,
+    read_npz,
+    read_picture,
+    write_npy,
+    write_npz,
+)
 from expt.archive.artifact_names import NUMBERED
-from expt.ground.encoding import Unstorable, dumps
+from expt.ground.encoding import Unstorable, dumps, loads
+from expt.ground.errors import told_as_damage
+from expt.ground.files import open_regular, read_whole
 from expt.ground.layout import ARTIFACTS_DIR
 from expt.ground.ndarrays import is_masked
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _FIGURES: Final = (".png", ".svg", ".pdf", ".ps", ".eps", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
-_IMAGES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm")
 _ARRAYS: Final = (".npy", ".npz", ".csv", ".txt", ".png")
 _PLAIN: Final = (".json", ".toml", ".csv")
+_TEXTS: Final = (".txt", ".md", ".csv", ".tsv", ".log", ".html", ".svg", ".yaml", ".yml", ".xml")
+
+LARGEST_ARTIFACT: Final = 1 << 34  # bytes that `load` takes into memory; `open` takes any
 
 
 def encode_value(name: str, value: Any) -> tuple[str, bytes]:
@@ -46,12 +62,36 @@ def encode_value(name: str, value: Any) -> tuple[str, bytes]:
         name = _with_suffix(name, _FIGURES, ".png")
         return name, _save_picture(value.savefig, name, "jpg", "jpg")
     if _is_instance(value, "PIL.Image", "Image"):
-        name = _with_suffix(name, _IMAGES, ".png")
+        name = _with_suffix(name, tuple(PICTURE_FORMATS), ".png")
         return name, _save_picture(value.save, name, "jpg", "jpeg")
     array = as_array(value)
     if array is not None:
         return _encode_array(name, array)
     return _encode_plain(name, value)
+
+
+def decode_artifact(path: Path, name: str) -> Any:
+    """The content of the artifact `name`, by its suffix; bytes where that says nothing.
+
+    Nothing is unpickled. Raises `DamagedArchive` for content that does not fit the suffix.
+    """
+    suffix = path.suffix.lower()
+    with (
+        told_as_damage(f"the artifact '{name}' cannot be read", str(path)),
+        open_regular(path) as file,
+    ):
+        if suffix == ".npy":
+            return read_npy(file)
+        if suffix == ".npz":
+            return read_npz(file)
+        if suffix in PICTURE_FORMATS:
+            return read_picture(file, suffix)
+        content = read_whole(file, LARGEST_ARTIFACT)
+        if suffix == ".json":
+            return loads(content)
+        if suffix == ".toml":
+            return tomllib.loads(content.decode())
+        return content.decode("utf-8", "surrogatepass") if suffix in _TEXTS else content
 
 
 def as_array(value: Any) -> Any | None:
@@ -102,7 +142,7 @@ def _encode_array(name: str, array: Any) -> tuple[str, bytes]:
         raise TypeError(f"the artifact '{name}' is a masked array, whose mask would be lost")
     stream = io.BytesIO()
     if suffix == ".npy":
-        numpy.save(stream, array, allow_pickle=False)
+        write_npy(stream, array)
     elif suffix == ".npz":
         numpy.savez(stream, array)
     elif suffix == ".png":
@@ -147,21 +187,8 @@ def _encode_plain(name: str, value: Any) -> tuple[str, bytes]:
 
 
 def _arrays_to_npz(name: str, arrays: Mapping[Any, Any]) -> bytes:
-    import zipfile
-
-    import numpy
-
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as file:  # savez reserves some keys
-        for key, value in arrays.items():
-            array = numpy.asanyarray(value)
-            if array.dtype.hasobject:
-                raise TypeError(
-                    f"'{key}' of the artifact '{name}' is of type '{type(value).__name__}', "
-                    "which .npz holds only as a pickle"
-                )
-            with file.open(f"{key}.npy", "w", force_zip64=True) as entry:
-                numpy.lib.format.write_array(entry, array, allow_pickle=False)
+    write_npz(stream, arrays, f"the artifact '{name}'")
     return stream.getvalue()
 
 

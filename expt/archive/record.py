@@ -6,20 +6,20 @@ and compares well and still goes through the fast encoder.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-import os
-import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import Unstorable, from_json, opaque_as_text, parse_strict, to_json
 from expt.ground.errors import DamagedArchive, NewerArchive
+from expt.ground.files import read_inside
 from expt.ground.layout import FORMAT, RUN_FILE
-from expt.ground.model import STATUSES, ErrorInfo, Origin, RunRecord
+from expt.ground.model import KINDS, STATUSES, ErrorInfo, Origin, RunRecord
 from expt.ground.objects import safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 LARGEST_RECORD: Final = 1 << 28  # bytes; what is larger was not written by expt
 _encode: Final = json.JSONEncoder(allow_nan=False).encode
@@ -104,36 +104,32 @@ def read_record(path: Path) -> RunRecord:
 
     Raises `DamagedArchive` with what is wrong with the file, or `NewerArchive`.
     """
+    return record_from_json(read_fields(path), str(path / RUN_FILE))
+
+
+def read_fields(path: Path) -> Any:
+    """The JSON of `run.json`, which `record_from_json` and `field_from_json` make values of.
+
+    Raises `DamagedArchive`.
+    """
     place = path / RUN_FILE
-    try:
-        text = _read_regular_file(place)
-    except FileNotFoundError:
-        raise DamagedArchive(f"the archive has no {RUN_FILE}", str(path)) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise DamagedArchive(f"{RUN_FILE} cannot be read: {reason}", str(place)) from error
-    if not text.strip(b" \t\r\n\0"):
+    text = _read_text(path)
+    if not text.strip(" \t\r\n\0"):
         raise DamagedArchive(f"{RUN_FILE} is empty", str(place))
     try:
-        data = parse_strict(text)
-    except (ValueError, RecursionError) as error:
+        return parse_strict(text)
+    except ValueError as error:
         raise DamagedArchive(f"{RUN_FILE} is not JSON: {error}", str(place)) from error
-    return record_from_json(data, str(place))
 
 
-def _read_regular_file(place: Path) -> bytes:
-    """The bytes of a plain file. A link could lead out of the archive, a FIFO would never end."""
-    flags = os.O_RDONLY
-    for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_BINARY"):
-        flags |= getattr(os, name, 0)
-    descriptor = os.open(place, flags)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is not a plain file")
-        if status.st_size > LARGEST_RECORD:
-            raise ValueError(f"it has {status.st_size:,} bytes")
-        return file.read()
+def _read_text(path: str | Path) -> str:
+    content = read_inside(path, RUN_FILE, LARGEST_RECORD)
+    if content is None:
+        raise DamagedArchive(f"the archive has no {RUN_FILE}", str(path))
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise DamagedArchive(f"{RUN_FILE} is not JSON: {error}", f"{path}/{RUN_FILE}") from None
 
 
 def record_from_json(data: Any, at: str | None = None) -> RunRecord:
@@ -153,16 +149,21 @@ def record_from_json(data: Any, at: str | None = None) -> RunRecord:
             "a newer expt reads it: pip install --upgrade expt-runner",
         )
     fields: dict[str, Any] = {"format": format_number, "case": None, "description": ""}
-    for name, read in _READERS.items():
+    for name in _READERS:
         if name not in data:
             if name in _REQUIRED:
                 raise DamagedArchive(f"{RUN_FILE} has no '{name}'", at)
             continue
-        try:
-            fields[name] = read(data[name])
-        except (TypeError, ValueError, KeyError, RecursionError):
-            raise DamagedArchive(f"{RUN_FILE} has an impossible value for '{name}'", at) from None
+        fields[name] = field_from_json(name, data[name], at)
     return RunRecord(**fields)
+
+
+def field_from_json(name: str, value: Any, at: str | None = None) -> Any:
+    """One field of a `RunRecord`. Raises `DamagedArchive` for what no version wrote."""
+    try:
+        return _READERS[name](value)
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError):
+        raise DamagedArchive(f"{RUN_FILE} has an impossible value for '{name}'", at) from None
 
 
 def _exactly(*types: type) -> Callable[[Any], Any]:
@@ -180,19 +181,50 @@ def _status(value: Any) -> Any:
     return value
 
 
+def _moment(value: Any) -> str:
+    microseconds(_text(value))
+    return str(value)
+
+
+def _moment_or_none(value: Any) -> str | None:
+    return None if value is None else _moment(value)
+
+
 def _duration(value: Any) -> float | None:
     if value is None:
         return None
     seconds = from_json(value)
     if type(seconds) not in (int, float):
         raise TypeError
-    return float(seconds)
+    return float(seconds)  # an int may be larger than any
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     plain = from_json(value)
     if not isinstance(plain, dict) or not all(type(name) is str for name in plain):
         raise TypeError
+    return plain
+
+
+def _series(value: Any) -> dict[str, Any]:
+    plain = _mapping_of_mappings(value)
+    for summary in plain.values():
+        is_scalar = summary.get("kind") == "scalar"
+        if summary.get("kind") not in KINDS or type(summary.get("count")) is not int:
+            raise ValueError
+        if is_scalar and not all(type(summary.get(key)) in _NUMBER for key in EXTREMES):
+            raise TypeError
+    return plain
+
+
+def _lineage(value: Any) -> dict[str, Any]:
+    plain = _mapping(value)
+    _texts(plain.get("extends") or [])
+    for key in ("deviations", "sweep"):
+        if plain.get(key) is not None:
+            _mapping(plain[key])
+    for key in ("session", "fingerprint", "rerun_of"):
+        _text_or_none(plain.get(key))
     return plain
 
 
@@ -206,7 +238,7 @@ def _mapping_of_mappings(value: Any) -> dict[str, Any]:
 def _origins(value: Any) -> dict[str, tuple[Origin, ...]]:
     return {
         name: tuple(
-            Origin(str(origin["layer"]), _text_or_none(origin.get("where")), origin.get("value"))
+            Origin(_text(origin["layer"]), _text_or_none(origin.get("where")), origin.get("value"))
             for origin in chain
         )
         for name, chain in _mapping(value).items()
@@ -235,6 +267,107 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_text(item) for item in value)
 
 
+# A headline
+
+
+def read_headline(archive: str | Path) -> tuple[str, dict[str, Any]]:
+    """The text of an archive's `run.json`, and its JSON, sound as far as a listing relies on it.
+
+    Raises `DamagedArchive` or `NewerArchive` with the reason.
+    """
+    text = _read_text(archive)
+    try:
+        return text, parse_headline(text)
+    except ValueError:
+        read_record(Path(archive))  # says what is wrong with it
+    raise DamagedArchive(f"{RUN_FILE} has impossible values", f"{archive}/{RUN_FILE}")
+
+
+def parse_headline(text: str) -> dict[str, Any]:
+    """The JSON of a `run.json`, where a listing can rely on it. Raises `ValueError`.
+
+    Ten thousand of these are read in a second where there is no index, so that nothing is built
+    of them here.
+    """
+    data: dict[str, Any] = parse_strict(text)
+    try:
+        if _is_sound(data, tagged='"$' in text):
+            return data
+    except (TypeError, LookupError, AttributeError, ArithmeticError):
+        pass
+    raise ValueError("it is not what was written")
+
+
+def _is_sound(data: Any, *, tagged: bool) -> bool:
+    if type(data.get("format")) is not int or not 1 <= data["format"] <= FORMAT:
+        return False
+    for name, types in _HEADLINE.items():
+        if type(data.get(name)) not in types:
+            return False
+    if data["status"] not in STATUSES or not all(
+        type(tag) is str for tag in data.get("tags") or ()
+    ):
+        return False
+    microseconds(data["started"])
+    if data.get("finished"):
+        microseconds(data["finished"])
+    for name in ("duration", "setup"):
+        float(data.get(name) or 0)
+    if tagged:
+        for name in ("params", "results", "lineage", "owner"):
+            _mapping(data.get(name) or {})
+        return all(isinstance(entry, dict) for entry in _mapping(data.get("series") or {}).values())
+    return all(isinstance(entry, dict) for entry in (data.get("series") or {}).values())
+
+
+def microseconds(moment: str) -> int:
+    """Microseconds since 1970 of an ISO 8601 time; one without a zone is local time.
+
+    Raises `ValueError` or `OverflowError` for what is none, or is a time without a local one.
+    """
+    count: int = (parse_time(moment) - _EPOCH) // _MICROSECOND
+    if not _EARLIEST < count < _LATEST:
+        raise OverflowError("a date too far")
+    return count
+
+
+def parse_time(moment: str) -> dt.datetime:
+    """An ISO 8601 time with its zone; one without is local time."""
+    parsed = dt.datetime.fromisoformat(moment)
+    return parsed if parsed.tzinfo else parsed.astimezone()
+
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
+_DAY: Final = 86_400_000_000  # each zone is less than one from UTC
+_EARLIEST: Final = (dt.datetime.min.replace(tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND + 2 * _DAY
+_LATEST: Final = (dt.datetime.max.replace(tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND - 2 * _DAY
+
+_TEXT_OR_NULL: Final = (str, type(None))
+_OBJECT_OR_NULL: Final = (dict, type(None))
+_HEADLINE: Final = {
+    "id": (str,),
+    "experiment": (str,),
+    "case": _TEXT_OR_NULL,
+    "description": _TEXT_OR_NULL,
+    "status": (str,),
+    "started": (str,),
+    "finished": _TEXT_OR_NULL,
+    "duration": (int, float, type(None)),
+    "setup": (int, float, type(None)),
+    "params": (dict,),
+    "results": _OBJECT_OR_NULL,
+    "series": _OBJECT_OR_NULL,
+    "error": _OBJECT_OR_NULL,
+    "lineage": _OBJECT_OR_NULL,
+    "owner": _OBJECT_OR_NULL,
+    "tags": (list, type(None)),
+    "note": _TEXT_OR_NULL,
+}
+"""What a listing takes from the file as it stands, and its types."""
+
+EXTREMES: Final = ("last", "min", "max")
+_NUMBER: Final = (int, float, type(None))
 _text: Final = _exactly(str)
 _text_or_none: Final = _exactly(str, type(None))
 _REQUIRED: Final = ("id", "experiment", "status", "started")
@@ -244,18 +377,18 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "case": _text_or_none,
     "description": _text,
     "status": _status,
-    "started": _text,
-    "finished": _text_or_none,
+    "started": _moment,
+    "finished": _moment_or_none,
     "duration": _duration,
     "setup": _duration,
     "params": _mapping,
     "origins": _origins,
     "results": _mapping,
-    "series": _mapping_of_mappings,
+    "series": _series,
     "inputs": _mapping_of_mappings,
     "sources": _sources,
     "error": _error,
-    "lineage": _mapping,
+    "lineage": _lineage,
     "tags": _texts,
     "note": _text_or_none,
     "smoke": _exactly(bool),

@@ -18,10 +18,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from expt.archive.artifact_names import ArtifactNames
 from expt.archive.artifacts import encode_value
+from expt.archive.json_files import analyses_to_bytes, environment_to_bytes
 from expt.archive.params_toml import write_params_toml
 from expt.archive.record import record_to_bytes
 from expt.ground import layout
-from expt.ground.encoding import dumps
 from expt.ground.errors import ExptError
 from expt.ground.files import temporary_beside, write_atomically, write_new
 
@@ -97,8 +97,9 @@ class Archive:
 
     def write_environment(self, environment: Mapping[str, Any] | bytes) -> None:
         """`environment.json`; bytes are written as they are."""
-        content = environment if isinstance(environment, bytes) else dumps(environment).encode()
-        write_new(self.path / layout.ENVIRONMENT_FILE, content)
+        if not isinstance(environment, bytes):
+            environment = environment_to_bytes(environment)
+        write_new(self.path / layout.ENVIRONMENT_FILE, environment)
 
     def write_code(
         self, sources: Mapping[str, bytes], scrub: Callable[[str], str] | None = None
@@ -132,7 +133,7 @@ class Archive:
     def write_analyses(self, analyses: Sequence[Any]) -> None:
         """`code/analyses.json`: what goes into the archive's script, where there is anything."""
         if analyses:
-            self._write_in_code(layout.ANALYSES_FILE, dumps(analyses, indent=1).encode())
+            self._write_in_code(layout.ANALYSES_FILE, analyses_to_bytes(analyses))
 
     def _write_in_code(self, name: str, content: bytes) -> None:
         folder = self.path / layout.CODE_DIR

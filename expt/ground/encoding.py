@@ -1,4 +1,4 @@
-"""How values become strict JSON and bytes, and come back: the tags, and the scalar record.
+"""How values become strict JSON and come back: the tags.
 
 Tags (`docs/reference/archive-format.md` lists them for readers without expt):
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import struct
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path, PurePath
@@ -23,25 +22,10 @@ from expt.ground.model import Opaque
 from expt.ground.ndarrays import is_masked
 from expt.ground.objects import ask, field_values, is_of, is_row, safe_repr, type_name
 
-SCALAR_RECORD: Final = struct.Struct("<qd8sII")
-"""step (i8 or f8), time f8 (Unix seconds), value (f8 or i8), kind u4, id u4; id 0 is unused."""
+DEEPEST: Final = 200
+"""Levels of brackets that a value may have: what is written recurses with them, and what reads."""
 
-FLOAT_RECORD: Final = struct.Struct("<qddII")
-INT_RECORD: Final = struct.Struct("<qdqII")
-RECORD_FIELDS: Final = (
-    ("step", "<i8"),
-    ("time", "<f8"),
-    ("value", "<f8"),
-    ("kind", "<u4"),
-    ("id", "<u4"),
-)
-KIND_FLOAT: Final = 0
-KIND_INT: Final = 1
-FLOAT_STEP: Final = 0x100
-"""Added to the kind where the step is a float."""
-RECORD_KINDS: Final = frozenset(
-    {KIND_FLOAT, KIND_INT, FLOAT_STEP | KIND_FLOAT, FLOAT_STEP | KIND_INT}
-)
+_SPARE: Final = 20  # levels that a file adds around a value
 _INT_BOUND: Final = 10**4300  # Python reads and writes no longer numbers as text
 
 
@@ -58,7 +42,9 @@ def to_json(value: Any, where: str = "value") -> Any:
     Raises `Unstorable` with the place inside `value` for anything else.
     """
     try:
-        return _to_json(value, where)
+        plain = _to_json(value, where)
+        if type(plain) not in (dict, list) or _is_within(plain, DEEPEST):
+            return plain
     except RecursionError:
         pass  # the stack is free again below
     raise Unstorable(f"{where} is nested too deep, or holds itself")
@@ -172,9 +158,19 @@ def opaque_as_text(value: Any) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """The Python value of a tagged JSON form; an unknown tag is returned as it is."""
+    """The Python value of a tagged JSON form; an unknown tag is returned as it is.
+
+    Raises `ValueError` for a tag around what it cannot hold.
+    """
+    try:
+        return _from_json(value)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"a tag around what it cannot hold: {error}") from None
+
+
+def _from_json(value: Any) -> Any:
     if isinstance(value, list):
-        return [from_json(item) for item in value]
+        return [_from_json(item) for item in value]
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
@@ -186,8 +182,8 @@ def from_json(value: Any) -> Any:
         if tag == "$date" and isinstance(body, str):
             return _parse_date(body)
         if tag == "$dict" and isinstance(body, list):
-            return {_hashable(from_json(key)): from_json(item) for key, item in body}
-    return {key: from_json(item) for key, item in value.items()}
+            return {_hashable(_from_json(key)): _from_json(item) for key, item in body}
+    return {key: _from_json(item) for key, item in value.items()}
 
 
 def _hashable(key: Any) -> Any:
@@ -203,6 +199,27 @@ def _parse_date(text: str) -> Any:
     return {"$date": text}
 
 
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two plain values are the same, as a run would notice it: of one type and kept alike.
+
+    1, 1.0 and True differ, and so do 0.0 and -0.0; NaN is the same as NaN, also inside a list. The
+    order of a dict's keys says nothing; a list is the same as a tuple, which JSON cannot tell.
+    """
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        if len(one) != len(other):
+            return False
+        kept = {(type(key), key): value for key, value in other.items()}
+        return all(
+            (type(key), key) in kept and is_same(value, kept[type(key), key])
+            for key, value in one.items()
+        )
+    if isinstance(one, float) and isinstance(other, float):
+        return one.hex() == other.hex()
+    return type(one) is type(other) and bool(one == other)
+
+
 def dumps(value: Any, *, indent: int | None = None, where: str = "value") -> str:
     """Strict JSON with tags. Lone surrogates survive as `\\ud800` escapes."""
     return json.dumps(to_json(value, where), allow_nan=False, indent=indent)
@@ -214,9 +231,41 @@ def loads(text: str | bytes) -> Any:
 
 
 def parse_strict(text: str | bytes) -> Any:
-    """JSON as it stands, tags left alone. Raises `ValueError` for what is not strict JSON."""
-    return json.loads(text, parse_constant=_refuse_constant)
+    """Strict JSON, its tags as they stand.
+
+    Raises `ValueError`, and nothing else, for what is not JSON, what is nested deeper than expt
+    writes, and numbers beyond float64, which Python would take for infinite.
+    """
+    try:
+        value = _DECODER.decode(text if isinstance(text, str) else text.decode())
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if type(value) in (dict, list) and not _is_within(value, DEEPEST + _SPARE):
+        raise ValueError("it is nested too deep")
+    return value
+
+
+def _is_within(value: Any, depth: int) -> bool:
+    """Whether plain JSON has no more levels. Raises `ValueError` for a number beyond float64."""
+    level = [value]
+    for _ in range(depth):
+        deeper: list[Any] = []
+        for item in level:
+            kind = type(item)
+            if kind is dict:
+                deeper += item.values()
+            elif kind is list:
+                deeper += item
+            elif kind is float and item - item != 0.0:
+                raise ValueError("it has a number beyond float64")
+        if not deeper:
+            return True
+        level = deeper
+    return False
 
 
 def _refuse_constant(word: str) -> Any:
     raise ValueError(f"{word} is not strict JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -19,12 +19,13 @@ it happens inside the user's own function and belongs to its traceback.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class ExitCode(IntEnum):
@@ -109,6 +110,18 @@ class DamagedArchive(ReadingError):
 
 class NewerArchive(ReadingError):
     """Written by a newer expt than this one."""
+
+
+@contextlib.contextmanager
+def told_as_damage(what: str, at: str) -> Iterator[None]:
+    """Whatever goes wrong with somebody's bytes inside is a `DamagedArchive` that says so."""
+    try:
+        yield
+    except ExptError:
+        raise
+    except Exception as error:  # decoders raise anything: TokenError, DecompressionBombError, …
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise DamagedArchive(f"{what}: {reason or error or type(error).__name__}", at) from error
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:

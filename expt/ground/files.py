@@ -1,20 +1,178 @@
-"""Files that are whole or absent: written beside their place and renamed into it."""
+"""Opens, reads and writes files that may be anybody's: the only place that does so for an archive.
+
+Reading (`open_regular`, `open_inside`, `read_inside`) takes regular files alone, follows no link
+below the folder that it was given, waits on no FIFO and takes no more bytes than it was told.
+Writing leaves files that are whole or absent: written beside their place and renamed into it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import threading
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
+
+from expt.ground.errors import DamagedArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
 
 TEMPORARY_PREFIX: Final = "%tmp-"
 """Starts the name of a file that is still being written; no artifact's name can start so."""
 
+_OPEN: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+_READ: Final = os.O_RDONLY | _OPEN | getattr(os, "O_NONBLOCK", 0)  # a FIFO would block
+_FOLDER: Final = _READ | getattr(os, "O_DIRECTORY", 0)
+_WALKS: Final = os.open in os.supports_dir_fd and bool(_NO_LINK)
+_IS_LINK: Final = "a link, which is not followed"
+_CLOCK_SLACK: Final = 2.0  # file systems stamp with coarse clocks
 
-def temporary_beside(path: Path) -> Path:
-    """A name in the folder of `path` that no other thread or process writes to."""
-    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}")
+
+# Reading
+
+
+def open_regular(path: str | Path, *, follow: bool = False) -> BufferedReader:
+    """A regular file opened for reading; with `follow` also one that the last link leads to.
+
+    Raises `OSError` for everything else: a folder, a FIFO, a device, a link.
+    """
+    return _as_regular(_open(path, _READ if follow else _READ | _NO_LINK), path)
+
+
+def open_inside(folder: str | Path, name: str) -> BufferedReader:
+    """The regular file `name` (`series/names.jsonl`) below `folder`, reached through no link.
+
+    `folder` itself may be one. Raises `OSError` for everything else, and `ValueError` for a name
+    that no file can have or that leads out.
+    """
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts):
+        raise ValueError(f"{name!r} names no file inside")
+    if len(parts) == 1:
+        return open_regular(f"{folder}/{name}")
+    if not _WALKS:
+        return _open_by_looking(Path(folder), parts)
+    place = os.open(folder, _FOLDER)
+    try:
+        for part in parts[:-1]:
+            outer, place = place, _open(part, _FOLDER | _NO_LINK, place)
+            os.close(outer)
+        return _as_regular(_open(parts[-1], _READ | _NO_LINK, place), name)
+    finally:
+        os.close(place)
+
+
+def _open(path: str | Path, flags: int, folder: int | None = None) -> int:
+    """`os.open`, whose errors say of a link that it is one."""
+    try:
+        return os.open(path, flags, dir_fd=folder)
+    except OSError as error:
+        if flags & _NO_LINK and _is_link(path, folder):
+            raise OSError(errno.ELOOP, _IS_LINK, str(path)) from None
+        raise error
+
+
+def _is_link(path: str | Path, folder: int | None) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _open_by_looking(folder: Path, parts: list[str]) -> BufferedReader:
+    """As `open_inside`, for systems that open nothing relative to an open folder."""
+    for part in parts:
+        folder = folder / part
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, _IS_LINK, str(folder))
+    return open_regular(folder)
+
+
+def _as_regular(descriptor: int, path: str | Path) -> BufferedReader:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "not a regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_whole(file: BufferedReader, largest: int) -> bytes:
+    """The content of an open file. Raises `ValueError` where it is more than `largest` bytes."""
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(largest + 1) if size <= largest else b""
+    if size > largest or len(content) > largest:
+        raise ValueError(f"it has {max(size, len(content)):,} bytes, more than {largest:,}")
+    return content
+
+
+def read_inside(folder: str | Path, name: str, largest: int) -> bytes | None:
+    """The content of the file `name` below `folder`, as `open_inside` opens it; None for none.
+
+    Raises `DamagedArchive` for what is no regular file, or cannot be read, or is too large.
+    """
+    try:
+        return read_whole(open_inside(folder, name), largest)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DamagedArchive(f"{name} cannot be read: {reason}", str(folder)) from None
+
+
+def path_inside(folder: Path, name: str) -> Path | None:
+    """The path of the regular file `name` below `folder`; None where `open_inside` refuses it."""
+    try:
+        with open_inside(folder, name):
+            return folder / name
+    except (OSError, ValueError):
+        return None
+
+
+def list_inside(folder: Path, name: str = "") -> Iterator[str]:
+    """Regular files below the folder `name` of `folder`, relative to it, sorted; links and what
+    lies behind them are left out."""
+    top = folder / name
+    if name and top.is_symlink():
+        return
+    found = []
+    for place, folders, files in os.walk(top):
+        folders[:] = [inner for inner in folders if not os.path.islink(f"{place}/{inner}")]
+        for file in files:
+            path = Path(place, file)
+            with contextlib.suppress(OSError):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    found.append(path.relative_to(top).as_posix())
+    yield from sorted(found)
+
+
+# Writing
+
+
+class Writes(Protocol):
+    """`os.write`, or a test's disk that can be full."""
+
+    def __call__(self, descriptor: int, data: memoryview, /) -> int: ...
+
+
+def write_all(descriptor: int, data: bytes, write: Writes = os.write) -> None:
+    """Write the whole of `data`, however little each call of the system takes."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[write(descriptor, rest) :]
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that nobody reads before the run's first record says that it is there."""
+    with _path_in_errors(path):
+        _write_file(path, data)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -24,34 +182,33 @@ def write_atomically(path: Path, data: bytes) -> None:
     `OSError`, with the path and no temporary file left, for a full disk or a folder that is gone.
     """
     temporary = temporary_beside(path)
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o666)
+    with _path_in_errors(path):
         try:
-            write_all(descriptor, data)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise OSError(error.errno, error.strerror, str(path)) from error
+            _write_file(temporary, data)
+            os.replace(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
 
 
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write the whole of `data`, however little each call of the system takes."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+def temporary_beside(path: Path) -> Path:
+    """A name in the folder of `path` that no other thread or process writes to."""
+    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}")
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that nobody reads before the run's first record says that it is there."""
+def _write_file(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN, 0o666)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o666)
-        try:
-            write_all(descriptor, data)
-        finally:
-            os.close(descriptor)
+        write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _path_in_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -81,12 +238,8 @@ def sync_archive(path: Path, since: float = 0.0) -> None:
 
 def _sync(path: str | Path) -> None:
     with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+        descriptor = os.open(path, os.O_RDONLY | _OPEN)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_CLOCK_SLACK: Final = 2.0  # file systems stamp with coarse clocks

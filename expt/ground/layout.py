@@ -48,7 +48,7 @@ UNFINISHED_PREFIX: Final = ".unfinished-"  # a folder that a renderer writes int
 OVERVIEW_FILE: Final = "overview.png"  # in PLOTS_DIR: all scalar series on one sheet
 
 # In SERIES_DIR
-SCALARS_FILE: Final = "scalars.bin"  # fixed-size records, see encoding.SCALAR_RECORD
+SCALARS_FILE: Final = "scalars.bin"  # fixed-size records, see archive/scalar_records.py
 NAMES_FILE: Final = "names.jsonl"  # one line a name: {"id", "name", "kind"}; then options
 ENTRIES_FILE: Final = "entries.jsonl"  # one line an entry of every kind but scalars
 RESULTS_FILE: Final = "results.jsonl"  # one line a result set during the run

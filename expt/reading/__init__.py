@@ -18,7 +18,6 @@ from expt.reading.series import (
     Series,
     SeriesMap,
     SeriesTail,
-    read_results_journal,
     summarise_series,
 )
 from expt.reading.tables import Table
@@ -41,7 +40,6 @@ __all__ = [
     "load_archive",
     "load_archives",
     "load_run",
-    "read_results_journal",
     "sort_runs",
     "summarise_series",
     "unknown_field",

@@ -5,50 +5,58 @@
                                   vanished:  out of the index
 
 It is a cache and never the truth. The scan sees every archive each time; a row counts only while
-the stamp of its `run.json` is the same. An index that is missing, damaged, of another version,
-locked or in a folder that cannot be written costs time and nothing else.
+the stamp of its `run.json` is the same, and with the checksum that it was written with, which
+SQLite has none of. An index that is missing, damaged, a link, of another version, locked or in a
+folder that cannot be written costs time and nothing else.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
+import stat
+import zlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import attrs
 
+from expt.archive import microseconds, read_headline
+from expt.ground.encoding import parse_strict
 from expt.ground.errors import ReadingError
 from expt.ground.layout import INDEX_FILE
-from expt.reading.headlines import microseconds, read_summary
-from expt.reading.scanning import DOUBT, scan_archives
+from expt.ground.model import STATUSES
+from expt.reading.scanning import DOUBT, REFUSED, scan_archives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _APPLICATION: Final = 0x65787074  # "expt": a database of somebody else is left alone
 _TIMEOUT: Final = 0.5  # seconds that another process may hold the index
 _KEYS_AT_ONCE: Final = 500
 
-_TABLES: Final = """
-CREATE TABLE archives (
+_LONGEST: Final = 1 << 24  # bytes of one value: a longer run.json is read each time
+
+_TABLES: Final = {
+    "archives": """CREATE TABLE archives (
     folder TEXT PRIMARY KEY, stamp TEXT, id TEXT, experiment TEXT, "case" TEXT, status TEXT,
-    started INTEGER, tags TEXT, problem TEXT
-) WITHOUT ROWID;
-CREATE TABLE summaries (folder TEXT PRIMARY KEY, summary TEXT);
-"""
-
-
-_INSERT_ROW: Final = "INSERT OR REPLACE INTO archives VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    started INTEGER, tags TEXT, problem TEXT, checksum INTEGER
+) WITHOUT ROWID""",
+    "summaries": "CREATE TABLE summaries (folder TEXT PRIMARY KEY, summary TEXT, checksum INTEGER)",
+}
+_INSERT_ROW: Final = "INSERT OR REPLACE INTO archives VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 # The summary is the run.json without what takes room and no listing shows
 _INSERT_SUMMARY: Final = """
-INSERT OR REPLACE INTO summaries VALUES (?, json_remove(
-    ?, '$.origins', '$.sources', '$.inputs', '$.command', '$.error.traceback'
-))
+INSERT OR REPLACE INTO summaries SELECT folder, summary, checksum(folder, summary) FROM (
+    SELECT ? AS folder, json_remove(
+        ?, '$.origins', '$.sources', '$.inputs', '$.command', '$.error.traceback'
+    ) AS summary
+)
 """
 
 
@@ -97,13 +105,19 @@ class Catalogue:
     def _stored(self, folders: Sequence[str]) -> Mapping[str, str]:
         if self.index is None or not folders:
             return {}
-        query = "SELECT folder, summary FROM summaries"
-        with contextlib.suppress(sqlite3.Error):
+        query = "SELECT folder, summary, checksum FROM summaries"
+        found: dict[str, str] = {}
+        with contextlib.suppress(sqlite3.Error, TypeError):
             if len(folders) > _KEYS_AT_ONCE:
-                return dict(self.index.execute(query))
-            marks = ",".join("?" * len(folders))
-            return dict(self.index.execute(f"{query} WHERE folder IN ({marks})", folders))
-        return {}
+                most = len(self.rows) + len(self.problems)
+                stored = self.index.execute(f"{query} LIMIT ?", (most,))
+            else:
+                marks = ",".join("?" * len(folders))
+                stored = self.index.execute(f"{query} WHERE folder IN ({marks})", folders)
+            for folder, summary, checksum in stored:
+                if _checksum(folder, summary) == checksum:
+                    found[folder] = summary
+        return found
 
 
 @contextlib.contextmanager
@@ -111,11 +125,12 @@ def open_catalogue(root: Path) -> Iterator[Catalogue]:
     """The archives below `root`, through its index where there can be one."""
     root = root.absolute()
     file = root / INDEX_FILE
-    index, known = _open_index(file) if file.exists() else (None, {})
+    there = list(scan_archives(root))
+    index, known = _open_index(file, len(there)) if os.path.lexists(file) else (None, {})
     try:
-        catalogue = _look_over(root, index, known)
-        if index is None and catalogue.fresh:
-            index, _ = _open_index(file)
+        catalogue = _look_over(root, there, index, known)
+        if index is None and catalogue.fresh and not os.path.lexists(file):
+            index, _ = _open_index(file, 0)
             catalogue = attrs.evolve(catalogue, index=index)
         if index is not None:
             _remember(index, catalogue, known)
@@ -125,13 +140,20 @@ def open_catalogue(root: Path) -> Iterator[Catalogue]:
             index.close()
 
 
-def _look_over(root: Path, index: sqlite3.Connection | None, known: Mapping[str, Row]) -> Catalogue:
+def _look_over(
+    root: Path,
+    there: Sequence[tuple[str, str]],
+    index: sqlite3.Connection | None,
+    known: Mapping[str, Row],
+) -> Catalogue:
     """The archives that are there now; those that the index knows are not opened."""
     rows: dict[str, Row] = {}
     fresh: dict[str, str] = {}
-    for folder, stamp in scan_archives(root):
+    for folder, stamp in there:
         row = known.get(folder)
-        if row is None or row.stamp != stamp or stamp.startswith(DOUBT):
+        if stamp.startswith(REFUSED):
+            row = _problem(folder, stamp, stamp.removeprefix(REFUSED))
+        elif row is None or row.stamp != stamp or stamp.startswith(DOUBT):
             row, fresh[folder] = _read_row(root, folder, stamp)
         rows[folder] = row
     ordered = sorted(rows.values(), key=lambda row: (row.started, row.id), reverse=True)
@@ -143,35 +165,46 @@ def _look_over(root: Path, index: sqlite3.Connection | None, known: Mapping[str,
 def _read_row(root: Path, folder: str, stamp: str) -> tuple[Row, str]:
     """The row of an archive and the text of its `run.json`."""
     try:
-        text, data = read_summary(f"{root}/{folder}")
+        text, data = read_headline(f"{root}/{folder}")
     except ReadingError as error:
-        name = folder.rpartition("/")[2].rpartition("_")[2]
-        return Row(folder, stamp, name, "", None, "", 0, "[]", error.what), "{}"
+        return _problem(folder, stamp, error.what), "{}"
     started, tags = microseconds(data["started"]), data.get("tags")
     names = (data["id"], data["experiment"], data.get("case"), data["status"])
     return Row(folder, stamp, *names, started, json.dumps(tags) if tags else "[]", None), text
 
 
+def _problem(folder: str, stamp: str, what: str) -> Row:
+    name = folder.rpartition("/")[2].rpartition("_")[2]
+    return Row(folder, stamp, name, "", None, "", 0, "[]", what)
+
+
 # The database
 
 
-def _open_index(path: Path) -> tuple[sqlite3.Connection | None, dict[str, Row]]:
-    """The index and what it knows; a damaged one is begun again, None stands for no index."""
-    for attempt in (1, 2):
+def _open_index(path: Path, most: int) -> tuple[sqlite3.Connection | None, dict[str, Row]]:
+    """The index and up to `most` of its rows; a damaged one is begun again, None is no index."""
+    for _ in range(2):
         index = None
         try:
-            index = sqlite3.connect(path, timeout=_TIMEOUT, isolation_level=None)
+            if not _is_plain(path):
+                return None, {}
+            where = f"{path.as_uri()}?mode=rw"
+            index = sqlite3.connect(where, timeout=_TIMEOUT, isolation_level=None, uri=True)
+            index.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+            index.create_function("checksum", 2, _checksum, deterministic=True)
             if _is_ours(index):
-                return index, _known_rows(index)
+                return index, _known_rows(index, most)
             index.close()
             return None, {}
         except sqlite3.OperationalError as error:
-            damaged = "decode" in str(error) or "no such" in str(error)
-        except (sqlite3.DatabaseError, TypeError):
+            damaged = any(word in str(error) for word in ("decode", "no such", "malformed"))
+        except (sqlite3.DatabaseError, TypeError, ValueError):
             damaged = True
+        except OSError:
+            damaged = False
         if index is not None:
             index.close()
-        if not damaged or attempt == 2:
+        if not damaged:
             break
         for leftover in (path, path.with_name(path.name + "-journal")):
             with contextlib.suppress(OSError):
@@ -179,33 +212,76 @@ def _open_index(path: Path) -> tuple[sqlite3.Connection | None, dict[str, Row]]:
     return None, {}
 
 
+def _is_plain(path: Path) -> bool:
+    """Whether the index is a file of its own, begun where it is missing.
+
+    SQLite would follow a link, and make or fill a file where whoever sent the archives wanted it.
+    """
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        os.close(os.open(path, flags, 0o666))
+    except FileExistsError:
+        pass
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+
+
 def _is_ours(index: sqlite3.Connection) -> bool:
-    """Whether this is an index of ours, made one where it is empty or of another version."""
+    """Whether this is an index of ours, made one where it is empty.
+
+    Raises `sqlite3.DatabaseError` for one of ours that is not as it should be.
+    """
     (application,) = index.execute("PRAGMA application_id").fetchone()
     (version,) = index.execute("PRAGMA user_version").fetchone()
-    if (application, version) == (_APPLICATION, VERSION):
-        return True
-    (tables,) = index.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    made = index.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT 9")
+    tables = dict(made.fetchall())
     if tables and application != _APPLICATION:
         return False
-    index.execute("BEGIN IMMEDIATE")  # two processes may be here; the second finds it made
-    (version,) = index.execute("PRAGMA user_version").fetchone()
-    if version != VERSION:
-        for table in ("archives", "summaries"):
-            index.execute(f"DROP TABLE IF EXISTS {table}")
-        for statement in _TABLES.split(";"):
-            index.execute(statement)
-        index.execute(f"PRAGMA application_id = {_APPLICATION}")
-        index.execute(f"PRAGMA user_version = {VERSION}")
-    index.execute("COMMIT")
+    if not tables:
+        index.execute("BEGIN IMMEDIATE")  # two processes may be here; the second finds it made
+        if not index.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            for statement in _TABLES.values():
+                index.execute(statement)
+            index.execute(f"PRAGMA application_id = {_APPLICATION}")
+            index.execute(f"PRAGMA user_version = {VERSION}")
+        index.execute("COMMIT")
+        return True
+    if version != VERSION or tables != _TABLES:  # a view could have rows without end
+        raise sqlite3.DatabaseError("the index is of another version")
     return True
 
 
-def _known_rows(index: sqlite3.Connection) -> dict[str, Row]:
-    rows = {row[0]: Row._make(row) for row in index.execute("SELECT * FROM archives")}
-    if not all(type(row.started) is int for row in rows.values()):
-        raise sqlite3.DatabaseError("the index is not what was written")
+def _known_rows(index: sqlite3.Connection, most: int) -> dict[str, Row]:
+    rows = {}
+    for *values, checksum in index.execute("SELECT * FROM archives LIMIT ?", (most,)):
+        if _checksum(*values) == checksum and _is_sound(row := Row._make(values)):
+            rows[row.folder] = row
     return rows
+
+
+def _is_sound(row: Row) -> bool:
+    """Whether a row is one that `_read_row` makes."""
+    texts = (row.folder, row.stamp, row.id, row.experiment, row.tags)
+    return (
+        all(type(text) is str for text in texts)
+        and type(row.started) is int
+        and type(row.case) in (str, type(None))
+        and type(row.problem) in (str, type(None))
+        and (row.problem is not None or row.status in STATUSES)
+        and (row.tags == "[]" or _are_tags(row.tags))
+    )
+
+
+def _are_tags(text: str) -> bool:
+    try:
+        tags = parse_strict(text)
+    except ValueError:
+        return False
+    return isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
+
+
+def _checksum(*values: object) -> int:
+    return zlib.crc32("\0".join(map(str, values)).encode("utf-8", "surrogatepass"))
 
 
 def _remember(index: sqlite3.Connection, catalogue: Catalogue, known: Mapping[str, Row]) -> None:
@@ -223,13 +299,17 @@ def _remember(index: sqlite3.Connection, catalogue: Catalogue, known: Mapping[st
         fresh = [(rows[folder], text) for folder, text in catalogue.fresh.items()]
         try:
             _insert(index, fresh)
-        except (UnicodeEncodeError, sqlite3.OperationalError):
-            for each in fresh:  # a lone surrogate in a name, JSON too deep for SQLite: left out
-                with contextlib.suppress(UnicodeEncodeError, sqlite3.OperationalError):
+        except _NOT_KEPT:
+            for each in fresh:
+                with contextlib.suppress(*_NOT_KEPT):
                     _insert(index, [each])
         index.execute("COMMIT")
 
 
 def _insert(index: sqlite3.Connection, fresh: Sequence[tuple[Row, str]]) -> None:
     index.executemany(_INSERT_SUMMARY, [(row.folder, text) for row, text in fresh])
-    index.executemany(_INSERT_ROW, [row for row, _ in fresh])
+    index.executemany(_INSERT_ROW, [(*row, _checksum(*row)) for row, _ in fresh])
+
+
+# a lone surrogate in a name, JSON too deep for SQLite, a run.json too long for it
+_NOT_KEPT: Final = (UnicodeEncodeError, sqlite3.OperationalError, sqlite3.DataError)

@@ -15,35 +15,52 @@ _UNITS: Final = {
     "d": 86400, "day": 86400, "w": 604800, "week": 604800, "month": 30 * 86400,
     "year": 365 * 86400,
 }  # fmt: skip
+_EARLIEST: Final = dt.datetime(1, 1, 3, tzinfo=dt.UTC)  # each zone is less than a day from UTC
+_LATEST: Final = dt.datetime(9999, 12, 29, tzinfo=dt.UTC)
 _AGO: Final = re.compile(r"(an?|\d+(?:\.\d+)?)\s*([a-z]+?)s?(?:\s+ago)?\Z")
 
 
 def parse_moment(text: str, option: str, now: dt.datetime) -> dt.datetime:
     """The moment that `text`, typed for `option`, means at `now` (which has a zone).
 
-    A day is its beginning; a weekday is the last one before today; what has no zone is local.
+    A day is its beginning; a weekday is the last one before today. What has no zone is what the
+    local clock showed on that day, which summer time may have set otherwise than today's.
     Raises `UsageError`.
     """
     word = " ".join(text.lower().split())
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if word in ("now", "today", "yesterday"):
-        return now if word == "now" else today - dt.timedelta(days=word == "yesterday")
-    day = word.removeprefix("last ").removeprefix("on ")
-    if day in _DAYS:
-        back = (today.weekday() - _DAYS.index(day)) % 7 or 7
-        return today - dt.timedelta(days=back)
-    if word.startswith("last ") and day in _UNITS:
-        word = f"1 {day} ago"
     try:
-        ago = _AGO.match(word)
-        if ago and ago[2] in _UNITS:
-            count = 1.0 if ago[1].startswith("a") else float(ago[1])
-            return now - dt.timedelta(seconds=count * _UNITS[ago[2]])
-        moment = dt.datetime.fromisoformat(text.strip())
-        return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
-    except (ValueError, OverflowError):
+        moment = _find_moment(word, text, now)
+        if not _EARLIEST < moment < _LATEST:
+            raise OverflowError
+        return moment
+    except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"'{visible(text)}' is no moment that expt knows",
             option,
             "write 2026-11-23, '2026-11-23 10:15', '2 days ago', 3h, yesterday or 'last tuesday'",
         ) from None
+
+
+def _find_moment(word: str, text: str, now: dt.datetime) -> dt.datetime:
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    if word == "now":
+        return now
+    if word in ("today", "yesterday"):
+        return _on_local_clock(today - dt.timedelta(days=word == "yesterday"))
+    day = word.removeprefix("last ").removeprefix("on ")
+    if day in _DAYS:
+        back = (today.weekday() - _DAYS.index(day)) % 7 or 7
+        return _on_local_clock(today - dt.timedelta(days=back))
+    if word.startswith("last ") and day in _UNITS:
+        word = f"1 {day} ago"
+    ago = _AGO.match(word)
+    if ago and ago[2] in _UNITS:
+        count = 1.0 if ago[1].startswith("a") else float(ago[1])
+        return now - dt.timedelta(seconds=count * _UNITS[ago[2]])
+    moment = dt.datetime.fromisoformat(text.strip())
+    return moment if moment.tzinfo else _on_local_clock(moment)
+
+
+def _on_local_clock(moment: dt.datetime) -> dt.datetime:
+    """What has no zone, in that which the local clock had then."""
+    return moment.astimezone()

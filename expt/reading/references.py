@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import DamagedArchive, NoSuchRun, did_you_mean
-from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR, SCRATCH_DIR, SMOKE_DIR
+from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR
 from expt.ground.text import visible
 from expt.reading.index import Catalogue, Row, open_catalogue
 from expt.reading.run import Run
 from expt.reading.runs import Runs, id_shortener
+from expt.reading.scanning import roots_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,13 +71,17 @@ def load_run(
     if path is not None:
         return load_archive(path)
     text = str(reference)
-    asked = [SMOKE_DIR] * smoke + [SCRATCH_DIR] * scratch
     back = _BACK.match(text)
-    name, steps = (back[1], int(back[2])) if back else (text, 0)
+    name, steps = (back[1], _count(back[2])) if back else (text, 0)
     if name == "latest" or "::" in name:
-        return _newest(name, steps, [root, *(root / place for place in asked)], root)
-    rest = [root / place for place in (SMOKE_DIR, SCRATCH_DIR)]
+        return _newest(name, steps, [root, *roots_beside(root, smoke=smoke, scratch=scratch)], root)
+    rest = roots_beside(root, smoke=True, scratch=True)
     return _by_id(text, root) or _by_id(text, *rest) or _reject(text, root)
+
+
+def _count(digits: str) -> int:
+    """A number of runs; of more digits than Python reads, more than there can be."""
+    return int(digits) if len(digits) < 20 else sys.maxsize
 
 
 def _archive_path(reference: str | Path) -> Path | None:

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import datetime as dt
 import html
-import json
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import Archive, owner_is_alive, read_record
+from expt.archive import (
+    CODE_CAP,
+    Archive,
+    field_from_json,
+    owner_is_alive,
+    parse_headline,
+    parse_time,
+    read_environment,
+    read_fields,
+    read_headline,
+    read_plot_notices,
+    read_plots,
+    read_record,
+    read_results,
+)
 from expt.ground import layout
-from expt.ground.encoding import from_json, loads, to_json
-from expt.ground.errors import DamagedArchive
-from expt.ground.regular_files import list_inside, path_inside, read_inside
+from expt.ground.encoding import from_json, to_json
+from expt.ground.errors import DamagedArchive, told_as_damage
+from expt.ground.files import list_inside, open_inside, path_inside, read_inside
 from expt.ground.screen import value_text
 from expt.ground.text import collapse_progress, human_duration, visible
-from expt.reading.headlines import parse_time, read_summary
 from expt.reading.saved import Artifact, Artifacts
-from expt.reading.series import SeriesMap, read_results_journal, summarise_series
+from expt.reading.series import SeriesMap, summarise_series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +41,8 @@ if TYPE_CHECKING:
     from expt.ground.model import ErrorInfo, Origin, RunRecord, Status
 
 _LIVE: Final = ("running", "lost")
+_MOST_CODE: Final = 4 * CODE_CAP  # characters: what takes secrets out may lengthen it
+_LONGEST_LOG: Final = 1 << 26  # bytes
 
 
 class Run:
@@ -42,7 +57,7 @@ class Run:
         self._text = text
         self._short_id = short_id
         if text is None:
-            self._text, self._data = read_summary(Path(path))
+            self._text, self._data = read_headline(path)
 
     # What run.json says
 
@@ -125,15 +140,15 @@ class Run:
     def results(self) -> dict[str, Any]:
         """Name → value; of a run that has not ended, what it has set so far."""
         if self.status in _LIVE:
-            return dict(read_results_journal(self._series_folder))
+            return dict(read_results(self._series_folder))
         return self._mapping("results")
 
     @cached_property
     def series_summaries(self) -> dict[str, dict[str, Any]]:
-        """Name → `{kind, count, last, min, max}` of every series."""
+        """Name → `{kind, count, last, min, max}` of every series. Raises `DamagedArchive`."""
         if self.status in _LIVE:
             return dict(summarise_series(self._series_folder))
-        return self._mapping("series")
+        return self._field("series", self._data) or {}
 
     @property
     def last(self) -> dict[str, Any]:
@@ -141,17 +156,22 @@ class Run:
         return self.extreme("last")
 
     def extreme(self, which: str) -> dict[str, Any]:
-        """Name → `last`, `min` or `max` of every scalar series."""
+        """Name → `last`, `min` or `max` of every scalar series, damaged ones left out."""
+        live = self.status in _LIVE
+        summaries = self.series_summaries if live else self._mapping("series")
         return {
             name: summary[which]
-            for name, summary in self.series_summaries.items()
-            if summary.get("kind") == "scalar" and summary.get(which) is not None
+            for name, summary in summaries.items()
+            if summary.get("kind") == "scalar" and type(summary.get(which)) in (int, float)
         }
 
     @cached_property
     def lineage(self) -> dict[str, Any]:
-        """What the experiment extends, the session, the place in a sweep, the fingerprint."""
-        return self._mapping("lineage")
+        """What the experiment extends, the session, the place in a sweep, the fingerprint.
+
+        Raises `DamagedArchive`.
+        """
+        return self._field("lineage", self._data) or {}
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -171,32 +191,60 @@ class Run:
 
     @cached_property
     def record(self) -> RunRecord:
-        """`run.json`, field by field, as it stands in the file."""
+        """`run.json`, field by field, as it stands in the file. Raises `DamagedArchive`."""
         return read_record(self.path)
 
     @property
     def origins(self) -> Mapping[str, tuple[Origin, ...]]:
-        """Dotted name → which layers had a value for it, strongest first."""
-        return {name: tuple(chain) for name, chain in self.record.origins.items()}
+        """Dotted name → which layers had a value for it, strongest first.
+
+        Raises `DamagedArchive`.
+        """
+        return self._field("origins") or {}
 
     @property
     def error(self) -> ErrorInfo | None:
-        """What the experiment raised: `type`, `message`, `traceback`."""
-        return self.record.error
+        """What the experiment raised: `type`, `message`, `traceback`. Raises `DamagedArchive`."""
+        error: ErrorInfo | None = self._field("error")
+        return error
+
+    @property
+    def host(self) -> str:
+        """The name of the machine that it ran on. Raises `DamagedArchive`."""
+        return self._field("host") or ""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words of the command that started it. Raises `DamagedArchive`."""
+        return self._field("command") or ()
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What went wrong beside the run: in it, and when its pictures were made."""
-        content = read_inside(self.path, f"{layout.PLOTS_DIR}/{layout.PLOTS_NOTICES}")
-        drawn = _parse(content or b"[]", list, layout.PLOTS_NOTICES, self.path)
-        return (*self.record.notices, *map(str, drawn))
+        """What went wrong beside the run: in it, and when its pictures were made.
+
+        Raises `DamagedArchive`.
+        """
+        return (*(self._field("notices") or ()), *read_plot_notices(self.path))
+
+    def _field(self, name: str, fields: dict[str, Any] | None = None) -> Any:
+        """A field of `run.json` that is checked when it is asked for; None where it has none."""
+        value = (self._fields if fields is None else fields).get(name)
+        place = f"{self.path}/{layout.RUN_FILE}"
+        return None if value is None else field_from_json(name, value, place)
+
+    @cached_property
+    def _fields(self) -> dict[str, Any]:
+        """The whole of `run.json`, of which the index leaves some out."""
+        fields: dict[str, Any] = read_fields(self.path)
+        return fields
 
     @cached_property
     def _data(self) -> dict[str, Any]:
+        """What a listing needs of `run.json`."""
         try:
-            data: dict[str, Any] = json.loads(self._text or "")
+            return parse_headline(self._text or "")
         except ValueError:  # the index was damaged: the archive is the truth
-            self._text, data = read_summary(self.path)
+            self._text, data = read_headline(self.path)
         return data
 
     def _mapping(self, key: str) -> dict[str, Any]:
@@ -242,7 +290,7 @@ class Run:
         return {
             name: entry["last"]
             for name, entry in series.items()
-            if entry.get("kind") == "scalar" and entry.get("last") is not None
+            if entry.get("kind") == "scalar" and type(entry.get("last")) in (int, float, dict)
         }
 
     # What the other files say
@@ -263,46 +311,67 @@ class Run:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """Python, platform, packages, git commit … at the time of the run."""
-        return self._json_file(layout.ENVIRONMENT_FILE)
+        """Python, platform, packages, git commit … at the time of the run.
+
+        Raises `DamagedArchive`.
+        """
+        return read_environment(self.path)
 
     @cached_property
     def log(self) -> str:
-        """What was logged and printed; of a progress bar, what it said last."""
-        content = read_inside(self.path, layout.LOG_FILE) or b""
-        return collapse_progress(content.decode("utf-8", "replace"))
+        """What was logged and printed; of a progress bar, what it said last.
+
+        Of more than 64 MiB the end. Raises `DamagedArchive`.
+        """
+        with told_as_damage(f"{layout.LOG_FILE} cannot be read", str(self.path)):
+            try:
+                file = open_inside(self.path, layout.LOG_FILE)
+            except FileNotFoundError:
+                return ""
+            with file:
+                size = os.fstat(file.fileno()).st_size
+                file.seek(max(size - _LONGEST_LOG, 0))
+                text = file.read(_LONGEST_LOG).decode("utf-8", "replace")
+        left_out = f"[{size - _LONGEST_LOG} bytes before this]\n" if size > _LONGEST_LOG else ""
+        return left_out + collapse_progress(text)
 
     @cached_property
     def code(self) -> dict[str, str]:
-        """Path → text of every file of the user's that the run was made of."""
-        folder = f"{layout.CODE_DIR}/"
-        return {
-            name: (read_inside(self.path, folder + name) or b"").decode("utf-8", "replace")
-            for name in list_inside(self.path, layout.CODE_DIR)
-            if name not in (layout.PATCH_FILE, layout.ANALYSES_FILE)
-        }
+        """Path → text of every file of the user's that the run was made of.
+
+        Raises `DamagedArchive`.
+        """
+        found, size = {}, 0
+        for name in list_inside(self.path, layout.CODE_DIR):
+            if name not in (layout.PATCH_FILE, layout.ANALYSES_FILE):
+                found[name] = self._code_file(name)
+                size += len(found[name])
+                if size > _MOST_CODE:
+                    raise DamagedArchive(f"{layout.CODE_DIR}/ is too large", str(self.path))
+        return found
 
     @cached_property
     def patch(self) -> str:
-        """The uncommitted changes at the time of the run, as `git diff` tells them."""
-        content = read_inside(self.path, f"{layout.CODE_DIR}/{layout.PATCH_FILE}")
+        """The uncommitted changes at the time of the run, as `git diff` tells them.
+
+        Raises `DamagedArchive`.
+        """
+        return self._code_file(layout.PATCH_FILE)
+
+    def _code_file(self, name: str) -> str:
+        content = read_inside(self.path, f"{layout.CODE_DIR}/{name}", CODE_CAP)
         return (content or b"").decode("utf-8", "replace")
 
     @property
     def plots(self) -> dict[str, tuple[Path, ...]]:
-        """Name of a series → pictures and videos of it in the archive."""
-        index = self._json_file(f"{layout.PLOTS_DIR}/{layout.PLOTS_INDEX}")
-        found = {}
-        for name, files in index.items():
-            names = files if isinstance(files, list) else [files]
-            paths = [path_inside(self.path / layout.PLOTS_DIR, str(name)) for name in names]
-            found[name] = tuple(path for path in paths if path is not None)
-        return found
-
-    def _json_file(self, name: str) -> dict[str, Any]:
-        """The JSON object of a file, empty where it is not there."""
-        found: dict[str, Any] = _parse(read_inside(self.path, name) or b"{}", dict, name, self.path)
-        return found
+        """Name of a series → pictures and videos of it in the archive. Raises `DamagedArchive`."""
+        folder = self.path / layout.PLOTS_DIR
+        return {
+            name: tuple(
+                folder / file for file in files if path_inside(self.path, f"{folder.name}/{file}")
+            )
+            for name, files in read_plots(self.path).items()
+        }
 
     # What can be made of it
 
@@ -348,14 +417,3 @@ class Run:
             for name, text in rows
         )
         return f"<b>{html.escape(f'{self.node_id} {self.short_id}')}</b><table>{cells}</table>"
-
-
-def _parse(content: bytes, kind: type, name: str, path: Path) -> Any:
-    """The JSON in a file called `name`; raises `DamagedArchive` where it is not of `kind`."""
-    try:
-        value = loads(content)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DamagedArchive(f"{name} is no strict JSON: {error}", str(path)) from None
-    if not isinstance(value, kind):
-        raise DamagedArchive(f"{name} holds no {kind.__name__}", str(path))
-    return value

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, overload
 
 import attrs
 
+from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError, did_you_mean
 from expt.ground.expression import Expression, compile_expression, keyword_matcher
-from expt.ground.layout import SCRATCH_DIR, SMOKE_DIR
 from expt.ground.model import STATUSES
 from expt.reading.fields import MISSING, field_value, leaf_names, unknown_field
 from expt.reading.index import Catalogue, Row, open_catalogue
 from expt.reading.moments import parse_moment
 from expt.reading.run import Run
+from expt.reading.scanning import roots_beside
 from expt.reading.tables import Table
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Runs(Sequence[Run]):
         rows = []
         for name in names:
             values = [field_value(run, name) for run in self]
-            if every or any(not _is_same(value, values[0]) for value in values[1:]):
+            if every or any(not is_same(value, values[0]) for value in values[1:]):
                 pairs = zip(heads, values, strict=True)
                 row = {head: value for head, value in pairs if value is not MISSING}
                 rows.append({"name": name, **row})
@@ -140,12 +141,6 @@ class Runs(Sequence[Run]):
             for run in self
         ]
         return plot_together(labelled, name)
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    if one is MISSING or other is MISSING:
-        return one is other
-    return bool(one == other) or (one != one and other != other)
 
 
 # Finding
@@ -206,11 +201,7 @@ def find_runs(
         _as_microseconds(since, "--since"),
         _as_microseconds(until, "--until"),
     )
-    roots = [
-        root,
-        *([root / SMOKE_DIR] if smoke else []),
-        *([root / SCRATCH_DIR] if scratch else []),
-    ]
+    roots = [root, *roots_beside(root, smoke=smoke, scratch=scratch)]
     with contextlib.ExitStack() as stack:
         catalogues = [stack.enter_context(open_catalogue(place)) for place in roots]
         damaged = [error for catalogue in catalogues for error in damages(catalogue)]
@@ -292,4 +283,7 @@ def _as_microseconds(moment: str | dt.datetime | None, option: str) -> int | Non
         return None
     if isinstance(moment, str):
         moment = parse_moment(moment, option, dt.datetime.now().astimezone())
-    return (moment.astimezone(dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
+    try:
+        return (moment.astimezone(dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        raise UsageError(f"'{moment}' is too far from here", option) from None

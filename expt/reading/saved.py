@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from expt.archive import list_artifacts
-from expt.ground.encoding import loads
-from expt.ground.errors import DamagedArchive, did_you_mean
+from expt.archive import decode_artifact, list_artifacts
+from expt.ground.errors import did_you_mean
 from expt.ground.text import human_size
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_PICTURES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm")
-_TEXTS: Final = (".txt", ".md", ".csv", ".tsv", ".log", ".html", ".svg", ".yaml", ".yml", ".xml")
 
 
 @attrs.frozen(repr=False)
@@ -45,43 +40,7 @@ class Artifact:
         array of bytes (height, width, channels), `.txt`, `.md`, `.csv` … a text, all else `bytes`.
         Nothing is unpickled. Raises `DamagedArchive` for content that does not fit the suffix.
         """
-        suffix = self.path.suffix.lower()
-        try:
-            if suffix in (".npy", ".npz"):
-                return self._load_arrays(suffix)
-            if suffix in _PICTURES:
-                return self._load_picture()
-            content = self.path.read_bytes()
-            if suffix == ".json":
-                return loads(content)
-            if suffix == ".toml":
-                return tomllib.loads(content.decode())
-            return content.decode("utf-8", "surrogatepass") if suffix in _TEXTS else content
-        except (OSError, ValueError, EOFError, RecursionError) as error:
-            raise DamagedArchive(
-                f"the artifact '{self.name}' cannot be read: {error}", str(self.path)
-            ) from error
-
-    def _load_arrays(self, suffix: str) -> Any:
-        import zipfile
-
-        import numpy as np  # slow to import, and most readers want no array
-
-        try:
-            loaded = np.load(self.path, allow_pickle=False)
-            if suffix == ".npy":
-                return loaded
-            with loaded:
-                return dict(loaded)
-        except zipfile.BadZipFile as error:
-            raise ValueError(error) from None
-
-    def _load_picture(self) -> Any:
-        import numpy as np  # slow to import, and most readers want no picture
-        from PIL import Image
-
-        with Image.open(self.path) as picture:
-            return np.asarray(picture)
+        return decode_artifact(self.path, self.name)
 
 
 class Artifacts(Mapping[str, Artifact]):

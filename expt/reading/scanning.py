@@ -13,7 +13,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Final
 
-from expt.ground.layout import RUN_FILE
+from expt.ground.layout import RUN_FILE, SCRATCH_DIR, SMOKE_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,19 +22,30 @@ if TYPE_CHECKING:
 DOUBT: Final = "!"
 """First letter of a stamp that says nothing about the next time."""
 
+REFUSED: Final = "!!"
+"""Begins the stamp of what must not be opened; the reason follows."""
+
 _ARCHIVE_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\w+\Z")
 _SETTLING: Final = 2.0  # seconds; a file this fresh may change again within one tick of its stamp
 _CLAIMING: Final = 5.0  # seconds; an archive this young may be about to get its run.json
 
 
+def roots_beside(root: Path, *, smoke: bool, scratch: bool) -> list[Path]:
+    """The roots of their own below `root`, where they are asked for and no links."""
+    asked = [SMOKE_DIR] * smoke + [SCRATCH_DIR] * scratch
+    return [root / name for name in asked if not (root / name).is_symlink()]
+
+
 def scan_archives(root: Path) -> Iterator[tuple[str, str]]:
     """`(folder, stamp)` of every archive below `root`; folders are relative to it.
 
-    A folder named like an archive is one; any other is one if it holds a `run.json`. Links to
-    folders are followed, each folder once; hidden folders are left out.
+    A folder named like an archive is one; any other is one if it holds a `run.json`. Hidden
+    folders are left out. Links to folders are not followed: what they lead to inside the root is
+    found without them, and one that leads out is told of.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [""]
+    top = os.path.realpath(root)
     while waiting:
         folder = waiting.pop()
         try:
@@ -42,7 +53,7 @@ def scan_archives(root: Path) -> Iterator[tuple[str, str]]:
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
-            archives, folders = _look_into(root / folder)
+            archives, folders, links = _look_into(root / folder)
         except OSError as error:
             if folder:
                 yield folder, f"{DOUBT}{error.strerror}"
@@ -50,29 +61,41 @@ def scan_archives(root: Path) -> Iterator[tuple[str, str]]:
         prefix = f"{folder}/" if folder else ""
         for name, stamp in archives:
             yield (prefix + name if name else folder or "."), stamp
+        for name in links:
+            if not _leads_inside(top, root / folder / name):
+                yield prefix + name, f"{REFUSED}a link that leads out of the archive root"
         waiting.extend(prefix + name for name in folders)
 
 
-def _look_into(place: Path) -> tuple[list[tuple[str, str]], list[str]]:
-    """The archives in a folder, with their stamps, and the names of folders to look into.
+def _leads_inside(top: str, link: Path) -> bool:
+    target = os.path.realpath(link)
+    return os.path.commonpath([top, target]) == top
+
+
+def _look_into(place: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
+    """The archives in a folder with their stamps, the folders to look into, the links to folders.
 
     An archive named '' is the folder itself.
     """
     archives: list[tuple[str, str]] = []
     folders: list[str] = []
+    links: list[str] = []
     now = time.time()
     with _stat_below(place) as stat_below, os.scandir(place) as entries:
         for entry in entries:
             name = entry.name
-            if _ARCHIVE_NAME.match(name):
+            if entry.is_symlink() and name != RUN_FILE:
+                if not name.startswith(".") and entry.is_dir():
+                    links.append(name)
+            elif _ARCHIVE_NAME.match(name):
                 stamp = _stamp(stat_below, f"{name}/{RUN_FILE}", now)
                 if stamp is not None:
                     archives.append((name, stamp))
             elif name == RUN_FILE:
-                return [("", _stamp(stat_below, name, now) or DOUBT)], []
-            elif not name.startswith(".") and entry.is_dir():
+                return [("", _stamp(stat_below, name, now) or DOUBT)], [], []
+            elif not name.startswith(".") and entry.is_dir(follow_symlinks=False):
                 folders.append(name)
-    return archives, folders
+    return archives, folders, links
 
 
 @contextlib.contextmanager

@@ -18,14 +18,14 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from expt.archive import write_atomically
+from expt.archive import read_plots, write_plots
 from expt.ground import layout
-from expt.ground.encoding import dumps, loads
-from expt.ground.errors import ExptError
+from expt.ground.errors import DamagedArchive, ExptError
+from expt.ground.files import path_inside
 from expt.ground.messages import RunRendered
 from expt.ground.text import visible
 from expt.reading import Run
@@ -65,11 +65,13 @@ def render_archive(path: Path, observe: Observe) -> RunRendered:
                 found = observe("expt_render_run", notices.append, run=run, folder=beside)
                 files = _inside(path, beside, found, notices)
             made = [f"{layout.PLOTS_DIR}/{file}" for names in index.values() for file in names]
-            old = _listed_files(folder)
+            old = _listed_files(path)
             _move_all(beside, folder)
         for file in old - {name for names in index.values() for name in names}:
             (folder / file).unlink(missing_ok=True)
-        _write_index(folder, index, notices)
+        write_plots(path, index, notices)
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # only where nothing was drawn, and nobody put anything there
     except (ExptError, OSError) as error:
         lines = [*notices, f"the archive cannot be rendered: {error}"]
         return RunRendered(str(path), (), tuple(lines))
@@ -222,35 +224,14 @@ def _inside(folder: Path, beside: Path, found: Iterable[Any], notices: list[str]
     return names
 
 
-def _listed_files(folder: Path) -> set[str]:
-    """The files of the folder that an earlier `index.json` lists."""
+def _listed_files(archive: Path) -> set[str]:
+    """The files of `plots/` that an earlier `index.json` lists."""
     try:
-        index = loads((folder / layout.PLOTS_INDEX).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        names = [name for names in read_plots(archive).values() for name in names]
+    except DamagedArchive:
         return set()
-    lists = index.values() if isinstance(index, dict) else ()
-    names = [name for names in lists if isinstance(names, list) for name in names]
-    return {
-        name
-        for name in names
-        if isinstance(name, str) and Path(name).name == name and (folder / name).is_file()
-    }
-
-
-def _write_index(folder: Path, index: Mapping[str, list[str]], notices: Sequence[str]) -> None:
-    kept = folder / layout.PLOTS_NOTICES
-    if notices or any(index.values()):
-        folder.mkdir(exist_ok=True)
-    if notices:
-        write_atomically(kept, dumps(list(dict.fromkeys(notices)), indent=1).encode())
-    else:
-        kept.unlink(missing_ok=True)
-    if any(index.values()):
-        write_atomically(folder / layout.PLOTS_INDEX, dumps(index, indent=1).encode())
-        return
-    (folder / layout.PLOTS_INDEX).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()  # only where nothing was drawn, and nobody put anything there
+    folder = archive / layout.PLOTS_DIR
+    return {name for name in names if Path(name).name == name and path_inside(folder, name)}
 
 
 def _quoted(name: str) -> str:

@@ -13,11 +13,10 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import write_atomically
+from expt.archive import read_analyses, write_atomically
 from expt.ground import layout
-from expt.ground.encoding import loads
+from expt.ground.errors import DamagedArchive
 from expt.ground.hookspecs import hook
-from expt.ground.regular_files import read_inside
 from expt.ground.text import human_duration, visible
 from expt.rendering.closure import Closure, find_closure
 
@@ -144,7 +143,11 @@ def _fill(template: str, **values: Any) -> str:
 
 
 def _analysis_cells(run: Run) -> Iterator[str]:
-    entries = _read_analyses(run)
+    try:
+        entries = read_analyses(run.path)
+    except DamagedArchive as error:
+        yield f"# %% analysis\n{comment('damaged', error.what)}"
+        return
     closures = [(entry, _closure_of(run, entry)) for entry in entries]
     if any(_imports_own(run, closure) for _, closure in closures if closure is not None):
         own = [str(entry.get("path")).rpartition("/")[0] for entry in entries]
@@ -159,19 +162,6 @@ def _analysis_cells(run: Run) -> Iterator[str]:
             continue
         argument = "expt.load(run_folder)" if "run" in closure.names else "run"
         yield f"{where}\n{closure.text}\n\n\n{closure.function}({argument})"
-
-
-def _read_analyses(run: Run) -> list[dict[str, Any]]:
-    """`code/analyses.json`: `{"name", "path"}` for each, in order."""
-    content = read_inside(run.path, f"{layout.CODE_DIR}/{layout.ANALYSES_FILE}")
-    try:
-        entries = loads(content) if content else []
-    except (ValueError, RecursionError):
-        return []
-    listed = entries if isinstance(entries, list) else []
-    return [
-        entry for entry in listed if isinstance(entry, dict) and isinstance(entry.get("name"), str)
-    ]
 
 
 def _closure_of(run: Run, entry: dict[str, Any]) -> Closure | None:

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from expt.archive import Archive, owner_of_this_process, read_record, run_folder, write_record
+from expt.archive import (
+    Archive,
+    owner_of_this_process,
+    read_record,
+    read_results,
+    run_folder,
+    write_record,
+)
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive
 from expt.ground.model import Outcome, RunRecord
 from expt.parameters import mask_secrets
-from expt.reading.series import read_results_journal, summarise_series
+from expt.reading.series import summarise_series
 from expt.running.failure import make_scrubber
 
 if TYPE_CHECKING:
@@ -88,7 +95,7 @@ def write_dead_outcome(
             status=status,
             finished=now.isoformat(),
             duration=seconds,
-            results=read_results_journal(series),
+            results=read_results(series),
             series=summarise_series(series),
             error=error,
         )

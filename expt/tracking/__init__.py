@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from expt.tracking.images import find_entry_file
 from expt.tracking.recorder import Recorder, open_recorder
 from expt.tracking.scalars import Disk
 
-__all__ = ["Disk", "Recorder", "find_entry_file", "open_recorder"]
+__all__ = ["Disk", "Recorder", "open_recorder"]

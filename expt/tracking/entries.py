@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -123,8 +122,3 @@ _ENCODERS: Final = {
     "text": _encode_text,
     "structured": _encode_structured,
 }
-
-
-def make_slug(name: str) -> str:
-    """Up to 40 characters of `name` that any file system takes, in the end no dot."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name[:40]).rstrip(".")

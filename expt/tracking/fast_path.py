@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from expt.tracking.kinds import INT64_MAX, INT64_MIN
-from expt.tracking.scalars import (
-    AT_FLOAT_LAYOUT,
-    FLOAT_LAYOUT,
-    INT_AT_FLOAT_LAYOUT,
-    INT_LAYOUT,
+from expt.archive.scalar_records import (
+    FLOAT_AND_TAG,
+    FLOAT_AT_FLOAT_AND_TAG,
+    INT_AND_TAG,
+    INT_AT_FLOAT_AND_TAG,
     at_float,
 )
+from expt.tracking.kinds import INT64_MAX, INT64_MIN
 
 FastNames = dict[str, tuple[bytes, Iterator[int], Iterator[int], mmap.mmap]]
 """By name: the last bytes of a float's record, the count of entries, and a chunk."""
@@ -39,9 +39,9 @@ def make_track(
 ) -> Callable[..., None]:
     """`track`. Of every name in `names`, `int_tags` has the last bytes of an int's record; `exact`
     says of each number type that `struct` converts without loss whether it is whole."""
-    put_float, put_int, now = FLOAT_LAYOUT.pack_into, INT_LAYOUT.pack_into, time.time
-    put_float_at_float = AT_FLOAT_LAYOUT.pack_into
-    put_int_at_float = INT_AT_FLOAT_LAYOUT.pack_into
+    put_float, put_int, now = FLOAT_AND_TAG.pack_into, INT_AND_TAG.pack_into, time.time
+    put_float_at_float = FLOAT_AT_FLOAT_AND_TAG.pack_into
+    put_int_at_float = INT_AT_FLOAT_AND_TAG.pack_into
 
     # Measured: each free variable and each name that is bound costs, so this knows floats alone
     def track(

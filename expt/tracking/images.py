@@ -8,18 +8,14 @@ wait for it.
 from __future__ import annotations
 
 import io
-import stat
 import struct
 import sys
 import zlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from expt.ground.ndarrays import as_array
 from expt.ground.objects import ask, type_name
 from expt.tracking.kinds import is_figure, is_pil_image
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 SAMPLE: Final = 8192
@@ -164,21 +160,3 @@ def encode_figure(value: Any) -> tuple[bytes, str | None]:
     if pyplot is not None:
         pyplot.close(figure)
     return stream.getvalue(), None
-
-
-def find_entry_file(folder: Path, text: Any) -> Path | None:
-    """The file of an entry, or None where `text` leads out of `folder` or to no regular file.
-
-    An archive may have been made by anybody: neither `..` nor a link may lead a reader elsewhere.
-    """
-    if not isinstance(text, str) or not text or "\0" in text or "\\" in text:
-        return None
-    parts = text.split("/")
-    if len(parts) != 2 or any(part in ("", ".", "..") or ":" in part for part in parts):
-        return None
-    path = folder / parts[0] / parts[1]
-    try:
-        whole = stat.S_ISDIR(path.parent.lstat().st_mode) and stat.S_ISREG(path.lstat().st_mode)
-    except (OSError, ValueError):
-        return None
-    return path if whole else None

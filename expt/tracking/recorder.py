@@ -13,7 +13,6 @@ import contextlib
 import errno
 import functools
 import itertools
-import json
 import math
 import operator
 import os
@@ -23,21 +22,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from expt.archive.array_files import write_npy
+from expt.archive.entry_files import entry_file, entry_folder
+from expt.archive.scalar_records import Tags
+from expt.archive.series_lines import entry_line, name_line, options_line, result_line
 from expt.ground.encoding import to_json
+from expt.ground.files import write_all
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
 from expt.ground.objects import type_name
-from expt.tracking.entries import Encoded, encode_value, find_kind, make_slug
+from expt.tracking.entries import Encoded, encode_value, find_kind
 from expt.tracking.fast_path import MISSING, make_track
 from expt.tracking.kinds import INT64_MAX, INT64_MIN, exact_number
 from expt.tracking.methods import with_methods
 from expt.tracking.scalars import (
     AppendedFile,
     Disk,
-    Tags,
     count_entries,
     next_entry,
     open_records,
-    write_whole,
 )
 
 if TYPE_CHECKING:
@@ -54,8 +56,6 @@ _EXACT: Final = dict.fromkeys(("float64", "float32", "float16"), False) | dict.f
     ("int64", "int32", "int16", "int8", "uint32", "uint16", "uint8"), True
 )
 """numpy's numbers that always fit a record, and whether they are whole; uint64 may not fit."""
-
-_ENCODER: Final = json.JSONEncoder(allow_nan=False)
 
 
 def open_recorder(
@@ -167,7 +167,7 @@ class Recorder:
         self._refuse_if_over(over)
         if not isinstance(name, str):
             raise TypeError(f"the name of a result must be a text, not {name!r}")
-        line = _line({"name": str(name), "value": to_json(value, f"results[{name!r}]")})
+        line = result_line(str.__str__(name), to_json(value, f"results[{name!r}]"))
         self._alone(functools.partial(self._keep_result, line, over))
 
     def _keep_result(self, line: bytes, over: str) -> None:
@@ -270,11 +270,11 @@ class Recorder:
         series = self._series.get(name)
         if series is None:
             number = next(self._numbers)
-            self._names.append(_line({"id": number, "name": name, "kind": kind}))
-            series = _Series(number, kind, f"{number:04d}-{make_slug(name)}", Tags.of(number))
+            self._names.append(name_line(number, name, kind))
+            series = _Series(number, kind, entry_folder(number, name), Tags.of(number))
             self._series[name] = series
         elif series.kind is None and kind is not None:
-            self._names.append(_line({"id": series.number, "name": name, "kind": kind}))
+            self._names.append(name_line(series.number, name, kind))
             series.kind = kind
         return series
 
@@ -298,15 +298,14 @@ class Recorder:
                 self._fast[known] = tag, count, *chunk
 
     def _write_entry(self, series: _Series, encoded: Encoded, step: float, when: float) -> None:
-        line = {"id": series.number, "step": step, "time": when, **encoded.fields}
         if encoded.png is None and encoded.array is None:
-            self._entries.append(_line(line))
+            self._entries.append(entry_line(series.number, step, when, encoded.fields))
             return
-        line["file"] = self._write_file(series, encoded)
+        file = self._write_file(series, encoded)
         try:
-            self._entries.append(_line(line))
+            self._entries.append(entry_line(series.number, step, when, {"file": file}))
         except OSError:
-            (self._folder / line["file"]).unlink(missing_ok=True)
+            (self._folder / file).unlink(missing_ok=True)
             raise
 
     def _write_file(self, series: _Series, encoded: Encoded) -> str:
@@ -315,14 +314,14 @@ class Recorder:
             (self._folder / series.folder).mkdir(exist_ok=True)
             series.has_folder = True
         suffix = "npy" if encoded.png is None else "png"
-        place = f"{series.folder}/{next(series.files):06d}.{suffix}"
+        place = entry_file(series.folder, next(series.files), suffix)
         path = self._folder / place
         file = self._disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             if encoded.png is not None:
-                write_whole(self._disk, file, encoded.png)
+                write_all(file, encoded.png, self._disk.write)
             else:
-                _write_array(self._disk, file, encoded.array)
+                write_npy(_Sink(self._disk, file), encoded.array)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -343,11 +342,7 @@ class Recorder:
     def _set_options(self, name: str, options: Any, over: str) -> None:
         self._refuse_if_over(over)
         series = self._find_series(name, None)
-        self._names.append(_line({"id": series.number, "options": options}))
-
-
-def _line(content: dict[str, Any]) -> bytes:
-    return _ENCODER.encode(content).encode("ascii") + b"\n"
+        self._names.append(options_line(series.number, options))
 
 
 def _other_kind(known: Kind | None, kind: Kind) -> str:
@@ -386,12 +381,4 @@ class _Sink:
         self._file = file
 
     def write(self, data: bytes) -> None:
-        write_whole(self._disk, self._file, data)
-
-
-def _write_array(disk: Disk, file: int, array: Any) -> None:
-    import numpy.lib.format  # the caller has an array, so numpy is loaded
-
-    # field names may be any text, which only version 3 of the format holds
-    version = (3, 0) if array.dtype.names else (1, 0)
-    numpy.lib.format.write_array(_Sink(disk, file), array, version, allow_pickle=False)
+        write_all(self._file, data, self._disk.write)

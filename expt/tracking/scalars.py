@@ -16,13 +16,11 @@ import errno
 import mmap
 import operator
 import os
-import struct
 import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
-import attrs
-
-from expt.ground.encoding import FLOAT_STEP, KIND_FLOAT, KIND_INT, SCALAR_RECORD
+from expt.archive.scalar_records import RECORD_SIZE, Tags, form_of
+from expt.ground.files import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,18 +28,11 @@ if TYPE_CHECKING:
 
     Chunk = tuple[Iterator[int], mmap.mmap]
 
-RECORD_SIZE: Final = SCALAR_RECORD.size
 FIRST_CHUNK: Final = mmap.ALLOCATIONGRANULARITY  # cutting off what is unused costs a small run most
 LAST_CHUNK: Final = 4 * 1024 * 1024
 GROWTH: Final = 4
 
-# kind and id as one ready-made field: one conversion less a call, and one store for both
-FLOAT_LAYOUT: Final = struct.Struct("<qdd8s")
-INT_LAYOUT: Final = struct.Struct("<qdq8s")
-AT_FLOAT_LAYOUT: Final = struct.Struct("<ddd8s")
-INT_AT_FLOAT_LAYOUT: Final = struct.Struct("<ddq8s")
 _ENDLESS: Final = 2**63 - 1
-TAG: Final = struct.Struct("<II")
 
 # what a file system says that has room but no shared maps
 NO_MAPS: Final = frozenset({errno.ENODEV, errno.EINVAL, errno.EACCES, errno.ENOSYS, errno.ENOTSUP})
@@ -56,33 +47,6 @@ def count_entries() -> Iterator[int]:
 def next_entry(count: Iterator[int]) -> int:
     """What `next(count)` will be; it is taken once the entry is stored."""
     return _ENDLESS - operator.length_hint(count)
-
-
-@attrs.frozen
-class Tags:
-    """The last eight bytes of the records of one series."""
-
-    of_float: bytes
-    of_int: bytes
-
-    @classmethod
-    def of(cls, number: int) -> Tags:
-        return cls(TAG.pack(KIND_FLOAT, number), TAG.pack(KIND_INT, number))
-
-
-def at_float(tag: bytes) -> bytes:
-    """`tag` as the last bytes of a record whose step is a float."""
-    kind, number = TAG.unpack(tag)
-    return TAG.pack(kind | FLOAT_STEP, number)
-
-
-def form_of(step: float, value: float, tags: Tags) -> tuple[struct.Struct, bytes]:
-    """The layout of a record and its last bytes."""
-    whole = type(value) is int
-    tag = tags.of_int if whole else tags.of_float
-    if type(step) is int:
-        return (INT_LAYOUT if whole else FLOAT_LAYOUT), tag
-    return (INT_AT_FLOAT_LAYOUT if whole else AT_FLOAT_LAYOUT), at_float(tag)
 
 
 class Disk:
@@ -103,7 +67,7 @@ class Disk:
                 if error.errno not in NO_ALLOCATION:
                     raise
         os.lseek(file, start, os.SEEK_SET)
-        write_whole(self, file, bytes(size))
+        write_all(file, bytes(size), self.write)
 
     def map(self, file: int, start: int, size: int) -> mmap.mmap:
         with _standard_descriptors_taken():  # before 3.13 mmap keeps a duplicate of `file`
@@ -128,13 +92,6 @@ def _standard_descriptors_taken() -> Iterator[None]:
             os.close(descriptor)
 
 
-def write_whole(disk: Disk, file: int, data: bytes) -> None:
-    """Write all of `data`: one write may take only a part of it."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[disk.write(file, rest) :]
-
-
 class AppendedFile:
     """A file that grows by whole pieces: one that could not be written whole is taken back.
 
@@ -153,7 +110,7 @@ class AppendedFile:
         """Put `data` at the end. Raises `OSError` with the file as it was before."""
         self._ensure_open()
         try:
-            write_whole(self._disk, self._file, data)
+            write_all(self._file, data, self._disk.write)
             self._size += len(data)
         except BaseException:
             os.ftruncate(self._file, self._size)

@@ -18,7 +18,7 @@ def comparison_lines(runs: Runs, screen: Screen, *, every: bool) -> Iterator[str
     """A line for each value that differs; with `every`, for each value."""
     table = runs.compare(every=every)
     if not table.rows:
-        yield "nothing differs: neither parameters nor results nor the last of any series"
+        yield "nothing differs: neither node id nor status, parameters, results or last values"
         return
     names = tuple(visible(row["name"]) for row in table)
     columns = [Column("", names, "name")]
@@ -27,4 +27,4 @@ def comparison_lines(runs: Runs, screen: Screen, *, every: bool) -> Iterator[str
         columns.append(Column(head, texts, gives=True))
     yield from table_lines(columns, screen, screen.width)
     if not every:
-        yield screen.paint("the rest is the same: --all shows it", "dim")
+        yield screen.paint("--all shows also which values are the same", "dim")

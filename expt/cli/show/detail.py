@@ -98,7 +98,7 @@ def _from_here(path: Path, cwd: Path) -> str:
 def _why_lost(run: Run) -> str:
     if run.status != "lost":
         return ""
-    host = run.record.host
+    host = run.host
     if host and host != socket.gethostname():
         return f": it ran on {visible(host)}, and from here no process of it can be seen"
     return ": its process is gone, and it never said how it ended"
@@ -157,7 +157,7 @@ def _glance(run: Run, name: str, is_read: bool, wide: bool) -> str:
     summary = run.series_summaries[name]
     if summary.get("kind") in ("text", "structured") and summary.get("last") is not None:
         return fit(value_text(summary["last"]), _SPARK)
-    if summary.get("kind") != "scalar" or not is_read or name not in run.series:
+    if not is_read or name not in run.series or run.series[name].kind != "scalar":
         return ""
     return spark(run.series[name].values, _SPARK if wide else _SPARK // 2)
 
@@ -232,7 +232,7 @@ def _environment(view: View) -> Iterator[str]:
         human_size(memory) if isinstance(memory, int) else "",
         *accelerators,
         f"{len(packages)} packages" if isinstance(packages, Mapping) else "",
-        f"on {view.run.record.host}" if view.run.record.host else "",
+        f"on {view.run.host}" if view.run.host else "",
     ]
     line = visible(", ".join(str(part) for part in parts if part))
     if line:
@@ -249,7 +249,7 @@ def _again(view: View) -> Iterator[str]:
     params = _from_here(view.run.path / PARAMS_FILE, view.cwd)
     same = ["expt", view.run.experiment, "--params", params, *_fixed_axes(view.run)]
     facts = {
-        "as typed": visible(shlex.join(view.run.record.command)),
+        "as typed": visible(shlex.join(view.run.command)),
         "same values": visible(shlex.join(same)),
         "in Python": f"run = expt.load({view.run.id!r})",
     }

@@ -9,9 +9,8 @@ A damaged line or record is left out and told of in `SeriesMap.damage`. Nothing 
 link is followed, and no name leads outside the folder.
 """
 
-from expt.reading.series.journal import read_results_journal
 from expt.reading.series.statistics import summarise_series
 from expt.reading.series.tail import SeriesTail
 from expt.reading.series.tracked import Series, SeriesMap
 
-__all__ = ["Series", "SeriesMap", "SeriesTail", "read_results_journal", "summarise_series"]
+__all__ = ["Series", "SeriesMap", "SeriesTail", "summarise_series"]

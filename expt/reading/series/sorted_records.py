@@ -5,52 +5,65 @@ The file is read and not mapped: a run that ends meanwhile cuts it, and a map wo
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.ground.encoding import FLOAT_STEP, KIND_INT, RECORD_KINDS, SCALAR_RECORD
+from expt.archive.scalar_records import (
+    COLUMN_TYPES,
+    FLOAT_STEP,
+    ID_SHIFT,
+    KIND_INT,
+    KIND_MASK,
+    RECORD_KINDS,
+    RECORD_SIZE,
+)
 from expt.ground.errors import DamagedArchive
+from expt.ground.files import open_inside
 from expt.ground.layout import SCALARS_FILE
-from expt.reading.series.journal import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
     from pathlib import Path
 
     import numpy as np
 
-    from expt.reading.series.journal import NameTable
+    from expt.archive.series_lines import NameTable
 
     Array = np.ndarray[Any, Any]
 
 BLOCK: Final = 1 << 20  # stays in the processor's cache, and is a whole number of records
-FIELDS: Final = [
-    ("step", "<i8"),  # of either kind
-    ("time", "<f8"),
-    ("bits", "<i8"),  # the value, of either kind
-    ("tag", "<u8"),  # kind and id: compared at once
-]
-KIND_MASK: Final = 0xFFFFFFFF
-ID_SHIFT: Final = 32
 _NOT_AT_FLOAT: Final = KIND_MASK ^ FLOAT_STEP
 WHOLE: Final = 1  # in the column of kinds, an int as value
 AT_FLOAT: Final = 2  # and a float as step
+_AT_FIRST: Final = 1 << 22  # records for which columns have room at once
+_HOLES: Final = getattr(os, "SEEK_DATA", None)
 
 
 @attrs.frozen(eq=False)
-class Selection:
-    """The sound records of a block, those of `numbers[i]` from `starts[i]` to `ends[i]`.
+class SoundRecords:
+    """The sound records of the block that begins at byte `place` of the file.
+
+    Those of series `numbers[i]` are from `starts[i]` to `ends[i]`.
 
     `order` are their places in the block, None where all of them stand as they should. Records
     of one series stay in the order of the file.
     """
 
+    place: int
     order: Array | None
     kinds: Array  # WHOLE, AT_FLOAT, both or none
     numbers: list[int]
     starts: list[int]
     ends: list[int]
+
+    @property
+    def last_place(self) -> int:
+        """Index in the block of the last of them."""
+        return self.ends[-1] - 1 if self.order is None else int(self.order.max())
 
     def take(self, column: Array) -> Array:
         return column if self.order is None else column[self.order]
@@ -63,7 +76,7 @@ class Columns:
         self._folder = folder
         self._names = names
         self._damage = damage
-        self._selections: list[Selection | None] | None = None
+        self._blocks: list[SoundRecords] | None = None
         self._ranges: dict[int, list[tuple[int, int]]] = {}
         self._columns: dict[str, Array] = {}
 
@@ -98,7 +111,7 @@ class Columns:
         return [bounds for number in numbers for bounds in self._ranges.get(number, ())]
 
     def _column(self, name: str) -> Array:
-        if self._selections is None:
+        if self._blocks is None:
             self._read_first()
         if name not in self._columns:
             self._columns[name] = self._read_again(name)
@@ -109,43 +122,42 @@ class Columns:
         import numpy  # slow: only once there are records to read
 
         limit = _count_records(self._folder)
-        steps, bits, kinds = (numpy.empty(limit, dtype) for dtype in ("i8", "i8", "u1"))
+        columns = [numpy.empty(min(limit, _AT_FIRST), dtype) for dtype in ("i8", "i8", "u1")]
         used = 0
-        self._selections = []
-        for records, selection in select_blocks(self._folder, self._names, self._damage, limit):
-            self._selections.append(selection)
-            if selection is None:
-                continue
-            start, used = used, used + selection.ends[-1]
-            steps[start:used] = selection.take(records["step"])
-            bits[start:used] = selection.take(records["bits"])
-            kinds[start:used] = selection.kinds
-            bounds = zip(selection.numbers, selection.starts, selection.ends, strict=True)
-            for number, first, last in bounds:
+        self._blocks = []
+        for records, sound in sound_blocks(self._folder, self._names, self._damage, limit):
+            self._blocks.append(sound)
+            start, used = used, used + sound.ends[-1]
+            if used > len(columns[0]):  # never by what the file says of itself
+                columns = [numpy.resize(column, 2 * used) for column in columns]
+            steps, bits, kinds = columns
+            steps[start:used] = sound.take(records["step"])
+            bits[start:used] = sound.take(records["bits"])
+            kinds[start:used] = sound.kinds
+            for number, first, last in zip(sound.numbers, sound.starts, sound.ends, strict=True):
                 ranges = self._ranges.setdefault(number, [])
                 if ranges and ranges[-1][1] == start + first:
                     ranges[-1] = ranges[-1][0], start + last
                 else:
                     ranges.append((start + first, start + last))
-        self._columns = {"step": steps[:used], "bits": bits[:used], "kind": kinds[:used]}
+        names = ("step", "bits", "kind")
+        self._columns = {name: all_[:used] for name, all_ in zip(names, columns, strict=True)}
 
     def _read_again(self, name: str) -> Array:
         """One more column of the records that were found, also where more have followed them."""
         import numpy  # loaded with the first column
 
-        column, used = numpy.empty(len(self._columns["bits"]), dict(FIELDS)[name]), 0
-        blocks = _read_blocks(self._folder, 2**58)
-        for selection, records in zip(self._selections or (), blocks, strict=False):
-            if selection is not None:
-                start, used = used, used + selection.ends[-1]
-                taken = selection.take(records[name])[: used - start]
-                if len(taken) < used - start:
-                    break
-                column[start:used] = taken
-        else:
-            if used == len(column):
-                return column
-        raise DamagedArchive(f"{SCALARS_FILE} was cut while it was read", str(self._folder.parent))
+        column, used = numpy.empty(len(self._columns["bits"]), dict(COLUMN_TYPES)[name]), 0
+        buffer = bytearray(BLOCK)
+        with _open_records(self._folder) as file:
+            for sound in self._blocks or ():
+                file.seek(sound.place)
+                records = _block(buffer, file.readinto(buffer))
+                start, used = used, used + sound.ends[-1]
+                if sound.last_place >= len(records):
+                    raise _cut(self._folder)
+                column[start:used] = sound.take(records[name])[: used - start]
+        return column
 
 
 def make_numbers(bits: Array, whole: Array) -> Array:
@@ -163,19 +175,22 @@ def make_numbers(bits: Array, whole: Array) -> Array:
     return values
 
 
-def select_blocks(
+def sound_blocks(
     folder: Path, names: NameTable, damage: list[str], limit: int = 2**58
-) -> Iterator[tuple[Array, Selection | None]]:
-    """The first `limit` records by blocks, and which of each are sound, None where none is.
+) -> Iterator[tuple[Array, SoundRecords]]:
+    """The first `limit` records by blocks, and which of each are sound; empty blocks are left out.
 
     A block is valid until the next is asked for.
     """
     lost = 0
     try:
-        for records in _read_blocks(folder, limit):
-            selection, damaged = _select(records, names)
+        for place, records in _read_blocks(folder, limit):
+            sound, damaged = _select(place, records, names)
             lost += damaged
-            yield records, selection
+            if sound is not None:
+                yield records, sound
+    except (FileNotFoundError, NotADirectoryError):
+        pass
     except OSError as error:
         damage.append(f"{SCALARS_FILE}: {error.strerror or error}")
     if lost:
@@ -184,26 +199,58 @@ def select_blocks(
 
 def _count_records(folder: Path) -> int:
     try:
-        return (folder / SCALARS_FILE).lstat().st_size // SCALAR_RECORD.size
+        return (folder / SCALARS_FILE).lstat().st_size // RECORD_SIZE
     except OSError:
         return 0
 
 
-def _read_blocks(folder: Path, limit: int) -> Iterator[Array]:
+def _open_records(folder: Path) -> BufferedReader:
+    return open_inside(folder.parent, f"{folder.name}/{SCALARS_FILE}")
+
+
+def _read_blocks(folder: Path, limit: int) -> Iterator[tuple[int, Array]]:
+    """Where each block begins, and its records. What was never written, a hole, is stepped over:
+    a file may say that it is a terabyte long."""
+    with _open_records(folder) as file:
+        place, buffer = 0, bytearray(BLOCK)
+        while limit and (size := file.readinto(buffer)) >= RECORD_SIZE:
+            records = _block(buffer, size)[:limit]
+            limit -= len(records)
+            tags = records["tag"]
+            is_hole = not tags[0] and not tags[-1] and not tags.any()
+            if not is_hole:
+                yield place, records
+            place += len(records) * RECORD_SIZE
+            if is_hole and (skipped := _after_hole(file, place) - place) > 0:
+                limit = max(limit - skipped // RECORD_SIZE, 0)
+                place += skipped
+
+
+def _after_hole(file: BufferedReader, place: int) -> int:
+    """Where the first record is from `place` on that may have been written; `file` stands there."""
+    if _HOLES is None:
+        return place
+    try:
+        data = os.lseek(file.fileno(), place, _HOLES)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # a file system that knows of no holes
+            return file.seek(place)
+        data = os.fstat(file.fileno()).st_size
+    return file.seek(max(place, data - data % RECORD_SIZE))
+
+
+def _block(data: bytearray, size: int) -> Array:
+    """The whole records in the first `size` bytes of `data`."""
     import numpy  # slow: only once there are records to read
 
-    file = open_regular(folder / SCALARS_FILE)
-    if file is None:
-        return
-    dtype, buffer = numpy.dtype(FIELDS), bytearray(BLOCK)
-    with file:
-        while limit and (size := file.readinto(buffer)) >= SCALAR_RECORD.size:
-            count = min(size // SCALAR_RECORD.size, limit)
-            limit -= count
-            yield numpy.frombuffer(buffer, dtype, count)
+    return numpy.frombuffer(data, numpy.dtype(COLUMN_TYPES), size // RECORD_SIZE)
 
 
-def _select(records: Array, names: NameTable) -> tuple[Selection | None, int]:
+def _cut(folder: Path) -> DamagedArchive:
+    return DamagedArchive(f"{SCALARS_FILE} was cut while it was read", str(folder.parent))
+
+
+def _select(place: int, records: Array, names: NameTable) -> tuple[SoundRecords | None, int]:
     """The sound records, and the number of those that were written and are not sound."""
     import numpy  # the caller has an array
 
@@ -216,7 +263,7 @@ def _select(records: Array, names: NameTable) -> tuple[Selection | None, int]:
         is_sound = kind in RECORD_KINDS and _is_scalar(number, names)
         if is_sound and not kind & FLOAT_STEP and numpy.isfinite(times).all():
             kinds = numpy.broadcast_to(numpy.uint8(kind), tags.shape)
-            return Selection(None, kinds, [number], [0], [len(tags)]), 0
+            return SoundRecords(place, None, kinds, [number], [0], [len(tags)]), 0
     ids, kinds = (tags >> ID_SHIFT).astype("u4"), tags.astype("u4")
     sound = ((kinds & _NOT_AT_FLOAT) <= KIND_INT) & numpy.isfinite(times) & (ids != 0)
     at_float = kinds & FLOAT_STEP != 0
@@ -227,18 +274,18 @@ def _select(records: Array, names: NameTable) -> tuple[Selection | None, int]:
     keys = ids[chosen].astype("u2") if ids.max() < 2**16 else ids[chosen]
     order = chosen[numpy.argsort(keys, kind="stable")]
     numbers, starts, ends = _find_groups(ids[order])
-    unknown = [place for place, number in enumerate(numbers) if not _is_scalar(number, names)]
+    unknown = [group for group, number in enumerate(numbers) if not _is_scalar(number, names)]
     if unknown:
         keep = numpy.ones(len(order), bool)
-        for place in unknown:
-            keep[starts[place] : ends[place]] = False
+        for group in unknown:
+            keep[starts[group] : ends[group]] = False
         order = order[keep]
         numbers, starts, ends = _find_groups(ids[order])
     damaged = int(numpy.count_nonzero(ids)) - len(order)
     if not numbers:
         return None, damaged
     kinds = (kinds & KIND_INT) | (at_float * numpy.uint32(AT_FLOAT))
-    return Selection(order, kinds[order].astype("u1"), numbers, starts, ends), damaged
+    return SoundRecords(place, order, kinds[order].astype("u1"), numbers, starts, ends), damaged
 
 
 def _find_groups(ids: Array) -> tuple[list[int], list[int], list[int]]:

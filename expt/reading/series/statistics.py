@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.ground.encoding import (
-    FLOAT_RECORD,
-    INT_RECORD,
-    KIND_INT,
-    RECORD_KINDS,
-    SCALAR_RECORD,
-    from_json,
-)
+from expt.archive.scalar_records import RECORD_SIZE, read_number
+from expt.archive.series_lines import NameTable, read_entries, read_names
+from expt.ground.encoding import dumps
+from expt.ground.files import open_inside
 from expt.ground.layout import SCALARS_FILE
-from expt.reading.series.journal import NameTable, open_regular, read_entries, read_names
 from expt.reading.series.tracked import numeric_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from expt.reading.series.sorted_records import Array, Selection
+    from expt.reading.series.sorted_records import Array, SoundRecords
 
 SMALL: Final = 1 << 20
 """Up to so many bytes of records are summed up without numpy, where numpy is not yet loaded."""
@@ -85,10 +78,8 @@ def summarise_series(folder: Path) -> dict[str, dict[str, Any]]:
         summary.count += 1
         if entry.file is not None:
             continue
-        short = len(json.dumps(entry.value)) <= LONG
-        value = from_json(entry.value)
-        summary.last = value if short else None
-        for path, number in numeric_leaves(value, f"{name}/"):
+        summary.last = entry.value if len(dumps(entry.value)) <= LONG else None
+        for path, number in numeric_leaves(entry.value, f"{name}/"):
             if path not in leaves:
                 if leaf_counts.setdefault(name, 0) == MANY:
                     continue
@@ -100,10 +91,7 @@ def summarise_series(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _add_records(folder: Path, names: NameTable, summaries: dict[str, Summary]) -> None:
     try:
-        file = open_regular(folder / SCALARS_FILE)
-        if file is None:
-            return
-        with file:
+        with open_inside(folder.parent, f"{folder.name}/{SCALARS_FILE}") as file:
             small = file.seek(0, 2) <= SMALL
             if small and "numpy" not in sys.modules:  # whose import takes longer than all else
                 file.seek(0)
@@ -115,40 +103,31 @@ def _add_records(folder: Path, names: NameTable, summaries: dict[str, Summary]) 
 
 
 def _add_small(data: bytes, names: NameTable, summaries: dict[str, Summary]) -> None:
-    whole = len(data) - len(data) % SCALAR_RECORD.size
-    for place in range(0, whole, SCALAR_RECORD.size):
-        value, number = read_record(data, place)
+    whole = len(data) - len(data) % RECORD_SIZE
+    for place in range(0, whole, RECORD_SIZE):
+        value, number = read_number(data, place)
         known = names.by_number.get(number)
         if value is not None and known is not None and known.kind == "scalar":
             summaries[known.name].add(1, value, value, value)
 
 
-def read_record(data: bytes, place: int) -> tuple[float | int | None, int]:
-    """The value and the series' number of a record; None for the value of a damaged one."""
-    _, time, value, kind, number = FLOAT_RECORD.unpack_from(data, place)
-    if kind & KIND_INT:
-        value = INT_RECORD.unpack_from(data, place)[2]
-    return (value if kind in RECORD_KINDS and math.isfinite(time) else None), number
-
-
 def _add_blocks(folder: Path, names: NameTable, summaries: dict[str, Summary]) -> None:
-    from expt.reading.series.sorted_records import select_blocks  # slow: it needs numpy
+    from expt.reading.series.sorted_records import sound_blocks  # slow: it needs numpy
 
-    for records, selection in select_blocks(folder, names, []):
-        if selection is not None:
-            for number, count, last, lowest, highest in _sum_up(records, selection):
-                summaries[names.by_number[number].name].add(count, last, lowest, highest)
+    for records, sound in sound_blocks(folder, names, []):
+        for number, count, last, lowest, highest in _sum_up(records, sound):
+            summaries[names.by_number[number].name].add(count, last, lowest, highest)
 
 
-def _sum_up(records: Array, selection: Selection) -> Iterator[tuple[int, int, Any, Any, Any]]:
+def _sum_up(records: Array, sound: SoundRecords) -> Iterator[tuple[int, int, Any, Any, Any]]:
     """Number, count, last, lowest and highest of each series in a block; of a series that has
     both ints and floats there, of each of its values."""
     import numpy  # the caller has arrays
 
     from expt.reading.series.sorted_records import WHOLE, make_numbers
 
-    starts, ends, kinds = selection.starts, selection.ends, selection.kinds & WHOLE
-    bits, at_end = selection.take(records["bits"]), numpy.array(ends) - 1
+    starts, ends, kinds = sound.starts, sound.ends, sound.kinds & WHOLE
+    bits, at_end = sound.take(records["bits"]), numpy.array(ends) - 1
     first_kinds = numpy.minimum.reduceat(kinds, starts).tolist()
     other_kinds = numpy.maximum.reduceat(kinds, starts).tolist()
     of_kind = []
@@ -156,7 +135,7 @@ def _sum_up(records: Array, selection: Selection) -> Iterator[tuple[int, int, An
         for values in (bits.view("f8"), bits):
             lows, highs = (take.reduceat(values, starts) for take in (numpy.fmin, numpy.fmax))
             of_kind.append((values[at_end].tolist(), lows.tolist(), highs.tolist()))
-    for index, number in enumerate(selection.numbers):
+    for index, number in enumerate(sound.numbers):
         kind, start, end = first_kinds[index], starts[index], ends[index]
         if kind == other_kinds[index]:
             last, low, high = of_kind[kind]

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import attrs
 
-from expt.ground.encoding import from_json
-from expt.ground.errors import DamagedArchive
-from expt.reading.series.journal import FILE_KINDS, Entry, open_regular
+from expt.archive.entry_files import FILE_KINDS, read_entry_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
 
+    from expt.archive.series_lines import Entry
     from expt.ground.model import Kind
     from expt.reading.series.sorted_records import Columns
 
     Array = np.ndarray[Any, Any]
 
 
-class Source(Protocol):
+class SeriesSource(Protocol):
     """The columns of one series, each read when it is asked for."""
 
     def __len__(self) -> int: ...
@@ -71,7 +67,7 @@ class EntrySource:
     def values(self) -> Sequence[Any]:
         if self.kind in FILE_KINDS:
             return FileValues(self.files())
-        return [_decode(entry) for entry in self.read()]
+        return [_as_tracked(entry) for entry in self.read()]
 
     def steps(self) -> Array:
         return _exact_numbers([entry.step for entry in self.read()])
@@ -105,10 +101,6 @@ class LeafSource:
         return ()
 
 
-# what numpy and PIL raise for a file that is not what it should be
-_UNREADABLE: Final = (OSError, ValueError, SyntaxError, EOFError, MemoryError, TypeError)
-
-
 class FileValues(Sequence[Any]):
     """The arrays in some files, each read whenever it is asked for; a slice is as lazy."""
 
@@ -128,58 +120,13 @@ class FileValues(Sequence[Any]):
     def __getitem__(self, index: int | slice) -> Array | FileValues:
         if isinstance(index, slice):
             return FileValues(self._files[index])
-        return read_array(self._files[index])
+        return read_entry_file(self._files[index])
 
 
-def read_array(path: Path) -> Array:
-    """The array of a `.npy` or `.png`; no pickle. Raises `DamagedArchive` for what is neither."""
-    try:
-        file = open_regular(path)
-        if file is None:
-            raise FileNotFoundError("the file is missing")
-        with file:
-            return _read_npy(file) if path.suffix == ".npy" else _read_png(file)
-    except (*_UNREADABLE, struct.error) as error:
-        place = f"{path.parent.name}/{path.name}"
-        raise DamagedArchive(f"{place} cannot be read: {error}", str(path.parents[2])) from None
-
-
-def _read_npy(file: Any) -> Array:
-    import numpy.lib.format  # slow: only once an array is asked for
-
-    array: Array = numpy.lib.format.read_array(file, allow_pickle=False, max_header_size=1 << 20)
-    return array
-
-
-def _read_png(file: Any) -> Array:
-    import numpy
-    from PIL import Image  # slow: only once a picture is asked for
-
-    data = file.read()
-    _check_png(data)
-    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        if image.mode != "P":
-            return numpy.asarray(image)
-        return numpy.asarray(image.convert("RGBA" if "transparency" in image.info else "RGB"))
-
-
-def _check_png(data: bytes) -> None:
-    """Raise `ValueError` where a checksum is wrong or the end is missing, which PIL forgives."""
-    place, kind = 8, b""
-    while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, place)
-        end = place + 8 + length
-        (checksum,) = struct.unpack_from(">I", data, end)
-        if zlib.crc32(data[place + 4 : end]) != checksum:
-            raise ValueError(f"the checksum of its {kind!r} is wrong")
-        place = end + 4
-
-
-def _decode(entry: Entry) -> Any:
+def _as_tracked(entry: Entry) -> Any:
     if not entry.table or not isinstance(entry.value, Mapping):
-        return from_json(entry.value)
-    columns = from_json(entry.value)
-    return {name: _column(values) for name, values in columns.items()}
+        return entry.value
+    return {name: _column(values) for name, values in entry.value.items()}
 
 
 def _column(values: Any) -> Any:

@@ -10,23 +10,22 @@ import sys
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from expt.ground.encoding import SCALAR_RECORD, from_json
+from expt.archive.lines import LONGEST_LINE, parse_line
+from expt.archive.scalar_records import RECORD_SIZE, read_number
+from expt.archive.series_lines import NameTable, is_int, value_of
+from expt.ground.files import open_inside
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, SCALARS_FILE
-from expt.reading.series.journal import NameTable, is_int, open_regular, parse_line
-from expt.reading.series.statistics import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
     from pathlib import Path
 
-SIZE: Final = SCALAR_RECORD.size
-
 AT_ONCE: Final = 4 * 1024 * 1024
 """Bytes of a file that one poll takes in: a hundred thousand records, some twenty milliseconds.
 The record file grows by no more than that at a time."""
 
-RECENT: Final = 2048 * SIZE
+RECENT: Final = 2048 * RECORD_SIZE
 """Bytes at the end that are looked at for last values where the counts lag behind."""
 
 IN_FLIGHT: Final = 64
@@ -53,7 +52,7 @@ class SeriesTail:
             self._names.add(line)
         for line in self._new_lines(ENTRIES_FILE):
             if is_int(number := line.get("id")):
-                self._add(number, 1, from_json(line.get("value")))
+                self._add(number, 1, value_of(line))
         file = self._open(SCALARS_FILE)
         if file is not None:
             with file:
@@ -63,8 +62,8 @@ class SeriesTail:
     def _open(self, name: str) -> BufferedReader | None:
         """A file of the folder; None where there is none, or one that must not be opened."""
         try:
-            return open_regular(self._folder / name)
-        except OSError:
+            return open_inside(self._folder.parent, f"{self._folder.name}/{name}")
+        except (OSError, ValueError):
             return None
 
     def _add(self, number: int, count: int, last: Any) -> None:
@@ -80,7 +79,7 @@ class SeriesTail:
         with file:
             file.seek(self._places[name])
             data = file.read(AT_ONCE)
-            while b"\n" not in data and (more := file.read(AT_ONCE)):
+            while b"\n" not in data and len(data) < LONGEST_LINE and (more := file.read(AT_ONCE)):
                 data += more
         whole = data[: data.rfind(b"\n") + 1]
         self._places[name] += len(whole)
@@ -95,18 +94,20 @@ class SeriesTail:
         data = _used(file.read(AT_ONCE))
         ids = _ids(data)
         hole = _first_hole(ids)
-        if hole < len(ids) and place + hole * SIZE != self._hole:
-            self._hole = place + hole * SIZE  # it may be written until the next poll, or never is
+        if hole < len(ids) and place + hole * RECORD_SIZE != self._hole:
+            self._hole = (
+                place + hole * RECORD_SIZE
+            )  # it may be written until the next poll, or never is
             ids = ids[:hole]
         counts = Counter(ids)
         self._take_last(data, ids, counts)
-        self._places[SCALARS_FILE] = place + len(ids) * SIZE
+        self._places[SCALARS_FILE] = place + len(ids) * RECORD_SIZE
         if len(data) == AT_ONCE:
             self._look_at_end(file, place + AT_ONCE)
 
     def _look_at_end(self, file: IO[bytes], place: int) -> None:
         """Take last values, not counts, from behind `place`."""
-        end = file.seek(0, 2) // SIZE * SIZE
+        end = file.seek(0, 2) // RECORD_SIZE * RECORD_SIZE
         for start in (end - AT_ONCE, end - 2 * AT_ONCE):
             file.seek(max(start, place))
             recent = _used(file.read(AT_ONCE))[-RECENT:]
@@ -115,24 +116,24 @@ class SeriesTail:
                 return
 
     def _take_last(self, data: bytes, ids: array.array[int], counts: Counter[int]) -> None:
-        places = dict(zip(ids, range(0, len(ids) * SIZE, SIZE), strict=True))
+        places = dict(zip(ids, range(0, len(ids) * RECORD_SIZE, RECORD_SIZE), strict=True))
         for number, place in places.items():
-            value, _ = read_record(data, place)
+            value, _ = read_number(data, place)
             if value is not None:  # else damaged
                 self._add(number, counts[number], value)
 
 
 def _used(data: bytes) -> bytes:
     """`data` up to the last record that was written: what is not yet used is zero."""
-    records = -(-len(data.rstrip(b"\0")) // SIZE)
-    return data[: min(records, len(data) // SIZE) * SIZE]
+    records = -(-len(data.rstrip(b"\0")) // RECORD_SIZE)
+    return data[: min(records, len(data) // RECORD_SIZE) * RECORD_SIZE]
 
 
 def _ids(data: bytes) -> array.array[int]:
     words = array.array("I", data)
     if sys.byteorder == "big":
         words.byteswap()
-    return words[SIZE // 4 - 1 :: SIZE // 4]
+    return words[RECORD_SIZE // 4 - 1 :: RECORD_SIZE // 4]
 
 
 def _first_hole(ids: array.array[int]) -> int:

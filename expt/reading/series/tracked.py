@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from expt.archive.series_lines import Entry, NameTable, read_entries, read_names
 from expt.ground.errors import did_you_mean
-from expt.reading.series.journal import Entry, NameTable, read_entries, read_names
 from expt.reading.series.sorted_records import Columns
-from expt.reading.series.stored import EntrySource, LeafSource, RecordSource, Source
+from expt.reading.series.stored import EntrySource, LeafSource, RecordSource, SeriesSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class Series:
     """What was tracked under one name: entry i is `values[i]`, at `steps[i]` and `times[i]`."""
 
-    def __init__(self, name: str, kind: Kind, options: Mapping[str, Any], source: Source) -> None:
+    def __init__(
+        self, name: str, kind: Kind, options: Mapping[str, Any], source: SeriesSource
+    ) -> None:
         self.name = name
         self.kind = kind
         self.options = dict(options)
@@ -137,7 +139,7 @@ class SeriesMap(Mapping[str, Series]):
         known = self._names.by_name.get(name)
         if known is None or known.kind is None:
             return self._find_leaf(name)
-        source: Source
+        source: SeriesSource
         if known.kind == "scalar":
             source = RecordSource(lambda: self._columns, known.numbers)
         else:

@@ -1,36 +1,30 @@
-"""The line files of `series/`: the names, the entries of every kind but scalars, the results.
+"""The lines of `series/`: the names, the entries of every kind but scalars, the results.
 
-A last line without its newline was torn by a kill and is no damage. Any other line that is not
-what it should be is left out and told of.
+names.jsonl    {"id": 1, "name": "loss", "kind": "scalar"}    kind null until a value comes
+               {"id": 1, "options": {"scale": "log"}}
+entries.jsonl  {"id": 2, "step": 0, "time": 1.7e9, "value": "a text"}        "table": true
+               {"id": 3, "step": 0, "time": 1.7e9, "file": "0003-img/000000.png"}
+results.jsonl  {"name": "accuracy", "value": 0.9}
 """
 
 from __future__ import annotations
 
 import math
-import os
-import stat
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import attrs
 
-from expt.ground.encoding import from_json, parse_strict
+from expt.archive.entry_files import FILE_KINDS, find_entry_file
+from expt.archive.lines import make_line, read_lines
+from expt.ground.encoding import from_json
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE
 from expt.ground.model import KINDS, Kind
-from expt.tracking import find_entry_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from io import BufferedReader
     from pathlib import Path
 
-FILE_KINDS: Final = frozenset({"image", "figure", "array"})
 _INT64: Final = range(-(2**63), 2**63)
-_FLAGS: Final = (
-    os.O_RDONLY
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO would block
-    | getattr(os, "O_NOFOLLOW", 0)  # a link may lead anywhere
-    | getattr(os, "O_BINARY", 0)
-)
 
 
 @attrs.define(eq=False)
@@ -45,7 +39,7 @@ class Name:
 
 @attrs.frozen
 class Entry:
-    """One line of `entries.jsonl`: a file that exists, or a value still in its JSON form."""
+    """One line of `entries.jsonl`: a file that exists, or a value."""
 
     step: float
     time: float
@@ -54,47 +48,24 @@ class Entry:
     table: bool
 
 
-def open_regular(path: Path) -> BufferedReader | None:
-    """A regular file opened for reading; None for a missing one. `OSError` for anything else."""
-    if path.parent.is_symlink():
-        raise OSError(0, "its folder is a link", str(path))
-    try:
-        descriptor = os.open(path, _FLAGS)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    file = os.fdopen(descriptor, "rb")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise OSError(0, "not a regular file", str(path))
-    return file
+def name_line(number: int, name: str, kind: Kind | None) -> bytes:
+    """A name's first line, or, once its first value came, the one that adds its kind."""
+    return make_line({"id": number, "name": name, "kind": kind})
 
 
-def read_lines(path: Path, damage: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The JSON objects of a file with their line numbers; one line at a time in memory."""
-    try:
-        file = open_regular(path)
-        if file is None:
-            return
-        with file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
-                    return
-                content = parse_line(line)
-                if content is None:
-                    damage.append(f"{path.name}:{number}: not a JSON object, left out")
-                else:
-                    yield number, content
-    except OSError as error:
-        damage.append(f"{path.name}: {error.strerror or error}")
+def options_line(number: int, options: Any) -> bytes:
+    """How a series is to be shown; `options` is the JSON form of a dict."""
+    return make_line({"id": number, "options": options})
 
 
-def parse_line(line: bytes) -> dict[str, Any] | None:
-    """The strict JSON object of a line, or None."""
-    try:
-        content = parse_strict(line)
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+def entry_line(number: int, step: float, time: float, fields: Mapping[str, Any]) -> bytes:
+    """An entry; `fields` are `file`, or `value` in its JSON form and `table`."""
+    return make_line({"id": number, "step": step, "time": time, **fields})
+
+
+def result_line(name: str, value: Any) -> bytes:
+    """A result, its value in its JSON form."""
+    return make_line({"name": name, "value": value})
 
 
 class NameTable:
@@ -111,10 +82,10 @@ class NameTable:
             return "no number of a series"
         known = self.by_number.get(number)
         if "options" in line:
-            options = line["options"]
+            options = _decoded(line["options"])
             if known is None or not isinstance(options, dict):
                 return "options of no series"
-            known.options.update(from_json(options))
+            known.options.update((str(key), value) for key, value in options.items())
             return None
         name, kind = line.get("name"), line.get("kind")
         if not isinstance(name, str) or not (kind is None or kind in KINDS):
@@ -137,7 +108,7 @@ class NameTable:
 def read_names(folder: Path, damage: list[str]) -> NameTable:
     """Every name that was used, with its kind, numbers and options."""
     table = NameTable()
-    for number, line in read_lines(folder / NAMES_FILE, damage):
+    for number, line in read_lines(folder, NAMES_FILE, damage):
         wrong = table.add(line)
         if wrong is not None:
             damage.append(f"{NAMES_FILE}:{number}: {wrong}, left out")
@@ -146,7 +117,7 @@ def read_names(folder: Path, damage: list[str]) -> NameTable:
 
 def read_entries(folder: Path, names: NameTable, damage: list[str]) -> Iterator[tuple[str, Entry]]:
     """Each sound entry with the name of its series, in the order in which they were tracked."""
-    for number, line in read_lines(folder / ENTRIES_FILE, damage):
+    for number, line in read_lines(folder, ENTRIES_FILE, damage):
         name, entry = check_entry(line, names, folder)
         if isinstance(entry, str):
             damage.append(f"{ENTRIES_FILE}:{number}: {entry}, left out")
@@ -159,18 +130,40 @@ def check_entry(line: Mapping[str, Any], names: NameTable, folder: Path) -> tupl
     series = names.by_number.get(line["id"]) if is_int(line.get("id")) else None
     if series is None or series.kind in (None, "scalar"):
         return "", "an entry of no series"
-    step, time = line.get("step"), line.get("time")
-    if not _is_step(step) or not isinstance(time, (int, float)):
+    step, time = line.get("step"), _finite(line.get("time"))
+    if not _is_step(step) or time is None:
         return "", "no step and time"
-    file = None
     if series.kind in FILE_KINDS:
         file = find_entry_file(folder, line.get("file"))
         if file is None:
             return "", f"{line.get('file')!r} is no file of this archive"
-    elif "value" not in line or (series.kind == "text" and not isinstance(line["value"], str)):
+        return series.name, Entry(step, time, file, None, table=False)
+    value = _decoded(line["value"]) if "value" in line else _DAMAGED
+    if value is _DAMAGED or (series.kind == "text" and not isinstance(value, str)):
         return "", "no value"
-    value = line.get("value")
-    return series.name, Entry(step, float(time), file, value, line.get("table") is True)
+    return series.name, Entry(step, time, None, value, line.get("table") is True)
+
+
+def value_of(line: Mapping[str, Any]) -> Any:
+    """The value of an entry's line, None where it has none."""
+    value = _decoded(line.get("value"))
+    return None if value is _DAMAGED else value
+
+
+def _finite(value: Any) -> float | None:
+    try:
+        number = float(value) if type(value) in (int, float) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _decoded(value: Any) -> Any:
+    """What a tagged JSON form stands for, `_DAMAGED` where that is nothing."""
+    try:
+        return from_json(value)
+    except ValueError:
+        return _DAMAGED
 
 
 def _is_step(value: Any) -> TypeGuard[float]:
@@ -181,10 +174,15 @@ def is_int(value: Any) -> TypeGuard[int]:
     return type(value) is int
 
 
-def read_results_journal(folder: Path) -> dict[str, Any]:
+def read_results(folder: Path) -> dict[str, Any]:
     """The results that were set during the run; of each name the last."""
     results: dict[str, Any] = {}
-    for _, line in read_lines(folder / RESULTS_FILE, []):
+    for _, line in read_lines(folder, RESULTS_FILE, []):
         if isinstance(line.get("name"), str) and "value" in line:
-            results[line["name"]] = from_json(line["value"])
+            value = _decoded(line["value"])
+            if value is not _DAMAGED:
+                results[line["name"]] = value
     return results
+
+
+_DAMAGED: Final = object()

@@ -1,0 +1,79 @@
+"""The 32-byte record of `scalars.bin`: one number with its step and time, little-endian.
+
+    step i8 or f8 | time f8, seconds since 1970 | value f8 or i8 | kind u4 | id u4
+
+An id of 0 is a record that was never written. It takes no numpy: what draws a screen reads it too.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Final
+
+import attrs
+
+RECORD_SIZE: Final = 32
+KIND_FLOAT: Final = 0
+KIND_INT: Final = 1
+FLOAT_STEP: Final = 0x100
+"""Added to the kind where the step is a float."""
+RECORD_KINDS: Final = frozenset(
+    {KIND_FLOAT, KIND_INT, FLOAT_STEP | KIND_FLOAT, FLOAT_STEP | KIND_INT}
+)
+
+FLOAT_RECORD: Final = struct.Struct("<qddII")
+INT_RECORD: Final = struct.Struct("<qdqII")
+
+# kind and id as one ready-made field: one conversion less a call, and one store for both
+FLOAT_AND_TAG: Final = struct.Struct("<qdd8s")
+INT_AND_TAG: Final = struct.Struct("<qdq8s")
+FLOAT_AT_FLOAT_AND_TAG: Final = struct.Struct("<ddd8s")
+INT_AT_FLOAT_AND_TAG: Final = struct.Struct("<ddq8s")
+_TAG: Final = struct.Struct("<II")
+
+COLUMN_TYPES: Final = [
+    ("step", "<i8"),  # of either kind
+    ("time", "<f8"),
+    ("bits", "<i8"),  # the value, of either kind
+    ("tag", "<u8"),  # kind and id: compared at once
+]
+"""The record as numpy reads it."""
+
+KIND_MASK: Final = 0xFFFFFFFF  # of a tag
+ID_SHIFT: Final = 32
+
+
+@attrs.frozen
+class Tags:
+    """The last eight bytes of the records of one series."""
+
+    of_float: bytes
+    of_int: bytes
+
+    @classmethod
+    def of(cls, number: int) -> Tags:
+        return cls(_TAG.pack(KIND_FLOAT, number), _TAG.pack(KIND_INT, number))
+
+
+def at_float(tag: bytes) -> bytes:
+    """`tag` as the last bytes of a record whose step is a float."""
+    kind, number = _TAG.unpack(tag)
+    return _TAG.pack(kind | FLOAT_STEP, number)
+
+
+def form_of(step: float, value: float, tags: Tags) -> tuple[struct.Struct, bytes]:
+    """The layout of a record and its last bytes."""
+    whole = type(value) is int
+    tag = tags.of_int if whole else tags.of_float
+    if type(step) is int:
+        return (INT_AND_TAG if whole else FLOAT_AND_TAG), tag
+    return (INT_AT_FLOAT_AND_TAG if whole else FLOAT_AT_FLOAT_AND_TAG), at_float(tag)
+
+
+def read_number(data: bytes, place: int) -> tuple[float | int | None, int]:
+    """The value and the series' number of a record; None for the value of a damaged one."""
+    _, time, value, kind, number = FLOAT_RECORD.unpack_from(data, place)
+    if kind & KIND_INT:
+        value = INT_RECORD.unpack_from(data, place)[2]
+    return (value if kind in RECORD_KINDS and math.isfinite(time) else None), number
