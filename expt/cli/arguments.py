@@ -32,6 +32,8 @@ VERBS: Final = {
     "run": "find and run experiments: what 'expt PATH' does",
     "show": "list archived runs, show one, compare several",
     "params": "one experiment's values, origins, providers and hook points",
+    "view": "look at runs in a browser",
+    "report": "write the page of runs into one file",
     "render": "make the renderings of archives again",
     "new": "write a first experiment, an extended one, or a conftest.py",
     "completion": "print the completion script for bash, zsh or fish",

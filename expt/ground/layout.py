@@ -31,6 +31,7 @@ INDEX_FILE: Final = ".index.sqlite"
 # An archive
 RUN_FILE: Final = "run.json"
 LABELS_FILE: Final = "labels.json"
+MANIFEST_FILE: Final = "manifest.json"
 ENVIRONMENT_FILE: Final = "environment.json"
 LOG_FILE: Final = "output.log"
 ANALYSIS_FILE: Final = "analysis.py"

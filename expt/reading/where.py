@@ -64,7 +64,7 @@ _HELP: Final = "write for example: lr < 0.01 and results.accuracy > 0.9 and stat
 
 
 @attrs.frozen
-class Query:
+class Condition:
     """A compiled `--where`. `names` are those that it asks for, as `fields` spells them."""
 
     text: str
@@ -77,8 +77,8 @@ class Query:
         return self._answer(look) is True
 
 
-def compile_query(text: str, now: dt.datetime | None = None) -> Query:
-    """The query that `text` is; `now` is what its moments are relative to.
+def compile_condition(text: str, now: dt.datetime | None = None) -> Condition:
+    """The condition that `text` is; `now` is what its moments are relative to.
 
     Raises `UsageError` with the column for what the grammar does not have.
     """
@@ -88,7 +88,7 @@ def compile_query(text: str, now: dt.datetime | None = None) -> Query:
         tree = ast.parse(text.strip().replace("\n", " "), mode="eval").body
         compiler = _Compiler(text, now or dt.datetime.now().astimezone())
         answer = compiler.logic(tree)
-        return Query(text, frozenset(compiler.names), tree, answer)
+        return Condition(text, frozenset(compiler.names), tree, answer)
     except SyntaxError as error:
         what, column = error.msg, error.offset or 1
         if "Maybe you meant '=='" in what or text[column - 1 : column] == "=":
@@ -100,7 +100,7 @@ def compile_query(text: str, now: dt.datetime | None = None) -> Query:
 
 
 def name_of(node: ast.expr) -> str | None:
-    """The name that a node of a query is, as `fields` spells it; None where it is none."""
+    """The name that a node of a condition is, as `fields` spells it; None where it is none."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -246,7 +246,7 @@ def _truth(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A run's value as queries compare it: a path is its text."""
+    """A run's value as conditions compare it: a path is its text."""
     return str(value) if isinstance(value, PurePath) else value
 
 

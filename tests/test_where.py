@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from expt.ground.errors import UsageError
-from expt.reading.query import UNKNOWN, compile_query
+from expt.reading.where import UNKNOWN, compile_condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,14 +168,14 @@ TABLE: list[tuple[str, Callable[[Record], bool]]] = [
 def test_a_query_answers_as_a_plain_evaluation_does(
     asked: str, naive: Callable[[Record], bool]
 ) -> None:
-    query = compile_query(asked, NOW)
-    found = [query.matches(lambda name, r=record: r.get(name, UNKNOWN)) for record in RECORDS]
+    condition = compile_condition(asked, NOW)
+    found = [condition.matches(lambda name, r=record: r.get(name, UNKNOWN)) for record in RECORDS]
     assert found == [bool(naive(record)) for record in RECORDS]
 
 
 def test_names_are_those_that_are_asked_for() -> None:
-    query = compile_query("lr < 1 and last['eval/loss'] > a.b or 'x' in tags and true")
-    assert query.names == {"lr", "last.eval/loss", "a.b", "tags"}
+    condition = compile_condition("lr < 1 and last['eval/loss'] > a.b or 'x' in tags and true")
+    assert condition.names == {"lr", "last.eval/loss", "a.b", "tags"}
 
 
 @pytest.mark.parametrize(
@@ -210,11 +210,11 @@ def test_names_are_those_that_are_asked_for() -> None:
 )
 def test_what_is_not_of_the_grammar_is_refused(typed: str, told: str) -> None:
     with pytest.raises(UsageError, match="wrong expression passed to '--where': ") as raised:
-        compile_query(typed, NOW)
+        compile_condition(typed, NOW)
     assert told in raised.value.what
     assert "\x00" not in str(raised.value)
 
 
 def test_a_moment_that_is_none_is_an_error() -> None:
     with pytest.raises(UsageError, match="'bananas' is no moment that expt knows"):
-        compile_query("started > 'bananas'", NOW)
+        compile_condition("started > 'bananas'", NOW)

@@ -1,0 +1,108 @@
+"""`manifest.json`: size and SHA-256 of every file that a run left, written when it has ended.
+
+    {"format": 1, "files": {"run.json": {"size": 1873, "sha256": "9f3c…"}, …}}
+
+Evidence is listed, renderings are not: `plots/` and `analysis.py` can be made again, and
+`labels.json` is what people add later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import attrs
+
+from expt.ground.encoding import dumps, loads
+from expt.ground.errors import DamagedArchive
+from expt.ground.files import (
+    TEMPORARY_PREFIX,
+    list_inside,
+    open_inside,
+    read_inside,
+    write_atomically,
+)
+from expt.ground.layout import ANALYSIS_FILE, FORMAT, LABELS_FILE, MANIFEST_FILE, PLOTS_DIR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_LARGEST: Final = 256 * 1024 * 1024  # bytes: a million files
+_PIECE: Final = 1024 * 1024  # bytes
+
+Difference = Literal["changed", "missing", "added", "unreadable"]
+
+
+@attrs.frozen
+class Deviation:
+    """One file that is not as the manifest says; `name` is relative to the archive."""
+
+    name: str
+    what: Difference
+
+
+def write_manifest(archive: Path) -> None:
+    """List what the archive holds now. Raises `OSError`."""
+    files = {name: _describe(archive, name) for name in evidence(archive)}
+    content = dumps({"format": FORMAT, "files": files}, indent=1)
+    write_atomically(archive / MANIFEST_FILE, content.encode())
+
+
+def evidence(archive: Path) -> Iterator[str]:
+    """The files that a manifest lists, sorted; links are none."""
+    for name in list_inside(archive):
+        own = name in (MANIFEST_FILE, LABELS_FILE, ANALYSIS_FILE)
+        unfinished = name.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
+        if not own and not unfinished and not name.startswith(f"{PLOTS_DIR}/"):
+            yield name
+
+
+def check_manifest(archive: Path) -> list[Deviation] | None:
+    """What differs from the manifest; None where the archive has none: its run did not end.
+
+    Every file is read whole. Raises `DamagedArchive` for a manifest that is none.
+    """
+    listed = _read_manifest(archive)
+    if listed is None:
+        return None
+    present = set(evidence(archive))
+    deviations = []
+    for name in sorted(listed.keys() | present):
+        what = _compare(archive, name, listed.get(name), is_there=name in present)
+        if what is not None:
+            deviations.append(Deviation(name, what))
+    return deviations
+
+
+def _compare(archive: Path, name: str, listed: Any, *, is_there: bool) -> Difference | None:
+    if listed is None:
+        return "added"
+    if not is_there:
+        return "missing"
+    try:
+        return None if _describe(archive, name) == listed else "changed"
+    except (OSError, ValueError):
+        return "unreadable"
+
+
+def _read_manifest(archive: Path) -> dict[str, Any] | None:
+    content = read_inside(archive, MANIFEST_FILE, _LARGEST)
+    if content is None:
+        return None
+    try:
+        files = loads(content)["files"]
+        if isinstance(files, dict):
+            return files
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise DamagedArchive(f"{MANIFEST_FILE} is not what expt writes", str(archive))
+
+
+def _describe(archive: Path, name: str) -> dict[str, Any]:
+    digest, size = hashlib.sha256(), 0
+    with open_inside(archive, name) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+            size += len(piece)
+    return {"size": size, "sha256": digest.hexdigest()}

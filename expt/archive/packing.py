@@ -1,0 +1,144 @@
+"""Archives in one zip file, and back: `expt pack` and `expt unpack`.
+
+A zip holds archives at their places below the archive root, so that unpacking puts them where
+they would have been made. What comes from somebody else is checked before anything is written: a
+name that leads outside, a link, two names of one file or a size that is not what was promised
+refuse the whole file. Each archive appears at its place whole, or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from expt.ground.errors import ExptError
+from expt.ground.files import TEMPORARY_PREFIX, list_inside, open_inside
+from expt.ground.layout import RUN_FILE
+from expt.ground.text import human_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PIECE: Final = 1024 * 1024
+_STORED: Final = (".png", ".jpg", ".jpeg", ".gif", ".mp4", ".npz", ".zip", ".gz")
+"""What deflating makes no smaller."""
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+def pack_archives(archives: Iterable[tuple[str, Path]], file: Path) -> None:
+    """Write `archives`, each with its place below the archive root, into the zip `file`.
+
+    The same archives give the same bytes. Raises `OSError`; no half of a file is left.
+    """
+    temporary = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{file.name}")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
+            for place, archive in archives:
+                for name in list_inside(archive):
+                    _pack_file(packed, f"{place}/{name}", archive, name)
+        os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _pack_file(packed: zipfile.ZipFile, name: str, archive: Path, inner: str) -> None:
+    about = zipfile.ZipInfo(name, _EPOCH)
+    stored = inner.lower().endswith(_STORED)
+    about.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+    about.external_attr = 0o644 << 16
+    with open_inside(archive, inner) as source, packed.open(about, "w", force_zip64=True) as target:
+        shutil.copyfileobj(source, target, _PIECE)
+
+
+def packed_places(packed: zipfile.ZipFile) -> list[str]:
+    """The places of the archives in a zip, sorted. Raises `ExptError` for one that is not safe."""
+    names = [about.filename for about in packed.infolist() if not about.is_dir()]
+    _reject_unsafe(packed)
+    places = sorted(
+        name.removesuffix(RUN_FILE).rstrip("/")
+        for name in names
+        if name == RUN_FILE or name.endswith(f"/{RUN_FILE}")
+    )
+    outermost: list[str] = []
+    for place in places:
+        if not any(_is_below(place, outer) for outer in outermost):
+            outermost.append(place)
+    if not outermost:
+        raise _refused(packed, f"it holds no {RUN_FILE}: it is no packed archive")
+    for name in names:
+        if not any(_is_below(name, place) for place in outermost):
+            raise _refused(packed, f"'{name}' belongs to no archive in it")
+    return outermost
+
+
+def unpack_archives(file: Path, root: Path, default: str = "unpacked") -> list[Path]:
+    """Put the archives of the zip `file` at their places below `root`; their folders.
+
+    An archive that was packed without a place goes to `root/default`. Raises `ExptError`, with
+    nothing written, for a zip that is none, that is not safe, or whose archive is there already.
+    """
+    try:
+        with zipfile.ZipFile(file) as packed:
+            places = packed_places(packed)
+            targets = [root / (place or default) for place in places]
+            for target in targets:
+                if os.path.lexists(target):
+                    raise _refused(packed, f"{target} is there already")
+            root.mkdir(parents=True, exist_ok=True)
+            size = sum(about.file_size for about in packed.infolist())
+            if size > shutil.disk_usage(root).free:
+                raise _refused(packed, f"it takes {human_size(size)}, more than is free")
+            with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=root) as folder:
+                _extract(packed, Path(folder))
+                for place, target in zip(places, targets, strict=True):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    os.rename(Path(folder, place), target)
+            return targets
+    except zipfile.BadZipFile as error:
+        raise ExptError(f"{file} is no whole zip file: {error}", str(file)) from None
+    except (OSError, NotImplementedError, RuntimeError) as error:
+        raise ExptError(f"{file} cannot be unpacked: {error}", str(file)) from None
+
+
+def _extract(packed: zipfile.ZipFile, folder: Path) -> None:
+    for about in packed.infolist():
+        if about.is_dir():
+            continue
+        target = folder / about.filename
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with packed.open(about) as source, target.open("xb") as copy:
+            left = about.file_size
+            while piece := source.read(_PIECE):
+                left -= len(piece)
+                if left < 0:
+                    raise _refused(packed, f"'{about.filename}' is larger than it says")
+                copy.write(piece)
+
+
+def _reject_unsafe(packed: zipfile.ZipFile) -> None:
+    seen: set[str] = set()
+    for about in packed.infolist():
+        name = about.filename
+        parts = name.rstrip("/").split("/")
+        kind = stat.S_IFMT(about.external_attr >> 16)
+        if any(part in ("", ".", "..") or set(part) & set("\\:\0") for part in parts):
+            raise _refused(packed, f"'{name}' leads outside")
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise _refused(packed, f"'{name}' is no regular file")
+        folded = name.rstrip("/").casefold()
+        if folded in seen:
+            raise _refused(packed, f"'{name}' is in it twice")
+        seen.add(folded)
+
+
+def _is_below(name: str, place: str) -> bool:
+    return not place or name == place or name.startswith(f"{place}/")
+
+
+def _refused(packed: zipfile.ZipFile, why: str) -> ExptError:
+    return ExptError(f"this zip file is not unpacked: {why}", packed.filename)

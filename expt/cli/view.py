@@ -1,0 +1,93 @@
+"""`expt view`: runs in a browser, from the loopback interface; ends with Ctrl-C."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from expt.cli.arguments import Parser
+from expt.cli.choosing import add_filters, find_chosen
+from expt.ground.errors import ExitCode, UsageError
+from expt.ground.text import human_size
+from expt.reading import find_archive_root, load_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from expt.reading import Runs
+
+_PORT: Final = 8777
+_HOST: Final = "127.0.0.1"
+_ASKED: Final = ("where", "since", "until", "k", "status", "tag", "limit")
+
+
+def main(words: list[str]) -> int:
+    """Serve until interrupted; the address is alone on a line of stdout."""
+    parser = Parser(prog="expt view", description="Look at runs in a browser.")
+    add_filters(parser)
+    add: Any = parser.add_argument
+    add("--port", type=int, metavar="N", help=f"the port, else {_PORT} or the next that is free")
+    add("--no-browser", action="store_true", help="print the address and open nothing")
+    asked = parser.parse_args(words)
+    try:
+        import uvicorn  # of the extra 'page'
+
+        from expt.page.server import make_app
+    except ModuleNotFoundError as error:
+        from expt.page.bundle import missing_extra
+
+        raise missing_extra(str(error.name)) from None
+    root = find_archive_root(asked.runs)
+
+    def find(query: Mapping[str, str]) -> Runs:
+        return find_chosen(root, asked, {name: query[name] for name in _ASKED if query.get(name)})
+
+    listener = _listen(asked.port)
+    port = listener.getsockname()[1]
+    app, token = make_app(find, lambda name: load_run(name, root), root, port=port)
+    address = f"http://{_HOST}:{port}/?token={token}"
+    print(address, flush=True)  # noqa: T201
+    if not asked.no_browser:
+        threading.Timer(0.3, webbrowser.open, [address]).start()
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    sys.stdout.flush()
+    return int(ExitCode.OK)
+
+
+def _listen(port: int | None) -> socket.socket:
+    """A socket on the loopback interface: on `port`, else on the usual one or any that is free."""
+    for candidate in [port] if port is not None else [_PORT, 0]:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, candidate))
+        except (OSError, OverflowError) as error:
+            listener.close()
+            refused = error
+            continue
+        return listener
+    raise UsageError(f"port {port} cannot be listened on: {refused}", "--port", "0 takes any")
+
+
+def report(words: list[str]) -> int:
+    """Write the page of the chosen runs into one file."""
+    parser = Parser(prog="expt report", description="The page of runs, frozen in one file.")
+    add_filters(parser)
+    add: Any = parser.add_argument
+    add("-o", dest="file", type=Path, required=True, metavar="FILE.html", help="the file to write")
+    add("--title", default="expt report", help="the title of the page")
+    asked = parser.parse_args(words)
+    from expt.page.frozen import write_report  # numpy is slow to import
+
+    root = find_archive_root(asked.runs)
+    runs = find_chosen(root, asked, {})
+    write_report(list(runs), asked.file, asked.title)
+    size = asked.file.stat().st_size
+    print(f"{asked.file}  {len(runs)} runs, {human_size(size)}")  # noqa: T201
+    return int(ExitCode.OK)

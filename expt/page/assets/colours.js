@@ -1,0 +1,38 @@
+// Colours of values: a scale for numbers, and for kinds a palette that the colour-blind can read.
+import {show} from "./values.js";
+
+const KINDS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6d00", "#888888"];
+const DASHES = ["solid", "dash", "dot", "dashdot"];
+const SCALE = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]];
+
+export function onScale(share) {
+  const at = Math.min(Math.max(share, 0), 1) * (SCALE.length - 1);
+  const low = Math.min(Math.floor(at), SCALE.length - 2);
+  const [a, b] = [SCALE[low], SCALE[low + 1]];
+  return `rgb(${a.map((value, i) => Math.round(value + (b[i] - value) * (at - low))).join(",")})`;
+}
+
+export const PLOTLY_SCALE = SCALE.map((_, i) => [i / (SCALE.length - 1), onScale(i / (SCALE.length - 1))]);
+
+// For each row its colour, its dash and the legend: a bar for numbers, names for kinds.
+export function colouring(runs, rows, name) {
+  if (!name) return { of: (row, i) => ({ colour: KINDS[i % KINDS.length], dash: DASHES[Math.floor(i / KINDS.length) % DASHES.length] }), bar: null, kinds: null };
+  if (runs.isNumeric(name) && new Set(rows.map((row) => runs.number(row, name))).size > 2) {
+    const numbers = rows.map((row) => runs.number(row, name)).filter(Number.isFinite);
+    const log = numbers.length && numbers.every((x) => x > 0) && Math.max(...numbers) / Math.min(...numbers) >= 100;
+    const place = log ? Math.log10 : (x) => x;
+    const [low, high] = [Math.min(...numbers.map(place)), Math.max(...numbers.map(place))];
+    const of = (row) => { const x = place(runs.number(row, name)); return { colour: Number.isFinite(x) ? onScale(high > low ? ((x - low) / (high - low)) * 0.92 : 0.5) : "#888888", dash: "solid" }; };
+    return { of, bar: { low, high, log }, kinds: null };
+  }
+  const kinds = [...new Set(rows.map((row) => show(runs.value(row, name))))].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
+  const of = (row) => { const i = kinds.indexOf(show(runs.value(row, name))); return { colour: KINDS[i % KINDS.length], dash: DASHES[Math.floor(i / KINDS.length) % DASHES.length] }; };
+  return { of, bar: null, kinds };
+}
+
+// The value that tells the rows apart most, to colour by when nobody says: one with few kinds.
+export function telling(runs, rows, except = []) {
+  const names = runs.differing(rows, runs.valueNames("params")).differs.filter((name) => !except.includes(name));
+  const counted = names.map((name) => [new Set(rows.map((row) => show(runs.value(row, name)))).size, name]);
+  return counted.filter(([count]) => count > 1 && count < rows.length).sort((a, b) => a[0] - b[0])[0]?.[1] || names.find((name) => runs.isNumeric(name)) || "";
+}

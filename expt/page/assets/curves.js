@@ -1,0 +1,187 @@
+// Curves of the chosen runs over each other: one chart a series.
+import {el, replace, choice, check, slider} from "./dom.js";
+import {show, showNumber, meanAndDeviation} from "./values.js";
+import {title} from "./runs.js";
+import {colouring, telling, PLOTLY_SCALE} from "./colours.js";
+import {draw, clear, each} from "./charts.js";
+
+export class Curves {
+  constructor(page) {
+    this.page = page;
+    this.tools = el("div.tools");
+    this.grid = el("div.grid");
+    this.told = el("p.same");
+    this.element = el("section.view", {}, this.tools, this.told, this.grid);
+    this.charts = new Map();
+    this.cache = new Map();
+    this.turn = 0;
+  }
+
+  async show() {
+    const { runs, state } = this.page;
+    const rows = this.page.chosenRows(50);
+    const names = Object.keys(runs.series).filter((name) => runs.series[name] === "scalar");
+    const chosen = state.list("series").filter((name) => names.includes(name));
+    const shown = chosen.length ? chosen : names.slice(0, 12);
+    const params = runs.differing(rows, runs.valueNames("params")).differs;
+    const band = params.includes(state.band) ? state.band : "";
+    const color = state.color || telling(runs, rows, [band, "params.seed", "params.repeat"]);
+    replace(this.tools,
+      choice("x", state.x, [["step", "step"], ["time", "time"], ...names.map((name) => [`series:${name}`, name])], (x) => state.set({ x })),
+      slider("smooth", state.smooth, [0, 0.99, 0.01], (smooth) => state.set({ smooth })),
+      check("log x", state.logx, (logx) => state.set({ logx })),
+      choice("y", state.logy, [["", "as it fits"], ["log", "log"], ["linear", "linear"]], (logy) => state.set({ logy })),
+      choice("colour", state.color, [["", `as it tells most${color && !state.color ? ` (${title(color)})` : ""}`], ...params.map((name) => [name, title(name)]), ["experiment", "experiment"]], (value) => state.set({ color: value })),
+      choice("band over", band, [["", "nothing"], ...params.map((name) => [name, title(name)])], (value) => state.set({ band: value })),
+      el("details.columns", {}, el("summary", {}, `${shown.length} of ${names.length} series`), el("div.menu", {}, names.map((name) => check(name, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name)))))));
+    replace(this.told, rows.length ? this.page.toldOfChoice(rows) : "no run is chosen");
+    for (const [name, chart] of this.charts) if (!shown.includes(name)) { clear(chart); chart.remove(); this.charts.delete(name); }
+    const turn = (this.turn += 1);
+    const colours = colouring(runs, rows, color);
+    this.legend = this.makeLegend(colours, color);
+    for (const name of shown) {
+      if (!this.charts.has(name)) this.charts.set(name, el("div.chart"));
+      this.grid.append(this.charts.get(name));
+    }
+    for (const name of shown) {
+      const told = await each(rows, (row) => this.fetch(row, name));
+      if (turn !== this.turn) return;
+      const across = state.x.startsWith("series:") ? await each(rows, (row) => this.fetch(row, state.x.slice(7))) : null;
+      if (turn !== this.turn) return;
+      this.draw(name, rows, told, across, colours, band, color);
+    }
+  }
+
+  makeLegend({ kinds }, color) { return kinds && color ? kinds : null; }
+
+  async fetch(row, name, range = null) {
+    const { runs, source, versions } = this.page;
+    const id = runs.ids[row];
+    const key = `${id} ${name} ${versions.get(id) || 0} ${range || ""}`;
+    if (!this.cache.has(key)) {
+      if (this.cache.size > 5000) this.cache.clear();
+      this.cache.set(key, source.series(id, name, range ? { from: range[0], to: range[1] } : {}).catch(() => null));
+    }
+    return this.cache.get(key);
+  }
+
+  draw(name, rows, told, across, colours, band, color) {
+    const { runs, state } = this.page;
+    const element = this.charts.get(name);
+    const lines = rows.map((row, i) => ({ row, i, told: told[i] })).filter((line) => line.told && line.told.count)
+      .map((line) => ({ ...line, y: line.told.values.map(Number), x: this.across(line.told, across?.[line.i]) }));
+    const log = state.logy === "log" || (state.logy === "" && fitsLog(lines.flatMap((line) => line.y)));
+    const traces = [];
+    const faint = state.smooth > 0 || band ? 0.25 : 1;
+    lines.forEach((line) => {
+      const look = colours.of(line.row, line.i);
+      const label = `${runs.short[line.row]} ${this.page.caseText(line.row)}`;
+      const base = { x: line.x, mode: line.x.length === 1 ? "markers" : "lines", type: "scatter", name: label, hovertemplate: `%{x} · %{y}<extra>${escapeTemplate(label)}</extra>`, customdata: [line.row] };
+      traces.push({ ...base, y: line.y, opacity: faint, line: { color: look.colour, dash: look.dash, width: 1.4 }, marker: { color: look.colour } });
+      if (state.smooth > 0) traces.push({ ...base, y: smoothed(line.y, state.smooth, log), line: { color: look.colour, dash: look.dash, width: 2 } });
+    });
+    if (band) traces.push(...this.bands(lines, band, colours));
+    if (colours.bar && lines.length) traces.push(colourBar(colours.bar, title(color)));
+    draw(element, traces, {
+      title: { text: escapeText(name), font: { size: 13 }, x: 0.02, xanchor: "left" }, uirevision: `${name} ${state.x}`, height: 280,
+      xaxis: { type: state.x === "time" ? "date" : state.logx ? "log" : "linear", title: { text: state.x === "step" ? "step" : state.x === "time" ? "" : escapeText(state.x.slice(7)) } },
+      yaxis: { type: log ? "log" : "linear", exponentformat: "power" },
+      showlegend: !!this.legend && this.legend.length <= 8 && false,
+    });
+    if (!element.listens) {
+      element.listens = true;
+      element.on("plotly_relayout", (change) => this.zoom(name, change));
+      element.on("plotly_click", (event) => { const row = event.points[0]?.data.customdata?.[0]; if (row !== undefined) this.page.open(runs.ids[row]); });
+    }
+  }
+
+  across(told, other) {
+    const { state } = this.page;
+    if (state.x === "time") return told.times.map((time) => new Date(time * 1000));
+    if (!other) return told.steps.map(Number);
+    const places = new Map(other.steps.map((step, i) => [Number(step), Number(other.values[i])]));
+    return told.steps.map((step) => places.get(Number(step)) ?? null);
+  }
+
+  // The mean and the spread over one value, of runs that are the same in every other.
+  bands(lines, over, colours) {
+    const { runs } = this.page;
+    const names = runs.valueNames("params").filter((name) => name !== over && !(over === "params.repeat" && name === "params.seed") && !(over === "params.seed" && name === "params.repeat"));
+    const groups = new Map();
+    for (const line of lines) {
+      const key = JSON.stringify([show(runs.value(line.row, "experiment")), ...names.map((name) => show(runs.value(line.row, name)))]);
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(line);
+    }
+    return [...groups.values()].flatMap((members) => {
+      const at = new Map();
+      for (const { x, y } of members) x.forEach((place, i) => { if (Number.isFinite(y[i])) { const key = Number(place); if (!at.has(key)) at.set(key, [place, []]); at.get(key)[1].push(y[i]); } });
+      const points = [...at.entries()].sort((a, b) => a[0] - b[0]).map(([, [place, values]]) => [place, meanAndDeviation(values)]);
+      const look = colours.of(members[0].row, members[0].i);
+      const x = points.map(([place]) => place);
+      const side = (sign) => points.map(([, { mean, std }]) => mean + sign * (std || 0));
+      const label = `mean of ${members.length}`;
+      return [
+        { x, y: side(-1), mode: "lines", line: { width: 0 }, hoverinfo: "skip", type: "scatter" },
+        { x, y: side(1), mode: "lines", line: { width: 0 }, fill: "tonexty", fillcolor: withAlpha(look.colour, 0.18), hoverinfo: "skip", type: "scatter" },
+        { x, y: points.map(([, { mean }]) => mean), mode: "lines", line: { color: look.colour, dash: look.dash, width: 2.4 }, name: label, type: "scatter", hovertemplate: `%{x} · %{y}<extra>${label}</extra>` },
+      ];
+    });
+  }
+
+  // Zoomed in, an envelope gives way to the points that are there.
+  async zoom(name, change) {
+    const { state, source } = this.page;
+    if (!source.live || state.x !== "step") return;
+    const low = change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0];
+    const high = change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1];
+    const whole = low === undefined;
+    if (whole && !change["xaxis.autorange"]) return;
+    const rows = this.page.chosenRows(50);
+    const range = whole ? null : [state.logx ? 10 ** low : low, state.logx ? 10 ** high : high];
+    const told = await each(rows, (row) => this.fetch(row, name, range));
+    const color = state.color || telling(this.page.runs, rows, [state.band, "params.seed", "params.repeat"]);
+    this.draw(name, rows, told, null, colouring(this.page.runs, rows, color), state.band, color);
+  }
+}
+
+export function smoothed(values, weight, log) {
+  let sum = 0;
+  let mass = 0;
+  const [into, out] = log ? [Math.log, Math.exp] : [(x) => x, (x) => x];
+  return values.map((value) => {
+    const x = into(value);
+    if (!Number.isFinite(x)) return value;
+    sum = weight * sum + (1 - weight) * x;
+    mass = weight * mass + (1 - weight);
+    return out(sum / mass);
+  });
+}
+
+export function fitsLog(values) {
+  const finite = values.filter(Number.isFinite);
+  if (finite.length < 2 || finite.some((x) => x <= 0)) return false;
+  let [low, high] = [Infinity, 0];
+  for (const x of finite) { if (x < low) low = x; if (x > high) high = x; }
+  if (high / low < 1000) return false;
+  const middle = finite.sort((a, b) => a - b)[Math.floor(finite.length / 2)];
+  return middle < high / 10;
+}
+
+export function colourBar({ low, high, log }, text) {
+  const ticks = [low, (low + high) / 2, high];
+  return {
+    x: [null], y: [null], mode: "markers", type: "scatter", hoverinfo: "skip", showlegend: false,
+    marker: { color: [low], cmin: low, cmax: high, colorscale: PLOTLY_SCALE, showscale: true, colorbar: { title: { text: escapeText(text), side: "right" }, thickness: 10, tickvals: ticks, ticktext: ticks.map((x) => showNumber(log ? 10 ** x : x, 3)) } },
+  };
+}
+
+// Plotly reads a little markup in its texts: what a user wrote is none.
+export function escapeText(text) { return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"); }
+function escapeTemplate(text) { return escapeText(text).replace(/%\{/g, "% {"); }
+
+function withAlpha(colour, alpha) {
+  if (colour.startsWith("rgb(")) return colour.replace("rgb(", "rgba(").replace(")", `,${alpha})`);
+  const parts = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+  return `rgba(${parts.join(",")},${alpha})`;
+}

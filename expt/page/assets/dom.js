@@ -1,0 +1,40 @@
+// Elements from words: text is always text, never markup.
+
+export function el(tag, attributes, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const element = document.createElement(name);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key in element && key !== "list") element[key] = value;
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export function replace(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export function choice(label, value, options, change) {
+  const select = el("select", { onchange: () => change(select.value) });
+  for (const [key, text] of options) select.append(el("option", { value: key, selected: key === value }, text));
+  return el("label.choice", {}, label, " ", select);
+}
+
+export function check(label, value, change) {
+  const box = el("input", { type: "checkbox", checked: value, onchange: () => change(box.checked) });
+  return el("label.choice", {}, box, " ", label);
+}
+
+export function slider(label, value, [low, high, step], change) {
+  const told = el("output", {}, String(value));
+  const range = el("input", {
+    type: "range", min: low, max: high, step, value, "aria-label": label,
+    oninput: () => { told.textContent = range.value; change(Number(range.value)); },
+  });
+  return el("label.choice", {}, label, " ", range, " ", told);
+}

@@ -1,0 +1,167 @@
+// The page: one state, one table of runs, and the views that show them.
+import {el, replace} from "./dom.js";
+import {openSource} from "./source.js";
+import {Runs} from "./runs.js";
+import {show} from "./values.js";
+import {State} from "./state.js";
+import {RunsTable} from "./table.js";
+import {Curves} from "./curves.js";
+import {Parallel} from "./parallel.js";
+import {Scatter} from "./scatter.js";
+import {Media} from "./media.js";
+import {Compare} from "./compare.js";
+import {Detail} from "./detail.js";
+
+const VIEWS = { runs: RunsTable, curves: Curves, parallel: Parallel, scatter: Scatter, media: Media, compare: Compare, run: Detail };
+const KEYS = "1 to 7 views · / filter · arrows move · space selects · enter opens · esc back to the table · t dark or light";
+
+class Page {
+  constructor(root, source, runs) {
+    this.root = root;
+    this.source = source;
+    this.runs = runs;
+    this.versions = new Map();
+    this.views = new Map();
+    this.state = new State((state, names) => this.changed(names));
+    this.filter = el("input.filter", { type: "search", placeholder: "lr < 0.1 and results.accuracy > 0.9", "aria-label": "filter", spellcheck: false, oninput: () => this.state.set({ where: this.filter.value }) });
+    this.told = el("output.told");
+    this.chips = el("div.chips");
+    this.tabs = el("nav", { role: "tablist" });
+    this.main = el("main");
+    root.append(el("header", {}, el("strong", {}, "expt"), this.tabs, this.filter, this.told), this.chips, this.main, el("footer", {}, KEYS));
+    document.addEventListener("keydown", (event) => this.key(event));
+    this.filter.value = this.state.where;
+    this.theme();
+    this.update();
+    if (source.live) source.listen((change) => this.hear(change));
+  }
+
+  get selected() { return new Set(this.state.list("selected")); }
+
+  changed(names) {
+    if (names.includes("theme")) this.theme();
+    if (document.activeElement !== this.filter) this.filter.value = this.state.where;
+    this.update();
+  }
+
+  theme() {
+    const wanted = this.state.theme || (window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    document.documentElement.dataset.theme = wanted;
+  }
+
+  update() {
+    const { state } = this;
+    try {
+      this.rows = this.runs.chosen({ where: state.where, sort: state.sort, brushes: state.ranges });
+      this.filter.setCustomValidity("");
+      const selected = this.selected.size;
+      this.told.textContent = `${this.rows.length === this.runs.count ? "" : `${this.rows.length} of `}${this.runs.count} runs${selected ? `, ${selected} selected` : ""}`;
+      this.told.className = "told";
+    } catch (error) {
+      this.rows ??= [...this.runs.ids.keys()];
+      this.filter.setCustomValidity(error.message);
+      this.told.textContent = error.message;
+      this.told.className = "told error";
+    }
+    replace(this.chips,
+      Object.keys(state.ranges).map((name) => el("button.chip", { onclick: () => state.setRange(name, null), title: "let go" }, `${name}: ${state.ranges[name].map((x) => show(Number(x.toPrecision(3)))).join(" … ")} ×`)),
+      this.selected.size ? el("button.chip", { onclick: () => this.select([]) }, `${this.selected.size} selected ×`) : null);
+    replace(this.tabs, Object.keys(VIEWS).map((name, i) => el("button", { role: "tab", "aria-selected": String(name === state.view), title: `key ${i + 1}`, onclick: () => state.set({ view: name }) }, name)));
+    const view = this.view();
+    if (!view.element.isConnected) replace(this.main, view.element);
+    view.show();
+  }
+
+  view() {
+    const name = this.state.view in VIEWS ? this.state.view : "runs";
+    if (!this.views.has(name)) this.views.set(name, new VIEWS[name](this));
+    return this.views.get(name);
+  }
+
+  // The runs that a view shows: the selected ones, else the first that the filter leaves.
+  chosenRows(most) {
+    const selected = this.selected;
+    const rows = selected.size ? [...selected].map((id) => this.runs.rows.get(id)).filter((row) => row !== undefined) : this.rows.slice(0, most);
+    return rows;
+  }
+
+  toldOfChoice(rows) {
+    if (this.selected.size || rows.length === this.rows.length) return `${rows.length} runs`;
+    return `the first ${rows.length} of ${this.rows.length} runs: select others in the table`;
+  }
+
+  caseText(row) {
+    const name = this.runs.value(row, "case");
+    return typeof name === "string" ? name : show(this.runs.value(row, "experiment")).split("::").pop();
+  }
+
+  link(row) {
+    const id = this.runs.ids[row];
+    return el("a", { href: `#view=run&open=${id}`, onclick: (event) => { event.preventDefault(); this.open(id); } }, this.runs.short[row], " ", el("small", {}, this.caseText(row)));
+  }
+
+  select(ids) { this.state.setList("selected", ids); }
+
+  toggle(id, range = null) {
+    const selected = this.selected;
+    const on = !selected.has(id);
+    for (const one of range || [id]) if (on) selected.add(one); else selected.delete(one);
+    this.select(selected);
+  }
+
+  open(id) { this.state.set({ view: "run", open: id }); }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = ["INPUT", "TEXTAREA", "SELECT"].includes(event.target.tagName) && event.target.type !== "checkbox" && event.target.type !== "range";
+    if (event.key === "Escape") {
+      if (typing) event.target.blur(); else this.state.set({ view: "runs" });
+    } else if (typing) return;
+    else if (event.key === "/") { this.filter.focus(); this.filter.select(); event.preventDefault(); }
+    else if (event.key === "t") this.state.set({ theme: document.documentElement.dataset.theme === "dark" ? "light" : "dark" });
+    else if (/^[1-7]$/.test(event.key)) this.state.set({ view: Object.keys(VIEWS)[Number(event.key) - 1] });
+    else if (["ArrowDown", "ArrowUp", "j", "k", " ", "Enter"].includes(event.key) && this.state.view === "runs" && !event.defaultPrevented && event.target === document.body) this.view().focus();
+  }
+
+  // What the server tells of runs that began, went on or ended.
+  take(outline) {
+    this.runs.merge(outline);
+    this.versions.set(outline.id, (this.versions.get(outline.id) || 0) + 1);
+    this.soon();
+  }
+
+  async hear(change) {
+    if (change.gone) { this.runs = new Runs(await this.source.table()); this.soon(); return; }
+    for (const outline of change.runs) this.runs.merge(outline);
+    for (const outline of change.runs) this.versions.set(outline.id, (this.versions.get(outline.id) || 0) + 1);
+    for (const [id, series] of Object.entries(change.points)) {
+      for (const [name, [, last]] of Object.entries(series)) this.runs.setLast(id, name, last);
+      this.versions.set(id, (this.versions.get(id) || 0) + 1);
+    }
+    this.soon();
+  }
+
+  soon() {
+    if (this.waiting) return;
+    this.waiting = setTimeout(() => {
+      this.waiting = null;
+      if (this.root.contains(document.activeElement) && document.activeElement.matches(".labels input")) return;
+      this.update();
+    }, 200);
+  }
+}
+
+async function start() {
+  const root = document.getElementById("page");
+  try {
+    const source = await openSource();
+    const begun = performance.now();
+    const page = new Page(root, source, new Runs(await source.table()));
+    document.documentElement.dataset.ready = String(Math.round(performance.now() - begun));
+    document.documentElement.dataset.runs = String(page.runs.count);
+  } catch (error) {
+    replace(root, el("p.error", {}, `the page cannot be shown: ${error.message}`));
+  }
+}
+
+start();

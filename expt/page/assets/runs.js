@@ -1,0 +1,175 @@
+// The table of runs by columns, and what the page asks of it: a value, what is chosen, groups.
+import {UNKNOWN, revive, isNumber, compareValues, meanAndDeviation, show} from "./values.js";
+import {compileWhere} from "./where.js";
+
+const FIELDS = ["id", "experiment", "case", "status", "started", "duration", "description", "tags", "note", "session"];
+const PARTS = ["params", "results", "last", "min", "max"];
+
+export class Runs {
+  constructor(told) {
+    this.ids = told.ids;
+    this.short = told.short;
+    this.series = told.series;
+    this.columns = new Map();
+    this.rows = new Map(this.ids.map((id, row) => [id, row]));
+    for (const { name, part, values, missing } of told.columns) {
+      const revived = values.map(revive);
+      for (const row of missing) revived[row] = UNKNOWN;
+      this.columns.set(part === "run" ? name : `${part}.${name}`, { name, part, values: revived });
+    }
+    this.columns.set("id", { name: "id", part: "run", values: this.short });
+    this.places = new Map();
+  }
+
+  get count() { return this.ids.length; }
+
+  // As the command line finds names: a field, a part by its prefix, then a parameter, a result, a last value.
+  column(name) {
+    if (this.places.has(name)) return this.places.get(name);
+    let found = FIELDS.includes(name) ? this.columns.get(name) : undefined;
+    if (!found && PARTS.includes(name.split(".")[0])) found = this.columns.get(name);
+    for (const part of ["params", "results", "last"]) found ??= this.columns.get(`${part}.${name}`);
+    this.places.set(name, found);
+    return found;
+  }
+
+  value(row, name) {
+    const column = this.column(name);
+    return column ? column.values[row] : UNKNOWN;
+  }
+
+  number(row, name) {
+    const value = this.value(row, name);
+    return isNumber(value) ? Number(value) : typeof value === "boolean" ? Number(value) : NaN;
+  }
+
+  // A run that is new, or that has changed: its outline, as the command line prints it.
+  merge(outline) {
+    let row = this.rows.get(outline.id);
+    const isNew = row === undefined;
+    if (isNew) {
+      row = this.ids.push(outline.id) - 1;
+      this.short.push(outline.id.slice(0, 4));
+      this.rows.set(outline.id, row);
+      for (const column of this.columns.values()) if (column.values.length <= row) column.values.push(UNKNOWN);
+    }
+    const set = (part, name, value) => {
+      const key = part === "run" ? name : `${part}.${name}`;
+      if (!this.columns.has(key)) this.columns.set(key, { name, part, values: new Array(this.count).fill(UNKNOWN) });
+      this.columns.get(key).values[row] = value;
+    };
+    for (const name of FIELDS) if (name in outline && name !== "id") set("run", name, revive(outline[name]));
+    set("run", "session", outline.lineage?.session ?? null);
+    for (const part of ["params", "results", "last"]) for (const [name, value] of leaves(revive(outline[part] || {}))) set(part, name, value);
+    this.places.clear();
+    return row;
+  }
+
+  setLast(id, name, value) {
+    const row = this.rows.get(id);
+    if (row === undefined || value === null) return;
+    if (!(name in this.series)) this.series[name] = "scalar";
+    const key = `last.${name}`;
+    if (!this.columns.has(key)) { this.columns.set(key, { name, part: "last", values: new Array(this.count).fill(UNKNOWN) }); this.places.clear(); }
+    this.columns.get(key).values[row] = revive(value);
+  }
+
+  // Rows that a condition and the brushes admit, in the order asked for.
+  chosen({ where, sort, brushes }) {
+    const { names, matches } = compileWhere(where);
+    for (const name of names) if (!this.column(name) && this.count) throw new Error(`no run has a value '${name}'${this.closest(name)}`);
+    let rows = [];
+    for (let row = 0; row < this.count; row += 1) if (matches((name) => this.value(row, name))) rows.push(row);
+    for (const [name, [low, high]] of Object.entries(brushes || {})) {
+      rows = rows.filter((row) => { const value = this.position(row, name); return value >= low && value <= high; });
+    }
+    if (!sort) return rows;
+    const descending = sort.startsWith("-");
+    const column = this.column(sort.replace(/^-/, ""));
+    if (!column) return rows;
+    return rows.sort((a, b) => compareValues(column.values[a], column.values[b], descending) || a - b);
+  }
+
+  // Where a value stands on an axis: a number is itself, anything else its place among the values.
+  position(row, name) {
+    const column = this.column(name);
+    if (!column) return NaN;
+    if (this.isNumeric(name)) return this.number(row, name);
+    const index = this.categories(name).indexOf(show(column.values[row]));
+    return index < 0 ? NaN : index;
+  }
+
+  isNumeric(name) {
+    const column = this.column(name);
+    return !!column && column.values.some(isNumber) && column.values.every((v) => isNumber(v) || v === null || v === UNKNOWN);
+  }
+
+  categories(name) {
+    const column = this.column(name);
+    if (!column) return [];
+    if (!column.categories || column.categories.count !== this.count) {
+      column.categories = [...new Set(column.values.filter((v) => v !== UNKNOWN).map(show))].sort();
+      column.categories.count = this.count;
+    }
+    return column.categories;
+  }
+
+  closest(name) {
+    const known = [...this.columns.keys()].map((key) => key.replace(/^params\./, ""));
+    const near = known.map((key) => [distance(name, key), key]).sort((a, b) => a[0] - b[0])[0];
+    return near && near[0] <= Math.max(2, name.length / 3) ? `; did you mean '${near[1]}'?` : "";
+  }
+
+  // Names of columns whose values differ among rows, and those whose do not, with the value.
+  differing(rows, names) {
+    const differs = [];
+    const same = [];
+    for (const name of names) {
+      const first = show(this.value(rows[0], name));
+      if (rows.some((row) => show(this.value(row, name)) !== first)) differs.push(name);
+      else if (first !== "") same.push([name, first]);
+    }
+    return { differs, same };
+  }
+
+  valueNames(...parts) {
+    return [...this.columns].filter(([, column]) => parts.includes(column.part)).map(([key]) => key);
+  }
+
+  groups(rows, names) {
+    const found = new Map();
+    for (const row of rows) {
+      const values = names.map((name) => this.value(row, name));
+      const key = JSON.stringify(values.map(show));
+      if (!found.has(key)) found.set(key, { key, values, rows: [] });
+      found.get(key).rows.push(row);
+    }
+    return [...found.values()];
+  }
+
+  summary(rows, name) {
+    return meanAndDeviation(rows.map((row) => this.number(row, name)).filter(Number.isFinite));
+  }
+}
+
+export function leaves(values, prefix = "") {
+  return Object.entries(values).flatMap(([name, value]) =>
+    value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length
+      ? leaves(value, `${prefix}${name}.`) : [[`${prefix}${name}`, value]]);
+}
+
+export function title(key) {
+  return key.replace(/^(params|results)\./, "");
+}
+
+function distance(one, other) {
+  let before = Array.from({ length: other.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= one.length; i += 1) {
+    const now = [i];
+    for (let j = 1; j <= other.length; j += 1) {
+      now[j] = Math.min(before[j] + 1, now[j - 1] + 1, before[j - 1] + (one[i - 1] !== other[j - 1]));
+    }
+    before = now;
+  }
+  return before[other.length];
+}

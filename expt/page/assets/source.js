@@ -1,0 +1,62 @@
+// Where data comes from: a server that is asked, or the file that holds it all.
+import {revive} from "./values.js";
+
+export async function openSource() {
+  const embedded = document.getElementById("data");
+  return embedded ? new EmbeddedSource(await unpack(embedded.textContent)) : new ServedSource();
+}
+
+async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+class EmbeddedSource {
+  constructor(data) { this.data = data; this.live = false; }
+  async table() { return this.data.table; }
+  async run(id) { const found = this.data.runs[id]; return found ? revive(found) : null; }
+  async series(id, name) { const found = this.data.series[id]?.[name]; return found ? revive(found) : null; }
+  async array(id, told, index) { const found = this.data.files[id]?.[told.files[index]]; return found ? revive(found) : null; }
+  address(id, file) {
+    const found = this.data.files[id]?.[file];
+    return typeof found === "string" ? `data:image/${file.endsWith(".jpg") ? "jpeg" : "png"};base64,${found}` : null;
+  }
+  listen() {}
+}
+
+class ServedSource {
+  constructor() { this.live = true; this.known = new Map(); }
+
+  async ask(path) {
+    const answer = await fetch(path, { credentials: "same-origin" });
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(told.error || `${answer.status}`);
+    return told;
+  }
+
+  async table() { return this.ask(`/api/table${location.search}`); }
+  async run(id) { return revive(await this.ask(`/api/runs/${id}`)); }
+
+  async series(id, name, asked = {}) {
+    const query = new URLSearchParams({ points: 2000, ...asked });
+    return revive(await this.ask(`/api/runs/${id}/series/${encodeURIComponent(name)}?${query}`));
+  }
+
+  async array(id, told, index) { return revive(await this.ask(`/api/runs/${id}/array/${encodeURIComponent(told.name)}?index=${told.places ? told.places[index] : index}`)); }
+  address(id, file) { return `/api/runs/${id}/files/${file.split("/").map(encodeURIComponent).join("/")}`; }
+
+  async label(id, labels) {
+    const answer = await fetch(`/api/runs/${id}/labels`, {
+      method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" }, body: JSON.stringify(labels),
+    });
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(told.error);
+    return told;
+  }
+
+  listen(hear) {
+    const events = new EventSource("/api/events");
+    events.onmessage = (event) => hear(JSON.parse(event.data));
+  }
+}

@@ -1,0 +1,76 @@
+// Values as archives hold them, back from strict JSON with tags; and as people read them.
+
+export const UNKNOWN = Symbol("unknown");
+
+export function revive(value) {
+  if (Array.isArray(value)) return value.map(revive);
+  if (value === null || typeof value !== "object") return value;
+  const keys = Object.keys(value);
+  if (keys.length === 1) {
+    const inner = value[keys[0]];
+    if (keys[0] === "$float") return { nan: NaN, inf: Infinity, "-inf": -Infinity }[inner];
+    if (keys[0] === "$int") return BigInt(inner);
+    if (keys[0] === "$path") return String(inner);
+    if (keys[0] === "$date") return String(inner);
+    if (keys[0] === "$dict") return Object.fromEntries(inner.map(([k, v]) => [String(revive(k)), revive(v)]));
+  }
+  return Object.fromEntries(keys.map((key) => [key, revive(value[key])]));
+}
+
+export function isNumber(value) {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+export function show(value) {
+  if (value === UNKNOWN || value === undefined) return "";
+  if (value === null) return "null";
+  if (typeof value === "number") return showNumber(value);
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  if (typeof value === "object") return `{${Object.entries(value).map(([k, v]) => `${k}: ${show(v)}`).join(", ")}}`;
+  return String(value);
+}
+
+export function showNumber(value, digits = 5) {
+  if (!Number.isFinite(value) || Number.isInteger(value)) return Math.abs(value) < 1e15 ? String(value) : String(value);
+  const size = Math.abs(value);
+  return size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 1).replace(/\.?0+e/, "e") : String(Number(value.toPrecision(digits)));
+}
+
+export function showDuration(seconds) {
+  if (!isNumber(seconds)) return "";
+  if (seconds < 1) return `${Math.round(seconds * 1000)}ms`;
+  if (seconds < 60) return `${seconds.toFixed(1)}s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)}m ${whole % 60}s`;
+  return `${Math.floor(whole / 3600)}h ${Math.floor((whole % 3600) / 60)}m`;
+}
+
+export function showTime(text) {
+  const moment = new Date(text);
+  if (Number.isNaN(moment.getTime())) return String(text);
+  const pad = (n) => String(n).padStart(2, "0");
+  return `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())} ${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
+}
+
+// Order for sorting: numbers, then texts, then anything else; gaps and NaN last whichever way.
+export function compareValues(one, other, descending) {
+  const rank = (value) => {
+    if (value === UNKNOWN || value === null || value !== value) return 3;
+    if (isNumber(value) || typeof value === "boolean") return 0;
+    return typeof value === "string" ? 1 : 2;
+  };
+  const [a, b] = [rank(one), rank(other)];
+  if (a !== b) return a === 3 ? 1 : b === 3 ? -1 : (a - b) * (descending ? -1 : 1);
+  if (a === 3) return 0;
+  const [x, y] = a === 2 ? [show(one), show(other)] : [one, other];
+  return (x < y ? -1 : x > y ? 1 : 0) * (descending ? -1 : 1);
+}
+
+export function meanAndDeviation(numbers) {
+  const n = numbers.length;
+  if (!n) return { n, mean: NaN, std: NaN };
+  const mean = numbers.reduce((sum, x) => sum + x, 0) / n;
+  const std = n > 1 ? Math.sqrt(numbers.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (n - 1)) : null;
+  return { n, mean, std };
+}

@@ -1,0 +1,203 @@
+"""What the page is told of runs, as strict JSON: the table by columns, one run in full, a series.
+
+Columns rather than rows, since ten thousand runs have the same names ten thousand times, and a
+series as its envelope where it has more points than there are pixels: the lowest and the highest
+value of every stretch of steps, so that nothing is lost that could be seen.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from expt.ground.encoding import to_json
+from expt.ground.layout import SERIES_DIR
+from expt.reading.fields import leaf_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from expt.reading import Run
+    from expt.reading.series.tracked import Series
+
+_FIELDS: Final = ("experiment", "case", "description", "status", "started", "duration", "note")
+_EXACT: Final = 2**53
+_LARGEST_TEXT: Final = 200_000  # characters of a log or a file of code that are sent at once
+
+
+def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
+    """Every run by columns: `{"ids", "short", "columns": [{"name", "part", "values"}], "series"}`.
+
+    `part` is run, params, results or last; a run that lacks a value has null there, and `missing`
+    lists the rows that have none at all, so that null the value is told from null the gap.
+    """
+    ids: list[str] = []
+    short: list[str] = []
+    columns: dict[tuple[str, str], dict[int, Any]] = {}
+    kinds: dict[str, str] = {}
+    for row, run in enumerate(runs):
+        ids.append(run.id)
+        short.append(run.short_id)
+        for part, name, value in _values_of(run):
+            columns.setdefault((part, name), {})[row] = value
+        for name, summary in run.series_summaries.items():
+            kinds.setdefault(name, str(summary.get("kind")))
+    count = len(ids)
+    return {
+        "ids": ids,
+        "short": short,
+        "columns": [_column(part, name, found, count) for (part, name), found in columns.items()],
+        "series": kinds,
+    }
+
+
+def _values_of(run: Run) -> Iterable[tuple[str, str, Any]]:
+    outline = run.outline()
+    for name in _FIELDS:
+        yield "run", name, outline[name]
+    yield "run", "tags", list(run.tags)
+    yield "run", "session", run.lineage.get("session")
+    for part, values in (
+        ("params", run.params),
+        ("results", run.results),
+        ("last", run.last),
+        ("min", run.extreme("min")),
+        ("max", run.extreme("max")),
+    ):
+        for name, value in leaf_values(values):
+            yield part, name, _exact(value)
+
+
+def _exact(value: Any) -> Any:
+    """JSON of a value in a browser, whose numbers are exact up to 2^53 alone."""
+    if type(value) is int and abs(value) > _EXACT:
+        return {"$int": str(value)}
+    return to_json(value)
+
+
+def _column(part: str, name: str, found: Mapping[int, Any], count: int) -> dict[str, Any]:
+    values = [found.get(row) for row in range(count)]
+    missing = [row for row in range(count) if row not in found]
+    return {"name": name, "part": part, "values": values, "missing": missing}
+
+
+def tell_run(run: Run) -> dict[str, Any]:
+    """One run in full: its outline, origins, lineage, environment, code, log, error and files."""
+    record = run.record
+    return {
+        **run.outline(),
+        "short": run.short_id,
+        "setup": run.setup,
+        "origins": {
+            name: [{"layer": o.layer, "where": o.where, "value": to_json(o.value)} for o in chain]
+            for name, chain in run.origins.items()
+        },
+        "inputs": to_json(dict(record.inputs)),
+        "error": None
+        if run.error is None
+        else {
+            "type": run.error.type,
+            "message": run.error.message,
+            "traceback": run.error.traceback,
+        },
+        "notices": list(run.notices),
+        "environment": to_json(run.environment),
+        "code": {name: text[:_LARGEST_TEXT] for name, text in run.code.items()},
+        "log": run.log[-_LARGEST_TEXT:],
+        "series": {name: dict(to_json(summary)) for name, summary in run.series_summaries.items()},
+        "artifacts": {name: found.size for name, found in run.artifacts.items()},
+        "pictures": {
+            name: [path.relative_to(run.path).as_posix() for path in paths]
+            for name, paths in run.plots.items()
+        },
+    }
+
+
+def tell_series(
+    series: Series, points: int = 2000, first: float | None = None, end: float | None = None
+) -> dict[str, Any]:
+    """A series between the steps `first` and `end`: at most `points` of a scalar, else entries.
+
+    Of a scalar with more, `envelope` is true and the points are the lowest and the highest of
+    every stretch of steps. Of images, figures and arrays, `files` are relative to the archive.
+    """
+    steps = series.steps
+    told: dict[str, Any] = {"name": series.name, "kind": series.kind, "count": len(series)}
+    chosen = np.arange(len(steps))
+    if first is not None or end is not None:
+        low = -np.inf if first is None else first
+        high = np.inf if end is None else end
+        chosen = chosen[(steps >= low) & (steps <= high)]
+    if series.kind == "scalar":
+        values = _as_floats(series.values)
+        chosen, is_envelope = thin_out(steps, values, chosen, points)
+        told |= {"envelope": is_envelope, "values": _plain(values[chosen])}
+    elif series.files:
+        names = [f"{SERIES_DIR}/{path.parent.name}/{path.name}" for path in series.files]
+        told["files"] = [names[index] for index in chosen]
+    else:
+        told["values"] = [to_json(series.values[index]) for index in chosen]
+    return told | {"steps": steps[chosen].tolist(), "times": series.times[chosen].tolist()}
+
+
+def thin_out(
+    steps: np.ndarray[Any, Any],
+    values: np.ndarray[Any, Any],
+    chosen: np.ndarray[Any, Any],
+    points: int,
+) -> tuple[np.ndarray[Any, Any], bool]:
+    """Which of the entries `chosen` are to be drawn, by step, and whether they are an envelope."""
+    order = steps[chosen]
+    if order.size > 1 and not (order[1:] >= order[:-1]).all():
+        chosen = chosen[np.argsort(order, kind="stable")]
+    stretches = max(1, points // 2)
+    if chosen.size <= 2 * stretches:
+        return chosen, False
+    edges = np.linspace(0, chosen.size, stretches + 1).astype(np.int64)[:-1]
+    drawn = values[chosen]
+    gaps = np.isnan(drawn)
+    kept = []
+    for extreme, filler in ((np.minimum, np.inf), (np.maximum, -np.inf)):
+        filled = np.where(gaps, filler, drawn)
+        reached = np.repeat(extreme.reduceat(filled, edges), np.diff([*edges, chosen.size]))
+        hits = np.flatnonzero(filled == reached)
+        stretch = np.searchsorted(edges, hits, side="right")
+        kept.append(hits[np.flatnonzero(np.diff(stretch, prepend=0))])
+    places = np.unique(np.concatenate([*kept, [0, chosen.size - 1]]))
+    return chosen[places], True
+
+
+def tell_array(array: Any, most: int = 256) -> dict[str, Any]:
+    """A numeric array as a picture can show it: `{"shape", "low", "high", "width", "pixels"}`.
+
+    At most `most` rows and columns are taken. `pixels` are bytes in base64, row by row: 0 for
+    what is not finite, and 1 to 255 from `low` to `high`. Of complex numbers it is the magnitude.
+    """
+    flat = np.abs(array) if np.iscomplexobj(array) else np.asarray(array, dtype=float)
+    shape = list(flat.shape)
+    flat = flat.reshape(-1, flat.shape[-1]) if flat.ndim > 1 else flat.reshape(1, -1)
+    flat = flat[tuple(slice(None, None, max(1, -(-size // most))) for size in flat.shape)]
+    finite = np.isfinite(flat)
+    low, high = (float(flat[finite].min()), float(flat[finite].max())) if finite.any() else (0, 0)
+    share = np.zeros(flat.shape)
+    np.divide(flat - low, high - low, out=share, where=finite & (high > low))
+    pixels = np.where(finite, np.round(1 + 254 * share), 0).astype(np.uint8)
+    told = {"shape": shape, "low": low, "high": high, "width": pixels.shape[1]}
+    return told | {"pixels": base64.b64encode(pixels.tobytes()).decode()}
+
+
+def _as_floats(values: Any) -> np.ndarray[Any, Any]:
+    array = np.asarray(values)
+    if array.dtype == object:
+        return np.array([float(value) for value in values])
+    return array
+
+
+def _plain(values: np.ndarray[Any, Any]) -> Sequence[Any]:
+    """Numbers as JSON has them; what is not finite is tagged."""
+    listed: list[Any] = values.tolist()
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        return [to_json(value) for value in listed]
+    return listed

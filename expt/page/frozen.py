@@ -1,0 +1,142 @@
+"""`expt report`: the page as one file, which opens from disk with no network, now and in ten years.
+
+    page.html = front end + plotly + data (JSON, gzip, base64; the browser unpacks it itself)
+
+The same runs give the same bytes. Nothing in the file names an address: its security policy
+forbids it to load anything, and allows the two scripts that it holds by their digests.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from expt.ground.errors import ReadingError
+from expt.ground.files import read_inside
+from expt.page.bundle import asset, charts, digest, front_end
+from expt.page.facts import tell_array, tell_run, tell_series, tell_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from expt.reading import Run
+
+POINTS: Final = 300  # of a curve
+CURVES: Final = 200  # runs whose series, pictures and code are in the file
+_MEDIA: Final = 8 * 1024 * 1024  # bytes of pictures in one file
+_FRAMES: Final = 12  # entries of one series of pictures, from the first to the last
+_SIDE: Final = 96  # rows and columns of an array
+
+_PAGE: Final = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<style>{style}</style>
+</head>
+<body>
+<div id="page"></div>
+<script type="application/octet-stream" id="data">{data}</script>
+<script>{charts}</script>
+<script>{front_end}</script>
+</body>
+</html>
+"""
+
+
+def write_report(runs: Sequence[Run], file: Path, title: str = "expt report") -> None:
+    """Write the page of `runs`, the newest `CURVES` of them with all that they hold.
+
+    Raises `UsageError` where the extra `page` is not installed, `OSError`.
+    """
+    file.write_text(make_report(runs, title), encoding="utf-8")
+
+
+def make_report(runs: Sequence[Run], title: str = "expt report") -> str:
+    """The text of the file."""
+    packed = gzip.compress(json.dumps(gather(runs), allow_nan=False).encode(), mtime=0)
+    style, script, plotly = asset("style.css"), front_end(), _inline(charts())
+    script = _inline(script)
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {digest(script)} {digest(plotly)}",
+            "style-src 'unsafe-inline'",
+            "img-src data: blob:",
+            "media-src data: blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    return _PAGE.format(
+        title=html.escape(title),
+        policy=html.escape(policy, quote=True),
+        style=style,
+        data=base64.b64encode(packed).decode(),
+        charts=plotly,
+        front_end=script,
+    )
+
+
+def gather(runs: Sequence[Run]) -> dict[str, Any]:
+    """All that the front end may ask for: the table, and of the newest runs everything."""
+    whole = list(runs)[:CURVES]
+    left = _MEDIA
+    told: dict[str, Any] = {"table": tell_table(runs), "runs": {}, "series": {}, "files": {}}
+    for run in whole:
+        try:
+            told["runs"][run.id] = tell_run(run)
+            told["series"][run.id] = {
+                name: _spread(tell_series(series, POINTS)) for name, series in run.series.items()
+            }
+        except ReadingError as error:
+            told["runs"].setdefault(run.id, {"damaged": error.what})
+            continue
+        files, left = _take_files(run, told["series"][run.id], left)
+        told["files"][run.id] = files
+    return told
+
+
+def _spread(told: dict[str, Any]) -> dict[str, Any]:
+    """A series with few of its pictures, evenly from the first to the last; else as it is.
+
+    `places` says which entries they are.
+    """
+    count = len(told.get("files", ()))
+    if count <= _FRAMES:
+        return told
+    places = [round(i * (count - 1) / (_FRAMES - 1)) for i in range(_FRAMES)]
+    lists = {key: [told[key][i] for i in places] for key in ("files", "steps", "times")}
+    return told | lists | {"places": places}
+
+
+def _take_files(run: Run, series: dict[str, Any], left: int) -> tuple[dict[str, Any], int]:
+    """The pictures of a run as base64, arrays as pixels, while there is room; and what is left."""
+    found: dict[str, Any] = {}
+    for name, told in series.items():
+        for at, file in enumerate(told.get("files", ())):
+            place = told["places"][at] if "places" in told else at
+            try:
+                if told["kind"] == "array":
+                    found[file] = tell_array(run.series[name].values[place], _SIDE)
+                    left -= len(found[file]["pixels"])
+                elif content := read_inside(run.path, file, left):
+                    left -= len(content)
+                    found[file] = base64.b64encode(content).decode()
+            except (ReadingError, ValueError, TypeError):
+                continue  # damaged, no number, or larger than what is left
+            if left <= 0:
+                return found, 0
+    return found, left
+
+
+def _inline(script: str) -> str:
+    """A script that may stand between tags: what would end or confuse them is escaped."""
+    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")

@@ -1,0 +1,317 @@
+"""`expt view`: the page and its JSON from the loopback interface, for whoever has the token.
+
+    request ─► Host ─► token or cookie ─► route ─► facts
+
+    /                                  the page
+    /api/runs?where=…&since=…&limit=…  what `expt show --json` prints
+    /api/table                         the same by columns, for the page
+    /api/runs/ID                       one run in full
+    /api/runs/ID/series/NAME           ?points=N&from=…&to=…
+    /api/runs/ID/array/NAME?index=N    an array as numbers
+    /api/runs/ID/files/PATH            a picture or a video of the archive
+    /api/runs/ID/labels                POST: tags and note, the one thing that is written
+    /api/events                        server-sent: what changed
+
+Nothing is executed on reading. Files come from inside an archive alone, and never as anything that
+a browser would run.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from expt.archive.run_labels import read_labels, write_labels
+from expt.ground.errors import ExptError, NoSuchRun, ReadingError
+from expt.ground.files import open_inside
+from expt.page.bundle import asset, charts, front_end
+from expt.page.facts import tell_array, tell_run, tell_series, tell_table
+from expt.page.watching import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from expt.reading import Run, Runs
+
+Find = "Callable[[Mapping[str, str]], Runs]"
+COOKIE: Final = "expt-token"
+_TYPES: Final = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".gif": "image/gif",
+    ".mp4": "video/mp4",
+}
+_MOST_POINTS: Final = 1_000_000
+_LABELS: Final = 64 * 1024  # bytes of what is posted
+_PAGE: Final = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>expt</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/style.css">
+</head>
+<body>
+<div id="page"></div>
+<script src="/plotly.js"></script>
+<script src="/expt.js"></script>
+</body>
+</html>
+"""
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+    )
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """Lets through what asks for this host and has the token, as `?token=` or as the cookie."""
+
+    def __init__(self, app: ASGIApp, token: str, hosts: frozenset[str]) -> None:
+        self._app = app
+        self._token = token
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        from starlette.requests import Request
+
+        request = Request(scope)
+        answer = self._refuse(request)
+        await (answer or self._app)(scope, receive, send)
+
+    def _refuse(self, request: Request) -> Response | None:
+        if request.headers.get("host") not in self._hosts:
+            return _plain(421, "this is not the address of the page")
+        typed = request.query_params.get("token", "")
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        known = [request.cookies.get(COOKIE, ""), typed, bearer]
+        if not any(hmac.compare_digest(one.encode(), self._token.encode()) for one in known):
+            return _plain(403, "the address that 'expt view' printed has the token; this has none")
+        if typed and request.method == "GET" and request.url.path == "/":
+            answer = RedirectResponse("/", 303, headers=_HEADERS)
+            answer.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
+            return answer
+        if request.method not in ("GET", "HEAD"):
+            origin = request.headers.get("origin")
+            if origin is None or urlsplit(origin).netloc not in self._hosts:
+                return _plain(403, "another site may not change anything here")
+        return None
+
+
+def make_app(
+    find: Callable[[Mapping[str, str]], Runs],
+    load: Callable[[str], Run],
+    root: Path,
+    *,
+    port: int,
+    token: str | None = None,
+) -> tuple[Guard, str]:
+    """The application, and the token that it wants.
+
+    `find` gives the runs that a query such as `{"where": "lr < 0.1"}` asks for, `load` one by its
+    id; both raise `ExptError`.
+    """
+    token = token or secrets.token_urlsafe(24)
+    pages = _Pages(find, load, root)
+    routes = [
+        Route("/", pages.index),
+        Route("/style.css", _text(lambda: asset("style.css"), "text/css")),
+        Route("/expt.js", _text(front_end, "text/javascript")),
+        Route("/plotly.js", _text(charts, "text/javascript")),
+        Route("/api/runs", pages.runs),
+        Route("/api/table", pages.table),
+        Route("/api/events", pages.events),
+        Route("/api/runs/{id}", pages.run),
+        Route("/api/runs/{id}/series/{name:path}", pages.series),
+        Route("/api/runs/{id}/array/{name:path}", pages.array),
+        Route("/api/runs/{id}/files/{name:path}", pages.file),
+        Route("/api/runs/{id}/labels", pages.labels, methods=["POST"]),
+    ]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={HTTPException: _tell_http, ExptError: _tell_error},
+    )
+    hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
+    return Guard(app, token, hosts), token
+
+
+class _Pages:
+    """The routes, and what they share: where runs are found, and who watches them."""
+
+    def __init__(
+        self, find: Callable[[Mapping[str, str]], Runs], load: Callable[[str], Run], root: Path
+    ) -> None:
+        self._find = find
+        self._load = load
+        self._watcher = Watcher(root)
+
+    async def index(self, request: Request) -> Response:
+        return Response(_PAGE, media_type="text/html", headers=_HEADERS)
+
+    async def runs(self, request: Request) -> Response:
+        found = await run_in_threadpool(self._find, request.query_params)
+        return await run_in_threadpool(lambda: _json([run.outline() for run in found]))
+
+    async def table(self, request: Request) -> Response:
+        found = await run_in_threadpool(self._find, request.query_params)
+        return await run_in_threadpool(lambda: _json(tell_table(found)))
+
+    async def run(self, request: Request) -> Response:
+        run = await self._run_of(request)
+        return await run_in_threadpool(lambda: _json(tell_run(run)))
+
+    async def series(self, request: Request) -> Response:
+        run, name = await self._run_of(request), request.path_params["name"]
+        asked = request.query_params
+        points = min(_MOST_POINTS, max(2, int(_number(asked.get("points"), 2000) or 2000)))
+        first, end = _number(asked.get("from")), _number(asked.get("to"))
+
+        def tell() -> Response:
+            series = run.series.get(name)
+            if series is None:
+                raise HTTPException(404, f"the run has no series '{name}'")
+            return _json(tell_series(series, points, first, end))
+
+        return await run_in_threadpool(tell)
+
+    async def array(self, request: Request) -> Response:
+        run, name = await self._run_of(request), request.path_params["name"]
+        index = int(_number(request.query_params.get("index"), -1) or 0)
+
+        def tell() -> Response:
+            series = run.series.get(name)
+            if series is None or series.kind != "array" or not -len(series) <= index < len(series):
+                raise HTTPException(404, f"the run has no array {index} of '{name}'")
+            return _json(tell_array(series.values[index]))
+
+        return await run_in_threadpool(tell)
+
+    async def file(self, request: Request) -> Response:
+        run, name = await self._run_of(request), request.path_params["name"]
+        media = _TYPES.get(Path(name).suffix.lower())
+        if media is None:
+            raise HTTPException(404, "only pictures and videos are sent")
+        try:
+            opened = await run_in_threadpool(open_inside, run.path, name)
+        except (OSError, ValueError):
+            raise HTTPException(404, f"the archive has no file '{name}'") from None
+        with opened:
+            content = await run_in_threadpool(opened.read)
+        headers = {**_HEADERS, "Content-Security-Policy": "default-src 'none'; sandbox"}
+        return Response(content, media_type=media, headers=headers)
+
+    async def labels(self, request: Request) -> Response:
+        run = await self._run_of(request)
+        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            raise HTTPException(415, "labels are JSON")
+        body = await request.body()
+        if len(body) > _LABELS:
+            raise HTTPException(413, "these labels are too long")
+        try:
+            asked = json.loads(body)
+            tags = [str(tag) for tag in asked["tags"]] if "tags" in asked else None
+            note = str(asked["note"]) if asked.get("note") is not None else None
+        except (ValueError, TypeError, AttributeError):
+            raise HTTPException(400, "labels are {'tags': […], 'note': …}") from None
+
+        def write() -> Response:
+            labels = read_labels(run.path)
+            if tags is not None:
+                gone = [tag for tag in run.tags if tag not in tags]
+                labels = labels.without_tags(gone).with_tags(tags)
+            if note is not None:
+                labels = type(labels)(labels.tags, labels.removed, note)
+            write_labels(run.path, labels)
+            return _json(run.reload().outline())
+
+        return await run_in_threadpool(write)
+
+    async def events(self, request: Request) -> Response:
+        async def stream() -> AsyncIterator[str]:
+            yield ": here\n\n"
+            async for change in self._watcher.changes():
+                if await request.is_disconnected():
+                    return
+                yield (
+                    f"data: {json.dumps(change, allow_nan=False)}\n\n" if change else ": still\n\n"
+                )
+
+        return StreamingResponse(stream(), media_type="text/event-stream", headers=_HEADERS)
+
+    async def _run_of(self, request: Request) -> Run:
+        try:
+            return await run_in_threadpool(self._load, request.path_params["id"])
+        except NoSuchRun as error:
+            raise HTTPException(404, error.what) from None
+
+
+def _text(make: Callable[[], str], media: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        text = await run_in_threadpool(make)
+        return Response(text, media_type=media, headers=_HEADERS)
+
+    return answer
+
+
+def _json(value: Any) -> Response:
+    text = json.dumps(value, allow_nan=False)
+    return Response(text, media_type="application/json", headers=_HEADERS)
+
+
+def _number(text: str | None, default: float | None = None) -> float | None:
+    try:
+        return default if text is None else float(text)
+    except ValueError:
+        raise HTTPException(400, f"'{text}' is no number") from None
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(text + "\n", status, media_type="text/plain", headers=_HEADERS)
+
+
+async def _tell_http(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return JSONResponse({"error": error.detail}, error.status_code, headers=_HEADERS)
+
+
+async def _tell_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, ExptError):
+        raise error
+    status = 500 if isinstance(error, ReadingError) and not isinstance(error, NoSuchRun) else 400
+    return JSONResponse({"error": error.what, "hint": error.hint}, status, headers=_HEADERS)

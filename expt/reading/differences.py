@@ -1,0 +1,205 @@
+"""What differs between two runs, and what was compared: values, code, inputs, surroundings.
+
+    causes    params  code  inputs  packages  environment  git      the likeliest first
+    effects   results  last
+
+An empty part is a promise: it was compared, and nothing differs. A part that could not be compared
+is None, and `problems` says why.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.ground.encoding import to_json
+from expt.ground.errors import ReadingError
+from expt.ground.files import read_inside
+from expt.ground.layout import CODE_DIR
+from expt.reading.fields import leaf_values
+
+if TYPE_CHECKING:
+    from expt.reading.run import Run
+
+Pairs = Mapping[str, tuple[Any, Any]]
+"""Name → the value in the one run and in the other; None stands for a value that is not there."""
+
+PARTS: Final = ("params", "code", "inputs", "packages", "environment", "git", "results", "last")
+_IMPORTED: Final = re.compile(r"^\s*(?:import|from)\s+([A-Za-z_]\w*)", re.MULTILINE)
+_LARGEST: Final = 16 * 1024 * 1024  # bytes of one file of code
+_ABSENT: Final = object()
+
+
+@attrs.frozen
+class Difference:
+    """Two runs and what differs between them; `code` is path → unified diff.
+
+    `same` counts what was compared in each part and does not differ.
+    """
+
+    one: Run
+    other: Run
+    params: Pairs | None
+    code: Mapping[str, str] | None
+    inputs: Pairs | None
+    packages: Pairs | None
+    environment: Pairs | None
+    git: Pairs | None
+    results: Pairs | None
+    last: Pairs | None
+    same: Mapping[str, int]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything was compared and nothing differs."""
+        return all(getattr(self, part) == {} for part in PARTS)
+
+    def as_json(self) -> dict[str, Any]:
+        """Strict JSON with tags: a key for each part."""
+        parts = {part: getattr(self, part) for part in PARTS}
+        return {
+            part: None if pairs is None else {n: to_json(_listed(v)) for n, v in pairs.items()}
+            for part, pairs in parts.items()
+        }
+
+
+def find_difference(one: Run, other: Run) -> Difference:
+    """Everything that differs between two runs. A damaged part is None, and told as a problem."""
+    same: dict[str, int] = {}
+    problems: list[str] = []
+
+    def compare(part: str, take: Callable[[Run], Mapping[str, Any]]) -> Pairs | None:
+        try:
+            before, after = dict(take(one)), dict(take(other))
+        except ReadingError as error:
+            problems.append(f"{part} not compared: {error.what}")
+            return None
+        pairs = _differing(before, after)
+        same[part] = len(before.keys() | after.keys()) - len(pairs)
+        return pairs
+
+    code = compare("code", _code_of)
+    packages = compare("packages", lambda run: _surroundings(run, "packages"))
+    return Difference(
+        one,
+        other,
+        params=compare("params", lambda run: dict(leaf_values(run.params))),
+        code=None if code is None else {name: _unified(name, *pair) for name, pair in code.items()},
+        inputs=compare("inputs", lambda run: run.record.inputs),
+        packages=packages and _imported_first(packages, (one, other)),
+        environment=compare("environment", lambda run: _surroundings(run, "")),
+        git=compare("git", _git_of),
+        results=compare("results", lambda run: dict(leaf_values(run.results))),
+        last=compare("last", lambda run: run.last),
+        same=same,
+        problems=tuple(problems),
+    )
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether an archive would hold the same for both: 1 is not true, 0.0 is not -0.0, and nan
+    is nan."""
+    return one is other or _spelled(one) == _spelled(other)
+
+
+def find_undetermined(runs: Iterable[Run]) -> list[tuple[Run, Run, tuple[str, ...]]]:
+    """Pairs of completed runs with one fingerprint and one seed whose results differ.
+
+    With each pair the names of the results that do; one pair for each fingerprint.
+    """
+    first: dict[tuple[str, str], Run] = {}
+    found: dict[tuple[str, str], tuple[Run, Run, tuple[str, ...]]] = {}
+    for run in runs:
+        fingerprint = run.lineage.get("fingerprint")
+        if run.status != "completed" or not fingerprint:
+            continue
+        key = (str(fingerprint), _spelled(run.params.get("seed")))
+        known = first.setdefault(key, run)
+        if known is run or key in found:
+            continue
+        names = _differing(dict(leaf_values(known.results)), dict(leaf_values(run.results)))
+        if names:
+            found[key] = (known, run, tuple(names))
+    return list(found.values())
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    pairs = {}
+    for name in dict.fromkeys((*before, *after)):
+        one, other = before.get(name, _ABSENT), after.get(name, _ABSENT)
+        if one is _ABSENT or other is _ABSENT or not is_same(one, other):
+            pairs[name] = (_or_none(one), _or_none(other))
+    return pairs
+
+
+def _or_none(value: Any) -> Any:
+    return None if value is _ABSENT else value
+
+
+def _spelled(value: Any) -> str:
+    return json.dumps(to_json(value), sort_keys=True)
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+# Code
+
+
+def _code_of(run: Run) -> Mapping[str, bytes]:
+    read = (read_inside(run.path, f"{CODE_DIR}/{name}", _LARGEST) for name in run.code)
+    return {name: content or b"" for name, content in zip(run.code, read, strict=True)}
+
+
+def _unified(name: str, before: bytes | None, after: bytes | None) -> str:
+    texts = [(content or b"").decode("utf-8", "backslashreplace") for content in (before, after)]
+    names = ["/dev/null" if content is None else name for content in (before, after)]
+    one, other = (text.splitlines(keepends=True) for text in texts)
+    lines = difflib.unified_diff(one, other, names[0], names[1])
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+
+
+# Surroundings
+
+
+def _surroundings(run: Run, part: str) -> Mapping[str, Any]:
+    """Leaves of `environment.json`: of the packages, or of all but packages and git."""
+    environment = run.environment
+    if not environment:
+        raise ReadingError("it has no environment.json", str(run.path))
+    if part:
+        found = environment.get(part)
+        return found if isinstance(found, Mapping) else {}
+    rest = {name: value for name, value in environment.items() if name not in ("packages", "git")}
+    return dict(leaf_values(rest))
+
+
+def _git_of(run: Run) -> Mapping[str, Any]:
+    git = run.environment.get("git")
+    facts = dict(git) if isinstance(git, Mapping) else {}
+    if patch := run.patch:
+        facts["uncommitted"] = hashlib.sha256(patch.encode()).hexdigest()[:12]
+    return facts
+
+
+def _imported_first(packages: Pairs, runs: Sequence[Run]) -> Pairs:
+    """The packages that the archived code imports by name, then the others."""
+    used = {
+        name.lower()
+        for run in runs
+        for text in run.code.values()
+        for name in _IMPORTED.findall(text)
+    }
+    return dict(
+        sorted(packages.items(), key=lambda pair: pair[0].replace("-", "_").lower() not in used)
+    )

@@ -1,0 +1,86 @@
+"""A manifest lists the evidence of an archive, and finds whatever is not as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from expt.archive.manifest import Deviation, check_manifest, write_manifest
+from expt.ground.errors import DamagedArchive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    for name, content in {
+        "run.json": "{}",
+        "series/scalars.bin": "\0" * 64,
+        "code/experiments/a.py": "x = 1",
+        "artifacts/%2E/b.txt": "b",
+        "plots/loss.png": "a picture",
+        "analysis.py": "a script",
+        "labels.json": "{}",
+        "artifacts/%tmp-1-2": "half",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    write_manifest(tmp_path)
+    return tmp_path
+
+
+def test_it_lists_size_and_digest_of_all_evidence_and_of_no_rendering(archive: Path) -> None:
+    files = json.loads((archive / "manifest.json").read_text())["files"]
+    assert sorted(files) == [
+        "artifacts/%2E/b.txt",
+        "code/experiments/a.py",
+        "run.json",
+        "series/scalars.bin",
+    ]
+    assert files["run.json"] == {"size": 2, "sha256": hashlib.sha256(b"{}").hexdigest()}
+    assert check_manifest(archive) == []
+
+
+def test_one_flipped_bit_is_found_and_named(archive: Path) -> None:
+    path = archive / "series/scalars.bin"
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    path.write_bytes(content)
+    assert check_manifest(archive) == [Deviation("series/scalars.bin", "changed")]
+
+
+def test_what_is_missing_added_or_a_link_is_told(archive: Path) -> None:
+    (archive / "run.json").unlink()
+    (archive / "run.json").symlink_to("analysis.py")
+    (archive / "code/experiments/a.py").unlink()
+    (archive / "code/more.py").write_text("y = 2")
+    assert check_manifest(archive) == [
+        Deviation("code/experiments/a.py", "missing"),
+        Deviation("code/more.py", "added"),
+        Deviation("run.json", "missing"),
+    ]
+
+
+def test_renderings_and_labels_may_change(archive: Path) -> None:
+    (archive / "plots/loss.png").write_text("another")
+    (archive / "plots/new.png").write_text("more")
+    (archive / "analysis.py").unlink()
+    (archive / "labels.json").write_text('{"tags": ["x"]}')
+    assert check_manifest(archive) == []
+
+
+def test_an_archive_without_a_manifest_is_no_error(archive: Path) -> None:
+    (archive / "manifest.json").unlink()
+    assert check_manifest(archive) is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"files": 3}', "{", "[" * 9000])
+def test_a_damaged_manifest_is_named(archive: Path, content: str) -> None:
+    (archive / "manifest.json").write_text(content)
+    with pytest.raises(DamagedArchive, match=r"manifest\.json is not what expt writes"):
+        check_manifest(archive)

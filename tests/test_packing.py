@@ -1,0 +1,123 @@
+"""Packed archives come back at their places; a zip that leads outside is not unpacked."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from expt.archive.packing import pack_archives, unpack_archives
+from expt.ground.errors import ExptError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLACE = "a/experiment_a/2026-11-23_10-15-30_abcdefghij"
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    archive = tmp_path / "runs" / PLACE
+    (archive / "series").mkdir(parents=True)
+    (archive / "artifacts/x.zip").mkdir(parents=True)
+    (archive / "run.json").write_text("{}")
+    (archive / "series/scalars.bin").write_bytes(bytes(range(256)))
+    (archive / "artifacts/x.zip/run.json").write_text("an artifact of that name")
+    return archive
+
+
+def test_what_is_packed_comes_back_at_its_place(tmp_path: Path, archive: Path) -> None:
+    file = tmp_path / "runs.zip"
+    pack_archives([(PLACE, archive)], file)
+    assert unpack_archives(file, tmp_path / "elsewhere") == [tmp_path / "elsewhere" / PLACE]
+    assert files_below(tmp_path / "elsewhere" / PLACE) == files_below(archive)
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["a"]
+
+
+def test_the_same_archives_give_the_same_bytes(tmp_path: Path, archive: Path) -> None:
+    for name in ("one.zip", "two.zip"):
+        pack_archives([(PLACE, archive)], tmp_path / name)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_links_are_not_packed(tmp_path: Path, archive: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (archive / "artifacts/link").symlink_to(tmp_path / "secret")
+    pack_archives([(PLACE, archive)], tmp_path / "runs.zip")
+    with zipfile.ZipFile(tmp_path / "runs.zip") as packed:
+        assert f"{PLACE}/artifacts/link" not in packed.namelist()
+
+
+def test_an_archive_that_is_there_is_not_touched(tmp_path: Path, archive: Path) -> None:
+    file = tmp_path / "runs.zip"
+    pack_archives([(PLACE, archive)], file)
+    (archive / "run.json").write_text('{"mine": 1}')
+    with pytest.raises(ExptError, match="is there already"):
+        unpack_archives(file, tmp_path / "runs")
+    assert (archive / "run.json").read_text() == '{"mine": 1}'
+
+
+def make_zip(path: Path, names: dict[str, int]) -> Path:
+    """A zip of small files; the number is the mode of each."""
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, mode in names.items():
+            about = zipfile.ZipInfo("x")
+            about.filename = name
+            about.external_attr = mode << 16
+            packed.writestr(about, "{}")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ({"a/run.json": 0, "../evil": 0}, "'../evil' leads outside"),
+        ({"a/run.json": 0, "a/../../evil": 0}, "leads outside"),
+        ({"/tmp/run.json": 0}, "leads outside"),
+        ({"C:/run.json": 0}, "leads outside"),
+        ({"a\\..\\run.json": 0}, "leads outside"),
+        ({"a/run.json": 0, "a//b": 0}, "leads outside"),
+        ({"a/run.json": 0, "a/link": stat.S_IFLNK | 0o777}, "'a/link' is no regular file"),
+        ({"a/run.json": 0, "a/pipe": stat.S_IFIFO | 0o600}, "is no regular file"),
+        ({"a/run.json": 0, "a/RUN.json": 0}, "is in it twice"),
+        ({"a/run.json": 0, "b/x": 0}, "'b/x' belongs to no archive in it"),
+        ({"a/x": 0}, "it holds no run.json"),
+    ],
+)
+def test_a_zip_that_is_not_safe_is_refused_and_nothing_written(
+    tmp_path: Path, names: dict[str, int], told: str
+) -> None:
+    root = tmp_path / "deep" / "runs"
+    with pytest.raises(ExptError) as raised:
+        unpack_archives(make_zip(tmp_path / "evil.zip", names), root)
+    assert told in raised.value.what
+    assert not root.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["evil.zip"]
+
+
+def test_a_zip_that_is_cut_or_lies_about_its_sizes_leaves_nothing(
+    tmp_path: Path, archive: Path
+) -> None:
+    file = tmp_path / "runs.zip"
+    pack_archives([(PLACE, archive)], file)
+    whole = file.read_bytes()
+    for content in (
+        b"",
+        b"PK",
+        whole[: len(whole) // 2],
+        whole.replace(bytes(range(64)), b"x" * 64),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(ExptError, match=r"whole zip|cannot be unpacked"):
+            unpack_archives(file, tmp_path / "elsewhere")
+        assert list(tmp_path.glob("elsewhere/*")) == []
