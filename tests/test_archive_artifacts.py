@@ -257,7 +257,7 @@ def test_each_value_has_its_format(archive, name, value, file, read):
             object(),
             TypeError,
             (
-                "the artifact 'x.json' is of type 'object', which JSON cannot hold; "
+                "the artifact 'x.json': value is of type 'object', which JSON cannot hold; "
                 "save its bytes, or write the file with archive.open('x.json')"
             ),
         ),
@@ -266,7 +266,7 @@ def test_each_value_has_its_format(archive, name, value, file, read):
             {"a": [1, 2j]},
             TypeError,
             (
-                "the artifact 'x.json'.a[1] is of type 'complex', which JSON cannot hold; "
+                "the artifact 'x.json': value.a[1] is of type 'complex', which JSON cannot hold; "
                 "save its bytes, or write the file with archive.open('x.json')"
             ),
         ),
@@ -274,37 +274,37 @@ def test_each_value_has_its_format(archive, name, value, file, read):
             "x",
             np.array([object()]),
             TypeError,
-            "the artifact 'x.npy' is an array of objects, which would need a pickle",
+            "the artifact 'x.npy': an array of objects, which only pickle could store",
         ),
         (
             "x.npz",
             {"a": [object()]},
             TypeError,
-            "'a' of the artifact 'x.npz' is of type 'list', which .npz holds only as a pickle",
+            "the artifact 'x.npz': 'a' is an array of objects, which only pickle could store",
         ),
         (
             "x.csv",
             np.zeros((2, 2, 2)),
             ValueError,
-            "the artifact 'x.csv' has 3 dimensions, a table has 2",
+            "the artifact 'x.csv': an array of 3 dimensions; a table has 2",
         ),
         (
             "x.png",
             np.zeros((2, 2)),
             ValueError,
             (
-                "the artifact 'x.png' is float64 of shape (2, 2); "
-                "a PNG takes uint8 of shape (H, W), (H, W, 3) or (H, W, 4)"
+                "the artifact 'x.png': an array of float64 of shape (2, 2); "
+                "a picture takes uint8 of shape (H, W), (H, W, 3) or (H, W, 4)"
             ),
         ),
         (
             "x.csv",
             {"a": [1], "b": [1, 2]},
             ValueError,
-            "the columns of the artifact 'x.csv' differ in length",
+            "the artifact 'x.csv': its columns differ in length",
         ),
-        ("x.csv", 3, TypeError, "the artifact 'x.csv' is of type 'int', which is no table"),
-        ("x.toml", [1], TypeError, "the artifact 'x.toml' is of type 'list', TOML is a dict"),
+        ("x.csv", 3, TypeError, "the artifact 'x.csv': a value of type 'int' is no table"),
+        ("x.toml", [1], TypeError, "the artifact 'x.toml': a value of type 'list'; TOML is a dict"),
     ],
 )
 def test_a_value_that_no_format_holds_is_refused_by_name_and_type(

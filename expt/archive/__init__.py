@@ -11,7 +11,7 @@ Nothing of the user's is imported, executed or unpickled, and nothing outside an
 """
 
 from expt.archive.artifact_names import list_artifacts
-from expt.archive.artifacts import decode_artifact, storable_result
+from expt.archive.artifacts import decode_artifact
 from expt.archive.json_files import (
     read_analyses,
     read_environment,
@@ -32,6 +32,7 @@ from expt.archive.record import (
     record_from_json,
     record_to_json,
 )
+from expt.archive.returned import named_results, storable_result
 from expt.archive.series_lines import read_results
 from expt.archive.writer import CODE_CAP, Archive, check_writable, run_folder, write_record
 from expt.ground.files import sync_archive, write_atomically
@@ -44,6 +45,7 @@ __all__ = [
     "field_from_json",
     "list_artifacts",
     "microseconds",
+    "named_results",
     "owner_is_alive",
     "owner_of_this_process",
     "parse_headline",

@@ -95,20 +95,12 @@ def _read_header(file: IO[bytes]) -> tuple[dict[str, Any], int]:
     return header, len(magic) + form.size + length
 
 
-def write_npz(file: IO[bytes], arrays: Mapping[Any, Any], where: str) -> None:
-    """Write arrays by name. Raises `TypeError`, which names key and file, for one of objects."""
+def write_npz(file: IO[bytes], arrays: Mapping[Any, Array]) -> None:
+    """Write arrays without objects by name."""
     import zipfile
 
-    import numpy
-
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # savez reserves some keys
-        for key, value in arrays.items():
-            array = numpy.asanyarray(value)
-            if array.dtype.hasobject:
-                raise TypeError(
-                    f"'{key}' of {where} is of type '{type(value).__name__}', "
-                    "which .npz holds only as a pickle"
-                )
+        for key, array in arrays.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as entry:
                 write_npy(entry, array)
 

@@ -69,13 +69,16 @@ def decode_name(path: str) -> str:
 class ArtifactNames:
     """Which file each name has, in one `artifacts/` folder that one process writes to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pid: int | None = None) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._pid = os.getpid()
+        self._pid = os.getpid() if pid is None else pid
         self._files: dict[str, str] | None = None  # name -> path relative to the folder
         self._taken: dict[str, str] = {}  # case-folded path of a file or folder -> as it is
         self._numbered = 0
+
+    def __reduce__(self) -> tuple[type[ArtifactNames], tuple[Path, int]]:
+        return ArtifactNames, (self._folder, self._pid)  # a spawned process may save, too
 
     def place(self, name: str) -> Path:
         """The file of `name`, its folder made. Raises `OSError` where that cannot be."""

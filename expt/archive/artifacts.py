@@ -1,26 +1,30 @@
 """What `archive.save` makes of a value, and how it comes back: the bytes, told by the suffix.
 
-    value                    suffixes that it takes       without one
-    bytes                    any                          none
-    str                      any                          .txt
-    numpy array, tensor      .npy .npz .csv .txt .png     .npy
-    dict of arrays           .npz                         .json
-    dict, list, number …     .json .toml .csv             .json
-    matplotlib Figure        .png .svg .pdf …             .png
-    PIL image                .png .jpg …                  .png
+    value                    suffixes that it takes                    without one
+    bytes                    any                                       none
+    str                      any                                       .txt
+    numpy array, tensor      .npy .npz .csv .txt .json, pictures       .npy
+    masked array             .npz                                      .npz
+    frame or series          .csv .parquet .npz .json                  .csv
+    dict of arrays           .npz                                      .json
+    dict, list, number …     .json .toml .csv                          .json
+    matplotlib Figure        .png .svg .pdf …                          .png
+    PIL image                .png .jpg .gif …                          .png, .tif
 
-Libraries are recognised by what is loaded already: a value of theirs cannot come from elsewhere.
+The name is what was asked for: a suffix that a value cannot have is refused. Libraries are
+recognised by what is loaded already: a value of theirs cannot come from elsewhere.
 """
 
 from __future__ import annotations
 
-import csv
+import functools
 import io
-import sys
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 from expt.archive.array_files import (
     PICTURE_FORMATS,
@@ -30,44 +34,80 @@ from expt.archive.array_files import (
     write_npy,
     write_npz,
 )
-from expt.archive.artifact_names import NUMBERED
+from expt.archive.table_files import array_rows, mapping_to_toml, rows_of, rows_to_csv
+from expt.ground.dataframes import (
+    frame_arrays,
+    frame_columns,
+    frame_to_csv,
+    frame_to_parquet,
+    is_tabular,
+)
 from expt.ground.encoding import Unstorable, dumps, loads
 from expt.ground.errors import told_as_damage
 from expt.ground.files import open_regular, read_whole
-from expt.ground.layout import ARTIFACTS_DIR
-from expt.ground.ndarrays import is_masked
+from expt.ground.ndarrays import as_array, is_masked, storable_array
+from expt.ground.objects import ask, is_of, type_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FIGURES: Final = (".png", ".svg", ".pdf", ".ps", ".eps", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
-_ARRAYS: Final = (".npy", ".npz", ".csv", ".txt", ".png")
-_PLAIN: Final = (".json", ".toml", ".csv")
-_TEXTS: Final = (".txt", ".md", ".csv", ".tsv", ".log", ".html", ".svg", ".yaml", ".yml", ".xml")
-
 LARGEST_ARTIFACT: Final = 1 << 34  # bytes that `load` takes into memory; `open` takes any
+
+Write = Callable[[Any], bytes]
+"""Makes the content of a file. Raises `TypeError` or `ValueError`, without the artifact's name."""
+
+# a dot and a word; `acc=0.5` and `x.v2` say no format
+_STATED: Final = re.compile(r"[^/](\.(?!v\d+\Z)[A-Za-z][A-Za-z0-9]{0,15})\Z")
+_NUMBER_MODES: Final = ("I", "F")  # of PIL: numbers, which pictures cut to 8 or 16 bits
+_MOVING: Final = (".gif", ".tif", ".tiff", ".webp", ".png")
+
+
+@attrs.frozen
+class Form:
+    """What a value is, and how it is written by suffix; the first is that of a name without."""
+
+    what: str
+    writers: Mapping[str, Write]
+
+    @property
+    def natural(self) -> str:
+        return next(iter(self.writers))
 
 
 def encode_value(name: str, value: Any) -> tuple[str, bytes]:
     """The name with its suffix, and the content of the file.
 
-    Raises `TypeError`, which names the artifact and the type, for a value that has no file format,
-    and `ValueError` for one that does not fit the format that the suffix asks for.
+    Raises `TypeError`, which names the artifact and the type, for a value that has no file format
+    or not the one that the suffix asks for, and `ValueError` for one that does not fit into it.
     """
+    stated = _STATED.search(name)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return name, bytes(value)
     if isinstance(value, str):
-        return _with_suffix(name, None, ".txt"), value.encode("utf-8", "surrogatepass")
-    if _is_instance(value, "matplotlib.figure", "Figure"):
-        name = _with_suffix(name, _FIGURES, ".png")
-        return name, _save_picture(value.savefig, name, "jpg", "jpg")
-    if _is_instance(value, "PIL.Image", "Image"):
-        name = _with_suffix(name, tuple(PICTURE_FORMATS), ".png")
-        return name, _save_picture(value.save, name, "jpg", "jpeg")
-    array = as_array(value)
-    if array is not None:
-        return _encode_array(name, array)
-    return _encode_plain(name, value)
+        return name if stated else f"{name}.txt", value.encode("utf-8", "surrogatepass")
+    form = find_form(value)
+    suffix = stated[1].lower() if stated else form.natural
+    name = name if stated else name + suffix
+    if suffix not in form.writers:
+        raise TypeError(
+            f"the artifact '{name}' is {form.what}, which is kept as {_listed(form.writers)}; "
+            f"{_other_ways(name)}"
+        )
+    try:
+        return name, form.writers[suffix](value)
+    except (TypeError, ValueError) as error:
+        hint = f"; {_other_ways(name)}" if isinstance(error, Unstorable) else ""
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"the artifact '{name}': {error}{hint}") from None
+
+
+def _other_ways(name: str) -> str:
+    return f"save its bytes, or write the file with archive.open('{name}')"
+
+
+def _listed(suffixes: Mapping[str, Any]) -> str:
+    *others, last = suffixes
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def decode_artifact(path: Path, name: str) -> Any:
@@ -94,230 +134,149 @@ def decode_artifact(path: Path, name: str) -> Any:
         return content.decode("utf-8", "surrogatepass") if suffix in _TEXTS else content
 
 
-def as_array(value: Any) -> Any | None:
-    """`value` as a numpy array where it is one or a framework's; None for everything else."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None or isinstance(value, (numpy.generic, type)):
-        return None
-    if isinstance(value, numpy.ndarray):
-        return value
-    if hasattr(value, "__array__"):
-        for step in ("detach", "cpu"):  # a torch tensor may be on a graph and on a device
-            if hasattr(value, step):
-                value = getattr(value, step)()
-        return numpy.asarray(value)
-    return None
+def natural_suffix(value: Any) -> str | None:
+    """The suffix of the file that a value is by nature; None for one that plain data can hold."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return ""
+    form = find_form(value)
+    return None if form.writers.get(".toml") else form.natural
 
 
-def _is_instance(value: Any, module: str, name: str) -> bool:
-    cls = getattr(sys.modules.get(module), name, None)
-    return cls is not None and isinstance(value, cls)
+def find_form(value: Any) -> Form:
+    """What `value` is. Raises `TypeError` where the library of an array refuses to give it."""
+    if isinstance(value, Mapping):
+        return _MAPPING
+    if is_of(value, "matplotlib.figure", "Figure"):
+        return _FIGURE
+    if is_of(value, "PIL.Image", "Image"):
+        exact = value.mode in _EXACT_MODES
+        return _IMAGE if exact else _NUMBERS if value.mode in _NUMBER_MODES else _PRINT
+    if is_tabular(value):
+        return _FRAME
+    array = as_array(value)
+    if array is None:
+        return attrs.evolve(_PLAIN, what=f"of type '{type_name(value)}'")
+    return _MASKED if is_masked(array) else _ARRAY
 
 
-def _with_suffix(name: str, known: Sequence[str] | None, default: str) -> str:
-    """`name` as it is where its suffix says a format, else with the default suffix."""
-    suffix = _suffix(name)
-    is_said = bool(suffix) if known is None else suffix in known
-    return name if is_said else name + default
+# Pictures
 
 
-def _suffix(name: str) -> str:
-    return PurePosixPath(name.rpartition("/")[2]).suffix.lower()
-
-
-def _save_picture(save: Callable[..., Any], name: str, written: str, meant: str) -> bytes:
+def _write_figure(suffix: str, figure: Any) -> bytes:
     stream = io.BytesIO()
-    save(stream, format=_suffix(name)[1:].replace(written, meant))
+    figure.savefig(stream, format=suffix[1:])
     return stream.getvalue()
 
 
-def _encode_array(name: str, array: Any) -> tuple[str, bytes]:
-    import numpy
-
-    name = _with_suffix(name, _ARRAYS, ".npy")
-    suffix = _suffix(name)
-    if array.dtype.hasobject:
-        raise TypeError(f"the artifact '{name}' is an array of objects, which would need a pickle")
-    if is_masked(array):
-        raise TypeError(f"the artifact '{name}' is a masked array, whose mask would be lost")
+def _write_image(suffix: str, image: Any) -> bytes:
     stream = io.BytesIO()
-    if suffix == ".npy":
-        write_npy(stream, array)
-    elif suffix == ".npz":
-        numpy.savez(stream, array)
-    elif suffix == ".png":
-        stream.write(_array_to_png(name, array))
-    else:
-        if array.ndim > 2:
-            raise ValueError(f"the artifact '{name}' has {array.ndim} dimensions, a table has 2")
-        rows = array.reshape(array.shape[0] if array.ndim else 1, -1).tolist()
-        return name, _rows_to_csv(rows, "," if suffix == ".csv" else " ")
-    return name, stream.getvalue()
+    moves = suffix in _MOVING and ask(image, "n_frames", 1) > 1
+    try:
+        image.save(stream, PICTURE_FORMATS[suffix], **({"save_all": True} if moves else {}))
+    except (OSError, KeyError) as error:  # of PIL, for a mode that the format does not have
+        raise ValueError(f"an image of mode '{image.mode}': {error}") from None
+    return stream.getvalue()
 
 
-def _array_to_png(name: str, array: Any) -> bytes:
-    from PIL import Image
+def _write_pixels(suffix: str, value: Any) -> bytes:
+    from PIL import Image  # slow: only for whoever saves pixels
 
+    array = stored_array(value)
     is_picture = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if array.dtype != "uint8" or not is_picture:
         raise ValueError(
-            f"the artifact '{name}' is {array.dtype} of shape {array.shape}; "
-            "a PNG takes uint8 of shape (H, W), (H, W, 3) or (H, W, 4)"
+            f"an array of {array.dtype} of shape {array.shape}; "
+            "a picture takes uint8 of shape (H, W), (H, W, 3) or (H, W, 4)"
         )
+    return _write_image(suffix, Image.fromarray(array))
+
+
+def _by_suffix(write: Callable[[str, Any], bytes], suffixes: Iterable[str]) -> dict[str, Write]:
+    return {suffix: functools.partial(write, suffix) for suffix in suffixes}
+
+
+# Arrays
+
+
+def stored_array(value: Any) -> Any:
+    """Anything that numpy makes an array of, as `.npy` holds it. Raises `TypeError`."""
+    import numpy  # whoever saves arrays needs it anyway
+
+    array = as_array(value)
+    return storable_array(numpy.asanyarray(value) if array is None else array)[0]
+
+
+def _write_npy(value: Any) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(array).save(stream, format="png")
+    write_npy(stream, stored_array(value))
     return stream.getvalue()
 
 
-def _encode_plain(name: str, value: Any) -> tuple[str, bytes]:
-    if _suffix(name) == ".npz" and isinstance(value, Mapping):
-        return name, _arrays_to_npz(name, value)
-    name = _with_suffix(name, _PLAIN, ".json")
-    suffix = _suffix(name)
-    try:
-        if suffix == ".json":
-            return name, (dumps(value, indent=1, where=f"the artifact '{name}'") + "\n").encode()
-        if suffix == ".csv":
-            return name, _rows_to_csv(_rows_of(name, value), ",")
-        return name, _mapping_to_toml(name, value)
-    except Unstorable as error:
-        raise TypeError(
-            f"{error}; save its bytes, or write the file with archive.open('{name}')"
-        ) from None
+def _write_masked(value: Any) -> bytes:
+    import numpy  # the caller has an array
+
+    return _write_npz({"data": value.data, "mask": numpy.ma.getmaskarray(value)})
 
 
-def _arrays_to_npz(name: str, arrays: Mapping[Any, Any]) -> bytes:
+def _write_npz(arrays: Mapping[Any, Any]) -> bytes:
+    stored = {}
+    for key, value in arrays.items():
+        try:
+            stored[key] = stored_array(value)
+        except TypeError as error:
+            raise TypeError(f"'{key}' is {error}") from None
     stream = io.BytesIO()
-    write_npz(stream, arrays, f"the artifact '{name}'")
+    write_npz(stream, stored)
     return stream.getvalue()
 
 
-def _rows_of(name: str, value: Any) -> list[list[Any]]:
-    """A table from a dict of columns, a list of dicts or a list of rows."""
-    if isinstance(value, Mapping):
-        columns = [list(column) for column in value.values()]
-        if len({len(column) for column in columns}) > 1:
-            raise ValueError(f"the columns of the artifact '{name}' differ in length")
-        return [list(value), *map(list, zip(*columns, strict=True))]
-    if not isinstance(value, Iterable):
-        kind = type(value).__name__
-        raise TypeError(f"the artifact '{name}' is of type '{kind}', which is no table")
-    rows = list(value)
-    if rows and all(isinstance(row, Mapping) for row in rows):
-        header = list(dict.fromkeys(key for row in rows for key in row))
-        return [header, *([row.get(key, "") for key in header] for row in rows)]
-    return [
-        list(row) if isinstance(row, Iterable) and not isinstance(row, str) else [row]
-        for row in rows
-    ]
+def _write_array_json(value: Any) -> bytes:
+    array = stored_array(value)
+    if array.dtype.names is not None:
+        return _write_json({key: array[key].tolist() for key in array.dtype.names})
+    if array.dtype.kind not in "biufU":
+        raise TypeError(f"an array of {array.dtype}, which JSON does not hold")
+    return _write_json(array.tolist())
 
 
-def _rows_to_csv(rows: list[list[Any]], delimiter: str) -> bytes:
-    stream = io.StringIO(newline="")
-    csv.writer(stream, delimiter=delimiter, lineterminator="\n").writerows(rows)
-    return stream.getvalue().encode("utf-8", "surrogatepass")
+def _write_json(value: Any) -> bytes:
+    return (dumps(value, indent=1) + "\n").encode()
 
 
-def _mapping_to_toml(name: str, value: Any) -> bytes:
-    if not isinstance(value, Mapping):
-        raise TypeError(
-            f"the artifact '{name}' is of type '{type(value).__name__}', TOML is a dict"
-        )
-    import tomli_w  # slow for what most runs never do
-
-    return tomli_w.dumps(value).encode()
-
-
-def storable_result(
-    name: str, value: Any, save_artifact: Callable[[str, Any], Any]
-) -> tuple[Any, str | None]:
-    """What `results` keeps of a value that was returned at the end, and what a person should know.
-
-    Nothing is refused. What JSON holds is itself; an array, a picture or bytes is saved as the
-    artifact `results/NAME` and becomes its path; of any other object the `repr` is kept.
-    """
-    notes: list[str] = []
-    stored = _make_storable(value, f"results/{name}", save_artifact, notes, 0)
-    if not notes:
-        return stored, None
-    return stored, f"the result '{name}' was not a plain value: {'; '.join(dict.fromkeys(notes))}"
-
-
-def _make_storable(
-    value: Any, name: str, save: Callable[[str, Any], Any], notes: list[str], depth: int
-) -> Any:
-    if _is_storable(value):
-        return value
-    if depth < _DEEPEST and type(value) in (dict, list, tuple):
-        if isinstance(value, dict):
-            return {
-                _storable_key(key): _make_storable(item, f"{name}/{key}", save, notes, depth + 1)
-                for key, item in value.items()
-            }
-        return [
-            _make_storable(item, f"{name}/{index}", save, notes, depth + 1)
-            for index, item in enumerate(value)
-        ]
-    number = _one_number(value)
-    if number is not None:
-        return number
-    return _artifact_or_repr(value, name, save, notes)
-
-
-def _is_storable(value: Any) -> bool:
-    try:
-        dumps(value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
-
-
-def _storable_key(key: Any) -> Any:
-    return key if _is_storable(key) else _repr(key)
-
-
-def _one_number(value: Any) -> float | int | bool | None:
-    """The number of a framework's scalar, such as a tensor of no dimensions."""
-    if getattr(value, "shape", None) not in ((), (1,)) or not hasattr(value, "item"):
-        return None
-    if is_masked(value):
-        return None
-    try:
-        number = value.item()
-    except Exception:  # the user's object
-        return None
-    return number if type(number) in (int, float, bool) else None
-
-
-def _artifact_or_repr(
-    value: Any, name: str, save: Callable[[str, Any], Any], notes: list[str]
-) -> Any:
-    kind = type(value).__name__
-    try:
-        is_file = (
-            isinstance(value, (bytes, bytearray, memoryview))
-            or _is_instance(value, "matplotlib.figure", "Figure")
-            or _is_instance(value, "PIL.Image", "Image")
-            or as_array(value) is not None
-        )
-        if is_file:
-            path = save(name, value)
-            notes.append(f"the {kind} is the artifact '{path.name}'")
-            steps = 1 if path.name.startswith(NUMBERED) else name.count("/") + 1
-            return PurePosixPath(ARTIFACTS_DIR, *path.parts[-steps:])
-    except Exception as error:  # the user's object, or a full disk: the rest must be kept
-        notes.append(f"the {kind} could not be saved ({type(error).__name__}: {error})")
-    notes.append(f"of the {kind} only the repr is kept")
-    return _repr(value)
-
-
-def _repr(value: Any) -> str:
-    try:
-        text = repr(value)
-    except Exception as error:  # the user's object
-        return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
-    return text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + "…"
-
-
-_LONGEST_REPR: Final = 10_000
-_DEEPEST: Final = 20
+_TEXTS: Final = (".txt", ".md", ".csv", ".tsv", ".log", ".html", ".svg", ".yaml", ".yml", ".xml")
+_EXACT_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16L", "I;16B"})
+_FIGURES: Final = (".png", ".svg", ".pdf", ".ps", ".eps", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+_FIGURE: Final = Form("a figure", _by_suffix(_write_figure, _FIGURES))
+_IMAGE: Final = Form("a picture", _by_suffix(_write_image, PICTURE_FORMATS))
+_NUMBERS: Final = Form("a picture of numbers", _by_suffix(_write_image, (".tif", ".tiff")))
+_PRINT: Final = Form("a picture", {**_NUMBERS.writers, **_IMAGE.writers})  # CMYK and its kind
+_ARRAY: Final = Form(
+    "an array",
+    {
+        ".npy": _write_npy,
+        ".npz": lambda array: _write_npz({"arr_0": array}),
+        ".csv": lambda array: rows_to_csv(array_rows(stored_array(array)), ","),
+        ".txt": lambda array: rows_to_csv(array_rows(stored_array(array)), " "),
+        ".json": _write_array_json,
+        **_by_suffix(_write_pixels, PICTURE_FORMATS),
+    },
+)
+_MASKED: Final = Form("a masked array", {".npz": _write_masked})
+_FRAME: Final = Form(
+    "a data frame",
+    {
+        ".csv": lambda frame: frame_to_csv(frame).encode("utf-8", "surrogatepass"),
+        ".parquet": frame_to_parquet,
+        ".npz": lambda frame: _write_npz(frame_arrays(frame)),
+        ".json": lambda frame: _write_json(frame_columns(frame)),
+    },
+)
+_PLAIN: Final = Form(
+    "a plain value",
+    {
+        ".json": _write_json,
+        ".toml": mapping_to_toml,
+        ".csv": lambda value: rows_to_csv(rows_of(value), ","),
+    },
+)
+_MAPPING: Final = Form("a dict", {**_PLAIN.writers, ".npz": _write_npz})

@@ -81,6 +81,10 @@ def frame_columns(value: Any) -> dict[str, list[Any]]:
     nanoseconds, which no date of Python's has.
     """
     frame = with_index(value)
+    return {name: _list_column(name, frame[name]) for name in _checked_names(frame)}
+
+
+def _checked_names(frame: Any) -> list[str]:
     names = _names(frame) or []
     for name in names:
         if not isinstance(name, str):
@@ -88,7 +92,7 @@ def frame_columns(value: Any) -> dict[str, list[Any]]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"the column '{twice[0]}' stands there {names.count(twice[0])} times")
-    return {name: _list_column(name, frame[name]) for name in names}
+    return names
 
 
 def _list_column(name: str, column: Any) -> list[Any]:
@@ -155,3 +159,30 @@ def frame_to_parquet(value: Any) -> bytes:
     except ImportError as error:
         raise TypeError(f"Parquet needs a library: {' '.join(str(error).split())}") from error
     return stream.getvalue()
+
+
+def frame_arrays(value: Any) -> dict[str, Any]:
+    """The columns of a frame as arrays with the types that they have there.
+
+    Raises `TypeError` for a column that has no numpy array of its own type.
+    """
+    import numpy  # slow: only for whoever saves arrays
+
+    frame = with_index(value)
+    names = _checked_names(frame)
+    arrays = {}
+    for name in names:
+        column = frame[name]
+        array = numpy.asarray(column)
+        if array.dtype.hasobject and all(isinstance(item, str) for item in array.flat):
+            array = array.astype(str)
+        told = str(ask(column, "dtype", array.dtype)).lower().replace("boolean", "bool")
+        if array.dtype.kind not in "U" and told.partition("(")[0] not in (
+            str(array.dtype),
+            array.dtype.name.partition("[")[0],
+        ):
+            raise TypeError(
+                f"the column '{name}' is of type '{ask(column, 'dtype')}', for which numpy has none"
+            )
+        arrays[name] = array
+    return arrays

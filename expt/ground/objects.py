@@ -6,6 +6,7 @@ property that raises, a `repr` that does. Whoever looks at one asks here, and is
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -43,6 +44,24 @@ def is_of(value: Any, module: str, name: str) -> bool:
     """Whether `value` is of a library's class, which need not be imported: else nothing is."""
     cls = ask(sys.modules.get(module), name)
     return isinstance(cls, type) and isinstance(value, cls)
+
+
+def fresh_copy(value: Any) -> Any:
+    """A deep copy of a list or dict; where its class cannot be copied, a new one of it with copies
+    of the items; of what cannot even be made anew, the value itself."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # the user's object
+        cls = type(value)
+    if isinstance(value, dict):
+        made = dict.__new__(cls)
+        dict.update(made, {key: fresh_copy(item) for key, item in value.items()})
+        return made
+    if isinstance(value, list):
+        listed = list.__new__(cls)
+        list.extend(listed, map(fresh_copy, value))
+        return listed
+    return value
 
 
 @attrs.frozen

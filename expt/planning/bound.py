@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.model import LAYER_DEFAULT
+from expt.ground.objects import fresh_copy
 from expt.parameters.coercion import Coercer, Convert
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class BoundExperiment:
             if name in function.defaults:
                 default = function.defaults[name]
                 if isinstance(default, (list, dict, set, bytearray)):
-                    return copy.deepcopy(default)
+                    return fresh_copy(default)
                 return default
         raise LookupError(name)
 

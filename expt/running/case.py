@@ -12,15 +12,13 @@ import datetime as dt
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from expt.archive import storable_result
+from expt.archive import named_results, storable_result
 from expt.ground import layout
 from expt.ground.declarations import Skipped
-from expt.ground.encoding import from_json, to_json
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import Opaque
 from expt.planning.providers import session_key
@@ -46,6 +44,7 @@ from expt.running.supplies import (
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from expt.ground.messages import Report, SessionInfo
@@ -236,13 +235,11 @@ class _Run:
     def _keep_returned(self, returned: Any) -> None:
         if returned is None:
             return
-        named = returned if isinstance(returned, Mapping) else {"value": returned}
-        for name, value in named.items():
-            text = name if isinstance(name, str) else repr(name)
-            stored, notice = storable_result(text, value, self._archive.save)
+        for name, value in named_results(returned).items():
+            stored, notice = storable_result(name, value, self._archive.save)
             if notice is not None:
                 self._notices.append(notice)
-            self._results[text] = stored
+            self._results[name] = stored
 
     # What arguments are made of
 
@@ -328,7 +325,8 @@ class _Run:
             self._write_code()
         except OSError as refused:  # a full disk, say: the status may still find its place
             status, error = "failed", error or self.describe(refused)
-        self._notices += self._recorder.notices
+        results, notices = self._results.settle(self._archive.save)
+        self._notices += [*notices, *self._recorder.notices]
         series = summarise_series(self._archive.path / layout.SERIES_DIR)
         duration = time.monotonic() - self._clock - self._provider_seconds
         self._record = attrs.evolve(
@@ -337,7 +335,7 @@ class _Run:
             finished=dt.datetime.now().astimezone().isoformat(),
             duration=duration,
             setup=self._around.import_seconds + self._provider_seconds,
-            results=from_json(to_json(dict(self._results))),  # as a reader will see them
+            results=results,
             series=series,
             error=error,
             notices=tuple(map(self._scrub, self._notices)),

@@ -5,6 +5,7 @@ track  results  archive  params  log  rng  progress  run  hooks  tmp_path
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import logging
@@ -19,8 +20,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
+from expt.archive import storable_result
 from expt.ground.encoding import Unstorable, from_json, to_json
 from expt.ground.messages import RunProgressed
+from expt.tracking import Elsewhere
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,31 +34,56 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PROGRESS_INTERVAL: Final = 0.1  # seconds between two reports of one run
+_LOOK_INTERVAL: Final = 1.0  # seconds between two looks for results that were changed in place
 
 
 class Results(MutableMapping[str, Any]):
     """`results`: the final values, durable from the moment they are set.
 
-    Holds what strict JSON with tags can hold. Raises `TypeError` for anything else, by name and
-    type; arrays and objects belong to `archive.save` or to `track`.
+    A dict that takes what strict JSON with tags can hold, and raises `TypeError` for anything else,
+    by name and type; arrays and objects belong to `archive.save` or to `track`. A list, a dict or
+    an object that was set may be changed in place: the change is on disk with the next use of
+    `results` a second later, and in any case at the end of the run.
     """
+
+    __slots__ = ("_changeable", "_kept", "_next_look", "_record", "_values")
 
     def __init__(self, record: Callable[[str, Any], None]) -> None:
         self._record = record
         self._values: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}  # the JSON on disk of what may change
+        self._next_look = 0.0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__slots__:
+            raise AttributeError(f"results has items, no attributes: results[{name!r}] = …")
+        object.__setattr__(self, name, value)
 
     def __setitem__(self, name: str, value: Any) -> None:
         if not isinstance(name, str):
             raise TypeError(f"the name of a result must be a str, not {type(name).__name__}")
         try:
-            plain = from_json(to_json(value, f"results[{name!r}]"))
+            told = to_json(value, f"results[{name!r}]")
         except Unstorable as error:
             raise TypeError(f"{error}; track it, or keep it with archive.save") from None
+        plain = from_json(told)
         self._record(name, plain)
-        self._values[name] = plain
+        changes = isinstance(told, (dict, list))
+        self._values[name] = value if changes else plain
+        self._kept.pop(name, None)
+        if changes:
+            self._kept[name] = told
+        self._keep_changes()
 
     def __getitem__(self, name: str) -> Any:
+        self._keep_changes()
         return self._values[name]
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """As of a dict: `results.setdefault("losses", []).append(0.1)`."""
+        if name not in self._values:
+            self[name] = default
+        return self[name]
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"results[{name!r}] is on disk; set it again instead of deleting it")
@@ -68,6 +96,36 @@ class Results(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"results({self._values!r})"
+
+    def __reduce__(self) -> tuple[type[Elsewhere], tuple[str]]:
+        return Elsewhere, ("results",)
+
+    def _keep_changes(self) -> None:
+        """Write what was changed in place, at most once a second and a twentieth of the time."""
+        begun = time.monotonic()
+        if begun < self._next_look or not self._kept:
+            return
+        self._next_look = begun + _LOOK_INTERVAL
+        for name, known in list(self._kept.items()):
+            with contextlib.suppress(Exception):  # it changes as we look: the next time, or the end
+                told = to_json(self._values[name])
+                if told != known:
+                    self._record(name, from_json(told))
+                    self._kept[name] = told
+        self._next_look = max(self._next_look, begun + 20 * (time.monotonic() - begun))
+
+    def settle(self, save_artifact: Callable[[str, Any], Any]) -> tuple[dict[str, Any], list[str]]:
+        """What the run ends with, as a reader will see it, and notices.
+
+        Nothing is refused that was changed in place: it is kept as what is returned is.
+        """
+        final, notices = {}, []
+        for name, value in list(self._values.items()):
+            stored, notice = storable_result(name, value, save_artifact)
+            final[name] = from_json(to_json(stored))
+            if notice is not None:
+                notices.append(notice)
+        return final, notices
 
 
 @attrs.frozen

@@ -10,8 +10,9 @@ from expt.ground.dataframes import is_tabular
 from expt.ground.model import KINDS
 from expt.ground.ndarrays import as_array, storable_array
 from expt.ground.objects import type_name
+from expt.ground.real_numbers import exact_number
 from expt.tracking.images import encode_figure, encode_image
-from expt.tracking.kinds import exact_number, plain_structure, recognise_value, table_columns
+from expt.tracking.kinds import plain_structure, recognise_value, table_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

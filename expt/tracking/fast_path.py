@@ -12,7 +12,7 @@ import mmap
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.scalar_records import (
     FLOAT_AND_TAG,
@@ -21,7 +21,10 @@ from expt.archive.scalar_records import (
     INT_AT_FLOAT_AND_TAG,
     at_float,
 )
-from expt.tracking.kinds import INT64_MAX, INT64_MIN
+from expt.ground.real_numbers import INT64_MAX, INT64_MIN
+
+if TYPE_CHECKING:
+    from expt.tracking.elsewhere import Owner
 
 FastNames = dict[str, tuple[bytes, Iterator[int], Iterator[int], mmap.mmap]]
 """By name: the last bytes of a float's record, the count of entries, and a chunk."""
@@ -37,15 +40,23 @@ _LEFT_TO_SLOW: Final = (LookupError, TypeError, ValueError, StopIteration, struc
 def make_track(
     slow: Slow, names: FastNames, int_tags: Mapping[str, bytes], exact: Mapping[type, bool]
 ) -> Callable[..., None]:
-    """`track`. Of every name in `names`, `int_tags` has the last bytes of an int's record; `exact`
-    says of each number type that `struct` converts without loss whether it is whole."""
+    """`track`, to be bound to an `Owner`.
+
+    Of every name in `names`, `int_tags` has the last bytes of an int's record; `exact` says of each
+    number type that `struct` converts without loss whether it is whole.
+    """
     put_float, put_int, now = FLOAT_AND_TAG.pack_into, INT_AND_TAG.pack_into, time.time
     put_float_at_float = FLOAT_AT_FLOAT_AND_TAG.pack_into
     put_int_at_float = INT_AT_FLOAT_AND_TAG.pack_into
 
     # Measured: each free variable and each name that is bound costs, so this knows floats alone
     def track(
-        name: str = MISSING, value: Any = MISSING, /, step: float | None = None, **values: Any
+        _owner: Owner,
+        name: str = MISSING,
+        value: Any = MISSING,
+        /,
+        step: float | None = None,
+        **values: Any,
     ) -> None:
         """Track one value, `track("loss", 0.1)`, or several, `track(loss=0.1, accuracy=0.9)`.
 
@@ -111,4 +122,5 @@ def make_track(
                 pass
             track_number(key, value, step, when)
 
+    track.__qualname__ = "track"  # what Python says of wrong arguments
     return track

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+import types
 from typing import TYPE_CHECKING, Any, cast
+
+from expt.tracking.elsewhere import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +19,8 @@ def with_methods(
     store: Callable[..., None],
     set_options: Callable[[Any, dict[str, Any]], None],
 ) -> Track:
-    """Hang `track.image` … on `track`: a function is called faster than an object."""
+    """Hang `track.image` … on `track` and bind it: a method of Python's is called faster than an
+    object with a `__call__`, and can be sent to another process, where it refuses."""
 
     def image(name: str, value: Any, /, step: float | None = None) -> None:
         """Track a picture: PIL, or HxW, HxWx1, 2, 3 or 4 of uint8, bool, ints 0–255, uint16 (HxW).
@@ -46,5 +50,6 @@ def with_methods(
         set_options(name, options)
 
     for method in (image, array, figure, text, table, configure):
+        method.__qualname__ = f"track.{method.__name__}"
         setattr(track, method.__name__, method)
-    return cast("Track", track)
+    return cast("Track", types.MethodType(track, Owner()))

@@ -30,9 +30,9 @@ from expt.ground.encoding import to_json
 from expt.ground.files import write_all
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
 from expt.ground.objects import type_name
+from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
 from expt.tracking.entries import Encoded, encode_value, find_kind
 from expt.tracking.fast_path import MISSING, make_track
-from expt.tracking.kinds import INT64_MAX, INT64_MIN, exact_number
 from expt.tracking.methods import with_methods
 from expt.tracking.scalars import (
     AppendedFile,

@@ -1,0 +1,129 @@
+"""What `results` keeps of a value that a run returned: nothing is refused, nothing raises.
+
+what JSON holds ─► itself          a dict, list, dataclass … ─► each of its parts, likewise
+one real number ─► that            an array, picture, frame, bytes ─► an artifact, by its path
+                                   any other object ─► its repr
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from expt.archive.artifact_names import NUMBERED
+from expt.archive.artifacts import natural_suffix
+from expt.ground.encoding import dumps
+from expt.ground.layout import ARTIFACTS_DIR
+from expt.ground.ndarrays import as_array, is_masked
+from expt.ground.objects import field_values, is_row, safe_repr
+from expt.ground.real_numbers import exact_number
+
+Save = Callable[[str, Any], Any]
+
+_LONGEST_REPR: Final = 10_000
+_DEEPEST: Final = 20
+
+
+def storable_result(name: str, value: Any, save_artifact: Save) -> tuple[Any, str | None]:
+    """What `results` keeps of `value`, and what a person should know.
+
+    A file becomes the artifact `results/NAME` by `save_artifact`, which returns its path.
+    """
+    notes: list[str] = []
+    stored = _make_storable(value, f"results/{name}", save_artifact, notes, 0)
+    if not notes:
+        return stored, None
+    return stored, f"the result '{name}' was not a plain value: {'; '.join(dict.fromkeys(notes))}"
+
+
+def named_results(returned: Any) -> dict[str, Any]:
+    """The results by name of what a run returned: the items of a mapping, else `value`."""
+    items = _parts_of(returned) if isinstance(returned, Mapping) else None
+    if not isinstance(items, dict):
+        return {"value": returned}
+    named = {str.__str__(name): item for name, item in items.items() if isinstance(name, str)}
+    for name, item in items.items():
+        if not isinstance(name, str):
+            text = safe_repr(name)
+            named[f"{text} ({type(name).__name__})" if text in named else text] = item
+    return named
+
+
+def _make_storable(value: Any, name: str, save: Save, notes: list[str], depth: int) -> Any:
+    if _is_storable(value):
+        return value
+    parts = _parts_of(value) if depth < _DEEPEST else None
+    if isinstance(parts, dict):
+        return {
+            _storable_key(key): _make_storable(item, _below(name, key), save, notes, depth + 1)
+            for key, item in parts.items()
+        }
+    if parts is not None:
+        return [
+            _make_storable(item, f"{name}/{index}", save, notes, depth + 1)
+            for index, item in enumerate(parts)
+        ]
+    number = _one_number(value)
+    return _artifact_or_repr(value, name, save, notes) if number is None else number
+
+
+def _is_storable(value: Any) -> bool:
+    try:
+        dumps(value)
+    except Exception:  # the user's object
+        return False
+    return True
+
+
+def _parts_of(value: Any) -> dict[Any, Any] | list[Any] | None:
+    """The items, fields or elements that a value is made of; None where it is no structure."""
+    try:
+        if isinstance(value, Mapping):
+            return dict(value.items())
+        if is_row(value):
+            return list(value)
+        fields = field_values(value)
+        if fields is not None:
+            return fields
+        array = as_array(value)
+        if array is not None and array.dtype.hasobject and array.ndim and not is_masked(array):
+            return list(array.tolist())
+    except Exception:  # the user's object
+        return None
+    return None
+
+
+def _storable_key(key: Any) -> Any:
+    return key if _is_storable(key) else _short_repr(key)
+
+
+def _below(name: str, key: Any) -> str:
+    return f"{name}/{key if isinstance(key, str) else safe_repr(key)}"
+
+
+def _one_number(value: Any) -> float | int | None:
+    try:
+        return exact_number(value)
+    except Exception:  # the user's object, or a number that no float holds
+        return None
+
+
+def _artifact_or_repr(value: Any, name: str, save: Save, notes: list[str]) -> Any:
+    kind = type(value).__name__
+    try:
+        suffix = natural_suffix(value)
+        if suffix is not None:
+            path = save(name if name.endswith(suffix) else name + suffix, value)
+            notes.append(f"the {kind} is the artifact '{path.name}'")
+            steps = 1 if path.name.startswith(NUMBERED) else name.count("/") + 1
+            return PurePosixPath(ARTIFACTS_DIR, *path.parts[-steps:])
+    except Exception as error:  # the user's object, or a full disk: the rest must be kept
+        notes.append(f"the {kind} could not be saved ({type(error).__name__}: {error})")
+    notes.append(f"of the {kind} only the repr is kept")
+    return _short_repr(value)
+
+
+def _short_repr(value: Any) -> str:
+    text = safe_repr(value)
+    return text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + "…"
