@@ -24,6 +24,7 @@ from expt.archive import read_results
 from expt.archive.scalar_records import FLOAT_STEP
 from expt.reading.series import SeriesMap, summarise_series
 from expt.tracking import Disk, Recorder, open_recorder
+from expt.tracking.series_options import OPTIONS
 
 
 class NoMaps(Disk):
@@ -707,9 +708,48 @@ def test_options_may_come_before_the_first_value_and_later_ones_win(track, read)
     track("loss", 1.0)
     assert read()["weights"].options == {"fps": 20, "colormap": "magma"}
     assert read()["loss"].options == {"unit": "nats"}
-    expected = "'loss' was not configured: options.log is of type 'object', which JSON cannot hold"
-    with refused(TypeError, expected):
-        track.configure("loss", log=object())
+
+
+def test_every_option_is_kept(track, read):
+    given = {
+        "best": "max", "colormap": "magma", "extent": (0, 1.5, np.float32(2), 3), "fps": 12.5,
+        "origin": "lower", "scale": "log", "smooth": False, "title": "Loss", "unit": "K",
+        "vmax": np.int64(3), "vmin": -1, "xlabel": "time [s]", "ylabel": "loss",
+    }  # fmt: skip
+    assert sorted(given) == sorted(OPTIONS)
+    track.configure("loss", **given)
+    track("loss", 1.0)
+    expected = {**given, "extent": [0, 1.5, 2.0, 3], "vmax": 3}
+    assert read()["loss"].options == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "error", "text"),
+    [
+        ({"colourmap": "x"}, TypeError, "there is no option 'colourmap'; did you mean 'colormap'?"),
+        ({"vmim": 1}, TypeError, "there is no option 'vmim'; did you mean 'vmin'?"),
+        ({"zzz": 1}, TypeError, f"there is no option 'zzz'; options: {', '.join(OPTIONS)}"),
+        ({"fps": 0}, ValueError, "the option 'fps' is a number from 0.1 to 240, not 0"),
+        ({"fps": True}, ValueError, "the option 'fps' is a number from 0.1 to 240, not True"),
+        ({"vmin": math.nan}, ValueError, "the option 'vmin' is a finite number, not nan"),
+        ({"vmax": 10**400}, ValueError, None),
+        ({"scale": "Log"}, ValueError, "the option 'scale' is 'linear' or 'log', not 'Log'"),
+        ({"smooth": 0.5}, ValueError, "the option 'smooth' is True or False, not 0.5"),
+        ({"origin": "top"}, ValueError, "the option 'origin' is 'upper' or 'lower', not 'top'"),
+        ({"unit": None}, ValueError, "the option 'unit' is a text, not None"),
+        (
+            {"extent": [0, 1]},
+            ValueError,
+            "the option 'extent' is four numbers: left, right, bottom, top, not [0, 1]",
+        ),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_at_the_call(track, read, option, error, text):
+    with pytest.raises(error) as caught:
+        track.configure("loss", **option)
+    assert text is None or str(caught.value) == f"'loss' was not configured: {text}"
+    track("loss", 1.0)
+    assert read()["loss"].options == {}
 
 
 def test_results_are_kept_at_once_and_the_last_wins(recorder, tmp_path):

@@ -46,7 +46,7 @@ def with_methods(
         store(name, value, step, time.time(), "structured", table=True)
 
     def configure(name: str, /, **options: Any) -> None:
-        """Set options for how a series is drawn, such as `fps`, `colormap` or `unit`."""
+        """Set how a series is drawn: `unit`, `title`, `fps`, `colormap`, `vmin` … (`OPTIONS`)."""
         set_options(name, options)
 
     for method in (image, array, figure, text, table, configure):

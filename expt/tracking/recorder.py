@@ -41,6 +41,7 @@ from expt.tracking.scalars import (
     next_entry,
     open_records,
 )
+from expt.tracking.series_options import check_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -334,9 +335,9 @@ class Recorder:
         self._refuse_if_over(over)
         name = _plain_name(name)
         try:
-            plain = to_json(options, "options")
-        except TypeError as error:
-            raise TypeError(f"{over}: {error}") from None
+            plain = check_options(options)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{over}: {error}") from None
         self._alone(functools.partial(self._set_options, name, plain, over))
 
     def _set_options(self, name: str, options: Any, over: str) -> None:
