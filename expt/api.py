@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from expt.ground.model import Axis
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from expt.reading import Run, Runs
 
@@ -64,7 +62,7 @@ def run(
     k: str = "",
     m: str = "",
     params: Mapping[str, Any] | None = None,
-    sweep: Mapping[str, Sequence[Any]] | None = None,
+    sweep: Mapping[str, Iterable[Any]] | None = None,
     options: Sequence[str] = (),
 ) -> Runs:
     """Run experiments as the command does, without its terminal; the runs, in order.
@@ -74,23 +72,19 @@ def run(
     what is returned, with its `status` and `error`.
     """
     from expt.cli.command_line import read_options
+    from expt.parameters import assign, reject_swept_twice, sweep_over
     from expt.reading import load_archives
     from expt.sessions.session import run_session
 
     words = [*map(str, paths), *options, *(["-k", k] if k else []), *(["-m", m] if m else [])]
     parsed, plugins, _ = read_options(words)
-    axes = [
-        Axis((name,), tuple((v,) for v in values), "expt.run")
-        for name, values in (sweep or {}).items()
-    ]
-    values = parsed.values
+    given = [assign(name, value, "expt.run") for name, value in (params or {}).items()]
+    axes = [sweep_over(name, values, "expt.run") for name, values in (sweep or {}).items()]
+    sweeps = (*parsed.values.sweeps, *axes)
+    reject_swept_twice(sweeps)
     parsed = attrs.evolve(
         parsed,
-        values=attrs.evolve(
-            values,
-            params=(*values.params, *(params or {}).items()),
-            sweeps=(*values.sweeps, *axes),
-        ),
+        values=attrs.evolve(parsed.values, params=(*parsed.values.params, *given), sweeps=sweeps),
         telling=attrs.evolve(parsed.telling, verbosity=-2),
     )
     result = run_session(parsed, plugins, spawn=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import decimal
 import enum
+import fractions
 import inspect
 import subprocess
 import sys
 import typing
+import zoneinfo
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from typing import (
@@ -27,15 +30,17 @@ from typing import (
 
 import attrs
 import numpy
+import numpy.typing
 import pytest
 
 from expt.ground.declarations import Secret
-from expt.ground.model import Opaque
+from expt.ground.model import Opaque, Place
 from expt.parameters.coercion import (
     Coercer,
     Misfit,
     admits_none,
     admits_text,
+    alternatives,
     annotation_at,
     checks_nothing,
     coerce,
@@ -43,10 +48,13 @@ from expt.parameters.coercion import (
     expected_text,
     fields_of,
     plain,
+    prefer,
     resolve_annotations,
+    shown,
     wants_path,
     wants_text,
 )
+from expt.planning.providers import read_function
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
@@ -131,6 +139,9 @@ class Device:
         self.name = name
 
 
+BERLIN = dt.datetime(2026, 7, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))
+HOLDS_ITSELF: list[Any] = []
+HOLDS_ITSELF.append(HOLDS_ITSELF)
 NOON = dt.datetime(2026, 11, 23, 12, 0)
 
 
@@ -530,13 +541,17 @@ def test_an_argument_without_annotation_is_annotated_by_a_default_that_no_file_c
     ):
         """Annotates next to nothing."""
 
-    assert resolve_annotations(experiment) == {
+    function = read_function(experiment, Place("a.py", 1), resolve_annotations(experiment))
+    assert function.annotations == {
         "data": Path | None,
         "mode": Color | None,
         "opt": Optimizer | None,
         "pair": tuple | None,
         "key": Secret | None,
         "said": str | Path,
+    }
+    assert {name: kind for name, kind in function.kinds.items() if kind is not None} == {
+        "lr": int | float | None
     }
 
 
@@ -549,6 +564,11 @@ def test_what_checks_nothing() -> None:
 class Nasty:
     def __repr__(self) -> str:
         raise RuntimeError("no")
+
+
+def relu(x: float) -> float:
+    """A default that is no data."""
+    return max(x, 0.0)
 
 
 class Point(tuple[int, int]):
@@ -588,10 +608,24 @@ class Point(tuple[int, int]):
         ),
         (len, Opaque("<built-in function len>")),
         (Optimizer, Opaque(repr(Optimizer))),
-        ([Nasty()], [Opaque("<Nasty without a repr>")]),
+        ([Nasty()], [Opaque("<Nasty whose repr raises RuntimeError>")]),
         (b"x", Opaque("b'x'")),
         (Opaque("x"), Opaque("x")),
-        (numpy.zeros(2), Opaque("array([0., 0.])")),
+        (numpy.zeros(2), [0.0, 0.0]),
+        (numpy.arange(4).reshape(2, 2), [[0, 1], [2, 3]]),
+        (numpy.zeros((2, 1000)), Opaque(shown(numpy.zeros((2, 1000))))),
+        (numpy.datetime64("2026-01-01T00:00:00.5"), dt.datetime(2026, 1, 1, 0, 0, 0, 500000)),
+        (numpy.datetime64(1, "ns"), Opaque(repr(numpy.datetime64(1, "ns")))),
+        (numpy.timedelta64(90, "s"), 90),
+        (decimal.Decimal("0.10"), "0.10"),
+        (fractions.Fraction(1, 3), "1/3"),
+        (1 + 2j, "(1+2j)"),
+        (dt.timedelta(minutes=1, milliseconds=500), 60.5),
+        (BERLIN, dt.datetime(2026, 7, 1, tzinfo=dt.timezone(dt.timedelta(hours=2)))),
+        pytest.param(10**5000, Opaque("<int whose repr raises ValueError>"), id="long"),
+        (HOLDS_ITSELF, Opaque("[[...]]")),
+        (relu, Opaque("<function relu>")),
+        (Nasty().__init__, Opaque("<method-wrapper '__init__' of Nasty object>")),
     ],
 )
 def test_what_is_stored_of_a_value(value: Any, stored: Any) -> None:
@@ -650,3 +684,103 @@ def test_the_fields_of_an_instance_are_as_they_are() -> None:
 )
 def test_dotted_names_are_quoted_as_in_toml(steps: Any, text: str) -> None:
     assert dotted(steps) == text
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "fitted"),
+    [
+        (decimal.Decimal, "0.10", decimal.Decimal("0.10")),
+        (decimal.Decimal, 0.1, decimal.Decimal("0.1")),
+        (fractions.Fraction, "1/3", fractions.Fraction(1, 3)),
+        (fractions.Fraction, 0.1, fractions.Fraction(1, 10)),
+        (complex, "1 + 2j", 1 + 2j),
+        (complex, 2, 2 + 0j),
+        (dt.timedelta, 90, dt.timedelta(seconds=90)),
+        (dt.timedelta, "1:30:00", dt.timedelta(hours=1, minutes=30)),
+        (dt.timedelta, "1.5 h", dt.timedelta(minutes=90)),
+        (numpy.float64, 0.1, numpy.float64(0.1)),
+        (numpy.float32, 1, numpy.float32(1)),
+        (numpy.floating, 0.1, numpy.float64(0.1)),
+        (numpy.int8, 3, numpy.int8(3)),
+        (numpy.bool_, True, numpy.bool_(True)),
+        (numpy.str_, "x", numpy.str_("x")),
+        (numpy.complex128, "(1+2j)", numpy.complex128(1 + 2j)),
+    ],
+)
+def test_numbers_beyond_pythons_three_are_made_and_come_back(
+    annotation: Any, value: Any, fitted: Any
+) -> None:
+    """Case: numpy-annotation-no-roundtrip, and its siblings."""
+    made = coerce(value, annotation)
+    assert made == fitted
+    assert type(made) is type(fitted)
+    again = coerce(plain(made), annotation)
+    assert again == fitted
+    assert type(again) is type(fitted)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (decimal.Decimal, "a"),
+        (decimal.Decimal, True),
+        (fractions.Fraction, "1/0"),
+        (complex, "x"),
+        (dt.timedelta, "soon"),
+        (dt.timedelta, 1e300),
+        (numpy.float64, "0.1"),
+        (numpy.float64, True),
+        (numpy.int64, 0.5),
+        (numpy.int8, 300),
+        (numpy.bool_, 1),
+        (numpy.ndarray, 1),
+        (numpy.ndarray, [[1], [2, 3]]),
+        (numpy.ndarray, [None]),
+    ],
+)
+def test_numbers_beyond_pythons_three_are_strict_too(annotation: Any, value: Any) -> None:
+    with pytest.raises(Misfit, match="must be"):
+        coerce(value, annotation)
+
+
+def test_an_array_is_made_of_a_list() -> None:
+    made = coerce([[1, 2], [3, 4]], numpy.ndarray)
+    assert isinstance(made, numpy.ndarray)
+    assert made.tolist() == plain(made) == [[1, 2], [3, 4]]
+    assert coerce([1, 2], numpy.typing.NDArray[numpy.float32]).dtype == numpy.float32
+
+
+def test_two_members_of_a_union_prefer_the_class_of_the_default() -> None:
+    """What both would take is an instance of the default's class."""
+    other = dataclasses.make_dataclass("Other", [("lr", float, 0.1)])
+    first = dataclasses.make_dataclass("First", [("lr", float, 0.2), ("beta", float, 0.9)])
+    union = prefer(first | other, other())
+    assert isinstance(coerce({"lr": 1.0}, union), other)
+    assert isinstance(coerce({"beta": 1.0}, union), first)
+    assert prefer(int | None, None) == int | None
+
+
+ALIASES = """
+type Tree = dict[str, Tree | int]
+type Many[T] = list[T]
+type Swapped[A, B] = dict[B, A]
+type Loop = Loop | int
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="'type X = …' is Python 3.12")
+def test_an_alias_that_holds_itself_is_looked_through() -> None:
+    """Case: recursive-type-alias."""
+    scope: dict[str, Any] = {}
+    exec(ALIASES, scope)
+    for value, annotation, told in [
+        ({"a": {"b": "x"}}, scope["Tree"], "'p.a.b' must be"),
+        (["a"], scope["Many"][int], "'p[0]' must be int, not 'a'"),
+        ({"a": "x"}, scope["Swapped"][int, str], "'p.a' must be int, not 'x'"),
+    ]:
+        with pytest.raises(Misfit) as caught:
+            coerce(value, annotation)
+        assert caught.value.tell("p").startswith(told)
+    assert coerce({"a": {"b": 1}}, scope["Tree"]) == {"a": {"b": 1}}
+    assert expected_text(scope["Tree"]) == "table of Tree or int"
+    assert checks_nothing(alternatives(scope["Loop"])[0])

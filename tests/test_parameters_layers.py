@@ -10,7 +10,7 @@ import pytest
 
 from expt.ground.errors import ParameterError
 from expt.ground.model import Origin
-from expt.parameters import Layer, Resolved, resolve_name
+from expt.parameters import Layer, Resolved
 from expt.parameters.coercion import Misfit, coerce
 from expt.parameters.environment import FileText
 
@@ -25,6 +25,15 @@ class Optimizer:
 def layer(name: str, **values: Any) -> Layer:
     """A layer whose places are its name and the key: `outer:opt.lr`."""
     return Layer(name, values, lambda keys: f"{name}:{'.'.join(keys)}")
+
+
+def resolve_name(name: str, layers: list[Layer]) -> Resolved:
+    """What `name` comes to over `layers`, strongest first."""
+    resolved = Resolved(name)
+    for layer in reversed(layers):
+        if name in layer.values:
+            resolved = resolved.lay(layer.name, layer.where, layer.values[name])
+    return resolved
 
 
 def told(resolved: Resolved) -> dict[str, list[tuple[str, Any]]]:

@@ -6,7 +6,7 @@ import os
 import random
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,14 +14,28 @@ from expt.ground.errors import ParameterError
 from expt.ground.model import LAYER_FILE, LAYER_SMOKE, LAYER_VARIANT
 from expt.parameters import (
     ParamsFile,
+    Resolved,
     experiment_values,
     folder_values,
     read_params_file,
     read_values_file,
-    resolve_name,
     table_layers,
 )
 from expt.parameters.toml_lines import find_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from expt.parameters import Layer
+
+
+def resolve_name(name: str, layers: Sequence[Layer]) -> Resolved:
+    """What `name` comes to over `layers`, strongest first."""
+    resolved = Resolved(name)
+    for layer in reversed(layers):
+        if name in layer.values:
+            resolved = resolved.lay(layer.name, layer.where, layer.values[name])
+    return resolved
 
 
 def read(tmp_path: Path, text: str | bytes) -> ParamsFile:
@@ -194,7 +208,7 @@ def test_a_table_that_says_nothing_still_reaches(tmp_path: Path) -> None:
             (
                 "[expt] has no key 'lr'\n"
                 "  at experiments/params.toml:2\n"
-                "  keys: extends, marks, smoke, sweep, use, variants, zip\n"
+                "  keys: choices, extends, marks, repeat, smoke, sweep, use, variants, zip\n"
                 "  parameters stand above the first table, not below [expt]"
             ),
         ),
@@ -203,7 +217,8 @@ def test_a_table_that_says_nothing_still_reaches(tmp_path: Path) -> None:
             (
                 "[expt] has no key 'extend'\n"
                 "  at experiments/params.toml:3\n"
-                "  did you mean 'extends'? keys: extends, marks, smoke, sweep, use, variants, zip\n"
+                "  did you mean 'extends'? "
+                "keys: choices, extends, marks, repeat, smoke, sweep, use, variants, zip\n"
                 "  parameters stand above the first table, not below [expt]"
             ),
         ),
@@ -258,7 +273,8 @@ def test_a_table_that_says_nothing_still_reaches(tmp_path: Path) -> None:
             "[expt.sweep]\nlr = 0.1",
             (
                 "the axis 'lr' must be a list of values, {range=[start, stop, step]}, "
-                "{linspace=[first, last, count]} or {logspace=[first, last, count]}, not 0.1\n"
+                "{linspace=[first, last, count]}, {logspace=[first, last, count]} "
+                "or {uniform=[low, high], n=count}, not 0.1\n"
                 "  at experiments/params.toml:2"
             ),
         ),

@@ -18,12 +18,20 @@ from expt.parameters import (
     parse_sweep,
     parse_zip,
     product_size,
+    read_sweep,
     read_zip,
     reject_many_cases,
+    reject_swept_twice,
     repeat_axis,
     repeat_seed,
+    sweep_over,
     zip_axes,
 )
+
+
+def axis_of(typed: str, annotation: Any = Any) -> Axis:
+    """The axis that a text of `--sweep` means."""
+    return read_sweep(parse_sweep(typed), annotation)
 
 
 def values(axis: Axis) -> list[Any]:
@@ -82,7 +90,7 @@ def axis(name: str, *points: Any) -> Axis:
     ],
 )
 def test_what_a_sweep_means(typed: str, name: str, points: list[Any]) -> None:
-    result = parse_sweep(typed)
+    result = axis_of(typed)
     assert result.names == (name,)
     assert result.where == f"--sweep {name}"
     assert values(result) == points
@@ -101,12 +109,12 @@ def test_what_a_sweep_means(typed: str, name: str, points: list[Any]) -> None:
 def test_texts_between_commas_are_read_by_the_annotation(
     typed: str, annotation: Any, points: list[Any]
 ) -> None:
-    assert values(parse_sweep(typed, annotation)) == points
+    assert values(axis_of(typed, annotation)) == points
 
 
 SHAPE = (
-    "write a list of values, {range=[start, stop, step]}, {linspace=[first, last, count]} "
-    "or {logspace=[first, last, count]}"
+    "write a list of values, {range=[start, stop, step]}, {linspace=[first, last, count]}, "
+    "{logspace=[first, last, count]} or {uniform=[low, high], n=count}"
 )
 
 
@@ -187,7 +195,7 @@ SHAPE = (
 )
 def test_what_is_no_sweep_is_told(typed: str, what: str, hint: str | None) -> None:
     with pytest.raises(ExptError) as caught:
-        parse_sweep(typed)
+        axis_of(typed)
     assert (caught.value.what, caught.value.at) == (what, f"--sweep {typed}")
     assert caught.value.hint == hint
 
@@ -206,12 +214,12 @@ def test_spaced_axes_agree_with_numpy_and_have_exact_ends(
 
 
 def parse_points(kind: str, first: float, last: float, count: int) -> list[Any]:
-    return values(parse_sweep(f"x={{{kind}=[{first!r}, {last!r}, {count}]}}"))
+    return values(axis_of(f"x={{{kind}=[{first!r}, {last!r}, {count}]}}"))
 
 
 def test_a_range_is_counted_without_being_written_out() -> None:
-    long = parse_sweep("n={range=[0, 100000000]}")
-    fine = parse_sweep("n={linspace=[0, 1, 1000000001]}")
+    long = axis_of("n={range=[0, 100000000]}")
+    fine = axis_of("n={linspace=[0, 1, 1000000001]}")
     assert product_size([long, long, fine]) == 10**16 * 1000000001
     assert long.values[99_999_999] == (99_999_999,)
     assert long.values[-1] == (99_999_999,)
@@ -229,7 +237,7 @@ def axis2(like: Axis) -> Axis:
 
 def test_an_axis_travels_between_processes() -> None:
     zipped = zip_axes(
-        [parse_sweep("a={range=[3]}"), parse_sweep("b={linspace=[0,1,3]}")], [(("a", "b"), None)]
+        [axis_of("a={range=[3]}"), axis_of("b={linspace=[0,1,3]}")], [(("a", "b"), None)]
     )
     assert pickle.loads(pickle.dumps(zipped)) == zipped
 
@@ -368,7 +376,7 @@ def test_no_axes_are_one_case() -> None:
 
 
 def test_a_plan_of_too_many_cases_is_refused_with_its_factors() -> None:
-    axes = [parse_sweep("lr={range=[10000]}"), parse_sweep("wd={range=[10000]}")]
+    axes = [axis_of("lr={range=[10000]}"), axis_of("wd={range=[10000]}")]
     with pytest.raises(ParameterError) as caught:
         reject_many_cases({"a.py::experiment_a": [], "b.py::experiment_b": axes}, 10_000)
     assert str(caught.value) == (
@@ -380,7 +388,7 @@ def test_a_plan_of_too_many_cases_is_refused_with_its_factors() -> None:
 
 
 def test_a_plan_of_just_enough_cases_is_not_refused() -> None:
-    reject_many_cases({"a": [parse_sweep("lr={range=[10000]}")]}, 10_000)
+    reject_many_cases({"a": [axis_of("lr={range=[10000]}")]}, 10_000)
     reject_many_cases({}, 0)
 
 
@@ -388,10 +396,10 @@ def test_a_plan_of_just_enough_cases_is_not_refused() -> None:
 
 
 def test_repeats_are_an_axis_of_indices() -> None:
-    repeats = repeat_axis(3)
+    repeats = repeat_axis(3, "--repeat 3")
     assert (repeats.names, values(repeats), repeats.where) == (("repeat",), [0, 1, 2], "--repeat 3")
     with pytest.raises(UsageError):
-        repeat_axis(0)
+        repeat_axis(0, "--repeat 0")
 
 
 @pytest.mark.parametrize("seed", [0, 1, 42, 2**63, 2**130])
@@ -405,3 +413,68 @@ def test_the_seed_of_a_repeat_is_that_of_the_spawned_sequence(seed: int) -> None
 def test_a_seed_that_is_none_is_told(seed: Any) -> None:
     with pytest.raises(ParameterError, match="must be an int of 0 or more"):
         repeat_seed(seed, 0)
+
+
+# Random points
+
+
+def drawn(typed: str, seed: int = 7) -> list[Any]:
+    return values(read_sweep(parse_sweep(typed), Any, lambda: seed))
+
+
+def test_random_points_are_the_same_again_for_the_same_seed_and_name() -> None:
+    typed = "lr={loguniform=[1e-5, 1e-1], n=20}"
+    points = drawn(typed)
+    assert points == drawn(typed)
+    assert all(1e-5 <= point <= 1e-1 for point in points)
+    assert len(set(points)) == 20
+    assert points != drawn(typed, seed=8)
+    assert points != drawn(typed.replace("lr", "wd"))
+    assert points[:5] == drawn("lr={loguniform=[1e-5, 1e-1], n=5}")
+    assert sum(point < 1e-3 for point in drawn("lr={loguniform=[1e-5, 1e-1], n=400}")) > 150
+
+
+def test_the_kinds_of_random_points() -> None:
+    assert all(0 <= point <= 1 for point in drawn("x={uniform=[0, 1], n=50}"))
+    normal = drawn("x={normal=[10, 2], n=400}")
+    assert abs(sum(normal) / 400 - 10) < 0.5
+    assert {type(point) for point in normal} == {float}
+    chosen = drawn('x={choice=["a", 1, [2]], n=60}')
+    assert set(map(str, chosen)) == {"a", "1", "[2]"}
+    assert all(len(str(point)) <= 12 for point in drawn("x={uniform=[0, 1], n=50}"))
+
+
+def test_random_points_are_not_written_out_to_be_counted() -> None:
+    long = read_sweep(parse_sweep("x={uniform=[0, 1], n=1000000000}"))
+    assert product_size([long]) == 10**9
+
+
+@pytest.mark.parametrize(
+    ("typed", "what"),
+    [
+        ("x={uniform=[0, 1]}", "needs n, how many values are drawn"),
+        ("x={uniform=[0, 1], n=0}", "needs n, how many values are drawn"),
+        ("x={uniform=[1, 0], n=2}", "must have its low end first"),
+        ("x={uniform=[0], n=2}", "takes two numbers"),
+        ("x={uniform=[0, inf], n=2}", "must be a list of finite numbers"),
+        ("x={loguniform=[0, 1], n=2}", "must have ends above 0"),
+        ("x={normal=[0, -1], n=2}", "has a standard deviation below 0"),
+        ("x={choice=[], n=2}", "must be a list of values"),
+        ("x={uniform=[0, 1], normal=[0, 1], n=2}", "stands beside another one"),
+    ],
+)
+def test_what_are_no_random_points(typed: str, what: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        parse_sweep(typed)
+    assert caught.value.what.endswith(f"of the axis 'x' {what}")
+    assert caught.value.hint is not None and "n=20" in caught.value.hint
+
+
+def test_an_axis_from_python_is_read_once() -> None:
+    axis = read_sweep(sweep_over("lr", iter([1, 2]), "expt.run"))
+    assert values(axis) == values(axis) == [1, 2]
+    assert values(read_sweep(sweep_over("x", numpy.arange(2), "expt.run"))) == [0, 1]
+    with pytest.raises(ParameterError, match="'lr' can be no parameter: <built-in function len>"):
+        sweep_over("lr", [len], "expt.run")
+    with pytest.raises(UsageError, match="the axis 'lr' is swept twice"):
+        reject_swept_twice([parse_sweep("lr=1"), sweep_over("lr", [2], "expt.run")])

@@ -12,12 +12,12 @@ import pytest
 
 from expt.ground.declarations import Secret
 from expt.ground.errors import UsageError
+from expt.ground.options import Typed
 from expt.parameters import (
-    parse_addition,
     parse_assignment,
     parse_name,
-    parse_typed_value,
     parse_value,
+    read_assigned,
 )
 
 
@@ -260,12 +260,13 @@ def test_an_assignment_is_taken_apart_at_the_first_equals_sign(
 ) -> None:
     assignment = parse_assignment(typed)
     assert (assignment.experiment, assignment.name) == (experiment, name)
-    assert (assignment.operator, assignment.text) == (operator, text)
+    expected = None if operator == ":=" else Typed(text)
+    assert (assignment.operator, assignment.value) == (operator, expected)
     assert assignment.typed == typed
 
 
 def test_the_name_of_an_assignment_as_origins_spell_it() -> None:
-    assert parse_assignment("a.'b.c'.d=1").dotted == 'a."b.c".d'
+    assert parse_assignment("a.'b.c'.d=1").where == '-p a."b.c".d'
 
 
 @pytest.mark.parametrize(
@@ -323,13 +324,13 @@ def test_what_is_no_name(text: str) -> None:
     ("text", "value"), [("null", None), (" null ", None), ("1", 1), ('"x"', "x"), ("[1]", [1])]
 )
 def test_a_typed_value_is_toml_or_null(text: str, value: Any) -> None:
-    assert parse_typed_value(text, "-p x:=…") == value
+    assert parse_assignment(f"x:={text}").value == value
 
 
 @pytest.mark.parametrize("text", ["adam", "", "1 # c", "None", "1\n"])
 def test_a_typed_value_is_never_text(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_typed_value(text, f"-p x:={text}")
+        parse_assignment(f"x:={text}")
     assert caught.value.what == f"'{text}' is neither a TOML value nor null"
     assert caught.value.hint == "':=' takes TOML: put text in quotes, or write '='"
 
@@ -346,4 +347,4 @@ def test_a_typed_value_is_never_text(text: str) -> None:
     ],
 )
 def test_what_is_appended_is_a_list_or_one_item(text: str, annotation: Any, value: Any) -> None:
-    assert parse_addition(text, annotation) == value
+    assert read_assigned(parse_assignment(f"x+={text}"), list[annotation]) == value

@@ -172,7 +172,8 @@ def _add_parameters(group: Group) -> None:
         metavar="NAME=V1,V2,…",
         default=[],
         help="run every value; repeated: every combination, the last fastest; also NAME=[…], "
-        "NAME={range=[0,10,2]}, {linspace=[0,1,5]}, {logspace=[1e-4,1e-1,4]}",
+        "NAME={range=[0,10,2]}, {linspace=[0,1,5]}, {logspace=[1e-4,1e-1,4]}, "
+        "{loguniform=[1e-5,1e-1], n=20}",
     )
     add(
         "--zip",
@@ -309,7 +310,9 @@ def make_options(
     command: tuple[str, ...],
 ) -> Options:
     """The options of a command line over a configuration. Raises `UsageError`."""
-    from expt.discovery import place_node_id  # not needed for --help
+    # not needed for --help
+    from expt.discovery import place_node_id
+    from expt.parameters import parse_assignment, parse_sweep, parse_zip, reject_swept_twice
 
     configured = tuple(configuration.get("paths", ("experiments",)))
     places, node_ids = split_words(words.paths)
@@ -325,6 +328,9 @@ def make_options(
             "node_ids": [place_node_id(text, cwd, root) for text in node_ids],
             "deselect": [place_node_id(text, cwd, root) for text in words.deselect],
             "ignore": [*configuration.get("ignore", ()), *words.ignore],
+            "params": [parse_assignment(text) for text in words.params],
+            "sweeps": [parse_sweep(text) for text in words.sweeps],
+            "zips": [parse_zip(text) for text in words.zips],
             "params_files": [absolute(file, cwd) for file in words.params_files],
             "workers": 0 if words.pdb else words.workers,
             "timeout": words.timeout or configuration.get("timeout"),
@@ -333,6 +339,7 @@ def make_options(
             "verbosity": words.verbose - words.quiet,
         }
     )
+    reject_swept_twice(typed.sweeps)
     return Options(
         root=root,
         cwd=cwd,

@@ -17,6 +17,7 @@ from expt.ground.errors import ExptError, ParameterError
 from expt.ground.layout import PARAMS_FILE, RESERVED_TABLE
 from expt.ground.model import Axis
 from expt.ground.toml_reading import parse_toml, read_bytes
+from expt.parameters import is_range
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,8 @@ class Base:
 class Folder:
     """The `[expt]` table of one folder, and the top-level `keys` beside it.
 
-    `unread` are axes whose points are not known here, `zipped` those that go in step with others.
+    `unread` are axes whose points are not known here, `zipped` those that go in step with others;
+    `repeats` says that planning adds the axis of `repeat`.
     """
 
     keys: frozenset[str] = frozenset()
@@ -47,17 +49,17 @@ class Folder:
     axes: tuple[Axis, ...] = ()
     unread: tuple[str, ...] = ()
     zipped: tuple[str, ...] = ()
+    repeats: bool = False
     mistakes: tuple[ExptError, ...] = ()
 
     @property
     def says_more(self) -> bool:
         """Whether experiments below differ from what their source shows."""
-        return bool(self.marks or self.axes or self.unread or self.zipped)
+        return bool(self.marks or self.axes or self.unread or self.zipped or self.repeats)
 
 
 _KEYS: Final = re.compile(rb"^[ \t]*\[?[ \t]*([A-Za-z_]\w*)[ \t]*[=.\]]", re.MULTILINE)
 _NOTHING: Final = Folder()
-_RANGES: Final = frozenset({"range", "linspace", "logspace"})
 
 
 class Folders:
@@ -128,6 +130,7 @@ def _read_table(table: dict[str, Any], text: str, path: str, expand: Expand | No
         axes=tuple(axes),
         unread=tuple(unread),
         zipped=_grouped(table.get("zip")),
+        repeats="repeat" in table,
         mistakes=tuple(mistakes),
     )
 
@@ -149,7 +152,7 @@ def _named_points(
     named: dict[str, Sequence[Any] | None] = {}
     for key, value in table.items() if isinstance(table, dict) else ():
         name = f"{prefix}{key}"
-        if isinstance(value, dict) and _RANGES.isdisjoint(value):
+        if isinstance(value, dict) and not is_range(value):
             named.update(_named_points(value, expand, f"{name}."))
         elif isinstance(value, list):
             named[name] = value

@@ -134,6 +134,8 @@ class Tree:
         axes: tuple[Axis, ...] = ()
         unread: set[str] = set()
         for table in (*tables, Folder(axes=self._swept.axes)):
+            # what is said beside it may be the plain value that ends an outer folder's axis
+            unread.update(n for a in axes for n in a.names if n.partition(".")[0] in table.keys)
             axes = merge_axes(axes, table.axes)
             unread.difference_update(name for axis in table.axes for name in axis.names)
             unread.update(table.unread)
@@ -143,7 +145,8 @@ class Tree:
         asked = self._asked(asks, places, known) if axes or unread else None
         unread.difference_update(fixed)
         experiment = with_axes(experiment, axes, fixed=fixed, unread=unread, asked=asked)
-        return attrs.evolve(experiment, axes=None) if self._swept.more else experiment
+        more = self._swept.more or any(table.repeats for table in tables)
+        return attrs.evolve(experiment, axes=None) if more else experiment
 
     def _asked(
         self, asks: Asks, places: tuple[str, ...], known: Iterable[str]
@@ -163,7 +166,8 @@ class Tree:
                 modules = (CONFTEST_FILE, *table.use)
                 reach += [os.path.normpath(os.path.join(folder, module)) for module in modules]
             keys = frozenset[str]().union(*(table.keys for table in tables))
-            self._known_above[places] = [t for t in tables if t.says_more], reach, keys
+            counting = tables if any(table.says_more for table in tables) else []
+            self._known_above[places] = counting, reach, keys
         return self._known_above[places]
 
     # Bases

@@ -6,8 +6,9 @@ function can still be called, pickled and tested. The attribute names are read b
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, overload
 
 import attrs
@@ -24,6 +25,7 @@ PROVIDER_ATTRIBUTE: Final = "__expt_provider__"
 MARKS_ATTRIBUTE: Final = "__expt_marks__"
 SWEEP_ATTRIBUTE: Final = "__expt_sweep__"
 LISTENERS_ATTRIBUTE: Final = "__expt_listeners__"
+_MOST_POINTS: Final = 1_000_000  # of an iterator, which may have no end
 
 
 class Skipped(BaseException):
@@ -104,19 +106,28 @@ class MarkGenerator:
 mark: Final = MarkGenerator()
 
 
-def sweep(**axes: Sequence[Any]) -> Callable[[F], F]:
+def sweep(**axes: Iterable[Any]) -> Callable[[F], F]:
     """Sweep an experiment over the product of `axes`, the last one fastest.
 
-    Each value is a sequence of points. Raises `TypeError` for an axis that is no sequence of
-    values, a text among them.
+    Each value is a collection of points, or an iterator, which is read here and once. Raises
+    `TypeError` for an axis that is none, a text among them, and for one that is swept twice.
     """
+    points: dict[str, Iterable[Any]] = {}
     for name, values in axes.items():
         if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
             raise TypeError(f"the axis '{name}' must be a list of values, not {values!r}")
+        points[name] = values
+        if isinstance(values, Iterator):
+            points[name] = read = list(itertools.islice(values, _MOST_POINTS + 1))
+            if len(read) > _MOST_POINTS:
+                raise TypeError(f"the axis '{name}' has more than {_MOST_POINTS:,} values")
 
     def mark_function(function: F) -> F:
-        merged = {**axes, **getattr(function, SWEEP_ATTRIBUTE, {})}
-        setattr(function, SWEEP_ATTRIBUTE, merged)
+        below = getattr(function, SWEEP_ATTRIBUTE, {})
+        for name in points:
+            if name in below:
+                raise TypeError(f"the axis '{name}' of '{function.__name__}' is swept twice")
+        setattr(function, SWEEP_ATTRIBUTE, {**points, **below})
         return function
 
     return mark_function

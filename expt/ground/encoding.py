@@ -26,7 +26,7 @@ DEEPEST: Final = 200
 """Levels of brackets that a value may have: what is written recurses with them, and what reads."""
 
 _SPARE: Final = 20  # levels that a file adds around a value
-_INT_BOUND: Final = 10**4300  # Python reads and writes no longer numbers as text
+MAX_INT: Final = 10**4300  # Python reads and writes no longer numbers as text
 
 
 class Unstorable(TypeError):
@@ -55,7 +55,7 @@ def _to_json(value: Any, where: str) -> Any:
     if kind is str or kind is bool or value is None:
         return value
     if kind is int:
-        return value if -_INT_BOUND < value < _INT_BOUND else _refuse_int(where)
+        return value if -MAX_INT < value < MAX_INT else _refuse_int(where)
     if kind is float:
         return value if value - value == 0.0 else {"$float": _float_word(value)}
     if kind is dict or isinstance(value, Mapping):

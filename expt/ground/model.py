@@ -172,13 +172,17 @@ class Description:
     analyses: tuple[Part, ...] = ()
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Opaque:
-    """Stands for a value that cannot travel or be stored: the `repr` of it."""
+    """Stands for a value that cannot travel or be stored: the `repr` of it, without an address.
+
+    `identity` tells two objects of one text apart within a session; it is written nowhere.
+    """
 
     text: str
+    identity: int = attrs.field(default=0, eq=False)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text
 
 

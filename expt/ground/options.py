@@ -9,7 +9,7 @@ Options ─┬─ selection   discovery: which experiments
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -17,7 +17,45 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from expt.ground.model import Axis
+Operator = Literal["=", "+=", ":="]
+
+
+@attrs.frozen
+class Typed:
+    """A text as it was typed: what it means depends on the annotation of its parameter."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@attrs.frozen
+class Assignment:
+    """One `-p`, or one value from Python: `EXPERIMENT:NAME OPERATOR VALUE`.
+
+    `name` are the keys of the dotted name, `where` is `-p NAME`. `value` is `Typed` where it was
+    typed; `typed` is the whole of what was.
+    """
+
+    name: tuple[str, ...]
+    value: Any
+    where: str
+    typed: str
+    operator: Operator = "="
+    experiment: str | None = None
+
+
+@attrs.frozen
+class Sweep:
+    """One `--sweep`, or one axis from Python: a dotted name and its points.
+
+    They are values, `Typed` texts, or a range as a table: `{"linspace": [0, 1, 5]}`.
+    """
+
+    name: str
+    points: tuple[Any, ...] | Mapping[str, Any]
+    where: str
 
 
 @attrs.frozen
@@ -38,10 +76,10 @@ class SelectionOptions:
 class ValueOptions:
     """What the experiments are given."""
 
-    params: tuple[str | tuple[str, Any], ...] = ()  # texts as typed; from Python, names and values
+    params: tuple[Assignment, ...] = ()
     params_files: tuple[Path, ...] = ()
-    sweeps: tuple[str | Axis, ...] = ()
-    zips: tuple[str, ...] = ()
+    sweeps: tuple[Sweep, ...] = ()
+    zips: tuple[tuple[str, ...], ...] = ()
     repeat: int | None = None
     variants: tuple[str, ...] = ()
     smoke: bool = False

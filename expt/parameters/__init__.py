@@ -1,10 +1,12 @@
 """Parameters before planning: files, typed texts, layers, sweeps, and what must stay secret.
 
-    params.toml ─ read_params_file ─► ParamsFile ─ table_layers ─► Layer ┐
-    signature, provider, --params ──────────────────────────────► Layer ┤ resolve_name
-    -p NAME=VALUE ─ parse_assignment, parse_value ──────────────► .lay ─┘   │
-    --sweep, [expt.sweep] ─ parse_sweep, axes_from_table ─► Axis ─► .lay    ▼
-                                             origins, value ◄─ .settle ─ Resolved
+    params.toml ─ read_params_file ─► ParamsFile ─ table_layers ─► Layer ─┐
+    signature, provider, --params ──────────────────────────────► Layer ─┤
+    -p NAME=VALUE ─ parse_assignment ─► Assignment ─ read_assigned ──────┤ .lay
+    --sweep ─ parse_sweep ─► Sweep ─ read_sweep ─┐                       │
+    [expt.sweep] ─ axes_from_table ──────────────┴─► Axis ─ expand_axes ─┤
+                                                                         ▼
+                                         origins, value ◄─ .settle ─ Resolved
 
 Nothing here imports, knows an experiment or evaluates a text.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
-from expt.parameters.layers import Layer, Resolved, Where, resolve_name
+from expt.parameters.layers import Layer, Resolved, Where
 from expt.parameters.params_files import (
     RESERVED_KEYS,
     ParamsFile,
@@ -23,6 +25,7 @@ from expt.parameters.params_files import (
     read_values_file,
     table_layers,
 )
+from expt.parameters.points import is_random, is_range, read_points
 from expt.parameters.secrets import (
     find_secrets,
     is_secret_name,
@@ -31,72 +34,80 @@ from expt.parameters.secrets import (
     masked_case,
     secret_texts,
 )
+from expt.parameters.seeds import SEED, repeat_seed, seed_words
 from expt.parameters.sweeps import (
     REPEAT,
     axes_from_table,
     expand_axes,
+    is_random_axis,
     make_axis,
     parse_sweep,
     parse_zip,
     product_size,
-    read_points,
+    read_sweep,
     read_zip,
     reject_many_cases,
+    reject_swept_twice,
     repeat_axis,
-    repeat_seed,
+    sweep_over,
     zip_axes,
 )
 from expt.parameters.typed_text import (
-    Assignment,
     KeyPath,
-    parse_addition,
+    assign,
     parse_assignment,
     parse_name,
-    parse_typed_value,
     parse_value,
+    read_assigned,
 )
 
 __all__ = [
     "MASK",
     "REPEAT",
     "RESERVED_KEYS",
-    "Assignment",
+    "SEED",
     "FileText",
     "KeyPath",
     "Layer",
     "ParamsFile",
     "Resolved",
     "Where",
+    "assign",
     "axes_from_table",
     "expand_axes",
     "expand_environment",
     "experiment_values",
     "find_secrets",
     "folder_values",
+    "is_random",
+    "is_random_axis",
+    "is_range",
     "is_secret_name",
     "make_axis",
     "mask_argument",
     "mask_secrets",
     "masked_case",
-    "parse_addition",
     "parse_assignment",
     "parse_name",
     "parse_sweep",
-    "parse_typed_value",
     "parse_value",
     "parse_zip",
     "place_path",
     "product_size",
+    "read_assigned",
     "read_params_file",
     "read_points",
+    "read_sweep",
     "read_values_file",
     "read_zip",
     "reject_many_cases",
+    "reject_swept_twice",
     "repeat_axis",
     "repeat_seed",
-    "resolve_name",
     "secret_texts",
+    "seed_words",
     "settle_value",
+    "sweep_over",
     "table_layers",
     "zip_axes",
 ]

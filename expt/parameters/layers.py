@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError
 from expt.ground.model import LAYER_DEFAULT, Origin
 from expt.ground.toml_reading import MAX_DEPTH
@@ -123,14 +124,6 @@ def _shadows(origins: tuple[Origin, ...], secret: bool) -> str:
     return f", over {value} of {below.layer}" + (f" ({below.where})" if below.where else "")
 
 
-def resolve_name(name: str, layers: Iterable[Layer]) -> Resolved:
-    """What `name` comes to over `layers`, strongest first."""
-    resolved = Resolved(name)
-    for layer in reversed([layer for layer in layers if name in layer.values]):
-        resolved = resolved.lay(layer.name, layer.where, layer.values[name])
-    return resolved
-
-
 @attrs.frozen
 class _Laying:
     """One value being laid over a tree."""
@@ -176,7 +169,7 @@ class _Laying:
         return _Node(value, self._over(below, here, value), children)
 
     def _over(self, below: _Node | None, here: KeyPath, value: Any) -> tuple[Origin, ...]:
-        origin = Origin(self.layer, self.where(here), plain(value))
+        origin = Origin(self.layer, self.where(here), _without_secrets(plain(value)))
         return (origin, *below.origins) if below else (origin,)
 
     def _appended(self, below: _Node | None, here: KeyPath, value: Any) -> Any:
@@ -190,6 +183,15 @@ class _Laying:
                 f"it is {shown(old)}",
             )
         return [*(old or ()), *(value if isinstance(value, list) else [value])]
+
+
+def _without_secrets(value: Any) -> Any:
+    """A plain value with every `Secret` masked."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return MASK if isinstance(value, Secret) else value
 
 
 def _shadowed_only(below: _Node | None) -> _Node | None:
@@ -210,6 +212,8 @@ def _settle_node(
 ) -> tuple[_Node, tuple[str, ...]]:
     """The node with its texts settled, the same one where there was nothing to do."""
     if not node.children:
+        if node.origins[0].layer == LAYER_DEFAULT:
+            return node, ()  # no text of a file is in it, and it may hold itself
         value, used = settle_value(node.value, annotation, environ, cwd)
         if value is node.value:
             return node, ()

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-RESERVED_KEYS: Final = ("extends", "marks", "smoke", "sweep", "use", "variants", "zip")
+RESERVED_KEYS: Final = (
+    "choices", "extends", "marks", "repeat", "smoke", "sweep", "use", "variants", "zip"
+)  # fmt: skip
 REMINDER: Final = f"parameters stand above the first table, not below [{RESERVED_TABLE}]"
 
 _JSON: Final = json.JSONDecoder(parse_constant=int)  # int("NaN") refuses what is no strict JSON
@@ -141,7 +143,7 @@ def _read_reserved(table: Any, file: ParamsFile, folder: Path) -> dict[str, Any]
                 f"{hint} {keys}\n{REMINDER}" if hint else f"{keys}\n{REMINDER}",
             )
     read = {key: _READERS[key](table[key], key, file) for key in table}
-    for key in ("smoke", "sweep", "variants", "zip"):
+    for key in ("choices", "smoke", "sweep", "variants", "zip"):
         if key in read:
             read[key] = _mark(read[key], file, (RESERVED_TABLE, key), folder)
     return read
@@ -187,6 +189,32 @@ def _read_sweep(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
     return dict(value)
 
 
+def _read_repeat(value: Any, key: str, file: ParamsFile) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise _wrong_shape(key, "a whole number from 1", file)
+    return value
+
+
+def _read_choices(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
+    choices = _read_table(value, key, file)
+    for name, choice in choices.items():
+        if not isinstance(choice, dict):
+            raise ParameterError(
+                f"the choice '{name}' must be a table of its members",
+                file.where((RESERVED_TABLE, key, name)),
+                f"write [{RESERVED_TABLE}.choices.{name}.MEMBER] with its values below",
+            )
+        for member, table in choice.items():
+            if not isinstance(table, dict) and (member != "default" or not isinstance(table, str)):
+                raise ParameterError(
+                    f"the member '{member}' of the choice '{name}' must be a table",
+                    file.where((RESERVED_TABLE, key, name, member)),
+                    f"write [{RESERVED_TABLE}.choices.{name}.{member}] with its values below, or "
+                    'default = "MEMBER"',
+                )
+    return choices
+
+
 def _read_zip(value: Any, key: str, file: ParamsFile) -> Any:
     read_zip(value, lambda keys: file.where((RESERVED_TABLE, key, *keys)))
     return value
@@ -199,8 +227,10 @@ def _wrong_shape(key: str, expected: str, file: ParamsFile) -> ParameterError:
 
 
 _READERS: Final[Mapping[str, Callable[[Any, str, ParamsFile], Any]]] = {
+    "choices": _read_choices,
     "extends": _read_extends,
     "marks": _read_texts,
+    "repeat": _read_repeat,
     "smoke": _read_table,
     "sweep": _read_sweep,
     "use": _read_texts,

@@ -1,81 +1,36 @@
 """Axes of sweeps: from texts, tables and ranges; zipped, counted, and expanded as they are used.
 
-    --sweep lr=0.1,0.01      --sweep 'lr=[0.1, 0.01]'      --sweep 'lr={logspace=[1e-4, 1e-1, 4]}'
-
-A range is never written out: an axis of 10^8 points costs nothing until somebody takes them.
+--sweep lr=0.1,0.01      --sweep 'lr=[0.1, 0.01]'      --sweep 'lr={logspace=[1e-4, 1e-1, 4]}'
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from decimal import ROUND_CEILING, Context, Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import attrs
 
 from expt.ground.errors import ParameterError, UsageError, did_you_mean
 from expt.ground.model import Axis
-from expt.parameters.coercion import dotted, shown
-from expt.parameters.typed_text import KeyPath, parse_name, parse_value, read_toml_value
+from expt.ground.options import Sweep, Typed
+from expt.parameters.coercion import dotted
+from expt.parameters.points import Drawn, Lazy, is_range, read_points
+from expt.parameters.typed_text import (
+    KeyPath,
+    parse_name,
+    parse_value,
+    plain_value,
+    read_toml_value,
+)
 
 REPEAT: Final = "repeat"
 """The axis of `--repeat`: no parameter, but which seed a case has."""
 
-_RANGES: Final = ("range", "linspace", "logspace")
-_FORMS: Final = (
-    "a list of values, {range=[start, stop, step]}, {linspace=[first, last, count]} "
-    "or {logspace=[first, last, count]}"
-)
-_EXACT: Final = Context(prec=50)  # so that each number is rounded once, to the nearest float
-
-
-class _Lazy(Sequence[Any]):
-    """A sequence that computes its items; subclasses have `length` and `item`."""
-
-    length: int
-
-    def item(self, index: int) -> Any:
-        raise NotImplementedError
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: Any) -> Any:
-        places = range(self.length)[index]
-        if isinstance(places, int):
-            return self.item(places)
-        return tuple(self.item(place) for place in places)
-
 
 @attrs.frozen
-class _Spaced(_Lazy):
-    """Numbers from `first` on: by steps of `size`, or up to the last one, which is `size`."""
-
-    kind: Literal["range", "linspace", "logspace"]
-    first: float
-    size: float
-    length: int
-
-    def item(self, index: int) -> float:
-        first, size = Decimal(repr(self.first)), Decimal(repr(self.size))
-        if index == 0:
-            return float(self.first)
-        if self.kind == "range":
-            return float(_EXACT.add(first, _EXACT.multiply(size, index)))
-        if index == self.length - 1:
-            return float(self.size)
-        part = _EXACT.divide(index, self.length - 1)
-        if self.kind == "linspace":
-            return float(_EXACT.fma(_EXACT.subtract(size, first), part, first))
-        ratio = _EXACT.divide(size, first)
-        return float(_EXACT.multiply(first, _EXACT.power(ratio, part)))
-
-
-@attrs.frozen
-class _Zipped(_Lazy):
+class _Zipped(Lazy):
     """The points of several axes of one length, taken together; of one axis, its values."""
 
     columns: tuple[Sequence[Any], ...]
@@ -100,23 +55,35 @@ def make_axis(name: str, values: Sequence[Any], where: str | None) -> Axis:
     return Axis((name,), _Zipped((values,), len(values)), where)
 
 
+def is_random_axis(axis: Axis) -> bool:
+    """Whether some of its points are drawn from the seed."""
+    return _is_random(axis.values)
+
+
+def _is_random(values: Sequence[Any]) -> bool:
+    if isinstance(values, _Zipped):
+        return any(map(_is_random, values.columns))
+    return isinstance(values, Drawn)
+
+
 # From texts
 
 
-def parse_sweep(typed: str, annotation: Any = Any) -> Axis:
-    """What `--sweep` was given: the axis, its texts read for the annotation of the parameter.
-
-    Raises `UsageError` for what is no axis, and `ParameterError` for a range that is none.
-    """
+def parse_sweep(typed: str) -> Sweep:
+    """What `--sweep` was given. Raises `UsageError` or `ParameterError` for what is no axis."""
     at = f"--sweep {typed}"
     left, equals, text = typed.partition("=")
     if not equals:
         raise UsageError(f"'{typed}' sweeps nothing: it has no '='", at, "write NAME=V1,V2")
     name = dotted(parse_name(left, at))
+    where = f"--sweep {name}"  # an origin needs no values
     value = read_toml_value(text)
-    if isinstance(value, list) or _is_range(value):
-        axis = make_axis(name, read_points(value, name, at), at)
-        return attrs.evolve(axis, where=f"--sweep {name}")  # an origin needs no values
+    if is_range(value):
+        make_axis(name, read_points(value, name, at), at)
+        return Sweep(name, value, where)
+    if isinstance(value, list):
+        make_axis(name, value, at)
+        return Sweep(name, tuple(value), where)
     elements = _split_at_commas(text, at)
     if len(elements) == 1 and elements[0].startswith("["):
         raise UsageError(
@@ -127,8 +94,41 @@ def parse_sweep(typed: str, annotation: Any = Any) -> Axis:
             f"the axis '{name}' has an empty value" if text else f"the axis '{name}' has no values"
         )
         raise UsageError(what, at, 'write "" for an empty text')
-    values = [_parse_element(element, annotation) for element in elements]
-    return make_axis(name, values, f"--sweep {name}")
+    return Sweep(name, tuple(map(Typed, elements)), where)
+
+
+def sweep_over(name: str, values: Any, at: str) -> Sweep:
+    """An axis from Python, its values read once. Raises `ParameterError` for what is none."""
+    name = dotted(parse_name(name, at))
+    if is_range(values):
+        return Sweep(name, plain_value(values, name, at), at)
+    points = read_points(values, name, at)
+    make_axis(name, points, at)
+    return Sweep(name, tuple(plain_value(point, name, at) for point in points), at)
+
+
+def reject_swept_twice(sweeps: Iterable[Sweep]) -> None:
+    """Raise `UsageError` for a name that two of them sweep."""
+    seen: dict[str, Sweep] = {}
+    for sweep in sweeps:
+        if sweep.name in seen:
+            raise UsageError(
+                f"the axis '{sweep.name}' is swept twice", sweep.where, "give its values in one"
+            )
+        seen[sweep.name] = sweep
+
+
+def read_sweep(sweep: Sweep, annotation: Any = Any, seed: Callable[[], int] | None = None) -> Axis:
+    """The axis, its texts read for the annotation of the parameter; see `read_points`."""
+    if isinstance(sweep.points, Mapping):
+        return make_axis(
+            sweep.name, read_points(sweep.points, sweep.name, sweep.where, seed), sweep.where
+        )
+    values = [
+        _parse_element(point.text, annotation) if isinstance(point, Typed) else point
+        for point in sweep.points
+    ]
+    return make_axis(sweep.name, values, sweep.where)
 
 
 def _parse_element(element: str, annotation: Any) -> Any:
@@ -171,74 +171,24 @@ def _split_at_commas(text: str, at: str) -> list[str]:
 
 
 def axes_from_table(
-    table: Mapping[str, Any], where: Callable[[KeyPath], str | None], path: KeyPath = ()
+    table: Mapping[str, Any],
+    where: Callable[[KeyPath], str | None],
+    path: KeyPath = (),
+    seed: Callable[[], int] | None = None,
 ) -> list[Axis]:
-    """The axes of `[expt.sweep]` or of `@expt.sweep(…)`; a table in it is a dotted name."""
+    """The axes of `[expt.sweep]` or of `@expt.sweep(…)`; a table in it is a dotted name.
+
+    `seed` gives what random points are drawn from.
+    """
     axes = []
     for key, value in table.items():
         keys = (*path, key)
-        if isinstance(value, Mapping) and not _is_range(value):
-            axes += axes_from_table(value, where, keys)
+        if isinstance(value, Mapping) and not is_range(value):
+            axes += axes_from_table(value, where, keys, seed)
         else:
             name = dotted(keys)
-            axes.append(make_axis(name, read_points(value, name, where(keys)), where(keys)))
+            axes.append(make_axis(name, read_points(value, name, where(keys), seed), where(keys)))
     return axes
-
-
-def _is_range(value: Any) -> bool:
-    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in _RANGES
-
-
-def read_points(value: Any, name: str, at: str | None) -> Sequence[Any]:
-    """The points of an axis from a list or a range; a range computes them when they are taken.
-
-    Raises `ParameterError` for anything else.
-    """
-    if _is_range(value):
-        ((kind, numbers),) = value.items()
-        return _read_range(kind, numbers, name, at)
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise ParameterError(f"the axis '{name}' must be {_FORMS}, not {shown(value)}", at)
-    if isinstance(value, (set, frozenset)):
-        return sorted(value, key=repr)  # a set has another order in every process
-    if hasattr(value, "tolist"):  # an array: the numbers in it, not numpy's
-        value = value.tolist()
-    return value if isinstance(value, (list, range)) else list(value)
-
-
-def _read_range(kind: Any, numbers: Any, name: str, at: str | None) -> Sequence[Any]:
-    def refuse(why: str) -> ParameterError:
-        return ParameterError(f"the {kind} of the axis '{name}' {why}", at, f"write {_FORMS}")
-
-    if not isinstance(numbers, (list, tuple)) or not all(map(_is_finite, numbers)):
-        raise refuse("must be a list of finite numbers")
-    if kind == "range":
-        if not 1 <= len(numbers) <= 3:
-            raise refuse("takes one to three numbers: [stop], [start, stop] or [start, stop, step]")
-        start, stop, step = (0, *numbers, 1) if len(numbers) == 1 else (*numbers, 1)[:3]
-        if step == 0:
-            raise refuse("has a step of 0")
-        if all(isinstance(number, int) for number in numbers):
-            if abs((stop - start) // step) >= sys.maxsize:
-                raise refuse("has more values than can be counted")
-            return range(start, stop, step)
-        length = _EXACT.divide(
-            _EXACT.subtract(Decimal(repr(stop)), Decimal(repr(start))), Decimal(repr(step))
-        )
-        count = max(0, int(length.to_integral_value(ROUND_CEILING)))
-        if count >= sys.maxsize:
-            raise refuse("has more values than can be counted")
-        return _Spaced("range", start, step, count)
-    if len(numbers) != 3 or not isinstance(numbers[2], int) or not 0 < numbers[2] < sys.maxsize:
-        raise refuse("takes three numbers: [first, last, count]")
-    first, last, count = numbers
-    if kind == "logspace" and (first <= 0 or last <= 0):
-        raise refuse("must have ends above 0: they are the first and the last value")
-    return _Spaced(kind, first, last, count)
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 # Zipped axes
@@ -264,7 +214,9 @@ def _check_group(
 
 
 def read_zip(
-    value: Any, where: Callable[[KeyPath], str | None]
+    value: Any,
+    where: Callable[[KeyPath], str | None],
+    seed: Callable[[], int] | None = None,
 ) -> tuple[list[tuple[str, ...]], list[Axis]]:
     """`zip` of `[expt]`: the groups of names that go together, and axes that it defines itself.
 
@@ -273,7 +225,7 @@ def read_zip(
     """
     at = where(())
     if isinstance(value, Mapping):
-        axes = axes_from_table(value, where)
+        axes = axes_from_table(value, where, (), seed)
         names = tuple(name for axis in axes for name in axis.names)
         return [], zip_axes(axes, [(_check_group(names, at, ParameterError), at)])
     if not isinstance(value, list):
@@ -349,22 +301,8 @@ def reject_many_cases(axes_by_id: Mapping[str, Sequence[Axis]], max_cases: int) 
         )
 
 
-def repeat_axis(count: int) -> Axis:
+def repeat_axis(count: int, where: str) -> Axis:
     """The axis of `--repeat COUNT`: the indices of the repeats."""
     if count < 1:
-        raise UsageError(f"{count} repeats are no repeats", f"--repeat {count}", "give 1 or more")
-    return make_axis(REPEAT, range(count), f"--repeat {count}")
-
-
-def repeat_seed(root_seed: int, index: int) -> int:
-    """The seed of one repeat: the first word of `SeedSequence(root_seed).spawn(N)[index]`.
-
-    It does not depend on how many repeats there are. Raises `ParameterError` for a negative seed.
-    """
-    if isinstance(root_seed, bool) or not isinstance(root_seed, int) or root_seed < 0:
-        raise ParameterError(
-            f"a seed to repeat from must be an int of 0 or more, not {shown(root_seed)}"
-        )
-    from numpy.random import SeedSequence  # slow, and few sessions repeat
-
-    return int(SeedSequence(root_seed, spawn_key=(index,)).generate_state(1)[0])
+        raise UsageError(f"{count} repeats are no repeats", where, "give 1 or more")
+    return make_axis(REPEAT, range(count), where)

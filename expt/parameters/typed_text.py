@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import attrs
-
-from expt.ground.errors import UsageError
+from expt.ground.errors import ParameterError, UsageError
+from expt.ground.options import Assignment, Operator, Typed
 from expt.ground.toml_reading import MAX_DEPTH
-from expt.parameters.coercion import Coercer, admits_none, admits_text, dotted, wants_text
+from expt.parameters.coercion import (
+    EXACT,
+    Coercer,
+    admits_none,
+    admits_text,
+    alternatives,
+    annotation_at,
+    dotted,
+    holds_opaque,
+    plain,
+    wants_text,
+)
 
 KeyPath = tuple[str, ...]
-Operator = Literal["=", "+=", ":="]
 
 NO_VALUE: Final = object()
 """What `read_toml_value` gives for a text that is no TOML value."""
 
 _KEY: Final = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s."'\[\]{}=,#]+))\s*(\.|$)""")
-
-
-@attrs.frozen
-class Assignment:
-    """One `-p`: `EXPERIMENT:NAME OPERATOR TEXT`; `typed` is the whole of it."""
-
-    experiment: str | None
-    name: KeyPath
-    operator: Operator
-    text: str
-    typed: str
-
-    @property
-    def dotted(self) -> str:
-        """The name as origins spell it: `optimizer.lr`."""
-        return dotted(self.name)
 
 
 def parse_assignment(typed: str) -> Assignment:
@@ -55,7 +48,29 @@ def parse_assignment(typed: str) -> Assignment:
     experiment, colon, name = left.rpartition(":")
     if colon and not experiment.strip():
         raise UsageError(f"'{left}' names no experiment before the ':'", at, _FORMS)
-    return Assignment(experiment.strip() or None, parse_name(name, at), operator, text, typed)
+    keys = parse_name(name, at)
+    value = _parse_typed_value(text, at) if operator == ":=" else Typed(text)
+    return Assignment(
+        keys, value, f"-p {dotted(keys)}", typed, operator, experiment.strip() or None
+    )
+
+
+def assign(name: str, value: Any, at: str) -> Assignment:
+    """A value from Python by its dotted name. Raises `UsageError`, and for what is no value."""
+    keys = parse_name(name, at)
+    return Assignment(keys, plain_value(value, name, at), f"-p {dotted(keys)}", dotted(keys))
+
+
+def plain_value(value: Any, name: str, at: str | None) -> Any:
+    """`value` as data that can travel and be kept. Raises `ParameterError` where it is none."""
+    data = plain(value)
+    if holds_opaque(data):
+        raise ParameterError(
+            f"'{name}' can be no parameter: {data}",
+            at,
+            "give it a name or a number, and let a provider make the object of it",
+        )
+    return data
 
 
 _FORMS: Final = "write NAME=VALUE, TABLE.NAME=VALUE or EXPERIMENT:NAME=VALUE"
@@ -96,12 +111,14 @@ def parse_value(text: str, annotation: Any = Any) -> Any:
     if value is NO_VALUE:
         return text
     fits = Coercer().fits
+    if any(part in EXACT for part in alternatives(annotation)) and fits(text, annotation):
+        return text
     if not isinstance(value, str) and fits(text, annotation) and not fits(value, annotation):
         return text
     return value
 
 
-def parse_typed_value(text: str, at: str) -> Any:
+def _parse_typed_value(text: str, at: str) -> Any:
     """The value of a `:=`: TOML or `null`, whatever the annotation. Raises `UsageError`."""
     value = None if text.strip() == "null" else read_toml_value(text)
     if value is NO_VALUE:
@@ -113,10 +130,18 @@ def parse_typed_value(text: str, at: str) -> Any:
     return value
 
 
-def parse_addition(text: str, item_annotation: Any = Any) -> Any:
-    """The value of a `+=`: a list of items, or one item."""
-    value = read_toml_value(text)
-    return value if isinstance(value, list) else parse_value(text, item_annotation)
+def read_assigned(one: Assignment, annotation: Any = Any) -> Any:
+    """The value of an assignment, its text read for the annotation at its name.
+
+    Of a `+=`, a list of items or one item.
+    """
+    if not isinstance(one.value, Typed):
+        return one.value
+    if one.operator != "+=":
+        return parse_value(one.value.text, annotation)
+    value = read_toml_value(one.value.text)
+    item = annotation_at(annotation, (0,))
+    return value if isinstance(value, list) else parse_value(one.value.text, item)
 
 
 def read_toml_value(text: str) -> Any:

@@ -6,9 +6,9 @@ import copy
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from expt.ground.model import LAYER_DEFAULT
+from expt.ground.model import LAYER_DEFAULT, Opaque
 from expt.ground.objects import fresh_copy
-from expt.parameters.coercion import Coercer, Convert
+from expt.parameters.coercion import Coercer, Convert, fields_of, holds_opaque
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +59,8 @@ class BoundExperiment:
         if chains and all(_is_default(chain) for chain in chains):
             return self.live_default(name)
         value = copy.deepcopy(case.params[name])
+        if holds_opaque(value):
+            value = _with_live(value, self.live_default(name))
         return self._coercer(value, asker.annotations.get(name, Any))
 
     def live_default(self, name: str) -> Any:
@@ -94,6 +96,16 @@ class BoundExperiment:
     def hooks_named(self, hook: str) -> list[Hook]:
         """Implementations of a hook in conftests above the experiment, outermost first."""
         return [found for found in self._binding.hooks if found.name == hook]
+
+
+def _with_live(value: Any, default: Any) -> Any:
+    """`value` with what is no data taken from the default that it was laid over."""
+    if isinstance(value, Opaque):
+        return default
+    inner = fields_of(default)
+    if not isinstance(value, dict) or inner is None:
+        return value
+    return {k: _with_live(v, inner[k]) if k in inner else v for k, v in value.items()}
 
 
 def _is_below(leaf: str, name: str) -> bool:

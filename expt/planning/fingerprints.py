@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.snapshot import static_closure
 from expt.ground.encoding import dumps, opaque_as_text
-from expt.ground.model import LAYER_DRAWN
+from expt.parameters import SEED
 from expt.planning.inputs import measure_input
-from expt.planning.ladder import SEED
+from expt.planning.ladder import is_drawn
 
 if TYPE_CHECKING:
     from expt.ground.model import Case
@@ -29,8 +29,7 @@ class Fingerprints:
 
     def of(self, case: Case, binding: Binding) -> str:
         """The fingerprint of a case; a seed that nobody gave is no part of it."""
-        chain = case.origins.get(SEED, ())
-        drawn = bool(chain) and chain[-1].layer == LAYER_DRAWN
+        drawn = is_drawn(case.origins.get(SEED, ()))
         values = {name: v for name, v in case.params.items() if not (name == SEED and drawn)}
         inputs = {
             name: told["sha256"] or [told["size"], told["time"]]

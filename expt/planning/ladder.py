@@ -18,27 +18,24 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from expt.ground.declarations import Secret
-from expt.ground.errors import PlanningError
+from expt.ground.errors import ParameterError, PlanningError
 from expt.ground.model import (
     LAYER_COMMAND,
     LAYER_DEFAULT,
     LAYER_DRAWN,
     LAYER_PROVIDER,
     LAYER_SWEEP,
-    Opaque,
     Origin,
 )
 from expt.parameters import (
     MASK,
-    Assignment,
+    SEED,
     Layer,
     Resolved,
     find_secrets,
     is_secret_name,
-    parse_addition,
     parse_name,
-    parse_typed_value,
-    parse_value,
+    read_assigned,
 )
 from expt.parameters.coercion import (
     Coercer,
@@ -47,19 +44,15 @@ from expt.parameters.coercion import (
     annotation_at,
     checks_nothing,
     dotted,
+    holds_opaque,
     plain,
     wants_path,
 )
 from expt.planning.providers import Function, Graph, Provider, Supply, build_graph, missing_value
 
 if TYPE_CHECKING:
+    from expt.ground.options import Assignment
     from expt.planning.binding import Binding, Rank
-
-SEED: Final = "seed"
-"""Every run has one, whoever asks for it."""
-
-Given = Assignment | tuple[str, Any]
-"""One `-p`: as typed, or a name and a value from Python."""
 
 
 @attrs.frozen
@@ -106,18 +99,18 @@ class Resolution:
         self,
         binding: Binding,
         overrides: Sequence[Layer],
-        given: Sequence[Given],
+        given: Sequence[Assignment],
         swept: frozenset[str],
         cwd: Path,
         convert: Convert | None,
     ) -> None:
         self._binding = binding
         self._overrides = overrides
-        self._given = [(_path_of(one), one) for one in given]
+        self._given = given
         self._swept = swept
         self._cwd = cwd
         self._coercer = Coercer(convert)
-        self._final = {path[0] for path, one in self._given if len(path) == 1 and _replaces(one)}
+        self._final = {one.name[0] for one in given if len(one.name) == 1 and one.operator != "+="}
         self._final |= {name for name in swept if "." not in name}
         self.graph: Graph = build_graph(binding.function, self._supply)
         self._names = {name: self._climb(name) for name in self._taken()}
@@ -139,7 +132,7 @@ class Resolution:
     @property
     def fixed_names(self) -> frozenset[str]:
         """Dotted names that `-p` sets, so that an axis of one collapses."""
-        return frozenset(dotted(path) for path, one in self._given if _replaces(one))
+        return frozenset(dotted(one.name) for one in self._given if one.operator != "+=")
 
     def names(self) -> Iterator[str]:
         """Every name that somebody asks for, built-in ones aside."""
@@ -205,7 +198,8 @@ class Resolution:
     def _annotation(self, name: str, askers: Iterable[Function]) -> Any:
         found = [asker.annotations[name] for asker in askers if name in asker.annotations]
         strict = [annotation for annotation in found if not checks_nothing(annotation)]
-        return (strict or found or [int if name == SEED else Any])[0]
+        kinds = [] if found else _kinds(name, askers)
+        return (strict or found or kinds or [int if name == SEED else Any])[0]
 
     def _lay_defaults(self, resolved: Resolved, name: str, askers: Sequence[Function]) -> Resolved:
         """The experiment's own default stands over those of its providers."""
@@ -241,7 +235,7 @@ class Resolution:
     def _check_known(self) -> None:
         for name in self.graph.values:
             swept = any(_head(path) == name for path in self._swept)
-            given = any(path[0] == name for path, _ in self._given)
+            given = any(one.name[0] == name for one in self._given)
             if name != SEED and not (self._names[name].resolved.is_known or swept or given):
                 known = [*self._all_names(), *self._names]
                 raise missing_value(self.graph, name, known)
@@ -252,7 +246,7 @@ class Resolution:
 
     # One case
 
-    def decide(self, point: Point, seed: Callable[[], tuple[int, Origin]]) -> Decided:
+    def decide(self, point: Point, seed: Callable[[], int]) -> Decided:
         """The values at one point of the sweep. `seed` draws one where nobody gives it.
 
         Raises `ParameterError` for a value that does not fit its annotation.
@@ -268,6 +262,8 @@ class Resolution:
                 if name not in self._shared:
                     self._shared[name] = self._decide_name(known, _NO_POINT, seed)
                 value, told, hidden = self._shared[name]
+                if name == SEED and is_drawn(told[SEED]):
+                    del self._shared[name]  # another one for every case
             params[name] = value
             origins.update(told)
             secrets.update(hidden)
@@ -276,26 +272,29 @@ class Resolution:
         by_name = tuple(name for name, only in secrets.items() if only)
         return Decided(params, origins, frozenset(secrets), inputs, by_name)
 
+    def root_seed(self, seed: Callable[[], int]) -> tuple[int, bool]:
+        """What axes are drawn from, the seed as it stands below any sweep; whether it was given."""
+        value, told, _ = self._decide_name(self._names[SEED], _NO_POINT, seed)
+        return value, not is_drawn(told[SEED])
+
     def _path(self, swept: str) -> tuple[str, ...]:
         if swept not in self._paths:
             self._paths[swept] = parse_name(swept, "--sweep")
         return self._paths[swept]
 
-    def _decide_name(
-        self, known: _Name, point: Point, seed: Callable[[], tuple[int, Origin]]
-    ) -> _DecidedName:
+    def _decide_name(self, known: _Name, point: Point, seed: Callable[[], int]) -> _DecidedName:
         name, annotation = known.name, known.annotation
         resolved = known.resolved
-        for swept, value in point.values.items():
+        for swept in sorted(point.values, key=lambda swept: len(self._path(swept))):
             path = self._path(swept)
             if path[0] == name:
+                value = point.values[swept]
                 resolved = resolved.lay(LAYER_SWEEP, point.where[swept], value, path=path[1:])
-        for path, one in self._given:
-            if path[0] == name:
-                resolved = _lay_given(resolved, one, path, annotation)
+        for one in self._given:
+            if one.name[0] == name:
+                resolved = _lay_given(resolved, one, annotation)
         if name == SEED and (not resolved.is_known or resolved.value is None):
-            drawn, origin = seed()
-            resolved = resolved.lay(origin.layer, origin.where, drawn)
+            resolved = resolved.lay(LAYER_DRAWN, None, seed())
         resolved = resolved.settle(annotation, os.environ, self._cwd)
         value = self._check(name, resolved)
         hidden = self._find_secrets(name, value)
@@ -303,15 +302,14 @@ class Resolution:
             leaf: _mask(chain) if _is_in(leaf, hidden) else chain
             for leaf, chain in self._told(known, resolved).items()
         }
-        return value, told, hidden
+        return _without_secret(value), told, hidden
 
     def _check(self, name: str, resolved: Resolved) -> Any:
         """The value as plain data, once it fits whoever asks for it."""
         if resolved.layer == LAYER_DEFAULT:
-            return _without_secret(plain(resolved.value))
-        value = resolved.value
-        askers = self.graph.askers.get(name, ())
-        for annotation in [asker.annotations.get(name, Any) for asker in askers] or [Any]:
+            return plain(resolved.value)
+        value = None
+        for annotation in self._wanted(name):
             try:
                 typed = self._coercer(resolved.value, annotation)
             except Misfit as misfit:
@@ -319,11 +317,22 @@ class Resolution:
                 raise resolved.misfit_error(misfit, secret=secret) from None
             if not isinstance(resolved.value, Mapping) and not checks_nothing(annotation):
                 value = plain(typed)
-        if name == SEED and (isinstance(value, bool) or not isinstance(value, int)):
-            raise resolved.misfit_error(Misfit("int", value))
-        if isinstance(value, Opaque):
+        if name == SEED and (
+            isinstance(resolved.value, bool) or not isinstance(plain(resolved.value), int)
+        ):
+            raise resolved.misfit_error(Misfit("int", resolved.value))
+        if value is None or holds_opaque(value):  # else it was converted to a class of the user's
             value = plain(resolved.value)
-        return _without_secret(value)
+            if holds_opaque(value):
+                _reject_opaque(resolved)
+        return value
+
+    def _wanted(self, name: str) -> list[Any]:
+        """The annotations that a value is held against, of everybody who asks for it."""
+        askers = self.graph.askers.get(name, ())
+        wanted = [asker.annotations.get(name, Any) for asker in askers] or [Any]
+        said = any(name in asker.annotations for asker in askers)
+        return wanted if said else [*wanted, *_kinds(name, askers)]
 
     def _told(self, known: _Name, resolved: Resolved) -> dict[str, tuple[Origin, ...]]:
         told: dict[str, tuple[Origin, ...]] = {}
@@ -371,32 +380,33 @@ class Resolution:
 _NO_POINT: Final = Point({}, {})
 
 
-def drawn_seed(seed: int) -> tuple[int, Origin]:
-    """A seed that nobody gave, and its origin."""
-    return seed, Origin(LAYER_DRAWN, None, seed)
+def is_drawn(chain: Iterable[Origin]) -> bool:
+    """Whether nobody gave the seed whose origins these are."""
+    return any(origin.layer == LAYER_DRAWN for origin in chain)
 
 
-def _lay_given(resolved: Resolved, one: Given, path: tuple[str, ...], annotation: Any) -> Resolved:
-    if not isinstance(one, Assignment):
-        return resolved.lay(LAYER_COMMAND, f"-p {one[0]}", one[1], path=path[1:])
-    at = f"-p {one.typed}"
-    inner = annotation_at(annotation, path[1:])
-    if one.operator == "+=":
-        value = parse_addition(one.text, annotation_at(inner, (0,)))
-    elif one.operator == ":=":
-        value = parse_typed_value(one.text, at)
-    else:
-        value = parse_value(one.text, inner)
-    where = f"-p {one.dotted}"
-    return resolved.lay(LAYER_COMMAND, where, value, path=path[1:], append=one.operator == "+=")
+def _kinds(name: str, askers: Iterable[Function]) -> list[Any]:
+    """What the first default says of a name that nobody annotates."""
+    kinds = [asker.kinds[name] for asker in askers if asker.kinds.get(name) is not None]
+    return kinds[:1]
 
 
-def _path_of(one: Given) -> tuple[str, ...]:
-    return one.name if isinstance(one, Assignment) else parse_name(one[0], f"-p {one[0]}")
+def _reject_opaque(resolved: Resolved) -> None:
+    """Raise for what was set and can be no value; a default may be any object."""
+    for leaf, chain in resolved.origins.items():
+        if chain[0].layer != LAYER_DEFAULT and holds_opaque(chain[0].value):
+            raise ParameterError(
+                f"'{leaf}' can be no parameter: {chain[0].value}",
+                chain[0].where,
+                "give it a name or a number, and let a provider make the object of it",
+            )
 
 
-def _replaces(one: Given) -> bool:
-    return not isinstance(one, Assignment) or one.operator != "+="
+def _lay_given(resolved: Resolved, one: Assignment, annotation: Any) -> Resolved:
+    below = one.name[1:]
+    value = read_assigned(one, annotation_at(annotation, below))
+    append = one.operator == "+="
+    return resolved.lay(LAYER_COMMAND, one.where, value, path=below, append=append)
 
 
 def _head(swept: str) -> str:
@@ -419,6 +429,11 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _without_secret(value: Any) -> Any:
+    """With every `Secret` as a text that can travel: what is secret is known by its name."""
+    if isinstance(value, dict):
+        return {key: _without_secret(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secret(item) for item in value]
     return str.__str__(value) if isinstance(value, Secret) else value
 
 

@@ -29,10 +29,10 @@ from expt.loading import ModuleLoader
 from expt.parameters import (
     MASK,
     REPEAT,
+    SEED,
     Layer,
     ParamsFile,
     expand_axes,
-    parse_assignment,
     read_values_file,
     reject_many_cases,
     repeat_seed,
@@ -45,7 +45,7 @@ from expt.planning.bound import BoundExperiment
 from expt.planning.contents import plugin_provider
 from expt.planning.deviations import find_deviations
 from expt.planning.fingerprints import Fingerprints
-from expt.planning.ladder import SEED, Given, Point, Resolution, drawn_seed
+from expt.planning.ladder import Point, Resolution
 from expt.planning.naming import hides, label_cases
 from expt.planning.places import Files
 from expt.planning.providers import Provider, session_key
@@ -86,13 +86,12 @@ class Planner:
         self._binder = Binder(self._files, self._source_of, _plugin_providers(provided))
         self._bindings: dict[str, Binding] = {}
         self._resolutions: dict[tuple[str, tuple[str, ...]], Resolution] = {}
-        self._given = [_parse_given(typed) for typed in options.values.params]
         self._values_files: list[ParamsFile] | None = None
         self._fingerprints = Fingerprints(options.root, options.cwd)
         self._keyword, self._marks = compile_selection(
             options.selection.keyword, options.selection.marks
         )
-        self._seed: int | None = None
+        self._root_seed: int | None = None
         self._secret_by_name: set[str] = set()
 
     @property
@@ -146,9 +145,7 @@ class Planner:
         if key not in self._resolutions:
             steady, _ = variant_axes(self._options)
             given = [
-                one
-                for one in self._given
-                if isinstance(one, tuple) or addresses(one.experiment, binding)
+                one for one in self._options.values.params if addresses(one.experiment, binding)
             ]
             self._resolutions[key] = Resolution(
                 binding,
@@ -223,7 +220,7 @@ class Planner:
         taken = self._taken_names(bindings)
         reject_unknown_variants(self._options, self._bindings.values())
         if bindings:
-            reject_unknown_values(self._given, bindings, taken)
+            reject_unknown_values(self._options.values.params, bindings, taken)
             reject_unknown_sweeps(self._options.values.sweeps, taken)
         sizes = {
             f"{binding.experiment.id}{'+'.join(chosen)}": axes
@@ -278,15 +275,8 @@ class Planner:
         shapes = []
         for chosen in choices:
             resolution = self._resolve(binding, chosen)
-            axes, collapsed = decide_axes(
-                binding,
-                self._options,
-                resolution.takes,
-                resolution.annotation_of,
-                resolution.fixed_names,
-            )
-            for name in collapsed:
-                notes.append(f"{binding.experiment.id}: -p {name} collapses the axis '{name}'")
+            axes, said = decide_axes(binding, self._options, resolution, self._draw_root_seed)
+            notes += [f"{binding.experiment.id}: {note}" for note in said]
             if chosen:
                 value = "+".join(chosen)
                 axes = [Axis((VARIANT,), ((value,),), f"--variant {value}"), *axes]
@@ -319,7 +309,7 @@ class Planner:
         swept = {
             n: v for n, v in values.items() if n not in (VARIANT, REPEAT) or resolution.takes(n)
         }
-        decided = resolution.decide(Point(swept, where), self._draw_seed)
+        decided = resolution.decide(Point(swept, where), draw_seed)
         params, origins = dict(decided.params), dict(decided.origins)
         self._secret_by_name.update(decided.secret_by_name)
         if REPEAT in values:
@@ -348,11 +338,11 @@ class Planner:
             deviations=find_deviations(binding, origins),
         )
 
-    def _draw_seed(self) -> tuple[int, Origin]:
-        """One seed for the whole plan, so that its cases can be compared and share providers."""
-        if self._seed is None:
-            self._seed = secrets.randbits(32)
-        return drawn_seed(self._seed)
+    def _draw_root_seed(self) -> int:
+        """What random axes are drawn from where nobody gives a seed: one for the whole plan."""
+        if self._root_seed is None:
+            self._root_seed = draw_seed()
+        return self._root_seed
 
     def _is_selected(self, case: Case) -> bool:
         return matches_case(
@@ -386,8 +376,9 @@ def hook_error(error: Exception, hook: str) -> PlanningError:
     return PlanningError(what, f"{last.filename}:{last.lineno}")
 
 
-def _parse_given(typed: str | tuple[str, Any]) -> Given:
-    return parse_assignment(typed) if isinstance(typed, str) else typed
+def draw_seed() -> int:
+    """A seed that nobody gave."""
+    return secrets.randbits(32)
 
 
 def _plugin_providers(provided: Mapping[str, Callable[..., Any]]) -> dict[str, Provider]:

@@ -16,10 +16,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.ground.declarations import PROVIDER_ATTRIBUTE, ProviderDeclaration, Scope
+from expt.ground.declarations import (
+    PROVIDER_ATTRIBUTE,
+    SWEEP_ATTRIBUTE,
+    ProviderDeclaration,
+    Scope,
+)
 from expt.ground.encoding import Unstorable, to_json
 from expt.ground.errors import PlanningError, did_you_mean
-from expt.ground.model import BUILTIN_PROVIDERS, Place
+from expt.ground.model import BUILTIN_PROVIDERS, Opaque, Place
+from expt.parameters.coercion import (
+    annotation_of_default,
+    annotation_of_values,
+    kind_of_default,
+    prefer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +43,9 @@ SESSION_BUILTINS: Final = frozenset({"log", "rng"})
 class Function:
     """A function that asks for arguments by name: an experiment or the body of a provider.
 
-    `defaults` are live objects from the signature; `annotations` what could be resolved.
+    `defaults` are live objects from the signature; `annotations` what could be resolved, with
+    what defaults and swept values say that no file could; `kinds` are what the other defaults say
+    of arguments without annotation.
     """
 
     name: str
@@ -42,6 +55,7 @@ class Function:
     positional: int = 0
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     annotations: Mapping[str, Any] = attrs.field(factory=dict)
+    kinds: Mapping[str, Any] = attrs.field(factory=dict)
 
     def __call__(self, arguments: Mapping[str, Any]) -> Any:
         """Call it with its arguments, by name; the first `positional` of them by position."""
@@ -81,6 +95,9 @@ def read_function(
     parameters = inspect.signature(call).parameters.values()
     kinds = inspect.Parameter
     asked = [p for p in parameters if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
+    swept = getattr(call, SWEEP_ATTRIBUTE, {})
+    hints = {p.name: _annotation(p, annotations, swept.get(p.name)) for p in asked}
+    silent = [p for p in asked if p.annotation is kinds.empty and hints[p.name] is None]
     return Function(
         name=name or str(getattr(call, "__name__", "?")),
         call=call,
@@ -88,8 +105,20 @@ def read_function(
         asks=tuple(p.name for p in asked),
         positional=sum(p.kind is kinds.POSITIONAL_ONLY for p in asked),
         defaults={p.name: p.default for p in asked if p.default is not kinds.empty},
-        annotations={name: hint for name, hint in annotations.items() if name != "return"},
+        annotations={name: hint for name, hint in hints.items() if hint is not None},
+        kinds={p.name: kind_of_default(p.default) for p in silent},
     )
+
+
+def _annotation(
+    parameter: inspect.Parameter, annotations: Mapping[str, Any], swept: Any
+) -> Any | None:
+    """What is said of an argument: by its annotation, else by its default or its swept values."""
+    if parameter.annotation is parameter.empty:
+        said = annotation_of_default(parameter.default)
+        return annotation_of_values(swept) if said is None else said
+    found = annotations.get(parameter.name)
+    return found if found is None else prefer(found, parameter.default)
 
 
 def read_provider(call: Callable[..., Any], function: Function) -> Provider:
@@ -343,6 +372,12 @@ def session_key(graph: Graph, node: Node, values: Mapping[str, Any]) -> str:
 
 
 def _as_text(value: Any) -> Any:
+    if isinstance(value, Opaque):
+        return {"$opaque": [value.text, value.identity]}
+    if isinstance(value, dict):
+        return {str(key): _as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_text(item) for item in value]
     try:
         return to_json(value)
     except Unstorable:

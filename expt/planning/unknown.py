@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expt.ground.errors import ParameterError, did_you_mean
-from expt.ground.model import Axis
+from expt.parameters import parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from expt.ground.options import Options
+    from expt.ground.options import Assignment, Options, Sweep
     from expt.planning.binding import Binding
-    from expt.planning.ladder import Given
 
 Taken = dict[str, frozenset[str]]
 """By experiment id, every name that somebody asks for."""
@@ -29,14 +28,14 @@ def addresses(address: str | None, binding: Binding) -> bool:
 
 
 def reject_unknown_values(
-    given: Iterable[Given], bindings: Sequence[Binding], taken: Mapping[str, frozenset[str]]
+    given: Iterable[Assignment],
+    bindings: Sequence[Binding],
+    taken: Mapping[str, frozenset[str]],
 ) -> None:
     """Raise `ParameterError` for a `-p` that no experiment or provider takes."""
     known = sorted({name for names in taken.values() for name in names})
     for one in given:
-        name = one[0].partition(".")[0] if isinstance(one, tuple) else one.name[0]
-        address = None if isinstance(one, tuple) else one.experiment
-        at = f"-p {one[0]}" if isinstance(one, tuple) else f"-p {one.typed}"
+        name, address, at = one.name[0], one.experiment, f"-p {one.typed}"
         addressed = [binding for binding in bindings if addresses(address, binding)]
         if address is not None and not addressed:
             functions = sorted({name for b in bindings for name in function_names(b)})
@@ -49,16 +48,12 @@ def reject_unknown_values(
             raise _unknown_parameter(name, at, known)
 
 
-def reject_unknown_sweeps(
-    sweeps: Iterable[str | Axis], taken: Mapping[str, frozenset[str]]
-) -> None:
+def reject_unknown_sweeps(sweeps: Iterable[Sweep], taken: Mapping[str, frozenset[str]]) -> None:
     """Raise `ParameterError` for a `--sweep` over a name that nobody takes."""
     known = sorted({name for names in taken.values() for name in names})
     for sweep in sweeps:
-        names = sweep.names if isinstance(sweep, Axis) else [sweep.partition("=")[0]]
-        for name in names:
-            if name.partition(".")[0].strip() not in known:
-                raise _unknown_parameter(name, f"--sweep {name}", known)
+        if parse_name(sweep.name, sweep.where)[0] not in known:
+            raise _unknown_parameter(sweep.name, f"--sweep {sweep.name}", known)
 
 
 def reject_unknown_variants(options: Options, bindings: Iterable[Binding]) -> None:

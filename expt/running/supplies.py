@@ -6,10 +6,10 @@ track  results  archive  params  log  rng  progress  run  hooks  tmp_path
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import inspect
 import logging
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -23,6 +23,7 @@ import attrs
 from expt.archive import storable_result
 from expt.ground.encoding import Unstorable, from_json, to_json
 from expt.ground.messages import RunProgressed
+from expt.parameters import seed_words
 from expt.tracking import Elsewhere
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from expt.planning.contents import HookPoint
 
 T = TypeVar("T")
+
+_SEEDED_IF_IMPORTED: Final = {"torch": ("manual_seed",), "tensorflow": ("random", "set_seed")}
+"""Libraries with a random state of their own: how each is seeded, where the user imported it."""
 
 _PROGRESS_INTERVAL: Final = 0.1  # seconds between two reports of one run
 _LOOK_INTERVAL: Final = 1.0  # seconds between two looks for results that were changed in place
@@ -251,33 +255,30 @@ def make_rng(seed: int, function_name: str) -> np.random.Generator:
     """A generator of its own for each function that asks, keyed by the seed and its name."""
     import numpy as np  # slow to import, and not every experiment asks for it
 
-    return np.random.default_rng([*_words(seed), *_name_words(function_name)])
+    return np.random.default_rng(seed_words(seed, function_name))
 
 
 def seed_globals(seed: int, function_name: str | None = None) -> None:
-    """Seed `random` and `numpy.random`; for a session provider, with a seed of its own."""
+    """Seed `random`, `numpy.random` and what else of the kind was imported.
+
+    For a session provider, with a seed of its own.
+    """
     import random
 
     import numpy as np  # slow to import; its global state must be seeded whoever uses it later
 
     if function_name is not None:
-        seed = int(
-            np.random.SeedSequence([*_words(seed), *_name_words(function_name)]).generate_state(1)[
-                0
-            ]
-        )
+        words = seed_words(seed, function_name)
+        seed = int(np.random.SeedSequence(words).generate_state(1)[0])
     random.seed(seed)
     np.random.seed(seed % (1 << 32))
-
-
-def _words(seed: int) -> list[int]:
-    """A whole number of any size and sign as what SeedSequence takes."""
-    return [abs(seed)] if seed >= 0 else [abs(seed), 1]
-
-
-def _name_words(name: str) -> list[int]:
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
-    return [int.from_bytes(digest[start : start + 4], "little") for start in (0, 4, 8, 12)]
+    for module, path in _SEEDED_IF_IMPORTED.items():
+        with contextlib.suppress(Exception):  # what is imported is the user's, of any kind
+            seed_function: Any = sys.modules.get(module)
+            for name in path:
+                seed_function = getattr(seed_function, name, None)
+            if seed_function is not None:
+                seed_function(seed % (1 << 63))
 
 
 def make_log(function_name: str) -> logging.Logger:

@@ -5,24 +5,26 @@ Nothing of the user's is imported; what `-k`, `-m` and node ids cannot exclude y
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.discovery import Swept, find_experiments, select_experiments
-from expt.ground.errors import Mistakes
+from expt.ground.errors import Mistakes, ParameterError
 from expt.ground.expression import compile_selection
-from expt.ground.model import Axis
+from expt.ground.options import Typed
 from expt.parameters import (
+    is_random,
+    is_random_axis,
     is_secret_name,
-    parse_assignment,
-    parse_sweep,
-    parse_zip,
     read_points,
+    read_sweep,
     zip_axes,
 )
+from expt.parameters.coercion import dotted
 
 if TYPE_CHECKING:
-    from expt.ground.model import Experiment
-    from expt.ground.options import Options
+    from expt.ground.model import Axis, Experiment
+    from expt.ground.options import Options, Sweep
     from expt.plugins.manager import Plugins
 
 _SHORT: Final = 1000  # points of an axis up to which their texts are compared
@@ -36,7 +38,7 @@ def collect(options: Options, plugins: Plugins) -> list[Experiment]:
         options.root,
         ignore=options.selection.ignore,
         configured_paths=options.selection.configured_paths,
-        expand=lambda points: read_points(points, "", None),
+        expand=_expand,
         swept=swept_on_command_line(options),
     )
     if found.mistakes and not options.selection.continue_on_errors:
@@ -66,27 +68,37 @@ def swept_on_command_line(options: Options) -> Swept:
     axes: list[Axis] = []
     more = bool(options.values.repeat or any("," in name for name in options.values.variants))
     for sweep in options.values.sweeps:
-        axis = sweep if isinstance(sweep, Axis) else parse_sweep(sweep)
-        said = axis.values if isinstance(sweep, Axis) or len(axis) > _SHORT else None
-        text = None if isinstance(sweep, Axis) else sweep.partition("=")[2]
-        if any(is_secret_name(name.rpartition(".")[2]) for name in axis.names):
+        axis = read_sweep(sweep)
+        if is_secret_name(sweep.name.rpartition(".")[2]):
             more = True  # cases are named without the values
-        elif said is not None or text == ",".join(str(value) for (value,) in axis.values):
-            axes.append(axis)
-        else:
+        elif is_random_axis(axis) or not _reads_alike(sweep, axis):
             more = True
-    groups = [(parse_zip(names), f"--zip {names}") for names in options.values.zips]
+        else:
+            axes.append(axis)
+    groups = [(names, f"--zip {','.join(names)}") for names in options.values.zips]
     known = {name for axis in axes for name in axis.names}
     if all(known.issuperset(names) for names, _ in groups):
         axes = zip_axes(axes, groups)
     else:
         more = True
-    fixed = []
-    for typed in options.values.params:
-        if isinstance(typed, tuple):
-            fixed.append(typed[0])
-            continue
-        given = parse_assignment(typed)
-        if given.operator != "+=":
-            fixed.append(f"{given.experiment}:{given.dotted}" if given.experiment else given.dotted)
+    fixed = [
+        f"{one.experiment}:{dotted(one.name)}" if one.experiment else dotted(one.name)
+        for one in options.values.params
+        if one.operator != "+="
+    ]
     return Swept(tuple(axes), tuple(fixed), more)
+
+
+def _reads_alike(sweep: Sweep, axis: Axis) -> bool:
+    """Whether no annotation can make another text of what was typed."""
+    if len(sweep.points) > _SHORT or isinstance(sweep.points, Mapping):
+        return True
+    pairs = zip(sweep.points, axis.values, strict=True)
+    return all(not isinstance(p, Typed) or p.text == str(value) for p, (value,) in pairs)
+
+
+def _expand(points: Any) -> Sequence[Any]:
+    """The points of a range that need no seed."""
+    if is_random(points):
+        raise ParameterError("random points are drawn when the seed is known")
+    return read_points(points, "", None)

@@ -11,21 +11,34 @@ Why this is stricter than cattrs is by itself: `docs/decisions/0003-strict-coerc
 from __future__ import annotations
 
 from expt.parameters.coercion.annotations import (
+    EXACT,
     admits_none,
     admits_text,
     alternatives,
     annotation_at,
+    annotation_of_default,
+    annotation_of_values,
     annotations_in,
     checks_nothing,
     expected_text,
+    kind_of_default,
+    prefer,
     resolve_annotations,
     wants_path,
     wants_text,
 )
 from expt.parameters.coercion.fitting import Coercer, Convert, Misfit, coerce
-from expt.parameters.coercion.plain import MASK, dotted, fields_of, plain, shown
+from expt.parameters.coercion.plain import (
+    MASK,
+    dotted,
+    fields_of,
+    holds_opaque,
+    plain,
+    shown,
+)
 
 __all__ = [
+    "EXACT",
     "MASK",
     "Coercer",
     "Convert",
@@ -34,13 +47,18 @@ __all__ = [
     "admits_text",
     "alternatives",
     "annotation_at",
+    "annotation_of_default",
+    "annotation_of_values",
     "annotations_in",
     "checks_nothing",
     "coerce",
     "dotted",
     "expected_text",
     "fields_of",
+    "holds_opaque",
+    "kind_of_default",
     "plain",
+    "prefer",
     "resolve_annotations",
     "shown",
     "wants_path",

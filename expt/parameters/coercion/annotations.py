@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import collections.abc as abc
+import datetime as dt
 import inspect
 import sys
 import types
 import typing
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal, Union
 
 from expt.ground.declarations import Secret
-from expt.parameters.coercion.plain import Step, is_table_class, key_fields, shown
+from expt.parameters.coercion.plain import (
+    Step,
+    is_table_class,
+    key_fields,
+    python_scalar,
+    shown,
+)
 
 if typing.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 NONE: Final = type(None)
 LISTS: Final[Mapping[Any, Callable[[Iterable[Any]], Any]]] = {
@@ -33,19 +42,19 @@ LISTS: Final[Mapping[Any, Callable[[Iterable[Any]], Any]]] = {
 """Classes that a list can become, with what makes them."""
 
 TABLES: Final = (dict, abc.Mapping, abc.MutableMapping)
+EXACT: Final = (Decimal, Fraction)
+"""Numbers that a text says exactly, where a float would lose digits."""
+
+_UNSAYABLE: Final = (PurePath, Enum, Secret, *EXACT, complex, dt.timedelta)
+"""Classes of defaults that no file could say: what a file says instead is made one."""
 
 
 def resolve_annotations(owner: Any) -> dict[str, Any]:
-    """The annotations of a function or class by name; one that cannot be resolved is left out.
-
-    An argument of a function without one has the class of its default, or None, where that is a
-    class that no file could say: a path, an enum, an attrs class or dataclass, a tuple, a set.
-    """
+    """The annotations of a function or class by name; one that cannot be resolved is left out."""
     try:
-        hints = typing.get_type_hints(owner, include_extras=True)
+        return typing.get_type_hints(owner, include_extras=True)
     except Exception:  # annotations are the user's code: one that raises must not hide the others
-        hints = _resolve_one_by_one(owner)
-    return hints if isinstance(owner, type) else {**_annotations_of_defaults(owner), **hints}
+        return _resolve_one_by_one(owner)
 
 
 def _resolve_one_by_one(owner: Any) -> dict[str, Any]:
@@ -68,39 +77,97 @@ def _resolve_one_by_one(owner: Any) -> dict[str, Any]:
     return hints
 
 
-def _annotations_of_defaults(function: Any) -> dict[str, Any]:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # some built-in functions have none
-        return {}
-    return {
-        parameter.name: Path | None if isinstance(default, Path) else type(default) | None
-        for parameter in parameters
-        if parameter.annotation is parameter.empty
-        and (
-            isinstance(default := parameter.default, (PurePath, Enum, Secret))
-            or type(default) in (tuple, set, frozenset)
-            or is_table_class(type(default))
-        )
-    }
+def annotation_of_default(default: Any) -> Any:
+    """What a default says of an argument without annotation, where no file could say its class.
+
+    A path, an enum's member, an instance of a class with fields, a tuple, a set, an array: what a
+    file says is made one. None for any other.
+    """
+    if isinstance(default, Path):
+        return Path | None
+    kind = type(default)
+    if isinstance(default, _UNSAYABLE) or kind in (tuple, set, frozenset):
+        return kind | None
+    return kind | None if is_table_class(kind) or _is_numpy(kind, "ndarray") else None
+
+
+def annotation_of_values(values: Any) -> Any:
+    """What the values of an axis say of an argument without annotation: the class of them all."""
+    if isinstance(values, type) and issubclass(values, Enum):
+        return values
+    kinds = set(map(type, values)) if isinstance(values, (list, tuple)) else set()
+    return annotation_of_default(values[0]) if len(kinds) == 1 else None
+
+
+def kind_of_default(default: Any) -> Any:
+    """What a default says of the kind of an argument: bool, a number, text; None for others."""
+    default = python_scalar(default)
+    if isinstance(default, (bool, Secret, Enum)):
+        return bool | None if isinstance(default, bool) else None
+    if isinstance(default, (int, float)):
+        return int | float | None
+    return str | None if isinstance(default, str) else None
+
+
+def prefer(annotation: Any, default: Any) -> Any:
+    """A union whose first member is the class of the default: what both would take is its."""
+    parts = alternatives(annotation)
+    own = [part for part in parts if (typing.get_origin(part) or part) is type(default)]
+    if len(parts) < 2 or not own or not is_table_class(type(default)):
+        return annotation
+    return Union[(own[0], *parts)]
+
+
+def _is_numpy(kind: Any, name: str) -> bool:
+    """Whether a class is, or is below, a class of numpy, which is not imported for the answer."""
+    base = getattr(sys.modules.get("numpy"), name, None)
+    return base is not None and isinstance(kind, type) and issubclass(kind, base)
 
 
 def alternatives(annotation: Any) -> tuple[Any, ...]:
     """The members of a union, flat; `Annotated`, aliases and new types are looked through."""
+    return _alternatives(annotation, ())
+
+
+def _alternatives(annotation: Any, aliases: tuple[Any, ...]) -> tuple[Any, ...]:
+    annotation = _unwrapped(annotation)
+    if _is_alias(annotation):
+        if annotation in aliases:  # it is nothing but itself
+            return (Any,)
+        return _alternatives(_alias_value(annotation), (*aliases, annotation))
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        parts = typing.get_args(annotation)
+        return tuple(member for part in parts for member in _alternatives(part, aliases))
+    return (NONE if annotation is None else annotation,)
+
+
+def _unwrapped(annotation: Any) -> Any:
+    """Without `Annotated` and its kind, and without new types."""
     while True:
         origin = typing.get_origin(annotation)
         if origin in (typing.Annotated, typing.Required, typing.NotRequired, typing.Final):
             annotation = typing.get_args(annotation)[0]
         elif isinstance(annotation, typing.NewType):
             annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType":  # `type X = …` of Python 3.12
-            annotation = annotation.__value__
         else:
-            break
-    if origin in (Union, types.UnionType):
-        parts = typing.get_args(annotation)
-        return tuple(member for part in parts for member in alternatives(part))
-    return (NONE if annotation is None else annotation,)
+            return annotation
+
+
+def _is_alias(annotation: Any) -> bool:
+    """Whether it is made by `type X = …` of Python 3.12, with arguments or without."""
+    return type(typing.get_origin(annotation) or annotation).__name__ == "TypeAliasType"
+
+
+def _alias_value(alias: Any) -> Any:
+    """What an alias stands for: `list[int]` for `Many[int]`. Anything where it does not resolve."""
+    origin = typing.get_origin(alias) or alias
+    try:
+        value = origin.__value__
+        given = dict(zip(origin.__type_params__, typing.get_args(alias), strict=False))
+        wanted = tuple(given.get(p, Any) for p in getattr(value, "__parameters__", ()))
+        return value[wanted] if wanted else value
+    except Exception:  # the user's code, run when it is first asked for
+        return Any
 
 
 def checks_nothing(annotation: Any) -> bool:
@@ -194,11 +261,30 @@ def required_keys(cls: Any) -> set[str]:
 
 def expected_text(annotation: Any) -> str:
     """An annotation in words: `int`, `one of 'adam', 'sgd'`, `float or null`, `list of int`."""
-    texts = dict.fromkeys(_expected(part) for part in alternatives(annotation))
+    return _expected_text(annotation, ())
+
+
+def _expected_text(annotation: Any, aliases: tuple[Any, ...]) -> str:
+    texts = dict.fromkeys(_expected_texts(annotation, aliases))
     return " or ".join(sorted(texts, key=lambda text: text == "null"))
 
 
-def _expected(part: Any) -> str:
+def _expected_texts(annotation: Any, aliases: tuple[Any, ...]) -> Iterator[str]:
+    """The words for each member of a union; an alias that holds itself is told by its name."""
+    annotation = _unwrapped(annotation)
+    if _is_alias(annotation):
+        if annotation in aliases:
+            yield str(annotation)
+        else:
+            yield from _expected_texts(_alias_value(annotation), (*aliases, annotation))
+    elif typing.get_origin(annotation) in (Union, types.UnionType):
+        for part in typing.get_args(annotation):
+            yield from _expected_texts(part, aliases)
+    else:
+        yield _expected(NONE if annotation is None else annotation, aliases)
+
+
+def _expected(part: Any, aliases: tuple[Any, ...]) -> str:
     if part is NONE:
         return "null"
     if checks_nothing(part):
@@ -208,12 +294,15 @@ def _expected(part: Any) -> str:
         return choices_text(args)
     if origin in LISTS:
         if origin is tuple and args and args[-1] is not Ellipsis:
-            return f"list of {len(args)} ({', '.join(map(expected_text, args))})"
-        return f"list of {expected_text(args[0])}" if args else "list"
+            items = ", ".join(_expected_text(item, aliases) for item in args)
+            return f"list of {len(args)} ({items})"
+        return f"list of {_expected_text(args[0], aliases)}" if args else "list"
     if origin in TABLES:
-        return f"table of {expected_text(args[1])}" if args else "table"
+        return f"table of {_expected_text(args[1], aliases)}" if args else "table"
     if issubclass(origin, Enum):
         return choices_text(list(origin))
+    if origin is dt.timedelta:
+        return "timedelta, in seconds or as in '1:30:00', '90 s', '2 h'"
     name = str(origin.__qualname__).rpartition("<locals>.")[2]
     keys = origin.__annotations__ if typing.is_typeddict(origin) else key_fields(origin)
     return f"{name}, a table of {', '.join(sorted(keys))}" if keys else name

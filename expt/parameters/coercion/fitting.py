@@ -25,10 +25,12 @@ from expt.parameters.coercion.annotations import (
     expected_text,
     required_keys,
 )
+from expt.parameters.coercion.exact import fit_number
 from expt.parameters.coercion.plain import (
     MASK,
     Step,
     dotted,
+    is_model_class,
     is_table_class,
     key_fields,
     python_scalar,
@@ -129,7 +131,10 @@ class Coercer:
         inside = [misfit for misfit in misfits if misfit.steps]
         if len(inside) == 1:  # one member has the right shape: what is wrong in it says more
             raise inside[0]
-        raise Misfit(expected_text(Union[parts]), value)  # noqa: UP007  (made, not written)
+        hints = dict.fromkeys(misfit.hint for misfit in misfits if misfit.hint)
+        hint = next(iter(hints)) if len(hints) == 1 else None
+        expected = expected_text(Union[parts])  # noqa: UP007  (made, not written)
+        raise Misfit(expected, value, hint=hint)
 
     def _fit(self, value: Any, part: Any) -> Any:
         if part in _SCALARS:
@@ -209,9 +214,30 @@ class Coercer:
             return cls(value)
         if isinstance(value, Mapping) and is_table_class(cls):
             if part not in self._builders:
-                self._builders[part] = self._make_builder(part, cls)
+                make = self._make_model_builder if is_model_class(cls) else self._make_builder
+                self._builders[part] = make(part, cls)
             return self._builders[part](value)
-        return _refuse(value, part)
+        made = fit_number(value, part, cls)
+        return _refuse(value, part) if made is None else made
+
+    def _make_model_builder(self, part: Any, cls: Any) -> Callable[[Mapping[str, Any]], Any]:
+        """For a pydantic model: its fields fit as anybody's do, and its validators have a say."""
+        fields = key_fields(cls)
+        inner = annotations_in(part)
+
+        def build(table: Mapping[str, Any]) -> Any:
+            _reject_unknown_keys(table, fields, cls)
+            fitted = {key: self._fit_inside(key, item, inner(key)) for key, item in table.items()}
+            missing = [key for key, name in fields.items() if cls.model_fields[name].is_required()]
+            for key in missing:
+                if key not in fitted:
+                    raise _missing_key(key, part)
+            try:
+                return cls.model_validate(fitted)
+            except Exception as mistake:  # the user's validators
+                raise Misfit(expected_text(part), dict(table), hint=str(mistake)) from None
+
+        return build
 
     def _make_builder(self, part: Any, cls: type) -> Callable[[Mapping[str, Any]], Any]:
         # 40 ms, and most experiments take no class of their own

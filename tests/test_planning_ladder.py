@@ -1,0 +1,306 @@
+"""What a value of a parameter may be, and what is kept of it: from outside."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
+
+
+def refused(sandbox: Sandbox, *words: str) -> str:
+    done = sandbox.expt(*words)
+    assert done.exit_code == 4, done.stdout + done.stderr
+    assert not (sandbox.root / "runs").exists()
+    return done.stderr
+
+
+def ran(sandbox: Sandbox, *words: str) -> None:
+    done = sandbox.expt(*words)
+    assert done.exit_code == 0, done.stdout + done.stderr
+
+
+def test_a_default_without_a_stable_repr_is_no_difference(sandbox: Sandbox) -> None:
+    """Case: addresses-in-params: neither in the archive nor in the fingerprint."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            class Net:
+                def act(self, x): return x
+            def relu(x): return x
+            def experiment_a(track, act=relu, net=Net(), method=Net().act, fs=[lambda x: x]):
+                return 1
+            """
+        }
+    )
+    ran(sandbox, "-p", "seed=1")
+    ran(sandbox, "-p", "seed=1")
+    first, second = sandbox.runs()
+    assert first.params["act"] == "<function relu>"
+    assert first.params == second.params
+    assert "0x" not in str(first.params) + str(first.origins)
+    assert first.lineage["fingerprint"] == second.lineage["fingerprint"]
+
+
+def test_session_providers_tell_two_objects_of_one_repr_apart(sandbox: Sandbox) -> None:
+    """Two lambdas look the same without their addresses, and are not."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            import expt
+            @expt.provider(scope="session")
+            def made(act): return act(2)
+            def experiment_a(made, act=lambda x: x): return made
+            def experiment_b(made, act=lambda x: -x): return made
+            """
+        }
+    )
+    ran(sandbox)
+    assert sorted(run.results["value"] for run in sandbox.runs()) == [-2, 2]
+
+
+def test_messages_name_what_people_wrote(sandbox: Sandbox) -> None:
+    """Case: opaque-in-messages."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            from decimal import Decimal
+            class Odd:
+                def __repr__(self): return "Odd()"
+            def experiment_a(track, d: Decimal = Decimal("0.1"), n: int = Odd(), m: int = [Odd()]):
+                return str(d + d)
+            """
+        }
+    )
+    for name, default in [("d", "'0.1'"), ("n", "Odd()"), ("m", "[Odd()]")]:
+        error = refused(sandbox, "-p", f"{name}=x")
+        assert f"over {default} of default" in error
+        assert "Opaque" not in error
+    ran(sandbox, "-p", "d=0.12345678901234567890123", "-p", "n=1", "-p", "m=1")
+    assert sandbox.run().results["value"] == "0.24691357802469135780246"
+    ran(sandbox, "--params", str(sandbox.run().path / "params.toml"))
+    first, second = sandbox.runs()
+    assert first.params == second.params
+    assert first.results == second.results
+
+
+def test_an_archive_reproduces_numpy_scalars(sandbox: Sandbox) -> None:
+    """Case: numpy-annotation-no-roundtrip."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            import numpy as np
+            def experiment_a(track, lr: np.float64 = np.float64(0.1), n: np.int8 = np.int8(3),
+                             w: np.ndarray = np.array([1.0, 2.0])):
+                return f"{type(lr).__name__} {lr!s} {type(n).__name__} {n} {w.sum()}"
+            """
+        }
+    )
+    ran(sandbox)
+    assert sandbox.run().params["w"] == [1.0, 2.0]
+    ran(sandbox, "--params", str(sandbox.run().path / "params.toml"))
+    ran(sandbox, "-p", "lr=0.1", "-p", "w=[1.0, 2.0]")
+    assert {run.results["value"] for run in sandbox.runs()} == {"float64 0.1 int8 3 3.0"}
+    assert "'n' must be int8, not 300" in sandbox.expt("-p", "n=300").stderr
+
+
+SWEPT = """
+import datetime, decimal, enum, pathlib
+import expt
+import numpy as np
+class Mode(enum.Enum):
+    A = "a"
+    B = "b"
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "argument", "given"),
+    [
+        ("np.linspace(0, 1, 3)", "p", ["0.0", "0.5", "1.0"]),
+        ("list(np.logspace(-2, -1, 2))", "p", ["0.01", "0.1"]),
+        ("[np.int64(1), np.float32(0.5)]", "p=0", ["1", "0.5"]),
+        ("list(Mode)", "p: Mode", ["<Mode.A: 'a'>", "<Mode.B: 'b'>"]),
+        ("Mode", "p", ["<Mode.A: 'a'>", "<Mode.B: 'b'>"]),
+        ("[decimal.Decimal('0.10')]", "p", ["Decimal('0.10')"]),
+        ("[datetime.timedelta(1)]", "p", ["datetime.timedelta(days=1)"]),
+        ("[datetime.date(2026, 1, 1)]", "p", ["datetime.date(2026, 1, 1)"]),
+        ("[pathlib.Path('x')]", "p", ["PosixPath('x')"]),
+        ("(x for x in [1, 2])", "p", ["1", "2"]),
+        ("[np.array([1, 2])]", "p", ["array([1, 2])"]),
+    ],
+)
+def test_what_is_swept_arrives_as_what_it_was(
+    sandbox: Sandbox, values: str, argument: str, given: list[str]
+) -> None:
+    """Cases: sweep-values, numpy-scalars-between-processes; a swept iterator is read once."""
+    code = f"{SWEPT}@expt.sweep(p={values})\ndef experiment_a({argument}): return repr(p)\n"
+    sandbox.write({"experiments/a.py": code})
+    ran(sandbox)
+    assert sorted(run.results["value"] for run in sandbox.runs()) == sorted(given)
+    first = sandbox.runs()[0]
+    ran(sandbox, "-k", str(first.case), "--params", str(first.path / "params.toml"))
+    assert sandbox.run().params == first.params
+    assert sandbox.run().results == first.results
+
+
+@pytest.mark.parametrize("value", ["b'x'", "len", "object()", "[1, {'f': len}]", "10**5000"])
+def test_what_can_be_no_value_is_refused_before_anything_runs(sandbox: Sandbox, value: str) -> None:
+    """Case: sweep-values: with parameter, file and line."""
+    code = f"{SWEPT}@expt.sweep(p=[{value}])\ndef experiment_a(p): return 1\n"
+    sandbox.write({"experiments/a.py": code + "def experiment_b(): return 1\n"})
+    error = refused(sandbox)
+    assert "'p' can be no parameter: " in error
+    assert "at experiments/a.py:7" in error
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        "datetime.datetime(2026, 1, 1, tzinfo=zoneinfo.ZoneInfo('Europe/Berlin'))",
+        "[expt.Secret('x')]",
+        "10**5000",
+        "HOLDS_ITSELF",
+    ],
+)
+def test_any_object_may_be_a_default(sandbox: Sandbox, default: str) -> None:
+    """Case: sweep-values, its last lines."""
+    before = "import zoneinfo\nHOLDS_ITSELF = []\nHOLDS_ITSELF.append(HOLDS_ITSELF)\n"
+    code = f"{SWEPT}{before}def experiment_a(p={default}): return p is not None\n"
+    sandbox.write({"experiments/a.py": code})
+    ran(sandbox)
+    assert sandbox.run().results["value"] is True
+
+
+def test_a_field_that_is_no_data_comes_from_the_default(sandbox: Sandbox) -> None:
+    """Beside a field that was set: the function in it is the live one."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            from dataclasses import dataclass
+            from typing import Any
+            @dataclass
+            class Net:
+                act: Any
+                width: int = 1
+            def experiment_a(net: Net = Net(abs)): return net.act(-net.width)
+            """
+        }
+    )
+    ran(sandbox, "-p", "net.width=3")
+    assert sandbox.run().results["value"] == 3
+
+
+def test_values_from_python_may_be_numpys(sandbox: Sandbox) -> None:
+    """Case: numpy-scalars-between-processes."""
+    sandbox.write(
+        {
+            "experiments/a.py": "def experiment_b(n=1, lr: float = 0.1): return [n, lr]\n",
+            "run.py": """
+            import expt, numpy as np
+            def values(**more):
+                runs = expt.run("experiments", options=["--no-render"], **more)
+                return sorted(run.results["value"] for run in runs)
+            if __name__ == "__main__":
+                print(values(params={"n": np.int64(3)}))
+                print(values(params={"lr": np.float64(3)}))
+                print(values(sweep={"lr": np.array([1.0, 2.0]), "n": iter([1])}))
+                try:
+                    values(params={"n": len})
+                except expt.ExptError as error:
+                    print(error)
+            """,
+        }
+    )
+    done = sandbox.python("run.py")
+    assert done.lines[:3] == ["[[3, 0.1]]", "[[1, 3.0]]", "[[1, 1.0], [1, 2.0]]"], done.stderr
+    assert done.lines[3] == "'n' can be no parameter: <built-in function len>"
+
+
+@pytest.mark.parametrize(
+    ("default", "typed", "told"),
+    [
+        ("False", "False", "write false, without quotes"),
+        ("True", "yes", "'x' must be bool or null, not 'yes'"),
+        ("False", "1", "'x' must be bool or null, not 1"),
+        ("1", "007", "'x' must be int or float or null, not '007'"),
+        ("0.5", "fast", "'x' must be int or float or null, not 'fast'"),
+    ],
+)
+def test_an_argument_takes_the_type_of_its_default(
+    sandbox: Sandbox, default: str, typed: str, told: str
+) -> None:
+    sandbox.write({"experiments/a.py": f"def experiment_a(x={default}): return x\n"})
+    assert told in refused(sandbox, "-p", f"x={typed}")
+
+
+@pytest.mark.parametrize(
+    ("default", "typed", "value"),
+    [
+        ("'1.0'", "1.10", "1.10"),
+        ("'1.0'", "true", "true"),
+        ("1", "0.5", 0.5),
+        ("0.5", "1", 1),
+        ("False", "true", True),
+        ("None", "1.10", 1.1),
+        ("[1]", "x", "x"),
+        ("1", "null", None),
+    ],
+)
+def test_a_text_is_read_for_the_type_of_the_default(
+    sandbox: Sandbox, default: str, typed: str, value: Any
+) -> None:
+    sandbox.write({"experiments/a.py": f"def experiment_a(x={default}): return {{'x': x}}\n"})
+    ran(sandbox, "-p", f"x={typed}")
+    assert sandbox.run().results["x"] == value
+
+
+def test_a_default_says_nothing_where_somebody_annotates_the_name(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            import expt
+            @expt.provider
+            def net(width="auto"): return width
+            def experiment_a(net, width: int = 3): return net
+            """
+        }
+    )
+    ran(sandbox, "-p", "width=4")
+    assert sandbox.run().results["value"] == 4
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pydantic") is None, reason="needs pydantic")
+def test_a_pydantic_model_is_a_table(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            from pathlib import Path
+            from pydantic import BaseModel, Field, field_validator
+            class Config(BaseModel):
+                lr: float = 0.1
+                data: Path = Path("x")
+                depth: int = Field(2, alias="d")
+                @field_validator("lr")
+                def positive(cls, value):
+                    if value <= 0: raise ValueError("lr must be positive")
+                    return value
+            def experiment_a(c: Config = Config()): return [c.lr, c.depth, type(c).__name__]
+            """
+        }
+    )
+    ran(sandbox, "-p", "c.lr=1", "-p", "c={d=3}")
+    first = sandbox.run()
+    assert first.results["value"] == [1.0, 3, "Config"]
+    assert first.params["c"] == {"lr": 1, "data": first.params["c"]["data"], "d": 3}
+    ran(sandbox, "--params", str(first.path / "params.toml"))
+    assert sandbox.run().results == first.results
+    for typed, told in [
+        ("c.lr=x", "'c.lr' must be float, not 'x'"),
+        ("c.lrr=1", "'c.lrr' is no key of Config"),
+        ("c.lr=-1", "lr must be positive"),
+    ]:
+        assert told in sandbox.expt("-p", typed).stderr
