@@ -239,6 +239,12 @@ def _add_archives(group: Group) -> None:
         action="store_true",
         help="one archive an experiment in runs/.scratch, overwritten",
     )
+    add(
+        "--log-level",
+        metavar="LEVEL",
+        help="the log records that output.log has: debug, info (at first), warning, error, "
+        "critical, or a number; logging.basicConfig(level=…) in a run changes it",
+    )
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
 
 
@@ -292,6 +298,25 @@ def _seconds(text: str) -> float:
     return value
 
 
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+
+def read_log_level(text: str | None) -> int | None:
+    """A level of the standard library's `logging` as its number. Raises `UsageError`."""
+    if text is None:
+        return None
+    level = _LEVELS.get(text.lower())
+    if level is None and text.isascii() and text.isdigit() and len(text) < 5:
+        level = int(text)
+    if level is None:
+        raise UsageError(
+            f"'{text}' is no level of log records",
+            f"--log-level {text}",
+            f"levels: {', '.join(sorted(_LEVELS))}, or a number up to 9999",
+        )
+    return level
+
+
 def _workers(text: str) -> int:
     if text != "auto":
         return _count(text)
@@ -335,6 +360,7 @@ def make_options(
             "workers": 0 if words.pdb else words.workers,
             "timeout": words.timeout or configuration.get("timeout"),
             "runs": absolute(runs, cwd),
+            "log_level": read_log_level(words.log_level or configuration.get("log_level")),
             "render": words.render and configuration.get("render", True),
             "verbosity": words.verbose - words.quiet,
         }

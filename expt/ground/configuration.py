@@ -28,6 +28,7 @@ _SECONDS: Final = "a number of seconds above 0"
 _KEYS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "addopts": _TEXTS,
     "ignore": _TEXTS,
+    "log_level": _TEXT,
     "notify": {"bell": _SWITCH, "webhook": _TEXT},
     "paths": _TEXTS,
     "plots": {"style": _TEXT},

@@ -100,13 +100,17 @@ class RunningOptions:
 
 @attrs.frozen
 class KeepingOptions:
-    """What archives are left, and where: `runs` is the archive root."""
+    """What archives are left, and where: `runs` is the archive root.
+
+    `log_level` is the least severity of the log records that are kept, as a number of `logging`.
+    """
 
     runs: Path
     tags: tuple[str, ...] = ()
     note: str | None = None
     scratch: bool = False
     render: bool = True
+    log_level: int | None = None
 
 
 @attrs.frozen

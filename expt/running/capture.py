@@ -9,72 +9,51 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import io
-import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Final, TextIO
+
+from expt.running.records import logged_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LOG_FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 
 
 @contextlib.contextmanager
-def captured_output(path: Path) -> Iterator[None]:
+def captured_output(path: Path, log_level: int | None = None) -> Iterator[None]:
     """Send descriptors 1 and 2, `sys.stdout`, `sys.stderr` and log records to the file `path`.
 
-    Afterwards they are what they were, also where the run closed or replaced them.
+    Afterwards they are what they were, also where the run closed, replaced or deleted them.
     """
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
     log = _above_standard(log)
     kept = [_duplicate(number) for number in (0, 1, 2)]
-    streams = sys.stdin, sys.stdout, sys.stderr
-    originals = sys.__stdin__, sys.__stdout__, sys.__stderr__
-    _flush(*streams, *originals)
+    streams = {name: getattr(sys, name) for name in _STREAMS}
+    _flush(*streams.values())
     os.dup2(log, 1)
     os.dup2(log, 2)
     out, err = _open_stream(1), _open_stream(2)
     sys.stdout, sys.stderr = out, err
     sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[assignment,misc]
-    handler = _log_to(err)
     faulted = faulthandler.is_enabled()
     faulthandler.enable(log)
     try:
-        yield
+        with logged_records(err, log_level):
+            yield
     finally:
-        _flush(sys.stdout, sys.stderr, out, err)
+        _flush(*(getattr(sys, name, None) for name in ("stdout", "stderr")), out, err)
         faulthandler.disable()
-        logging.getLogger().removeHandler(handler)
         for number, copy in enumerate(kept):
             _put_back(number, copy)
-        sys.stdin, sys.stdout, sys.stderr = streams
-        sys.__stdin__, sys.__stdout__, sys.__stderr__ = originals  # type: ignore[misc]
+        for name, stream in streams.items():
+            setattr(sys, name, stream)
         if faulted:
             with contextlib.suppress(Exception):
                 faulthandler.enable()
         os.close(log)
-
-
-@contextlib.contextmanager
-def logged_records() -> Iterator[None]:
-    """Log records to the stderr there is, where nothing is captured."""
-    handler = _log_to(sys.stderr)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeHandler(handler)
-
-
-def _log_to(stream: TextIO) -> logging.Handler:
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    if root.level == logging.WARNING:  # Python's default: the `log` provider's info would be lost
-        root.setLevel(logging.INFO)
-    return handler
 
 
 def _above_standard(fd: int) -> int:
@@ -112,6 +91,7 @@ def _open_stream(number: int) -> TextIO:
 
 def _flush(*streams: TextIO | None) -> None:
     for stream in streams:
-        with contextlib.suppress(Exception):  # a run may have closed or replaced it
+        # it may be closed, or an object of the run's own, which may even raise SystemExit
+        with contextlib.suppress(BaseException):
             if stream is not None:
                 stream.flush()

@@ -26,8 +26,9 @@ from expt.reading import load_archive
 from expt.reading.series import summarise_series
 from expt.running.capture import captured_output
 from expt.running.failure import describe_error, make_scrubber, raised_by_interrupt
-from expt.running.isolation import ignored_interrupts, preserved_state
+from expt.running.isolation import call_apart, ignored_interrupts
 from expt.running.outcomes import claim_archive, outcome_of, scrub_file, start_record
+from expt.running.records import logged_records
 from expt.running.scopes import RunScope, SessionScope
 from expt.running.supplies import (
     ArchiveHandle,
@@ -81,15 +82,14 @@ def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcom
     run = _Run(case, bound, around)
     with ignored_interrupts() as early:
         run.begin()
-    with preserved_state():
-        try:
-            if early:
-                raise KeyboardInterrupt
-            status, error = run.perform()
-        except KeyboardInterrupt as late:  # it came between the experiment's end and ours
-            status, error = "interrupted", run.describe(late)
-        except BaseException as hostile:  # what was raised objects to being looked at
-            status, error = "failed", run.describe(hostile)
+    try:
+        if early:
+            raise KeyboardInterrupt
+        status, error = call_apart(run.perform, run.tell_stuck)
+    except KeyboardInterrupt as late:  # it came between the experiment's end and ours
+        status, error = "interrupted", run.describe(late)
+    except BaseException as hostile:  # what was raised objects to being looked at
+        status, error = "failed", run.describe(hostile)
     with ignored_interrupts():
         outcome = run.finish(status, error)
     try:
@@ -162,11 +162,10 @@ class _Run:
 
     def perform(self) -> tuple[Status, ErrorInfo | None]:
         """Providers, the function, teardowns: captured, and never raising."""
-        log = self._archive.path / layout.LOG_FILE
-        capture = contextlib.nullcontext() if self._around.debug else captured_output(log)
         scope = RunScope(self._bound.graph, self._supply)
         raised: BaseException | None = None
-        with capture:
+        sys.argv[:] = [str(self._around.options.root / self._case.experiment.path)]
+        with self._captured():
             try:
                 self._observe("expt_run_started", run=self._info(), case=self._case)
                 if self._case.skip is not None:
@@ -190,6 +189,18 @@ class _Run:
         )
         seed_globals(seed)  # whatever the providers drew, and whichever of them were kept
         return self._bound.graph.root(arguments)
+
+    def _captured(self) -> contextlib.AbstractContextManager[None]:
+        level = self._around.options.keeping.log_level
+        if self._around.debug:
+            return logged_records(sys.stderr, level)
+        return captured_output(self._archive.path / layout.LOG_FILE, level)
+
+    def tell_stuck(self, what: str) -> None:
+        """A notice of what the next run of this process will see."""
+        self._notices.append(
+            f"cannot be put back for later runs: {what}; --isolate gives each run a new process"
+        )
 
     def describe(self, error: BaseException) -> ErrorInfo:
         return describe_error(error, self._scrub)
@@ -351,14 +362,18 @@ class _Run:
         heard = self._around.listens("expt_run_finished")
         if not analyses and not heard:
             return
-        with preserved_state(), captured_output(self._archive.path / layout.LOG_FILE):
-            if outcome.status == "completed":
-                self._analyse()
-            if heard:
-                self._around.report(RunAnnounced(self._case.id))
-                self._observe(
-                    "expt_run_finished", run=self._info(), case=self._case, outcome=outcome
-                )
+
+        def tell() -> None:
+            with self._captured():
+                if outcome.status == "completed":
+                    self._analyse()
+                if heard:
+                    self._around.report(RunAnnounced(self._case.id))
+                    self._observe(
+                        "expt_run_finished", run=self._info(), case=self._case, outcome=outcome
+                    )
+
+        call_apart(tell, self.tell_stuck)
 
     def _analyse(self) -> None:
         for analysis in self._bound.analyses:

@@ -1,50 +1,113 @@
 """What a run leaves behind in its process, put back: the next run must not notice.
 
-Working directory, environment, signal handlers, logging, random state, recursion limit, warnings,
-trace functions, umask, numpy's and matplotlib's settings. Standard streams are `capture`'s.
+    for each kind of STATE: take ─► the run ─► put back ─► what could not be is said
+
+A kind is a line of the table below. What is put back where: standard streams and descriptors by
+`capture`, context variables by `call_apart`. What is not put back is what a run changes inside of
+modules and objects that live on, and what it leaves running; `--isolate` is for that.
 """
 
 from __future__ import annotations
 
 import contextlib
-import decimal
-import gc
-import locale
-import logging
-import os
-import random
+import contextvars
+import faulthandler
 import signal
-import sys
 import threading
-import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+
+from expt.running import library_state as library
+from expt.running import process_state as process
+from expt.running import python_state as python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Kind:
+    """One kind of state: `put_back` is given what `take` saw, and may be called twice.
+
+    It raises what the system says where it cannot.
+    """
+
+    name: str
+    take: Callable[[], Any]
+    put_back: Callable[[Any], None]
+
+
+STATE: Final = (
+    Kind("environment variables", process.take_environment, process.put_environment),
+    Kind("time zone", process.take_time_zone, process.put_time_zone),
+    Kind("working directory", process.take_directory, process.put_directory),
+    Kind("umask", process.take_umask, process.put_umask),
+    Kind("locale", process.take_locale, process.put_locale),
+    Kind("priority", process.take_priority, process.put_priority),
+    Kind("processors", process.take_affinity, process.put_affinity),
+    Kind("resource limits", process.take_limits, process.put_limits),
+    Kind("signal handlers", process.take_handlers, process.put_handlers),
+    Kind("signal mask", process.take_mask, process.put_mask),
+    Kind("timers", lambda: None, process.stop_timers),
+    Kind("watchdog", lambda: None, lambda _: faulthandler.cancel_dump_traceback_later()),
+    Kind("sys.argv", *python.a_list("argv")),
+    Kind("sys.path", *python.a_list("path")),
+    Kind("import hooks", python.take_import_hooks, python.put_import_hooks),
+    Kind("interpreter's limits", python.take_limits, python.put_limits),
+    Kind("hooks of the interpreter", python.take_hooks, python.put_hooks),
+    Kind("trace functions", python.take_tracing, python.put_tracing),
+    Kind("garbage collector", python.take_collector, python.put_collector),
+    Kind("builtins", python.take_builtins, python.put_builtins),
+    Kind("error handlers of codecs", python.take_codecs, python.put_codecs),
+    Kind("logging", library.take_logging, library.put_logging),
+    Kind("warnings", library.take_warnings, library.put_warnings),
+    Kind("random", library.take_random, library.put_random),
+    Kind("decimal", library.take_decimal, library.put_decimal),
+    Kind("socket timeout", library.take_socket_timeout, library.put_socket_timeout),
+    Kind("folder of temporary files", library.take_temporary, library.put_temporary),
+    Kind("start method", library.take_start_method, library.put_start_method),
+    Kind("event loop", library.take_event_loop, library.put_event_loop),
+    Kind("numpy", library.take_numpy, library.put_numpy),
+    Kind("matplotlib", library.take_matplotlib, library.put_matplotlib),
+)
+"""In this order: what the C library reads from the environment is asked to read it again."""
+
+
+def call_apart(function: Callable[[], T], stuck: Callable[[str], None] = lambda _: None) -> T:
+    """What `function` returns or raises, once this process is as it was.
+
+    `stuck` is told each kind of state that the system does not let us put back, and why.
+    """
+    with preserved_state(stuck):
+        return contextvars.copy_context().run(function)
+
 
 @contextlib.contextmanager
-def preserved_state() -> Iterator[None]:
+def preserved_state(stuck: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Put the process back into today's state afterwards, whatever happened in between."""
-    restorers = [
-        take()
-        for take in (
-            _take_directory,
-            _take_environment,
-            _take_signals,
-            _take_logging,
-            _take_random,
-            _take_interpreter,
-            _take_numpy,
-            _take_matplotlib,
-        )
-    ]
+    taken = [(kind, kind.take()) for kind in STATE]
     try:
-        with warnings.catch_warnings():
-            yield
+        yield
     finally:
-        for restore in reversed(restorers):
-            restore()
+        while True:
+            try:
+                problems = [_put_back(kind, before) for kind, before in taken]
+                break
+            except KeyboardInterrupt:  # the run is over; who pressed it hears of it elsewhere
+                continue
+        for problem in filter(None, problems):
+            stuck(problem)
+
+
+def _put_back(kind: Kind, before: Any) -> str | None:
+    try:
+        kind.put_back(before)
+    except Exception as error:  # what a run left in the place of a function may raise anything
+        return f"{kind.name} ({error})"
+    return None
 
 
 @contextlib.contextmanager
@@ -59,136 +122,3 @@ def ignored_interrupts() -> Iterator[list[int]]:
         yield came
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _take_directory() -> Callable[[], None]:
-    directory = os.getcwd()
-
-    def restore() -> None:
-        with contextlib.suppress(OSError):  # a run may have deleted it
-            os.chdir(directory)
-
-    return restore
-
-
-def _take_environment() -> Callable[[], None]:
-    before = dict(os.environ)
-    umask = os.umask(0)
-    os.umask(umask)
-
-    def restore() -> None:
-        os.umask(umask)
-        if dict(os.environ) == before:
-            return
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-        os.environ.update(before)
-
-    return restore
-
-
-def _take_signals() -> Callable[[], None]:
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-    before = {number: signal.getsignal(number) for number in _handled_signals()}
-    has_timer = hasattr(signal, "setitimer")
-
-    def restore() -> None:
-        if has_timer:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
-            if handler is not None and signal.getsignal(number) is not handler:
-                with contextlib.suppress(OSError, ValueError):
-                    signal.signal(number, handler)
-
-    return restore
-
-
-def _handled_signals() -> list[signal.Signals]:
-    """Those that programs handle; asking for all sixty takes longer than a short run."""
-    names = "INT TERM HUP QUIT USR1 USR2 ALRM VTALRM PROF CHLD PIPE WINCH TSTP CONT TTIN TTOU"
-    found = (getattr(signal, f"SIG{name}", None) for name in names.split())
-    return [number for number in found if number is not None]
-
-
-def _take_logging() -> Callable[[], None]:
-    root = logging.getLogger()
-    handlers, level, disabled = list(root.handlers), root.level, logging.root.manager.disable
-    logger_class, factory = logging.getLoggerClass(), logging.getLogRecordFactory()
-
-    def restore() -> None:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        logging.disable(disabled)
-        logging.setLoggerClass(logger_class)
-        logging.setLogRecordFactory(factory)
-
-    return restore
-
-
-def _take_random() -> Callable[[], None]:
-    state = random.getstate()
-    return lambda: random.setstate(state)
-
-
-def _take_interpreter() -> Callable[[], None]:
-    recursion, switch = sys.getrecursionlimit(), sys.getswitchinterval()
-    hooks = sys.excepthook, sys.unraisablehook, sys.displayhook, threading.excepthook
-    trace, profile = sys.gettrace(), sys.getprofile()
-    path, arguments = list(sys.path), list(sys.argv)
-    collecting = gc.isenabled()
-    context = decimal.getcontext().copy()
-    place = locale.setlocale(locale.LC_ALL)
-
-    def restore() -> None:
-        sys.setrecursionlimit(recursion)
-        sys.setswitchinterval(switch)
-        sys.excepthook, sys.unraisablehook, sys.displayhook, threading.excepthook = hooks
-        if sys.gettrace() is not trace:
-            sys.settrace(trace)
-        if sys.getprofile() is not profile:
-            sys.setprofile(profile)
-        sys.path[:] = path
-        sys.argv[:] = arguments
-        (gc.enable if collecting else gc.disable)()
-        decimal.setcontext(context)
-        with contextlib.suppress(locale.Error):
-            locale.setlocale(locale.LC_ALL, place)
-
-    return restore
-
-
-def _take_numpy() -> Callable[[], None]:
-    numpy: Any = sys.modules.get("numpy")
-    if numpy is None or "numpy.random" not in sys.modules:
-        return lambda: None
-    state, errors = numpy.random.get_state(), numpy.geterr()
-    printing = numpy.get_printoptions()
-
-    def restore() -> None:
-        numpy.random.set_state(state)
-        numpy.seterr(**errors)
-        numpy.set_printoptions(**printing)
-
-    return restore
-
-
-def _take_matplotlib() -> Callable[[], None]:
-    matplotlib: Any = sys.modules.get("matplotlib")
-    settings = None if matplotlib is None else dict.copy(matplotlib.rcParams)
-
-    def restore() -> None:
-        loaded: Any = sys.modules.get("matplotlib")
-        if loaded is None:
-            return
-        pyplot: Any = sys.modules.get("matplotlib.pyplot")
-        if pyplot is not None:
-            pyplot.close("all")
-        if settings is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # deprecated keys are among the defaults
-                loaded.rcdefaults()
-        elif dict.__ne__(loaded.rcParams, settings):
-            dict.update(loaded.rcParams, settings)
-
-    return restore

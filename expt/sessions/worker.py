@@ -18,6 +18,7 @@ import socket
 import sys
 import tempfile
 import traceback
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -62,6 +63,13 @@ class Worker:
 
     def answer(self, request: Request) -> Any:
         """Work on one request. Raises `ExptError` for a user's mistake."""
+        words = list(sys.argv)
+        try:
+            return self._answer(request)
+        finally:
+            sys.argv[:] = words
+
+    def _answer(self, request: Request) -> Any:
         if isinstance(request, PlanRequest):
             return self._plan(request)
         if isinstance(request, DescribeRequest):
@@ -155,11 +163,13 @@ class Worker:
             for providers in plugins.decide("expt_make_providers"):
                 provided.update(providers)
             convert = self._converter(plugins)
-            self._planner = Planner(options, provided, convert, self._tell_import)
+            announce = partial(self._tell_import, options.root)
+            self._planner = Planner(options, provided, convert, announce)
         return self._planner
 
-    def _tell_import(self, path: str) -> None:
+    def _tell_import(self, root: Path, path: str) -> None:
         self.importing = path
+        sys.argv[:] = [str(root / path)]  # a script that reads its options has none
         self._report(ModuleImporting(path))
 
     def _get_scope(self) -> SessionScope:

@@ -1,0 +1,171 @@
+"""What the system keeps for a process and a run may change: pairs that take it and put it back."""
+
+from __future__ import annotations
+
+import contextlib
+import locale
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+resource: ModuleType | None
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+
+def take_environment() -> tuple[Any, dict[Any, Any]]:
+    """The object, and what it holds in the system's own form: to decode it takes longer."""
+    return os.environ, dict(vars(os.environ)["_data"])
+
+
+def put_environment(before: tuple[Any, dict[Any, Any]]) -> None:
+    os.environ, values = before
+    now = vars(os.environ)["_data"]
+    if now == values:
+        return
+    for name in set(now) - set(values):
+        del os.environ[os.environ.decodekey(name)]
+    for name in values:
+        os.environ[os.environ.decodekey(name)] = os.environ.decodevalue(values[name])
+
+
+def take_time_zone() -> tuple[Any, ...]:
+    return time.tzname, time.timezone, time.altzone
+
+
+def put_time_zone(before: tuple[Any, ...]) -> None:
+    if take_time_zone() != before:
+        time.tzset()
+
+
+def take_directory() -> str:
+    return os.getcwd()
+
+
+def put_directory(before: str) -> None:
+    with contextlib.suppress(FileNotFoundError):  # a run may have deleted it
+        os.chdir(before)
+
+
+def take_umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def put_umask(before: int) -> None:
+    os.umask(before)
+
+
+def take_locale() -> str:
+    return locale.setlocale(locale.LC_ALL)
+
+
+def put_locale(before: str) -> None:
+    if locale.setlocale(locale.LC_ALL) != before:
+        locale.setlocale(locale.LC_ALL, before)
+
+
+def take_priority() -> int:
+    return os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else 0
+
+
+def put_priority(before: int) -> None:
+    if take_priority() != before:
+        os.setpriority(os.PRIO_PROCESS, 0, before)
+
+
+def take_affinity() -> set[int]:
+    return os.sched_getaffinity(0) if sys.platform == "linux" else set()
+
+
+def put_affinity(before: set[int]) -> None:
+    if sys.platform == "linux" and os.sched_getaffinity(0) != before:
+        os.sched_setaffinity(0, before)
+
+
+_LIMITS: Final = tuple(
+    getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")
+)
+
+
+def take_limits() -> list[tuple[int, int]]:
+    return [resource.getrlimit(limit) for limit in _LIMITS] if resource is not None else []
+
+
+def put_limits(before: list[tuple[int, int]]) -> None:
+    """Soft limits; a hard one that was lowered stays where only an administrator may raise it."""
+    now = take_limits()
+    if now == before or resource is None:
+        return
+    lowered = False
+    for limit, (soft, hard), (_, ceiling) in zip(_LIMITS, before, now, strict=True):
+        try:
+            resource.setrlimit(limit, (soft, hard))
+        except (ValueError, OSError):
+            lowered = True
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(limit, (_lower(soft, ceiling), ceiling))
+    if lowered:
+        raise OSError("a hard limit was lowered")
+
+
+def _lower(soft: int, ceiling: int) -> int:
+    """The lower of two limits, where -1 is none."""
+    return min((limit for limit in (soft, ceiling) if limit >= 0), default=-1)
+
+
+_HANDLED: Final = tuple(
+    getattr(signal, f"SIG{name}")
+    for name in (
+        *("INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "ALRM", "VTALRM", "PROF"),
+        *("CHLD", "PIPE", "WINCH", "TSTP", "CONT", "TTIN", "TTOU"),
+    )
+    if hasattr(signal, f"SIG{name}")
+)
+"""Those that programs handle; asking for all sixty takes longer than a short run."""
+
+
+def take_handlers() -> tuple[Mapping[int, Any], int]:
+    """Handlers by number, and the descriptor that wakes an event loop; only a main thread may."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}, -1
+    wakeup = signal.set_wakeup_fd(-1)
+    if wakeup != -1:
+        signal.set_wakeup_fd(wakeup)
+    return {number: signal.getsignal(number) for number in _HANDLED}, wakeup
+
+
+def put_handlers(before: tuple[Mapping[int, Any], int]) -> None:
+    handlers, wakeup = before
+    for number, handler in handlers.items():
+        if handler is not None and signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+    if handlers:
+        signal.set_wakeup_fd(wakeup)
+
+
+def take_mask() -> Any:
+    has_mask = hasattr(signal, "pthread_sigmask")
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ()) if has_mask else None
+
+
+def put_mask(before: Any) -> None:
+    if before is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def stop_timers(_: None) -> None:
+    """No alarm of a run rings in the next one."""
+    if hasattr(signal, "setitimer"):
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)
