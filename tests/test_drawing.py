@@ -7,25 +7,26 @@ import math
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
-from expt.drawing.arrays import array_figure, chosen_entries, histogram_figure
+from expt.drawing.arrays import array_figure, palette_for, picture_of
+from expt.drawing.configured import Configured, read_options
 from expt.drawing.curves import Curve, make_curve
-from expt.drawing.sheets import (
-    MOST_PANELS,
-    Painter,
-    encode_png,
-    grid_figure,
-    line_figure,
-    summary,
-)
+from expt.drawing.histograms import chosen_entries, histogram_figure
+from expt.drawing.overview import MOST_TILES, Heading, Sheets, Tile, share_panels
+from expt.drawing.panels import Surround
+from expt.drawing.sheets import LinePlots, encode_png, summary
 from expt.drawing.stills import Picture, contact_sheet, table_figure
 from expt.drawing.styles import DARK, LIGHT, find_style, fitted
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAN, INF = math.nan, math.inf
 ODD_TITLES = [
@@ -49,6 +50,23 @@ def pixels(content: bytes) -> Any:
 def has_colour(content: bytes, colour: str) -> bool:
     wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
     return bool((np.abs(pixels(content) - wanted).max(axis=2) <= 4).any())
+
+
+def line_png(style: Any, curve: Curve, title: str) -> bytes:
+    return encode_png(LinePlots(style).draw([curve], title))
+
+
+def line_figure(curve: Curve, style: Any) -> Figure:
+    return LinePlots(style, live=True).draw([curve], "x")
+
+
+def sheet(count: int, title: str = "sheet", case: str = "") -> Figure:
+    tiles = [Tile(f"s{index}", {f"s{index}": decay()}) for index in range(count)]
+    return Sheets(LIGHT).draw(Heading(title, case), tiles)
+
+
+def texts_of(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
 def decay(count: int = 100) -> Curve:
@@ -111,7 +129,7 @@ def test_an_unknown_style_is_refused_with_the_known_ones() -> None:
 def test_a_line_plot_has_the_colours_of_its_style(name: str) -> None:
     style = find_style(name)
 
-    content = Painter(style).line(decay(), "loss")
+    content = line_png(style, decay(), "loss")
 
     assert pixels(content).shape == (540, 960, 3)
     assert "#{:02x}{:02x}{:02x}".format(*pixels(content)[0, 0]) == style.background
@@ -121,22 +139,23 @@ def test_a_line_plot_has_the_colours_of_its_style(name: str) -> None:
 # Line plots
 
 
-def test_a_painter_keeps_nothing_of_an_earlier_picture() -> None:
+def test_a_line_plot_keeps_nothing_of_an_earlier_picture() -> None:
     log = make_curve(range(300), np.geomspace(1, 1e9, 300), name="x")
     noisy = make_curve(range(5000), np.random.default_rng(0).normal(size=5000))
     gaps = make_curve(range(30), [1.0, INF, NAN] * 10)
-    painter = Painter(LIGHT)
-    first = painter.line(decay(), "loss")
+    plots = LinePlots(LIGHT)
+    first = encode_png(plots.draw([decay()], "loss"))
 
     for curve in (log, noisy, gaps, make_curve([], [])):
-        assert painter.line(curve, "other") == Painter(LIGHT).line(curve, "other")
+        again = encode_png(plots.draw([curve], "other"))
+        assert again == line_png(LIGHT, curve, "other")
 
-    assert painter.line(decay(), "loss") == first
+    assert encode_png(plots.draw([decay()], "loss")) == first
 
 
 @pytest.mark.parametrize("title", ODD_TITLES)
 def test_any_title_is_drawn_as_it_is(title: str) -> None:
-    assert pixels(Painter(LIGHT).line(decay(), title)).shape == (540, 960, 3)
+    assert pixels(line_png(LIGHT, decay(), title)).shape == (540, 960, 3)
 
 
 @pytest.mark.parametrize(
@@ -160,36 +179,25 @@ def test_any_title_is_drawn_as_it_is(title: str) -> None:
 def test_any_numbers_are_drawn(steps: list[int], values: list[Any], scale: str | None) -> None:
     curve = make_curve(np.array(steps), np.array(values), scale=scale)
 
-    assert has_colour(Painter(DARK).line(curve, "x"), DARK.text)
-    encode_png(line_figure({"x": curve}, DARK, "x"))
+    assert has_colour(line_png(DARK, curve, "x"), DARK.text)
+    encode_png(line_figure(curve, DARK))
 
 
 def test_a_user_s_own_settings_change_no_picture() -> None:
-    before = Painter(LIGHT).line(decay(), "loss")
+    before = line_png(LIGHT, decay(), "loss")
 
     with mpl.rc_context({"text.usetex": True, "path.sketch": (1, 100, 2), "lines.linewidth": 9}):
-        assert Painter(LIGHT).line(decay(), "loss") == before
+        assert line_png(LIGHT, decay(), "loss") == before
 
 
 def test_a_figure_for_a_person_has_matplotlib_s_own_axes() -> None:
-    figure = line_figure({"x": make_curve(range(9), np.geomspace(1, 1e9, 9))}, LIGHT, "x")
+    figure = line_figure(make_curve(range(9), np.geomspace(1, 1e9, 9)), LIGHT)
 
     (axes,) = figure.axes
     figure.canvas.draw()
     assert axes.get_yscale() == "log"
     assert next(label.get_text() for label in axes.get_xticklabels()) == "0"
     axes.set_ylabel("changed")
-
-
-def test_several_curves_have_a_legend_of_plain_texts() -> None:
-    long = make_curve(range(5000), np.arange(5000.0))
-    figure = line_figure({"$a_": decay(), "b\n": long}, LIGHT, "loss")
-
-    encode_png(figure)
-    legend = figure.axes[0].get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == ["$a_", "b\\n"]
-    assert [line.get_color() for line in legend.get_lines()] == list(LIGHT.colours[:2])
-    assert all(line.get_visible() for line in legend.get_lines())
 
 
 def test_no_picture_imports_pyplot() -> None:
@@ -202,7 +210,7 @@ def test_no_picture_imports_pyplot() -> None:
 
 def test_a_figure_shows_itself_in_a_notebook_without_pyplot() -> None:
     """case: plot-shows-no-picture-in-a-notebook"""
-    figure = line_figure({"x": decay()}, LIGHT, "x")
+    figure = line_figure(decay(), LIGHT)
 
     content = figure._repr_png_()  # type: ignore[attr-defined]
 
@@ -226,22 +234,56 @@ def test_a_backend_that_is_not_installed_stops_no_picture(backend: str) -> None:
 # Sheets
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 5, 12, MOST_PANELS + 3])
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 12, MOST_TILES + 3])
 def test_a_sheet_shows_as_many_panels_as_there_are(count: int) -> None:
-    figure = grid_figure({f"s{index}": decay() for index in range(count)}, LIGHT, "sheet")
+    figure = sheet(count)
 
-    assert len(figure.axes) == min(count, MOST_PANELS)
-    texts = [text.get_text() for text in figure.texts]
-    assert ("3 more are not shown" in texts) is (count > MOST_PANELS)
+    assert len(figure.axes) == min(count, MOST_TILES)
+    assert ("3 more are not shown" in texts_of(figure)) is (count > MOST_TILES)
 
 
 def test_a_sheet_keeps_nothing_of_an_earlier_one() -> None:
-    painter = Painter(LIGHT)
-    first = painter.grid({"a": decay()}, "one")
+    sheets = Sheets(LIGHT)
+    picture = Tile("p", frame=np.zeros((8, 8, 3), np.uint8))
+    one = Heading("one"), [Tile("a", {"a": decay()})]
+    first = encode_png(sheets.draw(*one))
 
-    painter.grid({str(index): decay(50) for index in range(7)}, "seven", total=9)
+    many = [Tile(str(index), {"x": decay(50), "y": decay()}) for index in range(6)]
+    sheets.draw(Heading("seven", "case-1", "id", {"n": 1.5}, 9), [*many, picture])
 
-    assert painter.grid({"a": decay()}, "one") == first
+    assert encode_png(sheets.draw(*one)) == first
+
+
+def test_the_whole_case_stands_on_the_overview() -> None:
+    case = "-".join(f"parameter_{index}-0.{index}" for index in range(30))
+
+    written = texts_of(sheet(2, case=case))
+
+    assert case in "".join(written)
+
+
+@pytest.mark.parametrize(
+    ("names", "panels"),
+    [
+        (
+            ["train/loss", "val/loss", "lr"],
+            [("loss", {"train": "train/loss", "val": "val/loss"}), ("lr", {"lr": "lr"})],
+        ),
+        (["loss", "val_loss"], [("loss", {"loss": "loss", "val": "val_loss"})]),
+        (["acc.train", "acc.Test"], [("acc", {"train": "acc.train", "Test": "acc.Test"})]),
+        (["train/loss"], [("train/loss", {"train/loss": "train/loss"})]),
+        (
+            ["a/loss", "b/loss"],
+            [("a/loss", {"a/loss": "a/loss"}), ("b/loss", {"b/loss": "b/loss"})],
+        ),
+        (
+            ["val/x", "val_x"],
+            [("val/x", {"val/x": "val/x"}), ("val_x", {"val_x": "val_x"})],
+        ),
+    ],
+)
+def test_training_and_validation_share_a_panel(names: list[str], panels: Any) -> None:
+    assert share_panels(names) == panels
 
 
 def test_a_contact_sheet_shows_pictures_pixel_by_pixel() -> None:
@@ -314,12 +356,13 @@ def test_a_small_matrix_shows_its_numbers() -> None:
 
 
 def test_values_on_both_sides_of_zero_have_their_colours_centred_on_it() -> None:
-    for array, limits in ((np.array([[-1.0, 4.0]]), (-4, 4)), (np.array([[-0.1, 4.0]]), (-0.1, 4))):
-        assert array_figure(array, LIGHT, title="a").axes[1].get_ylim() == limits
+    for low, high, limits in ((-1.0, 4.0, (-4, 4)), (-0.1, 4.0, (-0.1, 4))):
+        palette = palette_for(low, high, LIGHT)
+        assert (palette.low, palette.high) == limits
 
 
 def test_of_three_dimensions_the_middle_slice_is_shown_and_told() -> None:
-    figure = array_figure(np.zeros((5, 3, 4)), LIGHT, title="a", subtitle="step 7")
+    figure = array_figure(np.full((5, 3, 4), 2.0), LIGHT, title="a", subtitle="step 7")
 
     assert "step 7    5 × 3 × 4  float64    slice [2, :, :]" in [t.get_text() for t in figure.texts]
 
@@ -328,3 +371,160 @@ def test_a_histogram_over_time_shows_at_most_200_columns() -> None:
     assert chosen_entries(3) == [0, 1, 2]
     assert len(chosen_entries(1001)) == 200
     assert (chosen_entries(1001)[0], chosen_entries(1001)[-1]) == (0, 1000)
+
+
+# What an array is drawn as
+
+
+def axes_count(array: Any, **options: Any) -> int:
+    figure = array_figure(array, LIGHT, title="a", options=Configured(**options))
+    encode_png(figure, photo=True)
+    return len(figure.axes)
+
+
+def test_floats_from_zero_to_one_with_colours_are_a_picture() -> None:
+    picture = np.zeros((4, 6, 3))
+    picture[0, 0] = (1.0, 0.5, 0.0)
+
+    frame, which = picture_of(picture, LIGHT) or (None, "")
+
+    assert frame is not None
+    assert frame[0, 0].tolist() == [255, 128, 0]
+    assert which == ""
+    assert picture_of(picture * 2, LIGHT) is None
+
+
+@pytest.mark.parametrize(
+    ("batch", "size"),
+    [
+        (np.zeros((4, 100, 100, 3), np.uint8), (402, 402)),
+        (np.zeros((4, 100, 100), np.uint8), (402, 402)),
+        (np.zeros((4, 100, 100, 1), np.uint8), (402, 402)),
+        (np.zeros((4, 3, 100, 100)), (402, 402)),
+        (np.zeros((1, 480, 480, 3)), (480, 480)),
+    ],
+)
+def test_a_batch_of_pictures_is_shown_side_by_side(batch: Any, size: tuple[int, int]) -> None:
+    frame, _ = picture_of(batch, LIGHT) or (np.zeros((0, 0)), "")
+
+    assert frame.shape[:2] == size
+
+
+def test_of_a_large_batch_the_first_are_shown_and_told() -> None:
+    figure = array_figure(np.zeros((100, 8, 8, 3), np.uint8), LIGHT, title="a")
+
+    assert any("the first 64 of 100" in text for text in texts_of(figure))
+
+
+def test_one_channel_is_no_dimension() -> None:
+    figure = array_figure(np.arange(12.0).reshape(3, 4, 1), LIGHT, title="a")
+
+    assert any("channel [:, :, 0]" in text for text in texts_of(figure))
+    assert len(figure.axes) == 2
+
+
+def test_a_long_list_of_pairs_is_points_in_a_plane() -> None:
+    assert axes_count(np.random.default_rng(0).normal(size=(500, 2))) == 1
+    assert axes_count(np.zeros((5, 2))) == 2
+    assert axes_count(np.full((500, 2), NAN)) == 1
+
+
+def test_a_million_points_cost_what_their_pixels_cost() -> None:
+    cloud = np.random.default_rng(0).normal(size=(300_000, 2))
+    figure = array_figure(cloud, LIGHT, title="a")
+
+    (line,) = figure.axes[0].get_lines()
+    assert len(line.get_xdata()) < 100_000
+
+
+def test_a_complex_array_has_its_phase_beside_its_magnitude() -> None:
+    figure = array_figure(np.exp(1j * np.arange(50).reshape(5, 10)), LIGHT, title="a")
+
+    assert len(figure.axes) == 4
+    assert {"|z|", "phase"} <= set(texts_of(figure))
+
+
+def test_a_colour_bar_tells_values_that_are_nearly_too_large() -> None:
+    """case: finite-drawn-infinite"""
+    figure = array_figure(np.array([[0.0, 1.5e308]]), LIGHT, title="a")
+
+    assert "×10³⁰⁸" in texts_of(figure)
+
+
+def test_the_options_of_an_array_are_drawn() -> None:
+    asked = Configured(
+        unit="K", xlabel="length", ylabel="height", origin="lower", extent=(0, 2, 0, 1),
+        vmin=1.0, vmax=9.0, scale="log", colormap="magma",
+    )  # fmt: skip
+    figure = array_figure(np.arange(40.0).reshape(5, 8), LIGHT, title="a", options=asked)
+
+    encode_png(figure)
+    (image,) = figure.axes[0].get_images()
+    assert tuple(image.get_extent()) == (0, 2, 0, 1)
+    assert {"length", "height [K]"} <= set(texts_of(figure))
+    palette = palette_for(0.0, 39.0, LIGHT, asked, positive=1.0)
+    assert (palette.low, palette.high, palette.log) == (1.0, 9.0, True)
+
+
+def test_the_options_of_a_scalar_are_drawn() -> None:
+    asked = read_options({"vmin": 0, "vmax": 2, "ylabel": "T", "unit": "K", "xlabel": "time [s]"})
+    series = make_curve([0.0, 0.25, 0.5], [1.0, 5.0, 1.0])
+    around = Surround(asked.xlabel or "", asked.upright, "mine", asked.vmin, asked.vmax)
+
+    figure = LinePlots(LIGHT).draw([series], "x", around=around)
+
+    assert figure.axes[0].get_ylim() == (0, 2)
+    assert {"T [K]", "time [s]", "mine", "0.3"} <= set(texts_of(figure))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"vmin": "low"}, "the option vmin is 'low'; it is a finite number"),
+        ({"vmin": 2, "vmax": 1}, "the option vmin is 2.0, and vmax is 1.0: not above"),
+        ({"origin": "left"}, "the option origin is 'left'; it can be 'upper', 'lower'"),
+        (
+            {"extent": [0, 0, 1, 2]},
+            "the option extent is [0, 0, 1, 2]; it is left, right, bottom and top, none equal",
+        ),
+    ],
+)
+def test_an_option_that_means_nothing_is_warned_of(options: Any, told: str) -> None:
+    with pytest.warns(UserWarning) as caught:
+        assert read_options(options) == Configured()
+
+    assert [str(warning.message) for warning in caught] == [told]
+
+
+# Histograms
+
+
+def test_a_histogram_says_what_dark_means() -> None:
+    figure = histogram_figure([np.arange(9.0)] * 3, [0, 1, 2], LIGHT, title="w")
+
+    assert figure is not None
+    assert any("darker: more of its values" in text for text in texts_of(figure))
+    encode_png(figure)
+
+
+def test_where_one_bin_dominates_the_others_are_seen() -> None:
+    values = np.zeros(10_000)
+    values[:200] = np.random.default_rng(0).normal(size=200)
+    figure = histogram_figure([values] * 4, range(4), LIGHT, title="w")
+
+    assert figure is not None
+    dark = figure.axes[0].get_images()[0].get_array()
+    assert dark is not None
+    ground = np.array([255, 255, 255])
+    seen = (np.abs(np.asarray(dark, int) - ground).max(axis=2) > 20).mean()
+    assert seen > 0.4
+
+
+def test_values_far_outside_do_not_press_the_rest_into_one_bin() -> None:
+    values = np.random.default_rng(0).normal(size=10_000)
+    values[0] = 1e9
+    figure = histogram_figure([values] * 2, [0, 1], LIGHT, title="w")
+
+    assert figure is not None
+    assert figure.axes[0].get_ylim()[1] < 10
+    assert any("values are outside" in text for text in texts_of(figure))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expt.drawing.curves import COLUMNS, MOST_POINTS, direction, limits, make_curve
+from expt.drawing.curves import COLUMNS, MOST_POINTS, at_power, direction, limits, make_curve
 
 NAN, INF = math.nan, math.inf
 
@@ -89,7 +89,24 @@ def test_ints_beyond_float64_are_marked_exactly() -> None:
 def test_numbers_of_any_size_are_drawn_or_left_out() -> None:
     curve = make_curve(range(4), np.array([10**400, -(10**400), 1, 1e308], dtype=object))
 
-    assert (curve.low, curve.high, curve.infinite) == (1.0, 1.0, 3)
+    assert (curve.power, curve.infinite) == (100, 2)
+    assert (curve.low, curve.high) == (1e-100, pytest.approx(1e208))
+
+
+def test_what_is_finite_is_drawn_finite() -> None:
+    """case: finite-drawn-infinite"""
+    curve = make_curve(range(9), [(-1) ** index * 2e300 for index in range(9)])
+
+    assert (curve.infinite, curve.power) == (0, 100)
+    assert np.isfinite(curve.y).all()
+    assert [mark.value for mark in curve.marks] == [2e300, -2e300, 2e300]
+
+
+def test_curves_beside_each_other_have_one_power() -> None:
+    small = make_curve([0, 1], [1.0, 2.0])
+
+    assert at_power(small, 100).y.tolist() == [1e-100, 2e-100]
+    assert at_power(small, 0) is small
 
 
 @pytest.mark.parametrize("values", [[], [NAN, NAN], [INF]])
@@ -213,8 +230,26 @@ def test_the_smoothed_line_keeps_a_slope_to_its_ends_and_the_gaps() -> None:
 
     assert curve.smooth is not None
     line = curve.smooth[1]
-    assert (line[0], line[-1], line[20]) == (0, 99, pytest.approx(20))
+    assert [line[0], line[-1], line[20]] == pytest.approx([0, 99, 20], abs=1e-9)
     assert np.flatnonzero(np.isnan(line)).tolist() == [40, 41, 42, 43, 44]
+
+
+def test_noise_is_judged_on_the_scale_that_is_drawn() -> None:
+    rng = np.random.default_rng(0)
+    values = np.exp(-np.arange(400) / 40) * np.exp(0.3 * rng.normal(size=400))
+
+    assert make_curve(range(400), values, scale="log").smooth is not None
+    assert make_curve(range(400), values, scale="linear").smooth is None
+
+
+def test_the_ends_of_a_smoothed_line_do_not_hook_to_the_last_point() -> None:
+    values = noisy(400)
+    values[-1] += 1.0
+
+    curve = make_curve(range(400), values)
+
+    assert curve.smooth is not None
+    assert abs(curve.smooth[1][-1] - np.exp(-3)) < 0.15
 
 
 def test_on_a_log_axis_the_mean_is_of_logarithms() -> None:

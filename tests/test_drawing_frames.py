@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expt.drawing.frames import Canvas, Palette, enlarged, reduced, to_rgb
+from expt.drawing.frames import Canvas, Palette, enlarged, picture_span, reduced, to_rgb
 
 
 def pixel(image: Any, **options: Any) -> list[int]:
@@ -36,6 +36,8 @@ def flat(value: Any, channels: int, dtype: Any) -> Any:
         (np.array([[True, False]]), [255, 255, 255]),
         (np.array([[65535, 0]], np.uint16), [255, 255, 255]),
         (np.array([[200, 0]], np.uint16), [200, 200, 200]),
+        (np.array([[4095, 0]], np.uint16), [255, 255, 255]),
+        (np.array([[1023, 0]], np.uint16), [255, 255, 255]),
         (np.array([[0.5, 0.0]]), [128, 128, 128]),
         (np.array([[0.5, 0.5]], np.float16), [128, 128, 128]),
         (np.array([[10.0, -10.0]]), [255, 255, 255]),
@@ -48,6 +50,13 @@ def flat(value: Any, channels: int, dtype: Any) -> Any:
 )
 def test_pictures_of_every_type_become_red_green_and_blue(image: Any, colour: list[int]) -> None:
     assert pixel(image) == colour
+
+
+def test_pictures_of_a_series_share_black_and_white() -> None:
+    pictures = [np.array([[0, 200]], np.uint16), np.array([[0, 4000]], np.uint16)]
+
+    assert picture_span(pictures) == (0.0, 4095.0)
+    assert to_rgb(pictures[0], span=picture_span(pictures))[0, 1].tolist() == [12, 12, 12]
 
 
 def test_transparent_pixels_show_the_ground() -> None:

@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from expt.drawing.numbers import number_text, step_texts, tick_texts
+from expt.drawing.numbers import (
+    log_ticks,
+    number_text,
+    number_texts,
+    round_ticks,
+    step_text,
+    step_texts,
+    tick_texts,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,8 +29,11 @@ from expt.drawing.numbers import number_text, step_texts, tick_texts
         (10**400, "100000…"),
         (0.012345678, "0.01235"),
         (np.float32(0.5), "0.5"),
-        (1.5e-7, "1.5e−07"),
-        (1e300, "1e300"),
+        (1.5e-7, "1.5×10⁻⁷"),
+        (1e300, "1×10³⁰⁰"),
+        (12345.678, "12346"),
+        (-123456.7, "−1.235×10⁵"),
+        (0.001, "0.001"),
         (math.nan, "nan"),
         (-math.inf, "−inf"),
     ],
@@ -70,3 +81,54 @@ def test_ticks_of_a_log_axis_are_powers_where_they_are_far_from_one() -> None:
 )
 def test_steps_share_one_unit(steps: list[float], texts: list[str]) -> None:
     assert step_texts(steps) == texts
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([33.22, 33.02], ["33.22", "33.02"]),
+        ([100.0, 99.998], ["100", "99.998"]),
+        ([12345.678, 12345.977], ["12345.7", "12346"]),
+        ([1.0, 1.0 + 2**-52], ["1", "1.0000000000000002"]),
+        ([0.5, 0.5, math.nan], ["0.5", "0.5", "nan"]),
+        ([2e300, -2e300], ["2×10³⁰⁰", "−2×10³⁰⁰"]),
+    ],
+)
+def test_numbers_that_differ_look_different(values: list[float], texts: list[str]) -> None:
+    assert number_texts(values) == texts
+
+
+def test_a_step_is_told_in_the_unit_of_its_axis() -> None:
+    assert step_text(249_731, 400_000) == "249.731k"
+    assert step_text(87, 400) == "87"
+    assert step_text(0, 1e6) == "0"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "ticks"),
+    [
+        (42, 4235, 3, [2000, 4000]),
+        (0, 4235, 3, [0, 2000, 4000]),
+        (0.9, 1.1, 5, [0.9, 0.95, 1.0, 1.05, 1.1]),
+        (12345.6, 12345.9, 3, [12345.6, 12345.8]),
+        (-1.7e200, 1.7e200, 5, [-1e200, 0, 1e200]),
+        (1e-290, 3e-290, 4, [1e-290, 2e-290, 3e-290]),
+    ],
+)
+def test_ticks_are_round_numbers(low: float, high: float, most: int, ticks: list[float]) -> None:
+    assert round_ticks(low, high, most) == ticks
+
+
+def test_an_axis_has_two_ticks_at_least_and_not_more_than_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(2000):
+        low, size = rng.normal() * 10 ** rng.uniform(-6, 6), 10 ** rng.uniform(-6, 6)
+        assert 2 <= len(round_ticks(low, low + size, 3)) <= 5
+        assert 2 <= len(round_ticks(low, low + size, 7)) <= 7
+        assert 2 <= len(log_ticks(size, size * 10 ** rng.uniform(0.1, 40), 5)) <= 9
+
+
+def test_ticks_of_whole_numbers_are_whole() -> None:
+    assert round_ticks(0, 1, 7, whole=True) == [0, 1]
+    assert round_ticks(4, 6, 7, whole=True) == [4, 5, 6]
+    assert round_ticks(0, 9, 3, whole=True) == [0, 5]

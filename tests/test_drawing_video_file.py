@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from expt.drawing.video_file import frame_rate, write_video
+from expt.drawing.frames import Canvas, Palette
+from expt.drawing.video_file import Film, frame_rate, write_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from expt.drawing.frames import Frame
 
 
-def frames(count: int, shape: tuple[int, ...] = (32, 48, 3)) -> Callable[[], Iterator[Frame]]:
+def frames(count: int, shape: tuple[int, ...] = (32, 48, 3)) -> Film:
     ramp = np.linspace(0, 200, int(np.prod(shape))).astype(np.uint8).reshape(shape)
-    return lambda: (ramp + np.uint8(index % 50) for index in range(count))
+    return film(lambda: (ramp + np.uint8(index % 50) for index in range(count)), count)
+
+
+def film(make: Callable[[], Iterator[Frame]], count: int, **scale: Any) -> Film:
+    return Film(make, [f"step {index}" for index in range(count)], **scale)
 
 
 def opened(path: Path) -> tuple[dict[str, str], Any]:
@@ -81,7 +86,7 @@ def test_colours_come_back_as_they_were(tmp_path: Path) -> None:
     frame = np.zeros((256, 256, 3), np.uint8)
     frame[:128], frame[128:] = (255, 0, 0), (40, 120, 200)
 
-    _, read = opened(write_video(tmp_path, "a", lambda: iter([frame, frame]), fps=2))
+    _, read = opened(write_video(tmp_path, "a", film(lambda: iter([frame, frame]), 2), fps=2))
 
     assert np.abs(read[0][60, 60].astype(int) - (255, 0, 0)).max() <= 3
     assert np.abs(read[0][200, 60].astype(int) - (40, 120, 200)).max() <= 3
@@ -91,7 +96,10 @@ def test_a_frame_of_another_shape_is_warned_of(tmp_path: Path) -> None:
     shapes = [(32, 48, 3), (50, 50, 3), (32, 48, 3)]
     with pytest.warns(UserWarning) as caught:
         path = write_video(
-            tmp_path, "a", lambda: (np.zeros(shape, np.uint8) for shape in shapes), fps=2
+            tmp_path,
+            "a",
+            film(lambda: (np.zeros(shape, np.uint8) for shape in shapes), 3),
+            fps=2,
         )
 
     assert [str(warning.message) for warning in caught] == [
@@ -136,6 +144,30 @@ def test_a_video_that_fails_leaves_no_file(tmp_path: Path) -> None:
         raise LookupError("a frame is missing")
 
     with pytest.raises(LookupError, match="a frame is missing"):
-        write_video(tmp_path, "a", broken, fps=2)
+        write_video(tmp_path, "a", film(broken, 2), fps=2)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_carry_their_step_and_the_scale_of_their_colours(tmp_path: Path) -> None:
+    picture = np.full((256, 256, 3), 255, np.uint8)
+    palette = Palette("viridis", "#999999", 0.0, 1.0)
+
+    plain = opened(write_video(tmp_path, "a", film(lambda: iter([picture] * 2), 2), fps=2))[1]
+    scaled = film(lambda: iter([picture] * 2), 2, palette=palette, unit="K")
+    beside = opened(write_video(tmp_path, "b", scaled, fps=2))[1]
+
+    assert plain.shape[1] > 256
+    assert plain.shape[2] == 256
+    assert (plain[0, 256:].min(), plain[1, :256].min()) < (180, 240)
+    assert (plain[0, 256:].astype(int) - plain[1, 256:]).any()  # another step
+    assert beside.shape[2] > 256
+    assert beside[0, :, 256:].min() < 90
+
+
+def test_a_frame_that_is_a_few_pixels_larger_is_no_smaller_in_the_video(tmp_path: Path) -> None:
+    canvas = Canvas(np.zeros((300, 300, 3), np.uint8), ground="#000000")
+
+    fitted = canvas.fit(np.full((302, 301, 3), 255, np.uint8))
+
+    assert (fitted[:, :, 0] == 255).mean() > 0.98

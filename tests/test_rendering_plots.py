@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from expt.archive import write_record
+from expt.drawing.structures import table_of
+from expt.drawing.styles import LIGHT
 from expt.ground.model import RunRecord
 from expt.reading import Run, load_archive
-from expt.rendering.plots import Plots, table_of, title_of
+from expt.rendering.plots import Plots, overview_of
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def draw(folder: Path, track: Callable[[Any], None], plots: Plots | None = None)
     plots = plots or Plots()
     (folder / "plots").mkdir(exist_ok=True)
     for series in run.series.values():
-        plots.expt_render_series(series, folder / "plots", series.name)
+        plots.expt_render_series(run, series, folder / "plots", series.name)
     plots.expt_render_run(run, folder / "plots")
     sizes = {}
     for path in sorted((folder / "plots").iterdir()):
@@ -95,14 +97,6 @@ def test_text_has_no_file(tmp_path: Path) -> None:
     assert draw(tmp_path, lambda track: track("note", "hello")) == {}
 
 
-def test_the_unit_stands_in_the_title(tmp_path: Path) -> None:
-    def track(track: Any) -> None:
-        track("temperature", 300.0)
-        track.configure("temperature", unit="K")
-
-    assert title_of(make_run(tmp_path / "a", track).series["temperature"]) == "temperature [K]"
-
-
 @pytest.mark.parametrize(
     ("value", "option", "told"),
     [
@@ -127,6 +121,43 @@ def test_an_option_that_means_nothing_is_warned_of_and_the_picture_is_made(
 
     assert [str(warning.message) for warning in caught] == [told]
     assert "x.png" in sizes
+
+
+def test_the_stored_picture_and_run_plot_are_one_drawing(tmp_path: Path) -> None:
+    def track(track: Any) -> None:
+        track("x", np.eye(2))
+        track.configure("x", colormap="nosuch")
+
+    run = make_run(tmp_path / "a", track)
+    told = []
+    for draw_it in (
+        lambda: Plots().expt_render_series(run, run.series["x"], tmp_path, "x"),
+        lambda: run.plot("x"),
+    ):
+        with pytest.warns(UserWarning) as caught:
+            assert draw_it()
+        told.append([str(warning.message) for warning in caught])
+
+    assert told == [["there is no colour map 'nosuch' in matplotlib"]] * 2
+
+
+def test_series_of_one_point_are_numbers_and_images_thumbnails(tmp_path: Path) -> None:
+    def track(track: Any) -> None:
+        track("parameters", 123456)
+        for index in range(3):
+            track(**{"train/loss": 1.0 - index / 9, "val/loss": 1.1 - index / 9})
+            track("picture", np.zeros((8, 8), np.uint8))
+
+    run = make_run(tmp_path / "a", track, case="lr-0.1-seed-2")
+    heading, tiles = overview_of(run, LIGHT)
+
+    assert (heading.title, heading.case, heading.aside) == ("experiment_x", "lr-0.1-seed-2", run.id)
+    assert heading.numbers == {"parameters": 123456}
+    assert [(tile.title, list(tile.curves)) for tile in tiles] == [
+        ("loss", ["train", "val"]),
+        ("picture", []),
+    ]
+    assert tiles[1].frame is not None
 
 
 def test_a_style_that_is_not_there_is_warned_of_once(tmp_path: Path) -> None:
@@ -165,4 +196,5 @@ def test_structured_values_become_rows(
         for value in values:
             track("x", value)
 
-    assert table_of(make_run(tmp_path / "a", track).series["x"]) == (columns, rows, told)
+    series = make_run(tmp_path / "a", track).series["x"]
+    assert table_of(series.values, series.steps) == (columns, rows, told)

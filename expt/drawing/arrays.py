@@ -1,113 +1,320 @@
-"""Arrays of numbers as pictures: heat map, line, histogram over time.
+"""Arrays of numbers as pictures: line, heat map, points, pictures.
 
-Of an array with more than two dimensions, the middle slice along the first ones is shown, and
-the subtitle says which. A heat map of values on both sides of zero has its colours centred on
-zero. Up to 12 × 12 cells show their numbers.
+    1-D                                     a line
+    2-D                                     a heat map; (n, 2) with n large: points in a plane
+    floats of 0–1, (h, w, 3 or 4)           a picture
+    (n, h, w) of uint8, (n, h, w, 1, 3, 4)  a batch of pictures, beside each other
+    any other                               the middle slice along the first dimensions
+    complex                                 the magnitude, and the phase beside it
+
+The subtitle says what was left out. A heat map of values on both sides of zero has its colours
+centred on zero. Up to 12 × 12 cells show their numbers.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from matplotlib.colors import to_rgb as colour_to_rgb
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
-from expt.drawing.curves import make_curve, widened
-from expt.drawing.frames import Palette, finite_range, real, reduced
-from expt.drawing.numbers import number_text, step_texts, tick_texts
-from expt.drawing.panels import LARGE, Cell, NumberFormatter, Panel
-from expt.drawing.sheets import HEIGHT, WIDTH, new_figure
-from expt.drawing.styles import Style, fitted, mixed, neutral
+from expt.drawing.configured import Configured
+from expt.drawing.curves import DRAWN_LIMIT, LARGE_POWER, make_curve
+from expt.drawing.frames import Frame, Palette, finite_range, real, reduced, to_rgb
+from expt.drawing.numbers import log_ticks, number_text, round_ticks, step_texts, tick_texts
+from expt.drawing.panels import LARGE, Cell, Panel, Surround
+from expt.drawing.sheets import HEIGHT, WIDTH, new_figure, write_titles
+from expt.drawing.stills import Picture, contact_sheet
+from expt.drawing.styles import Style, fitted, neutral
+from expt.drawing.ticks import NumberFormatter, RoundLocator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 _MOST_CELLS: Final = 1000  # a side of a heat map: more than its pixels
 _NUMBERED: Final = 12
-_BINS: Final = 60
-_MOST_COLUMNS: Final = 200  # of a histogram over time
-_MOST_VALUES: Final = 20_000  # of one array that a histogram looks at
+_MANY_POINTS: Final = 20
+_PLANE: Final = (600, 400)  # pixels in which points are told apart
+_MOST_PICTURES: Final = 64  # of a batch
+_TILE: Final = 480  # pixels of a batch's longer side, at least
+PLAIN: Final = Configured()
 
 
 def array_figure(
-    array: Any, style: Style, *, title: str, subtitle: str = "", colormap: str | None = None
+    array: Any,
+    style: Style,
+    *,
+    title: str,
+    subtitle: str = "",
+    whose: str = "",
+    options: Configured = PLAIN,
 ) -> Figure:
-    """The picture of one array of numbers: a line for one dimension, else a heat map."""
-    values, where = middle_slice(np.asarray(array))
-    values = real(values)  # of what is drawn alone
-    shape = " × ".join(str(side) for side in np.shape(array))
-    texts = [subtitle, f"{shape}  {np.asarray(array).dtype}", where]
-    told = "    ".join(text for text in texts if text)
-    if values.ndim > 1:
-        return _heat_map(values, style, title, told, colormap)
+    """The picture of one array of numbers; see above for which."""
+    array = np.asarray(array)
+    shape = " × ".join(str(side) for side in array.shape)
+    told = "    ".join(text for text in (subtitle, f"{shape}  {array.dtype}") if text)
+    picture = picture_of(array, style)
+    if picture is not None:
+        frame, which = picture
+        shown = oriented(frame, options)
+        told = f"{told}    {which}" if which else told
+        return contact_sheet(
+            [Picture("", shown)], style, title=title, subtitle=told, whose=whose, side=720
+        )
+    values, where = middle_slice(array)
+    told = f"{told}    {where}" if where else told
+    parts = [("", real(values))]
+    if values.dtype.kind == "c":
+        parts = [("|z|", real(values)), ("phase", np.angle(values))]
     with neutral():
-        figure = new_figure(style)
-        curve = make_curve(np.arange(values.size), values)
-        whole = Cell(0, 0, WIDTH, HEIGHT)
-        panel = Panel(figure, style, LARGE, live=True)
-        panel.show(whole, [curve], title=title, subtitle=told, across="index", marks=False)
+        figure = new_figure(
+            style, WIDTH * (1.6 if len(parts) > 1 else 1), HEIGHT if values.ndim == 1 else 4.8
+        )
+        write_titles(figure, style, title, told, whose)
+        width, height = figure.get_size_inches()
+        for index, (label, part) in enumerate(parts):
+            cell = Cell(index * width / len(parts), 0, width / len(parts), float(height))
+            if values.ndim == 1:
+                _line(figure, cell, part, style, options, label)
+            elif is_cloud(values):
+                _points(figure, cell, part, style, options)
+            else:
+                _heat_map(figure, cell, part, style, options, label)
     return figure
 
 
+def picture_of(array: Any, style: Style) -> tuple[Frame, str] | None:
+    """The frame of an array that is a picture or a batch of them, and what of a batch is shown.
+
+    None for every other array.
+    """
+    array = np.asarray(array)
+    if array.ndim == 3 and array.shape[2] in (3, 4) and _is_bright(array):
+        return to_rgb(array, style.background, style.missing), ""
+    batch = _batch_of(array)
+    if batch is None or not len(batch):
+        return None
+    shown = batch[:_MOST_PICTURES]
+    frames = [
+        to_rgb(one, style.background, style.missing, (0, 1) if one.dtype.kind == "f" else None)
+        for one in shown
+    ]
+    which = f"the first {len(shown)} of {len(batch)}" if len(batch) > len(shown) else ""
+    return _side_by_side(frames, style), which
+
+
+def _batch_of(array: NDArray[Any]) -> NDArray[Any] | None:
+    """(n, h, w, c) or (n, h, w); None for what is no batch of pictures."""
+    if array.ndim == 3 and array.dtype == np.uint8 and 1 not in array.shape and array.shape[2] > 4:
+        return array
+    if array.ndim != 4 or not (array.dtype == np.uint8 or _is_bright(array)):
+        return None
+    if array.shape[3] in (1, 3, 4) and array.shape[2] > 1:
+        return array
+    if array.shape[1] in (1, 3) and min(array.shape[2:]) > 4:  # channels first, as torch has them
+        return np.moveaxis(array, 1, 3)
+    return None
+
+
+def _is_bright(array: NDArray[Any]) -> bool:
+    """Whether an array holds floats from 0 to 1 alone, NaN aside."""
+    if array.dtype.kind != "f" or not array.size:
+        return False
+    low, high = float(np.nanmin(array, initial=1.0)), float(np.nanmax(array, initial=0.0))
+    return low >= 0 and high <= 1
+
+
+def _side_by_side(frames: list[Frame], style: Style) -> Frame:
+    """Pictures of one size in rows, a line of ground between them."""
+    height, width = frames[0].shape[:2]
+    columns = max(round(math.sqrt(len(frames) * height / width)), 1)
+    rows = -(-len(frames) // columns)
+    grow = max(_TILE // max(rows * height, columns * width), 1)
+    empty = to_rgb(np.zeros((1, 1, 4), np.uint8), style.background)[0, 0]
+    gap = max(2, grow // 2)
+    tall, wide = height * grow + gap, width * grow + gap
+    whole = np.full((rows * tall - gap, columns * wide - gap, 3), empty, np.uint8)
+    for index, frame in enumerate(frames):
+        row, column = divmod(index, columns)
+        large = frame.repeat(grow, axis=0).repeat(grow, axis=1)
+        whole[row * tall : row * tall + tall - gap, column * wide : column * wide + wide - gap] = (
+            large
+        )
+    return whole
+
+
+def oriented(frame: Frame, options: Configured) -> Frame:
+    """The frame, turned where its first row is the lowest."""
+    return frame[::-1] if options.origin == "lower" else frame
+
+
 def middle_slice(values: NDArray[Any]) -> tuple[NDArray[Any], str]:
-    """The last two dimensions in the middle of the others, and how that is written."""
+    """The last two dimensions in the middle of the others, and how that is written.
+
+    A last dimension of one, the only channel of a picture, is left out.
+    """
+    if values.ndim > 2 and values.shape[-1] == 1:
+        sliced, where = middle_slice(values[..., 0])
+        return sliced, where.replace("]", ", 0]") if where else "channel [:, :, 0]"
     if values.ndim <= 2:
         return values, ""
     index = tuple(side // 2 for side in values.shape[:-2])
     return values[index], f"slice [{', '.join(map(str, index))}, :, :]"
 
 
+def is_cloud(values: NDArray[Any]) -> bool:
+    """Whether an array is a list of points in a plane: (n, 2) with n large."""
+    return values.ndim == 2 and values.shape[1] == 2 and values.shape[0] >= _MANY_POINTS
+
+
 def palette_for(
-    low: float, high: float, style: Style, colormap: str | None, *, missing: str | None = None
+    low: float, high: float, style: Style, options: Configured = PLAIN, *, positive: float = 0.0
 ) -> Palette:
-    """The colours of values from `low` to `high`: centred on zero where both sides matter."""
-    if colormap is None and low < 0 < high and min(-low, high) > 0.2 * max(-low, high):
+    """The colours of values from `low` to `high`, or as asked for: centred on zero where both
+    sides matter. `positive` is the lowest value above zero, for a logarithmic scale."""
+    asked = options.vmin is not None or options.vmax is not None
+    log = options.scale == "log" and high > 0 and positive > 0
+    if log and low <= 0:
+        low = positive
+    low = low if options.vmin is None or (log and options.vmin <= 0) else options.vmin
+    high = high if options.vmax is None or (log and options.vmax <= 0) else options.vmax
+    balanced = low < 0 < high and min(-low, high) > 0.2 * max(-low, high)
+    if options.colormap is None and balanced and not asked:
         size = max(-low, high)
-        return Palette(style.diverging, missing or style.missing, -size, size)
-    return Palette(colormap or style.colormap, missing or style.missing, low, high)
+        return Palette(style.diverging, style.missing, -size, size)
+    return Palette(options.colormap or style.colormap, style.missing, low, high, log=log)
+
+
+def lowest_positive(values: NDArray[np.float64]) -> float:
+    """The lowest finite value above zero; 0 where there is none."""
+    known = values[(values > 0) & np.isfinite(values)]
+    return float(known.min()) if known.size else 0.0
+
+
+def _line(
+    figure: Figure, cell: Cell, values: NDArray[Any], style: Style, options: Configured, label: str
+) -> None:
+    steps: Any = np.arange(values.size)
+    if options.extent is not None:
+        left, right = options.extent[:2]
+        steps = np.linspace(left, right, values.size)
+    curve = make_curve(steps, values, scale=options.scale, smooth=options.smooth)
+    panel = Panel(figure, style, LARGE, live=True)
+    upright = options.upright or label
+    around = Surround(options.xlabel or "index", upright, "", options.vmin, options.vmax)
+    panel.show(cell, [curve], title="", around=around, marks=False)
+
+
+def _points(
+    figure: Figure, cell: Cell, values: NDArray[np.float64], style: Style, options: Configured
+) -> None:
+    known = values[np.isfinite(values).all(axis=1)]
+    power = LARGE_POWER if known.size and np.abs(known).max() > DRAWN_LIMIT else 0
+    known = known / 10.0**power
+    axes = _axes(figure, cell, Cell(0.75, 0.52, cell.width - 1.05, cell.height - 1.35), style)
+    axes.grid(color=style.grid, linewidth=0.8)
+    axes.set_axisbelow(True)
+    if known.size:
+        seen = _told_apart(known)
+        size = max(1.2, 5.0 - math.log10(len(known)))
+        axes.plot(*seen.T, "o", color=style.colours[0], markersize=size, markeredgewidth=0,
+                  alpha=0.75 if len(seen) < 2000 else 0.45)  # fmt: skip
+        axes.margins(0.05)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(RoundLocator(6))
+        axis.set_major_formatter(NumberFormatter(lambda ticks: tick_texts(ticks, power=power)))
+        axis.offsetText.set(color=style.muted, size=LARGE.text)
+    _name_axes(figure, axes, style, options.xlabel or "[:, 0]", options.upright or "[:, 1]")
+
+
+def _told_apart(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One of the points of each pixel."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    reach = np.where(high > low, high - low, 1.0)
+    places = ((points - low) / reach * np.array(_PLANE)).astype(np.int64)
+    _, first = np.unique(places[:, 0] * (_PLANE[1] + 1) + places[:, 1], return_index=True)
+    return points[np.sort(first)]
 
 
 def _heat_map(
-    values: NDArray[np.float64], style: Style, title: str, subtitle: str, colormap: str | None
-) -> Figure:
+    figure: Figure,
+    cell: Cell,
+    values: NDArray[np.float64],
+    style: Style,
+    options: Configured,
+    label: str,
+) -> None:
     rows, columns = values.shape
-    palette = palette_for(*finite_range(values), style, colormap)
-    with neutral():
-        figure = new_figure(style, WIDTH, 4.8)
-        width, height = figure.get_size_inches()
-        tall, wide = height - 1.25, width - 1.55
-        ratio = rows / columns
-        if 1 / 6 < ratio < 6:  # else the cells are stretched, or nothing could be seen
-            wide, tall = min(wide, tall / ratio), min(tall, wide * ratio)
-        left, bottom = 0.62, 0.42 + (height - 1.25 - tall) / 2
-        axes = figure.add_axes((left / width, bottom / height, wide / width, tall / height))
-        axes.imshow(
-            palette.colour(reduced(values, _MOST_CELLS, stretch=True)),
-            aspect="auto",
-            interpolation="nearest" if max(values.shape) <= 400 else "antialiased",
-            extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
+    if label == "phase":
+        palette = Palette("twilight", style.missing, -math.pi, math.pi)
+    else:
+        palette = palette_for(
+            *finite_range(values), style, options, positive=lowest_positive(values)
         )
-        _plain_axes(axes, style)
-        axes.xaxis.set_major_locator(_index_locator())
-        axes.yaxis.set_major_locator(_index_locator())
-        if max(rows, columns) <= _NUMBERED:
-            _number_cells(axes, values, palette, wide / columns, style)
-        place = ((left + wide + 0.14) / width, bottom / height, 0.13 / width, tall / height)
-        _colour_bar(figure.add_axes(place), palette, style)
-        _titles(figure, style, title, subtitle)
-    return figure
+    tall, wide = cell.height - 1.4, cell.width - 1.55
+    ratio = rows / columns
+    if 1 / 6 < ratio < 6:  # else the cells are stretched, or nothing could be seen
+        wide, tall = min(wide, tall / ratio), min(tall, wide * ratio)
+    left, bottom = 0.62, 0.5 + (cell.height - 1.4 - tall) / 2
+    axes = _axes(figure, cell, Cell(left, bottom, wide, tall), style)
+    lower = options.origin == "lower"
+    edges = (-0.5, columns - 0.5, *((-0.5, rows - 0.5) if lower else (rows - 0.5, -0.5)))
+    axes.imshow(
+        palette.colour(reduced(values, _MOST_CELLS, stretch=True)),
+        aspect="auto",
+        interpolation="nearest" if max(values.shape) <= 400 else "antialiased",
+        extent=options.extent or edges,
+        origin="lower" if lower else "upper",
+    )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(RoundLocator(6, whole=options.extent is None))
+        axis.set_major_formatter(NumberFormatter(lambda steps: (step_texts(steps), "")))
+    if max(rows, columns) <= _NUMBERED and options.extent is None:
+        _number_cells(axes, values, palette, wide / columns, style)
+    upright = options.upright if label != "phase" else ""
+    _name_axes(figure, axes, style, options.xlabel or "", upright)
+    place = Cell(left + wide + 0.14, bottom, 0.13, tall)
+    unit = "" if options.ylabel else options.unit or ""
+    _colour_bar(figure, cell, place, palette, style, label if label == "phase" else unit or label)
 
 
-def _plain_axes(axes: Axes, style: Style) -> None:
+def _axes(figure: Figure, cell: Cell, place: Cell, style: Style) -> Axes:
+    """Axes without lines, at a place in the cell."""
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes(
+        (
+            (cell.left + place.left) / width, (cell.bottom + place.bottom) / height,
+            place.width / width, place.height / height,
+        )
+    )  # fmt: skip
+    plain_axes(axes, style)
+    return axes
+
+
+def plain_axes(axes: Axes, style: Style) -> None:
+    """Axes without lines, their texts in the style."""
+    axes.set_facecolor(style.face)
     axes.tick_params(length=0, pad=4, labelsize=LARGE.text, labelcolor=style.muted)
     axes.tick_params(labelfontfamily=list(style.families))
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _name_axes(figure: Figure, axes: Axes, style: Style, across: str, upright: str) -> None:
+    """What the axes are: at the lower right, and above the upper left."""
+    width, height = figure.get_size_inches()
+    place = axes.get_position()
+    font: dict[str, Any] = {
+        "color": style.muted, "size": LARGE.text, "family": list(style.families),
+        "va": "bottom", "parse_math": False,
+    }  # fmt: skip
+    room = place.width * width / 2
+    below = max(place.y0 - 0.4 / height, 0.1 / height)
+    figure.text(place.x1, below, fitted(across, room, LARGE.text), ha="right", **font)
+    figure.text(place.x0, place.y1 + 0.06 / height, fitted(upright, room, LARGE.text), **font)
 
 
 def _number_cells(
@@ -129,100 +336,36 @@ def _number_cells(
         )  # fmt: skip
 
 
-def _colour_bar(axes: Axes, palette: Palette, style: Style) -> None:
+def bar_ticks(palette: Palette, most: int) -> tuple[list[float], list[str], str]:
+    """Places from 0 to 1 on a colour bar, their texts, and the power of ten above them."""
+    if palette.log:
+        ticks = log_ticks(palette.low, palette.high, most)
+        low, high = math.log10(palette.low), math.log10(palette.high)
+        places = [(math.log10(tick) - low) / (high - low) for tick in ticks]
+        return places, *tick_texts(ticks, log=True)
+    power = LARGE_POWER if max(abs(palette.low), abs(palette.high)) > DRAWN_LIMIT else 0
+    low, high = palette.low / 10.0**power, palette.high / 10.0**power
+    ticks = round_ticks(low, high, most)
+    return [(tick - low) / (high - low) for tick in ticks], *tick_texts(ticks, power=power)
+
+
+def _colour_bar(
+    figure: Figure, cell: Cell, place: Cell, palette: Palette, style: Style, unit: str
+) -> None:
+    """The colours of a heat map with round numbers beside them, and the unit above."""
+    axes = _axes(figure, cell, place, style)
+    places, texts, power = bar_ticks(palette, 6)
     ramp = palette.table[255::-1][:, np.newaxis, :]
-    axes.imshow(ramp, aspect="auto", extent=(0, 1, palette.low, palette.high))
-    _plain_axes(axes, style)
+    axes.imshow(ramp, aspect="auto", extent=(0, 1, 0, 1))
     axes.xaxis.set_visible(False)
     axes.yaxis.tick_right()
-    _value_axis(axes, style)
-
-
-def _index_locator() -> MaxNLocator:
-    return MaxNLocator(7, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
-
-
-def _value_axis(axes: Axes, style: Style) -> None:
-    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(NumberFormatter(tick_texts))
-    axes.yaxis.offsetText.set(color=style.muted, size=LARGE.text)
-
-
-def _titles(figure: Figure, style: Style, title: str, subtitle: str) -> None:
+    axes.yaxis.set_major_locator(FixedLocator(places))
+    axes.yaxis.set_major_formatter(FixedFormatter(texts))
     width, height = figure.get_size_inches()
-    font: dict[str, Any] = {"parse_math": False, "va": "top", "family": list(style.families)}
-    room, left = width - 2 * LARGE.padding, LARGE.padding / width
-    top = height - LARGE.padding
-    shown = fitted(title, room, LARGE.title, bold=True)
+    above = "  ".join(filter(None, [power, unit]))
+    left, right = cell.left + place.left, cell.left + cell.width - 0.08
     figure.text(
-        left, top / height, shown, color=style.text, size=LARGE.title, weight="bold", **font
-    )
-    top -= LARGE.title * 1.5 / 72
-    shown = fitted(subtitle, room, LARGE.text)
-    figure.text(left, top / height, shown, color=style.muted, size=LARGE.text, **font)
-
-
-def chosen_entries(count: int) -> list[int]:
-    """The entries that a histogram over time shows: all, or 200 of them, evenly."""
-    if count <= _MOST_COLUMNS:
-        return list(range(count))
-    return [round(place) for place in np.linspace(0, count - 1, _MOST_COLUMNS)]
-
-
-def histogram_figure(
-    arrays: Iterable[Any], steps: Sequence[int], style: Style, *, title: str
-) -> Figure | None:
-    """How the values of arrays are spread, one column an array; None where no value is finite."""
-    samples = [_sample(array) for array in arrays]
-    known = [values for values in samples if values.size]
-    if not known:
-        return None
-    low, high = min(float(v.min()) for v in known), max(float(v.max()) for v in known)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
-        low, high = widened(low, high, 0.0)
-    edges = np.linspace(low, high, _BINS + 1)
-    counts = np.stack([np.histogram(values, edges)[0] for values in samples], axis=1)
-    shares = np.sqrt(counts / np.maximum(counts.sum(axis=0), 1))  # the root shows rare values too
-    inks = [colour_to_rgb(mixed(style.face, style.colours[0], share / 255)) for share in range(256)]
-    table = np.rint(np.array(inks) * 255).astype(np.uint8)
-    with neutral():
-        figure = new_figure(style)
-        width, height = figure.get_size_inches()
-        left = 0.85
-        axes = figure.add_axes(
-            (left / width, 0.52 / height, (width - left - 0.3) / width, (height - 1.3) / height)
-        )
-        axes.imshow(
-            table[np.rint(shares / shares.max() * 255).astype(int)][::-1],
-            aspect="auto",
-            interpolation="nearest",
-            extent=(-0.5, len(samples) - 0.5, low, high),
-        )
-        _plain_axes(axes, style)
-        _value_axis(axes, style)
-        axes.xaxis.set_major_locator(_index_locator())
-        axes.xaxis.set_major_formatter(FuncFormatter(_StepTexts(steps)))
-        figure.text(
-            1 - 0.3 / width, 0.1 / height, "step", color=style.muted, size=LARGE.text,
-            ha="right", family=list(style.families),
-        )  # fmt: skip
-        _titles(figure, style, title, f"how the values are spread    {len(samples)} entries")
-    return figure
-
-
-class _StepTexts:
-    """The step of the entry that stands at a place of the axis."""
-
-    def __init__(self, steps: Sequence[int]) -> None:
-        self._steps = [float(step) for step in steps]
-
-    def __call__(self, place: float, _: int | None = None) -> str:
-        index = round(place)
-        return step_texts([self._steps[index]])[0] if 0 <= index < len(self._steps) else ""
-
-
-def _sample(array: Any) -> NDArray[np.float64]:
-    """At most some ten thousand finite values of an array, evenly taken."""
-    flat = np.asarray(array).reshape(-1)
-    values = real(flat[:: max(1, flat.size // _MOST_VALUES)])
-    return values[np.abs(values) < 1e300]
+        left / width, (cell.bottom + place.bottom + place.height + 0.06) / height,
+        fitted(above, right - left, LARGE.text), color=style.muted, size=LARGE.text,
+        va="bottom", family=list(style.families), parse_math=False,
+    )  # fmt: skip

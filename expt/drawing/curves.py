@@ -8,9 +8,7 @@ The rules, which the documentation repeats:
   and the highest value of every column: nothing that could be seen is lost.
 - A logarithmic axis where every value is positive, they span three decades, and the median is
   below a tenth of the largest: a linear axis would press half of the points into its lowest tenth.
-- A smoothed line over the faint raw one where the series is noise: at least 40 points, of which
-  more than 55 % are turning points (white noise 67 %, a random walk 50 %), and the noise is more
-  than a hundredth of the range.
+- A smoothed line over the faint raw one where the series is noise: see `smoothing`.
 - The best value is the lowest or highest one if the name says which (`loss`, `accuracy`) or the
   option `best` does; otherwise the lowest and the highest are marked as that.
 """
@@ -24,6 +22,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from expt.drawing.smoothing import FEW, is_noise, smoothed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,12 +31,10 @@ Floats = NDArray[np.float64]
 
 COLUMNS: Final = 700  # of a line plot: about one a pixel
 MOST_POINTS: Final = 4 * COLUMNS
-DRAWN_LIMIT: Final = 1e300  # beyond it, sums and differences overflow; drawn as infinite
+DRAWN_LIMIT: Final = 1e300  # beyond it, sums and differences overflow
+LARGE_POWER: Final = 100  # what goes beyond it is drawn divided by 10 to this
 _LOG_RANGE: Final = (1e-250, 1e250)  # of a log axis, whose decades must not overflow
-_FEW: Final = 40  # so short a series shows its points, and is too short to call noise
 _SAMPLES: Final = 4096
-_TURNING: Final = 0.55
-_VISIBLE_NOISE: Final = 0.01
 _LOW_WORDS: Final = re.compile(
     r"\w*loss(es)?|errors?|err|[mr]?mse|mae|mape|nll|perplexity|ppl|cost|regret|fid|[wc]er|residual"
 )
@@ -61,7 +59,9 @@ class Curve:
 
     Of a long series `band` is the step, the lowest and the highest value of every column, one
     array for each stretch without a gap, and there is no line. `low`, `high`, `first` and `end`
-    bound the finite values and the steps; they are NaN where there is nothing.
+    bound the finite values and the steps; they are NaN where there is nothing. Values are divided
+    by 10^`power`, which is 0 but for values that matplotlib could not add up; those of `marks` are
+    exact. `whole` says that the steps are whole numbers.
     """
 
     x: Floats
@@ -80,6 +80,8 @@ class Curve:
     count: int
     missing: int
     infinite: int
+    power: int = 0
+    whole: bool = True
 
 
 def make_curve(
@@ -102,10 +104,13 @@ def make_curve(
         entered, exact = entered[order], exact[order]
     y = _floats(exact)
     low, high, finite = _bounds(y)
+    power = LARGE_POWER if max(abs(low), abs(high)) > DRAWN_LIMIT else 0
+    if power:
+        y, low, high = y / 10.0**power, low / 10.0**power, high / 10.0**power
     above = below = np.empty(0)
     missing = infinite = 0
     if finite is not None:
-        above, below = _thin(entered[y > DRAWN_LIMIT]), _thin(entered[y < -DRAWN_LIMIT])
+        above, below = _thin(entered[y == np.inf]), _thin(entered[y == -np.inf])
         missing = int(np.count_nonzero(np.isnan(y)))
         infinite = int(np.count_nonzero(~finite)) - missing
         y = np.where(finite, y, np.nan)
@@ -115,14 +120,14 @@ def make_curve(
         low, high = float(np.nanmin(y)), float(np.nanmax(y))
     marks = _marks(exact, y, entered, best or direction(name), low, high)
     if smooth is None:
-        smooth = _is_noise(y)
+        smooth = is_noise(y, log=log)
     line, band, means = _strokes(entered, y, means=smooth)
     return Curve(
         x=line[0],
         y=line[1],
         band=band,
-        smooth=_smoothed(*means, log=log) if smooth else None,
-        dots=line if y.size <= _FEW else _isolated(*line),
+        smooth=(means[0], smoothed(means[1], log=log)) if smooth else None,
+        dots=line if y.size <= FEW else _isolated(*line),
         above=above,
         below=below,
         marks=last + marks,
@@ -134,6 +139,25 @@ def make_curve(
         count=int(y.size),
         missing=missing,
         infinite=infinite,
+        power=power,
+        whole=entered.dtype.kind in "iu" or not entered.size,
+    )
+
+
+def at_power(curve: Curve, power: int) -> Curve:
+    """The curve with its values divided by 10^`power`, as another one beside it needs."""
+    if curve.power == power:
+        return curve
+    share = 10.0 ** (curve.power - power)
+    return attrs.evolve(
+        curve,
+        y=curve.y * share,
+        band=tuple(part * [1.0, share, share] for part in curve.band),
+        smooth=curve.smooth and (curve.smooth[0], curve.smooth[1] * share),
+        dots=(curve.dots[0], curve.dots[1] * share),
+        low=curve.low * share,
+        high=curve.high * share,
+        power=power,
     )
 
 
@@ -169,9 +193,9 @@ def limits(
 def widened(low: float, high: float, share: float) -> tuple[float, float]:
     """`low` and `high` with `share` of their distance around them, and never equal."""
     size = max(abs(low), abs(high))
-    if high - low <= size * 1e-9:
+    if high - low <= max(size * 1e-9, 1e-290):
         margin = max(size * 0.05, 1e-290) if size else 0.5
-        margin = max(margin, 0.5) if share == 0 else margin
+        margin = max(margin, 1.0) if share == 0 else margin
         return low - margin, high + margin
     margin = (high - low) * share
     return low - margin, high + margin
@@ -195,9 +219,9 @@ def _bounds(y: Floats) -> tuple[float, float, NDArray[np.bool_] | None]:
     if not y.size:
         return np.nan, np.nan, None
     low, high = float(y.min()), float(y.max())
-    if low >= -DRAWN_LIMIT and high <= DRAWN_LIMIT:
+    if np.isfinite(low) and np.isfinite(high):
         return low, high, None
-    finite = np.abs(y) <= DRAWN_LIMIT
+    finite = np.isfinite(y)
     if not finite.any():
         return np.nan, np.nan, finite
     return float(y[finite].min()), float(y[finite].max()), finite
@@ -254,47 +278,6 @@ def _means(y: Floats, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Flo
     counts = np.add.reduceat(finite.astype(np.int64), starts)
     sums = np.add.reduceat(np.where(finite, y, 0.0), starts)
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-
-
-def _is_noise(y: Floats) -> bool:
-    """Whether neighbours differ by chance, judged on at most 16 stretches of 64 points."""
-    if y.size < _FEW:
-        return False
-    if y.size <= 1024:
-        stretches = y[np.newaxis, :]
-    else:
-        starts = np.linspace(0, y.size - 64, 16).astype(np.int64)
-        stretches = y[starts[:, np.newaxis] + np.arange(64)]
-    change = np.diff(stretches, axis=1)
-    pairs = change[:, 1:] * np.sign(change[:, :-1])
-    known = np.isfinite(pairs)
-    if np.count_nonzero(known) < _FEW // 2:
-        return False
-    bends = np.abs(np.diff(change, axis=1)[known])
-    noise = float(np.median(bends)) / 1.65  # of normal noise: 0.6745 * sqrt(6)
-    finite = stretches[np.isfinite(stretches)]
-    reach = float(finite.max() - finite.min())
-    return bool((pairs[known] < 0).mean() > _TURNING and noise > _VISIBLE_NOISE * reach)
-
-
-def _smoothed(x: Floats, y: Floats, *, log: bool) -> tuple[Floats, Floats]:
-    """A centred moving mean, twice, over about a fifteenth of the line; of logarithms if `log`.
-
-    The window shrinks towards both ends, so that the line keeps the slope it has there.
-    """
-    line = np.log10(y) if log else y
-    half = max(2, y.size // 30)
-    index = np.arange(y.size)
-    reach = np.minimum(half, np.minimum(index, y.size - 1 - index))
-    start, stop = index - reach, index + reach + 1
-    finite = np.isfinite(line)
-    for _ in range(2):
-        sums = np.concatenate([[0.0], np.cumsum(np.where(finite, line, 0.0))])
-        counts = np.concatenate([[0], np.cumsum(finite)])
-        number = counts[stop] - counts[start]
-        means = (sums[stop] - sums[start]) / np.maximum(number, 1)
-        line = np.where(finite, means, np.nan)
-    return x, 10.0**line if log else line
 
 
 def _isolated(x: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -4,8 +4,8 @@
     array ──► coloured ───────┴──► Canvas.fit ──► a frame
 
 The rules of a canvas, which the documentation repeats:
-- The first picture decides the size. A later one of another shape is made smaller by a whole
-  factor if it must, and centred on the ground.
+- The first picture decides the size. A later one of another shape is made as large as that has
+  room, its sides in proportion, and centred on the ground.
 - A picture of less than 256 pixels a side is enlarged by a whole factor, each pixel to a square,
   until its longer side has 480; one with more than 2048 is made smaller by a whole factor.
 - Sides are made even by repeating the last row or column; H.264 knows no odd ones.
@@ -21,7 +21,7 @@ from matplotlib.colors import to_rgb as colour_to_rgb
 from numpy.typing import NDArray
 from PIL import Image
 
-from expt.drawing.curves import DRAWN_LIMIT, widened
+from expt.drawing.curves import widened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,15 +31,21 @@ Frame = NDArray[np.uint8]
 SMALL: Final = 256
 _ENLARGED: Final = 480
 LARGE: Final = 2048
+_DEPTHS: Final = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 _LEAST: Final = 16  # pixels a side; some players show nothing smaller
 
 
-def to_rgb(image: Any, ground: str = "#ffffff", missing: str = "#9aa0a8") -> Frame:
+def to_rgb(
+    image: Any,
+    ground: str = "#ffffff",
+    missing: str = "#9aa0a8",
+    span: tuple[float, float] | None = None,
+) -> Frame:
     """The frame of a picture: (h, w), (h, w, 1 to 4), of uint8, bool, larger ints or floats.
 
-    Transparent pixels show the colour `ground`. Floats from 0 to 1 are taken as that, others from
-    their lowest to their highest value; NaN shows the colour `missing`. Raises `ValueError` for
-    what is no picture.
+    Transparent pixels show the colour `ground`; NaN shows the colour `missing`. `span` are the
+    values of black and white, by default those of `picture_span`. Raises `ValueError` for what is
+    no picture.
     """
     picture = np.asarray(image)
     if picture.ndim == 2:
@@ -49,7 +55,7 @@ def to_rgb(image: Any, ground: str = "#ffffff", missing: str = "#9aa0a8") -> Fra
     unknown = None
     if picture.dtype.kind == "f":
         unknown = np.isnan(picture).any(axis=2)
-    eight = _to_eight_bits(picture)
+    eight = _to_eight_bits(picture, span)
     channels = eight.shape[2]
     colours = np.repeat(eight[:, :, :1], 3, axis=2) if channels <= 2 else eight[:, :, :3]
     if channels in (2, 4):
@@ -63,18 +69,31 @@ def to_rgb(image: Any, ground: str = "#ffffff", missing: str = "#9aa0a8") -> Fra
     return np.ascontiguousarray(colours)
 
 
-def _to_eight_bits(picture: NDArray[Any]) -> Frame:
-    if picture.dtype == np.uint8:
+def _to_eight_bits(picture: NDArray[Any], span: tuple[float, float] | None) -> Frame:
+    if picture.dtype == np.uint8 and span is None:
         return picture
     if picture.dtype.kind == "b":
         return picture.astype(np.uint8) * np.uint8(255)
-    values = picture.astype(np.float64)
-    low, high = finite_range(values)
-    if picture.dtype.kind == "f" and low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    elif picture.dtype.kind in "iu" and low >= 0:
-        low, high = 0.0, 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
-    return _scaled(values, low, high, 255)
+    low, high = span or picture_span([picture])
+    return _scaled(picture.astype(np.float64), low, high, 255)
+
+
+def picture_span(pictures: Sequence[Any]) -> tuple[float, float]:
+    """The values of black and of white for all of `pictures`.
+
+    Floats from 0 to 1 are taken as that, and ints by the fewest bits, of 8, 10, 12, 14 and 16,
+    that hold them; others go from the lowest to the highest value.
+    """
+    ranges = [finite_range(np.asarray(picture)) for picture in pictures]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    if low < 0:
+        return low, high
+    kinds = {np.asarray(picture).dtype.kind for picture in pictures}
+    if kinds <= set("f") and high <= 1:
+        return 0.0, 1.0
+    if kinds <= set("iu"):
+        return 0.0, next((top for top in _DEPTHS if high <= top), high)
+    return low, high
 
 
 def finite_range(values: NDArray[Any]) -> tuple[float, float]:
@@ -100,21 +119,29 @@ def _bytes_of(colour: str) -> tuple[int, int, int]:
 
 
 class Palette:
-    """A colour map with a colour for what is missing, over a range of values."""
+    """A colour map with a colour for what is missing, over a range of values.
 
-    def __init__(self, colormap: str, missing: str, low: float, high: float) -> None:
+    With `log` the colours follow the logarithm, and what is not above zero is missing.
+    """
+
+    def __init__(
+        self, colormap: str, missing: str, low: float, high: float, *, log: bool = False
+    ) -> None:
         """Raises `ValueError` for a colour map that matplotlib does not know."""
         if colormap not in mpl.colormaps:
             raise ValueError(f"there is no colour map {colormap!r}")
-        low, high = max(low, -DRAWN_LIMIT), min(high, DRAWN_LIMIT)
+        self.log = log
         self.low, self.high = (low, high) if high > low else widened(low, high, 0.0)
         table = mpl.colormaps[colormap].resampled(256)(np.arange(256), bytes=True)
         self.table = np.vstack([table[:, :3], [_bytes_of(missing)]]).astype(np.uint8)
 
     def colour(self, values: NDArray[Any]) -> Frame:
         """The frame of a 2-D array; complex numbers by their magnitude."""
-        numbers = real(values)
-        index = _scaled(numbers, self.low, self.high, 255).astype(np.int16)
+        numbers, low, high = real(values), self.low, self.high
+        if self.log:
+            numbers = np.log10(np.where(numbers > 0, numbers, np.nan))
+            low, high = float(np.log10(low)), float(np.log10(high))
+        index = _scaled(numbers, low, high, 255).astype(np.int16)
         index[np.isnan(numbers)] = 256
         coloured: Frame = self.table[index]
         return coloured
@@ -168,6 +195,15 @@ def enlarged(frame: Frame, factor: int) -> Frame:
     return frame.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else frame
 
 
+def sized(frame: Frame, width: int, height: int) -> Frame:
+    """The frame within `width` × `height` pixels: enlarged or made smaller by a whole factor."""
+    grow = min(height // frame.shape[0], width // frame.shape[1])
+    if grow >= 1:
+        return enlarged(frame, grow)
+    shrink = max(-(-frame.shape[0] // height), -(-frame.shape[1] // width))
+    return np.asarray(Image.fromarray(frame).reduce(shrink))
+
+
 class Canvas:
     """One size for all frames of a video, decided by the first picture."""
 
@@ -199,11 +235,9 @@ class Canvas:
         return canvas
 
     def _refit(self, frame: Frame) -> Frame:
+        """The frame as large as the canvas has room, its sides in proportion."""
         height, width = frame.shape[:2]
-        grow = min(self.height // height, self.width // width)
-        if grow >= 1:
-            return enlarged(frame, grow)
-        shrink = max(-(-height // self.height), -(-width // self.width))
-        return np.asarray(reduced(frame, -(-max(height, width) // shrink)))[
-            : self.height, : self.width
-        ]
+        scale = min(self.height / height, self.width / width)
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
+        return np.asarray(Image.fromarray(frame).resize(size, how))

@@ -16,16 +16,17 @@ import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import NullLocator
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
-from expt.drawing.curves import DRAWN_LIMIT, Curve, limits
-from expt.drawing.numbers import step_texts, tick_texts
+from expt.drawing.curves import Curve, at_power, limits
+from expt.drawing.numbers import log_ticks, round_ticks, step_texts, tick_texts, whole_tick_texts
 from expt.drawing.quick_text import QuickText
-from expt.drawing.styles import Style, fitted, mixed
+from expt.drawing.styles import Style, fitted, mixed, text_width
+from expt.drawing.ticks import NumberFormatter, RoundLocator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -65,22 +66,18 @@ SMALL: Final = Look(
 )
 
 
-class NumberFormatter(Formatter):
-    """Gives matplotlib's axes the tick texts of `numbers`."""
+@attrs.frozen
+class Surround:
+    """What stands around curves: texts at the axes, whose they are, and limits of the values."""
 
-    def __init__(self, texts: Callable[[Sequence[float]], tuple[list[str], str]]) -> None:
-        self._texts = texts
-        self._power = ""
+    across: str = "step"
+    upright: str = ""
+    whose: str = ""
+    vmin: float | None = None
+    vmax: float | None = None
 
-    def __call__(self, value: float, pos: int | None = None) -> str:
-        return self._texts([value])[0][0]
 
-    def format_ticks(self, values: Sequence[float]) -> list[str]:
-        texts, self._power = self._texts(list(values))
-        return texts
-
-    def get_offset(self) -> str:
-        return self._power
+PLAIN: Final = Surround()
 
 
 class _Strokes:
@@ -89,7 +86,8 @@ class _Strokes:
     def __init__(self, axes: Axes, colour: str, style: Style, look: Look) -> None:
         ring = {"markerfacecolor": style.face, "markeredgecolor": colour, "markeredgewidth": 1.3}
         plain = {"linestyle": "none", "color": colour, "clip_on": False}
-        self._look, self.colour, self._faint = look, colour, mixed(style.face, colour, 0.38)
+        self._look, self.colour, self._face = look, colour, style.face
+        self._faint = mixed(style.face, colour, 0.38)
         self.band = PolyCollection([], zorder=2)
         axes.add_collection(self.band, autolim=False)
         self.raw = _add(axes, zorder=2, solid_joinstyle="bevel")
@@ -101,7 +99,11 @@ class _Strokes:
         self.above = _add(axes, marker="^", markersize=5, transform=edge, **plain)
         self.below = _add(axes, marker="v", markersize=5, transform=edge, **plain)
 
-    def show(self, curve: Curve, *, marks: bool) -> None:
+    def show(self, curve: Curve, colour: str, *, marks: bool, clipped: bool) -> None:
+        if colour != self.colour:
+            self._paint(colour)
+        for line in (self.dots, self.ring, self.last):
+            line.set_clip_on(clipped)
         faint = curve.smooth is not None
         dense = curve.x.size > _DENSE or bool(curve.band)
         colour = self._faint if faint else self.colour
@@ -115,10 +117,18 @@ class _Strokes:
         _give(self.dots, *curve.dots)
         _give(self.above, curve.above, np.full(curve.above.size, 0.985))
         _give(self.below, curve.below, np.full(curve.below.size, 0.015))
-        named = {mark.word: (float(mark.step), _height(mark.value)) for mark in curve.marks}
+        named = {
+            mark.word: (float(mark.step), _height(mark.value, curve.power)) for mark in curve.marks
+        }
         _give(self.last, *_points([named["last"]] if marks and "last" in named else []))
         rings = [point for word, point in named.items() if word != "last"]
         _give(self.ring, *_points(rings if marks else []))
+
+    def _paint(self, colour: str) -> None:
+        self.colour, self._faint = colour, mixed(self._face, colour, 0.38)
+        for line in (self.smooth, self.dots, self.last, self.above, self.below):
+            line.set_color(colour)
+        self.ring.set(color=colour, markeredgecolor=colour)
 
     def hide(self) -> None:
         for artist in vars(self).values():
@@ -138,12 +148,12 @@ def _add(axes: Axes, **properties: Any) -> Line2D:
     return line
 
 
-def _height(value: Any) -> float:
+def _height(value: Any, power: int) -> float:
     try:
-        number = float(value)
+        number = float(value) / 10.0**power
     except (TypeError, OverflowError):
         return float("nan")
-    return number if abs(number) <= DRAWN_LIMIT else float("nan")
+    return number if np.isfinite(number) else float("nan")
 
 
 def _points(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -167,8 +177,12 @@ class Panel:
         self._subtitle = self._text(style.muted, look.text, va="top")
         self._empty = self._text(style.muted, look.text + 1, ha="center", va="center_baseline")
         self._empty.set(position=(0.5, 0.5), transform=axes.transAxes)
-        self._power = self._text(style.muted, look.text, ha="right", va="bottom")
+        self._power = self._text(style.muted, look.text, ha="left", va="bottom")
         self._step = self._text(style.muted, look.text, ha="right", va="bottom")
+        self._upright = self._text(style.muted, look.text, ha="left", va="bottom")
+        self._whose = self._text(style.muted, look.text - 1.5, ha="left", va="bottom")
+        self._labels: list[Text] = []
+        self._whole, self._unit_power = True, 0
         if live:
             self._style_ticks()
         else:
@@ -189,7 +203,6 @@ class Panel:
         axes.tick_params(labelfontfamily=list(style.families))
         axes.grid(axis="y", color=style.grid, linewidth=0.8)
         axes.set_axisbelow(True)
-        axes.xaxis.set_major_locator(_step_locator(self._look.ticks[0]))
         axes.xaxis.set_major_formatter(NumberFormatter(lambda steps: (step_texts(steps), "")))
         axes.yaxis.offsetText.set(color=style.muted, size=self._look.text)
         axes.xaxis.offsetText.set(color=style.muted, size=self._look.text)
@@ -216,7 +229,8 @@ class Panel:
     def hide(self) -> None:
         """Show nothing until the next `show`."""
         self.axes.set_visible(False)
-        for text in (self._title, self._subtitle, self._step, self._empty, self._power):
+        texts = (self._title, self._subtitle, self._step, self._empty, self._power)
+        for text in (*texts, self._upright, self._whose, *self._labels):
             text.set_text("")
         self._x_ticks.show([], [])
         self._y_ticks.show([], [])
@@ -228,27 +242,39 @@ class Panel:
         *,
         title: str,
         subtitle: str = "",
-        across: str = "step",
+        around: Surround = PLAIN,
         marks: bool = True,
+        colours: Sequence[str] = (),
+        labels: Sequence[str] = (),
     ) -> None:
-        """Show `curves` in `cell`. Titles are plain text, whatever characters they have."""
+        """Show `curves` in `cell`. Titles are plain text, whatever characters they have.
+
+        `labels` are written in the colours of their curves, below the title.
+        """
         self.axes.set_visible(True)
+        power = max((curve.power for curve in curves), default=0)
+        curves = [at_power(curve, power) for curve in curves]
         log = any(curve.log for curve in curves) and all(
             curve.low > 0 for curve in curves if curve.low == curve.low
         )
-        palette = self._style.colours
+        palette = colours or self._style.colours
         while len(self._strokes) < len(curves):
-            colour = palette[len(self._strokes) % len(palette)]
-            self._strokes.append(_Strokes(self.axes, colour, self._style, self._look))
-        for strokes, curve in zip(self._strokes, curves, strict=False):
-            strokes.show(curve, marks=marks)
+            self._strokes.append(_Strokes(self.axes, palette[0], self._style, self._look))
+        clipped = around.vmin is not None or around.vmax is not None
+        for index, (strokes, curve) in enumerate(zip(self._strokes, curves, strict=False)):
+            colour = palette[index % len(palette)]
+            strokes.show(curve, colour, marks=marks, clipped=clipped)
         for strokes in self._strokes[len(curves) :]:
             strokes.hide()
         shown = any(curve.low == curve.low for curve in curves)
         self._empty.set_text("" if shown else "no finite value" if curves else "no entries")
-        self._step.set_text(across if self._look.step_label else "")
-        self._set_axes(cell, *limits(curves, log=log), log)
+        self._whole = all(curve.whole for curve in curves)
+        self._unit_power = power
+        across, upright = limits(curves, log=log)
+        self._set_axes(cell, across, _asked(upright, around, power, log=log), log)
+        self._set_around(cell, around)
         self._set_titles(cell, title, subtitle)
+        self._set_labels(cell, labels, palette)
 
     def add_legend(self, labels: Sequence[str]) -> None:
         """Name the first curves, to the right of the axes."""
@@ -256,8 +282,6 @@ class Panel:
             Line2D([], [], color=strokes.colour, linewidth=self._look.line)
             for strokes in self._strokes[: len(labels)]
         ]
-        place = self.axes.get_position()
-        self.axes.set_position((place.x0, place.y0, place.width * 0.68, place.height))
         legend = self.axes.legend(
             lines, labels, loc="upper left", bbox_to_anchor=(1.02, 1.02),
             frameon=False, labelcolor=self._style.text, prop={"size": self._look.text},
@@ -273,11 +297,12 @@ class Panel:
             axes.set_yscale("log" if log else "linear")
         axes.set_xlim(*across)
         axes.set_ylim(*upright)
-        locator = _value_locator(upright, look.ticks[1], log)
         shown = not self._empty.get_text()
-        with np.errstate(over="ignore"):  # a decade beyond the last may be infinite
-            values = _inside(locator.tick_values(*upright), upright) if shown else []
-        texts, power = tick_texts(values, log=log)
+        find = log_ticks if log else round_ticks
+        values = find(*upright, look.ticks[1]) if shown else []
+        texts, power = tick_texts(values, log=log, power=self._unit_power)
+        if power and not look.step_label:  # no room above
+            texts, power = whole_tick_texts(values, power=self._unit_power), ""
         widest = max((len(text) for text in texts), default=0)
         margin = min(widest * look.text * _CHARACTER + 0.12, cell.width * 0.45)
         left = cell.left + look.padding + margin
@@ -287,18 +312,52 @@ class Panel:
         axes.set_position(
             (left / width, bottom / height, (right - left) / width, (top - bottom) / height)
         )
-        self._step.set_position((right / width, (cell.bottom + 0.1) / height))
         if self._live:
-            axes.yaxis.set_major_locator(locator)
+            axes.xaxis.set_major_locator(RoundLocator(look.ticks[0], whole=self._whole))
+            axes.yaxis.set_major_locator(RoundLocator(look.ticks[1], log=log))
             axes.yaxis.set_minor_locator(NullLocator())
-            axes.yaxis.set_major_formatter(NumberFormatter(partial(tick_texts, log=log)))
+            format_values = partial(tick_texts, log=log, power=self._unit_power)
+            axes.yaxis.set_major_formatter(NumberFormatter(format_values))
             return
         self._grid.set_segments([[(0, value), (1, value)] for value in values])
         self._y_ticks.show([(0, value) for value in values], texts)
         self._power.set_text(power)
-        self._power.set_position((left / width, (top + 0.06) / height))
-        steps = _inside(_step_locator(look.ticks[0]).tick_values(*across), across)
-        self._x_ticks.show([(step, 0) for step in steps], step_texts(steps))
+        self._power.set_position(((cell.left + look.padding) / width, (top + 0.06) / height))
+        steps = round_ticks(*across, look.ticks[0], whole=self._whole)
+        names = step_texts(steps)
+        size = look.text * _CHARACTER
+        while len(steps) > 2 and sum(len(name) + 2 for name in names) * size > right - left:
+            steps, names = steps[::2], names[::2]
+        self._x_ticks.show([(step, 0) for step in steps], names)
+
+    def _set_around(self, cell: Cell, around: Surround) -> None:
+        look, place = self._look, self.axes.get_position()
+        width, height = self._figure.get_size_inches()
+        room = cell.width / 2 - look.padding * 1.6
+        foot = (cell.bottom + 0.1) / height
+        self._step.set_text(fitted(around.across, room, look.text) if look.step_label else "")
+        self._step.set_position((place.x1, foot))
+        self._whose.set_text(fitted(around.whose, room, look.text - 1.5) if around.whose else "")
+        self._whose.set_position(((cell.left + look.padding) / width, foot))
+        shown = look.step_label and around.upright
+        self._upright.set_text(fitted(around.upright, cell.width / 2, look.text) if shown else "")
+        beside = cell.left + look.padding + text_width(self._power.get_text(), look.text) + 0.1
+        left = place.x0 + 0.35 / width if self._live else max(place.x0, beside / width)
+        self._upright.set_position((left, place.y1 + 0.06 / height))  # beside the power of ten
+
+    def _set_labels(self, cell: Cell, labels: Sequence[str], palette: Sequence[str]) -> None:
+        look = self._look
+        while len(self._labels) < len(labels):
+            self._labels.append(self._text(self._style.muted, look.text, va="top"))
+        width, height = self._figure.get_size_inches()
+        left, room = cell.left + look.padding, cell.width - 2 * look.padding
+        top = cell.bottom + cell.height - look.padding - look.title * 1.5 / 72
+        for index, text in enumerate(self._labels):
+            name = labels[index] if index < len(labels) else ""
+            text.set_text(fitted(name, room / max(len(labels), 1) - 0.1, look.text) if name else "")
+            text.set_color(palette[index % len(palette)])
+            text.set_position((left / width, top / height))
+            left += text_width(text.get_text(), look.text) + 0.12 if name else 0
 
     def _set_titles(self, cell: Cell, title: str, subtitle: str) -> None:
         look = self._look
@@ -329,18 +388,14 @@ class _TickTexts:
                 text.set_position(places[index])
 
 
-def _step_locator(ticks: int) -> MaxNLocator:
-    return MaxNLocator(ticks, integer=True, min_n_ticks=1, steps=[1, 2, 2.5, 5, 10])
-
-
-def _value_locator(upright: tuple[float, float], ticks: int, log: bool) -> Any:
-    if not log:
-        return MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10])
-    decades = np.log10(upright[1]) - np.log10(upright[0])
-    if decades < 1:
-        return MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10])
-    return LogLocator(subs=(1.0,) if decades > 2.5 else (1.0, 2.0, 5.0), numticks=ticks + 2)
-
-
-def _inside(values: Iterable[float], bounds: tuple[float, float]) -> list[float]:
-    return [float(value) for value in values if bounds[0] <= value <= bounds[1]]
+def _asked(
+    upright: tuple[float, float], around: Surround, power: int, *, log: bool
+) -> tuple[float, float]:
+    """The limits of the values, of which either may have been asked for."""
+    low, high = (
+        found if asked is None or (log and asked <= 0) else asked / 10.0**power
+        for found, asked in zip(upright, (around.vmin, around.vmax), strict=True)
+    )
+    if low < high:
+        return low, high
+    return (low, low + abs(low) + 1) if around.vmin is not None else (high - abs(high) - 1, high)

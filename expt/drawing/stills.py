@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from expt.drawing.frames import Frame, enlarged, reduced
+from expt.drawing.frames import Frame, sized
 from expt.drawing.numbers import number_text
-from expt.drawing.panels import LARGE, SMALL
-from expt.drawing.sheets import DPI, heading, new_figure
+from expt.drawing.panels import LARGE
+from expt.drawing.sheets import DPI, new_figure, write_titles
 from expt.drawing.styles import Style, fitted, neutral
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-_CAPTION, _HEADING, _GAP = 0.3, 0.6, 0.16
+_CAPTION, _HEADING, _GAP, _FOOT = 0.3, 0.76, 0.18, 0.2
 _ROW: Final = 0.26
 _COLUMN_WIDTHS: Final = (0.7, 2.6)
 _MOST_ROWS, _MOST_COLUMNS = 20, 8
@@ -35,15 +35,22 @@ class Picture:
 
 
 def contact_sheet(
-    pictures: Sequence[Picture], style: Style, *, title: str, subtitle: str = "", side: int = 480
+    pictures: Sequence[Picture],
+    style: Style,
+    *,
+    title: str,
+    subtitle: str = "",
+    whose: str = "",
+    side: int = 480,
 ) -> Figure:
     """Pictures in a row, pixel by pixel: enlarged or made smaller by whole factors to `side`."""
-    fitting = [_framed(_to_side(picture.frame, side), style.grid) for picture in pictures]
+    fitting = [_framed(sized(picture.frame, side, side), style.grid) for picture in pictures]
     widths = [frame.shape[1] / DPI for frame in fitting]
     tallest = max((frame.shape[0] / DPI for frame in fitting), default=1.0)
     columns = [max(width, 1.0) for width in widths]
     width = max(sum(columns) + _GAP * (len(columns) + 1), 4.2)
-    height = _HEADING + tallest + _CAPTION + 0.06
+    caption = _CAPTION if any(picture.caption for picture in pictures) else 0.1
+    height = _HEADING + tallest + caption + 0.06 + (_FOOT if whose else 0)
     with neutral():
         figure = new_figure(style, width, height)
         left = _GAP
@@ -56,13 +63,8 @@ def contact_sheet(
                 size=LARGE.text, family=list(style.families), parse_math=False,
             )  # fmt: skip
             left += column + _GAP
-        heading(figure, style, title, subtitle)
+        write_titles(figure, style, title, subtitle, whose)
     return figure
-
-
-def _to_side(frame: Frame, side: int) -> Frame:
-    longest = max(frame.shape[:2])
-    return enlarged(frame, side // longest) if longest < side else reduced(frame, side)
 
 
 def _framed(frame: Frame, colour: str) -> Frame:
@@ -80,6 +82,7 @@ def table_figure(
     *,
     title: str,
     subtitle: str = "",
+    whose: str = "",
 ) -> Figure:
     """The first 20 rows and 8 columns of a table; numbers to the right, the rest to the left."""
     shown_columns = list(columns)[:_MOST_COLUMNS]
@@ -91,12 +94,13 @@ def table_figure(
         min(max(max(map(len, column)) * 0.078 + 0.25, _COLUMN_WIDTHS[0]), _COLUMN_WIDTHS[1])
         for column in zip(shown_columns, *texts, strict=True)
     ]
-    width = max(sum(widths) + 2 * SMALL.padding, 4.2)
-    height = _HEADING + (len(body) + 1) * _ROW + 0.15
+    width = max(sum(widths) + 2 * LARGE.padding, 4.2)
+    height = _HEADING + (len(body) + 1) * _ROW + 0.15 + (_FOOT if whose else 0)
     with neutral():
         figure = new_figure(style, width, height)
-        heading(figure, style, title, "    ".join(filter(None, [subtitle, *left_out])))
-        left = SMALL.padding
+        told = "    ".join(filter(None, [subtitle, *left_out]))
+        write_titles(figure, style, title, told, whose)
+        left = LARGE.padding
         for index, name in enumerate(shown_columns):
             right_aligned = all(_is_number(row[index]) for row in body)
             _write_column(
@@ -105,7 +109,7 @@ def table_figure(
             )  # fmt: skip
             left += widths[index]
         line = (height - _HEADING - _ROW + 0.03) / height
-        figure.add_artist(_rule(figure, SMALL.padding / width, left / width, line, style))
+        figure.add_artist(_rule(figure, LARGE.padding / width, left / width, line, style))
     return figure
 
 
@@ -125,7 +129,7 @@ def _write_column(
     right_aligned: bool,
 ) -> None:
     width, height = figure.get_size_inches()
-    across = (left + room - 0.12 if right_aligned else left + 0.02) / width
+    across = (left + room - 0.12 if right_aligned else left) / width
     for row, text in enumerate(texts):
         figure.text(
             across, (height - _HEADING - row * _ROW - 0.05) / height,

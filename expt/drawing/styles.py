@@ -6,6 +6,7 @@ its meaning on either ground.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -17,7 +18,7 @@ from matplotlib.ft2font import LoadFlags
 from expt.ground.text import visible
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from matplotlib.ft2font import FT2Font
 
@@ -88,9 +89,18 @@ def mixed(ground: str, ink: str, share: float) -> str:
     return to_hex((red, green, blue))
 
 
-def neutral() -> AbstractContextManager[None]:
-    """Settings of matplotlib that a picture of ours needs, for as long as it is made."""
-    return mpl.rc_context(NEUTRAL)
+@contextlib.contextmanager
+def neutral() -> Iterator[None]:
+    """Settings of matplotlib that a picture of ours needs, for as long as it is made.
+
+    `rc_context` copies all three hundred, twice a picture.
+    """
+    before = {name: mpl.rcParams[name] for name in NEUTRAL}
+    mpl.rcParams.update(NEUTRAL)
+    try:
+        yield
+    finally:
+        mpl.rcParams.update(before)
 
 
 def fitted(text: str, room: float, size: float, *, bold: bool = False) -> str:
@@ -100,11 +110,7 @@ def fitted(text: str, room: float, size: float, *, bold: bool = False) -> str:
     keeps its beginning and its end, where names differ.
     """
     font = _font(bold)
-    shown = visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…{text[-60:]}")
-    shown = "".join(
-        character if font.get_char_index(ord(character)) else _escape(character)
-        for character in shown
-    )
+    shown = _printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…{text[-60:]}", font)
     widest = room * 72 / size  # in em; no character of the font is wider than 1.35 em
     if len(shown) * 1.35 <= widest:
         return shown
@@ -112,12 +118,51 @@ def fitted(text: str, room: float, size: float, *, bold: bool = False) -> str:
     kept = len(shown)
     while kept > 3:
         candidate = shown if kept == len(shown) else _without_middle(shown, kept)
-        font.set_text(candidate, flags=LoadFlags.NO_HINTING)  # hinting rounds to pixels
-        width = font.get_width_height()[0] / 64
+        width = _width(candidate, font)
         if width <= room * 72:
             return candidate
         kept = min(kept - 1, int(kept * room * 72 / width))
     return "…"
+
+
+def wrapped(text: str, room: float, size: float) -> list[str]:
+    """The whole of `text` on as many lines of `room` inches as it takes, in plain characters.
+
+    Lines break after a space, a comma, a slash or a hyphen where there is one.
+    """
+    font = _font(False)
+    font.set_size(size, 72)
+    rest = _printable(text, font)
+    lines = []
+    while rest:
+        kept = len(rest)
+        while kept > 1 and (width := _width(rest[:kept], font)) > room * 72:
+            kept = min(kept - 1, max(int(kept * room * 72 / width), 1))
+        if kept < len(rest):
+            breaks = [rest.rfind(mark, kept // 2, kept) for mark in (" ", ",", "/", "-")]
+            kept = max(breaks) + 1 or kept
+        lines.append(rest[:kept].strip())
+        rest = rest[kept:]
+    return lines
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """How wide `text` is, in inches."""
+    font = _font(bold)
+    font.set_size(size, 72)
+    return _width(text, font) / 72
+
+
+def _width(text: str, font: FT2Font) -> float:
+    font.set_text(text, flags=LoadFlags.NO_HINTING)  # hinting rounds to pixels
+    return float(font.get_width_height()[0]) / 64
+
+
+def _printable(text: str, font: FT2Font) -> str:
+    return "".join(
+        character if font.get_char_index(ord(character)) else _escape(character)
+        for character in visible(text)
+    )
 
 
 def _font(bold: bool) -> FT2Font:

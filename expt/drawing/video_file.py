@@ -6,13 +6,15 @@ import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import imageio.v2
 from PIL import Image
 
-from expt.drawing.frames import Canvas, Frame
+from expt.drawing.captions import Captions
+from expt.drawing.frames import Canvas, Frame, Palette
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 _SECONDS: Final = 8  # that a video lasts, where the frame rate allows it
@@ -23,6 +25,28 @@ _ENCODING: Final = (
     "-vf", "scale=out_color_matrix=bt709:out_range=tv",
     "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
 )  # fmt: skip
+
+
+@attrs.frozen(eq=False)
+class Film:
+    """What a video shows: `frames()` gives its pictures from the beginning, with a text for each.
+
+    `palette` is the scale of colours that stands beside them, with its unit.
+    """
+
+    frames: Callable[[], Iterator[Frame]]
+    captions: Sequence[str]
+    palette: Palette | None = None
+    unit: str = ""
+
+    def shots(self, ground: str) -> Iterator[tuple[Frame, Canvas]]:
+        """Every picture on the canvas, with its text; and the canvas that they share."""
+        canvas: Canvas | None = None
+        for frame, text in zip(self.frames(), self.captions, strict=True):
+            if canvas is None:
+                canvas = Canvas(frame, ground)
+                around = Captions(canvas.height, canvas.width, self.palette, self.unit)
+            yield around.add(canvas.fit(frame), text), canvas
 
 
 def frame_rate(count: int, asked: Any = None) -> float:
@@ -42,26 +66,20 @@ def frame_rate(count: int, asked: Any = None) -> float:
 
 
 def write_video(
-    folder: Path,
-    stem: str,
-    frames: Callable[[], Iterable[Frame]],
-    *,
-    fps: float,
-    ground: str = "#ffffff",
+    folder: Path, stem: str, film: Film, *, fps: float, ground: str = "#ffffff"
 ) -> Path:
     """Write `stem.mp4`, or `stem.gif` with a warning where ffmpeg fails; the file's path.
 
-    `frames` is called for each attempt and gives the frames one by one. What fails leaves no file.
-    Warns of frames that had another shape than the first.
+    What fails leaves no file. Warns of frames that had another shape than the first.
     """
     path = folder / f"{stem}.mp4"
     try:
-        refitted = _whole(path, lambda file: _write_mp4(file, frames(), fps, ground))
+        refitted = _whole(path, lambda file: _write_mp4(file, film, fps, ground))
     except (OSError, RuntimeError) as error:
         lines = str(error).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
         path = folder / f"{stem}.gif"
-        refitted = _whole(path, lambda file: _write_gif(file, frames(), fps, ground))
+        refitted = _whole(path, lambda file: _write_gif(file, film, fps, ground))
         warnings.warn(
             f"ffmpeg could not write a video, a GIF is in its place: {reason}", stacklevel=2
         )
@@ -84,7 +102,7 @@ def _whole(path: Path, write: Callable[[Path], int]) -> int:
         raise
 
 
-def _write_mp4(path: Path, frames: Iterable[Frame], fps: float, ground: str) -> int:
+def _write_mp4(path: Path, film: Film, fps: float, ground: str) -> int:
     writer = imageio.v2.get_writer(
         str(path), format="FFMPEG", mode="I", fps=fps, codec="libx264", quality=None,
         pixelformat="yuv420p", macro_block_size=1, output_params=list(_ENCODING),
@@ -92,22 +110,20 @@ def _write_mp4(path: Path, frames: Iterable[Frame], fps: float, ground: str) -> 
     )  # fmt: skip
     canvas: Canvas | None = None
     with contextlib.closing(writer):
-        for frame in frames:
-            canvas = canvas or Canvas(frame, ground)
-            writer.append_data(canvas.fit(frame))
+        for shot, canvas in film.shots(ground):  # noqa: B007 - the last one counted them all
+            writer.append_data(shot)
     if not path.is_file() or not path.stat().st_size:
         raise OSError("ffmpeg wrote nothing")
     return canvas.refitted if canvas else 0
 
 
-def _write_gif(path: Path, frames: Iterable[Frame], fps: float, ground: str) -> int:
+def _write_gif(path: Path, film: Film, fps: float, ground: str) -> int:
     canvas: Canvas | None = None
     pictures: list[Image.Image] = []
     every = 1
-    for place, frame in enumerate(frames):
-        canvas = canvas or Canvas(frame, ground)
+    for place, (shot, canvas) in enumerate(film.shots(ground)):  # noqa: B007
         if place % every == 0:
-            picture = Image.fromarray(canvas.fit(frame))
+            picture = Image.fromarray(shot)
             pictures.append(picture.quantize(256, Image.Quantize.FASTOCTREE))
         if len(pictures) > _MOST_FRAMES_OF_GIF:
             pictures, every = pictures[::2], every * 2

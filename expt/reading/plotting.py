@@ -2,84 +2,73 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from expt.drawing.arrays import array_figure
-from expt.drawing.curves import Curve, make_curve
-from expt.drawing.frames import is_numeric, to_rgb
-from expt.drawing.sheets import grid_figure, line_figure
-from expt.drawing.stills import Picture, contact_sheet, table_figure
-from expt.drawing.styles import Style, find_style
+from expt.drawing.configured import read_options
+from expt.drawing.numbers import number_text
+from expt.drawing.pictures import Pictures
+from expt.drawing.stills import table_figure
+from expt.drawing.styles import find_style
+from expt.drawing.together import Member, together_figure
 from expt.ground.errors import did_you_mean
+from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
+    from expt.reading.run import Run
     from expt.reading.series import Series
 
-_CURVE_OPTIONS: Final = ("scale", "best", "smooth")
 
+def plot_series(tracked: Mapping[str, Series], name: str, whose: str = "") -> Figure:
+    """One series as its stored picture shows it; a text, and what has no picture, as a table.
 
-def plot_series(tracked: Mapping[str, Series], name: str) -> Figure:
-    """One series by its kind.
-
-    A scalar is a line, an array the picture of its last entry, images and figures the first, the
-    middle and the last of them, a structured series a small line for every number in it, a text a
-    table. Raises `KeyError`, with the closest names, for a series that the run does not have.
+    Raises `KeyError`, with the closest names, for a series that the run does not have.
     """
     series, style = tracked[name], find_style("light")
-    count = len(series)
-    if series.kind == "scalar":
-        return line_figure({name: _curve(series)}, style, name)
-    if series.kind in ("image", "figure") and count:
-        chosen = sorted({0, count // 2, count - 1})
-        return contact_sheet(
-            [_picture(series, index, style) for index in chosen], style, title=name
-        )
-    if series.kind == "array" and count and is_numeric(series.last):
-        return array_figure(
-            series.last,
-            style,
-            title=name,
-            subtitle=f"step {series.steps[-1]}",
-            colormap=series.options.get("colormap"),
-        )
-    if series.leaves:
-        curves = {path: _curve(leaf) for path, leaf in series.leaves.items()}
-        return grid_figure(curves, style, name)
+    for drawing in Pictures(style, live=True).draw(series, whose):
+        return drawing.figure
     rows = [
-        [step, str(value)] for step, value in zip(series.steps.tolist(), series.values, strict=True)
+        [number_text(step), str(value)]
+        for step, value in zip(series.steps, series.values, strict=True)
     ]
-    return table_figure(["step", name], rows, style, title=name)
+    return table_figure(["step", name], rows, style, title=name, whose=whose)
 
 
-def plot_together(runs: Iterable[tuple[str, Mapping[str, Series]]], name: str) -> Figure:
-    """One scalar series of every run that has it, a curve each; a run is its label and its series.
+def plot_together(
+    runs: Sequence[Run],
+    name: str,
+    color: str | None = None,
+    band: str | Sequence[str] | None = None,
+) -> Figure:
+    """One scalar series of every run that has it, in one figure.
 
-    Raises `KeyError`, with the closest names, where no run has it.
+    Raises `KeyError`, with the closest names, where no run has the series, and for a `color` or a
+    `band` that no run has a value of.
     """
-    curves: dict[str, Curve] = {}
+    members: list[Member] = []
     known: set[str] = set()
-    for label, tracked in runs:
-        known.update(tracked)
-        series = tracked.get(name)
+    options: dict[str, Any] = {}
+    for run in runs:
+        known.update(run.series)
+        series = run.series.get(name)
         if series is not None and series.kind == "scalar":
-            curves[label] = _curve(series)
-    if not curves:
+            label = run.short_id if run.case is None else f"{run.case} {run.short_id}"
+            values = dict(leaf_values(run.params))
+            members.append(Member(label, values, series.steps, series.values))
+            options = series.options
+    if not members:
         hint = did_you_mean(name, known) or f"there are: {', '.join(sorted(known))}"
         raise KeyError(f"no run has a scalar series {name!r}; {hint}")
-    return line_figure(curves, find_style("light"), name)
-
-
-def _curve(series: Series) -> Curve:
-    options: dict[str, Any] = {
-        key: series.options[key] for key in _CURVE_OPTIONS if key in series.options
-    }
-    return make_curve(series.steps, series.values, name=series.name, **options)
-
-
-def _picture(series: Series, index: int, style: Style) -> Picture:
-    frame = to_rgb(series.values[index], style.background)
-    return Picture(f"step {series.steps[index]}", frame)
+    over = [band] if isinstance(band, str) else band
+    for asked in (*(over or ()), *([color] if color else ())):
+        if not any(asked in member.values for member in members):
+            there = {value for member in members for value in member.values}
+            hint = did_you_mean(asked, there) or f"there are: {', '.join(sorted(there))}"
+            raise KeyError(f"no run has a parameter {asked!r}; {hint}")
+    return together_figure(
+        members, find_style("light"), name=name, color=color, band=over,
+        options=read_options(options),
+    )  # fmt: skip

@@ -92,6 +92,12 @@ class Run:
         return self.experiment if self.case is None else f"{self.experiment}[{self.case}]"
 
     @property
+    def caption(self) -> str:
+        """Whose a picture is: the function, the case and the id."""
+        case = "" if self.case is None else f"[{self.case}]"
+        return f"{self.experiment.rpartition('::')[2]}{case}  {self.id}"
+
+    @property
     def description(self) -> str:
         """The first line of the function's docstring."""
         return self._data.get("description") or ""
@@ -379,7 +385,7 @@ class Run:
         """A figure of one series. Raises `KeyError`, with the closest names, for an unknown one."""
         from expt.reading.plotting import plot_series  # matplotlib is slow to import
 
-        return plot_series(self.series, name)
+        return plot_series(self.series, name, self.caption)
 
     def save(self, name: str, value: Any) -> Artifact:
         """Add a file to `artifacts/`, for analyses: the suffix of `name` says how it is written."""

@@ -132,15 +132,19 @@ class Runs(Sequence[Run]):
         best: tuple[float, Run] = choose(numbers, key=lambda pair: pair[0])
         return best[1]
 
-    def plot(self, name: str) -> Figure:
-        """One series of every run that has it, in one figure."""
+    def plot(
+        self, name: str, *, color: str | None = None, band: str | Sequence[str] | None = None
+    ) -> Figure:
+        """One series of every run that has it, in one figure.
+
+        `color` is a parameter, by default the one that explains most of where the curves end. A
+        line is the mean of the runs that differ in nothing but `band` (by default `seed` and
+        `repeat`), the band around it one standard deviation. Raises `KeyError`, with the closest
+        names, for a series or a parameter that no run has.
+        """
         from expt.reading.plotting import plot_together  # matplotlib is slow to import
 
-        labelled = [
-            (run.short_id if run.case is None else f"{run.case} ({run.short_id})", run.series)
-            for run in self
-        ]
-        return plot_together(labelled, name)
+        return plot_together(self, name, color, band)
 
 
 # Finding

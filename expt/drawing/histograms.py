@@ -1,0 +1,166 @@
+"""How the values of arrays are spread, and how that changes: one column an array."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from matplotlib.colors import to_rgb as colour_to_rgb
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter
+
+from expt.drawing.arrays import plain_axes
+from expt.drawing.curves import widened
+from expt.drawing.frames import real
+from expt.drawing.numbers import step_texts, tick_texts
+from expt.drawing.panels import LARGE
+from expt.drawing.sheets import new_figure, write_titles
+from expt.drawing.styles import Style, mixed, neutral
+from expt.drawing.ticks import NumberFormatter, RoundLocator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+_BINS: Final = 60
+_MOST_COLUMNS: Final = 200
+_MOST_VALUES: Final = 20_000  # of one array that a histogram looks at
+_FAINTEST: Final = 0.12  # the ink of one value: rare ones are seen beside many
+_CROWDED: Final = 0.9  # of all values in one bin: then the bins are of where most values are
+_SEEN: Final = 5  # bins that hold a value: with more there is something to see
+_RAMP: Final = 256
+
+
+def chosen_entries(count: int) -> list[int]:
+    """The entries that a histogram over time shows: all, or 200 of them, evenly."""
+    if count <= _MOST_COLUMNS:
+        return list(range(count))
+    return [round(place) for place in np.linspace(0, count - 1, _MOST_COLUMNS)]
+
+
+def histogram_figure(
+    arrays: Iterable[Any],
+    steps: Sequence[float],
+    style: Style,
+    *,
+    title: str,
+    whose: str = "",
+    across: str = "step",
+) -> Figure | None:
+    """How the values of arrays are spread, one column an array; None where no value is finite.
+
+    The darkest ink is that of the bin with the largest share, but where one bin dominates: then
+    it is that of the largest share of all others, and the scale says "or more".
+    """
+    samples = [_sample(array) for array in arrays]
+    known = [values for values in samples if values.size]
+    if not known:
+        return None
+    low, high, outside = _bounds(known)
+    edges = np.linspace(low, high, _BINS + 1)
+    counts = np.stack([np.histogram(values, edges)[0] for values in samples], axis=1)
+    shares = counts / np.maximum([values.size for values in samples], 1)
+    top = _darkest(shares)
+    inks = np.where(shares > 0, _FAINTEST + (1 - _FAINTEST) * (shares / top).clip(0, 1), 0.0)
+    table = _ink_table(style)
+    told = [f"{len(samples)} entries", "darker: more of its values"]
+    if outside:
+        told.append(f"{outside:,} values are outside")
+    with neutral():
+        figure = new_figure(style)
+        width, height = figure.get_size_inches()
+        left, right = 0.85, 0.95
+        axes = figure.add_axes(
+            (left / width, 0.52 / height, (width - left - right) / width, (height - 1.36) / height)
+        )
+        axes.imshow(
+            table[np.rint(inks * (_RAMP - 1)).astype(int)][::-1],
+            aspect="auto",
+            interpolation="nearest",
+            extent=(-0.5, len(samples) - 0.5, low, high),
+        )
+        plain_axes(axes, style)
+        axes.yaxis.set_major_locator(RoundLocator(6))
+        axes.yaxis.set_major_formatter(NumberFormatter(tick_texts))
+        axes.yaxis.offsetText.set(color=style.muted, size=LARGE.text)
+        axes.xaxis.set_major_locator(RoundLocator(7, whole=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(_StepTexts(steps)))
+        figure.text(
+            1 - right / width, 0.1 / height, across, color=style.muted, size=LARGE.text,
+            ha="right", family=list(style.families), parse_math=False,
+        )  # fmt: skip
+        _add_scale(figure, style, table, top, is_more=top < shares.max())
+        write_titles(figure, style, title, "    ".join(told), whose)
+    return figure
+
+
+def _bounds(known: Sequence[NDArray[np.float64]]) -> tuple[float, float, int]:
+    """The range of the bins, and how many values are outside of it.
+
+    That of all values, but where nearly all would share one bin and few others have any: then
+    that of the middle 98 %.
+    """
+    low, high = min(float(v.min()) for v in known), max(float(v.max()) for v in known)
+    values = np.concatenate(known)
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        return *widened(low, high, 0.0), 0
+    counts = np.histogram(values, np.linspace(low, high, _BINS + 1))[0]
+    if counts.max() < _CROWDED * values.size or np.count_nonzero(counts) > _SEEN:
+        return low, high, 0
+    first, last = (float(edge) for edge in np.quantile(values, [0.01, 0.99]))
+    if not 0 < last - first < (high - low) / 4:
+        return low, high, 0
+    low, high = widened(first, last, 0.1)
+    return low, high, int(np.count_nonzero((values < low) | (values > high)))
+
+
+def _darkest(shares: NDArray[np.float64]) -> float:
+    """The share that has the darkest ink."""
+    ordered = np.sort(shares, axis=0)
+    first, second = float(ordered[-1].max()), float(ordered[-2].max())
+    return second if 0 < second < first / 4 else first
+
+
+def _ink_table(style: Style) -> NDArray[np.uint8]:
+    inks = [
+        colour_to_rgb(mixed(style.face, style.colours[0], place / (_RAMP - 1)))
+        for place in range(_RAMP)
+    ]
+    table: NDArray[np.uint8] = np.rint(np.array(inks) * 255).astype(np.uint8)
+    return table
+
+
+def _add_scale(
+    figure: Figure, style: Style, table: NDArray[np.uint8], top: float, *, is_more: bool
+) -> None:
+    """What light and dark mean: a ramp from no value to the share that is darkest."""
+    width, height = figure.get_size_inches()
+    place = ((width - 0.75) / width, 0.52 / height, 0.13 / width, (height - 1.36) / height)
+    axes = figure.add_axes(place)
+    ramp = table[round(_FAINTEST * (_RAMP - 1)) :][::-1, np.newaxis, :]
+    axes.imshow(ramp, aspect="auto", extent=(0, 1, 0, 1))
+    plain_axes(axes, style)
+    axes.xaxis.set_visible(False)
+    axes.yaxis.tick_right()
+    axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
+    ticks = ["0 %", f"{top * 50:.2g} %", f"{'≥ ' if is_more else ''}{top * 100:.2g} %"]
+    axes.yaxis.set_major_formatter(FixedFormatter(ticks))
+
+
+class _StepTexts:
+    """The step of the entry that stands at a place of the axis."""
+
+    def __init__(self, steps: Sequence[float]) -> None:
+        self._steps = [float(step) for step in steps]
+
+    def __call__(self, place: float, _: int | None = None) -> str:
+        index = round(place)
+        return step_texts([self._steps[index]])[0] if 0 <= index < len(self._steps) else ""
+
+
+def _sample(array: Any) -> NDArray[np.float64]:
+    """At most some ten thousand finite values of an array, evenly taken."""
+    flat = np.asarray(array).reshape(-1)
+    values = real(flat[:: max(1, flat.size // _MOST_VALUES)])
+    return values[np.abs(values) < 1e308]
