@@ -326,14 +326,31 @@ def test_a_path_is_copied(archive, tmp_path):
     assert place.read_bytes() == b"weights"
 
 
-@pytest.mark.parametrize(
-    ("source", "error"), [("gone", FileNotFoundError), ("", IsADirectoryError)]
-)
+@pytest.mark.parametrize(("source", "error"), [("gone", FileNotFoundError), ("pipe", OSError)])
 def test_a_path_that_is_no_file_is_refused(archive, tmp_path, source, error):
+    os.mkfifo(tmp_path / "pipe")
     with pytest.raises(error) as caught:
         archive.save("x", tmp_path / source)
     assert caught.value.filename == str(tmp_path / source)
     assert list(archive.path.rglob("*")) == []
+
+
+def test_a_folder_is_copied_with_the_files_below_it(archive, tmp_path):
+    """A sibling of the case artifact-name-changed: a model that a library saves as a folder."""
+    source = tmp_path / "model"
+    (source / "deep").mkdir(parents=True)
+    (source / "config").write_bytes(b"1")
+    (source / "deep" / "w.bin").write_bytes(b"2")
+    (source / "link").symlink_to(tmp_path)
+    place = archive.save("kept/model", source)
+    assert place == archive.path / "artifacts" / "kept" / "model"
+    found = list_artifacts(archive.path / "artifacts")
+    assert {name: path.read_bytes() for name, path in found.items()} == {
+        "kept/model/config": b"1",
+        "kept/model/deep/w.bin": b"2",
+    }
+    archive.save("all", tmp_path / "runs")
+    assert len(list_artifacts(archive.path / "artifacts")) == 2
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,6 @@ LARGEST_ARTIFACT: Final = 1 << 34  # bytes that `load` takes into memory; `open`
 Write = Callable[[Any], bytes]
 """Makes the content of a file. Raises `TypeError` or `ValueError`, without the artifact's name."""
 
-# a dot and a word; `acc=0.5` and `x.v2` say no format
 _STATED: Final = re.compile(r"[^/](\.(?!v\d+\Z)[A-Za-z][A-Za-z0-9]{0,15})\Z")
 _NUMBER_MODES: Final = ("I", "F")  # of PIL: numbers, which pictures cut to 8 or 16 bits
 _MOVING: Final = (".gif", ".tif", ".tiff", ".webp", ".png")
@@ -80,13 +79,13 @@ def encode_value(name: str, value: Any) -> tuple[str, bytes]:
     Raises `TypeError`, which names the artifact and the type, for a value that has no file format
     or not the one that the suffix asks for, and `ValueError` for one that does not fit into it.
     """
-    stated = _STATED.search(name)
+    stated = stated_suffix(name)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return name, bytes(value)
     if isinstance(value, str):
         return name if stated else f"{name}.txt", value.encode("utf-8", "surrogatepass")
     form = find_form(value)
-    suffix = stated[1].lower() if stated else form.natural
+    suffix = stated or form.natural
     name = name if stated else name + suffix
     if suffix not in form.writers:
         raise TypeError(
@@ -103,6 +102,12 @@ def encode_value(name: str, value: Any) -> tuple[str, bytes]:
 
 def _other_ways(name: str) -> str:
     return f"save its bytes, or write the file with archive.open('{name}')"
+
+
+def stated_suffix(name: str) -> str | None:
+    """The suffix by which a name says a format; `acc=0.5` and `x.v2` say none."""
+    found = _STATED.search(name)
+    return found[1].lower() if found else None
 
 
 def _listed(suffixes: Mapping[str, Any]) -> str:

@@ -16,14 +16,20 @@ import shutil
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from expt.archive.artifact_names import ArtifactNames
-from expt.archive.artifacts import encode_value
+from expt.archive.artifact_names import ArtifactNames, encode_name
+from expt.archive.artifacts import encode_value, stated_suffix
 from expt.archive.json_files import analyses_to_bytes, environment_to_bytes
 from expt.archive.params_toml import write_params_toml
 from expt.archive.record import record_to_bytes
 from expt.ground import layout
 from expt.ground.errors import ExptError
-from expt.ground.files import temporary_beside, write_atomically, write_new
+from expt.ground.files import (
+    list_inside,
+    open_regular,
+    temporary_beside,
+    write_atomically,
+    write_new,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -144,12 +150,13 @@ class Archive:
         """Keep `value` as the artifact `name`, whole or not at all; returns the file.
 
         The suffix of the name decides the format where the value has several, and is added where
-        the name has none. A `Path` is copied. Raises `TypeError`, which names the type, for a
-        value that has no file format, and `FileNotFoundError` or `IsADirectoryError` for a path
-        that is no file.
+        the name has none. A `Path` is copied, a folder with the regular files below it. Raises
+        `TypeError`, which names the type, for a value that has no file format or not that one, and
+        `OSError` for a path that is neither a file nor a folder.
         """
         if isinstance(value, Path):
-            return self._copy(name, value)
+            copy = self._copy_folder if value.is_dir() else self._copy
+            return copy(_checked_name(name), value)
         name, content = encode_value(_checked_name(name), value)
         place = self._artifacts.place(name)
         write_atomically(place, content)
@@ -160,11 +167,17 @@ class Archive:
         encoding = None if "b" in mode else "utf-8"
         return self._artifacts.place(_checked_name(name)).open(mode, encoding=encoding)
 
+    def _copy_folder(self, name: str, source: Path) -> Path:
+        own = self.path.resolve()
+        for inner in list(list_inside(source)):
+            if not (source / inner).resolve().is_relative_to(own):  # what is kept already
+                self._copy(f"{name}/{inner}", source / inner)
+        return self.path / layout.ARTIFACTS_DIR / encode_name(name)
+
     def _copy(self, name: str, source: Path) -> Path:
-        name = _checked_name(name)
-        if not re.search(r"\.[A-Za-z0-9]+\Z", name):
+        if stated_suffix(name) is None:
             name += source.suffix
-        with source.open("rb") as original:
+        with open_regular(source, follow=True) as original:
             place = self._artifacts.place(name)
             temporary = temporary_beside(place)
             try:
