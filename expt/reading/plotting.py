@@ -11,14 +11,12 @@ from expt.drawing.stills import table_figure
 from expt.drawing.styles import find_style
 from expt.drawing.together import Member, together_figure
 from expt.ground.errors import did_you_mean
-from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from expt.reading.run import Run
     from expt.reading.series import Series
 
 
@@ -38,25 +36,24 @@ def plot_series(tracked: Mapping[str, Series], name: str, whose: str = "") -> Fi
 
 
 def plot_together(
-    runs: Sequence[Run],
+    runs: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Series]]],
     name: str,
     color: str | None = None,
     band: str | Sequence[str] | None = None,
 ) -> Figure:
     """One scalar series of every run that has it, in one figure.
 
-    Raises `KeyError`, with the closest names, where no run has the series, and for a `color` or a
-    `band` that no run has a value of.
+    A run is its label, its parameters by dotted name, and its series. Raises `KeyError`, with the
+    closest names, where no run has the series, and for a `color` or a `band` that no run has a
+    value of.
     """
     members: list[Member] = []
     known: set[str] = set()
     options: dict[str, Any] = {}
-    for run in runs:
-        known.update(run.series)
-        series = run.series.get(name)
+    for label, values, tracked in runs:
+        known.update(tracked)
+        series = tracked.get(name)
         if series is not None and series.kind == "scalar":
-            label = run.short_id if run.case is None else f"{run.case} {run.short_id}"
-            values = dict(leaf_values(run.params))
             members.append(Member(label, values, series.steps, series.values))
             options = series.options
     if not members:

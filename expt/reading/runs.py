@@ -17,7 +17,7 @@ from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError, did_you_mean
 from expt.ground.expression import Expression, compile_expression, keyword_matcher
 from expt.ground.model import STATUSES
-from expt.reading.fields import MISSING, field_value, leaf_names, unknown_field
+from expt.reading.fields import MISSING, field_value, leaf_names, leaf_values, unknown_field
 from expt.reading.index import Catalogue, Row, open_catalogue
 from expt.reading.moments import parse_moment
 from expt.reading.run import Run
@@ -144,7 +144,15 @@ class Runs(Sequence[Run]):
         """
         from expt.reading.plotting import plot_together  # matplotlib is slow to import
 
-        return plot_together(self, name, color, band)
+        told = (
+            (
+                run.short_id if run.case is None else f"{run.case} {run.short_id}",
+                dict(leaf_values(run.params)),
+                run.series,
+            )
+            for run in self
+        )
+        return plot_together(told, name, color, band)
 
 
 # Finding
