@@ -304,3 +304,53 @@ def test_a_pydantic_model_is_a_table(sandbox: Sandbox) -> None:
         ("c.lr=-1", "lr must be positive"),
     ]:
         assert told in sandbox.expt("-p", typed).stderr
+
+
+def test_paths_of_a_file_of_values_start_at_the_file(sandbox: Sandbox) -> None:
+    """Case: params-of-an-archive-from-another-folder: and an archive's where it was run."""
+    sandbox.write(
+        {
+            "expt.toml": "",
+            "experiments/data/in.txt": "hi",
+            "experiments/params.toml": 'data = "data/in.txt"\n',
+            "experiments/read.py": """
+            from pathlib import Path
+            def experiment_read(data: Path): return data.read_text()
+            """,
+            "sub/f.toml": 'data = "../experiments/data/in.txt"\n',
+            "elsewhere/x": "",
+        }
+    )
+    ran(sandbox, "--params", "sub/f.toml")
+    first = sandbox.run()
+    assert str(first.params["data"]) == "experiments/data/in.txt"
+    archived = str(first.path / "params.toml")
+    words = (str(sandbox.root / "experiments"), "--params", archived)
+    done = sandbox.expt(*words, cwd="elsewhere")
+    assert done.exit_code == 0, done.stderr
+    again = sandbox.run()
+    assert again.results["value"] == "hi"
+    assert again.lineage["fingerprint"] != "" and again.id != first.id
+    sandbox.write({"moved/params.toml": "", "moved/run.json": "not JSON"})
+    (sandbox.root / "moved/params.toml").write_bytes((first.path / "params.toml").read_bytes())
+    ran(sandbox, "--params", "moved/params.toml")  # it ran from where we are now, for all we know
+
+
+def test_a_variable_with_the_name_of_a_parameter_points_to_providers(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": "def experiment_a(lr: float = 0.1, wd: float = 0.0): return wd\n",
+            "experiments/params.toml": 'lr = 0.5\nwd = "${lr}"\n',
+        }
+    )
+    assert refused(sandbox) == (
+        "error: '${lr}' reads the environment, which has no variable 'lr': "
+        "a parameter is not read so\n"
+        "  at experiments/params.toml:2\n"
+        "  a provider makes one value from others:\n"
+        "  @expt.provider\n"
+        "  def NAME(lr): return …lr…\n"
+    )
+    sandbox.environ["lr"] = "0.25"
+    ran(sandbox)
+    assert sandbox.run().results["value"] == 0.25

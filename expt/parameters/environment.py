@@ -22,7 +22,7 @@ from expt.parameters.coercion import annotations_in, wants_path
 from expt.parameters.typed_text import parse_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _DOLLAR: Final = re.compile(
     r"""
@@ -66,8 +66,13 @@ class Expanded:
     leads: bool = False
 
 
-def expand_environment(text: str, environ: Mapping[str, str], where: str) -> Expanded:
-    """`text` with its variables read. Raises `ParameterError` at `where` for one that is unset."""
+def expand_environment(
+    text: str, environ: Mapping[str, str], where: str, parameters: Collection[str] = ()
+) -> Expanded:
+    """`text` with its variables read. Raises `ParameterError` at `where` for one that is unset.
+
+    `parameters` are names that somebody may have meant: those are not read by a text.
+    """
     if "${" not in text:
         return Expanded(text)
     parts: list[str] = []
@@ -86,7 +91,7 @@ def expand_environment(text: str, environ: Mapping[str, str], where: str) -> Exp
                 where,
                 "write ${NAME} or ${NAME:-default}, or $${ for the text '${'",
             )
-        value = _read_variable(match["name"], match["default"], environ, where)
+        value = _read_variable(match["name"], match["default"], environ, where, parameters)
         parts.append(value.text)
         used.extend(value.variables)
         leads = leads or (match.start() == 0 and value.leads)
@@ -96,21 +101,37 @@ def expand_environment(text: str, environ: Mapping[str, str], where: str) -> Exp
 
 
 def _read_variable(
-    name: str, default: str | None, environ: Mapping[str, str], where: str
+    name: str,
+    default: str | None,
+    environ: Mapping[str, str],
+    where: str,
+    parameters: Collection[str],
 ) -> Expanded:
     if environ.get(name) or (default is None and name in environ):
         return Expanded(environ[name], (name,), leads=True)
+    if default is None and name in parameters:
+        raise ParameterError(
+            f"'${{{name}}}' reads the environment, which has no variable '{name}': "
+            "a parameter is not read so",
+            where,
+            "a provider makes one value from others:\n"
+            f"@expt.provider\ndef NAME({name}): return …{name}…",
+        )
     if default is None:
         raise ParameterError(
             f"the environment has no variable '{name}'",
             where,
             f"set it, or write ${{{name}:-default}}, or $${{{name}}} for the text itself",
         )
-    return expand_environment(default[2:], environ, where)
+    return expand_environment(default[2:], environ, where, parameters)
 
 
 def settle_value(
-    value: Any, annotation: Any, environ: Mapping[str, str], cwd: Path
+    value: Any,
+    annotation: Any,
+    environ: Mapping[str, str],
+    cwd: Path,
+    parameters: Collection[str] = (),
 ) -> tuple[Any, tuple[str, ...]]:
     """`value` with every marked text read, and the variables that they took.
 
@@ -121,7 +142,7 @@ def settle_value(
 
     def settle(value: Any, annotation: Any) -> Any:
         if isinstance(value, FileText):
-            settled, used = _settle_text(value, annotation, environ, cwd)
+            settled, used = _settle_text(value, annotation, environ, cwd, parameters)
             variables.extend(used)
             return settled
         if type(value) is dict:
@@ -138,9 +159,13 @@ def settle_value(
 
 
 def _settle_text(
-    text: FileText, annotation: Any, environ: Mapping[str, str], cwd: Path
+    text: FileText,
+    annotation: Any,
+    environ: Mapping[str, str],
+    cwd: Path,
+    parameters: Collection[str],
 ) -> tuple[Any, tuple[str, ...]]:
-    expanded = expand_environment(str.__str__(text), environ, text.where)
+    expanded = expand_environment(str.__str__(text), environ, text.where, parameters)
     if wants_path(annotation) and not expanded.leads:
         return place_path(expanded.text, text.folder, cwd), expanded.variables
     if expanded.alone:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -95,11 +95,17 @@ class Resolved:
         laid = _Laying(layer, told, append).reach(self._node, (self.name,), path, value)
         return Resolved(self.name, laid, self.variables)
 
-    def settle(self, annotation: Any, environ: Mapping[str, str], cwd: Path) -> Resolved:
+    def settle(
+        self,
+        annotation: Any,
+        environ: Mapping[str, str],
+        cwd: Path,
+        parameters: Collection[str] = (),
+    ) -> Resolved:
         """With every text of a `params.toml` read: the environment, paths. See `environment`."""
         if self._node is None:
             return self
-        node, variables = _settle_node(self._node, annotation, environ, cwd)
+        node, variables = _settle_node(self._node, annotation, environ, cwd, parameters)
         return self if node is self._node else Resolved(self.name, node, variables)
 
     def misfit_error(self, misfit: Misfit, *, secret: bool = False) -> ParameterError:
@@ -208,13 +214,17 @@ def _collect_origins(path: KeyPath, node: _Node, found: dict[str, tuple[Origin, 
 
 
 def _settle_node(
-    node: _Node, annotation: Any, environ: Mapping[str, str], cwd: Path
+    node: _Node,
+    annotation: Any,
+    environ: Mapping[str, str],
+    cwd: Path,
+    parameters: Collection[str],
 ) -> tuple[_Node, tuple[str, ...]]:
     """The node with its texts settled, the same one where there was nothing to do."""
     if not node.children:
         if node.origins[0].layer == LAYER_DEFAULT:
             return node, ()  # no text of a file is in it, and it may hold itself
-        value, used = settle_value(node.value, annotation, environ, cwd)
+        value, used = settle_value(node.value, annotation, environ, cwd, parameters)
         if value is node.value:
             return node, ()
         top = node.origins[0]
@@ -224,7 +234,7 @@ def _settle_node(
     variables: tuple[str, ...] = ()
     inner = annotations_in(annotation)
     for key, child in node.children.items():
-        children[key], used = _settle_node(child, inner(key), environ, cwd)
+        children[key], used = _settle_node(child, inner(key), environ, cwd, parameters)
         variables += used
     if all(children[key] is child for key, child in node.children.items()):
         return node, ()

@@ -239,10 +239,10 @@ _READERS: Final[Mapping[str, Callable[[Any, str, ParamsFile], Any]]] = {
 }
 
 
-def read_values_file(path: Path, cwd: Path) -> ParamsFile:
+def read_values_file(path: Path, cwd: Path, folder: Path | None = None) -> ParamsFile:
     """A file for `--params`: parameters, an archive's `params.toml` among them.
 
-    Paths in it are relative to the working directory, as with `-p`. What TOML cannot say is taken
+    Paths in it are relative to `folder`, by default its own. What TOML cannot say is taken
     from the comments that an archive leaves for it (`docs/decisions/0002-none-in-toml.md`), and a
     masked secret is no value. Raises `ParameterError`.
     """
@@ -261,7 +261,10 @@ def read_values_file(path: Path, cwd: Path) -> ParamsFile:
         _take_comment(comment, values, lines)
     kept = _without_masks(values)
     return attrs.evolve(
-        file, values={key: _mark(value, file, (key,), cwd) for key, value in kept.items()}
+        file,
+        values={
+            key: _mark(value, file, (key,), folder or path.parent) for key, value in kept.items()
+        },
     )
 
 

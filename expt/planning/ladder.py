@@ -295,7 +295,7 @@ class Resolution:
                 resolved = _lay_given(resolved, one, annotation)
         if name == SEED and (not resolved.is_known or resolved.value is None):
             resolved = resolved.lay(LAYER_DRAWN, None, seed())
-        resolved = resolved.settle(annotation, os.environ, self._cwd)
+        resolved = resolved.settle(annotation, os.environ, self._cwd, self.graph.supplies.keys())
         value = self._check(name, resolved)
         hidden = self._find_secrets(name, value)
         told = {

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import secrets
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from expt.archive import read_record
 from expt.discovery import matches_case
-from expt.ground.errors import ExptError, Mistakes, PlanningError
+from expt.ground.errors import ExptError, Mistakes, PlanningError, ReadingError
 from expt.ground.expression import compile_selection
+from expt.ground.layout import RUN_FILE
 from expt.ground.model import (
     LAYER_FILE,
     LAYER_SMOKE,
@@ -185,7 +188,8 @@ class Planner:
         if self._values_files is None:
             cwd = self._options.cwd
             self._values_files = [
-                read_values_file(f, cwd) for f in self._options.values.params_files
+                read_values_file(f, cwd, _folder_of_archived(f, cwd))
+                for f in self._options.values.params_files
             ]
         for file in self._values_files:
             layers += table_layers(file, function_names(binding), (), LAYER_FILE)[::-1]
@@ -379,6 +383,20 @@ def hook_error(error: Exception, hook: str) -> PlanningError:
 def draw_seed() -> int:
     """A seed that nobody gave."""
     return secrets.randbits(32)
+
+
+def _folder_of_archived(file: Path, cwd: Path) -> Path | None:
+    """What paths in an archive's `params.toml` are relative to: the folder that it was run from.
+
+    The present one where that is gone; None for any other file.
+    """
+    if not (file.parent / RUN_FILE).exists():
+        return None
+    try:
+        folder = Path(read_record(file.parent).cwd)
+        return folder if folder.is_absolute() and folder.is_dir() else cwd
+    except (ReadingError, OSError, ValueError):
+        return cwd
 
 
 def _plugin_providers(provided: Mapping[str, Callable[..., Any]]) -> dict[str, Provider]:
