@@ -25,7 +25,13 @@ from expt.planning.providers import session_key
 from expt.reading import load_archive
 from expt.reading.series import summarise_series
 from expt.running.capture import captured_output
-from expt.running.failure import describe_error, make_scrubber, raised_by_interrupt
+from expt.running.failure import (
+    describe_all,
+    describe_error,
+    make_scrubber,
+    raised_by_interrupt,
+    refuse_breakpoint,
+)
 from expt.running.isolation import call_apart, ignored_interrupts
 from expt.running.outcomes import claim_archive, outcome_of, scrub_file, start_record
 from expt.running.records import logged_records
@@ -165,6 +171,8 @@ class _Run:
         scope = RunScope(self._bound.graph, self._supply)
         raised: BaseException | None = None
         sys.argv[:] = [str(self._around.options.root / self._case.experiment.path)]
+        if not (self._around.debug or os.environ.get("PYTHONBREAKPOINT")):
+            sys.breakpointhook = refuse_breakpoint
         with self._captured():
             try:
                 self._observe("expt_run_started", run=self._info(), case=self._case)
@@ -224,15 +232,14 @@ class _Run:
             return "completed", None
         for error in teardown:
             self._print_traceback(error)
-        if raised is None:
-            raised = teardown[0]
-        elif isinstance(raised, Skipped):
-            if not teardown:
-                self._notices.append(f"skipped: {raised.reason}" if raised.reason else "skipped")
-                return "skipped", None
-            raised = teardown[0]
-        info = describe_error(raised, self._scrub)
-        if raised_by_interrupt(raised):
+        if isinstance(raised, Skipped) and not teardown:
+            self._notices.append(f"skipped: {raised.reason}" if raised.reason else "skipped")
+            return "skipped", None
+        errors = (
+            [*teardown] if raised is None or isinstance(raised, Skipped) else [raised, *teardown]
+        )
+        info = describe_all(errors, self._scrub)
+        if raised_by_interrupt(errors[0]):
             if limit is not None and time.monotonic() - self._clock >= limit:
                 timed_out = f"the run took longer than --timeout {limit:g}"
                 return "failed", attrs.evolve(info, type="TimeoutError", message=timed_out)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NoReturn
+
+import attrs
 
 from expt.ground.model import ErrorInfo
 from expt.ground.text import error_message, error_name
@@ -16,9 +19,12 @@ Scrub = Callable[[str], str]
 
 def describe_error(error: BaseException, scrub: Scrub) -> ErrorInfo:
     """What `error` was, also where its own `str` raises; secrets are taken out by `scrub`."""
-    return ErrorInfo(
-        _full_name(error), scrub(error_message(error)), scrub(_format_traceback(error))
-    )
+    name, message = _full_name(error), error_message(error)
+    told = _format_traceback(error)
+    if name == "bdb.BdbQuit" and not message:  # `pdb.set_trace()`, which found no terminal
+        message = _HINT
+        told = f"{told.rstrip()}: {message}\n"
+    return ErrorInfo(name, scrub(message), scrub(told))
 
 
 def _full_name(error: BaseException) -> str:
@@ -45,7 +51,10 @@ def _drop_our_frames(told: traceback.TracebackException, seen: set[int]) -> None
     if id(told) in seen:
         return
     seen.add(id(told))
-    told.stack = traceback.StackSummary.from_list(_users_frames(told.stack))
+    told.stack = traceback.StackSummary.from_list([f for f in told.stack if _is_users(f)])
+    context = told.__context__
+    if context is not None and context.stack and not any(map(_is_users, context.stack)):
+        told.__context__ = None  # what we were doing when we called the user's code
     causes: Iterable[traceback.TracebackException | None] = (
         told.__cause__,
         told.__context__,
@@ -56,9 +65,31 @@ def _drop_our_frames(told: traceback.TracebackException, seen: set[int]) -> None
             _drop_our_frames(cause, seen)
 
 
-def _users_frames(stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
-    kept = [frame for frame in stack if not frame.filename.startswith(OUR_FOLDER)]
-    return kept or list(stack)
+def _is_users(frame: traceback.FrameSummary) -> bool:
+    return not frame.filename.startswith((OUR_FOLDER, *_DEBUGGER))
+
+
+def describe_all(errors: Sequence[BaseException], scrub: Scrub) -> ErrorInfo:
+    """The first error, with the tracebacks of all: what was raised, then by each teardown."""
+    first, *others = (describe_error(error, scrub) for error in errors)
+    told = [first.traceback]
+    for other in others:
+        told += ["\nIn a teardown, another exception was raised:\n\n", other.traceback]
+    return attrs.evolve(first, traceback="".join(told))
+
+
+# The debugger
+
+
+def refuse_breakpoint(*_: Any, **__: Any) -> NoReturn:
+    """What `breakpoint()` does in a run whose output is captured."""
+    raise RuntimeError(_HINT)
+
+
+_HINT: Final = "breakpoint() needs the terminal: run with --pdb"
+_DEBUGGER: Final = tuple(
+    f"{os.path.dirname(os.__file__)}{os.sep}{name}.py" for name in ("bdb", "pdb")
+)
 
 
 def make_scrubber(secrets: Iterable[str], mask: str = "***") -> Scrub:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from expt.ground.model import ErrorInfo
 
 _FRAME: Final = re.compile(r'^  File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<name>.+))?$')
+_MARGIN: Final = re.compile(r" *\| ?")
+_RULE: Final = re.compile(r" *\+[-+]+")
 _FIRST_FRAMES: Final = 4
 _LAST_FRAMES: Final = 8
 
@@ -63,13 +65,21 @@ def relative_path(path: str, cwd: Path) -> str:
 
 
 def _short(lines: list[str], cwd: Path) -> Iterator[str]:
-    source = False
+    """Frames as places; the members of exception groups stay behind their margins."""
+    source = grouped = False
     for line in lines:
+        grouped = grouped or line.lstrip().startswith("+ Exception Group Traceback")
+        margin = _MARGIN.match(line) if grouped else None
+        border = margin[0] if margin else ""
+        line = line[len(border) :]
         match = _FRAME.match(line)
         if match:
-            yield _place(match, cwd) + (f": in {match['name']}" if match["name"] else "")
+            yield border + _place(match, cwd) + (f": in {match['name']}" if match["name"] else "")
+        elif grouped and not margin:
+            if _RULE.match(line) or not line.startswith(" "):
+                yield line
         elif (source or not line.startswith("    ")) and _tells(line):
-            yield line
+            yield border + line
         source = match is not None
 
 
