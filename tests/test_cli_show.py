@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import math
@@ -23,6 +24,7 @@ from expt.cli.show import main
 from expt.ground.errors import NoSuchRun, UsageError
 from expt.ground.layout import RUN_FILE
 from expt.ground.model import ErrorInfo, Origin, RunRecord
+from expt.ground.screen import cells
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def make_run(
         id=f"run{number}aaaaaa",
         experiment=values.pop("experiment", "experiments/walk.py::experiment_walk"),
         description=values.pop("description", "Walk about."),
-        started=f"2026-11-23T10:15:{number:02}.000000+00:00",
+        started=values.pop("started", f"2026-11-23T10:15:{number:02}.000000+00:00"),
         **values,
     )
     if track is not None:
@@ -82,6 +84,11 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+def stripped(text: str) -> str:
+    """Without colours and links."""
+    return re.sub(r"\x1b\[[\d;]*m|\x1b\]8;[^\x1b]*\x1b\\", "", text)
+
+
 def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     """What `expt show` prints, with the ages, which move, written as `?`."""
     assert main(list(words)) == 0
@@ -90,40 +97,66 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return re.sub(r" +(\d+[smhdwy]|now)(?= )", "  ?", captured.out)
 
 
-def test_the_list_has_a_line_for_each_run_newest_first(runs: Path, capsys) -> None:
-    experiment = "experiments/walk.py::experiment_walk"
-    assert [line.split() for line in shown(capsys).splitlines()] == [
-        ["id", "experiment", "case", "status", "age", "took", "results"],
-        ["run3", experiment, "lr-0.3", "completed", "?", "3.0s", "distance=4.5"],
-        ["run2", experiment, "lr-0.2", "completed", "?", "2.0s", "distance=3"],
-        ["run1", experiment, "lr-0.1", "failed", "?", "250ms", "ValueError:", "no", "more",
+def words_of(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_the_list_is_a_table_an_experiment_and_says_once_what_is_the_same(runs, capsys) -> None:
+    make_run(runs, 4, experiment="experiments/run.py::experiment_run", params={"n": 1})
+    assert words_of(shown(capsys)) == [
+        ["experiments/run.py::experiment_run", "1", "run", "·", "2026-11-23"],
+        ["id", "took", "age"],
+        ["run4", "2026-11-23"],
+        [],
+        ["experiments/walk.py::experiment_walk", "3", "runs", "·", "2026-11-23"],
+        ["id", "lr", "status", "distance", "took", "age", "error"],
+        ["run3", "0.3", "completed", "4.5", "3.0s", "2026-11-23"],
+        ["run2", "0.2", "completed", "3", "2.0s", "2026-11-23"],
+        ["run1", "0.1", "failed", "250ms", "2026-11-23", "ValueError:", "no", "more",
          "[red]steps"],
+        ["the", "same", "in", "all:", "steps=10"],
     ]  # fmt: skip
+    flat = words_of(shown(capsys, "--flat"))
+    assert flat[0][:5] == ["id", "experiment", "n", "lr", "steps"]
+    assert len(flat) == 5
 
 
-@pytest.mark.parametrize("columns", [60, 80, 100, 160])
+def test_a_run_of_today_has_an_age_and_a_sorted_column_an_arrow(runs: Path, capsys) -> None:
+    now = f"{dt.datetime.now(dt.UTC) - dt.timedelta(minutes=3):%Y-%m-%dT%H:%M:%S}.000000+00:00"
+    for number in (4, 5):
+        make_run(runs, number, experiment="a.py::experiment_a", started=now, params={"lr": number})
+    out = words_of(shown(capsys, "-k", "experiment_a", "--sort", "lr", "--reverse"))
+    assert out[0] == ["a.py::experiment_a", "2", "runs", "·", "?", "ago"]
+    assert out[1] == ["id", "lr", "↓", "took", "age"]
+    assert [row[0] for row in out[2:]] == ["run5", "run4"]
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 100, 160])
 def test_the_list_fits_the_width_and_keeps_ids(
     runs: Path, capsys, monkeypatch, columns: int
 ) -> None:
-    make_run(
-        runs, 4, case="x" * 300, results={"数" * 50: 1}, experiment="a/" * 90 + "b.py::experiment_b"
-    )
+    make_run(runs, 4, params={"x": "x" * 300, "lr": 7.0}, results={"数" * 50: 1}, duration=1.0)
     monkeypatch.setenv("COLUMNS", str(columns))
-    lines = shown(capsys).splitlines()
-    assert [line.split()[0] for line in lines] == ["id", "run4", "run3", "run2", "run1"]
-    assert max(map(len, lines)) <= columns
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    lines = stripped(shown(capsys)).splitlines()
+    ids = [line.split()[0] for line in lines if line.startswith("run")]
+    assert ids == ["run4", "run3", "run2", "run1"]
+    assert max(cells(line) for line in lines[1 : 3 + len(ids)]) <= columns
+    if columns < 100:
+        assert any(line.startswith("no room for") for line in lines)
 
 
 def test_piped_output_is_plain_and_whole(runs: Path, capsys) -> None:
-    make_run(runs, 4, case="x" * 300)
+    make_run(runs, 4, params={"name": "x" * 40})
     out = shown(capsys)
-    assert "x" * 300 in out
+    assert "x" * 40 in out
     assert "\x1b" not in out
 
 
 def test_colour_is_used_where_it_is_wanted(runs: Path, capsys, monkeypatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b[32mcompleted" in shown(capsys)
+    assert f"file://{runs}/walk" in shown(capsys)
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in shown(capsys)
 
@@ -156,7 +189,8 @@ def test_text_of_users_is_shown_literally(runs: Path, capsys) -> None:
 
 def test_selection_sorting_and_columns(runs: Path, capsys) -> None:
     def ids(*words: str) -> list[str]:
-        return [line.split()[0] for line in shown(capsys, *words).splitlines()[1:]]
+        lines = shown(capsys, *words).splitlines()
+        return [line.split()[0] for line in lines if line.startswith("run")]
 
     assert ids("-k", "lr-0.2 or lr-0.1") == ["run2", "run1"]
     assert ids("--status", "failed", "--status", "completed") == ["run3", "run2", "run1"]
@@ -244,6 +278,11 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
             "deviations": {"lr": 0.1, "dataset": None},
             "session": "s1",
             "sweep": {"lr": 0.1},
+            "rerun_of": "run1aaaaaa",
+        },
+        setup=5.0,
+        inputs={
+            "data": {"path": f"{runs}/gone.csv", "size": 1_200_000, "sha256": "9f3c" + "0" * 60}
         },
         command=("expt", "experiments/", "-p", "lr=0.1"),
         notices=("no video of 'weights'",),
@@ -252,6 +291,7 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
     for name, content in {
         "artifacts/model.npz": b"x" * 1500,
         "plots/loss.png": b"",
+        "output.log": b"".join(b"batch %d\n" % number for number in range(12)),
         "plots/index.json": b'{"loss": ["loss.png"]}',
         "code/experiments/walk.py": b"",
         "code/uncommitted.patch": b"diff",
@@ -265,7 +305,7 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         "Walk about.",
         "",
         "  id          run4aaaaaa",
-        "  status      completed in 1m01s",
+        "  status      completed in 1m01s, after 5.0s of set-up",
         "  started     2026-11-23 10:15:04+00:00,  ? ago",
         f"  archive     {relative}",
         "  tags        paper, best",
@@ -284,23 +324,31 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         "  loss  █▆▃▁  scalar      4     1    1    4",
         "",
         "pictures",
-        "  plots/loss.png",
+        f"  {relative}/plots/loss.png",
         "",
         "artifacts",
         "  model.npz  1.5 kB",
+        f"  in {relative}/artifacts",
+        "",
+        "log",
+        *(f"  batch {number}" for number in range(4, 12)),
+        f"  the last 8 of 12 lines: {relative}/output.log",
         "",
         "lineage",
-        "  extends     experiments/base.py::experiment_base",
-        "  sweep       lr=0.1",
-        "  session     s1",
+        "experiments/walk.py::experiment_walk run4",
+        "  extends experiments/base.py::experiment_base",
         "  deviates in",
-        "    lr       0.1  -p lr=0.1",
-        "    dataset       provider walk.py:9",
+        "    lr  0.1  -p lr=0.1 · default walk.py:3",
+        "    dataset    provider walk.py:9",
+        "  rerun of run1 2026-11-23",
+        "  session s1  sweep lr",
+        "  inputs",
+        f"    {runs}/gone.csv  1.2 MB  sha256 9f3c0000…  gone",
         "",
         "code",
         "  commit      abcdef012345 on main, with uncommitted changes",
         "  patch       code/uncommitted.patch, 4 B",
-        "  files       1 in code/",
+        f"  files       1 in {relative}/code",
         "",
         "notices",
         "  no video of 'weights'",
@@ -317,7 +365,7 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
 
 def test_a_failed_run_shows_its_traceback_first(runs: Path, capsys) -> None:
     lines = shown(capsys, "run1").splitlines()
-    assert lines[lines.index("error") + 1 :][:2] == ["  Traceback …", "  ValueError: no more"]
+    assert lines[lines.index("error") + 1 :][:2] == ["Traceback …", "ValueError: no more"]
 
 
 def test_a_lost_run_is_never_said_to_be_running(runs: Path, capsys) -> None:
@@ -330,18 +378,37 @@ def test_a_lost_run_is_never_said_to_be_running(runs: Path, capsys) -> None:
 
 
 def test_several_runs_are_compared_by_what_differs(runs: Path, capsys) -> None:
+    environment = {"python": "3.11.7", "packages": {"numpy": "2.0", "rich": "15"}}
+    for number in (2, 3):
+        path = next(runs.glob(f"*/*/*run{number}aaaaaa"))
+        (path / "code").mkdir()
+        (path / "code/walk.py").write_text(f"a = 1\nb = {number}\nc = 3\n")
+        environment["packages"]["numpy"] = f"2.{number}"
+        (path / "environment.json").write_text(json.dumps(environment))
     assert shown(capsys, "run3", "run2").splitlines() == [
-        "                  run3    run2",
-        "case              lr-0.3  lr-0.2",
-        "params.lr         0.3     0.2",
-        "results.distance  4.5     3",
-        "last.x            3       2",
-        "--all shows also which values are the same",
+        "                 run3      run2      Δ",
+        "run",
+        "  case      'lr-0.3'  'lr-0.2'",
+        "parameters",
+        "  lr             0.3       0.2",
+        "results",
+        "  distance       4.5         3  −33 %",
+        "last values",
+        "  x                3         2  −33 %",
+        "packages",
+        "  numpy        '2.3'     '2.2'",
+        "",
+        "walk.py  +1 −1",
+        "@@ -1,3 +1,3 @@",
+        " a = 1",
+        "-b = 3",
+        "+b = 2",
+        " c = 3",
+        "",
+        "the same in both: steps=10, 1 packages, environment",
     ]
-    assert "params.steps" in shown(capsys, "run3", "run2", "--all")
-    assert shown(capsys, "run3", "run3") == (
-        "nothing differs: neither node id nor status, parameters, results or last values\n"
-    )
+    assert "  steps" in shown(capsys, "run3", "run2", "--all")
+    assert shown(capsys, "run3", "run3").startswith("nothing differs\n\nthe same in both: lr=0.3")
 
 
 def test_damaged_archives_are_named_on_stderr_and_the_rest_is_shown(runs: Path, capsys) -> None:
@@ -378,7 +445,7 @@ def test_an_empty_list_says_what_to_do(tmp_path: Path, capsys, monkeypatch) -> N
         ),
         (
             ["--follow"],
-            "'--follow' follows one run\n  at --follow\n  name it: expt show latest --follow",
+            "'--follow' follows runs that are named\n  at --follow\n  expt show latest --follow",
         ),
         (["--limit", "-1"], "there are no -1 runs\n  at --limit -1\n  0 is all"),
         (
@@ -484,10 +551,10 @@ def test_a_terminal_gets_recent_runs_in_its_width(runs: Path) -> None:
         make_run(runs, number, case="x" * 200)
     script = "import sys; from expt.cli.show import main; sys.exit(main(sys.argv[1:]))"
     out = read_terminal([sys.executable, "-c", script], runs.parent, 80)
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.splitlines()]
-    assert len(lines) == 27
+    lines = stripped(out).splitlines()
+    assert len(lines) == 29
     assert max(map(len, lines)) <= 80
-    assert lines[1].startswith("run39")
+    assert lines[3].startswith("run39")
     assert lines[-1] == "older runs: expt show --limit 0"
 
 
@@ -496,9 +563,14 @@ def test_following_draws_over_itself_on_a_terminal(runs: Path) -> None:
     assert path.exists()
     script = "import sys; from expt.cli.show import main; sys.exit(main(sys.argv[1:]))"
     out = read_terminal([sys.executable, "-c", script, "run4", "--follow"], runs.parent, 70)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", out)
-    assert text.splitlines() == [
+    assert [line.rstrip() for line in stripped(out).splitlines()][-2:] == [
         "completed  1.0s  experiments/walk.py::experiment_walk[lr-0.4]",
-        "  loss         3  1",
-        *(f"  {row}" for row in ("█", "█", "█", "█▁", "██", "██", "██", "██▁")),
+        "  loss  3  1  █▅▁",
     ]
+
+
+def test_several_running_runs_are_followed_at_once(runs: Path, capsys) -> None:
+    make_run(runs, 4, {"loss": [3.0, 1.0]}, duration=1.0)
+    make_run(runs, 5, {"loss": [2.0]}, duration=2.0)
+    assert main(["run4", "run5", "--follow"]) == 0
+    assert capsys.readouterr().out == "run4  1.0s  loss=1\nrun5  2.0s  loss=2\n"

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
+import re
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.ground.model import Opaque, Origin
-from expt.ground.screen import (
-    Screen,
-    cells,
-    fit,
-    leaf_values,
-    number_text,
-    origin_rows,
-    pad,
-    results_text,
-    value_table,
-    value_text,
-)
+from expt.ground.errors import ExptError
+from expt.ground.screen import Column, OneRow, Screen, aligned, linked
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Terminal(io.StringIO):
@@ -45,9 +41,11 @@ class Terminal(io.StringIO):
 def test_what_a_stream_can_show(
     environ: dict[str, str], terminal: bool, colour: bool, live: bool
 ) -> None:
-    screen = Screen(Terminal() if terminal else io.StringIO(), environ)
+    stream = Terminal() if terminal else io.StringIO()
+    screen = Screen(stream, environ)
     assert (screen.colour, screen.live) == (colour, live)
-    assert screen.paint("x", "good", "bold") == ("\x1b[32;1mx\x1b[0m" if colour else "x")
+    screen.line(("x", "bold green"))
+    assert stream.getvalue() == ("\x1b[1;32mx\x1b[0m\n" if colour else "x\n")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +68,12 @@ def test_the_width_is_that_of_columns_then_of_the_terminal(
 def test_no_stream_at_all_is_written_to_in_vain() -> None:
     screen = Screen(None, {})
     screen.write("text\n")
-    assert (screen.colour, screen.width, screen.height, screen.gone) == (False, None, 24, True)
+    assert (screen.colour, screen.width, screen.size(), screen.gone) == (
+        False,
+        None,
+        (80, 24),
+        True,
+    )
 
 
 def test_a_closed_stream_is_given_up() -> None:
@@ -99,114 +102,100 @@ def test_what_the_encoding_lacks_is_written_in_other_signs(tmp_path: Path) -> No
     assert path.read_text("ascii") == "+ na\\xefve ~ \\u6570\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "width", "expected"),
-    [
-        ("short", 10, "short"),
-        ("experiments/mnist.py::experiment_train", 20, "experim…riment_train"),
-        ("experiments/mnist.py", None, "experiments/mnist.py"),
-        ("abc", 1, "…"),
-        ("abc", 0, ""),
-        ("数数数数", 5, "数…数"),
-        ("数数数数", 8, "数数数数"),
-    ],
-)
-def test_fit_shortens_in_the_middle(text: str, width: int | None, expected: str) -> None:
-    assert fit(text, width) == expected
-    assert width is None or cells(fit(text, width)) <= width
+# What rich draws, and what a pipe gets
 
 
-def test_pad_counts_what_a_terminal_counts() -> None:
-    assert pad("数e\u0301", 5) == "数e\u0301  "
-    assert pad("7", 3, right=True) == "  7"
-    assert pad("long", 2) == "long"
+def terminal(**environ: str) -> tuple[Screen, Terminal]:
+    stream = Terminal()
+    return Screen(stream, {"TERM": "xterm", "COLUMNS": "40", **environ}), stream
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (12, "12"),
-        (123456789, "123456789"),
-        (0.98123, "0.9812"),
-        (1e-9, "1e-09"),
-        (float("nan"), "nan"),
-        (True, "True"),
-    ],
-)
-def test_number_text(value: float, expected: str) -> None:
-    assert number_text(value) == expected
+NASTY = "[red]x[/nope]\x1b]52;c;aGk=\x07 \u202e"
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("adam", "'adam'"),
-        ("[red]\x1b[31m\n", "'[red]\\x1b[31m\\n'"),
-        ("\u202e", "'\\u202e'"),
-        (Path("data/a b.csv"), "data/a b.csv"),
-        (Opaque("<Net>"), "<Net>"),
-        (None, "None"),
-        ([1, "a"], "[1, 'a']"),
-    ],
-)
-def test_value_text(value: object, expected: str) -> None:
-    assert value_text(value) == expected
+def test_users_text_is_never_markup_and_never_obeyed() -> None:
+    shown = "[red]x[/nope]\\x1b]52;c;aGk=\\x07 \\u202e"
+    screen, stream = terminal(COLUMNS="80")
+    screen.line((NASTY, "bold"))
+    screen.table([Column(NASTY, [NASTY, [("a", "red"), NASTY]])])
+    screen.tree(([NASTY], [([NASTY], [])]))
+    left = re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue())
+    assert "\x1b" not in left
+    assert left.count(shown) == 6
 
 
-def test_results_text_takes_what_fits_in_whole_pairs() -> None:
-    results = {"accuracy": 0.98123, "n": 3, "name\n": "x" * 40}
-    assert results_text(results) == "accuracy=0.9812 n=3 name\\n='xxxxxxx….xxxxxxxxxxxxx'"
-    assert results_text(results, 19) == "accuracy=0.9812 n=3"
-    assert results_text(results, 18) == "accuracy=0.9812"
-    assert results_text(results, 5) == ""
-
-
-def test_leaf_values_go_as_deep_as_the_origins() -> None:
-    origin = (Origin("default", "a.py:1", 1),)
-    params = {"lr": 0.1, "optimizer": {"name": "adam", "betas": {"first": 0.9}}, "table": {"a": 1}}
-    origins = {"lr": origin, "optimizer.name": origin, "optimizer.betas": origin, "table": origin}
-    assert leaf_values(params, origins) == [
-        ("lr", 0.1, origin),
-        ("optimizer.name", "adam", origin),
-        ("optimizer.betas", {"first": 0.9}, origin),
-        ("table", {"a": 1}, origin),
-    ]
-
-
-def test_origin_rows_tell_what_wraps_and_what_is_shadowed() -> None:
-    origins = (
-        Origin("provider", "conftest.py:8"),
-        Origin("-p", "-p lr=0.1", 0.1),
-        Origin("params.toml", "params.toml:1", 0.01),
-        Origin("default", "a.py:12", 0.001),
+def test_a_pipe_gets_plain_lines_and_rich_is_not_imported() -> None:
+    code = """
+        import sys
+        from expt.ground.screen import Column, Screen, linked
+        screen = Screen(sys.stdout, {})
+        screen.line(("bold", "bold red"), " and ", linked("a file", "/tmp/a b"))
+        screen.table([Column("id", ["ab", "c"]), Column("lr", ["0.1", "10"], right=True)], indent=2)
+        screen.tree((["top"], [(["below"], [(["deeper"], [])])]))
+        print("rich" in sys.modules)
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
     )
-    assert list(origin_rows("lr", 0.1, origins)) == [
-        ("lr", "0.1", "-p lr=0.1", None),
-        ("  through", "", "provider conftest.py:8", "dim"),
-        ("  over", "0.01", "params.toml:1", "dim"),
-        ("  over", "0.001", "default a.py:12", "dim"),
-    ]
-    assert list(origin_rows("seed", 7, (Origin("drawn", None, 7),))) == [
-        ("seed", "7", "drawn", None)
-    ]
-    assert list(origin_rows("x", 1, ())) == [("x", "1", "", None)]
+    assert done.stdout == (
+        "bold and a file\n  id   lr\n  ab  0.1\n  c    10\ntop\n  below\n    deeper\nFalse\n"
+    )
 
 
-def test_a_table_without_a_width_cuts_nothing() -> None:
-    origin = (Origin("default", "a.py:12", 0.001),)
-    values = [("lr", 0.1, origin), ("long", "x" * 60, origin)]
-    assert value_table(Screen(io.StringIO(), {}), values) == [
-        f"  lr    0.1{' ' * 37}  default a.py:12",
-        f"  long  '{'x' * 60}'  default a.py:12",
+def test_a_terminal_opens_what_is_linked() -> None:
+    screen, stream = terminal()
+    screen.line(linked("loss.png", "/tmp/a b/loss.png", "cyan"))
+    assert re.fullmatch(
+        r"\x1b\]8;id=\d+;file:///tmp/a%20b/loss\.png\x1b\\\x1b\[36mloss\.png\x1b\[0m"
+        r"\x1b\]8;;\x1b\\\n",
+        stream.getvalue(),
+    )
+
+
+def test_a_path_is_broken_by_the_terminal_alone_and_a_row_is_cut() -> None:
+    screen, stream = terminal(NO_COLOR="1")
+    screen.lines([["p" * 60], OneRow(["q" * 60])])
+    assert stream.getvalue() == "p" * 60 + "\n" + "q" * 39 + "…\n"
+
+
+def test_columns_without_room_are_left_out_and_no_number_is_cut() -> None:
+    screen, stream = terminal(NO_COLOR="1")
+    columns = [
+        Column("id", ["abcdefghij"], whole=True),
+        Column("name", ["a long name that may be cut"]),
+        Column("accuracy", ["0.97781234"], right=True),
+        Column("val_loss", ["0.0963"], right=True),
+    ]
+    assert screen.table(columns) == ["val_loss"]
+    assert stream.getvalue().splitlines() == [
+        "id          name                accuracy",
+        "─" * 40,
+        "abcdefghij  a long name tha…  0.97781234",
     ]
 
 
-def test_a_table_keeps_to_its_width() -> None:
-    origin = (Origin("default", "experiments/vision/mnist.py:12", 0.001),)
-    values = [("lr", 0.1, origin), ("a_long_name_indeed", "x" * 60, origin)]
-    lines = value_table(Screen(io.StringIO(), {}), values, width=50)
-    assert lines == [
-        "  lr              0.1       default…on/mnist.py:12",
-        "  a_lon…e_indeed  'xx…xxx'  default…on/mnist.py:12",
+@pytest.mark.parametrize("columns", ["1", "2", "5", "20"])
+def test_the_narrowest_terminals_get_something(columns: str) -> None:
+    screen, _ = terminal(COLUMNS=columns)
+    screen.table([Column("id", ["ab"], whole=True), Column("数数", ["数e\u0301" * 5])])
+    screen.line("数" * 30)
+    screen.tree((["数"], [(["b" * 30], [])]))
+
+
+def test_a_plain_table_counts_what_a_terminal_counts() -> None:
+    assert aligned([["数e\u0301", "long"], ["7", "10"]], [False, True]) == [
+        "数e\u0301    7",
+        "long  10",
     ]
-    assert max(map(cells, lines)) == 50
+
+
+def test_a_strict_screen_says_that_its_output_is_lost() -> None:
+    """case: stdout-full"""
+    with open("/dev/full", "w") as full:
+        with pytest.raises(ExptError, match="No space left on device"):
+            Screen(full, {}, strict=True).line("text")
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, full.fileno())  # what the stream still holds goes there when it is closed
+        os.close(null)
+    with pytest.raises(ExptError, match="it is closed"):
+        Screen(None, {}, strict=True).line("text")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from expt.ground.model import Case, Experiment, Opaque, Origin, Plan
+from expt.ground.screen import Screen, cells
 from expt.terminal.plan_table import plan_to_json, print_case, print_plan
 
 MNIST = Experiment(
@@ -41,9 +42,14 @@ def make_case(lr: float, seed: int, *, skip: str | None = None, **more: Any) -> 
     return Case(MNIST, f"lr-{lr}-seed-{seed}", params, origins, axes, skip=skip)
 
 
-def printed(plan: Plan, *, verbose: bool = False, width: int | None = None) -> str:
+class Window(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(plan: Plan, *, verbose: bool = False) -> str:
     stream = io.StringIO()
-    print_plan(plan, stream, verbose=verbose, width=width)
+    print_plan(plan, Screen(stream, {}), verbose=verbose)
     return stream.getvalue()
 
 
@@ -65,11 +71,11 @@ def test_what_differs_comes_first_then_every_value_with_its_origin() -> None:
         == """\
 experiments/mnist.py::experiment_train  4 cases
   Train a classifier
-  case            lr    seed
-  lr-0.1-seed-0   0.1   0
-  lr-0.1-seed-1   0.1   1  skipped: completed already: 7fk2abcdef
-  lr-0.01-seed-0  0.01  0
-  lr-0.01-seed-1  0.01  1
+  case                                                      lr  seed
+  lr-0.1-seed-0                                            0.1     0
+  lr-0.1-seed-1   skipped: completed already: 7fk2abcdef   0.1     1
+  lr-0.01-seed-0                                          0.01     0
+  lr-0.01-seed-1                                          0.01     1
 
   lr      2 values  --sweep lr=0.1,0.01
     over  0.01      experiments/params.toml:1
@@ -97,8 +103,8 @@ def test_a_value_that_comes_from_elsewhere_in_some_cases_tells_each_origin() -> 
 experiments/mnist.py::experiment_train  2 cases
   Train a classifier
   case   width
-  small  16
-  big    512
+  small     16
+  big      512
 
   width   2 values  default experiments/mnist.py:3
   width   2 values  --variant experiments/params.toml:7
@@ -137,7 +143,7 @@ experiments/mnist.py::experiment_train
 def test_a_long_sweep_is_listed_in_full_with_verbose() -> None:
     plan = Plan(tuple(make_case(0.1, seed) for seed in range(50)))
     assert "  … 10 more; -v shows them\n" in printed(plan)
-    assert "  lr-0.1-seed-49  49\n" in printed(plan, verbose=True)
+    assert "  lr-0.1-seed-49    49\n" in printed(plan, verbose=True)
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 160])
@@ -145,8 +151,11 @@ def test_lines_of_a_table_keep_to_the_width(width: int) -> None:
     many = {f"parameter_with_a_long_name_{index}": "x" * 100 for index in range(20)}
     cases = [make_case(0.1, seed, **many) for seed in range(2)]
     cases += [make_case(0.2, 5, skip="s" * 200, **dict.fromkeys(many, "y" * 90))]
-    table = printed(Plan(tuple(cases)), width=width).split("\n\n")[0].splitlines()[1:]
-    assert max(map(len, table)) <= width
+    stream = Window()
+    screen = Screen(stream, {"COLUMNS": str(width), "NO_COLOR": "1"})
+    print_plan(Plan(tuple(cases)), screen, verbose=False)
+    table = stream.getvalue().split("\n\n")[0].splitlines()[1:]
+    assert max(map(cells, table)) <= width
 
 
 def test_users_text_is_shown_and_not_obeyed() -> None:
@@ -186,7 +195,7 @@ def test_secrets_are_masked_in_values_and_in_what_they_shadow() -> None:
     case = Case(MNIST, None, params, origins, secrets=frozenset({"token", "db.password"}))
     plan = Plan((case,))
     stream = io.StringIO()
-    print_case(case, stream, verbose=True)
+    print_case(case, Screen(stream, {}), verbose=True)
     for text in (printed(plan), plan_to_json(plan), stream.getvalue()):
         assert "hunter" not in text
         assert "***" in text
@@ -203,7 +212,7 @@ def test_one_case_is_told_with_its_base_and_its_fingerprint() -> None:
     )
     case = Case(experiment, None, {"epochs": 3}, {"epochs": (DEFAULT,)}, fingerprint="ab12")
     stream = io.StringIO()
-    print_case(case, stream, verbose=True)
+    print_case(case, Screen(stream, {}), verbose=True)
     assert (
         stream.getvalue()
         == """\

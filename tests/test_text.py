@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from expt.ground.model import Opaque
 from expt.ground.text import (
-    chart,
+    case_text,
     collapse_progress,
     human_age,
     human_duration,
     human_size,
+    number_text,
+    number_texts,
+    printed,
     spark,
+    value_text,
     visible,
 )
 
@@ -124,18 +131,55 @@ def test_collapse_progress_keeps_what_a_terminal_would_show(text: str, expected:
 
 
 @pytest.mark.parametrize(
-    ("values", "width", "height", "expected"),
+    ("value", "expected"),
     [
-        ([0, 1], 2, 2, [" █", "▁█"]),
-        ([0, 1, 2, 3], 4, 1, ["▁▃▆█"]),
-        ([0, 0.5, float("nan"), 1], 4, 2, [" ▁ █", "▁█ █"]),
-        ([2, 2], 2, 2, ["  ", "▇▇"]),
-        ([], 4, 2, ["", ""]),
-        ([-1.7e308, 1.7e308], 2, 1, ["▁█"]),
+        (12, "12"),
+        (123456789, "123456789"),
+        (0.98123, "0.9812"),
+        (1e-9, "1e-09"),
+        (float("nan"), "nan"),
+        (True, "True"),
     ],
 )
-def test_chart(values: list[float], width: int, height: int, expected: list[str]) -> None:
-    assert chart(values, width, height) == expected
+def test_number_text(value: float, expected: str) -> None:
+    assert number_text(value) == expected
+
+
+def test_numbers_that_differ_look_different() -> None:
+    assert number_texts([99.9981, 100.0]) == ["99.998", "100"]
+    assert number_texts([0.97261, 0.97261]) == ["0.9726", "0.9726"]
+    assert number_texts([0.1 + 0.2, 0.3]) == ["0.30000000000000004", "0.29999999999999999"]
+    assert number_texts([float("nan"), 1, 2.5]) == ["nan", "1", "2.5"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("adam", "'adam'"),
+        ("[red]\x1b[31m\n", "'[red]\\x1b[31m\\n'"),
+        ("\u202e", "'\\u202e'"),
+        (Path("data/a b.csv"), "data/a b.csv"),
+        (Opaque("<Net>"), "<Net>"),
+        (None, "None"),
+        ([1, "a"], "[1, 'a']"),
+    ],
+)
+def test_value_text(value: object, expected: str) -> None:
+    assert value_text(value) == expected
+
+
+def test_a_case_is_told_as_people_read_it() -> None:
+    axes = {"lr": 0.1, "hidden": [64, 32], "opt": "sgd", "one": [64], "n\n": None, "t": ""}
+    assert case_text(axes) == "lr=0.1 hidden=64×32 opt=sgd one=[64] n\\n=None t=''"
+    assert len(case_text({"x": "y" * 10_000, "z": list(range(10_000))})) < 120
+
+
+def test_what_a_run_prints_has_colours_and_nothing_else_to_say_to_a_terminal() -> None:
+    text = "\x1b[31mred\x1b[0m 50%\r100%\t\x1b]52;c;aGk=\x07\x1b[2J\n"
+    assert printed(text, colour=True) == (
+        "\x1b[31mred\x1b[0m 50%\r100%\t\\x1b]52;c;aGk=\\x07\\x1b[2J\n"
+    )
+    assert printed(text, colour=False) == "red 50%\r100%\t\\x1b]52;c;aGk=\\x07\\x1b[2J\n"
 
 
 def test_a_constant_line_is_flat_whatever_rounding_does() -> None:

@@ -260,6 +260,13 @@ def _add_terminal(group: Group) -> None:
         default="auto",
         help="tracebacks: " + ", ".join(TRACEBACK_STYLES),
     )
+    add(
+        "-l",
+        "--showlocals",
+        dest="locals",
+        action="store_true",
+        help="show local variables in tracebacks",
+    )
     add("--durations", type=_count, metavar="N", help="the N slowest runs; 0 for all")
     add(
         "--plugin",

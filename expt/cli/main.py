@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from expt.cli.arguments import VERBS, make_options
 from expt.cli.command_line import find_verb, masked_command, read_command_line
 from expt.ground.errors import ExitCode, ExptError, Mistakes, UsageError
+from expt.ground.screen import Screen
 from expt.ground.text import visible
 from expt.plugins.builtin import parent_plugins
 
@@ -140,7 +141,7 @@ def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:
     if as_json:
         print_line(plan_to_json(plan))
     else:
-        print_plan(plan, sys.stdout, verbose=options.telling.verbosity > 0)
+        print_plan(plan, Screen(sys.stdout, strict=True), verbose=options.telling.verbosity > 0)
     return int(ExitCode.OK if plan.cases else ExitCode.NOTHING_SELECTED)
 
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from expt.cli.command_line import read_options
 from expt.ground.encoding import dumps
 from expt.ground.errors import ExitCode, UsageError
-from expt.ground.screen import Screen
-from expt.ground.text import visible
+from expt.ground.screen import Column, Screen
 from expt.sessions.session import describe_session
 from expt.terminal.plan_table import case_to_json, print_case
 
@@ -42,11 +41,12 @@ def main(words: list[str]) -> int:
             "name it as 'expt --collect-only' does: expt params experiments/x.py::experiment_x",
         )
     described = describe_session(options, plugins)
+    screen = Screen(sys.stdout, strict=True)
     if parsed.json:
-        sys.stdout.write(dumps([_to_json(one) for one in described], indent=2) + "\n")
+        screen.write(dumps([_to_json(one) for one in described], indent=2) + "\n")
     else:
         for one in described:
-            _show(one, verbose=options.telling.verbosity > 0)
+            _show(one, screen, verbose=options.telling.verbosity > 0)
     return int(ExitCode.OK if described else ExitCode.NOTHING_SELECTED)
 
 
@@ -66,15 +66,16 @@ def _to_json(one: Description) -> dict[str, object]:
     return {**case_to_json(one.case), **parts}
 
 
-def _show(one: Description, *, verbose: bool) -> None:
-    print_case(one.case, sys.stdout, verbose=verbose)
-    screen = Screen(sys.stdout)
+def _show(one: Description, screen: Screen, *, verbose: bool) -> None:
+    print_case(one.case, screen, verbose=verbose)
     for section in _SECTIONS:
         parts: Sequence[Part] = getattr(one, section)
-        if not parts:
-            continue
-        screen.write(f"\n{screen.paint(_TITLES[section], 'bold')}\n")
-        width = max(len(visible(part.name)) for part in parts)
-        for part in parts:
-            told = "  ".join(filter(None, [part.detail, part.description]))
-            screen.write(f"  {visible(part.name):<{width}}  {part.place}  {visible(told)}\n")
+        if parts:
+            told = ["  ".join(filter(None, [part.detail, part.description])) for part in parts]
+            screen.lines([[], [(_TITLES[section], "bold")]])
+            columns = [
+                Column("", [part.name for part in parts], "cyan", whole=True),
+                Column("", [str(part.place) for part in parts]),
+                Column("", told),
+            ]
+            screen.table(columns, indent=2, heads=False)

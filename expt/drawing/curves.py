@@ -15,7 +15,6 @@ The rules, which the documentation repeats:
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expt.drawing.smoothing import FEW, is_noise, smoothed
+from expt.ground.text import direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,13 +35,6 @@ DRAWN_LIMIT: Final = 1e300  # beyond it, sums and differences overflow
 LARGE_POWER: Final = 100  # what goes beyond it is drawn divided by 10 to this
 _LOG_RANGE: Final = (1e-250, 1e250)  # of a log axis, whose decades must not overflow
 _SAMPLES: Final = 4096
-_LOW_WORDS: Final = re.compile(
-    r"\w*loss(es)?|errors?|err|[mr]?mse|mae|mape|nll|perplexity|ppl|cost|regret|fid|[wc]er|residual"
-)
-_HIGH_WORDS: Final = re.compile(
-    r"acc|accuracy|scores?|rewards?|returns?|f1|auc|auroc|r2|precision|recall|psnr|ssim|m?iou"
-    r"|bleu|rouge|dice|elbo|likelihood|success"
-)
 
 
 @attrs.frozen(eq=False)
@@ -159,17 +152,6 @@ def at_power(curve: Curve, power: int) -> Curve:
         high=curve.high * share,
         power=power,
     )
-
-
-def direction(name: str) -> str | None:
-    """Which end is the good one, "min" or "max", where the name says so; else None."""
-    words = re.findall(r"[a-z]+[0-9]*", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower())
-    for word in reversed(words):
-        if _LOW_WORDS.fullmatch(word):
-            return "min"
-        if _HIGH_WORDS.fullmatch(word):
-            return "max"
-    return None
 
 
 def limits(

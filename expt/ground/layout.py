@@ -3,6 +3,7 @@
 runs/                                   the archive root
   .index.sqlite                         a cache of the listing, never the truth
   .smoke/  .scratch/                    roots of their own, left out of listings
+  .sessions/<session>/                  pictures of a sweep
   vision/mnist/experiment_train/        a node id's path and function
     2026-11-23_10-15-30_7fk2…/          one archive
 """
@@ -26,6 +27,7 @@ RESERVED_TABLE: Final = "expt"
 RUNS_DIR: Final = "runs"
 SMOKE_DIR: Final = ".smoke"
 SCRATCH_DIR: Final = ".scratch"
+SESSIONS_DIR: Final = ".sessions"  # what belongs to a whole session: pictures of its sweep
 INDEX_FILE: Final = ".index.sqlite"
 
 # An archive

@@ -120,6 +120,7 @@ class TellingOptions:
     verbosity: int = 0
     capture: bool = True
     traceback: str = "auto"
+    locals: bool = False
     durations: int | None = None
 
 

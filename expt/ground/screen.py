@@ -1,269 +1,340 @@
-"""How lines reach a person: styles, widths, columns, and a stream that may be gone.
+"""One output stream and what it can show. On a terminal rich draws; a pipe gets plain lines.
 
-Text is fitted and aligned first and painted last, so that a style never counts as width. No markup
-is ever interpreted: what users named goes through `text.visible` and is written as it is.
+    what is said ──► line(…)    parts, each a text or (text, style)
+                     table(…)   columns of cells
+                     draw(…)    anything of rich's, on a terminal alone
+
+Control characters are made visible here, on the way to rich's `Text`: no text is ever markup. In a
+pipe rich is not even imported, and nothing is cut.
 """
 
 from __future__ import annotations
 
-import functools
+import errno
 import io
 import os
-import reprlib
-import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import quote
 
-from expt.ground.model import LAYER_PROVIDER, Opaque
+import attrs
+
+from expt.ground.errors import ExptError
 from expt.ground.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TextIO
 
-    from expt.ground.model import Origin
+    from rich.console import Console, RenderableType
+    from rich.text import Text
 
-Style = Literal["good", "bad", "warn", "dim", "bold", "name"]
+Part = str | tuple[str, str]
+"""A text, or a text and how it is shown: a style as rich spells it, of the theme's own colours."""
 
-# Of the sixteen colours that a theme adapts: readable on light and on dark
-_CODES: Final = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1", "name": "36"}
-_PLAIN_SIGNS: Final = str.maketrans("…✓✗▸━╸─·×≡", "~+x>=--.x=")
-_ALIGNED: Final = 40  # columns of a table that long values do not widen
-_SHORT: Final = 24  # columns of one value in a line of results
+Line = list[Part]
+Branch = tuple[Line, "Sequence[Branch]"]
+
+
+class OneRow(list[Part]):
+    """A line that a terminal cuts at its edge, where others are broken into rows."""
+
+
+STATUS_STYLES: Final = {
+    "running": "cyan",
+    "completed": "green",
+    "failed": "red",
+    "interrupted": "yellow",
+    "skipped": "dim",
+    "lost": "yellow",
+}
+_PLAIN_SIGNS: Final = str.maketrans("…✓✗▸━╸╺─·×≡±Δ", "~+x>=---.x=~d")
 _DEFAULT_SIZE: Final = (80, 24)
+_WIDEST: Final = 60  # columns of a plain table that one long value does not widen
+_NARROWEST: Final = 8  # columns that a text keeps before other columns are left out
+
+
+@attrs.frozen
+class Column:
+    """A column: its head, a cell for each row, how they are shown.
+
+    Numbers (`right`) and what is to be pasted (`whole`) are never cut; texts may be.
+    """
+
+    head: str
+    cells: Sequence[Part | Line]  # a list is a line of parts
+    style: str = ""
+    right: bool = False
+    whole: bool = False
 
 
 class Screen:
-    """One output stream, what it can show, and how wide it is.
+    """A stream, written to by `line`, `table` and `draw`, and what it can show.
 
     `colour` follows NO_COLOR, FORCE_COLOR, TERM and whether the stream is a terminal; `live` says
-    whether lines can be drawn again: a terminal, and not the log of a build. No stream at all is
-    what Python has where the shell closed it.
+    whether lines can be drawn again: a terminal, and not the log of a build. A stream that was
+    closed or is full is given up and `gone`; a `strict` screen says so instead, with an
+    `ExptError`: what was asked for is lost.
     """
 
-    def __init__(self, stream: TextIO | None, environ: Mapping[str, str] | None = None) -> None:
-        self._gone = stream is None
+    def __init__(
+        self,
+        stream: TextIO | None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        strict: bool = False,
+    ) -> None:
+        self.gone = stream is None
         self._stream = stream or io.StringIO()
         self._environ = os.environ if environ is None else environ
-        self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        terminal = _is_terminal(self._stream) and self._environ.get("TERM") != "dumb"
+        self._strict = strict
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+        self.terminal = self.isatty() and self._environ.get("TERM") != "dumb"
         forced = bool(self._environ.get("FORCE_COLOR"))
-        self.terminal = terminal
-        self.colour = (terminal or forced) and not self._environ.get("NO_COLOR")
-        self.live = terminal and not self._environ.get("CI")
+        self.colour = (self.terminal or forced) and not self._environ.get("NO_COLOR")
+        self.live = self.terminal and not self._environ.get("CI")
+
+    # What it can show
 
     @property
     def width(self) -> int | None:
         """Columns: COLUMNS, else the terminal's; None (no limit) where there is neither."""
         columns = self._environ.get("COLUMNS", "")
-        if columns.isdecimal() and int(columns) > 0:
+        if columns.isdecimal() and len(columns) < 6 and int(columns) > 0:
             return int(columns)
-        return self._size()[0] if self.terminal else None
+        return self.size()[0] if self.terminal else None
 
-    @property
-    def gone(self) -> bool:
-        """Whether the stream was given up: nobody reads what is written."""
-        return self._gone
-
-    @property
-    def height(self) -> int:
-        """Rows of the terminal."""
-        return self._size()[1]
-
-    def _size(self) -> tuple[int, int]:
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal."""
         try:
             size = os.get_terminal_size(self._stream.fileno())
         except (OSError, ValueError, AttributeError):
             return _DEFAULT_SIZE
         return size.columns or _DEFAULT_SIZE[0], size.lines or _DEFAULT_SIZE[1]
 
-    def paint(self, text: str, *styles: Style) -> str:
-        """`text` in the styles given, where the stream shows them."""
-        if not self.colour or not styles or not text:
-            return text
-        return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
+    @property
+    def draws(self) -> bool:
+        """Whether rich draws; else there are plain lines."""
+        return self.terminal or self.colour
+
+    @cached_property
+    def console(self) -> Console:
+        """rich's console on this stream."""
+        from rich.console import Console  # slow, and for terminals alone
+
+        term = self._environ.get("TERM", "")
+        return Console(
+            file=cast("TextIO", self),
+            force_terminal=True,
+            force_interactive=self.live,
+            color_system="auto" if self.colour else None,
+            no_color=not self.colour,
+            legacy_windows=False,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            _environ={**self._environ, "TERM": "xterm" if term in ("", "dumb") else term},
+        )
+
+    def fitted_console(self) -> Console:
+        """The console, as wide as the terminal is now."""
+        self.console.size = cast("Any", (self.width or 100_000, self.size()[1]))
+        return self.console
+
+    # What is said
+
+    def line(self, *parts: Part) -> None:
+        """One line; where it is longer than the terminal is wide the terminal breaks it, so that a
+        path or a command can still be copied."""
+        self.lines([list(parts)])
+
+    def lines(self, lines: Iterable[Line]) -> None:
+        """Several lines in one write."""
+        if self.draws:
+            cut = {"no_wrap": True, "overflow": "ellipsis"}
+            told = [styled(*line, **cut if isinstance(line, OneRow) else {}) for line in lines]
+            if told:
+                from rich.console import Group
+
+                self.fitted_console().print(Group(*told), soft_wrap=True)
+        else:
+            self.write("".join(f"{plain(line)}\n" for line in lines))
+
+    def table(self, columns: Sequence[Column], *, indent: int = 0, heads: bool = True) -> list[str]:
+        """A table; the heads of the columns for which there was no room."""
+        if not self.draws:
+            texts = [[*([plain(c.head)] if heads else []), *map(plain, c.cells)] for c in columns]
+            lines = aligned(texts, [column.right for column in columns])
+            self.write("".join(f"{' ' * indent}{line}\n" for line in lines))
+            return []
+        from rich.padding import Padding
+
+        room = (self.width or 100_000) - indent
+        shown, left_out = _that_fit(columns, room) if self.width else (list(columns), [])
+        self.draw(Padding(_rich_table(shown, heads=heads), (0, 0, 0, indent), expand=False))
+        return left_out
+
+    def tree(self, root: Branch) -> None:
+        """A line with what belongs to it below it, as deep as it goes."""
+        if not self.draws:
+            self.lines(_indented(root))
+            return
+        from rich.tree import Tree
+
+        def grow(tree: Tree, branches: Sequence[Branch]) -> Tree:
+            for line, below in branches:
+                grow(tree.add(styled(line)), below)
+            return tree
+
+        self.draw(grow(Tree(styled(root[0]), guide_style="dim"), root[1]))
+
+    def draw(self, *renderables: RenderableType) -> None:
+        """Let rich draw."""
+        self.fitted_console().print(*renderables, sep="\n")
+
+    # The stream, which rich writes to as to a file
 
     def write(self, text: str) -> None:
-        """Write and flush. A stream that was closed or is full is given up, never an error."""
-        if self._gone or not text:
+        """Write and flush `text` as it is."""
+        if self.gone:
+            if self._strict and text:
+                raise ExptError("the output cannot be written: it is closed")
             return
         try:
             self._stream.write(self._encodable(text))
             self._stream.flush()
         except BlockingIOError:
             pass  # a terminal that is behind loses a line, not the rest
-        except (OSError, ValueError):
-            self._gone = True
+        except (OSError, ValueError) as error:
+            self.gone = True
+            if not self._strict:
+                return
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise BrokenPipeError from None  # the reader has seen enough
+            reason = error.strerror if isinstance(error, OSError) else "it is closed"
+            raise ExptError(f"the output cannot be written: {reason}") from error
+
+    def flush(self) -> None:
+        """Everything is flushed when it is written."""
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal of any kind."""
+        try:
+            return self._stream.isatty()
+        except ValueError:  # closed
+            return False
 
     def _encodable(self, text: str) -> str:
         if text.isascii():
             return text
         try:
-            text.encode(self._encoding)
+            text.encode(self.encoding)
         except UnicodeEncodeError:
             signs = text.translate(_PLAIN_SIGNS)
-            return signs.encode(self._encoding, "backslashreplace").decode(self._encoding)
+            return signs.encode(self.encoding, "backslashreplace").decode(self.encoding)
         return text
 
 
-def _is_terminal(stream: TextIO) -> bool:
-    try:
-        return stream.isatty()
-    except ValueError:  # closed
-        return False
+def plain(words: Part | Line) -> str:
+    """The text of a line or a cell alone."""
+    if isinstance(words, list):
+        return "".join(map(plain, words))
+    return visible(words if isinstance(words, str) else words[0])
+
+
+def styled(*words: Part | Line, **settings: Any) -> Text:
+    """A line or a cell as rich's `Text`."""
+    from rich.text import Text
+
+    told = Text(**settings)
+    for each in words:
+        if isinstance(each, list):
+            told.append_text(styled(*each))
+        elif isinstance(each, str):
+            told.append(visible(each))
+        else:
+            told.append(visible(each[0]), each[1] or None)
+    return told
+
+
+def paragraph(text: str, *before: Part) -> list[Line]:
+    """The lines of a text of several, the first one after `before`; tabs are blanks."""
+    first, *rest = text.expandtabs().split("\n")
+    lines: list[Line] = [[line] for line in rest]
+    return [[*before, first], *lines]
+
+
+def linked(text: str, path: str | os.PathLike[str], style: str = "") -> Part:
+    """A text by which a terminal opens a file."""
+    address = "file://" + quote(os.path.abspath(path), errors="surrogateescape")
+    return text, f"{style} link {address}".strip()
+
+
+def _indented(branch: Branch, indent: str = "") -> Iterator[Line]:
+    yield [indent, *branch[0]]
+    for below in branch[1]:
+        yield from _indented(below, f"{indent}  ")
 
 
 def cells(text: str) -> int:
     """The columns that `text` takes on a terminal."""
-    return len(text) if text.isascii() else sum(map(_cells_of, text))
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # not needed for most
+
+    return cell_len(text)
 
 
-@functools.lru_cache(maxsize=1024)
-def _cells_of(character: str) -> int:
-    if unicodedata.east_asian_width(character) in "WF":
-        return 2
-    return 0 if unicodedata.category(character) in ("Mn", "Me", "Cf") else 1
+def aligned(columns: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
+    """Lines of columns, two spaces apart."""
+    padded = []
+    for texts, to_the_right in zip(columns, right, strict=True):
+        widths = [cells(text) for text in texts]
+        widest = min(max(widths, default=0), _WIDEST)
+        blanks = [" " * (widest - width) for width in widths]
+        pairs = zip(blanks, texts, strict=True)
+        padded.append([b + text if to_the_right else text + b for b, text in pairs])
+    return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
 
 
-def fit(text: str, width: int | None) -> str:
-    """`text` in at most `width` columns: shortened in the middle, its end kept longer."""
-    if width is None or cells(text) <= width:
-        return text
-    if width < 1:
-        return ""
-    tail = _leading(text[::-1], (width - 1) * 2 // 3)[::-1]
-    return _leading(text, width - 1 - cells(tail)) + "…" + tail
+def _that_fit(columns: Sequence[Column], room: int) -> tuple[list[Column], list[str]]:
+    """The columns for which there is room, and the heads of the others, the last ones first."""
+    least = []
+    for column in columns:
+        widest = max([cells(column.head), *(cells(plain(cell)) for cell in column.cells)])
+        firm = column.right or column.whole
+        least.append(widest if firm else min(widest, _NARROWEST))
+    shown = list(range(len(columns)))
+    left_out: list[str] = []
+    while sum(least[index] + 2 for index in shown) - 2 > room:
+        loose = [index for index in shown if not columns[index].whole]
+        if not loose:
+            break
+        shown.remove(loose[-1])
+        left_out.insert(0, columns[loose[-1]].head)
+    return [columns[index] for index in shown], left_out
 
 
-def _leading(text: str, width: int) -> str:
-    taken = 0
-    for index, character in enumerate(text):
-        taken += _cells_of(character)
-        if taken > width:
-            return text[:index]
-    return text
+def _rich_table(columns: Sequence[Column], *, heads: bool) -> RenderableType:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
 
-
-def pad(text: str, width: int, *, right: bool = False) -> str:
-    """`text` filled with blanks to `width` columns; with `right`, blanks stand in front."""
-    blanks = " " * (width - cells(text))
-    return blanks + text if right else text + blanks
-
-
-def number_text(value: float) -> str:
-    """A number in four significant digits; whole numbers in full."""
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
-
-
-def value_text(value: Any) -> str:
-    """One line for a value of a parameter: as Python writes it, paths and reprs bare."""
-    if isinstance(value, Opaque):
-        return visible(value.text)
-    if isinstance(value, os.PathLike):
-        return visible(os.fspath(value))
-    return visible(repr(value))
-
-
-def results_text(values: Mapping[str, Any], width: int | None = None) -> str:
-    """`loss=0.031 accuracy=0.98`: as many of `values` as fit, numbers in four digits."""
-    parts: list[str] = []
-    left = width
-    for name, value in values.items():
-        part = f"{visible(str(name))}={fit(_short_text(value), _SHORT)}"
-        if left is not None:
-            left -= cells(part) + bool(parts)
-            if left < 0:
-                break
-        parts.append(part)
-    return " ".join(parts)
-
-
-def _short_text(value: Any) -> str:
-    if isinstance(value, (int, float)):
-        return number_text(value)
-    if isinstance(value, (str, list, tuple, dict)):
-        return visible(reprlib.repr(value))  # a million numbers are not written out to be cut
-    return value_text(value)
-
-
-def leaf_values(
-    params: Mapping[str, Any], origins: Mapping[str, Sequence[Origin]]
-) -> list[tuple[str, Any, Sequence[Origin]]]:
-    """Dotted name, value and origins of `params`, as deep as `origins` tells values apart."""
-    leaves = _leaves(params, origins, "")
-    return [(name, value, origins.get(name, ())) for name, value in leaves]
-
-
-def _leaves(
-    values: Mapping[str, Any], origins: Mapping[str, Sequence[Origin]], above: str
-) -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        name = f"{above}{key}"
-        deeper = isinstance(value, Mapping) and any(
-            origin.startswith(f"{name}.") for origin in origins
+    table = Table(
+        box=SIMPLE_HEAD if heads else None,
+        show_header=heads,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1 if heads else 2, 0, 0),
+        header_style="dim",
+    )
+    for column in columns:
+        firm = column.right or column.whole
+        table.add_column(
+            styled(column.head),
+            justify="right" if column.right else "left",
+            style=column.style or None,
+            no_wrap=firm,
         )
-        if deeper:
-            yield from _leaves(value, origins, f"{name}.")
-        else:
-            yield name, value
-
-
-def origin_text(origin: Origin) -> str:
-    """The layer and the place; the layer alone where the place does not say more."""
-    if not origin.where:
-        return visible(origin.layer)
-    if origin.layer in origin.where:
-        return visible(origin.where)
-    return visible(f"{origin.layer} {origin.where}")
-
-
-def origin_rows(
-    name: str, value: Any, origins: Sequence[Origin]
-) -> Iterator[tuple[str, str, str, Style | None]]:
-    """`name, value, origin, style`: a row for the value and one for each layer that it shadows.
-
-    The value is what `params` holds: providers that wrap it are told below it.
-    """
-    if not origins:
-        yield visible(name), value_text(value), "", None
-        return
-    taken = 0
-    while taken < len(origins) - 1 and origins[taken].layer == LAYER_PROVIDER:
-        taken += 1
-    yield visible(name), value_text(value), origin_text(origins[taken]), None
-    for origin in origins[:taken]:
-        yield "  through", "", origin_text(origin), "dim"
-    for origin in origins[taken + 1 :]:
-        text = "" if origin.layer == LAYER_PROVIDER else value_text(origin.value)
-        yield "  over", text, origin_text(origin), "dim"
-
-
-def value_table(
-    screen: Screen,
-    values: Iterable[tuple[str, Any, Sequence[Origin]]],
-    *,
-    indent: str = "  ",
-    width: int | None = None,
-) -> list[str]:
-    """Lines of a table of names, values and origins: below each value what it shadows."""
-    rows = [row for name, value, origins in values for row in origin_rows(name, value, origins)]
-    room = None if width is None else width - len(indent) - 4
-    names = column_width(rows, 0, room and room // 3)
-    places = column_width(rows, 2, room and min(room * 3 // 5, room - names - 8))
-    texts = column_width(rows, 1, _ALIGNED if room is None else room - names - places)
-    lines = []
-    for name, text, place, style in rows:
-        text = fit(text, room and texts)  # without a width the few long ones stand out
-        painted = (
-            screen.paint(pad(fit(name, names), names), style or "name"),
-            screen.paint(pad(text, texts), *([style] if style else [])),
-            screen.paint(fit(place, places), "dim"),
-        )
-        lines.append(f"{indent}{'  '.join(painted)}".rstrip())
-    return lines
-
-
-def column_width(rows: Sequence[tuple[Any, ...]], index: int, limit: int | None) -> int:
-    """The columns that the texts at `index` of each row need, `limit` at most."""
-    longest = max((cells(row[index]) for row in rows), default=0)
-    return longest if limit is None else min(longest, max(limit, 8))
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*(styled(cell, no_wrap=True, overflow="ellipsis") for cell in row))
+    return table

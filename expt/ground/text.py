@@ -1,4 +1,4 @@
-"""How values are told to people: control characters made visible, durations, sizes, spark lines.
+"""How values are told to people: control characters made visible, numbers, cases, spark lines.
 
 Shared by everything that prints. Nothing here knows of a terminal, a colour or a width in pixels.
 """
@@ -6,12 +6,26 @@ Shared by everything that prints. Nothing here knows of a terminal, a colour or 
 from __future__ import annotations
 
 import math
+import os
+import re
+import reprlib
 import unicodedata
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from expt.ground.model import Opaque
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+_COLOURS: Final = re.compile(r"(\x1b\[[\d;]*m)")
+_SHORT: Final = 24  # characters of a value in a cell
+_LOW_WORDS: Final = re.compile(
+    r"\w*loss(es)?|errors?|err|[mr]?mse|mae|mape|nll|perplexity|ppl|cost|regret|fid|[wc]er|residual"
+)
+_HIGH_WORDS: Final = re.compile(
+    r"acc|accuracy|scores?|rewards?|returns?|f1|auc|auroc|r2|precision|recall|psnr|ssim|m?iou"
+    r"|bleu|rouge|dice|elbo|likelihood|success"
+)
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS: Final = "\u200c\u200d"  # hold emoji and some scripts together; they hide nothing
@@ -32,6 +46,17 @@ def visible(text: str, *, lines: bool = False) -> str:
         if character not in kept and unicodedata.category(character) in _HIDDEN_CATEGORIES
         else character
         for character in text
+    )
+
+
+def printed(text: str, *, colour: bool) -> str:
+    """What a run printed, as a terminal may get it: colours, tabs and `\\r` obeyed, no more."""
+    pieces = _COLOURS.split(text)
+    return "".join(
+        (piece if colour else "")
+        if index % 2
+        else "\r".join(visible(part, lines=True) for part in piece.split("\r"))
+        for index, piece in enumerate(pieces)
     )
 
 
@@ -69,6 +94,64 @@ def _overwrite(segments: Sequence[str]) -> str:
     for segment in segments:
         line = segment + line[len(segment) :]
     return line
+
+
+def number_text(value: float, digits: int = 4) -> str:
+    """A number in so many significant digits; whole numbers in full."""
+    return str(value) if isinstance(value, int) else f"{value:.{digits}g}"
+
+
+def number_texts(values: Sequence[float], digits: int = 4) -> list[str]:
+    """The numbers in as few significant digits, from `digits` on, as tell different ones apart."""
+    different = set(values)
+    while digits < 17 and len({number_text(v, digits) for v in different}) < len(different):
+        digits += 1
+    return [number_text(value, digits) for value in values]
+
+
+def value_text(value: Any) -> str:
+    """One line for a value of a parameter: as Python writes it, paths and reprs bare."""
+    if isinstance(value, Opaque):
+        return visible(value.text)
+    if isinstance(value, os.PathLike):
+        return visible(os.fspath(value))
+    return visible(repr(value))
+
+
+def short_text(value: Any) -> str:
+    """A value as people say it in a table: `0.1`, `adam`, `64×32`, `3 of {…}`; never long."""
+    if isinstance(value, (int, float)):
+        return number_text(value)
+    if (
+        isinstance(value, (list, tuple))
+        and 1 < len(value) < _SHORT
+        and all(type(item) in (int, float) for item in value)
+    ):
+        return "×".join(map(number_text, value))
+    if isinstance(value, (str, os.PathLike)):
+        text = str(value)
+    elif isinstance(value, (list, tuple, dict)):
+        text = reprlib.repr(value)  # a million numbers are not written out to be cut
+    else:
+        text = value_text(value)
+    text = visible(text if len(text) <= 2 * _SHORT else text[:_SHORT] + "…" + text[-_SHORT:])
+    return text or "''"
+
+
+def case_text(values: Mapping[str, Any]) -> str:
+    """`lr=0.1 hidden=64×32 opt=sgd`: a case as people read it; a node id says it to programs."""
+    return " ".join(f"{visible(str(name))}={short_text(value)}" for name, value in values.items())
+
+
+def direction(name: str) -> str | None:
+    """Which end is the good one, "min" or "max", where the name says so; else None."""
+    words = re.findall(r"[a-z]+[0-9]*", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower())
+    for word in reversed(words):
+        if _LOW_WORDS.fullmatch(word):
+            return "min"
+        if _HIGH_WORDS.fullmatch(word):
+            return "max"
+    return None
 
 
 def human_duration(seconds: float) -> str:
@@ -126,21 +209,6 @@ def spark(values: Sequence[float], width: int) -> str:
         " " if share is None else _SPARKS[3 if share < 0 else round(share * top)]
         for share in _shares(list(_bucket_means(values, width)))
     )
-
-
-def chart(values: Sequence[float], width: int, height: int) -> list[str]:
-    """`height` lines of a column chart; the top line is the largest mean of a bucket.
-
-    Means, gaps and sampling as in `spark`.
-    """
-    shares = _shares(list(_bucket_means(values, width)))
-    steps = height * len(_SPARKS) - 1  # the smallest one is still seen
-    levels = [0 if s is None else steps // 2 if s < 0 else 1 + round(s * steps) for s in shares]
-    lines = []
-    for row in reversed(range(height)):
-        filled = (min(max(level - row * len(_SPARKS), 0), len(_SPARKS)) for level in levels)
-        lines.append("".join(f" {_SPARKS}"[eighths] for eighths in filled))
-    return lines
 
 
 def _shares(means: Sequence[float | None]) -> list[float | None]:

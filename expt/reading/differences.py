@@ -106,6 +106,8 @@ def find_difference(one: Run, other: Run) -> Difference:
 def is_same(one: Any, other: Any) -> bool:
     """Whether an archive would hold the same for both: 1 is not true, 0.0 is not -0.0, and nan
     is nan."""
+    if isinstance(one, bytes) or isinstance(other, bytes):  # a file of code
+        return type(one) is type(other) and bool(one == other)
     return one is other or _spelled(one) == _spelled(other)
 
 

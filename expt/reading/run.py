@@ -28,8 +28,7 @@ from expt.ground import layout
 from expt.ground.encoding import from_json, to_json
 from expt.ground.errors import DamagedArchive, told_as_damage
 from expt.ground.files import list_inside, open_inside, path_inside, read_inside
-from expt.ground.screen import value_text
-from expt.ground.text import collapse_progress, human_duration, visible
+from expt.ground.text import collapse_progress, human_duration, value_text, visible
 from expt.reading.saved import Artifact, Artifacts
 from expt.reading.series import SeriesMap, summarise_series
 

@@ -13,11 +13,11 @@ import attrs
 
 from expt.ground.encoding import dumps
 from expt.ground.errors import UsageError
-from expt.ground.screen import cells, number_text, pad, value_text
-from expt.ground.text import visible
+from expt.ground.screen import aligned
+from expt.ground.text import number_text, value_text, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 
 @attrs.frozen(repr=False)
@@ -43,8 +43,9 @@ class Table:
 
     def __repr__(self) -> str:
         """The table as aligned text."""
-        lines = aligned([[visible(name) for name in self.columns], *self._texts()])
-        return "\n".join(lines)
+        texts = list(self._texts())
+        columns = [[visible(n), *(row[i] for row in texts)] for i, n in enumerate(self.columns)]
+        return "\n".join(aligned(columns, [False] * len(columns)))
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(visible(name))}</th>" for name in self.columns)
@@ -76,15 +77,6 @@ class Table:
                 "to_pandas needs pandas, which is not installed", None, "pip install pandas"
             ) from None
         return pandas.DataFrame([dict(row) for row in self.rows], columns=list(self.columns))
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of columns, two spaces apart."""
-    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(pad(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
 
 
 def _text(value: Any) -> str:

@@ -21,6 +21,7 @@ from expt.ground import layout
 from expt.ground.declarations import Skipped
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import Opaque
+from expt.parameters import is_secret_name
 from expt.planning.providers import session_key
 from expt.reading import load_archive
 from expt.reading.series import summarise_series
@@ -211,7 +212,14 @@ class _Run:
         )
 
     def describe(self, error: BaseException) -> ErrorInfo:
-        return describe_error(error, self._scrub)
+        is_secret = self._is_secret if self._around.options.telling.locals else None
+        return describe_error(error, self._scrub, is_secret)
+
+    def _is_secret(self, name: str) -> bool:
+        """Whether a local variable is masked: named as secrets are, or as a secret of the case."""
+        return is_secret_name(name) or name in {
+            part for dotted in self._case.secrets for part in dotted.split(".")
+        }
 
     def _finish_scope(self, scope: RunScope) -> list[BaseException]:
         """Every teardown, even where a Ctrl-C comes in between."""
@@ -238,7 +246,7 @@ class _Run:
         errors = (
             [*teardown] if raised is None or isinstance(raised, Skipped) else [raised, *teardown]
         )
-        info = describe_all(errors, self._scrub)
+        info = describe_all(errors, self.describe)
         if raised_by_interrupt(errors[0]):
             if limit is not None and time.monotonic() - self._clock >= limit:
                 timed_out = f"the run took longer than --timeout {limit:g}"
@@ -248,7 +256,7 @@ class _Run:
 
     def _print_traceback(self, error: BaseException) -> None:
         with contextlib.suppress(Exception):  # the run may have closed or replaced its stderr
-            sys.stderr.write(describe_error(error, self._scrub).traceback)
+            sys.stderr.write(self.describe(error).traceback)
 
     def _keep_returned(self, returned: Any) -> None:
         if returned is None:

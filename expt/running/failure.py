@@ -12,15 +12,24 @@ import attrs
 
 from expt.ground.model import ErrorInfo
 from expt.ground.text import error_message, error_name
+from expt.parameters import is_secret_name
 
 OUR_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + "/"
+_LONGEST_LOCAL: Final = 500  # characters of a local variable's value
+MASK: Final = "***"
 Scrub = Callable[[str], str]
 
 
-def describe_error(error: BaseException, scrub: Scrub) -> ErrorInfo:
-    """What `error` was, also where its own `str` raises; secrets are taken out by `scrub`."""
+def describe_error(
+    error: BaseException, scrub: Scrub, is_secret: Callable[[str], bool] | None = None
+) -> ErrorInfo:
+    """What `error` was, also where its own `str` raises; secrets are taken out by `scrub`.
+
+    With `is_secret` the local variables of each frame are told below it, those that it names as
+    secret masked.
+    """
     name, message = _full_name(error), error_message(error)
-    told = _format_traceback(error)
+    told = _format_traceback(error, is_secret)
     if name == "bdb.BdbQuit" and not message:  # `pdb.set_trace()`, which found no terminal
         message = _HINT
         told = f"{told.rstrip()}: {message}\n"
@@ -35,10 +44,12 @@ def _full_name(error: BaseException) -> str:
     return error_name(error) if module == "builtins" else f"{module}.{error_name(error)}"
 
 
-def _format_traceback(error: BaseException) -> str:
+def _format_traceback(error: BaseException, is_secret: Callable[[str], bool] | None) -> str:
     try:
-        told = traceback.TracebackException.from_exception(error)
-        _drop_our_frames(told, set())
+        told = traceback.TracebackException.from_exception(
+            error, capture_locals=is_secret is not None
+        )
+        _drop_our_frames(told, set(), is_secret or is_secret_name)
         return "".join(told.format())
     except RecursionError:
         return f"{error_name(error)}: too deep to be formatted\n"
@@ -47,11 +58,18 @@ def _format_traceback(error: BaseException) -> str:
         return f"{error_name(error)}: its traceback cannot be formatted ({why})\n"
 
 
-def _drop_our_frames(told: traceback.TracebackException, seen: set[int]) -> None:
+def _drop_our_frames(
+    told: traceback.TracebackException, seen: set[int], is_secret: Callable[[str], bool]
+) -> None:
     if id(told) in seen:
         return
     seen.add(id(told))
     told.stack = traceback.StackSummary.from_list([f for f in told.stack if _is_users(f)])
+    for frame in told.stack:
+        shown = frame.locals or {}
+        for name, text in shown.items():
+            text = text if len(text) <= _LONGEST_LOCAL else f"{text[:_LONGEST_LOCAL]}…"
+            shown[name] = repr(MASK) if is_secret(name) else text.replace("\n", " ")
     context = told.__context__
     if context is not None and context.stack and not any(map(_is_users, context.stack)):
         told.__context__ = None  # what we were doing when we called the user's code
@@ -62,16 +80,18 @@ def _drop_our_frames(told: traceback.TracebackException, seen: set[int]) -> None
     )
     for cause in causes:
         if cause is not None:
-            _drop_our_frames(cause, seen)
+            _drop_our_frames(cause, seen, is_secret)
 
 
 def _is_users(frame: traceback.FrameSummary) -> bool:
     return not frame.filename.startswith((OUR_FOLDER, *_DEBUGGER))
 
 
-def describe_all(errors: Sequence[BaseException], scrub: Scrub) -> ErrorInfo:
+def describe_all(
+    errors: Sequence[BaseException], describe: Callable[[BaseException], ErrorInfo]
+) -> ErrorInfo:
     """The first error, with the tracebacks of all: what was raised, then by each teardown."""
-    first, *others = (describe_error(error, scrub) for error in errors)
+    first, *others = map(describe, errors)
     told = [first.traceback]
     for other in others:
         told += ["\nIn a teardown, another exception was raised:\n\n", other.traceback]
@@ -92,7 +112,7 @@ _DEBUGGER: Final = tuple(
 )
 
 
-def make_scrubber(secrets: Iterable[str], mask: str = "***") -> Scrub:
+def make_scrubber(secrets: Iterable[str], mask: str = MASK) -> Scrub:
     """A function that replaces every secret text by the mask, the longest first."""
     texts = sorted({text for text in secrets if text}, key=len, reverse=True)
     if not texts:

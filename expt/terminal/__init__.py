@@ -1,14 +1,14 @@
 """What a person sees while a session works: a plugin on the parent's public hooks.
 
     plugin ─┬─ endings ─ tracebacks    ended runs, failures, the summary; `--tb`
-            ├─ live ──── progress      what goes on: each run, the session as a whole
+            ├─ sweep_table             the end of a sweep: a table by swept values, the best
+            ├─ live                    the region: each run, the session, the time that is left
             ├─ output                  what runs print, for `-s`
-            ├─ region                  the lines that are drawn again
+            ├─ plan_table              values and where they come from; `--plan`
             └─ nothing_selected        why nothing was selected
 
-Lines go to any stream at once. Only a real terminal has a region below them that is drawn again,
-four times a second at most: in one write that erases nothing that stays, so that it cannot
-flicker, and only for what has lasted that long, so that short runs cost a line each.
+rich draws what a terminal shows; here stands what is said, and in what order. A pipe gets plain
+lines with the same facts, and never waits for rich.
 """
 
 from expt.terminal.plugin import Terminal

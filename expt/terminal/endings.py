@@ -1,105 +1,79 @@
-"""Ended runs and ended sessions as lines of text. Nothing here writes or remembers."""
+"""Ended runs and ended sessions, as they are told. Nothing here remembers."""
 
 from __future__ import annotations
 
 import os
-import posixpath
 import shlex
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
-from expt.ground.layout import RUNS_DIR
-from expt.ground.screen import Style, cells, fit, pad, results_text
-from expt.ground.text import human_duration, visible
-from expt.terminal.tracebacks import error_line, relative_path, traceback_lines
+from expt.ground.layout import LOG_FILE, RUNS_DIR
+from expt.ground.screen import STATUS_STYLES, Line, OneRow, Part, linked, paragraph
+from expt.ground.text import collapse_progress, human_duration, printed, short_text
+from expt.terminal.tracebacks import error_line, error_lines, relative_path, show_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
-    from expt.ground.model import Outcome, Status
+    from expt.ground.model import Outcome
     from expt.ground.options import Options
     from expt.ground.screen import Screen
 
-_MARKS: Final[dict[Status, tuple[str, Style]]] = {
-    "completed": ("✓", "good"),
-    "failed": ("✗", "bad"),
-    "interrupted": ("!", "warn"),
-    "skipped": ("-", "dim"),
-}
+MARKS: Final = {"completed": "✓", "failed": "✗", "interrupted": "!", "skipped": "-"}
+DOTS: Final = {"completed": ".", "failed": "F", "interrupted": "!", "skipped": "s"}
 _SKIPPED: Final = "skipped"  # begins the notice that gives the reason
-_COUNTED: Final = ("completed", "failed", "interrupted", "skipped")
-_NAME_WIDTH: Final = 24  # columns that a name gets on the narrowest terminal
-_RESULTS_WIDTH: Final = 30  # what a path must leave to the results, else the id stands for it
-
-
-@attrs.frozen
-class NameColumn:
-    """How the cases of a session are named on a terminal.
-
-    Where the longest does not fit, the folder that all share is left out before any name is cut.
-    """
-
-    width: int = 0
-    prefix: str = ""
-
-    @classmethod
-    def of(cls, ids: Sequence[str], width: int) -> NameColumn:
-        """The column for `ids` on a terminal of `width` columns."""
-        limit = max(_NAME_WIDTH, width * 2 // 5)
-        longest = max((cells(visible(each)) for each in ids), default=0)
-        if longest <= limit:
-            return cls(longest)
-        shared = posixpath.commonpath({each.rpartition("/")[0] for each in ids})
-        prefix = f"{shared}/" if shared else ""
-        longest = max(cells(visible(each.removeprefix(prefix))) for each in ids)
-        return cls(min(longest, limit), prefix)
-
-    def text(self, case_id: str) -> str:
-        """The name, as wide as the column."""
-        name = visible(case_id.removeprefix(self.prefix))
-        return pad(fit(name, self.width), self.width)
+_TAIL_LINES: Final = 5  # of what a failed run printed
+_TAIL_BYTES: Final = 1 << 16
 
 
 def outcome_line(
-    screen: Screen, outcome: Outcome, options: Options, names: NameColumn, counter: str = ""
-) -> str:
+    screen: Screen, outcome: Outcome, options: Options, name: str, counter: str = ""
+) -> Line:
     """One line for a run that ended.
 
-    On a terminal in columns as wide as it is, the id where the path does not fit. Elsewhere with
-    the status as a word and everything in full.
+    A terminal gets a row: a mark, the case, and as much of the results as it is wide. Elsewhere
+    the status is a word, and nothing is left out.
     """
-    mark, style = _MARKS.get(outcome.status, ("?", "warn"))
-    path = visible(relative_path(outcome.path, options.cwd))
+    style = STATUS_STYLES[outcome.status]
     duration = human_duration(outcome.duration) if outcome.path else ""
-    if not screen.terminal:
-        status = screen.paint(outcome.status, style)
-        full = (f"{counter}{status}", visible(outcome.case_id), duration, _told(outcome), path)
-        return "  ".join(part for part in full if part) + "\n"
-    width = screen.width or 80
-    head = f"{names.text(outcome.case_id)}  {pad(duration, 6, right=True)}"
-    left = width - 1 - 2 - cells(head) - 2
-    place = path if cells(path) + 2 + _RESULTS_WIDTH <= left else outcome.run_id
-    told = _told(outcome, max(left - cells(place) - 2, 0))
-    parts = (
-        f"{screen.paint(mark, style)} {head}",
-        screen.paint(place, "dim"),
-        screen.paint(told, *_told_style(outcome)),
-    )
-    line = "  ".join(part for part in parts if part) + "\n"
-    if options.telling.verbosity > 0 and path and place != path:
-        line += f"    {screen.paint(path, 'dim')}\n"
-    return line
-
-
-def _told(outcome: Outcome, width: int | None = None) -> str:
+    told: list[Part]
     if outcome.status == "skipped":
-        return fit(visible(skip_reason(outcome)), width)
-    if outcome.error is not None:
+        told = [skip_reason(outcome)]
+    elif outcome.error is not None:
         failed = outcome.status == "failed"
-        return fit(error_line(outcome.error) if failed else visible(outcome.error.message), width)
-    return results_text(outcome.results, width)
+        told = [(error_line(outcome.error), style) if failed else outcome.error.message]
+    else:
+        told = results_parts(outcome.results)
+    if not screen.terminal:
+        path = relative_path(outcome.path, options.cwd) if outcome.path else ""
+        head: list[Line] = [[counter, (outcome.status, style)], [outcome.case_id], [duration]]
+        return _joined([*head, told, [path]])
+    identity = [linked(outcome.run_id, outcome.path, "dim")] if outcome.path else []
+    mark: Part = (MARKS.get(outcome.status, "?"), style)
+    row = OneRow([mark, " ", *_joined([[name], [f"{duration:>6}"], identity, told])])
+    if options.telling.verbosity > 0 and outcome.path:
+        row.append((f"  {relative_path(outcome.path, options.cwd)}", "dim"))
+        return list(row)
+    return row
+
+
+def _joined(texts: Iterable[Line]) -> Line:
+    """Lines beside each other, those that say nothing left out."""
+    joined: Line = []
+    for text in texts:
+        if any(part if isinstance(part, str) else part[0] for part in text):
+            joined += ["  ", *text] if joined else text
+    return joined
+
+
+def results_parts(values: Mapping[str, Any]) -> Line:
+    """`accuracy=0.98 n=3`, the values brighter than their names."""
+    parts: Line = []
+    for name, value in values.items():
+        parts += [(f"{' ' if parts else ''}{name}=", "dim"), short_text(value)]
+    return parts
 
 
 def skip_reason(outcome: Outcome) -> str:
@@ -114,73 +88,87 @@ def other_notices(outcome: Outcome) -> list[str]:
     return [each for each in outcome.notices if not (skipped and each.startswith(_SKIPPED))]
 
 
-def _told_style(outcome: Outcome) -> tuple[Style, ...]:
-    return ("bad",) if outcome.status == "failed" else ()
-
-
-def failure_lines(screen: Screen, outcomes: Sequence[Outcome], options: Options) -> str:
+def show_failures(
+    screen: Screen, outcomes: Sequence[Outcome], options: Options, names: Mapping[str, str]
+) -> None:
     """The failed runs with their tracebacks; what failed in the same way is told once."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if not failed or options.telling.traceback == "no":
-        return ""
-    if options.telling.traceback == "line":
-        return "".join(f"{line}\n" for each in failed for line in _error(each, options))
+    style = options.telling.traceback
+    if style == "no":
+        return
     alike: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in failed:
-        alike.setdefault(tuple(_error(outcome, options)), []).append(outcome)
-    blocks = []
-    for lines, (outcome, *others) in alike.items():
-        title = f"✗ {visible(outcome.case_id)}"
-        text = f"{screen.paint(title, 'bad', 'bold')}  {outcome.run_id}\n"
-        text += "".join(f"{line}\n" for line in lines[:-1])
-        text += f"{screen.paint(lines[-1], 'bad')}\n" if lines else ""
+        error = outcome.error
+        told = error_lines(error, style, options.cwd) if error else ["no error was recorded"]
+        alike.setdefault(tuple(told), []).append(outcome)
+    for index, (lines, (outcome, *others)) in enumerate(alike.items()):
+        if index and style != "line":
+            screen.line()
+        if style == "line":
+            screen.lines([*lines] for _ in (outcome, *others))
+            continue
+        name = names.get(outcome.case_id, "")
+        case = [("  " + name, "")] if name and name not in outcome.case_id else []
+        identity = linked(outcome.run_id, outcome.path) if outcome.path else outcome.run_id
+        screen.line((f"✗ {outcome.case_id}", "bold red"), "  ", identity, *case)
+        if outcome.error is None:
+            screen.line(lines[0])
+        else:
+            archive = Path(outcome.path) if outcome.path else None
+            show_error(screen, outcome.error, style, options.cwd, archive)
         if others:
-            names = ", ".join(visible(other.case_id) for other in others[:3])
+            same = ", ".join(names.get(other.case_id, other.case_id) for other in others[:3])
             more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-            text += f"the same in {names}{more}\n"
-        blocks.append(text)
-    return "\n".join(blocks)
+            screen.line(f"the same in {same}{more}")
+        if outcome.path and style in ("auto", "long"):
+            _show_output(screen, Path(outcome.path) / LOG_FILE, options.cwd)
 
 
-def _error(outcome: Outcome, options: Options) -> list[str]:
-    if outcome.error is None:
-        return ["no error was recorded"]
-    return traceback_lines(outcome.error, options.telling.traceback, options.cwd)
+def _show_output(screen: Screen, log: Path, cwd: Path) -> None:
+    """The last lines of what a run printed, and where all of it is."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - _TAIL_BYTES, 0))
+            text = collapse_progress(file.read().decode("utf-8", "replace"))
+    except OSError:
+        return
+    lines = text.rstrip("\n").split("\n")
+    if not text.strip():
+        return
+    shown = lines[-_TAIL_LINES:]
+    many = f"the last {len(shown)} of {len(lines)} lines"
+    if size > _TAIL_BYTES:
+        many = f"the last {len(shown)} lines"
+    elif len(lines) <= _TAIL_LINES:
+        many = "all of it" if len(lines) > 1 else "one line"
+    place = relative_path(str(log), cwd)
+    screen.line((f"── output, {many} · ", "dim"), linked(place, log, "dim"))
+    screen.lines(paragraph(printed("\n".join(shown), colour=False)))
 
 
-def notice_lines(screen: Screen, notices: Iterable[tuple[str, str]]) -> str:
+def notice_lines(notices: Iterable[tuple[str, str]]) -> list[Line]:
     """Notices as (text, run), alike ones counted: `text (run)`, `text (3 runs)`."""
     runs: dict[str, list[str]] = {}
     for text, run in notices:
         runs.setdefault(text, []).append(run)
-    lines = []
-    for text, names in runs.items():
-        by = visible(names[0]) if len(names) == 1 else f"{len(names)} runs"
-        lines.append(f"{screen.paint('notice:', 'warn')} {visible(text, lines=True)} ({by})\n")
-    return "".join(lines)
-
-
-def notice_line(screen: Screen, text: str) -> str:
-    """A notice that belongs to no run."""
-    return f"{screen.paint('notice:', 'warn')} {visible(text, lines=True)}\n"
-
-
-def duration_lines(screen: Screen, outcomes: Sequence[Outcome], count: int | None) -> str:
-    """`--durations COUNT`: the slowest runs, all of them for 0, nothing for None."""
-    if count is None:
-        return ""
-    ran = sorted(
-        (outcome for outcome in outcomes if outcome.path), key=lambda outcome: -outcome.duration
-    )
-    slowest = ran[: count or None]
-    if not slowest:
-        return ""
-    title = f"slowest {len(slowest)} of {len(ran)} runs" if count else "durations"
-    lines = [
-        f"{pad(human_duration(outcome.duration), 6, right=True)}  {visible(outcome.case_id)}\n"
-        for outcome in slowest
+    by = {
+        text: names[0] if len(names) == 1 else f"{len(names)} runs" for text, names in runs.items()
+    }
+    return [
+        line for text in runs for line in paragraph(f"{text} ({by[text]})", ("notice: ", "yellow"))
     ]
-    return screen.paint(title, "bold") + "\n" + "".join(lines)
+
+
+def duration_lines(outcomes: Sequence[Outcome], count: int | None) -> list[Line]:
+    """`--durations COUNT`: the slowest runs, all of them for 0, nothing for None."""
+    ran = sorted((each for each in outcomes if each.path), key=lambda each: -each.duration)
+    if count is None or not ran:
+        return []
+    slowest = ran[: count or None]
+    title = f"slowest {len(slowest)} of {len(ran)} runs" if count else "durations"
+    lines: list[Line] = [[f"{human_duration(o.duration):>6}  {o.case_id}"] for o in slowest]
+    return [[(title, "bold")], *lines, []]
 
 
 def count_text(counts: Mapping[str, int]) -> str:
@@ -192,9 +180,9 @@ def summary_counts(
     outcomes: Sequence[Outcome], planned: int, deselected: int, warnings: int, notices: int
 ) -> dict[str, int]:
     """What the summary line counts, in its order."""
-    ended = Counter(outcome.status for outcome in outcomes)
+    ended: Counter[str] = Counter(outcome.status for outcome in outcomes)
     return {
-        **{status: ended[status] for status in _COUNTED},
+        **{status: ended[status] for status in MARKS},
         "not started": max(planned - len(outcomes), 0),
         "deselected": deselected,
         "warning" if warnings == 1 else "warnings": warnings,
@@ -202,29 +190,29 @@ def summary_counts(
     }
 
 
-def summary_style(counts: Mapping[str, int]) -> Style:
+def summary_style(counts: Mapping[str, int]) -> str:
     """Red after a failure, yellow where something was left undone, else green."""
     if counts["failed"]:
-        return "bad"
-    return "good" if counts["completed"] and not counts["interrupted"] else "warn"
+        return "bold red"
+    done = counts["completed"] and not counts["interrupted"]
+    return "bold green" if done else "bold yellow"
 
 
-def where_lines(screen: Screen, outcomes: Sequence[Outcome], options: Options) -> str:
+def where_lines(outcomes: Sequence[Outcome], options: Options) -> list[Line]:
     """Where the archives are, and the next command to type."""
     kept = [outcome for outcome in outcomes if outcome.path]
     if not kept:
-        return ""
-    paths = [outcome.path for outcome in kept]
+        return []
     try:
-        folder = relative_path(os.path.commonpath(paths), options.cwd)
+        folder = os.path.commonpath([outcome.path for outcome in kept])
     except ValueError:  # on several drives
         folder = str(options.keeping.runs)
     what = "archive" if len(kept) == 1 else f"{len(kept)} archives"
     shown = next((outcome for outcome in kept if outcome.status == "failed"), kept[-1])
-    return (
-        f"{screen.paint(f'{what} in', 'dim')} {visible(folder)}\n"
-        f"{screen.paint('next:', 'dim')} expt show {_reference(shown, options)}\n"
-    )
+    return [
+        [(f"{what} in ", "dim"), linked(relative_path(folder, options.cwd), folder)],
+        [("next:", "dim"), f" expt show {_reference(shown, options)}"],
+    ]
 
 
 def _reference(outcome: Outcome, options: Options) -> str:
@@ -233,4 +221,4 @@ def _reference(outcome: Outcome, options: Options) -> str:
     found = options.keeping.runs == usual and options.cwd.is_relative_to(options.root)
     if found and not options.values.smoke and not options.keeping.scratch:
         return outcome.run_id
-    return shlex.quote(visible(relative_path(outcome.path, options.cwd)))
+    return shlex.quote(relative_path(outcome.path, options.cwd))

@@ -1,107 +1,398 @@
-"""What goes on at this moment, as the lines of the region."""
+"""What goes on at this moment: each run, and the session as a whole with the time that is left."""
 
 from __future__ import annotations
 
+import math
+import posixpath
+import statistics
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import attrs
+
+from expt.ground.layout import SERIES_DIR
 from expt.ground.messages import (
     ModuleImporting,
+    ProviderMaking,
     RunFinished,
     RunProgressed,
     RunRendered,
     RunStarted,
 )
-from expt.ground.screen import fit
-from expt.ground.text import human_duration, visible
-from expt.terminal.endings import NameColumn, count_text
-from expt.terminal.progress import CurrentRun, seconds_left
+from expt.ground.screen import STATUS_STYLES, styled
+from expt.ground.text import case_text, direction, human_duration, number_text, spark
+from expt.parameters import masked_case
+from expt.terminal.endings import MARKS
+from expt.terminal.plan_table import counted
+from expt.terminal.sweep_table import numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
     from expt.ground.messages import Event
-    from expt.ground.model import Plan
-    from expt.ground.screen import Screen
+    from expt.ground.model import Case, Outcome, Plan
+    from expt.ground.screen import Line
 
 _SHOWN_AFTER: Final = 0.25  # seconds: what is over sooner is not worth a line that goes away
-_ROWS_LEFT: Final = 4  # of the window's height, for what stands above and below
+_ROWS_LEFT: Final = 7  # of the window's height, for what stands above and below
+_WIDE: Final = 100  # columns from which a run's values stand beside its progress
+_LOOPS: Final = 16  # loops of a run that are remembered: some are left by a break
+_SPARK: Final = 12
+
+
+class Tail(Protocol):
+    """The latest values of a running archive: `expt.reading.series.SeriesTail`."""
+
+    def poll(self) -> Mapping[str, tuple[int, Any]]: ...
+
+
+def case_names(cases: Sequence[Case]) -> dict[str, str]:
+    """What screens call each case: its values; with several experiments, whose it is before them.
+
+    The folder that all share is left out; what is left is understood where a node id is.
+    """
+    experiments = {case.experiment.id for case in cases}
+    folders = {experiment.rpartition("::")[0].rpartition("/")[0] for experiment in experiments}
+    shared = posixpath.commonpath(folders) if folders else ""
+    names = {}
+    for case in map(masked_case, cases):
+        told = case_text(case.axes) or case.label or ""
+        short = case.experiment.id.removeprefix(f"{shared}/" if shared else "")
+        names[case.id] = told if told and len(experiments) == 1 else f"{short} {told}".rstrip()
+    return names
+
+
+@attrs.define
+class Loop:
+    """One `progress(…)`: how far it is, and how far it was when it was first heard of."""
+
+    label: str
+    total: int | None
+    done: int
+    began: float
+    first: int
+
+    @property
+    def unfinished(self) -> bool:
+        return self.total is None or self.done < self.total
+
+    def left(self, now: float) -> float | None:
+        """Seconds to go at the rate so far; None where that cannot be said."""
+        moved = self.done - self.first
+        if self.total is None or moved <= 0 or not self.unfinished:
+            return None
+        return (now - self.began) / moved * (self.total - self.done)
+
+
+class CurrentRun:
+    """Between its `RunStarted` and its `RunFinished`."""
+
+    def __init__(self, event: RunStarted, now: float) -> None:
+        self.case_id = event.case_id
+        self.path = event.path
+        self.began = now
+        self.making: str | None = None
+        self._making_since = now
+        self._setup = 0.0
+        self._loops: dict[tuple[str, int | None], Loop] = {}
+        self._tail: Tail | None = None
+        self._values: dict[str, list[float]] = {}
+        self.spinner: Any = None
+
+    def make(self, event: ProviderMaking, now: float) -> None:
+        """Take in that a session provider is being made, or was."""
+        self.making = event.provider if event.seconds is None else None
+        self._making_since = now
+        self._setup += event.seconds or 0.0
+
+    def ran(self, now: float) -> float:
+        """Seconds without what session providers took."""
+        making = now - self._making_since if self.making else 0.0
+        return max(now - self.began - self._setup - making, 0.0)
+
+    def move_on(self, event: RunProgressed, now: float) -> None:
+        """Take in what `progress` reports. A loop that begins anew is timed anew."""
+        key = (event.label, event.total)
+        loop = self._loops.get(key)
+        if loop is None or event.done < loop.done:
+            if len(self._loops) >= _LOOPS:
+                del self._loops[list(self._loops)[1]]
+            self._loops[key] = Loop(event.label, event.total, event.done, now, event.done)
+        else:
+            loop.done = event.done
+
+    @property
+    def loop(self) -> Loop | None:
+        """The outermost loop that has not ended."""
+        loops = list(self._loops.values())
+        return next((loop for loop in loops if loop.unfinished), loops[-1] if loops else None)
+
+    def read_series(self) -> None:
+        """Look for new scalars in the archive."""
+        if self._tail is None:
+            # Slow to import, and not before there is something to read
+            from expt.reading.series import SeriesTail
+
+            self._tail = SeriesTail(Path(self.path) / SERIES_DIR)
+        try:
+            latest = self._tail.poll()
+        except OSError:  # removed under our hands
+            return
+        for name, (_, last) in latest.items():
+            if isinstance(last, (int, float)):
+                seen = self._values.setdefault(name, [])
+                if not seen or seen[-1] != last:
+                    seen.append(last)
+                if len(seen) > 8 * _SPARK:
+                    del seen[1::2]
+
+    def values(self) -> Line:
+        """`loss 0.0065 ▇▅▃▂▁▁`: the latest of each series, and how the first ones moved."""
+        line: Line = []
+        for name, seen in self._values.items():
+            line += [("  " if line else "") + f"{name} ", (number_text(seen[-1]), "bold")]
+            if len(seen) > 2:
+                line.append((f" {spark(seen, _SPARK)}", "cyan"))
+        return line
 
 
 class LiveView:
-    """Takes in events and tells them as lines: current runs, and the session as a whole."""
+    """Takes in events and draws them: current runs, and the session as a whole."""
 
-    def __init__(self, screen: Screen, began: float, *, renders: bool) -> None:
-        self._screen = screen
+    def __init__(self, began: float, *, renders: bool, workers: int) -> None:
         self._began = began
         self._renders = renders
-        self._planned = 0
+        self._workers = max(workers, 1)
+        self._plan: dict[str, Case] = {}
         self._importing: str | None = None
         self._current: dict[str, CurrentRun] = {}
         self._counts: Counter[str] = Counter()
+        self._took: dict[str, list[float]] = {}  # experiment -> seconds of its ended runs
+        self._waiting: Counter[str] = Counter()  # experiment -> cases that have not started
         self._rendered = 0
-        self._first_start = 0.0
-        self.names = NameColumn()
+        self._best: tuple[str, float] | None = None
+        self.names: dict[str, str] = {}
 
     def take_plan(self, plan: Plan) -> None:
         """Know how many cases there will be, and what to call them."""
-        self._planned = len(plan.cases)
+        self._plan = {case.id: case for case in plan.cases}
+        self._waiting = Counter(case.experiment.id for case in plan.cases)
         self._importing = None
-        self.names = NameColumn.of([case.id for case in plan.cases], self._screen.width or 80)
+        self.names = case_names(plan.cases)
 
     def take_in(self, event: Event, now: float) -> None:
         """Know what has just happened."""
         if isinstance(event, RunStarted):
             self._importing = None
-            self._first_start = self._first_start or now
             self._current[event.case_id] = CurrentRun(event, now)
-        elif isinstance(event, RunProgressed):
-            if event.case_id in self._current:
-                self._current[event.case_id].move_on(event, now)
+            self._waiting[self._experiment(event.case_id)] -= 1
+        elif isinstance(event, (RunProgressed, ProviderMaking)):
+            run = self._current.get(event.case_id)
+            if run is not None and isinstance(event, ProviderMaking):
+                run.make(event, now)
+            elif run is not None and isinstance(event, RunProgressed):
+                run.move_on(event, now)
         elif isinstance(event, RunFinished):
-            self._current.pop(event.case_id, None)
-            self._counts[event.outcome.status] += 1
+            self._take_end(event.outcome, now)
         elif isinstance(event, RunRendered):
             self._rendered += 1
         elif isinstance(event, ModuleImporting):
             self._importing = event.path
 
-    def lines(self, now: float) -> list[tuple[str, str]]:
-        """The most recent runs that fit and a line for the session, each plain and painted."""
-        width = (self._screen.width or 80) - 1
+    def _take_end(self, outcome: Outcome, now: float) -> None:
+        experiment = self._experiment(outcome.case_id)
+        run = self._current.pop(outcome.case_id, None)
+        self._counts[outcome.status] += 1
+        if run is None:
+            self._waiting[experiment] -= 1
+        elif outcome.status != "skipped":
+            self._took.setdefault(experiment, []).append(run.ran(now))
+        for name, value in numbers(outcome.results).items():
+            good = direction(name)
+            if good and value == value and (self._best is None or self._best[0] == name):
+                known = value if self._best is None else self._best[1]
+                self._best = name, min(known, value) if good == "min" else max(known, value)
+                break
+
+    def _experiment(self, case_id: str) -> str:
+        case = self._plan.get(case_id)
+        return case_id if case is None else case.experiment.id
+
+    def seconds_left(self, now: float) -> float | None:
+        """What the runs that go on and those that wait will take; None before a run has ended.
+
+        Unlike experiments take unlike times, and what was set up is not set up again.
+        """
+        ended = [seconds for took in self._took.values() for seconds in took]
+        if not ended:
+            return None
+        usual = statistics.fmean(ended)
+        means = {name: statistics.fmean(took) for name, took in self._took.items()}
+        going = []
+        for run in self._current.values():
+            loop = run.loop
+            left = loop.left(now) if loop is not None else None
+            mean = means.get(self._experiment(run.case_id), usual)
+            going.append(max(mean - run.ran(now), 0.0) if left is None else left)
+        waiting = sum(count * means.get(name, usual) for name, count in self._waiting.items())
+        return max((sum(going) + waiting) / self._workers, *going, 0.0)
+
+    # How it is drawn
+
+    def draw(self, now: float, width: int, height: int) -> RenderableType | None:
+        """The most recent runs that fit and a line for the session; None for nothing."""
+        from rich.console import Group
+
         drawn = [run for run in self._current.values() if now - run.began >= _SHOWN_AFTER]
-        room = max(self._screen.height - _ROWS_LEFT, 1)
-        shown = drawn[-room:]
-        for run in shown:
+        parts = [self._draw_runs(drawn, now, width, height)] if drawn else []
+        if now - self._began >= _SHOWN_AFTER and (bottom := self._draw_session(now, width)):
+            parts.append(bottom)
+        return Group(*parts) if parts else None
+
+    def _draw_runs(
+        self, drawn: Sequence[CurrentRun], now: float, width: int, height: int
+    ) -> RenderableType:
+        from rich.panel import Panel
+        from rich.table import Table
+
+        rows = 1 if width >= _WIDE else 2
+        room = max((height - _ROWS_LEFT) // rows, 1)
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(width=1)
+        grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(width * 2 // 5, 12))
+        grid.add_column(no_wrap=True, justify="right")
+        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        for run in drawn[-room:]:
             run.read_series()
-        rows = [run.line(self._screen, now, self.names, width) for run in shown]
+            self._add_run(grid, run, now, rows)
         if len(drawn) > room:
-            rows.append(self._dim(f"  + {len(drawn) - room} more", width))
-        if now - self._began >= _SHOWN_AFTER and (bottom := self._bottom_line(now)):
-            rows.append(self._dim(bottom, width))
-        return rows
+            grid.add_row("", styled((f"+ {len(drawn) - room} more", "dim")), "", "")
+        experiments = {case.experiment.id: case.experiment for case in self._plan.values()}
+        title = styled((counted(len(experiments), "experiment"), "dim"))
+        if len(experiments) == 1:
+            (only,) = experiments.values()
+            title = styled((only.id, "bold"), (f"  {only.description}".rstrip(), "dim"))
+        title.truncate(max(width - 6, 1), overflow="ellipsis")
+        return Panel(grid, title=title, title_align="left", border_style="dim")
 
-    def _dim(self, text: str, width: int) -> tuple[str, str]:
-        plain = fit(text, width)
-        return plain, self._screen.paint(plain, "dim")
+    def _add_run(self, grid: Any, run: CurrentRun, now: float, rows: int) -> None:
+        from rich.columns import Columns
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.spinner import Spinner
 
-    def _bottom_line(self, now: float) -> str:
+        run.spinner = run.spinner or Spinner("dots", style="cyan")
+        told: list[RenderableType] = []
+        loop = run.loop
+        if run.making is not None:
+            told.append(styled((f"making provider {run.making} (session)…", "yellow")))
+        elif loop is not None:
+            left = loop.left(now)
+            text = f"{loop.label} " if loop.label else ""
+            text += f"{loop.done}" if loop.total is None else f"{loop.done}/{loop.total}"
+            text += "" if left is None else f" {whole_seconds(left)}"
+            bar = ProgressBar(total=loop.total or 1, completed=loop.done, width=16)
+            told.append(Columns([*([bar] if loop.total else []), styled(text)]))
+        values = run.values()
+        if values:
+            told.append(styled(*values))
+        rest = Group(*told[:rows]) if rows > 1 or len(told) < 2 else Columns(told, padding=(0, 2))
+        name = styled(self.names.get(run.case_id, run.case_id))
+        grid.add_row(run.spinner, name, whole_seconds(now - run.began), rest)
+
+    def _draw_session(self, now: float, width: int) -> RenderableType | None:
         """What the session as a whole is at."""
-        elapsed = human_duration(now - self._began)
-        ended = self._counts.total()
-        importing = "" if self._importing is None else f"importing {visible(self._importing)}"
-        if not self._planned:
-            return f"{importing}  {elapsed}" if importing else ""
-        if not self._current and ended >= self._planned:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        planned, ended = len(self._plan), self._counts.total()
+        importing = "" if self._importing is None else f"importing {self._importing}"
+        elapsed = whole_seconds(now - self._began)
+        told: Line = []
+        if not planned:
+            told = [f"{importing}  {elapsed}"] if importing else []
+        elif not self._current and ended >= planned:
             waiting = self._renders and self._rendered < ended
             done = f"{self._rendered} of {ended}"
-            return f"rendering pictures: {done} archives  {elapsed}" if waiting else ""
-        if self._planned < 2:
-            return importing
-        parts = [f"{ended} of {self._planned}", count_text(self._counts), elapsed, self._left(now)]
-        parts.append("" if self._current else importing)
-        return " · ".join(part for part in parts if part)
+            told = [f"rendering pictures: {done} archives  {elapsed}"] if waiting else []
+        elif planned > 1:
+            left = self.seconds_left(now)
+            told = [f"{ended}/{planned}  elapsed {elapsed}"]
+            told += [] if left is None else [f"  left {whole_seconds(left)}"]
+            if self._best is not None:
+                told.append(f"  best {self._best[0]} {number_text(self._best[1])}")
+        told += [f"  {importing}"] if importing and planned and not self._current else []
+        if not told:
+            return None
+        counts: Line = [
+            (f"{self._counts[status]} {mark} ", STATUS_STYLES[status])
+            for status, mark in MARKS.items()
+            if self._counts[status]
+        ]
+        grid = Table.grid(padding=(0, 1), expand=True)
+        cells: list[RenderableType] = [styled("  ", *counts)] if counts else []
+        if planned > 1 and ended < planned and width >= 60:
+            cells.append(ProgressBar(total=planned, completed=ended, width=min(width // 5, 24)))
+        cells.append(styled(*told, no_wrap=True, overflow="ellipsis"))
+        for place in range(len(cells)):
+            grid.add_column(no_wrap=True, ratio=1 if place == len(cells) - 1 else None)
+        grid.add_row(*cells)
+        return grid
 
-    def _left(self, now: float) -> str:
-        ran = self._counts.total() - self._counts["skipped"]
-        to_go = self._planned - self._counts.total()
-        each = (now - self._first_start) / max(ran, 1)
-        return f"about {seconds_left(each * to_go)} left" if ran and to_go else ""
+
+def whole_seconds(seconds: float) -> str:
+    """A time that is still moving: more digits would only jump about."""
+    return f"{math.ceil(seconds)}s" if seconds < 59 else human_duration(seconds)
+
+
+class Region:
+    """rich's live region, started with the first thing to draw, below lines that stay."""
+
+    def __init__(self, screen: Any) -> None:
+        self._screen = screen
+        self._live: Any = None
+        self._drawn = (0, 0)  # columns and rows
+
+    def draw(self, above: Sequence[Line], what: RenderableType | None) -> None:
+        """Write lines that stay, and below them `what` in place of what was drawn before."""
+        if self._live is None and what is None:
+            self._screen.lines(above)
+            return
+        from rich.live import Live
+
+        console = self._screen.fitted_console()
+        with console:  # in one write
+            if self._live is None:
+                self._live = Live(
+                    console=console,
+                    auto_refresh=False,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                    vertical_overflow="crop",
+                )
+                self._live.start()
+            self._erase_wrapped(console)
+            self._screen.lines(above)
+            if what is None:
+                self._live.stop()
+                self._live = None
+            else:
+                self._live.update(what, refresh=True)
+                rows = console.render_lines(what, pad=False)
+                self._drawn = console.width, len(rows)
+
+    def _erase_wrapped(self, console: Any) -> None:
+        """A window made narrower has wrapped what stands there: rich counts the rows of before."""
+        from rich.control import Control
+        from rich.segment import ControlType
+
+        columns, rows = self._drawn
+        if console.width < columns and rows:
+            more = (-(-columns // console.width) - 1) * rows
+            up = [(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)]
+            console.control(Control(*up * more))
+            self._drawn = 0, 0

@@ -7,39 +7,38 @@ from typing import TYPE_CHECKING
 
 from expt.discovery import find_experiments, keyword_names
 from expt.ground.errors import did_you_mean
-from expt.ground.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from expt.ground.model import Experiment
     from expt.ground.options import Options
-    from expt.ground.screen import Screen
+    from expt.ground.screen import Line
 
 _SHOWN = 3
 
 
-def nothing_selected(screen: Screen, options: Options, deselected: int) -> str:
+def nothing_selected(options: Options, deselected: int) -> list[Line]:
     """Three lines: what there was, what was asked for, the closest names."""
+    selection = options.selection
     found = find_experiments(
-        options.selection.paths,
+        selection.paths,
         options.root,
-        ignore=options.selection.ignore,
-        configured_paths=options.selection.configured_paths,
+        ignore=selection.ignore,
+        configured_paths=selection.configured_paths,
     ).experiments
     if not found:
-        places = ", ".join(_relative(path, options) for path in options.selection.paths)
+        places = ", ".join(str(path).removeprefix(f"{options.cwd}/") for path in selection.paths)
         return _told(
-            screen,
             f"there is no experiment in {places}",
             None,
             "an experiment is a function 'experiment_…' in a .py file; 'expt new' writes one",
         )
     asked = [
-        *([f"-k {options.selection.keyword}"] if options.selection.keyword else []),
-        *([f"-m {options.selection.marks}"] if options.selection.marks else []),
-        *options.selection.node_ids,
-        *(f"--deselect {name}" for name in options.selection.deselect),
+        *([f"-k {selection.keyword}"] if selection.keyword else []),
+        *([f"-m {selection.marks}"] if selection.marks else []),
+        *selection.node_ids,
+        *(f"--deselect {name}" for name in selection.deselect),
     ]
     names = {
         word
@@ -48,11 +47,11 @@ def nothing_selected(screen: Screen, options: Options, deselected: int) -> str:
         for word in (name, *re.split(r"[^A-Za-z0-9]+", name))
         if word
     }
-    words = re.findall(r"[^\s()]+", f"{options.selection.keyword} {options.selection.marks}")
+    words = re.findall(r"[^\s()]+", f"{selection.keyword} {selection.marks}")
     wanted = [word for word in words if word not in ("and", "or", "not")]
     hints = [hint for word in wanted if (hint := did_you_mean(word, names))]
     what = f"nothing selected: {len(found)} found, {max(deselected, 0)} deselected"
-    return _told(screen, what, " ".join(asked) or None, hints[0] if hints else _choices(found))
+    return _told(what, " ".join(asked) or None, hints[0] if hints else _choices(found))
 
 
 def _choices(found: Sequence[Experiment]) -> str:
@@ -60,11 +59,6 @@ def _choices(found: Sequence[Experiment]) -> str:
     return "experiments: " + ", ".join(experiment.id for experiment in found[:_SHOWN]) + more
 
 
-def _relative(path: object, options: Options) -> str:
-    text = str(path)
-    return text.removeprefix(f"{options.cwd}/")
-
-
-def _told(screen: Screen, what: str, at: str | None, hint: str) -> str:
-    place = f"  at {visible(at)}\n" if at else ""
-    return f"{screen.paint(visible(what), 'warn')}\n{place}  {visible(hint)}\n"
+def _told(what: str, at: str | None, hint: str) -> list[Line]:
+    told: list[Line] = [[(what, "yellow")], [f"  at {at}"], [f"  {hint}"]]
+    return told if at else [told[0], told[2]]

@@ -7,67 +7,43 @@ value with its origin and the layers that it shadows.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import to_json
-from expt.ground.model import Opaque
-from expt.ground.screen import (
-    Screen,
-    cells,
-    column_width,
-    fit,
-    leaf_values,
-    origin_text,
-    pad,
-    value_table,
-    value_text,
-)
-from expt.ground.text import visible
+from expt.ground.model import LAYER_PROVIDER, Opaque
+from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
+from expt.ground.text import value_text
 from expt.parameters import masked_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import TextIO
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from expt.ground.model import Case, Origin, Plan
 
 _SHOWN: Final = 40  # cases of an experiment without -v
-_WIDEST: Final = 24  # columns of a value that differs
-_MISSING: Final = object()
+Leaf = tuple[str, Any, "Sequence[Origin]"]
 
 
-def print_plan(
-    plan: Plan, stream: TextIO | None, *, verbose: bool, width: int | None = None
-) -> None:
-    """Write `plan` to `stream` for a person; `width` in columns, by default the stream's own.
-
-    Without `verbose` only the first cases of a long sweep are listed.
-    """
-    screen = Screen(stream)
-    width = screen.width if width is None else width
-    lines: list[str] = []
-    for cases in _by_experiment([masked_case(case) for case in plan.cases]):
-        lines += [*_experiment_lines(screen, cases, verbose, width), ""]
-    lines += [f"{screen.paint('note:', 'dim')} {visible(note, lines=True)}" for note in plan.notes]
-    lines += [
-        f"{screen.paint('warning:', 'warn')} {visible(warning, lines=True)}"
-        for warning in plan.warnings
-    ]
-    lines.append(screen.paint(_total(plan), "bold"))
-    screen.write("".join(f"{line}\n" for line in lines))
+def print_plan(plan: Plan, screen: Screen, *, verbose: bool) -> None:
+    """Show `plan` to a person; without `verbose` only the first cases of a long sweep."""
+    grouped: dict[str, list[Case]] = {}
+    for case in plan.cases:
+        grouped.setdefault(case.experiment.id, []).append(masked_case(case))
+    for cases in grouped.values():
+        _print_experiment(screen, cases, verbose)
+        screen.line()
+    for note in plan.notes:
+        screen.lines(paragraph(note, ("note: ", "dim")))
+    for warning in plan.warnings:
+        screen.lines(paragraph(warning, ("warning: ", "yellow")))
+    screen.line((_total(plan), "bold"))
 
 
-def print_case(
-    case: Case, stream: TextIO | None, *, verbose: bool, width: int | None = None
-) -> None:
-    """Write one case with its values and their origins; `verbose` adds the fingerprint."""
-    screen = Screen(stream)
-    width = screen.width if width is None else width
-    lines = list(_experiment_lines(screen, [masked_case(case)], verbose, width))
+def print_case(case: Case, screen: Screen, *, verbose: bool) -> None:
+    """Show one case with its values and their origins; `verbose` adds the fingerprint."""
+    _print_experiment(screen, [masked_case(case)], verbose)
     if verbose and case.fingerprint:
-        lines.append(f"  {screen.paint(f'fingerprint {case.fingerprint}', 'dim')}")
-    screen.write("".join(f"{line}\n" for line in lines))
+        screen.line((f"  fingerprint {case.fingerprint}", "dim"))
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -98,10 +74,6 @@ def case_to_json(case: Case) -> dict[str, Any]:
 
 def _json(value: Any) -> Any:
     """The tagged form; what cannot be stored as its `repr`."""
-    if isinstance(value, Opaque):
-        return value.text
-    if isinstance(value, dict):
-        value = {key: _text_of_opaque(item) for key, item in value.items()}
     return to_json(_text_of_opaque(value))
 
 
@@ -115,48 +87,83 @@ def _text_of_opaque(value: Any) -> Any:
     return value
 
 
-# The table
+# Values and where they come from, wherever these are shown
 
 
-def _by_experiment(cases: Sequence[Case]) -> list[list[Case]]:
-    grouped: dict[str, list[Case]] = {}
-    for case in cases:
-        grouped.setdefault(case.experiment.id, []).append(case)
-    return list(grouped.values())
+def leaf_values(params: Mapping[str, Any], origins: Mapping[str, Sequence[Origin]]) -> list[Leaf]:
+    """Dotted name, value and origins of `params`, as deep as `origins` tells values apart."""
+
+    def walk(values: Mapping[str, Any], above: str) -> Iterator[Leaf]:
+        for key, value in values.items():
+            name = f"{above}{key}"
+            deeper = isinstance(value, dict) and any(
+                origin.startswith(f"{name}.") for origin in origins
+            )
+            if deeper:
+                yield from walk(value, f"{name}.")
+            else:
+                yield name, value, origins.get(name, ())
+
+    return list(walk(params, ""))
 
 
-def _experiment_lines(
-    screen: Screen, cases: Sequence[Case], verbose: bool, width: int | None
-) -> Iterator[str]:
-    yield from _head(screen, cases[0], width, len(cases))
-    if len(cases) == 1:
-        values = leaf_values(cases[0].params, cases[0].origins)
-        yield from value_table(screen, values, width=width)
+def print_values(screen: Screen, values: Iterable[Leaf], *, indent: int = 2) -> None:
+    """A table of names, values and origins: below each value what it shadows."""
+    rows = [row for leaf in values for row in _origin_rows(*leaf)]
+    if rows:
+        names, texts, places = zip(*rows, strict=True)
+        columns = [Column("", names, whole=True), Column("", texts)]
+        columns += [Column("", places, "dim")] if any(places) else []
+        screen.table(columns, indent=indent, heads=False)
+
+
+def _origin_rows(
+    name: str, value: Any, origins: Sequence[Origin]
+) -> Iterator[tuple[Part, Part, str]]:
+    """A row for the value and one for each layer that it shadows.
+
+    The value is what `params` holds: providers that wrap it are told below it.
+    """
+    if not origins:
+        yield (name, "cyan"), value_text(value), ""
+        return
+    taken = 0
+    while taken < len(origins) - 1 and origins[taken].layer == LAYER_PROVIDER:
+        taken += 1
+    yield (name, "cyan"), value_text(value), origin_text(origins[taken])
+    for origin in origins[:taken]:
+        yield ("  through", "dim"), "", origin_text(origin)
+    for origin in origins[taken + 1 :]:
+        text = "" if origin.layer == LAYER_PROVIDER else value_text(origin.value)
+        yield ("  over", "dim"), (text, "dim"), origin_text(origin)
+
+
+def origin_text(origin: Origin) -> str:
+    """The layer and the place; the layer alone where the place does not say more."""
+    if not origin.where:
+        return origin.layer
+    return origin.where if origin.layer in origin.where else f"{origin.layer} {origin.where}"
+
+
+# The cases of one experiment
+
+
+def _print_experiment(screen: Screen, cases: Sequence[Case], verbose: bool) -> None:
+    experiment, count = cases[0].experiment, len(cases)
+    name = cases[0].id if count == 1 else experiment.id
+    screen.line((name, "bold"), f"  {count} cases" if count > 1 else "")
+    if experiment.description:
+        screen.lines([OneRow([(f"  {experiment.description}", "dim")])])
+    screen.lines([("  extends ", "dim"), base] for base in experiment.extends)
+    if count == 1:
+        print_values(screen, leaf_values(cases[0].params, cases[0].origins))
         if cases[0].skip is not None:
-            yield f"  {screen.paint(f'skipped: {visible(cases[0].skip)}', 'warn')}"
+            screen.line((f"  skipped: {cases[0].skip}", "yellow"))
         return
     differing, shared = _split(cases)
-    yield from _case_lines(screen, cases, list(differing), verbose, width)
+    _print_cases(screen, cases, list(differing), verbose)
     chains = [leaf for leaves in differing.values() for leaf in leaves]
-    yield from value_table(screen, [*chains, *shared], width=width)
-
-
-def _head(screen: Screen, case: Case, width: int | None, count: int = 1) -> Iterator[str]:
-    node_id = case.id if count == 1 else case.experiment.id
-    yield screen.paint(visible(node_id), "bold") + (f"  {count} cases" if count > 1 else "")
-    if case.experiment.description:
-        text = fit(visible(case.experiment.description), width and width - 2)
-        yield f"  {screen.paint(text, 'dim')}"
-    for base in case.experiment.extends:
-        yield f"  {screen.paint('extends', 'dim')} {visible(base)}"
-
-
-Leaf = tuple[str, Any, "Sequence[Origin]"]
-
-
-def _key(value: Any) -> tuple[type, str]:
-    """Tells 1, 1.0 and True apart."""
-    return type(value), repr(value)
+    print_values(screen, [*chains, *shared])
 
 
 def _split(cases: Sequence[Case]) -> tuple[dict[str, list[Leaf]], list[Leaf]]:
@@ -172,8 +179,8 @@ def _split(cases: Sequence[Case]) -> tuple[dict[str, list[Leaf]], list[Leaf]]:
     differing: dict[str, list[Leaf]] = {}
     shared: list[Leaf] = []
     for name, found in leaves.items():
-        values = {_key(value) for _, value, _ in found}
-        chains = {_chain(origins): origins for _, _, origins in found}
+        values = {(type(value), repr(value)) for _, value, _ in found}  # 1, 1.0, True are three
+        chains = {tuple(map(origin_text, origins)): origins for _, _, origins in found}
         if found and len(found) == len(cases) and len(values) == len(chains) == 1:
             shared.append(found[0])
         elif found:
@@ -182,49 +189,31 @@ def _split(cases: Sequence[Case]) -> tuple[dict[str, list[Leaf]], list[Leaf]]:
     return differing, shared
 
 
-def _chain(origins: Sequence[Origin]) -> tuple[str, ...]:
-    """Where a value comes from, whatever the value: the same for all points of an axis."""
-    return tuple(origin_text(origin) for origin in origins)
-
-
-def _case_lines(
-    screen: Screen,
-    cases: Sequence[Case],
-    names: Sequence[str],
-    verbose: bool,
-    width: int | None,
-) -> Iterator[str]:
+def _print_cases(
+    screen: Screen, cases: Sequence[Case], names: Sequence[str], verbose: bool
+) -> None:
     """A row for each case: what stands in its brackets, and the values that make it differ."""
     shown = cases if verbose else cases[:_SHOWN]
-    rows = [("case", *map(visible, names), "")]
-    for case in shown:
-        values = {name: value for name, value, _ in leaf_values(case.params, case.origins)}
-        texts = [value_text(values[name]) if name in values else "" for name in names]
-        skip = "" if case.skip is None else f"skipped: {visible(case.skip)}"
-        rows.append((visible(case.label or "-"), *texts, skip))
-    widths = [column_width(rows, index, _WIDEST) for index in range(1, len(names) + 1)]
-    label = column_width(rows, 0, None)
-    if width is not None:
-        while widths and 12 + sum(widths) + 2 * len(widths) > width - 2:
-            widths.pop()  # no room: these are told below, with their origins
-        label = max(min(label, width - 2 - sum(widths) - 2 * len(widths)), 8)
-    for index, (first, *texts) in enumerate(rows):
-        columns = [pad(fit(first, label), label)]
-        columns += [pad(fit(text, room), room) for text, room in zip(texts, widths, strict=False)]
-        line = "  ".join(columns).rstrip()
-        left = None if width is None else width - 4 - cells(line)
-        skip = fit(texts[-1], left) if left is None or left > 8 else ""
-        line = screen.paint(line, "dim") if index == 0 else line
-        yield f"  {line}" + (f"  {screen.paint(skip, 'warn')}" if skip else "")
+    rows = [{name: value for name, value, _ in leaf_values(c.params, c.origins)} for c in shown]
+    columns = [Column("case", [case.label or "-" for case in shown])]
+    for name in names:
+        values = [row[name] for row in rows if name in row]
+        numbers = all(isinstance(value, (int, float)) for value in values)
+        texts = [value_text(row[name]) if name in row else "" for row in rows]
+        columns.append(Column(name, texts, right=numbers))
+    skips: list[Part | Line] = ["" if c.skip is None else f"skipped: {c.skip}" for c in shown]
+    if any(skips):
+        columns.insert(1, Column("", skips, "yellow"))
+    screen.table(columns, indent=2)
     if len(cases) > len(shown):
-        yield f"  {screen.paint(f'… {len(cases) - len(shown)} more; -v shows them', 'dim')}"
-    yield ""
+        screen.line((f"  … {len(cases) - len(shown)} more; -v shows them", "dim"))
+    screen.line()
 
 
 def _total(plan: Plan) -> str:
     experiments = len({case.experiment.id for case in plan.cases})
-    skipped = Counter(case.skip is not None for case in plan.cases)[True]
-    parts = [f"{_count(len(plan.cases), 'case')} of {_count(experiments, 'experiment')}"]
+    skipped = sum(case.skip is not None for case in plan.cases)
+    parts = [f"{counted(len(plan.cases), 'case')} of {counted(experiments, 'experiment')}"]
     if skipped:
         parts.append(f"{len(plan.cases) - skipped} to run, {skipped} skipped")
     if plan.deselected:
@@ -232,5 +221,6 @@ def _total(plan: Plan) -> str:
     return "; ".join(parts)
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """`1 case`, `2 cases`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

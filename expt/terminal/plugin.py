@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Final, TextIO
 from expt.ground.errors import ExitCode
 from expt.ground.hookspecs import hook
 from expt.ground.messages import Notice, RunFinished, RunRendered, RunStarted
-from expt.ground.screen import Screen, leaf_values, value_table
-from expt.ground.text import human_duration, visible
+from expt.ground.screen import STATUS_STYLES, Line, Screen, paragraph
+from expt.ground.text import human_duration
 from expt.parameters import masked_case
 from expt.terminal import endings
-from expt.terminal.live import LiveView
+from expt.terminal.live import LiveView, Region
 from expt.terminal.nothing_selected import nothing_selected
 from expt.terminal.output import Output
-from expt.terminal.region import Region
+from expt.terminal.plan_table import counted, leaf_values, print_values
+from expt.terminal.sweep_table import curves_lines, show_sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _TICK: Final = 0.25  # seconds between two drawings
 _OUTPUT_TICK: Final = 0.1  # seconds between two looks at the output, for -s
+_DOTS: Final = 72  # of a line, for -q
 
 
 class Terminal:
@@ -44,35 +46,41 @@ class Terminal:
     def __init__(
         self, stream: TextIO | None, options: Options, environ: Mapping[str, str] | None = None
     ) -> None:
+        workers, told = options.running.workers, options.telling
         self._options = options
-        self._screen = Screen(stream if options.running.workers else self._beside(stream), environ)
+        self._screen = Screen(stream if workers else self._beside(stream), environ)
         self._region = Region(self._screen)
         self._began = time.monotonic()
-        self._live = LiveView(self._screen, self._began, renders=options.keeping.render)
-        self._output = Output(several=options.running.workers > 1)
-        quiet = options.telling.verbosity < 0
-        self._follows = not options.telling.capture and not options.running.pdb and not quiet
-        self._draws = (
-            self._screen.live and options.telling.capture and not options.running.pdb and not quiet
-        )
+        self._live = LiveView(self._began, renders=options.keeping.render, workers=workers)
+        self._output = Output(several=workers > 1, colour=self._screen.colour)
+        self._talks = told.verbosity >= 0
+        self._follows = not told.capture and not options.running.pdb
+        self._draws = self._screen.live and told.capture and not options.running.pdb and self._talks
+        self._dots = told.verbosity == -1 and not self._follows
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._clock: threading.Thread | None = None
         self._drawn_at = 0.0
-        self._above = ""
+        self._above: list[Line] = []
         self._cases: dict[str, Case] = {}
         self._deselected = 0
         self._warnings = 0
+        self._session = ""
         self._told: dict[str, str] = {}  # archive -> case
         self._notices: list[tuple[str, str]] = []
 
     # What it hears
 
     @hook
+    def expt_session_started(self, session_id: str) -> None:
+        self._session = session_id
+
+    @hook
     def expt_collection_finished(self, experiments: Sequence[Experiment], deselected: int) -> None:
         self._deselected = deselected
-        found = f"found {_count(len(experiments) + deselected, 'experiment')}"
-        self._say(f"{found}, selected {len(experiments)}" if deselected else found)
+        found = f"found {counted(len(experiments) + deselected, 'experiment')}"
+        self._say([f"{found}, selected {len(experiments)}" if deselected else found])
+        self._start_clock()
 
     @hook
     def expt_plan_finished(self, plan: Plan) -> None:
@@ -81,17 +89,14 @@ class Terminal:
         self._warnings = len(plan.warnings)
         with self._lock:
             self._live.take_plan(plan)
-        workers = (
-            f" on {self._options.running.workers} workers"
-            if self._options.running.workers > 1
-            else ""
-        )
+        workers = self._options.running.workers
         if len(plan.cases) > 1 or plan.deselected:
-            self._say(f"planned {_count(len(plan.cases), 'case')}{workers}")
+            on = f" on {workers} workers" if workers > 1 else ""
+            self._say([f"planned {counted(len(plan.cases), 'case')}{on}"])
         for note in plan.notes:
-            self._say(f"{self._screen.paint('note:', 'dim')} {visible(note, lines=True)}")
+            self._say(*paragraph(note, ("note: ", "dim")))
         for warning in plan.warnings:
-            self._say(f"{self._screen.paint('warning:', 'warn')} {visible(warning, lines=True)}")
+            self._say(*paragraph(warning, ("warning: ", "yellow")))
 
     @hook
     def expt_event_received(self, event: Event) -> None:
@@ -122,46 +127,57 @@ class Terminal:
         with self._lock:
             self._write_output(self._output.end_all())
             self._tell_rest(outcomes)
-            self._above += self._ending(options, outcomes, exit_code)
             self._draw(time.monotonic())
+            if self._dots and self._told:
+                self._screen.write("\n" if len(self._told) % _DOTS else "")
+            if outcomes or self._cases:
+                self._end(options, outcomes)
+            elif options.telling.verbosity > -2:
+                self._end_without_cases(options, exit_code)
 
     # What it tells
 
-    def _say(self, line: str) -> None:
-        if self._options.telling.verbosity >= 0:
+    def _say(self, *lines: Line) -> None:
+        if self._talks:
             with self._lock:
-                self._above += line + "\n"
-                self._draw(time.monotonic())
+                self._above += lines
+                if not self._draws:
+                    self._draw(time.monotonic())
 
     def _take_notice(self, notice: Notice) -> None:
         """Those of a run are told at the end, alike ones once; those of the session at once."""
         if notice.case_id is not None and not self._ended.is_set():
             self._notices.append((notice.text, notice.case_id))
         elif self._options.telling.verbosity > -2:
-            self._above += endings.notice_line(self._screen, notice.text)
+            self._above += paragraph(notice.text, ("notice: ", "yellow"))
 
     def _tell_start(self, event: RunStarted) -> None:
         if self._follows:
             self._output.begin(event)
-        if self._options.telling.verbosity > 0 or (self._follows and len(self._cases) > 1):
+        verbose = self._options.telling.verbosity > 0
+        if verbose or (self._follows and self._talks and len(self._cases) > 1):
             mark = "▸" if self._screen.terminal else "running"
-            self._above += f"{self._screen.paint(mark, 'name')} {visible(event.case_id)}\n"
-        if self._options.telling.verbosity > 0 and event.case_id in self._cases:
+            self._above.append([(mark, "cyan"), f" {event.case_id}"])
+        if verbose and event.case_id in self._cases:
+            self._draw(time.monotonic())
             case = masked_case(self._cases[event.case_id])
-            width = self._screen.width if self._screen.terminal else None
-            values = leaf_values(case.params, case.origins)
-            table = value_table(self._screen, values, indent="    ", width=width)
-            self._above += "".join(f"{line}\n" for line in table)
+            print_values(self._screen, leaf_values(case.params, case.origins), indent=4)
 
     def _tell_outcome(self, outcome: Outcome) -> None:
         if self._follows:
             self._write_output(self._output.end(outcome.case_id))
         self._told[outcome.path or outcome.case_id] = outcome.case_id
         self._notices += [(text, outcome.case_id) for text in endings.other_notices(outcome)]
-        if self._options.telling.verbosity >= 0:
+        if self._dots:
+            end = "\n" if len(self._told) % _DOTS == 0 else ""
+            self._screen.write(endings.DOTS.get(outcome.status, "?") + end)
+        elif self._talks:
             counter = f"[{len(self._told)}/{len(self._cases)}] " if len(self._cases) > 1 else ""
-            self._above += endings.outcome_line(
-                self._screen, outcome, self._options, self._live.names, counter
+            names = self._live.names
+            width = min(max(map(len, names.values()), default=0), 40)
+            name = f"{names.get(outcome.case_id, outcome.case_id):<{width}}"
+            self._above.append(
+                endings.outcome_line(self._screen, outcome, self._options, name, counter)
             )
 
     def _tell_rest(self, outcomes: Sequence[Outcome]) -> None:
@@ -176,68 +192,76 @@ class Terminal:
             else:
                 self._tell_outcome(outcome)
         for reason, count in skipped.items():
-            why = f": {visible(reason)}" if reason else ""
-            self._say(self._screen.paint(f"skipped {count}{why}", "dim"))
+            self._say([(f"skipped {count}{f': {reason}' if reason else ''}", "dim")])
 
-    def _ending(self, options: Options, outcomes: Sequence[Outcome], exit_code: int) -> str:
-        if not outcomes and not self._cases:
-            return self._ending_without_cases(options, exit_code)
-        failures = endings.failure_lines(self._screen, outcomes, options)
+    def _end(self, options: Options, outcomes: Sequence[Outcome]) -> None:
+        screen, names = self._screen, self._live.names
+        failed = any(outcome.status == "failed" for outcome in outcomes)
+        failed = failed and options.telling.traceback != "no"
+        if failed and self._talks:
+            screen.line()
+        endings.show_failures(screen, outcomes, options, names)
         if options.telling.verbosity < -1:
-            return failures
+            return
+        if failed:
+            screen.line()
+        notices = endings.notice_lines(self._notices)
+        above: list[Line] = [[]] if notices and self._talks and not failed else []
+        screen.lines([*above, *notices, *([[]] if notices else [])])
+        screen.lines(endings.duration_lines(outcomes, options.telling.durations))
         counts = endings.summary_counts(
             outcomes, len(self._cases), self._deselected, self._warnings, len(self._notices)
         )
         took = human_duration(time.monotonic() - self._began)
         summary = f"{endings.count_text(counts) or 'nothing ran'} in {took}"
-        end = self._screen.paint(summary, endings.summary_style(counts), "bold") + "\n"
-        if options.telling.verbosity >= 0:
-            end += endings.where_lines(self._screen, outcomes, options)
-        sections = [
-            failures,
-            endings.notice_lines(self._screen, self._notices),
-            endings.duration_lines(self._screen, outcomes, options.telling.durations),
-        ]
-        told = [section for section in sections if section]
-        above = "\n" if told and options.telling.verbosity >= 0 else ""
-        return above + "\n".join([*told, end])
+        screen.line((summary, endings.summary_style(counts)))
+        if self._talks:
+            show_sweeps(screen, self._cases, outcomes)
+            screen.lines(curves_lines(options.keeping.runs, self._session, options.cwd))
+            screen.lines(endings.where_lines(outcomes, options))
 
-    def _ending_without_cases(self, options: Options, exit_code: int) -> str:
+    def _end_without_cases(self, options: Options, exit_code: int) -> None:
         """What went wrong before there was a plan is told by the command line."""
-        if options.telling.verbosity > -2 and exit_code == ExitCode.NOTHING_SELECTED:
-            return nothing_selected(self._screen, options, self._deselected)
-        if options.telling.verbosity > -2 and exit_code == ExitCode.INTERRUPTED:
-            return self._screen.paint("interrupted before anything ran", "warn", "bold") + "\n"
-        return ""
+        if exit_code == ExitCode.NOTHING_SELECTED:
+            self._screen.lines(nothing_selected(options, self._deselected))
+        elif exit_code == ExitCode.INTERRUPTED:
+            self._screen.line(("interrupted before anything ran", STATUS_STYLES["interrupted"]))
 
     # When it writes
 
     def _start_clock(self) -> None:
-        """With the first event, when every process that is forked from this one has been."""
+        """Once every process that is forked from this one has been, and a worker has begun."""
         if self._clock is None and (self._draws or self._follows) and not self._ended.is_set():
             self._clock = threading.Thread(target=self._tick, name="expt-terminal", daemon=True)
             self._clock.start()
 
     def _tick(self) -> None:
-        while not self._ended.wait(_OUTPUT_TICK if self._follows else _TICK):
+        if self._draws:
+            import rich.live
+            import rich.panel
+            import rich.table  # noqa: F401
+        while True:
             with self._lock:
                 self._write_output(self._output.read())
                 self._draw(time.monotonic())
+            if self._ended.wait(_OUTPUT_TICK if self._follows else _TICK):
+                return
 
     def _write_output(self, pieces: Iterable[str]) -> None:
         for piece in pieces:
-            self._flush_above()
+            if self._above:
+                self._draw(time.monotonic())
             self._screen.write(piece)
-
-    def _flush_above(self) -> None:
-        if self._above:
-            self._draw(time.monotonic())
 
     def _draw(self, now: float) -> None:
         self._drawn_at = now
-        draws = self._draws and not self._ended.is_set()
-        self._region.draw(self._above, self._live.lines(now) if draws else ())
-        self._above = ""
+        above, self._above = self._above, []
+        if not self._draws:
+            self._screen.lines(above)
+            return
+        width, height = self._screen.width or 80, self._screen.size()[1]
+        what = None if self._ended.is_set() else self._live.draw(now, width, height)
+        self._region.draw(above, what)
 
     def _beside(self, stream: TextIO | None) -> TextIO | None:
         """The same output by a descriptor of our own: runs in this process redirect theirs."""
@@ -250,7 +274,3 @@ class Terminal:
             return stream
         weakref.finalize(self, os.close, number)
         return open(number, "w", encoding=stream.encoding, closefd=False)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,10 +1,14 @@
-"""`--tb`: how much of a user's traceback is shown. The text is Python's own, as the archive has it.
+"""`--tb`: how a user's traceback is shown. The text is Python's own, as the archive has it.
 
-auto    all of it, the middle of a long stack left out
-long    all of it
+auto    the user's frames with the lines around them, library frames folded to a line
+long    every frame so
 short   a line of place and a line of source for each frame
 line    one line
+native  Python's own text
 no      nothing
+
+The lines around come from the archived code and never from the disk, which may have changed. In a
+pipe auto and long are Python's own text, folded or whole.
 """
 
 from __future__ import annotations
@@ -13,50 +17,109 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
+from expt.ground.files import list_inside, read_inside
+from expt.ground.layout import CODE_DIR
+from expt.ground.screen import linked, paragraph, styled
 from expt.ground.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from expt.ground.model import ErrorInfo
+    from rich.console import RenderableType
 
-_FRAME: Final = re.compile(r'^  File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<name>.+))?$')
-_MARGIN: Final = re.compile(r" *\| ?")
-_RULE: Final = re.compile(r" *\+[-+]+")
-_FIRST_FRAMES: Final = 4
+    from expt.ground.model import ErrorInfo
+    from expt.ground.screen import Part, Screen
+
+_FRAME: Final = re.compile(
+    r'^(?P<margin>[ |]*)  File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<name>.+))?$'
+)
+_LIBRARY: Final = re.compile(
+    r"(?:.*/)?(?:(?:site|dist)-packages|lib/python3[\d.]*)/(.+)|<frozen (.+)>"
+)
+_FIRST_FRAMES: Final = 4  # of a long stack, such as a recursion
 _LAST_FRAMES: Final = 8
+_LARGEST: Final = 1 << 22  # bytes of a file of code that is shown
+
+
+@attrs.frozen
+class Frame:
+    """One frame: where it is, and what Python shows below it (source, marks, locals)."""
+
+    text: str
+    margin: str  # of the members of an exception group
+    path: str
+    line: int
+    name: str
+    below: list[str]
+
+    @property
+    def library(self) -> str | None:
+        """The folder of an installed package, or None for a frame of the user's."""
+        match = _LIBRARY.fullmatch(self.path)
+        return match and (os.path.dirname(match[1] or "") or match[1] or match[2])
+
+
+Stack = list[Frame]
 
 
 def error_line(error: ErrorInfo) -> str:
     """`ValueError: boom`, on one line."""
-    message = visible(error.message.strip().partition("\n")[0])
-    return f"{visible(error.type)}: {message}" if message else visible(error.type)
+    message = error.message.strip().partition("\n")[0]
+    return f"{error.type}: {message}" if message else error.type
 
 
-def traceback_lines(error: ErrorInfo, style: str, cwd: Path) -> list[str]:
-    """What `--tb STYLE` shows of `error`; places below `cwd` are relative where style is short."""
+def show_error(
+    screen: Screen, error: ErrorInfo, style: str, cwd: Path, archive: Path | None = None
+) -> None:
+    """Show what `--tb STYLE` shows of `error`."""
+    if style in ("auto", "long") and screen.terminal and error.traceback:
+        for part in _parts(error.traceback):
+            if isinstance(part, list):
+                screen.draw(_panel(_folded(part, style), cwd, _sources(archive)))
+            elif _tells(part):
+                screen.line((part.expandtabs(), "" if part.startswith(" ") else "red"))
+        return
+    *lines, last = error_lines(error, style, cwd) or [""]
+    screen.lines(paragraph("\n".join(lines)) if lines else [])
+    if last:
+        screen.line((last, "red"))
+
+
+def error_lines(error: ErrorInfo, style: str, cwd: Path) -> list[str]:
+    """What `--tb STYLE` says of `error`, in lines."""
     if style == "no":
         return []
-    text = visible(error.traceback.rstrip(), lines=True)
-    lines = text.split("\n") if text else [error_line(error)]
+    text = error.traceback.rstrip("\n")
+    if not text:
+        return [error_line(error)]
+    parts = list(_parts(text))
     if style == "line":
-        places = [match for line in lines if (match := _FRAME.match(line))]
-        return [f"{_place(places[-1], cwd)}: {error_line(error)}" if places else error_line(error)]
-    if style == "short":
-        return list(_short(lines, cwd))
-    return lines if style == "long" else list(_without_middle(lines))
-
-
-def _place(match: re.Match[str], cwd: Path) -> str:
-    return f"{relative_path(match['path'], cwd)}:{match['line']}"
+        frames = [frame for part in parts if isinstance(part, list) for frame in part]
+        place = f"{_place(frames[-1], cwd)}: " if frames else ""
+        return [place + error_line(error)]
+    if style in ("long", "native"):
+        return text.split("\n")
+    lines: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            lines += [part] if style == "auto" or _tells(part) else []
+            continue
+        for frame in _folded(part, style):
+            if isinstance(frame, str):
+                lines.append(f"  {frame}")
+            elif style == "auto":
+                lines += [frame.text, *frame.below]
+            else:
+                place = f"{frame.margin}{_place(frame, cwd)}: in {frame.name}"
+                lines += [place, *frame.below[:1]]
+    return lines
 
 
 def relative_path(path: str, cwd: Path) -> str:
     """`path` from `cwd`, where that is shorter than the whole of it."""
-    below = f"{cwd}{os.sep}"
-    if path.startswith(below):
-        return path[len(below) :]
     try:
         relative = os.path.relpath(path, cwd) if os.path.isabs(path) else path
     except ValueError:  # another drive
@@ -64,51 +127,108 @@ def relative_path(path: str, cwd: Path) -> str:
     return min(relative, path, key=len)
 
 
-def _short(lines: list[str], cwd: Path) -> Iterator[str]:
-    """Frames as places; the members of exception groups stay behind their margins."""
-    source = grouped = False
-    for line in lines:
-        grouped = grouped or line.lstrip().startswith("+ Exception Group Traceback")
-        margin = _MARGIN.match(line) if grouped else None
-        border = margin[0] if margin else ""
-        line = line[len(border) :]
-        match = _FRAME.match(line)
-        if match:
-            yield border + _place(match, cwd) + (f": in {match['name']}" if match["name"] else "")
-        elif grouped and not margin:
-            if _RULE.match(line) or not line.startswith(" "):
-                yield line
-        elif (source or not line.startswith("    ")) and _tells(line):
-            yield border + line
-        source = match is not None
+def _place(frame: Frame, cwd: Path) -> str:
+    return f"{relative_path(frame.path, cwd)}:{frame.line}"
 
 
 def _tells(line: str) -> bool:
-    return bool(line) and not line.startswith("Traceback (most recent")
+    return bool(line.strip()) and "Traceback (most recent" not in line
 
 
-def _without_middle(lines: list[str]) -> Iterator[str]:
-    """The lines, with the middle frames of each long stack counted instead of shown."""
-    frames: list[list[str]] = []
-    for line in lines:
-        if _FRAME.match(line):
-            frames.append([line])
-        elif frames and line.startswith("  "):
-            frames[-1].append(line)
+def _parts(text: str) -> Iterator[str | Stack]:
+    """The lines of a traceback, with the frames of each stack together."""
+    frames: Stack = []
+    for line in text.rstrip("\n").split("\n"):
+        match = _FRAME.match(line)
+        if match:
+            margin, path, number, name = match.group("margin", "path", "line", "name")
+            frames.append(Frame(line, margin, path, int(number), name or "?", []))
+        elif frames and line.startswith(f"{frames[-1].margin}    "):
+            frames[-1].below.append(line)
         else:
-            yield from _shown(frames)
-            frames = []
+            if frames:
+                yield frames
+                frames = []
             yield line
-    yield from _shown(frames)
+    if frames:
+        yield frames
 
 
-def _shown(frames: list[list[str]]) -> Iterator[str]:
-    hidden = len(frames) - _FIRST_FRAMES - _LAST_FRAMES
+def _folded(frames: Stack, style: str) -> Iterator[Frame | str]:
+    """The frames, with those of libraries and the middle of a long stack counted instead."""
+    if style != "auto":
+        yield from frames
+        return
+    kept: list[Frame | str] = []
+    folded: Stack = []
+    everything = all(frame.library for frame in frames)
+    for frame in [*frames, None]:
+        if frame is not None and frame.library and not everything:
+            folded.append(frame)
+            continue
+        if folded:
+            many = "1 frame" if len(folded) == 1 else f"{len(folded)} frames"
+            kept.append(f"…  {many} in {folded[-1].library}")
+            folded = []
+        kept += [frame] if frame else []
+    hidden = len(kept) - _FIRST_FRAMES - _LAST_FRAMES
     if hidden > 1:
-        frames = [
-            *frames[:_FIRST_FRAMES],
-            [f"  … {hidden} frames left out; --tb=long shows them"],
-            *frames[-_LAST_FRAMES:],
-        ]
+        told = f"… {hidden} frames left out; --tb=long shows them"
+        kept = [*kept[:_FIRST_FRAMES], told, *kept[-_LAST_FRAMES:]]
+    yield from kept
+
+
+def _panel(
+    frames: Iterator[Frame | str], cwd: Path, source: Callable[[str], str | None]
+) -> RenderableType:
+    from rich.console import Group
+    from rich.panel import Panel
+
+    shown: list[RenderableType] = []
     for frame in frames:
-        yield from frame
+        if isinstance(frame, str):
+            shown.append(styled((frame, "dim")))
+            continue
+        where: Part = linked(_place(frame, cwd), frame.path, "cyan")
+        shown.append(styled(where, f" in {frame.name}"))
+        code = source(frame.path)
+        if code is None:
+            shown += [styled(line) for line in frame.below[:1]]
+        else:
+            shown.append(_excerpt(code, frame.line))
+        local = re.compile(r"[ |]*    (\w+) = (.*)")
+        for line in frame.below[1:]:
+            match = local.fullmatch(line)
+            if match:
+                text = styled(("    " + match[1], "dim"), f" = {match[2]}")
+                text.no_wrap, text.overflow = True, "ellipsis"
+                shown.append(text)
+    return Panel(Group(*shown), title="Traceback (most recent call last)", border_style="red")
+
+
+def _excerpt(code: str, line: int) -> RenderableType:
+    from rich.syntax import Syntax  # with pygments: slow, and for failures alone
+
+    return Syntax(
+        visible(code.expandtabs(4), lines=True),
+        "python",
+        theme="ansi_dark",
+        background_color="default",
+        line_numbers=True,
+        line_range=(max(line - 1, 1), line),
+        highlight_lines={line},
+    )
+
+
+def _sources(archive: Path | None) -> Callable[[str], str | None]:
+    """Finds a file's text in the code of an archive by the end of its path."""
+    names = sorted(list_inside(archive, CODE_DIR), key=len, reverse=True) if archive else []
+
+    def find(path: str) -> str | None:
+        for name in names:
+            if archive and path.replace(os.sep, "/").endswith(f"/{name}"):
+                content = read_inside(archive, f"{CODE_DIR}/{name}", _LARGEST)
+                return None if content is None else content.decode("utf-8", "replace")
+        return None
+
+    return find

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.arguments import Parser
-from expt.cli.show.comparison import comparison_lines
-from expt.cli.show.detail import detail_lines
+from expt.cli.show.comparison import show_comparison
+from expt.cli.show.detail import View, show_detail
 from expt.cli.show.following import follow
-from expt.cli.show.listing import listing_lines
-from expt.cli.show.machine import write_csv, write_json
+from expt.cli.show.listing import show_columns, show_listing
+from expt.cli.show.machine import csv_text, json_text
 from expt.ground.errors import ExitCode, ReadingError, UsageError
 from expt.ground.screen import Screen
 from expt.ground.text import visible
-from expt.reading import Runs, find_archive_root, find_runs, load_run, sort_runs
+from expt.reading import find_archive_root, find_runs, load_run, sort_runs
 
 if TYPE_CHECKING:
     import argparse
@@ -57,15 +57,15 @@ def main(words: list[str]) -> int:
         with _without_collection():
             return _list(asked, root)
     runs = [_load(reference, root, asked) for reference in asked.references]
+    screen = Screen(sys.stdout, strict=True)
     if asked.json or asked.csv:
-        return _write_machine(runs, asked, whole=True)
-    screen = Screen(sys.stdout)
+        return _write_machine(runs, asked, screen, whole=True)
     if asked.follow:
-        follow(runs[0], screen)
+        follow(runs, screen)
     elif len(runs) == 1:
-        screen.write("\n".join(detail_lines(runs[0], screen, Path.cwd())) + "\n")
+        show_detail(View(runs[0], screen, Path.cwd(), lambda text: _load(text, root, asked)))
     else:
-        screen.write("\n".join(comparison_lines(Runs(runs), screen, every=asked.all)) + "\n")
+        show_comparison(runs, screen, every=asked.all)
     return int(ExitCode.OK)
 
 
@@ -83,7 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--reverse", action="store_true", help="the other way round")
     add("--columns", metavar="A,B,…", help="these values as columns")
     add("--all", action="store_true", help="compare also what does not differ")
-    add("--follow", action="store_true", help="show a running run's values until it ends")
+    add("--flat", action="store_true", help="one table for all experiments")
+    add("--follow", action="store_true", help="show the values of running runs until they end")
     add("--json", action="store_true", help="a JSON array of objects")
     add("--csv", action="store_true", help="comma-separated values")
     add("--smoke", action="store_true", help="archives of --smoke too")
@@ -98,9 +99,9 @@ def _reject_contradictions(asked: argparse.Namespace) -> None:
         raise UsageError(
             "'--columns' is for the table and for '--csv'", "--json", "JSON has every value"
         )
-    if asked.follow and len(asked.references) != 1:
+    if asked.follow and not asked.references:
         raise UsageError(
-            "'--follow' follows one run", "--follow", "name it: expt show latest --follow"
+            "'--follow' follows runs that are named", "--follow", "expt show latest --follow"
         )
     if asked.limit is not None and asked.limit < 0:
         raise UsageError(f"there are no {asked.limit} runs", f"--limit {asked.limit}", "0 is all")
@@ -115,7 +116,7 @@ def _reject_contradictions(asked: argparse.Namespace) -> None:
 
 
 def _list(asked: argparse.Namespace, root: Path) -> int:
-    screen = Screen(sys.stdout)
+    screen = Screen(sys.stdout, strict=True)
     is_table = not (asked.json or asked.csv)
     limit = (
         asked.limit if asked.limit is not None else _RECENT if is_table and screen.terminal else 0
@@ -137,13 +138,18 @@ def _list(asked: argparse.Namespace, root: Path) -> int:
         ordered.reverse()
     runs = ordered[:limit] if limit else ordered
     if not is_table:
-        return _write_machine(runs, asked, whole=False)
+        return _write_machine(runs, asked, screen, whole=False)
     if not runs:
-        print(_nothing(asked, root), file=sys.stderr)  # noqa: T201
+        Screen(sys.stderr).line(_nothing(asked, root))
         return int(ExitCode.OK)
-    screen.write("\n".join(listing_lines(runs, screen, columns=_columns(asked))) + "\n")
+    columns = _columns(asked)
+    if columns is not None:
+        show_columns(runs, screen, columns)
+    else:
+        sort = asked.sort and f"{'-' if asked.reverse else ''}{asked.sort}"
+        show_listing(runs, screen, sort=sort, flat=asked.flat)
     if len(ordered) > len(runs) and asked.limit is None:
-        screen.write(screen.paint("older runs: expt show --limit 0", "dim") + "\n")
+        screen.line(("older runs: expt show --limit 0", "dim"))
     return int(ExitCode.OK)
 
 
@@ -160,11 +166,14 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _write_machine(runs: Sequence[Run], asked: argparse.Namespace, *, whole: bool) -> int:
+def _write_machine(
+    runs: Sequence[Run], asked: argparse.Namespace, screen: Screen, *, whole: bool
+) -> int:
     if asked.csv:
-        write_csv(runs, sys.stdout, columns=_columns(asked))
+        text = csv_text(runs, columns=_columns(asked))
+        screen.write(visible(text, lines=True) if screen.isatty() else text)
     else:
-        write_json(runs, sys.stdout, whole=whole)
+        screen.write(json_text(runs, whole=whole))
     return int(ExitCode.OK)
 
 
@@ -175,17 +184,20 @@ def _load(reference: str, root: Path, asked: argparse.Namespace) -> Run:
 def _columns(asked: argparse.Namespace) -> list[str] | None:
     if asked.columns is None:
         return None
-    return [name.strip() for name in asked.columns.split(",") if name.strip()]
+    names = [name.strip() for name in asked.columns.split(",") if name.strip()]
+    if not names:
+        raise UsageError("'--columns' names no column", None, "--columns id,lr,results.accuracy")
+    return names
 
 
 def _tell_damages(damaged: Sequence[ReadingError]) -> None:
     """The archives that cannot be read, on stderr: the listing goes on without them."""
-    for error in damaged:
-        told = f"{visible(error.at or '')}: {visible(error.what)}"
-        print(f"warning: {told}", file=sys.stderr)  # noqa: T201
+    Screen(sys.stderr).lines(
+        [("warning:", "yellow"), f" {error.at or ''}: {error.what}"] for error in damaged
+    )
 
 
 def _nothing(asked: argparse.Namespace, root: Path) -> str:
     if any(getattr(asked, name) for name in _SELECTING):
         return "no run is like that: 'expt show' lists them all"
-    return f"no runs yet in {visible(str(root))}: 'expt' runs the experiments"
+    return f"no runs yet in {root}: 'expt' runs the experiments"

@@ -1,30 +1,124 @@
-"""Several runs side by side: what differs, a column a run."""
+"""Several runs side by side: what differs, a column a run; of two also how much, and the code."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any, Final
 
-from expt.cli.show.columns import Column, table_lines, value_cell
-from expt.ground.text import visible
+from expt.cli.show.listing import told_values
+from expt.ground.screen import Column, Line, Part
+from expt.ground.text import case_text
+from expt.reading import Runs
+from expt.reading.differences import find_difference, is_same
+from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
 
     from expt.ground.screen import Screen
-    from expt.reading import Runs
+    from expt.reading import Run
+    from expt.reading.differences import Difference
+
+_DIFF_LINES: Final = 60
+_TITLES: Final = {"params": "parameters", "last": "last values"}
+_VALUES: Final = ("params", "results", "last")  # what Runs.compare tells, for any number of runs
+_SURROUNDINGS: Final = ("inputs", "packages", "environment", "git")
+
+Sections = dict[str, "dict[str, list[Any]]"]
 
 
-def comparison_lines(runs: Runs, screen: Screen, *, every: bool) -> Iterator[str]:
-    """A line for each value that differs; with `every`, for each value."""
-    table = runs.compare(every=every)
-    if not table.rows:
-        yield "nothing differs: neither node id nor status, parameters, results or last values"
-        return
-    names = tuple(visible(row["name"]) for row in table)
-    columns = [Column("", names, "name")]
-    for head in table.columns[1:]:
-        texts = tuple(value_cell(row[head]) if head in row else "-" for row in table)
-        columns.append(Column(head, texts, gives=True))
-    yield from table_lines(columns, screen, screen.width)
+def show_comparison(runs: Sequence[Run], screen: Screen, *, every: bool) -> None:
+    """A row for each value that differs; with `every`, for each value.
+
+    Of two runs everything is compared; what was, and does not differ, is told at the end.
+    """
+    sections = _compared_values(runs, every=every)
+    difference = find_difference(runs[0], runs[1]) if len(runs) == 2 else None
+    if difference is not None:
+        for part in _SURROUNDINGS:
+            pairs = getattr(difference, part) or {}
+            sections[part] = {name: list(pair) for name, pair in pairs.items()}
+    rows: list[tuple[Part, list[str], str]] = []
+    for title, values in sections.items():
+        if values:
+            rows.append(((_TITLES.get(title, title), "bold"), [""] * len(runs), ""))
+        rows += [
+            ((f"  {name}", "cyan"), told_values(row), _change(title, row))
+            for name, row in values.items()
+        ]
+    if rows:
+        _show_table(screen, runs, rows)
+    elif difference is None or not difference.code:
+        screen.line("nothing differs")
+    if difference is not None:
+        _show_code(screen, difference)
     if not every:
-        yield screen.paint("--all shows also which values are the same", "dim")
+        _show_same(screen, runs, difference)
+
+
+def _compared_values(runs: Sequence[Run], *, every: bool) -> Sections:
+    sections: Sections = {"run": {}, **{part: {} for part in _VALUES}}
+    for row in Runs(runs).compare(every=every):
+        part, dot, name = row["name"].partition(".")
+        section, name = (part, name) if dot and part in _VALUES else ("run", row["name"])
+        sections[section][name] = [row.get(run.short_id) for run in runs]
+    return sections
+
+
+def _show_table(
+    screen: Screen, runs: Sequence[Run], rows: Sequence[tuple[Part, list[str], str]]
+) -> None:
+    columns = [Column("", [name for name, _, _ in rows], whole=True)]
+    for index, run in enumerate(runs):
+        columns.append(Column(run.short_id, [texts[index] for _, texts, _ in rows], right=True))
+    if len(runs) == 2 and any(change for _, _, change in rows):
+        columns.append(Column("Δ", [change for _, _, change in rows], right=True))
+    left_out = screen.table(columns)
+    if left_out:
+        screen.line((f"no room for {', '.join(left_out)}", "dim"))
+
+
+def _change(section: str, values: Sequence[Any]) -> str:
+    """How much the second of two results is above the first."""
+    numbers = all(isinstance(value, (int, float)) and math.isfinite(value) for value in values)
+    if section not in ("results", "last") or len(values) != 2 or not numbers or not values[0]:
+        return ""
+    percent = (values[1] / values[0] - 1) * 100
+    sign = "−" if percent < 0 else "+"
+    return f"{sign}{abs(percent):.2g} %" if abs(percent) < 1000 else f"× {percent / 100 + 1:.3g}"
+
+
+def _show_code(screen: Screen, difference: Difference) -> None:
+    """The changed lines of the archived code, file by file."""
+    lines: list[Line] = []
+    for name, text in (difference.code or {}).items():
+        changed = text.split("\n")[2:]
+        counts = [sum(line[:1] == sign for line in changed) for sign in "+-"]
+        lines += [[], [(name, "bold"), (f"  +{counts[0]} −{counts[1]}", "dim")]]
+        for line in filter(None, changed):
+            lines.append([(line, {"+": "green", "-": "red", "@": "cyan"}.get(line[0], ""))])
+    screen.lines(lines[:_DIFF_LINES])
+    if len(lines) > _DIFF_LINES:
+        screen.line((f"… {len(lines) - _DIFF_LINES} more lines", "dim"))
+
+
+def _show_same(screen: Screen, runs: Sequence[Run], difference: Difference | None) -> None:
+    """What was compared and does not differ, and what could not be compared."""
+    first, *others = (dict(leaf_values(run.params)) for run in runs)
+    same = {
+        name: value
+        for name, value in first.items()
+        if all(name in other and is_same(other[name], value) for other in others)
+    }
+    told = [case_text(same)] if same else []
+    counts: Mapping[str, int] = {} if difference is None else difference.same
+    for part, what in (("code", "files of code"), ("packages", "packages"), ("inputs", "inputs")):
+        if counts.get(part):
+            told.append(f"{counts[part]} {what}")
+    if difference is not None and difference.environment == {}:
+        told.append("environment")
+    if told:
+        screen.line()
+        both = "both" if len(runs) == 2 else "all"
+        screen.line((f"the same in {both}: ", "dim"), ", ".join(told))
+    screen.lines([(each, "yellow")] for each in (difference.problems if difference else ()))

@@ -2,97 +2,106 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shlex
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.cli.show.columns import Column, table_lines
-from expt.cli.show.listing import STATUS_STYLES
-from expt.ground.errors import DamagedArchive
+from expt.cli.show.listing import age_text, spark_of
+from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import (
+    ARTIFACTS_DIR,
     CODE_DIR,
+    LOG_FILE,
+    OVERVIEW_FILE,
     PARAMS_FILE,
     PATCH_FILE,
     PLOTS_DIR,
-    PLOTS_INDEX,
-    PLOTS_NOTICES,
 )
-from expt.ground.model import Opaque
-from expt.ground.screen import fit, leaf_values, number_text, value_table, value_text
-from expt.ground.text import human_age, human_duration, human_size, spark, visible
+from expt.ground.screen import STATUS_STYLES, Branch, Column, Line, Part, linked
+from expt.ground.text import (
+    human_duration,
+    human_size,
+    number_text,
+    printed,
+    short_text,
+    value_text,
+)
 from expt.reading.fields import leaf_values as value_leaves
+from expt.terminal.plan_table import leaf_values, origin_text, print_values
+from expt.terminal.tracebacks import show_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from expt.ground.screen import Screen
     from expt.reading import Run
 
 _SPARK: Final = 20
-_INDENT: Final = "  "
-_WIDE: Final = 100
 _MOST_SERIES: Final = 60
-_MOST_POINTS: Final = 5_000_000  # more are not read for the sake of spark lines
+_LOG_LINES: Final = 8
+_GENERATIONS: Final = 5  # of runs of which each is a rerun of the next
 
 
 @attrs.frozen
 class View:
-    """A run, where it is shown, and the folder that paths are told from."""
+    """A run, where it is shown, the folder that paths are told from, and how others are found."""
 
     run: Run
     screen: Screen
     cwd: Path
+    find: Callable[[str], Run]
 
-    @property
-    def width(self) -> int | None:
-        """What an indented line may take."""
-        return None if self.screen.width is None else self.screen.width - len(_INDENT)
+    def path(self, path: Path, text: str | None = None) -> Part:
+        """A path as it can be pasted here."""
+        told = str(path.relative_to(self.cwd) if path.is_relative_to(self.cwd) else path)
+        return linked(text or told, path)
+
+    def pairs(self, facts: Mapping[str, Part | Line]) -> None:
+        """Names and what is said of them, those of which nothing is said left out."""
+        told = [(name, fact) for name, fact in facts.items() if fact and fact[0]]
+        self.screen.lines(
+            [(f"  {name:<12}", "dim"), *(fact if isinstance(fact, list) else [fact])]
+            for name, fact in told
+        )
 
 
-def detail_lines(run: Run, screen: Screen, cwd: Path) -> Iterator[str]:
+def show_detail(view: View) -> None:
     """Every section that has something to say; one that cannot be read says why."""
-    view = View(run, screen, cwd)
-    yield from _head(view)
-    for title, make in _SECTIONS.items():
+    _show_head(view)
+    for title, (has, show) in _SECTIONS.items():
         try:
-            lines = list(make(view))
+            found = has(view.run)
+            if found:
+                view.screen.lines([[], [(title, "bold")]])
+                show(view)
         except DamagedArchive as error:
-            lines = [_INDENT + screen.paint(visible(error.what), "bad")]
-        if lines:
-            yield ""
-            yield screen.paint(title, "bold")
-            yield from lines
+            view.screen.lines([[], [(title, "bold")], [("  " + error.what, "red")]])
 
 
-def _head(view: View) -> Iterator[str]:
-    yield view.screen.paint(visible(view.run.node_id), "bold")
-    if view.run.description:
-        yield visible(view.run.description)
-    yield ""
-    age = human_age((dt.datetime.now(dt.UTC) - view.run.started).total_seconds())
-    age = age if age == "now" else f"{age} ago"
-    status = view.screen.paint(view.run.status, STATUS_STYLES[view.run.status])
-    if view.run.duration is not None:
-        preposition = "for" if view.run.status == "running" else "in"
-        status += f" {preposition} {human_duration(view.run.duration)}"
-    facts = {
-        "id": view.run.id,
-        "status": f"{status}{_why_lost(view.run)}",
-        "started": f"{view.run.started.isoformat(' ', 'seconds')}, {age}",
-        "archive": visible(_from_here(view.run.path, view.cwd)),
-        "tags": visible(", ".join(view.run.tags)),
-        "note": visible(view.run.note or ""),
-    }
-    yield from _pairs(facts, view.screen)
-
-
-def _from_here(path: Path, cwd: Path) -> str:
-    return str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
+def _show_head(view: View) -> None:
+    run = view.run
+    view.screen.line((run.node_id, "bold"))
+    if run.description:
+        view.screen.line(run.description)
+    view.screen.line()
+    status: Line = [(run.status, STATUS_STYLES[run.status])]
+    if run.duration is not None:
+        took = f" {'for' if run.status == 'running' else 'in'} {human_duration(run.duration)}"
+        status.append(
+            took + (f", after {human_duration(run.setup)} of set-up" if run.setup else "")
+        )
+    view.pairs(
+        {
+            "id": linked(run.id, run.path, "cyan"),
+            "status": [*status, _why_lost(run)],
+            "started": f"{run.started.isoformat(' ', 'seconds')}, {age_text(run, dated=False)}",
+            "archive": view.path(run.path),
+            "tags": ", ".join(run.tags),
+            "note": run.note or "",
+        }
+    )
 
 
 def _why_lost(run: Run) -> str:
@@ -100,181 +109,206 @@ def _why_lost(run: Run) -> str:
         return ""
     host = run.host
     if host and host != socket.gethostname():
-        return f": it ran on {visible(host)}, and from here no process of it can be seen"
+        return f": it ran on {host}, and from here no process of it can be seen"
     return ": its process is gone, and it never said how it ended"
 
 
-def _pairs(facts: Mapping[str, str], screen: Screen) -> Iterator[str]:
-    for name, text in facts.items():
-        if text:
-            yield f"{_INDENT}{screen.paint(f'{name:<12}', 'dim')}{text}"
-
-
-def _error(view: View) -> Iterator[str]:
+def _show_error(view: View) -> None:
     if view.run.error is not None:
-        text = view.run.error.traceback.rstrip() or view.run.failure or ""
-        for line in visible(text, lines=True).split("\n"):
-            yield _INDENT + view.screen.paint(line, "bad")
+        show_error(view.screen, view.run.error, "auto", view.cwd, view.run.path)
 
 
-def _params(view: View) -> Iterator[str]:
-    yield from value_table(
-        view.screen, leaf_values(view.run.params, view.run.origins), width=view.screen.width
-    )
+def _show_params(view: View) -> None:
+    print_values(view.screen, leaf_values(view.run.params, view.run.origins))
 
 
-def _results(view: View) -> Iterator[str]:
-    leaves = [(name, value, ()) for name, value in value_leaves(view.run.results)]
-    yield from value_table(view.screen, leaves, width=view.screen.width)
+def _show_results(view: View) -> None:
+    print_values(view.screen, [(n, v, ()) for n, v in value_leaves(view.run.results)])
 
 
-def _series(view: View) -> Iterator[str]:
+def _show_series(view: View) -> None:
     summaries = view.run.series_summaries
     names = list(summaries)[:_MOST_SERIES]
-    if not names:
-        return
-    points = sum(int(summary.get("count") or 0) for summary in summaries.values())
-    is_read = points <= _MOST_POINTS
-    wide = view.width is None or view.width > _WIDE
     columns = [
-        Column("name", tuple(map(visible, names)), "name", gives=True),
-        Column("", tuple(_glance(view.run, name, is_read, wide) for name in names), gives=True),
-        Column("kind", tuple(visible(str(summaries[name].get("kind"))) for name in names)),
+        Column("name", names, "cyan"),
+        Column("", [_glance(view.run, name) for name in names]),
+        Column("kind", [str(summaries[name].get("kind")) for name in names]),
     ]
     for key in ("count", "last", "min", "max"):
-        texts = tuple(_number(summaries[name].get(key)) for name in names)
+        values = (summaries[name].get(key) for name in names)
+        texts = [number_text(v) if isinstance(v, (int, float)) else "" for v in values]
         columns.append(Column(key, texts, right=True))
-    for line in table_lines(columns, view.screen, view.width):
-        yield _INDENT + line
+    view.screen.table(columns, indent=2)
     if len(summaries) > len(names):
-        yield f"{_INDENT}and {len(summaries) - len(names)} more"
-    for told in view.run.series.damage if is_read else ():
-        yield _INDENT + view.screen.paint(f"damaged: {visible(told)}", "warn")
+        view.screen.line(f"  and {len(summaries) - len(names)} more")
+    view.screen.lines([(f"  damaged: {told}", "yellow")] for told in view.run.series.damage)
 
 
-def _glance(run: Run, name: str, is_read: bool, wide: bool) -> str:
+def _glance(run: Run, name: str) -> str:
     """A spark line of a scalar; of a text or a structure, the last."""
     summary = run.series_summaries[name]
     if summary.get("kind") in ("text", "structured") and summary.get("last") is not None:
-        return fit(value_text(summary["last"]), _SPARK)
-    if not is_read or name not in run.series or run.series[name].kind != "scalar":
-        return ""
-    return spark(run.series[name].values, _SPARK if wide else _SPARK // 2)
+        return short_text(summary["last"])
+    return spark_of(run, name, _SPARK)
 
 
-def _number(value: Any) -> str:
-    return number_text(value) if isinstance(value, (int, float)) else ""
+def _pictures(run: Run) -> list[Path]:
+    drawn = {path for paths in run.plots.values() for path in paths}
+    overview = run.path / PLOTS_DIR / OVERVIEW_FILE
+    return sorted(drawn | ({overview} if overview.is_file() else set()))
 
 
-def _pictures(view: View) -> Iterator[str]:
-    for path in sorted((view.run.path / PLOTS_DIR).glob("*")):
-        if path.name not in (PLOTS_INDEX, PLOTS_NOTICES) and path.name[0] != ".":
-            yield f"{_INDENT}{PLOTS_DIR}/{visible(path.name)}"
+def _show_pictures(view: View) -> None:
+    view.screen.lines(["  ", view.path(path)] for path in _pictures(view.run))
 
 
-def _artifacts(view: View) -> Iterator[str]:
-    for name, artifact in view.run.artifacts.items():
-        size = view.screen.paint(human_size(artifact.size), "dim")
-        yield f"{_INDENT}{visible(name)}  {size}"
+def _show_artifacts(view: View) -> None:
+    names = [view.path(each.path, name) for name, each in view.run.artifacts.items()]
+    sizes = [human_size(each.size) for each in view.run.artifacts.values()]
+    columns = [Column("", names, whole=True), Column("", sizes, "dim", right=True)]
+    view.screen.table(columns, indent=2, heads=False)
+    view.screen.line("  in ", view.path(view.run.path / ARTIFACTS_DIR))
 
 
-def _lineage(view: View) -> Iterator[str]:
-    lineage = view.run.lineage
-    bases = lineage.get("extends")
+def _show_log(view: View) -> None:
+    """The last lines, and where all of it is."""
+    lines = printed(view.run.log.expandtabs(), colour=False).rstrip("\n").split("\n")
+    shown = lines[-_LOG_LINES:]
+    view.screen.lines([f"  {line}"] for line in shown)
+    many = f"the last {len(shown)} of {len(lines)} lines: " if len(shown) < len(lines) else "in "
+    view.screen.line((f"  {many}", "dim"), view.path(view.run.path / LOG_FILE))
+
+
+def _has_lineage(run: Run) -> bool:
+    return any(v for name, v in run.lineage.items() if name != "fingerprint")
+
+
+def _show_lineage(view: View) -> None:
+    run, lineage = view.run, view.run.lineage
+    branches: list[Branch] = []
+    bases = [str(base) for base in lineage.get("extends") or ()]
+    for base in reversed(bases):
+        branches = [([("extends ", "dim"), base], branches)]
     deviations = lineage.get("deviations")
-    sweep = lineage.get("sweep")
-    facts = {
-        "extends": " ← ".join(visible(str(base)) for base in bases) if bases else "",
-        "rerun of": visible(str(lineage.get("rerun_of") or "")),
-        "sweep": _values(sweep) if isinstance(sweep, Mapping) else "",
-        "session": visible(str(lineage.get("session") or "")),
-    }
-    yield from _pairs(facts, view.screen)
     if isinstance(deviations, Mapping) and deviations:
-        yield f"{_INDENT}{view.screen.paint('deviates in', 'dim')}"
-        origins = view.run.origins
-        leaves = [
-            (name, Opaque("") if value is None else value, origins.get(name, ())[:1])
-            for name, value in deviations.items()  # None is what a provider made
+        told: list[Branch] = [
+            (_deviation(run, str(name), value), ()) for name, value in deviations.items()
         ]
-        yield from value_table(view.screen, leaves, indent=_INDENT * 2, width=view.screen.width)
+        branches.append(([("deviates in", "dim")], told))
+    if rerun_of := lineage.get("rerun_of"):
+        branches.append(_ancestry(view, str(rerun_of), _GENERATIONS))
+    if session := lineage.get("session"):
+        sweep = lineage.get("sweep")
+        text = f"  sweep {' × '.join(map(str, sweep))}" if isinstance(sweep, Mapping) else ""
+        branches.append(([("session ", "dim"), str(session), (text, "dim")], ()))
+    inputs = run.record.inputs
+    if inputs:
+        files: list[Branch] = [(_input(dict(entry)), ()) for entry in inputs.values()]
+        branches.append(([("inputs", "dim")], files))
+    for name in ("needs", "parent", "resumed_from", "search", "imported_from"):
+        if lineage.get(name):
+            branches.append(
+                ([(f"{name.replace('_', ' ')} ", "dim"), short_text(lineage[name])], ())
+            )
+    view.screen.tree(([run.experiment, " ", linked(run.short_id, run.path, "cyan")], branches))
 
 
-def _values(values: Mapping[Any, Any]) -> str:
-    return ", ".join(f"{visible(str(name))}={value_text(value)}" for name, value in values.items())
+def _deviation(run: Run, name: str, value: Any) -> Line:
+    chain = [origin_text(origin) for origin in run.origins.get(name, ())]
+    told = "" if value is None else value_text(value)  # None is what a provider made
+    return [(name, "cyan"), f"  {told}", (f"  {' · '.join(chain[:2])}", "dim")]
 
 
-def _code(view: View) -> Iterator[str]:
+def _ancestry(view: View, reference: str, left: int) -> Branch:
+    """The run that one is a rerun of, and what that was a rerun of."""
+    try:
+        run = view.find(reference)
+    except ReadingError:
+        return [("rerun of ", "dim"), reference, (" (not found)", "dim")], ()
+    above = run.lineage.get("rerun_of")
+    line: Line = [("rerun of ", "dim"), linked(run.short_id, run.path, "cyan"), f" {age_text(run)}"]
+    return line, [_ancestry(view, str(above), left - 1)] if above and left else ()
+
+
+def _input(entry: Mapping[str, Any]) -> Line:
+    path = Path(str(entry.get("path")))
+    size, digest = entry.get("size"), entry.get("sha256")
+    told = human_size(size) if isinstance(size, int) else ""
+    told += f"  sha256 {str(digest)[:8]}…" if digest else ""
+    if not path.exists():
+        now: Part = ("gone", "yellow")
+    elif path.is_file() and path.stat().st_size != size:
+        now = ("changed", "yellow")
+    else:
+        now = ""
+    return [linked(str(path), path), (f"  {told}  ", "dim"), now]
+
+
+def _show_code(view: View) -> None:
     git = view.run.environment.get("git")
-    facts = {}
+    facts: dict[str, Part | Line] = {}
     if isinstance(git, Mapping) and git.get("commit"):
-        branch = f" on {visible(str(git['branch']))}" if git.get("branch") else ""
+        branch = f" on {git['branch']}" if git.get("branch") else ""
         dirty = ", with uncommitted changes" if git.get("dirty") else ""
-        facts["commit"] = f"{visible(str(git['commit']))[:12]}{branch}{dirty}"
+        facts["commit"] = f"{str(git['commit'])[:12]}{branch}{dirty}"
     if view.run.patch:
         size = human_size(len(view.run.patch.encode("utf-8", "replace")))
         facts["patch"] = f"{CODE_DIR}/{PATCH_FILE}, {size}"
     if view.run.code:
-        facts["files"] = f"{len(view.run.code)} in {CODE_DIR}/"
-    yield from _pairs(facts, view.screen)
+        facts["files"] = [f"{len(view.run.code)} in ", view.path(view.run.path / CODE_DIR)]
+    view.pairs(facts)
 
 
-def _environment(view: View) -> Iterator[str]:
-    found = view.run.environment
-    cpu = found.get("cpu")
-    memory = found.get("memory")
-    accelerators = [str(each.get("name")) for each in found.get("accelerators") or ()]
-    packages = found.get("packages")
+def _environment(run: Run) -> str:
+    found = run.environment
+    cpu, memory, packages = found.get("cpu"), found.get("memory"), found.get("packages")
     parts = [
         f"Python {found['python']}" if found.get("python") else "",
         found.get("platform") or "",
         f"{cpu.get('count')} × {cpu.get('model')}" if isinstance(cpu, Mapping) else "",
         human_size(memory) if isinstance(memory, int) else "",
-        *accelerators,
+        *(str(each.get("name")) for each in found.get("accelerators") or ()),
         f"{len(packages)} packages" if isinstance(packages, Mapping) else "",
-        f"on {view.run.host}" if view.run.host else "",
+        f"on {run.host}" if run.host else "",
     ]
-    line = visible(", ".join(str(part) for part in parts if part))
-    if line:
-        yield _INDENT + fit(line, view.width)
+    return ", ".join(str(part) for part in parts if part)
 
 
-def _notices(view: View) -> Iterator[str]:
+def _show_notices(view: View) -> None:
     for notice in view.run.notices:
-        for line in visible(notice, lines=True).split("\n"):
-            yield _INDENT + view.screen.paint(line, "warn")
+        view.screen.lines([(f"  {line}", "yellow")] for line in notice.split("\n"))
 
 
-def _again(view: View) -> Iterator[str]:
-    params = _from_here(view.run.path / PARAMS_FILE, view.cwd)
-    same = ["expt", view.run.experiment, "--params", params, *_fixed_axes(view.run)]
-    facts = {
-        "as typed": visible(shlex.join(view.run.command)),
-        "same values": visible(shlex.join(same)),
-        "in Python": f"run = expt.load({view.run.id!r})",
-    }
-    yield from _pairs(facts, view.screen)
+def _show_again(view: View) -> None:
+    params = view.path(view.run.path / PARAMS_FILE)[0]
+    sweep = view.run.lineage.get("sweep")
+    fixed = [  # an axis of the tree would beat a file of values
+        word
+        for name, value in (sweep.items() if isinstance(sweep, Mapping) else ())
+        if name in view.run.params and isinstance(value, (str, int, float))
+        for word in ("-p", f"{name}={str(value).lower() if value in (True, False) else value}")
+    ]
+    same = ["expt", view.run.experiment, "--params", params, *fixed]
+    view.pairs(
+        {
+            "as typed": shlex.join(view.run.command),
+            "same values": shlex.join(same),
+            "in Python": f"run = expt.load({view.run.id!r})",
+        }
+    )
 
 
-def _fixed_axes(run: Run) -> Iterator[str]:
-    """A `-p` for each swept parameter: an axis of the tree would beat a file of values."""
-    sweep = run.lineage.get("sweep")
-    for name, value in sweep.items() if isinstance(sweep, Mapping) else ():
-        if name in run.params and isinstance(value, (str, int, float)):
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            yield from ("-p", f"{name}={text}")
-
-
-_SECTIONS: Final = {
-    "error": _error,
-    "parameters": _params,
-    "results": _results,
-    "series": _series,
-    "pictures": _pictures,
-    "artifacts": _artifacts,
-    "lineage": _lineage,
-    "code": _code,
-    "environment": _environment,
-    "notices": _notices,
-    "again": _again,
+_SECTIONS: Final[dict[str, tuple[Callable[[Run], Any], Callable[[View], None]]]] = {
+    "error": (lambda run: run.error, _show_error),
+    "parameters": (lambda run: run.params, _show_params),
+    "results": (lambda run: run.results, _show_results),
+    "series": (lambda run: run.series_summaries, _show_series),
+    "pictures": (_pictures, _show_pictures),
+    "artifacts": (lambda run: run.artifacts, _show_artifacts),
+    "log": (lambda run: run.log.strip(), _show_log),
+    "lineage": (_has_lineage, _show_lineage),
+    "code": (lambda run: run.code or run.environment.get("git"), _show_code),
+    "environment": (_environment, lambda view: view.screen.line(f"  {_environment(view.run)}")),
+    "notices": (lambda run: run.notices, _show_notices),
+    "again": (lambda run: run.id, _show_again),
 }

@@ -1,4 +1,4 @@
-"""`expt show REF --follow`: a running run's latest values and charts, until it ends.
+"""`expt show REF… --follow`: the latest values of runs that go on, until they end.
 
 On a terminal the screen is drawn again a few times a second; elsewhere a line is written each
 time that something was tracked, at most one a second.
@@ -9,124 +9,110 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.cli.show.listing import STATUS_STYLES
+from expt.cli.show.listing import spark_of
 from expt.ground.layout import SERIES_DIR
-from expt.ground.screen import cells, fit, number_text, pad, results_text, value_text
-from expt.ground.text import chart, human_duration, spark, visible
+from expt.ground.screen import STATUS_STYLES, Line, styled
+from expt.ground.text import human_duration, number_text, short_text
 from expt.reading import SeriesTail
+from expt.terminal.endings import results_parts
+from expt.terminal.live import Region
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
     from expt.ground.screen import Screen
     from expt.reading import Run
 
 _PAUSE_LIVE: Final = 0.25  # seconds
 _PAUSE_PLAIN: Final = 1.0
-_NAME_WIDTH: Final = 24
-_NUMBER_WIDTH: Final = 12
-_LOWEST_CHART, _CHART_HEIGHT = 3, 8
-_INDENT: Final = "  "
-_UP_AND_CLEAR: Final = "\x1b[{lines}A\r\x1b[J"
+_SPARK: Final = 40
 
 
 class Follower:
     """What is shown of a run that goes on."""
 
-    def __init__(self, run: Run, screen: Screen) -> None:
-        self._run = run
-        self._screen = screen
+    def __init__(self, run: Run, *, named: bool) -> None:
+        self.run = run
+        self._named = named
         self._tail = SeriesTail(run.path / SERIES_DIR)
         self._latest: dict[str, tuple[int, Any]] = {}
-        self._charts: dict[str, Any] = {}
-        self._charts_due = 0.0
-        self._drawn = 0
+        self._sparks: dict[str, str] = {}
+        self._sparks_due = 0.0
         self._told: dict[str, Any] = {}
 
-    def poll(self) -> None:
-        """Read what was tracked since the last time."""
+    def poll(self) -> bool:
+        """Look at the run once more; whether it had its end before what it tracked was read."""
+        if self.run.status == "running":
+            self.run = self.run.reload()
+        ended = self.run.status != "running"
         self._latest = self._tail.poll()
+        return ended
 
-    def read_charts(self) -> None:
-        """The whole of every scalar series, now and then: a long one costs a tenth of the time."""
-        began = time.monotonic()
-        if began < self._charts_due:
-            return
-        series = self._run.reload().series
-        self._charts = {n: series[n].values for n in series if series[n].kind == "scalar"}
-        ended = time.monotonic()
-        self._charts_due = ended + 9 * (ended - began)
-
-    def draw(self) -> None:
-        """The screen again, over what was drawn before."""
-        self.read_charts()
-        width = self._screen.width or 80
-        most = max(self._screen.height - 3, 1)
-        lines = [self._head(), *self._rows(width, most)]
-        if self._drawn:
-            self._screen.write(_UP_AND_CLEAR.format(lines=self._drawn))
-        self._drawn = len(lines)
-        self._screen.write("".join(line + "\n" for line in lines))
-
-    def tell(self) -> None:
+    def news(self) -> list[Line]:
         """One line of what is new."""
         now = {name: value for name, (_, value) in self._latest.items() if value is not None}
-        if now != self._told:
-            self._told = now
-            took = human_duration(self._run.duration or 0.0)
-            self._screen.write(f"{took}  {results_text(now)}\n")
+        if now == self._told:
+            return []
+        self._told = now
+        name = f"{self.run.short_id}  " if self._named else ""
+        took = human_duration(self.run.duration or 0.0)
+        return [[f"{name}{took}  ", *results_parts(now)]]
 
-    def _head(self) -> str:
-        run = self._run
-        status = self._screen.paint(run.status, STATUS_STYLES[run.status])
+    def draw(self, rows: int) -> RenderableType:
+        """A line for the run and one for each series, of which so many are shown."""
+        from rich.console import Group
+        from rich.table import Table
+
+        self._read_sparks()
+        run = self.run
         took = "" if run.duration is None else f"  {human_duration(run.duration)}"
-        room = (self._screen.width or 80) - len(run.status) - cells(took) - 3
-        return f"{status}{took}  {fit(visible(run.node_id), room)}"
+        head = styled((run.status, STATUS_STYLES[run.status]), f"{took}  ", (run.node_id, "bold"))
+        head.no_wrap, head.overflow = True, "ellipsis"
+        grid = Table.grid(padding=(0, 2), pad_edge=True)
+        for right in (False, True, True, False):
+            grid.add_column(no_wrap=True, justify="right" if right else "left")
+        for name, (count, value) in list(self._latest.items())[:rows]:
+            number = isinstance(value, (int, float))
+            told = number_text(value) if number else "" if value is None else short_text(value)
+            cells = (styled((name, "cyan")), str(count), styled((told, "bold")))
+            grid.add_row(*cells, styled((self._sparks.get(name, ""), "cyan")))
+        more = len(self._latest) - rows
+        rest = [styled((f"  and {more} more series", "dim"))] if more > 0 else []
+        rest = rest if self._latest else [styled(("  nothing tracked yet", "dim"))]
+        return Group(head, grid, *rest)
 
-    def _rows(self, width: int, most: int) -> list[str]:
-        """A line for each series; under a scalar a chart where there is room, else beside it."""
-        names = list(self._latest)
-        shown = names if len(names) <= most else names[: most - 1]
-        name_width = min(max((cells(visible(name)) for name in shown), default=0), _NAME_WIDTH)
-        height = min((most - len(shown)) // max(len(self._charts), 1), _CHART_HEIGHT)
-        lines = []
-        for name in shown:
-            count, value = self._latest[name]
-            head = pad(fit(visible(name), name_width), name_width)
-            line = f"{_INDENT}{self._screen.paint(head, 'name')}  {count:>8}  "
-            room = max(width - name_width - 14, 0)
-            values = self._charts.get(name, ())
-            if not isinstance(value, (int, float)):
-                lines.append(line + fit("" if value is None else value_text(value), room))
-            elif height < _LOWEST_CHART:
-                told = pad(number_text(value), _NUMBER_WIDTH)
-                lines.append(line + told + spark(values, max(room - _NUMBER_WIDTH, 0)))
-            else:
-                lines.append(line + number_text(value))
-                lines += [f"{_INDENT}{row}".rstrip() for row in chart(values, width - 4, height)]
-        if len(shown) < len(names):
-            lines.append(f"{_INDENT}and {len(names) - len(shown)} more series")
-        return lines or [f"{_INDENT}nothing tracked yet"]
-
-    def has_ended(self) -> bool:
-        """Look at the run once more; whether it has its end."""
-        self._run = self._run.reload()
-        return self._run.status != "running"
+    def _read_sparks(self) -> None:
+        """The whole of every series, now and then: a long one costs a tenth of the time."""
+        began = time.monotonic()
+        if began >= self._sparks_due or self.run.status != "running":
+            run = self.run.reload()
+            self._sparks = {name: spark_of(run, name, _SPARK) for name in self._latest}
+            ended = time.monotonic()
+            self._sparks_due = ended + 9 * (ended - began)
 
 
-def follow(run: Run, screen: Screen) -> Run:
-    """Show `run` until it ends or nobody looks any more; the run as it is then.
+def follow(runs: Sequence[Run], screen: Screen) -> None:
+    """Show `runs` until all have ended or nobody looks any more.
 
-    Raises `ReadingError` where the archive is removed meanwhile.
+    Raises `ReadingError` where an archive is removed meanwhile.
     """
-    follower = Follower(run, screen)
+    from rich.console import Group  # no program follows
+
+    followers = [Follower(run, named=len(runs) > 1) for run in runs]
+    region = Region(screen)
     ended = False
-    while not ended:
-        ended = follower.has_ended()  # before the last look, so that nothing is missed
-        follower.poll()
-        if screen.live:
-            follower.draw()
-        else:
-            follower.tell()
-        if not ended and not screen.gone:
+    while not ended and not screen.gone:
+        states = [follower.poll() for follower in followers]
+        ended = all(states)
+        rows = max(screen.size()[1] // len(followers) - 3, 1)
+        if screen.live and not ended:
+            region.draw([], Group(*(follower.draw(rows) for follower in followers)))
+        elif not screen.live:
+            screen.lines(line for follower in followers for line in follower.news())
+        if not ended:
             time.sleep(_PAUSE_LIVE if screen.live else _PAUSE_PLAIN)
-        ended = ended or screen.gone
-    return run.reload()
+    if screen.live:
+        region.draw([], None)
+        screen.draw(*(follower.draw(1000) for follower in followers))

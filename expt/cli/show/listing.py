@@ -1,101 +1,217 @@
-"""The list: a line a run, in the width that there is."""
+"""The list: a table for each experiment, what varies as columns, what does not said once."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from expt.cli.show.columns import Column, table_lines, value_cell
-from expt.ground.layout import EXPERIMENT_PREFIX
-from expt.ground.screen import cells, results_text
-from expt.ground.text import human_age, human_duration, visible
+from expt.ground.errors import ReadingError
+from expt.ground.screen import STATUS_STYLES, Column, Part, linked
+from expt.ground.text import (
+    case_text,
+    human_age,
+    human_duration,
+    number_texts,
+    short_text,
+    spark,
+    value_text,
+)
 from expt.reading import MISSING, Runs, field_value
+from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from expt.ground.screen import Screen, Style
+    from expt.ground.screen import Screen
     from expt.reading import Run
 
-STATUS_STYLES: Final[dict[str, Style]] = {
-    "running": "name",
-    "completed": "good",
-    "failed": "bad",
-    "interrupted": "warn",
-    "skipped": "dim",
-    "lost": "warn",
-}
+_SPARK: Final = 10
+_MOST_POINTS: Final = 1_000_000  # more are not read for the sake of a spark line
+_LASTS: Final = 3  # series whose last values stand for results where there are none
+_SAME: Final = 12
+_OLD: Final = 86_400  # seconds from which on a date says more than an age
 
 
-def listing_lines(
-    runs: Sequence[Run], screen: Screen, columns: Sequence[str] | None = None
-) -> Iterator[str]:
-    """The head and a line for each run. Raises `UsageError` for a column that no run has."""
-    shown = _usual_columns(runs) if columns is None else _value_columns(runs, columns)
-    yield from table_lines(shown, screen, screen.width)
+def show_listing(
+    runs: Sequence[Run], screen: Screen, *, sort: str | None = None, flat: bool = False
+) -> None:
+    """A table for each experiment, or with `flat` one for all."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault("" if flat else run.experiment, []).append(run)
+    for index, (experiment, members) in enumerate(groups.items()):
+        if index:
+            screen.line()
+        if experiment:
+            _show_title(screen, experiment, members)
+        columns, same = _columns_of(members, screen, sort)
+        if not experiment:
+            names = [run.experiment for run in members]
+            columns.insert(1, Column("experiment", names))
+        left_out = screen.table(columns)
+        if any(left_out):
+            told = f"no room for {', '.join(filter(None, left_out))}: --columns chooses"
+            screen.line((told, "dim"))
+        if same and len(members) > 1:
+            screen.line(("the same in all: ", "dim"), case_text(same))
 
 
-def _usual_columns(runs: Sequence[Run]) -> list[Column]:
-    now = dt.datetime.now(dt.UTC)
-    [now - run.started for run in runs]
-    ages = [dt.datetime.now(dt.UTC) - run.started for run in runs]
-    statuses = tuple(run.status for run in runs)
-    columns = [
-        Column("id", tuple(run.short_id for run in runs), "name"),
-        Column(
-            "experiment",
-            tuple(visible(run.experiment) for run in runs),
-            gives=True,
-            shorten=lambda row, width: end_of_node_id(runs[row].experiment, width),
-        ),
-        Column("case", tuple(visible(run.case or "") for run in runs), gives=True),
-        Column("status", statuses, tuple(STATUS_STYLES[status] for status in statuses)),
-        Column("age", tuple(human_age(age.total_seconds()) for age in ages), right=True),
-        Column("took", tuple(_duration(run) for run in runs), right=True),
-        Column(
-            "results",
-            tuple(_told(run) for run in runs),
-            _told_styles(runs),
-            gives=True,
-            shorten=lambda row, width: _told(runs[row], width),
-        ),
-    ]
-    return [column for column in columns if any(column.texts)]
-
-
-def _duration(run: Run) -> str:
-    seconds = run.duration
-    return "" if seconds is None else human_duration(seconds)
-
-
-def _told(run: Run, width: int | None = None) -> str:
-    """Results so far, as many as fit; or why there are none."""
-    if run.failure:
-        return visible(run.failure)
-    values = run.results or run.last
-    return results_text(values, width) or results_text(values)
-
-
-def end_of_node_id(experiment: str, width: int) -> str:
-    """The longest end of a node id that fits: without its first folders, its path, its prefix."""
-    text = visible(experiment)
-    place, colons, name = text.rpartition("::")
-    while cells(text) > width and place:
-        _, _, place = place.partition("/")
-        text = f"{place}{colons}{name}" if place else name
-    return text if cells(text) <= width else text.removeprefix(EXPERIMENT_PREFIX)
-
-
-def _told_styles(runs: Sequence[Run]) -> tuple[Style | None, ...]:
-    return tuple("bad" if run.status == "failed" else None for run in runs)
-
-
-def _value_columns(runs: Sequence[Run], names: Sequence[str]) -> list[Column]:
-    Runs(runs).table(names)  # refuses a name that no run has
+def show_columns(runs: Sequence[Run], screen: Screen, names: Sequence[str]) -> None:
+    """The values asked for as columns. Raises `UsageError` for a name that no run has."""
+    Runs(runs).table(names)
     columns = []
     for name in names:
         values = [field_value(run, name) for run in runs]
-        numbers = all(isinstance(v, (int, float)) or v is MISSING or v is None for v in values)
-        texts = [run.short_id for run in runs] if name == "id" else map(value_cell, values)
-        columns.append(Column(visible(name), tuple(texts), None, numbers, name != "id"))
-    return columns
+        if name == "id":
+            columns.append(_ids(runs))
+        else:
+            columns.append(_column(name, values, style=""))
+    screen.table(columns)
+
+
+def _show_title(screen: Screen, experiment: str, runs: Sequence[Run]) -> None:
+    facts = [f"{len(runs)} runs" if len(runs) > 1 else "1 run"]
+    shared = set.intersection(*(set(run.tags) for run in runs))
+    facts += [f"tag {tag}" for tag in sorted(shared)]
+    facts.append(age_text(runs[0]))
+    screen.line((experiment, "bold"), (f"  {' · '.join(facts)}", "dim"))
+
+
+def age_text(run: Run, *, dated: bool = True) -> str:
+    """`3m ago`; a date where the run is older than a day, unless that is told already."""
+    seconds = (dt.datetime.now(dt.UTC) - run.started).total_seconds()
+    if dated and seconds >= _OLD:
+        return f"{run.started.astimezone():%Y-%m-%d}"
+    age = human_age(seconds)
+    return age if age == "now" else f"{age} ago"
+
+
+def _ids(runs: Sequence[Run]) -> Column:
+    return Column("id", [linked(r.short_id, r.path, "cyan") for r in runs], whole=True)
+
+
+def _columns_of(
+    runs: Sequence[Run], screen: Screen, sort: str | None
+) -> tuple[list[Column], dict[str, Any]]:
+    """The columns of runs that are listed together, and what is the same in all of them."""
+    columns = [_ids(runs)]
+    varying, same = split_values([_values_of(run) for run in runs])
+    if not varying and len({run.case for run in runs}) > 1:
+        varying["case"] = [run.case or "" for run in runs]
+    columns += [_column(name, values, sort=sort) for name, values in varying.items()]
+    statuses = [run.status for run in runs]
+    if any(status != "completed" for status in statuses):
+        told: list[Part] = [(status, STATUS_STYLES[status]) for status in statuses]
+        columns.append(Column("status", told, whole=True))
+    found = _results_of(runs)
+    columns += [_column(name, values, style="", sort=sort) for name, values in found.items()]
+    columns += _spark_column(runs) if screen.draws else []
+    took = [run.duration for run in runs]
+    columns.append(
+        Column("took", ["" if t is None else human_duration(t) for t in took], right=True)
+    )
+    columns.append(Column("age", [age_text(run).removesuffix(" ago") for run in runs], right=True))
+    failures: list[Part] = [(run.failure or "", "red") for run in runs]
+    if any(run.failure for run in runs):
+        columns.append(Column("error", failures))
+    return columns, same
+
+
+def _values_of(run: Run) -> dict[str, Any]:
+    """The parameters, and what the sweep adds to them (`repeat`)."""
+    sweep = run.lineage.get("sweep")
+    more = {
+        name: v for name, v in (sweep or {}).items() if name.partition(".")[0] not in run.params
+    }
+    return {**dict(leaf_values(run.params)), **more}
+
+
+def split_values(
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """By name what differs between the rows (`MISSING` where one lacks it), and what does not."""
+    varying: dict[str, list[Any]] = {}
+    same: dict[str, Any] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name, MISSING) for row in rows]
+        first = values[0]
+        if all(value is first or _is_same(value, first) for value in values):
+            same[name] = first
+        else:
+            varying[name] = values
+    return varying, same
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other or (one != one and other != other))
+
+
+def _results_of(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    """Each result of the runs; where there is none, the last of the first series."""
+    rows = [dict(leaf_values(run.results)) for run in runs]
+    if not any(rows):
+        rows = [dict(list(run.last.items())[:_LASTS]) for run in runs]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name, MISSING) for row in rows] for name in names}
+
+
+def _column(
+    name: str, values: Sequence[Any], *, style: str = "cyan", sort: str | None = None
+) -> Column:
+    """A column of values: numbers to the right, in digits enough to tell them apart."""
+    plain = [value is MISSING or value is None or isinstance(value, bool) for value in values]
+    floats = [v for v, is_plain in zip(values, plain, strict=True) if isinstance(v, float)]
+    told = iter(number_texts(floats if len(floats) < 200 else []) if floats else [])
+    few = len(floats) < 200
+    texts = []
+    for value in values:
+        if value is MISSING or value is None:
+            texts.append("")
+        elif isinstance(value, float) and few:
+            texts.append(next(told))
+        else:
+            texts.append(_cell_text(value))
+    numeric = all(p or isinstance(v, (int, float)) for p, v in zip(plain, values, strict=True))
+    arrow = ""
+    if sort is not None and sort.lstrip("-").rpartition(".")[2] == name.rpartition(".")[2]:
+        arrow = " ↓" if sort.startswith("-") else " ↑"
+    return Column(f"{name}{arrow}", texts, style, right=numeric)
+
+
+def _cell_text(value: Any) -> str:
+    if isinstance(value, dt.datetime):
+        return value.astimezone().isoformat(" ", "seconds")[:19]
+    if isinstance(value, tuple):  # tags
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) else short_text(value)
+
+
+def _spark_column(runs: Sequence[Run]) -> list[Column]:
+    """The course of the first scalar series that the runs have."""
+    kinds = (name for run in runs for name in run.last)
+    name = next(kinds, None)
+    if name is None:
+        return []
+    sparks = [spark_of(run, name, _SPARK) for run in runs]
+    return [Column(name, sparks, "cyan")] if any(sparks) else []
+
+
+def spark_of(run: Run, name: str, width: int) -> str:
+    """A spark line of a scalar series; nothing for one that is too long to be read for it."""
+    if int(run.series_summaries.get(name, {}).get("count") or 0) > _MOST_POINTS:
+        return ""
+    try:
+        found = run.series.get(name)
+        return spark(found.values, width) if found and found.kind == "scalar" else ""
+    except (ReadingError, OSError):  # the archive is told by those who look into it
+        return ""
+
+
+def told_values(values: Iterable[Any]) -> list[str]:
+    """Values of different runs in one row: numbers that differ look different."""
+    kept = [MISSING if value is None else value for value in values]
+    floats = [value for value in kept if isinstance(value, float)]
+    told = iter(number_texts(floats))
+    return [
+        "-" if v is MISSING else next(told) if isinstance(v, float) else value_text(v) for v in kept
+    ]

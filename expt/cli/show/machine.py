@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from expt.archive import record_to_json
 from expt.ground.encoding import to_json
-from expt.ground.text import visible
 from expt.reading import Runs
 
 if TYPE_CHECKING:
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
 _COLUMNS = ("id", "experiment", "case", "status", "started", "duration")
 
 
-def write_json(runs: Sequence[Run], stream: TextIO, *, whole: bool) -> None:
+def json_text(runs: Sequence[Run], *, whole: bool) -> str:
     """An array with an object a run; with `whole` everything that `run.json` says."""
-    stream.write("[")
-    for index, run in enumerate(runs):
-        data = _whole(run) if whole else run.outline()
-        stream.write(",\n" if index else "\n")
-        stream.write(json.dumps(data, allow_nan=False, indent=1 if whole else None))
-    stream.write("\n]\n" if runs else "]\n")
-    stream.flush()
+    told = (
+        json.dumps(
+            _whole(run) if whole else run.outline(), allow_nan=False, indent=1 if whole else None
+        )
+        for run in runs
+    )
+    return "[\n" + ",\n".join(told) + "\n]\n" if runs else "[]\n"
 
 
 def _whole(run: Run) -> dict[str, Any]:
@@ -38,14 +37,9 @@ def _whole(run: Run) -> dict[str, Any]:
     }
 
 
-def write_csv(runs: Sequence[Run], stream: TextIO, *, columns: Sequence[str] | None) -> None:
+def csv_text(runs: Sequence[Run], *, columns: Sequence[str] | None) -> str:
     """A header and a line a run: the columns asked for, or every value that any of them has."""
     many = Runs(runs)
     if columns is None:
         columns = [*_COLUMNS, *many.names("params", "results", "last"), "tags", "path"]
-    text = many.table(columns).to_csv()
-    if stream.isatty():
-        text = visible(text, lines=True)
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()
+    return many.table(columns).to_csv()
