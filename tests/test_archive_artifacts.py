@@ -257,8 +257,8 @@ def test_each_value_has_its_format(archive, name, value, file, read):
             object(),
             TypeError,
             (
-                "the artifact 'x.json': value is of type 'object', which JSON cannot hold; "
-                "save its bytes, or write the file with archive.open('x.json')"
+                "the artifact 'x': value is of type 'object', which JSON cannot hold; "
+                "save its bytes, or write the file with archive.open('x')"
             ),
         ),
         (
@@ -266,15 +266,15 @@ def test_each_value_has_its_format(archive, name, value, file, read):
             {"a": [1, 2j]},
             TypeError,
             (
-                "the artifact 'x.json': value.a[1] is of type 'complex', which JSON cannot hold; "
-                "save its bytes, or write the file with archive.open('x.json')"
+                "the artifact 'x': value.a[1] is of type 'complex', which JSON cannot hold; "
+                "save its bytes, or write the file with archive.open('x')"
             ),
         ),
         (
             "x",
             np.array([object()]),
             TypeError,
-            "the artifact 'x.npy': an array of objects, which only pickle could store",
+            "the artifact 'x': an array of objects, which only pickle could store",
         ),
         (
             "x.npz",

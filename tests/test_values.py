@@ -144,7 +144,7 @@ def test_whatever_is_made_of_parts_is_returned_whole(sandbox: Sandbox) -> None:
     runs, done = run_all(
         sandbox,
         """
-    import collections, dataclasses, types, typing
+    import collections, dataclasses, enum, types, typing
     import attrs
     import numpy as np
 
@@ -168,6 +168,8 @@ def test_whatever_is_made_of_parts_is_returned_whole(sandbox: Sandbox) -> None:
     def experiment_tuple(): return {"fit": Fit(W, 0.125)}
     def experiment_attrs(): return {"all": [Inner(Result(0.25, W))]}
     def experiment_proxy(): return types.MappingProxyType({"w": W, "loss": 0.5})
+    def experiment_deque(): return {"last": collections.deque([Fit(W, 0.125)])}
+    def experiment_enum(): return {"best": enum.Enum("E", {"A": W}).A, "loss": 0.5}
     def experiment_objects(): return {"mixed": np.array([1, None, Fit(W, 0.125)], object)}
     """,
     )
@@ -181,6 +183,7 @@ def test_whatever_is_made_of_parts_is_returned_whole(sandbox: Sandbox) -> None:
     assert runs["tuple"].results["fit"]["fun"] == 0.125
     assert runs["attrs"].results["all"][0]["result"]["loss"] == 0.25
     assert runs["proxy"].results["loss"] == 0.5
+    assert runs["deque"].results["last"][0]["fun"] == 0.125
     assert runs["objects"].results["mixed"][:2] == [1, None]
 
 
@@ -321,7 +324,8 @@ def test_a_frame_of_polars_is_kept_as_well(sandbox: Sandbox) -> None:
         try:
             track("fine", FINE)
         except ValueError as error:
-            return {"frame": FRAME, "fine": FINE, "told": str(error)}
+            nested = pl.DataFrame({"l": [[1], [2, 3]]})
+            return {"frame": FRAME, "fine": FINE, "told": str(error), "nested": nested}
     """,
     )
     assert done.exit_code == 0, done.stdout
@@ -332,6 +336,7 @@ def test_a_frame_of_polars_is_kept_as_well(sandbox: Sandbox) -> None:
     whole = polars.read_parquet(io.BytesIO(run.artifacts["frame.parquet"].path.read_bytes()))
     assert whole.to_dict(as_series=False)["name"] == ["a", None]
     assert run.artifacts["x.npz"].load()["ok"].tolist() == [True, False]
+    assert (run.path / run.results["nested"]).read_text() == 'l\n[1]\n"[2, 3]"\n'
     assert "the column 't' has nanoseconds" in run.results["told"]
     assert "123456789" in (run.path / run.results["fine"]).read_text()
 

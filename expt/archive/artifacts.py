@@ -86,14 +86,13 @@ def encode_value(name: str, value: Any) -> tuple[str, bytes]:
         return name if stated else f"{name}.txt", value.encode("utf-8", "surrogatepass")
     form = find_form(value)
     suffix = stated or form.natural
-    name = name if stated else name + suffix
     if suffix not in form.writers:
         raise TypeError(
             f"the artifact '{name}' is {form.what}, which is kept as {_listed(form.writers)}; "
             f"{_other_ways(name)}"
         )
     try:
-        return name, form.writers[suffix](value)
+        return name if stated else name + suffix, form.writers[suffix](value)
     except (TypeError, ValueError) as error:
         hint = f"; {_other_ways(name)}" if isinstance(error, Unstorable) else ""
         kind = TypeError if isinstance(error, TypeError) else ValueError

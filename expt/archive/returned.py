@@ -7,7 +7,8 @@ one real number ─► that            an array, picture, frame, bytes ─► an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableSequence
+from enum import Enum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -53,6 +54,8 @@ def named_results(returned: Any) -> dict[str, Any]:
 def _make_storable(value: Any, name: str, save: Save, notes: list[str], depth: int) -> Any:
     if _is_storable(value):
         return value
+    if isinstance(value, Enum):
+        return _make_storable(value.value, name, save, notes, depth + 1)
     parts = _parts_of(value) if depth < _DEEPEST else None
     if isinstance(parts, dict):
         return {
@@ -81,7 +84,7 @@ def _parts_of(value: Any) -> dict[Any, Any] | list[Any] | None:
     try:
         if isinstance(value, Mapping):
             return dict(value.items())
-        if is_row(value):
+        if is_row(value) or _is_list_like(value):
             return list(value)
         fields = field_values(value)
         if fields is not None:
@@ -92,6 +95,11 @@ def _parts_of(value: Any) -> dict[Any, Any] | list[Any] | None:
     except Exception:  # the user's object
         return None
     return None
+
+
+def _is_list_like(value: Any) -> bool:
+    """Whether it is a deque or its kind: what is at hand and can be changed."""
+    return isinstance(value, MutableSequence) and not isinstance(value, (bytearray, memoryview))
 
 
 def _storable_key(key: Any) -> Any:

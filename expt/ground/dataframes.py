@@ -125,16 +125,20 @@ def _refuse_nanoseconds(times: Any, where: str) -> None:
 
 
 def frame_to_csv(value: Any) -> str:
-    """A frame or series as CSV: a header, the index in front where it says something."""
-    if is_column(value):
-        value = with_index(value)
-    if callable(ask(value, "to_csv")):
-        text = value.to_csv(index=is_labelled(value), lineterminator="\n")
-    elif callable(ask(value, "write_csv")):
-        text = value.write_csv()
-    else:
-        text = _columns_to_csv(frame_columns(value))
-    return str(text)
+    """A frame or series as CSV: a header, the index in front where it says something.
+
+    As its library writes it; where that refuses, as lists in cells, as its columns list them.
+    Raises `TypeError` or `ValueError` where neither does.
+    """
+    frame = with_index(value) if is_column(value) else value
+    try:
+        if callable(ask(frame, "to_csv")):
+            return str(frame.to_csv(index=is_labelled(frame), lineterminator="\n"))
+        if callable(ask(frame, "write_csv")):
+            return str(frame.write_csv())
+    except Exception:  # another library's code
+        return _columns_to_csv(frame_columns(frame))
+    return _columns_to_csv(frame_columns(frame))
 
 
 def _columns_to_csv(columns: dict[str, list[Any]]) -> str:
@@ -156,8 +160,9 @@ def frame_to_parquet(value: Any) -> bytes:
         raise TypeError(f"a '{type_name(value)}' that writes no Parquet")
     try:
         write(stream)
-    except ImportError as error:
-        raise TypeError(f"Parquet needs a library: {' '.join(str(error).split())}") from error
+    except Exception as error:  # another library's code, or the lack of one
+        told = " ".join(str(error).split())
+        raise TypeError(f"a '{type_name(value)}' that cannot be Parquet: {told}") from error
     return stream.getvalue()
 
 
