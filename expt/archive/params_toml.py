@@ -16,13 +16,14 @@ from expt.ground.model import Opaque
 _UNSAYABLE: Final = object()
 
 
-def write_params_toml(params: Mapping[str, Any]) -> str:
+def write_params_toml(params: Mapping[str, Any], choices: Mapping[str, str] | None = None) -> str:
     """The text of `params.toml`; what TOML cannot say is left out, each with a comment.
 
-    `${` is escaped, so that no value is read from the environment when the file comes back.
+    `choices` are the members that tables are: such a table is the whole of the value. `${` is
+    escaped, so that no value is read from the environment when the file comes back.
     """
     comments: list[str] = []
-    sayable = {}
+    sayable: dict[str, Any] = {}
     for name, value in params.items():
         if name == RESERVED_TABLE:
             comments.append(_comment(name, value, "the name is reserved in this file"))
@@ -30,6 +31,8 @@ def write_params_toml(params: Mapping[str, Any]) -> str:
         said = _say(value, name, comments)
         if said is not _UNSAYABLE:
             sayable[name] = said
+    if choices:
+        sayable[RESERVED_TABLE] = {"choices": dict(choices)}
     text = ""
     if sayable:
         import tomli_w  # slow, and not needed by a session that runs nothing

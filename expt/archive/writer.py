@@ -96,9 +96,11 @@ class Archive:
         """`run.json`, replaced at once."""
         write_record(self.path, record)
 
-    def write_params(self, params: Mapping[str, Any]) -> None:
+    def write_params(
+        self, params: Mapping[str, Any], choices: Mapping[str, str] | None = None
+    ) -> None:
         """`params.toml`."""
-        text = write_params_toml(params).encode()
+        text = write_params_toml(params, choices or {}).encode()
         write_new(self.path / layout.PARAMS_FILE, text)
 
     def write_environment(self, environment: Mapping[str, Any] | bytes) -> None:

@@ -125,7 +125,7 @@ class Case:
     session providers' values that the case needs, so that a worker knows when one is done with.
     `secrets` are the dotted names whose values are masked wherever they are written, `inputs`
     the names of values that are existing paths, `deviations` the values that differ from those of
-    the experiment that this one extends.
+    the experiment that this one extends, `choices` the members that values are.
     """
 
     experiment: Experiment
@@ -138,6 +138,7 @@ class Case:
     secrets: frozenset[str] = frozenset()
     inputs: tuple[str, ...] = ()
     deviations: Mapping[str, Any] = attrs.field(factory=dict)
+    choices: Mapping[str, str] = attrs.field(factory=dict)
     skip: str | None = None
 
     @property

@@ -13,6 +13,7 @@ Nothing here imports, knows an experiment or evaluates a text.
 
 from __future__ import annotations
 
+from expt.parameters.choices import Choice, read_choices
 from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
 from expt.parameters.layers import Layer, Resolved, Where
@@ -66,6 +67,7 @@ __all__ = [
     "REPEAT",
     "RESERVED_KEYS",
     "SEED",
+    "Choice",
     "FileText",
     "KeyPath",
     "Layer",
@@ -95,6 +97,7 @@ __all__ = [
     "place_path",
     "product_size",
     "read_assigned",
+    "read_choices",
     "read_params_file",
     "read_points",
     "read_sweep",

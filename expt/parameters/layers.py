@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError
-from expt.ground.model import LAYER_DEFAULT, Origin
+from expt.ground.model import LAYER_DEFAULT, LAYER_PARAMS, Origin
 from expt.ground.toml_reading import MAX_DEPTH
 from expt.parameters.coercion import MASK, Misfit, annotations_in, dotted, fields_of, plain, shown
 from expt.parameters.environment import settle_value
@@ -28,32 +28,43 @@ Where = Callable[[KeyPath], str | None]
 
 @attrs.frozen
 class Layer:
-    """Values by parameter name from one source; `name` is one of `model.LAYER_*`."""
+    """Values by parameter name from one source; `name` is one of `model.LAYER_*`.
+
+    `chosen` are the members that an archive's values are, by the name of the choice.
+    """
 
     name: str
     values: Mapping[str, Any]
     where: Where
+    chosen: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen
 class _Node:
-    """A value, the layers that had one at its place, and what stands in it where it is a table."""
+    """A value, the layers that had one at its place, and what stands in it where it is a table.
+
+    `fields` are those of the class whose instance a default was: what is laid over it may be a
+    table of another class.
+    """
 
     value: Any
     origins: tuple[Origin, ...]
     children: Mapping[str, _Node] | None = None
+    fields: frozenset[str] | None = None
 
 
 @attrs.frozen
 class Resolved:
     """What a name came to. `is_known` is False where no layer has a value for it.
 
-    `variables` of the environment were read for it.
+    `variables` of the environment were read for it, and `chosen` are the layers that took it as
+    the member of a choice, by the member's name, strongest first.
     """
 
     name: str
     _node: _Node | None = None
     variables: tuple[str, ...] = ()
+    chosen: tuple[Origin, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -73,7 +84,9 @@ class Resolved:
     def origins(self) -> dict[str, tuple[Origin, ...]]:
         """By dotted leaf (`optimizer.lr`), strongest first, with what it shadowed."""
         found: dict[str, tuple[Origin, ...]] = {}
-        if self._node is not None:
+        if self.chosen:
+            found[dotted((self.name,))] = self.chosen
+        if self._node is not None and not (self.chosen and not self._node.children):
             _collect_origins((self.name,), self._node, found)
         return found
 
@@ -93,7 +106,18 @@ class Resolved:
         """
         told = where if callable(where) else lambda _: where
         laid = _Laying(layer, told, append).reach(self._node, (self.name,), path, value)
-        return Resolved(self.name, laid, self.variables)
+        return attrs.evolve(self, node=laid)
+
+    def choose(
+        self, layer: str, where: str | None, member: str, values: Mapping[str, Any], place: Where
+    ) -> Resolved:
+        """With the table of a choice's member in place of whatever was here.
+
+        Its values stand at `place`; `layer` and `where` chose it by its name.
+        """
+        laid = _Laying(LAYER_PARAMS, place, False).put(None, (self.name,), values)
+        chosen = (Origin(layer, where, member), *self.chosen)
+        return attrs.evolve(self, node=laid, chosen=chosen)
 
     def settle(
         self,
@@ -106,7 +130,7 @@ class Resolved:
         if self._node is None:
             return self
         node, variables = _settle_node(self._node, annotation, environ, cwd, parameters)
-        return self if node is self._node else Resolved(self.name, node, variables)
+        return self if node is self._node else attrs.evolve(self, node=node, variables=variables)
 
     def misfit_error(self, misfit: Misfit, *, secret: bool = False) -> ParameterError:
         """The error for a value that does not fit: what, where it was set, what it shadows."""
@@ -150,10 +174,10 @@ class _Laying:
                 f"it is {shown(below.value)}, set by {origin.layer}"
                 + (f" ({origin.where})" if origin.where else ""),
             )
-        children = dict(below.children or {}) if below else {}
+        children, fields = _kept(below, rest[:1])
         under = children.get(rest[0]) or _shadowed_only(below)
         children[rest[0]] = self.reach(under, (*here, rest[0]), rest[1:], value)
-        return self._table(below, here, children)
+        return self._table(below, here, children, fields)
 
     def put(self, below: _Node | None, here: KeyPath, value: Any) -> _Node:
         """`value` over `below`."""
@@ -164,15 +188,22 @@ class _Laying:
         if below is None or below.children is None or not merges:
             under = _shadowed_only(below)
             children = {key: self.put(under, (*here, key), item) for key, item in table.items()}
-            return _Node(value, self._over(below, here, value), children)
-        merged = dict(below.children)
+            fields = None if isinstance(value, Mapping) else frozenset(table)
+            return _Node(value, self._over(below, here, value), children, fields)
+        merged, fields = _kept(below, table)
         for key, item in table.items():
             merged[key] = self.put(merged.get(key), (*here, key), item)
-        return self._table(below, here, merged)
+        return self._table(below, here, merged, fields)
 
-    def _table(self, below: _Node | None, here: KeyPath, children: dict[str, _Node]) -> _Node:
+    def _table(
+        self,
+        below: _Node | None,
+        here: KeyPath,
+        children: dict[str, _Node],
+        fields: frozenset[str] | None,
+    ) -> _Node:
         value = {key: child.value for key, child in children.items()}
-        return _Node(value, self._over(below, here, value), children)
+        return _Node(value, self._over(below, here, value), children, fields)
 
     def _over(self, below: _Node | None, here: KeyPath, value: Any) -> tuple[Origin, ...]:
         origin = Origin(self.layer, self.where(here), _without_secrets(plain(value)))
@@ -189,6 +220,23 @@ class _Laying:
                 f"it is {shown(old)}",
             )
         return [*(old or ()), *(value if isinstance(value, list) else [value])]
+
+
+def _kept(
+    below: _Node | None, keys: Iterable[str]
+) -> tuple[dict[str, _Node], frozenset[str] | None]:
+    """What stays of a table over which `keys` are laid, and the fields of its class.
+
+    Where the class of a default has not all of the keys, it is a table of another class: the
+    fields of the default are no part of it.
+    """
+    if below is None:
+        return {}, None
+    children = dict(below.children or {})
+    if below.fields is None or below.fields.issuperset(keys):
+        return children, below.fields
+    said = {key: c for key, c in children.items() if c.origins[0].layer != LAYER_DEFAULT}
+    return said, None
 
 
 def _without_secrets(value: Any) -> Any:
@@ -239,4 +287,4 @@ def _settle_node(
     if all(children[key] is child for key, child in node.children.items()):
         return node, ()
     value = {key: child.value for key, child in children.items()}
-    return _Node(value, node.origins, children), variables
+    return attrs.evolve(node, value=value, children=children), variables

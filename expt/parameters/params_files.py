@@ -89,12 +89,26 @@ def table_layers(
         if values is None:
             return []
     path = (RESERVED_TABLE, *table) if table else ()
-    layers = [Layer(layer, folder_values(values), lambda keys: file.where((*path, *keys)))]
+    choices = {} if table else file.reserved.get("choices", {})
+    chosen = {name: member for name, member in choices.items() if isinstance(member, str)}
+    own = folder_values(values)
+    layers = [Layer(layer, own, lambda keys: file.where((*path, *keys)), chosen)]
+    defaults = {name: c["default"] for name, c in choices.items() if _has_default(c)}
+    if defaults:
+        layers.insert(0, Layer(layer, defaults, lambda keys: file.where(_default_of(keys[0]))))
     for function in functions:
         own = experiment_values(values, function)
         if own:
             layers.append(Layer(layer, own, _where_below(file, (*path, function))))
     return layers[::-1]
+
+
+def _has_default(choice: Any) -> bool:
+    return isinstance(choice, dict) and isinstance(choice.get("default"), str)
+
+
+def _default_of(name: str) -> KeyPath:
+    return RESERVED_TABLE, "choices", name, "default"
 
 
 def _where_below(file: ParamsFile, path: KeyPath) -> Callable[[KeyPath], str]:
@@ -251,12 +265,9 @@ def read_values_file(path: Path, cwd: Path, folder: Path | None = None) -> Param
     values, text = read_toml(path, shown, ParameterError)
     lines, comments = find_keys(text)
     file = ParamsFile(shown, values, lines)
-    if RESERVED_TABLE in values:
-        raise ParameterError(
-            f"[{RESERVED_TABLE}] means nothing in a file of values",
-            file.where((RESERVED_TABLE,)),
-            "it belongs into the params.toml of a folder",
-        )
+    chosen = _read_chosen(values.pop(RESERVED_TABLE, {}), file)
+    for name in chosen:
+        values.setdefault(name, {})
     for comment in comments:
         _take_comment(comment, values, lines)
     kept = _without_masks(values)
@@ -265,7 +276,21 @@ def read_values_file(path: Path, cwd: Path, folder: Path | None = None) -> Param
         values={
             key: _mark(value, file, (key,), folder or path.parent) for key, value in kept.items()
         },
+        reserved={"choices": chosen},
     )
+
+
+def _read_chosen(table: Any, file: ParamsFile) -> dict[str, str]:
+    """The members of choices that the values of an archive are: `[expt.choices] db = "mysql"`."""
+    choices: Any = table.get("choices", {}) if isinstance(table, dict) else None
+    said = isinstance(choices, dict) and all(isinstance(name, str) for name in choices.values())
+    if not said or not table.keys() <= {"choices"}:
+        raise ParameterError(
+            f"[{RESERVED_TABLE}] means nothing in a file of values",
+            file.where((RESERVED_TABLE,)),
+            "it belongs into the params.toml of a folder",
+        )
+    return dict(choices)
 
 
 def _take_comment(comment: Comment, values: dict[str, Any], lines: dict[KeyPath, int]) -> None:

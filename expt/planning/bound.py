@@ -56,7 +56,7 @@ class BoundExperiment:
         chains = [
             chain for leaf, chain in case.origins.items() if leaf == name or _is_below(leaf, name)
         ]
-        if chains and all(_is_default(chain) for chain in chains):
+        if name not in case.choices and chains and all(map(_is_default, chains)):
             return self.live_default(name)
         value = copy.deepcopy(case.params[name])
         if holds_opaque(value):

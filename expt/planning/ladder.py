@@ -27,6 +27,7 @@ from expt.ground.model import (
     LAYER_SWEEP,
     Origin,
 )
+from expt.ground.options import Typed
 from expt.parameters import (
     MASK,
     SEED,
@@ -36,6 +37,8 @@ from expt.parameters import (
     is_secret_name,
     parse_name,
     read_assigned,
+    read_choices,
+    settle_value,
 )
 from expt.parameters.coercion import (
     Coercer,
@@ -52,6 +55,7 @@ from expt.planning.providers import Function, Graph, Provider, Supply, build_gra
 
 if TYPE_CHECKING:
     from expt.ground.options import Assignment
+    from expt.parameters import Where
     from expt.planning.binding import Binding, Rank
 
 
@@ -71,6 +75,7 @@ class Decided:
     origins: Mapping[str, tuple[Origin, ...]]
     secrets: frozenset[str]
     inputs: tuple[str, ...]
+    choices: Mapping[str, str]
     secret_by_name: tuple[str, ...] = ()
 
 
@@ -85,8 +90,8 @@ class _Name:
     shadowed: tuple[tuple[int, Origin], ...]
 
 
-_DecidedName = tuple[Any, dict[str, tuple[Origin, ...]], dict[str, bool]]
-"""A plain value, its origins by dotted leaf, and its secret leaves."""
+_DecidedName = tuple[Any, dict[str, tuple[Origin, ...]], dict[str, bool], str | None]
+"""A plain value, its origins by dotted leaf, its secret leaves, and the member that it is."""
 
 
 class Resolution:
@@ -107,6 +112,7 @@ class Resolution:
         self._binding = binding
         self._overrides = overrides
         self._given = given
+        self._choices = read_choices(binding.files)
         self._swept = swept
         self._cwd = cwd
         self._coercer = Coercer(convert)
@@ -183,13 +189,42 @@ class Resolution:
             if provider is not None and id(provider) not in active:
                 shadowed.append((laid, _provider_origin(provider)))
             elif isinstance(rank, Layer) and name in rank.values:
-                resolved = resolved.lay(rank.name, rank.where, rank.values[name])
+                resolved = self._lay_layer(resolved, rank)
                 laid += 1
         for layer in self._overrides:
             if name in layer.values:
-                resolved = resolved.lay(layer.name, layer.where, layer.values[name])
+                resolved = self._lay_layer(resolved, layer)
         told = tuple(_provider_origin(provider) for provider in self._active(name))
         return _Name(name, annotation, resolved, told, tuple(shadowed))
+
+    def _lay_layer(self, resolved: Resolved, layer: Layer) -> Resolved:
+        """With what a layer says; the values of an archive's choice stand over that member."""
+        name = resolved.name
+        member = layer.chosen.get(name)
+        if member is not None:
+            choice = self._choices.get(name)
+            if choice is not None and member in choice.members:
+                resolved = choice.take(resolved, layer.name, layer.where, member)
+            else:  # the tree has it no more
+                at = layer.where((name,))
+                resolved = resolved.choose(layer.name, at, member, {}, layer.where)
+        return self._lay(resolved, layer.name, layer.where, layer.values[name])
+
+    def _lay(
+        self,
+        resolved: Resolved,
+        layer: str,
+        where: str | Where | None,
+        value: Any,
+        below: tuple[str, ...] = (),
+        append: bool = False,
+    ) -> Resolved:
+        """`Resolved.lay`, where the name of a choice's member stands for its table."""
+        choice = self._choices.get(resolved.name)
+        if choice is None or below or append or not isinstance(value, str):
+            return resolved.lay(layer, where, value, path=below, append=append)
+        member, _ = settle_value(value, str, os.environ, self._cwd, self.graph.supplies.keys())
+        return choice.take(resolved, layer, where, member)
 
     def _active(self, name: str) -> tuple[Provider, ...]:
         supply = self.graph.supplies.get(name)
@@ -212,7 +247,11 @@ class Resolution:
             default = asker.defaults[name]
             if name == SEED and default is None:
                 continue  # no seed: one is drawn
-            resolved = resolved.lay(LAYER_DEFAULT, str(asker.place), default)
+            choice = self._choices.get(name)
+            if choice is not None and isinstance(default, str) and default in choice.members:
+                resolved = choice.take(resolved, LAYER_DEFAULT, str(asker.place), default)
+            else:
+                resolved = resolved.lay(LAYER_DEFAULT, str(asker.place), default)
         return resolved
 
     def _reject_disagreement(self, name: str, functions: Sequence[Function]) -> None:
@@ -255,26 +294,29 @@ class Resolution:
         params: dict[str, Any] = {}
         origins: dict[str, tuple[Origin, ...]] = {}
         secrets: dict[str, bool] = {}
+        choices: dict[str, str] = {}
         for name, known in self._names.items():
             if name in swept:
-                value, told, hidden = self._decide_name(known, point, seed)
+                value, told, hidden, member = self._decide_name(known, point, seed)
             else:
                 if name not in self._shared:
                     self._shared[name] = self._decide_name(known, _NO_POINT, seed)
-                value, told, hidden = self._shared[name]
+                value, told, hidden, member = self._shared[name]
                 if name == SEED and is_drawn(told[SEED]):
                     del self._shared[name]  # another one for every case
             params[name] = value
             origins.update(told)
             secrets.update(hidden)
+            if member is not None:
+                choices[name] = member
         origins.update(self._provided)
         inputs = tuple(self._find_inputs(params))
         by_name = tuple(name for name, only in secrets.items() if only)
-        return Decided(params, origins, frozenset(secrets), inputs, by_name)
+        return Decided(params, origins, frozenset(secrets), inputs, choices, by_name)
 
     def root_seed(self, seed: Callable[[], int]) -> tuple[int, bool]:
         """What axes are drawn from, the seed as it stands below any sweep; whether it was given."""
-        value, told, _ = self._decide_name(self._names[SEED], _NO_POINT, seed)
+        value, told, _, _ = self._decide_name(self._names[SEED], _NO_POINT, seed)
         return value, not is_drawn(told[SEED])
 
     def _path(self, swept: str) -> tuple[str, ...]:
@@ -289,10 +331,12 @@ class Resolution:
             path = self._path(swept)
             if path[0] == name:
                 value = point.values[swept]
-                resolved = resolved.lay(LAYER_SWEEP, point.where[swept], value, path=path[1:])
-        for one in self._given:
-            if one.name[0] == name:
-                resolved = _lay_given(resolved, one, annotation)
+                resolved = self._lay(resolved, LAYER_SWEEP, point.where[swept], value, path[1:])
+        given = [one for one in self._given if one.name[0] == name]
+        if name in self._choices:  # first the member, then what reaches into it
+            given.sort(key=lambda one: len(one.name) > 1)
+        for one in given:
+            resolved = self._lay_given(resolved, one, annotation)
         if name == SEED and (not resolved.is_known or resolved.value is None):
             resolved = resolved.lay(LAYER_DRAWN, None, seed())
         resolved = resolved.settle(annotation, os.environ, self._cwd, self.graph.supplies.keys())
@@ -302,7 +346,16 @@ class Resolution:
             leaf: _mask(chain) if _is_in(leaf, hidden) else chain
             for leaf, chain in self._told(known, resolved).items()
         }
-        return _without_secret(value), told, hidden
+        member = resolved.chosen[0].value if resolved.chosen else None
+        return _without_secret(value), told, hidden, member
+
+    def _lay_given(self, resolved: Resolved, one: Assignment, annotation: Any) -> Resolved:
+        below = one.name[1:]
+        value = read_assigned(one, annotation_at(annotation, below))
+        choice = self._choices.get(one.name[0])
+        if choice is not None and isinstance(one.value, Typed) and one.value.text in choice.members:
+            value = one.value.text  # also a name that TOML would read as something else
+        return self._lay(resolved, LAYER_COMMAND, one.where, value, below, one.operator == "+=")
 
     def _check(self, name: str, resolved: Resolved) -> Any:
         """The value as plain data, once it fits whoever asks for it."""
@@ -400,13 +453,6 @@ def _reject_opaque(resolved: Resolved) -> None:
                 chain[0].where,
                 "give it a name or a number, and let a provider make the object of it",
             )
-
-
-def _lay_given(resolved: Resolved, one: Assignment, annotation: Any) -> Resolved:
-    below = one.name[1:]
-    value = read_assigned(one, annotation_at(annotation, below))
-    append = one.operator == "+="
-    return resolved.lay(LAYER_COMMAND, one.where, value, path=below, append=append)
 
 
 def _head(swept: str) -> str:

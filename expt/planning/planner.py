@@ -340,6 +340,7 @@ class Planner:
             secrets=decided.secrets,
             inputs=decided.inputs,
             deviations=find_deviations(binding, origins),
+            choices=decided.choices,
         )
 
     def _draw_root_seed(self) -> int:

@@ -134,7 +134,7 @@ class _Run:
         around.report(RunStarted(case.id, self._archive.id, path, self._pid, now.timestamp()))
         record = start_record(case, around.options, around.session, self._archive.id, now)
         self._record = attrs.evolve(record, inputs=self._bound.measure_inputs(case))
-        self._archive.write_params(self._record.params)
+        self._archive.write_params(self._record.params, case.choices)
         self._archive.write_patch(around.session.patch, self._scrub_code)
         self._archive.write_analyses(self._bound.analysis_places())
         self._recorder = open_recorder(

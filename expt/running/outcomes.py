@@ -84,7 +84,7 @@ def write_dead_outcome(
         path = archive.path
         record = start_record(request.case, request.options, request.session, archive.id, now)
         archive.write_environment(request.session.environment)
-        archive.write_params(record.params)
+        archive.write_params(record.params, request.case.choices)
     else:
         record = _read_or_restore(request, path, now)
     if record.status == "running":
@@ -129,7 +129,7 @@ def outcome_of(record: RunRecord, case_id: str, path: Path) -> Outcome:
 
 def lineage_of(case: Case, session_id: str) -> dict[str, Any]:
     """Where a run comes from: what its experiment extends, its session, its place in a sweep."""
-    return {
+    lineage = {
         "extends": list(case.experiment.extends),
         "deviations": dict(case.deviations),
         "rerun_of": None,
@@ -137,6 +137,7 @@ def lineage_of(case: Case, session_id: str) -> dict[str, Any]:
         "sweep": dict(case.axes) or None,
         "fingerprint": case.fingerprint,
     }
+    return {**lineage, "choices": dict(case.choices)} if case.choices else lineage
 
 
 def scrub_file(path: Path, secrets: tuple[str, ...]) -> None:

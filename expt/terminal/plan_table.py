@@ -91,7 +91,10 @@ def _text_of_opaque(value: Any) -> Any:
 
 
 def leaf_values(params: Mapping[str, Any], origins: Mapping[str, Sequence[Origin]]) -> list[Leaf]:
-    """Dotted name, value and origins of `params`, as deep as `origins` tells values apart."""
+    """Dotted name, value and origins of `params`, as deep as `origins` tells values apart.
+
+    Then what providers made of nothing of that name, where a run kept it.
+    """
 
     def walk(values: Mapping[str, Any], above: str) -> Iterator[Leaf]:
         for key, value in values.items():
@@ -100,11 +103,20 @@ def leaf_values(params: Mapping[str, Any], origins: Mapping[str, Sequence[Origin
                 origin.startswith(f"{name}.") for origin in origins
             )
             if deeper:
+                if origins.get(name):  # the member of a choice, then what is in it
+                    yield name, origins[name][0].value, origins[name]
                 yield from walk(value, f"{name}.")
             else:
                 yield name, value, origins.get(name, ())
 
-    return list(walk(params, ""))
+    made = [
+        (name, chain[0].value, chain)
+        for name, chain in origins.items()
+        if chain and chain[0].layer == LAYER_PROVIDER and chain[0].value is not None
+    ]
+    told = list(walk(params, ""))
+    known = {name for name, _, _ in told}
+    return [*told, *(leaf for leaf in made if leaf[0] not in known)]
 
 
 def print_values(screen: Screen, values: Iterable[Leaf], *, indent: int = 2) -> None:
@@ -122,7 +134,8 @@ def _origin_rows(
 ) -> Iterator[tuple[Part, Part, str]]:
     """A row for the value and one for each layer that it shadows.
 
-    The value is what `params` holds: providers that wrap it are told below it.
+    The value is what `params` holds: providers that wrap it are told below it, with what they
+    made.
     """
     if not origins:
         yield (name, "cyan"), value_text(value), ""
@@ -132,7 +145,8 @@ def _origin_rows(
         taken += 1
     yield (name, "cyan"), value_text(value), origin_text(origins[taken])
     for origin in origins[:taken]:
-        yield ("  through", "dim"), "", origin_text(origin)
+        text = "" if origin.value is None else value_text(origin.value)
+        yield ("  through", "dim"), (text, "dim"), origin_text(origin)
     for origin in origins[taken + 1 :]:
         text = "" if origin.layer == LAYER_PROVIDER else value_text(origin.value)
         yield ("  over", "dim"), (text, "dim"), origin_text(origin)
