@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from expt.testing import sandbox as sandbox  # the one that others get, which starts cold
+
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 

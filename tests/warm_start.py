@@ -1,0 +1,252 @@
+"""Commands that start warm: forked from a process that has imported expt and numpy already.
+
+    test ── words, folder, environment, pipes ──► server ── fork ──► keeper ── fork ──► expt …
+      ◄── pid, exit status ──────────────────────────────────────────┘
+
+A command of its own process spends four fifths of its time on imports. Forked from a server that
+has done them once it is the same process otherwise: its own folder, environment, streams, signals
+and exit. What Python reads before the first line (PYTHON…, the locale, thread limits) cannot be
+given to a fork, and starts cold. `EXPT_COLD_TESTS=1` starts all of them cold.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+_MODULES: Final = (
+    "cattrs",
+    "numpy.random",
+    "expt.cli.command_line",
+    "expt.cli.show",
+    "expt.planning",
+    "expt.plugins.notify",
+    "expt.rendering.renderer",
+    "expt.rendering.script",
+    "expt.running",
+    "expt.sessions.session",
+    "expt.sessions.worker",
+    "expt.terminal",
+)
+_COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
+_NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
+
+
+def may_start_warm(environment: dict[str, str]) -> bool:
+    """Whether a fork can have this environment."""
+    usual = {name: os.environ.get(name) for name in environment}
+    return not os.environ.get("EXPT_COLD_TESTS") and not any(
+        name.startswith(_COLD) and usual[name] != value and name != _NO_BYTECODE
+        for name, value in environment.items()
+    )
+
+
+class WarmServer:
+    """The process that commands are forked from; one for each process of tests."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self.address = str(Path(self._folder.name) / "server")
+        ready, theirs = socket.socketpair()
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, self.address, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        ready.recv(1)
+        ready.close()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._folder.cleanup()
+
+
+@functools.cache
+def warm_server() -> WarmServer:
+    """The server of this process, started when it is first asked for."""
+    server = WarmServer()
+    atexit.register(server.close)
+    return server
+
+
+class WarmProcess:
+    """A command that was started warm, as `subprocess.Popen` of a text with two pipes.
+
+    With `merged` what it writes to stderr comes with what it writes to stdout.
+    """
+
+    def __init__(
+        self, words: list[str], cwd: str, environment: dict[str, str], *, merged: bool = False
+    ) -> None:
+        self.returncode: int | None = None
+        out, their_out = os.pipe()
+        err, their_err = os.pipe()
+        self.stdout, self.stderr = _open_text(out), _open_text(err)
+        self._keeper = socket.socket(socket.AF_UNIX)
+        self._keeper.connect(warm_server().address)
+        told = json.dumps({"words": words, "cwd": cwd, "environment": environment}).encode()
+        socket.send_fds(
+            self._keeper,
+            [len(told).to_bytes(4, "little")],
+            [their_out, their_out if merged else their_err],
+        )
+        self._keeper.sendall(told)
+        os.close(their_out)
+        os.close(their_err)
+        self._answers = self._keeper.makefile("r")
+        self.pid = int(self._answers.readline())
+
+    def poll(self) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._keeper, selectors.EVENT_READ)
+                if not selector.select(timeout):
+                    raise subprocess.TimeoutExpired("expt", timeout or 0)
+            self.returncode = os.waitstatus_to_exitcode(int(self._answers.readline()))
+            self._answers.close()
+            self._keeper.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        limit = None if timeout is None else time.monotonic() + timeout
+        found = {self.stdout: b"", self.stderr: b""}
+        with selectors.DefaultSelector() as selector:
+            for stream in found:
+                selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                left = None if limit is None else limit - time.monotonic()
+                ready = selector.select(left) if left is None or left > 0 else []
+                if not ready:
+                    raise subprocess.TimeoutExpired("expt", timeout or 0)
+                for key, _ in ready:
+                    piece = os.read(key.fd, 65536)
+                    found[key.fileobj] += piece  # type: ignore[index]
+                    if not piece:
+                        selector.unregister(key.fileobj)
+        self.wait(None if limit is None else max(0.1, limit - time.monotonic()))
+        out, err = (text.decode("utf-8", "backslashreplace") for text in found.values())
+        for stream in found:
+            stream.close()
+        return out, err
+
+
+def _open_text(descriptor: int, mode: str = "r", errors: str = "backslashreplace") -> Any:
+    owned = mode == "r"
+    return os.fdopen(descriptor, mode, encoding="utf-8", errors=errors, closefd=owned)
+
+
+# The server's side
+
+
+def serve(address: str, ready: int) -> None:
+    """Fork a keeper for each connection, for ever."""
+    from importlib import import_module
+
+    for name in _MODULES:
+        import_module(name)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    os.write(ready, b".")
+    os.close(ready)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers that ended are nobody's
+    while True:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            keep(connection)
+        connection.close()
+
+
+def keep(connection: socket.socket) -> None:
+    """Fork the command, and tell its pid and how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    length, descriptors, _, _ = socket.recv_fds(connection, 4, 2)
+    told = b""
+    while len(told) < int.from_bytes(length, "little"):
+        told += connection.recv(65536)
+    pid = os.fork()
+    if pid == 0:
+        connection.close()
+        become(json.loads(told), *descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    connection.sendall(f"{pid}\n".encode())
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(OSError):
+        connection.sendall(f"{status}\n".encode())
+    os._exit(0)
+
+
+def become(asked: dict[str, Any], out: int, err: int) -> None:
+    """Be what `python -m expt WORDS` is, to the end."""
+    import threading
+
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    for descriptor in (out, err):
+        if descriptor > 2:
+            os.close(descriptor)
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    time.tzset()
+    sys.dont_write_bytecode = _NO_BYTECODE in os.environ
+    sys.argv = ["expt", *asked["words"]]
+    sys.path[0] = asked["cwd"]
+    sys.stdout = _open_text(1, "w", "strict")
+    sys.stderr = _open_text(2, "w")
+    sys.stderr.reconfigure(line_buffering=True)
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    code: Any = 0
+    try:
+        from expt.__main__ import main
+
+        main()
+    except SystemExit as error:
+        code = error.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))
