@@ -764,3 +764,55 @@ def test_the_debugger_opens_where_the_experiment_failed(sandbox: Sandbox) -> Non
     assert "(Pdb) 1.5" in done.stdout
     assert "expt/running" not in done.stdout + done.stderr
     assert sandbox.run().status == "failed"
+
+
+SWEPT = """
+    def experiment_one(track, lr: float = 0.1, seed: int = 0):
+        for epoch in range(5):
+            track("train/loss", lr / (epoch + 1))
+        track("once", 1.0)
+        return {"accuracy": 1 - lr}
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_sweep_has_pictures_and_a_script_of_its_own(sandbox: Sandbox, workers: str) -> None:
+    sandbox.write({"experiments/first.py": SWEPT})
+    sweep = ("--sweep", "lr=0.1,0.2", "--sweep", "seed=0,1")
+    done = sandbox.expt("experiments/", *sweep, "-n", workers, render=True)
+    assert done.exit_code == 0, done.stderr
+
+    session = sandbox.run().lineage["session"]
+    folder = sandbox.root / "runs/.sessions" / session
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "analysis.py", "results.png", "train_loss.png",
+    ]  # fmt: skip
+    assert (folder / "train_loss.png").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in folder.parent.iterdir()] == [session]
+    made = subprocess.run(
+        [sys.executable, "analysis.py"],
+        cwd=folder,
+        env=os.environ | {"MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    assert "<4 runs>" in made.stdout
+
+
+def test_one_run_and_runs_without_pictures_have_no_session_folder(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SWEPT})
+
+    sandbox.expt("experiments/", render=True)
+    sandbox.expt("experiments/", "--sweep", "lr=0.1,0.2")
+
+    assert not (sandbox.root / "runs/.sessions").exists()
+
+
+def test_a_session_that_cannot_be_rendered_is_a_notice(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": SWEPT, "runs/.sessions": "a file in the way"})
+
+    done = sandbox.expt("experiments/", "--sweep", "lr=0.1,0.2", render=True)
+
+    assert done.exit_code == 0
+    assert "the session cannot be rendered" in done.stdout + done.stderr

@@ -153,3 +153,12 @@ def expt_render_series(run: Any, series: Any, folder: Path, stem: str) -> Sequen
 @spec
 def expt_render_run(run: Any, folder: Path) -> Sequence[Path] | None:
     """Observing, renderer. Write renderings of a whole run into `folder`; return the files made."""
+
+
+@spec
+def expt_render_session(runs: Any, session_id: str, folder: Path) -> Sequence[Path] | None:
+    """Observing, renderer. Write renderings of what the runs of a session have in common into
+    `folder`; return the files made. Called for two runs or more, after their own renderings.
+
+    `runs` is what `expt.runs` gives. The files end up in `runs/.sessions/<session_id>/`.
+    """

@@ -3,7 +3,7 @@
 runs/                                   the archive root
   .index.sqlite                         a cache of the listing, never the truth
   .smoke/  .scratch/                    roots of their own, left out of listings
-  .sessions/<session>/                  pictures of a sweep
+  .sessions/<session>/                  pictures and a script of all runs of a session
   vision/mnist/experiment_train/        a node id's path and function
     2026-11-23_10-15-30_7fk2…/          one archive
 """

@@ -102,6 +102,18 @@ class RunRendered:
 
 
 @attrs.frozen
+class SessionRendered:
+    """The pictures of all runs of a session are made; `files` are relative to the folder `path`.
+
+    `failures` are notices.
+    """
+
+    path: str
+    files: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+
+
+@attrs.frozen
 class Notice:
     """Something that a person should read, and that fails nothing."""
 
@@ -117,6 +129,7 @@ Event = (
     | RunFinished
     | RunAnnounced
     | RunRendered
+    | SessionRendered
     | Notice
 )
 
@@ -167,8 +180,24 @@ class RenderRequest:
     path: str
 
 
-Request = PlanRequest | DescribeRequest | RunRequest | AnnounceRequest | RenderRequest
-Reply = Plan | Description | Outcome | RunRendered | None
+@attrs.frozen
+class SessionRenderRequest:
+    """Draw what the runs at `paths` have in common. Answered by a `SessionRendered`."""
+
+    options: Options
+    session_id: str
+    paths: tuple[str, ...]
+
+
+Request = (
+    PlanRequest
+    | DescribeRequest
+    | RunRequest
+    | AnnounceRequest
+    | RenderRequest
+    | SessionRenderRequest
+)
+Reply = Plan | Description | Outcome | RunRendered | SessionRendered | None
 
 
 @attrs.frozen

@@ -40,6 +40,7 @@ def plot_together(
     name: str,
     color: str | None = None,
     band: str | Sequence[str] | None = None,
+    style: str = "light",
 ) -> Figure:
     """One scalar series of every run that has it, in one figure.
 
@@ -66,6 +67,6 @@ def plot_together(
             hint = did_you_mean(asked, there) or f"there are: {', '.join(sorted(there))}"
             raise KeyError(f"no run has a parameter {asked!r}; {hint}")
     return together_figure(
-        members, find_style("light"), name=name, color=color, band=over,
+        members, find_style(style), name=name, color=color, band=over,
         options=read_options(options),
     )  # fmt: skip

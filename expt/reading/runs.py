@@ -133,13 +133,19 @@ class Runs(Sequence[Run]):
         return best[1]
 
     def plot(
-        self, name: str, *, color: str | None = None, band: str | Sequence[str] | None = None
+        self,
+        name: str,
+        *,
+        color: str | None = None,
+        band: str | Sequence[str] | None = None,
+        style: str = "light",
     ) -> Figure:
         """One series of every run that has it, in one figure.
 
         `color` is a parameter, by default the one that explains most of where the curves end. A
         line is the mean of the runs that differ in nothing but `band` (by default `seed` and
-        `repeat`), the band around it one standard deviation. Raises `KeyError`, with the closest
+        `repeat`), the band around it one standard deviation. `style` is "light", "dark" or one of
+        matplotlib's names. Raises `KeyError`, with the closest
         names, for a series or a parameter that no run has.
         """
         from expt.reading.plotting import plot_together  # matplotlib is slow to import
@@ -152,7 +158,7 @@ class Runs(Sequence[Run]):
             )
             for run in self
         )
-        return plot_together(told, name, color, band)
+        return plot_together(told, name, color, band, style)
 
 
 # Finding

@@ -1,5 +1,6 @@
 """An archive to what is made from it: pictures, videos, and a script that reloads it.
 
-renderer ─┬─ plots, videos ─► drawing
-          └─ script ─► closure
+renderer, session_renderer ─┬─ plots, videos ─► drawing
+       │                    └─ script ─► closure
+    beside                               what is written beside its place and renamed
 """

@@ -18,17 +18,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.hookspecs import hook
 from expt.ground.layout import OVERVIEW_FILE
+from expt.reading.fields import leaf_values
+from expt.rendering.renderer import file_stems
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from expt.drawing.overview import Heading, Tile
     from expt.drawing.pictures import Pictures
     from expt.drawing.styles import Style
-    from expt.reading import Run
+    from expt.reading import Run, Runs
     from expt.reading.series import Series
 
 _PICTURES: Final = ("image", "figure")
+_MOST_CURVES: Final = 48  # series of a session that are drawn
 
 
 class Plots:
@@ -64,6 +68,34 @@ class Plots:
         path.write_bytes(encode_png(sheet))
         return [path]
 
+    @hook
+    def expt_render_session(self, runs: Runs, folder: Path) -> list[Path] | None:
+        """A figure for each scalar series of the runs of an experiment, and their results."""
+        from expt.drawing.results import results_figure
+        from expt.drawing.sheets import encode_png  # imports matplotlib
+        from expt.reading import Runs
+
+        files = []
+        for experiment, those in alike(runs).items():
+            before = f"{experiment.rpartition('::')[2]} " if len(alike(runs)) > 1 else ""
+            names = curves_of(those)
+            stems = file_stems(f"{before}{name}" for name in names)
+            for name, stem in zip(names, stems.values(), strict=True):
+                figure = Runs(those).plot(name, style=self._style.name)
+                files.append(folder / f"{stem}.png")
+                files[-1].write_bytes(encode_png(figure))
+            sheet = results_figure(
+                [dict(leaf_values(run.params)) for run in those],
+                [dict(leaf_values(run.results)) for run in those],
+                self._style,
+                title=experiment.rpartition("::")[2],
+            )
+            if sheet is not None:
+                (stem,) = file_stems([f"{before}results"]).values() if before else ("results",)
+                files.append(folder / f"{stem}.png")
+                files[-1].write_bytes(encode_png(sheet))
+        return files or None
+
     @cached_property
     def _drawn(self) -> Pictures:
         from expt.drawing.pictures import Pictures  # imports matplotlib
@@ -79,6 +111,26 @@ class Plots:
         except ValueError as error:
             warnings.warn(str(error), stacklevel=2)
             return LIGHT
+
+
+def alike(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """The runs of each experiment that has several."""
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.experiment, []).append(run)
+    return {experiment: those for experiment, those in found.items() if len(those) > 1}
+
+
+def curves_of(runs: Iterable[Run]) -> list[str]:
+    """The scalar series that are more than a point in any of the runs, 48 at most."""
+    summaries = [run.series_summaries for run in runs]
+    names = dict.fromkeys(
+        name
+        for known in summaries
+        for name, about in known.items()
+        if about.get("kind") == "scalar" and about.get("count", 0) > 1
+    )
+    return list(names)[:_MOST_CURVES]
 
 
 def overview_of(run: Run, style: Style) -> tuple[Heading, list[Tile]]:

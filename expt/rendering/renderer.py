@@ -16,7 +16,6 @@ import contextlib
 import hashlib
 import os
 import re
-import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from expt.ground.files import path_inside
 from expt.ground.messages import RunRendered
 from expt.ground.text import visible
 from expt.reading import Run
+from expt.rendering.beside import folder_beside, move_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,9 @@ MOST_SERIES: Final = 500
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}(?<!\.)")
 _UNSAFE_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9.-]+")
-_TAKEN: Final = re.compile(r"(overview|con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_TAKEN: Final = re.compile(
+    r"(overview|results|analysis|con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE
+)
 
 
 class Observe(Protocol):
@@ -59,14 +61,14 @@ def render_archive(path: Path, observe: Observe) -> RunRendered:
     folder = path / layout.PLOTS_DIR
     try:
         run = Run(path)
-        with _folder_beside(folder) as beside:
+        with folder_beside(folder) as beside:
             index = _render_series(run, beside, observe, notices)
-            with _noticing("", notices):
+            with noticing("", notices):
                 found = observe("expt_render_run", notices.append, run=run, folder=beside)
-                files = _inside(path, beside, found, notices)
+                files = files_inside(path, beside, found, notices)
             made = [f"{layout.PLOTS_DIR}/{file}" for names in index.values() for file in names]
             old = _listed_files(path)
-            _move_all(beside, folder)
+            move_all(beside, folder)
         for file in old - {name for names in index.values() for name in names}:
             (folder / file).unlink(missing_ok=True)
         write_plots(path, index, notices)
@@ -76,68 +78,6 @@ def render_archive(path: Path, observe: Observe) -> RunRendered:
         lines = [*notices, f"the archive cannot be rendered: {error}"]
         return RunRendered(str(path), (), tuple(lines))
     return RunRendered(str(path), (*made, *files), tuple(dict.fromkeys(notices)))
-
-
-@contextlib.contextmanager
-def _folder_beside(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder` to write into; those of renderers that are gone are removed.
-
-    Raises `ExptError` where `folder` is a link: what is rendered stays in the archive.
-    """
-    if folder.is_symlink():
-        raise ExptError(f"'{folder.name}' is a link", str(folder), "remove it, and render again")
-    for place in (folder.parent, folder):
-        for left in place.glob(f"{layout.UNFINISHED_PREFIX}*"):
-            if not _is_written_to(left):
-                _remove(left)
-    beside = folder.parent / f"{layout.UNFINISHED_PREFIX}{os.getpid()}"
-    _remove(beside)
-    beside.mkdir()
-    try:
-        yield beside
-    finally:
-        _remove(beside)
-
-
-def _is_written_to(unfinished: Path) -> bool:
-    """Whether the process whose id stands in the name is another one that lives."""
-    digits = re.match(r"\d+", unfinished.name.removeprefix(layout.UNFINISHED_PREFIX))
-    if digits is None or int(digits[0]) in (0, os.getpid()):
-        return False
-    try:
-        os.kill(int(digits[0]), 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
-
-
-def _remove(place: Path) -> None:
-    if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place, ignore_errors=True)
-    else:
-        place.unlink(missing_ok=True)
-
-
-def _move_all(source: Path, target: Path) -> None:
-    """Rename every file of `source` into `target`, where it replaces what is there."""
-    for place in sorted(source.rglob("*")):
-        if place.is_file() and not place.is_symlink():
-            new = target / place.relative_to(source)
-            _make_folders(new.parent, target)
-            if new.is_dir() and not new.is_symlink():
-                shutil.rmtree(new)
-            place.replace(new)
-
-
-def _make_folders(folder: Path, top: Path) -> None:
-    """`top` and the folders from there down to `folder`, each a folder and no link."""
-    if folder != top:
-        _make_folders(folder.parent, top)
-        if folder.is_symlink() or folder.is_file():
-            folder.unlink()
-    folder.mkdir(exist_ok=True)
 
 
 def file_stems(names: Iterable[str]) -> dict[str, str]:
@@ -168,7 +108,7 @@ def _render_series(
     index: dict[str, list[str]] = {}
     stems = file_stems(run.series)
     for name in list(stems)[:MOST_SERIES]:
-        with _noticing(f"{_quoted(name)}: ", notices):
+        with noticing(f"{_quoted(name)}: ", notices):
             complaints: list[str] = []
             found = observe(
                 "expt_render_series",
@@ -178,7 +118,7 @@ def _render_series(
                 folder=folder,
                 stem=stems[name],
             )
-            index[name] = _inside(folder, folder, found, complaints)
+            index[name] = files_inside(folder, folder, found, complaints)
             notices += [f"{_quoted(name)}: {complaint}" for complaint in complaints]
     if len(stems) > MOST_SERIES:
         notices.append(
@@ -189,7 +129,7 @@ def _render_series(
 
 
 @contextlib.contextmanager
-def _noticing(prefix: str, notices: list[str]) -> Iterator[None]:
+def noticing(prefix: str, notices: list[str]) -> Iterator[None]:
     """What is warned of inside becomes a notice, and so does what goes wrong."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
@@ -201,7 +141,7 @@ def _noticing(prefix: str, notices: list[str]) -> Iterator[None]:
     notices.extend(f"{prefix}{warning.message}" for warning in caught)
 
 
-def _inside(folder: Path, beside: Path, found: Iterable[Any], notices: list[str]) -> list[str]:
+def files_inside(folder: Path, beside: Path, found: Iterable[Any], notices: list[str]) -> list[str]:
     """The files that hooks say they made, relative to `folder`; others are told of.
 
     Those in `beside` are told where they will be, in `plots/`.

@@ -19,12 +19,13 @@ from expt.ground.errors import DamagedArchive
 from expt.ground.hookspecs import hook
 from expt.ground.text import human_duration, visible
 from expt.rendering.closure import Closure, find_closure
+from expt.rendering.plots import alike, curves_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from expt.reading import Run
+    from expt.reading import Run, Runs
 
 _MOST_NAMES: Final = 12  # of one kind that stand in the script; the comment beside tells of more
 _ROOTS: Final = ("", "src", layout.OUTSIDE_DIR)  # in `code/`: where imports begin
@@ -42,10 +43,38 @@ class Script:
             write_atomically(path, write_script(run).encode())
         return [path]
 
+    @hook
+    def expt_render_session(self, runs: Runs, session_id: str, folder: Path) -> list[Path] | None:
+        groups = {
+            experiment: curves_of(those)[:_MOST_NAMES] for experiment, those in alike(runs).items()
+        }
+        if not groups:
+            return None
+        path = folder / layout.ANALYSIS_FILE
+        write_atomically(path, write_session_script(session_id, groups).encode())
+        return [path]
+
+
+def write_session_script(session_id: str, groups: Mapping[str, Sequence[str]]) -> str:
+    """The text of a session's `analysis.py`; `groups` has the series of each experiment."""
+    cells = [
+        "# %%\n# This script starts from all runs of a session. Change it as you like.\n#\n"
+        + comment("session", session_id),
+        _fill(_SESSION_LOAD, SESSION=session_id),
+    ]
+    for experiment, names in groups.items():
+        cells.append(_fill(_SESSION_VALUES, EXPERIMENT=experiment))
+        cells += [_fill(_SESSION_CURVES, NAME=name) for name in names]
+    return _sealed([*cells, _SHOW])
+
 
 def write_script(run: Run) -> str:
     """The text of `analysis.py`. Reads no series."""
-    body = "\n\n\n".join(cell.strip("\n") for cell in _cells(run)) + "\n\n"
+    return _sealed(_cells(run))
+
+
+def _sealed(cells: Iterable[str]) -> str:
+    body = "\n\n\n".join(cell.strip("\n") for cell in cells) + "\n\n"
     return f"{body}{_seal(body)}\n"
 
 
@@ -336,6 +365,45 @@ _TOGETHER: Final = """
 # %% One series of all of them, in one figure
 if len(session) > 1:
     session.plot(NAME)
+"""
+
+_SESSION_LOAD: Final = """
+# %%
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+import expt
+
+try:
+    archive_root = Path(__file__).resolve().parents[2]
+except NameError:  # opened as a notebook
+    archive_root = Path.cwd().parents[1]
+
+session = expt.runs(archive_root).filter(lambda run: run.lineage.get("session") == SESSION)
+print(session)
+
+
+def show(figure):
+    \"\"\"Have plt.show() open a figure that expt drew.\"\"\"
+    manager = plt.figure(figsize=figure.get_size_inches()).canvas.manager
+    manager.canvas.figure = figure
+    figure.set_canvas(manager.canvas)
+"""
+
+_SESSION_VALUES: Final = """
+# %% What differs between the runs of one experiment
+# runs.table() has everything, runs.best("loss", min) the best run.
+runs = session.filter(lambda run: run.experiment == EXPERIMENT)
+print(runs.compare())
+"""
+
+_SESSION_CURVES: Final = """
+# %% One series of all of them
+# color="lr" colours by another value, band="seed" averages over it.
+show(runs.plot(NAME))
 """
 
 _CODE_PATH: Final = """

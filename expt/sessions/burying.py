@@ -2,7 +2,7 @@
 
 PlanRequest    a planning error that names the file that was being imported
 RunRequest     the outcome, written into the archive with everything that had been stored
-RenderRequest  a notice: the data is where it was
+RenderRequest  a notice: the data is where it was; so for a SessionRenderRequest
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expt.ground.errors import PlanningError
-from expt.ground.messages import RenderRequest, RunRendered
+from expt.ground.messages import (
+    RenderRequest,
+    RunRendered,
+    SessionRendered,
+    SessionRenderRequest,
+)
 from expt.ground.model import ErrorInfo
 
 if TYPE_CHECKING:
@@ -34,8 +39,11 @@ def bury_planning(request: Request, death: Death) -> Plan:
     )
 
 
-def bury_rendering(request: Request, death: Death) -> RunRendered:
+def bury_rendering(request: Request, death: Death) -> RunRendered | SessionRendered:
     """A dead renderer is a notice: the data is where it was."""
+    if isinstance(request, SessionRenderRequest):
+        told = f"the pictures of the session are not made: the renderer {death.how}"
+        return SessionRendered("", (), (told,))
     path = request.path if isinstance(request, RenderRequest) else ""
     return RunRendered(path, (), (f"the renderer {death.how}; 'expt render' tries again",))
 

@@ -43,6 +43,7 @@ from expt.ground.messages import (
     RunRendered,
     RunRequest,
     SessionInfo,
+    SessionRenderRequest,
 )
 from expt.ground.model import Description, ErrorInfo, Outcome, Plan
 from expt.parameters import secret_texts
@@ -263,6 +264,7 @@ class _Crew:
             self._collect_some(futures, outcomes)
         if self._announcements:
             concurrent.futures.wait(self._announcements)
+        self._render_together(outcomes)
         self._finish_renderings()
 
     def _collect_some(self, futures: dict[Future[Any], Case], outcomes: list[Outcome]) -> None:
@@ -302,6 +304,17 @@ class _Crew:
         error = rendering.exception()
         made = RunRendered(path, (), (f"not rendered: {error}",)) if error else rendering.result()
         self._report(made)
+
+    def _render_together(self, outcomes: Sequence[Outcome]) -> None:
+        """Have what the runs have in common drawn, after the pictures of each."""
+        keeping = self._options.keeping
+        paths = tuple(outcome.path for outcome in outcomes if outcome.path)
+        if len(paths) < 2 or not keeping.render or keeping.scratch or self.interrupted:
+            return
+        request = SessionRenderRequest(self._options, self._session_id, paths)
+        rendering = self._renderer.submit(request)
+        rendering.add_done_callback(partial(self._tell_rendering, ""))
+        self._renderings.append(rendering)
 
     def _finish_renderings(self) -> None:
         self._is_rendering = True

@@ -4,6 +4,7 @@
                RunRequest       run one case                    ─► Outcome
                AnnounceRequest  tell hooks of a dead run's end  ─► None
                RenderRequest    read an archive, draw           ─► RunRendered
+               SessionRenderRequest  draw many runs together    ─► SessionRendered
     close   ─► session providers are torn down
 
 The worker that planned goes on as the first that runs, so that one import serves both.
@@ -35,6 +36,8 @@ from expt.ground.messages import (
     RenderRequest,
     RunRendered,
     RunRequest,
+    SessionRendered,
+    SessionRenderRequest,
 )
 from expt.plugins.builtin import worker_plugins
 from expt.plugins.manager import Plugins, call_observer
@@ -78,6 +81,8 @@ class Worker:
             return self._run(request)
         if isinstance(request, AnnounceRequest):
             return self._announce(request)
+        if isinstance(request, SessionRenderRequest):
+            return self._render_session(request)
         return self._render(request)
 
     def close(self) -> None:
@@ -146,6 +151,14 @@ class Worker:
 
         plugins = self._get_plugins(request.options)
         return render_archive(Path(request.path), plugins.observe)
+
+    def _render_session(self, request: SessionRenderRequest) -> SessionRendered:
+        from expt.rendering.session_renderer import render_session
+        from expt.running.outcomes import runs_root
+
+        observe = self._get_plugins(request.options).observe
+        root = runs_root(request.options)
+        return render_session(root, request.session_id, request.paths, observe)
 
     # What they need
 

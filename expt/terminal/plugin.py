@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from expt.ground.errors import ExitCode
 from expt.ground.hookspecs import hook
-from expt.ground.messages import Notice, RunFinished, RunRendered, RunStarted
+from expt.ground.messages import Notice, RunFinished, RunRendered, RunStarted, SessionRendered
 from expt.ground.screen import STATUS_STYLES, Line, Screen, paragraph
 from expt.ground.text import human_duration
 from expt.parameters import masked_case
@@ -108,7 +108,7 @@ class Terminal:
                 self._tell_start(event)
             elif isinstance(event, RunFinished):
                 self._tell_outcome(event.outcome)
-            elif isinstance(event, RunRendered):
+            elif isinstance(event, (RunRendered, SessionRendered)):
                 run = self._told.get(event.path, Path(event.path).name)
                 self._notices += [(failure, run) for failure in event.failures]
             elif isinstance(event, Notice):

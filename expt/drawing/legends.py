@@ -1,0 +1,146 @@
+"""Colours for values, and what says what they mean: a scale of numbers, or names.
+
+No legend is cut, and no two values have one colour: where names are many, they stand on a scale.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import to_hex
+from matplotlib.ticker import FixedFormatter, FixedLocator
+
+from expt.drawing.arrays import bar_ticks, plain_axes
+from expt.drawing.frames import Palette
+from expt.drawing.numbers import number_texts
+from expt.drawing.panels import LARGE
+from expt.drawing.styles import Style, fitted
+from expt.drawing.varying import as_number, is_geometric, key_of, value_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    Draw = Callable[[Figure, float, str], None]
+
+BESIDE: Final = 1.7  # inches for the legend or the scale of colours
+_MOST_LEGEND: Final = 8
+
+
+def colours_of(values: Sequence[Any], style: Style) -> tuple[list[str], Draw]:
+    """A colour for each value, and a function that draws what they mean at a place."""
+    numbers = [as_number(value) for value in values]
+    distinct = list(dict.fromkeys(key_of(value) for value in values))
+    if len(values) > 1 and len(distinct) > 1 and None not in numbers:
+        known = [number for number in numbers if number is not None]
+        return _number_colours(known, style)
+    by_key = {key_of(value): value_text(value) for value in values}
+    names = [by_key[key] for key in distinct]
+    if len(distinct) <= min(_MOST_LEGEND, len(style.colours)):
+        table = list(style.colours[: len(distinct)])
+    else:
+        shares = np.linspace(0.02, 0.95, len(distinct))
+        table = [to_hex(colour) for colour in mpl.colormaps[style.colormap](shares)]
+    colour_of = dict(zip(distinct, table, strict=True))
+
+    def draw(figure: Figure, left: float, color: str) -> None:
+        _draw_names(figure, style, left, color, names, table)
+
+    return [colour_of[key_of(value)] for value in values], draw
+
+
+def _number_colours(numbers: Sequence[float], style: Style) -> tuple[list[str], Draw]:
+    low, high = min(numbers), max(numbers)
+    log = is_geometric(numbers)
+    palette = Palette(style.colormap, style.missing, low, high, log=log)
+    # the last tenth of the map is too bright for a line on white
+    palette.table[:256] = palette.table[(np.arange(256) * 0.92).astype(int)]
+    frame = palette.colour(np.array([numbers]))[0]
+    colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in frame.tolist()]
+    distinct = sorted(set(numbers))
+
+    def draw(figure: Figure, left: float, color: str) -> None:
+        places, texts, power = bar_ticks(palette, 6)
+        if len(distinct) <= _MOST_LEGEND:  # then the scale tells the values themselves
+            scaled = np.log10(distinct) if log else np.array(distinct)
+            places = ((scaled - scaled[0]) / (scaled[-1] - scaled[0])).tolist()
+            texts, power = number_texts(distinct), ""
+            places, texts = _apart(places, texts)
+        ramp = palette.table[255::-1][:, np.newaxis, :]
+        _draw_bar(figure, style, left, "  ".join(filter(None, [color, power])), ramp, places, texts)
+
+    return colours, draw
+
+
+def _apart(places: Sequence[float], texts: Sequence[str]) -> tuple[list[float], list[str]]:
+    """Those of the texts on a scale that do not touch; the first and the last among them."""
+    kept = [len(places) - 1]
+    for index in range(len(places) - 2, -1, -1):
+        while len(kept) > 1 and index == 0 and places[kept[-1]] - places[0] < 0.07:
+            kept.pop()
+        if places[kept[-1]] - places[index] >= 0.07:
+            kept.append(index)
+    return [places[index] for index in kept], [texts[index] for index in kept]
+
+
+def _draw_names(
+    figure: Figure,
+    style: Style,
+    left: float,
+    color: str,
+    names: Sequence[str],
+    colours: Sequence[str],
+) -> None:
+    """Names in their colours; where there is no room for all, a scale that names some."""
+    if len(names) > _MOST_LEGEND:
+        ramp = np.array([[[int(c[i : i + 2], 16) for i in (1, 3, 5)]] for c in colours[::-1]])
+        middles = ((np.arange(len(names)) + 0.5) / len(names)).tolist()
+        places, texts = _apart(middles, names)
+        _draw_bar(figure, style, left, color, ramp.astype(np.uint8), places, texts)
+        return
+    width, height = figure.get_size_inches()
+    font: dict[str, Any] = {
+        "size": LARGE.text, "family": list(style.families), "va": "top", "parse_math": False,
+    }  # fmt: skip
+    top = height - 0.84
+    room = BESIDE - 0.2
+    figure.text(
+        left / width, (top + 0.22) / height, fitted(color, room, LARGE.text), color=style.muted,
+        **font,
+    )  # fmt: skip
+    for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        shown = fitted(f"━ {name}", room, LARGE.text)
+        place = (top - 0.22 * index) / height
+        figure.text(left / width, place, shown, color=colour, **font)
+
+
+def _draw_bar(
+    figure: Figure,
+    style: Style,
+    left: float,
+    color: str,
+    ramp: NDArray[np.uint8],
+    places: Sequence[float],
+    texts: Sequence[str],
+) -> None:
+    width, height = figure.get_size_inches()
+    bottom, top = LARGE.footer, height - 0.84
+    axes = figure.add_axes((left / width, bottom / height, 0.14 / width, (top - bottom) / height))
+    axes.imshow(ramp, aspect="auto", extent=(0, 1, 0, 1), interpolation="nearest")
+    plain_axes(axes, style)
+    axes.xaxis.set_visible(False)
+    axes.yaxis.tick_right()
+    axes.yaxis.set_major_locator(FixedLocator(list(places)))
+    room = BESIDE - 0.45
+    axes.yaxis.set_major_formatter(
+        FixedFormatter([fitted(text, room, LARGE.text) for text in texts])
+    )
+    figure.text(
+        left / width, (top + 0.06) / height, fitted(color, BESIDE - 0.2, LARGE.text),
+        color=style.muted, size=LARGE.text, va="bottom", family=list(style.families),
+        parse_math=False,
+    )  # fmt: skip

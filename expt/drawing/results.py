@@ -1,0 +1,134 @@
+"""Results against the values that were swept: a small plot for each pair."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+from expt.drawing.arrays import plain_axes
+from expt.drawing.numbers import number_texts, whole_tick_texts
+from expt.drawing.panels import LARGE
+from expt.drawing.sheets import new_figure, write_titles
+from expt.drawing.styles import Style, fitted, neutral
+from expt.drawing.ticks import NumberFormatter, RoundLocator
+from expt.drawing.together import BAND_NAMES
+from expt.drawing.varying import as_number, is_geometric, value_text, varying_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST_RESULTS, _MOST_SWEPT = 6, 4
+_CELL: Final = (2.6, 1.9)
+_FEW_TICKS: Final = 4
+
+
+def results_figure(
+    values: Sequence[Mapping[str, Any]],
+    results: Sequence[Mapping[str, Any]],
+    style: Style,
+    *,
+    title: str,
+) -> Figure | None:
+    """Every numeric result against each value that differs: a dot a run, a line the mean.
+
+    None where no value differs, or no result is a number. At most six results and four values.
+    """
+    swept = [name for name in varying_values(values) if name not in BAND_NAMES]
+    swept = (swept or varying_values(values))[:_MOST_SWEPT]
+    names = dict.fromkeys(
+        name for known in results for name, value in known.items() if as_number(value) is not None
+    )
+    shown = list(names)[:_MOST_RESULTS]
+    if not swept or not shown:
+        return None
+    wide, tall = _CELL
+    with neutral():
+        figure = new_figure(style, max(len(swept) * wide + 0.2, 5.2), len(shown) * tall + 0.9)
+        width, height = figure.get_size_inches()
+        for row, result in enumerate(shown):
+            for column, name in enumerate(swept):
+                pairs = [
+                    (known.get(name), number)
+                    for known, made in zip(values, results, strict=True)
+                    if (number := as_number(made.get(result))) is not None and name in known
+                ]
+                place = (
+                    (column * wide + 0.75) / width,
+                    (height - 0.85 - (row + 1) * tall + 0.55) / height,
+                    (wide - 0.95) / width,
+                    (tall - 0.8) / height,
+                )
+                if pairs:
+                    axes = figure.add_axes(place)
+                    _scatter(figure, axes, pairs, style, name, result)
+        told = f"{len(values):,} runs    line: mean"
+        write_titles(figure, style, title, told)
+    return figure
+
+
+def _scatter(
+    figure: Figure,
+    axes: Axes,
+    pairs: Sequence[tuple[Any, float]],
+    style: Style,
+    name: str,
+    result: str,
+) -> None:
+    plain_axes(axes, style)
+    axes.grid(axis="y", color=style.grid, linewidth=0.8)
+    axes.set_axisbelow(True)
+    numbers = [as_number(value) for value, _ in pairs]
+    known = [number for number in numbers if number is not None]
+    if len(known) == len(pairs):
+        log = is_geometric(known)
+        across = np.log10(known) if log else np.array(known)
+        distinct = sorted(set(known))
+        if log or len(distinct) <= _FEW_TICKS:  # then the axis tells the values themselves
+            told = distinct[:: -(-len(distinct) // _FEW_TICKS)]
+            places = np.log10(told) if log else np.array(told)
+            axes.xaxis.set_major_locator(FixedLocator(places.tolist()))
+            axes.xaxis.set_major_formatter(FixedFormatter(number_texts(told)))
+        else:
+            axes.xaxis.set_major_locator(RoundLocator(4))
+            axes.xaxis.set_major_formatter(NumberFormatter(_tick_texts))
+    else:
+        members = sorted({value_text(value) for value, _ in pairs})
+        across = np.array([float(members.index(value_text(value))) for value, _ in pairs])
+        axes.xaxis.set_major_locator(FixedLocator(range(len(members))))
+        room = 1.5 / len(members)
+        axes.xaxis.set_major_formatter(
+            FixedFormatter([fitted(member, room, LARGE.text) for member in members])
+        )
+    axes.xaxis.set_minor_locator(NullLocator())
+    heights = np.array([number for _, number in pairs])
+    axes.plot(across, heights, "o", color=style.colours[0], markersize=3.5, alpha=0.6,
+              markeredgewidth=0)  # fmt: skip
+    groups = np.unique(across)
+    means = [heights[across == place].mean() for place in groups]
+    axes.plot(groups, means, color=style.colours[0], linewidth=1.4)
+    axes.margins(0.12)
+    axes.yaxis.set_major_locator(RoundLocator(4))
+    axes.yaxis.set_major_formatter(NumberFormatter(_tick_texts))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.offsetText.set(color=style.muted, size=LARGE.text)
+    width, height = figure.get_size_inches()
+    place = axes.get_position()
+    font: dict[str, Any] = {"size": LARGE.text, "family": list(style.families), "parse_math": False}
+    room = place.width * width
+    figure.text(
+        place.x1, place.y0 - 0.24 / height, fitted(name, room, LARGE.text), color=style.muted,
+        ha="right", va="top", **font,
+    )  # fmt: skip
+    figure.text(
+        place.x0, place.y1 + 0.05 / height, fitted(result, room, LARGE.text), color=style.text,
+        va="bottom", **font,
+    )  # fmt: skip
+
+
+def _tick_texts(values: Sequence[float]) -> tuple[list[str], str]:
+    return whole_tick_texts(values), ""

@@ -1,0 +1,151 @@
+"""One series of many runs in one figure, and results against what was swept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from matplotlib.collections import FillBetweenPolyCollection
+from matplotlib.text import Text
+
+from expt.drawing.legends import colours_of
+from expt.drawing.results import results_figure
+from expt.drawing.sheets import encode_png
+from expt.drawing.styles import LIGHT
+from expt.drawing.together import Member, explaining, together_figure
+from expt.drawing.varying import varying_values
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def sweep(**axes: Any) -> list[Member]:
+    """A run for each combination: the end depends on lr, a little on seed, not on name."""
+    members = []
+    for lr in axes.get("lr", [0.1]):
+        for seed in axes.get("seed", [0]):
+            for name in axes.get("name", ["a"]):
+                values = 1 / (1 + lr * np.arange(50)) + 0.001 * seed
+                known = {"lr": lr, "seed": seed, "name": name}
+                members.append(Member(f"{lr}-{seed}-{name}", known, np.arange(50), values))
+    return members
+
+
+def texts_of(figure: Figure) -> set[str]:
+    figure.canvas.draw()
+    return {text.get_text() for text in figure.findobj(Text)}
+
+
+def lines_of(figure: Figure) -> int:
+    return sum(len(line.get_xdata()) > 1 for line in figure.axes[0].get_lines())
+
+
+def bands_of(figure: Figure) -> int:
+    return sum(isinstance(one, FillBetweenPolyCollection) for one in figure.axes[0].collections)
+
+
+def test_a_line_is_the_mean_and_a_band_the_spread_over_seeds() -> None:
+    figure = together_figure(sweep(lr=[0.01, 0.1, 0.3], seed=[0, 1, 2]), LIGHT, name="loss")
+
+    assert (lines_of(figure), bands_of(figure)) == (3, 3)
+    assert "9 runs    coloured by lr    mean ± std over seed" in texts_of(figure)
+
+
+def test_a_number_has_a_scale_of_colours_with_its_values() -> None:
+    figure = together_figure(sweep(lr=[0.01, 0.1, 0.3]), LIGHT, name="loss")
+
+    assert {"lr", "0.01", "0.1", "0.3"} <= texts_of(figure)
+    assert len(figure.axes) == 2
+
+
+def test_names_have_a_legend() -> None:
+    figure = together_figure(sweep(name=["adam", "sgd"]), LIGHT, name="loss", color="name")
+
+    assert {"name", "━ adam", "━ sgd"} <= texts_of(figure)
+
+
+@pytest.mark.parametrize("count", [2, 8, 9, 40, 100])
+@pytest.mark.parametrize("make", [str, float])
+def test_colours_never_repeat_and_no_legend_is_cut(count: int, make: Any) -> None:
+    names = [make(index) for index in range(count)]
+
+    colours, _ = colours_of(names, LIGHT)
+
+    assert len(set(colours)) == count
+    members = sweep(name=names)
+    encode_png(together_figure(members, LIGHT, name="loss", color="name"))
+
+
+def test_the_value_that_explains_most_is_the_colour() -> None:
+    members = sweep(lr=[0.01, 0.1, 0.3], seed=[0, 1, 2], name=["a", "b"])
+
+    assert explaining(["name", "seed", "lr"], members) == "lr"
+    assert explaining([], members) is None
+
+
+def test_a_color_and_a_band_can_be_asked_for() -> None:
+    members = sweep(lr=[0.01, 0.1, 0.3], seed=[0, 1, 2])
+
+    by_seed = together_figure(members, LIGHT, name="loss", color="seed")
+    over_lr = together_figure(members, LIGHT, name="loss", color="seed", band=["lr"])
+
+    assert (lines_of(by_seed), bands_of(by_seed)) == (9, 0)
+    assert (lines_of(over_lr), bands_of(over_lr)) == (3, 3)
+    with pytest.raises(ValueError, match="no run has a value 'lrr'"):
+        together_figure(members, LIGHT, name="loss", color="lrr")
+
+
+def test_runs_of_unlike_length_are_averaged_where_they_have_values() -> None:
+    members = [
+        Member("a", {"seed": 0}, np.arange(10), np.ones(10)),
+        Member("b", {"seed": 1}, np.arange(0.0, 20.0, 0.5), np.full(40, 3.0)),
+        Member("c", {"seed": 2}, np.arange(5000), np.full(5000, 2.0)),
+    ]
+
+    figure = together_figure(members, LIGHT, name="x")
+
+    encode_png(figure)
+    assert (lines_of(figure), bands_of(figure)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        [np.zeros(0), np.zeros(0)],
+        [np.full(5, np.nan), np.ones(5)],
+        [np.full(5, 2e300), np.full(5, -2e300)],
+        [np.array([1, 2**63 - 1], object), np.array([0.5, 1.0])],
+        [np.full(3, np.inf), np.full(3, -np.inf)],
+    ],
+)
+@pytest.mark.parametrize("band", [None, ()])
+def test_any_numbers_of_any_runs_are_drawn(series: list[Any], band: Any) -> None:
+    members = [
+        Member(str(index), {"seed": index}, np.arange(len(values)), values)
+        for index, values in enumerate(series)
+    ]
+
+    encode_png(together_figure(members, LIGHT, name="x", band=band))
+
+
+def test_values_that_cannot_be_hashed_differ_too() -> None:
+    assert varying_values([{"hidden": [32]}, {"hidden": [64, 32]}]) == ["hidden"]
+    assert varying_values([{"x": float("nan")}, {"x": float("nan")}]) == []
+    assert varying_values([{"x": 1}, {}]) == ["x"]
+
+
+def test_results_stand_against_each_swept_value() -> None:
+    values = [{"lr": lr, "name": name} for lr in (0.01, 0.1) for name in ("a", "b")]
+    results = [{"accuracy": 0.5 + index, "note": "text"} for index in range(4)]
+
+    figure = results_figure(values, results, LIGHT, title="experiment_x")
+
+    assert figure is not None
+    assert len(figure.axes) == 2
+    assert {"lr", "name", "accuracy", "0.01", "0.1", "a", "b"} <= texts_of(figure)
+
+
+def test_no_result_and_nothing_swept_is_no_picture() -> None:
+    assert results_figure([{"lr": 1}, {"lr": 2}], [{}, {}], LIGHT, title="x") is None
+    assert results_figure([{"lr": 1}, {"lr": 1}], [{"a": 1}, {"a": 2}], LIGHT, title="x") is None
