@@ -274,11 +274,10 @@ def _heat_map(
         axis.set_major_formatter(NumberFormatter(lambda steps: (step_texts(steps), "")))
     if max(rows, columns) <= _NUMBERED and options.extent is None:
         _number_cells(axes, values, palette, wide / columns, style)
-    upright = options.upright if label != "phase" else ""
-    _name_axes(figure, axes, style, options.xlabel or "", upright)
+    _name_axes(figure, axes, style, options.xlabel or "", options.ylabel or "")
     place = Cell(left + wide + 0.14, bottom, 0.13, tall)
-    unit = "" if options.ylabel else options.unit or ""
-    _colour_bar(figure, cell, place, palette, style, label if label == "phase" else unit or label)
+    named = label if label == "phase" else "  ".join(filter(None, [label, options.unit]))
+    _colour_bar(figure, cell, place, palette, style, named)
 
 
 def _axes(figure: Figure, cell: Cell, place: Cell, style: Style) -> Axes:

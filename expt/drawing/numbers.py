@@ -98,7 +98,7 @@ def step_texts(steps: Sequence[float]) -> list[str]:
 def step_text(step: Any, largest: float) -> str:
     """One step in full, in the unit of an axis that goes to `largest`: `249.731k`."""
     if largest < 10_000 or largest >= 1e15:
-        return number_text(step)
+        return number_text(step, 7)
     size, unit = next((size, unit) for size, unit in _UNITS if largest >= size)
     return f"{float(step) / size:.15g}{unit}".replace("-", MINUS) if step else "0"
 

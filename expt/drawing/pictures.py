@@ -94,9 +94,11 @@ class Pictures:
         yield Drawing(self._lines.draw([curve], asked.heading(series.name), around=around))
 
     def _draw_arrays(self, series: Tracked, asked: Configured, whose: str) -> Iterator[Drawing]:
-        last, title = series.values[-1], asked.heading(series.name)
+        last = series.values[-1]
         if not is_numeric(last):
             return
+        # the scale of colours has the unit
+        title = asked.heading(series.name) if last.ndim < 2 else asked.title or series.name
         told = f"step {number_text(series.steps[-1])}"
         figure = arrays.array_figure(
             last, self.style, title=title, subtitle=told, whose=whose, options=asked

@@ -43,7 +43,7 @@ def bury_rendering(request: Request, death: Death) -> RunRendered | SessionRende
     """A dead renderer is a notice: the data is where it was."""
     if isinstance(request, SessionRenderRequest):
         told = f"the pictures of the session are not made: the renderer {death.how}"
-        return SessionRendered("", (), (told,))
+        return SessionRendered(request.session_id, (), (told,))
     path = request.path if isinstance(request, RenderRequest) else ""
     return RunRendered(path, (), (f"the renderer {death.how}; 'expt render' tries again",))
 
