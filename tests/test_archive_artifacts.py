@@ -468,6 +468,16 @@ def test_a_result_of_any_name_becomes_an_artifact(archive, name):
     assert np.load(archive.path / stored).shape == (2, 2)
 
 
+def test_a_plain_result_too_long_for_the_record_is_a_file(archive):
+    """A sibling of the case nested-results-only-repr: it failed the run at its end."""
+    numbers = list(range(700_000))
+    stored, notice = storable_result("x", {"numbers": numbers, "loss": 0.5}, archive.save)
+    assert json.loads((archive.path / stored).read_bytes()) == {"numbers": numbers, "loss": 0.5}
+    assert notice == "the result 'x' was not a plain value: the dict is the artifact 'x.json'"
+    text, _ = storable_result("t", "é" * 5_000_000, archive.save)
+    assert (archive.path / text).read_text() == "é" * 5_000_000
+
+
 def test_a_result_is_kept_when_its_array_cannot_be_saved(archive):
     def save(name, value):
         raise OSError(28, "No space left on device")

@@ -1,8 +1,12 @@
 """What `results` keeps of a value that a run returned: nothing is refused, nothing raises.
 
-what JSON holds ─► itself          a dict, list, dataclass … ─► each of its parts, likewise
-one real number ─► that            an array, picture, frame, bytes ─► an artifact, by its path
-                                   any other object ─► its repr
+    what JSON holds             itself; of more than 4 MiB an artifact
+    a dict, list, dataclass …   each of its parts, likewise
+    one real number             that number
+    an array, picture, frame …  an artifact, by its path
+    any other object            its repr
+
+Whatever an object does when it is looked at stays here.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from expt.ground.real_numbers import exact_number
 
 Save = Callable[[str, Any], Any]
 
+LONGEST_RESULT: Final = 1 << 22  # characters of JSON; a longer one is a file beside `run.json`
 _LONGEST_REPR: Final = 10_000
 _DEEPEST: Final = 20
 
@@ -52,8 +57,9 @@ def named_results(returned: Any) -> dict[str, Any]:
 
 
 def _make_storable(value: Any, name: str, save: Save, notes: list[str], depth: int) -> Any:
-    if _is_storable(value):
-        return value
+    size = _json_size(value)
+    if size is not None:
+        return value if size <= LONGEST_RESULT else _as_plain_file(value, name, save, notes)
     if isinstance(value, Enum):
         return _make_storable(value.value, name, save, notes, depth + 1)
     parts = _parts_of(value) if depth < _DEEPEST else None
@@ -71,12 +77,21 @@ def _make_storable(value: Any, name: str, save: Save, notes: list[str], depth: i
     return _artifact_or_repr(value, name, save, notes) if number is None else number
 
 
-def _is_storable(value: Any) -> bool:
+def _json_size(value: Any) -> int | None:
+    """How many characters of JSON `value` takes; None where JSON does not hold it."""
     try:
-        dumps(value)
+        return len(dumps(value))
     except Exception:  # the user's object
-        return False
-    return True
+        return None
+
+
+def _as_plain_file(value: Any, name: str, save: Save, notes: list[str]) -> Any:
+    """A plain value that would make `run.json` too long to be listed."""
+    try:
+        return _kept_file(value, name, ".txt" if isinstance(value, str) else ".json", save, notes)
+    except OSError as error:  # a full disk
+        notes.append(f"the {type(value).__name__} could not be saved ({error})")
+        return _short_repr(value)
 
 
 def _parts_of(value: Any) -> dict[Any, Any] | list[Any] | None:
@@ -103,7 +118,7 @@ def _is_list_like(value: Any) -> bool:
 
 
 def _storable_key(key: Any) -> Any:
-    return key if _is_storable(key) else _short_repr(key)
+    return _short_repr(key) if _json_size(key) is None else key
 
 
 def _below(name: str, key: Any) -> str:
@@ -122,14 +137,19 @@ def _artifact_or_repr(value: Any, name: str, save: Save, notes: list[str]) -> An
     try:
         suffix = natural_suffix(value)
         if suffix is not None:
-            path = save(name if name.endswith(suffix) else name + suffix, value)
-            notes.append(f"the {kind} is the artifact '{path.name}'")
-            steps = 1 if path.name.startswith(NUMBERED) else name.count("/") + 1
-            return PurePosixPath(ARTIFACTS_DIR, *path.parts[-steps:])
+            return _kept_file(value, name, suffix, save, notes)
     except Exception as error:  # the user's object, or a full disk: the rest must be kept
         notes.append(f"the {kind} could not be saved ({type(error).__name__}: {error})")
     notes.append(f"of the {kind} only the repr is kept")
     return _short_repr(value)
+
+
+def _kept_file(value: Any, name: str, suffix: str, save: Save, notes: list[str]) -> PurePosixPath:
+    """Save an artifact; its path as it stands in the archive."""
+    path = save(name if name.endswith(suffix) else name + suffix, value)
+    notes.append(f"the {type(value).__name__} is the artifact '{path.name}'")
+    steps = 1 if path.name.startswith(NUMBERED) else name.count("/") + 1
+    return PurePosixPath(ARTIFACTS_DIR, *path.parts[-steps:])
 
 
 def _short_repr(value: Any) -> str:

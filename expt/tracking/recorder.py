@@ -168,7 +168,10 @@ class Recorder:
         self._refuse_if_over(over)
         if not isinstance(name, str):
             raise TypeError(f"the name of a result must be a text, not {name!r}")
-        line = result_line(str.__str__(name), to_json(value, f"results[{name!r}]"))
+        try:
+            line = result_line(str.__str__(name), to_json(value, f"results[{name!r}]"))
+        except ValueError as error:
+            raise ValueError(f"{over}: {error}") from None
         self._alone(functools.partial(self._keep_result, line, over))
 
     def _keep_result(self, line: bytes, over: str) -> None:
