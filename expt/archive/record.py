@@ -43,6 +43,8 @@ def record_to_json(record: RunRecord) -> dict[str, Any]:
         "duration": to_json(record.duration),
         "setup": to_json(record.setup),
         "params": _mapping_to_json(record.params),
+        **({"made": _mapping_to_json(record.made)} if record.made else {}),
+        **({"words": _mapping_to_json(record.words)} if record.words else {}),
         "origins": _mapping_to_json(
             {name: [_origin(origin) for origin in chain] for name, chain in record.origins.items()}
         ),
@@ -314,7 +316,7 @@ def _is_sound(data: Any, *, tagged: bool) -> bool:
     for name in ("duration", "setup"):
         float(data.get(name) or 0)
     if tagged:
-        for name in ("params", "results", "lineage", "owner"):
+        for name in ("params", "made", "results", "lineage", "owner"):
             _mapping(data.get(name) or {})
         return all(isinstance(entry, dict) for entry in _mapping(data.get("series") or {}).values())
     return all(isinstance(entry, dict) for entry in (data.get("series") or {}).values())
@@ -356,6 +358,7 @@ _HEADLINE: Final = {
     "duration": (int, float, type(None)),
     "setup": (int, float, type(None)),
     "params": (dict,),
+    "made": _OBJECT_OR_NULL,
     "results": _OBJECT_OR_NULL,
     "series": _OBJECT_OR_NULL,
     "error": _OBJECT_OR_NULL,
@@ -382,6 +385,8 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "duration": _duration,
     "setup": _duration,
     "params": _mapping,
+    "made": _mapping,
+    "words": _mapping_of_mappings,
     "origins": _origins,
     "results": _mapping,
     "series": _series,

@@ -52,7 +52,7 @@ class Place:
 
 @attrs.frozen
 class Origin:
-    """One layer that had a value for a name; `value` is None where a provider made it."""
+    """One layer that had a value for a name; of a provider, what it made where a run kept it."""
 
     layer: str
     where: str | None
@@ -125,7 +125,8 @@ class Case:
     session providers' values that the case needs, so that a worker knows when one is done with.
     `secrets` are the dotted names whose values are masked wherever they are written, `inputs`
     the names of values that are existing paths, `deviations` the values that differ from those of
-    the experiment that this one extends, `choices` the members that values are.
+    the experiment that this one extends, `choices` the members that values are,
+    `words` what is said of a dotted name: its `description` and `unit`.
     """
 
     experiment: Experiment
@@ -139,6 +140,7 @@ class Case:
     inputs: tuple[str, ...] = ()
     deviations: Mapping[str, Any] = attrs.field(factory=dict)
     choices: Mapping[str, str] = attrs.field(factory=dict)
+    words: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     skip: str | None = None
 
     @property
@@ -238,6 +240,8 @@ class RunRecord:
     duration: float | None = None
     setup: float | None = None
     params: Mapping[str, Any] = attrs.field(factory=dict)
+    made: Mapping[str, Any] = attrs.field(factory=dict)
+    words: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     origins: Mapping[str, Sequence[Origin]] = attrs.field(factory=dict)
     results: Mapping[str, Any] = attrs.field(factory=dict)
     series: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -139,6 +140,14 @@ class Resolution:
     def fixed_names(self) -> frozenset[str]:
         """Dotted names that `-p` sets, so that an axis of one collapses."""
         return frozenset(dotted(one.name) for one in self._given if one.operator != "+=")
+
+    @cached_property
+    def words(self) -> dict[str, Mapping[str, str]]:
+        """What is said of the names, by dotted name: by the experiment before its providers."""
+        said: dict[str, Mapping[str, str]] = {}
+        for function in reversed(list(self.graph.functions())):
+            said.update(function.words)
+        return {n: words for n, words in said.items() if parse_name(n, "")[0] in {*self.names()}}
 
     def names(self) -> Iterator[str]:
         """Every name that somebody asks for, built-in ones aside."""

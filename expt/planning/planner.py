@@ -341,6 +341,7 @@ class Planner:
             inputs=decided.inputs,
             deviations=find_deviations(binding, origins),
             choices=decided.choices,
+            words=resolution.words,
         )
 
     def _draw_root_seed(self) -> int:

@@ -31,6 +31,7 @@ from expt.parameters.coercion import (
     kind_of_default,
     prefer,
 )
+from expt.planning.words import Words, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ class Function:
 
     `defaults` are live objects from the signature; `annotations` what could be resolved, with
     what defaults and swept values say that no file could; `kinds` are what the other defaults say
-    of arguments without annotation.
+    of arguments without annotation, `words` what people say of the arguments.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Function:
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     annotations: Mapping[str, Any] = attrs.field(factory=dict)
     kinds: Mapping[str, Any] = attrs.field(factory=dict)
+    words: Mapping[str, Words] = attrs.field(factory=dict)
 
     def __call__(self, arguments: Mapping[str, Any]) -> Any:
         """Call it with its arguments, by name; the first `positional` of them by position."""
@@ -107,6 +109,7 @@ def read_function(
         defaults={p.name: p.default for p in asked if p.default is not kinds.empty},
         annotations={name: hint for name, hint in hints.items() if hint is not None},
         kinds={p.name: kind_of_default(p.default) for p in silent},
+        words=words_of(call, annotations),
     )
 
 

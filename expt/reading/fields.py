@@ -5,7 +5,9 @@
     results.accuracy                             results
     last.loss  min.loss  max.eval/acc            of each scalar series
 
-A name without a prefix is a field, else a parameter, else a result, else the last of a series.
+A name without a prefix is a field, else a parameter, else a result, else the last of a series. Of a
+parameter it is what the function got: the name of a choice's member, what a provider made of it;
+with `params.` it is the plain value.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def field_value(run: Run, name: str) -> Any:
         value = _part_value(run, prefix, rest)
         if value is not MISSING:
             return value
-    for part in ("params", "results", "last"):
+    for part in ("choices", "made", "params", "results", "last"):
         value = _part_value(run, part, name)
         if value is not MISSING:
             return value
@@ -65,6 +67,7 @@ def known_names(runs: Iterable[Run]) -> set[str]:
         for part in _PREFIXES:
             names.update(f"{part}.{name}" for name in leaf_names(_part(run, part)))
         names.update(leaf_names(run.params))
+        names.update(leaf_names(run.made))
     return names
 
 
@@ -137,6 +140,9 @@ _PREFIXES: Final = ("params", "results", "last", "min", "max")
 def _part(run: Run, part: str) -> Mapping[str, Any]:
     if part in ("min", "max"):
         return run.extreme(part)
+    if part == "choices":
+        chosen = run.lineage.get("choices")
+        return chosen if isinstance(chosen, Mapping) else {}
     values: Mapping[str, Any] = getattr(run, part)
     return values
 

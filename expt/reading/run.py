@@ -142,6 +142,16 @@ class Run:
         return self._mapping("params")
 
     @cached_property
+    def made(self) -> dict[str, Any]:
+        """Name → what the function got, where a provider made it and it was small enough."""
+        return self._mapping("made")
+
+    @property
+    def words(self) -> dict[str, dict[str, str]]:
+        """Dotted name → `description` and `unit` of a parameter. Raises `DamagedArchive`."""
+        return self._field("words") or {}
+
+    @cached_property
     def results(self) -> dict[str, Any]:
         """Name → value; of a run that has not ended, what it has set so far."""
         if self.status in _LIVE:

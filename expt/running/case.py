@@ -34,6 +34,7 @@ from expt.running.failure import (
     refuse_breakpoint,
 )
 from expt.running.isolation import call_apart, ignored_interrupts
+from expt.running.made import made_values, tell_made
 from expt.running.outcomes import claim_archive, outcome_of, scrub_file, start_record
 from expt.running.records import logged_records
 from expt.running.scopes import RunScope, SessionScope
@@ -193,11 +194,25 @@ class _Run:
     def _call(self, scope: RunScope) -> Any:
         seed = self._case.params["seed"]
         seed_globals(seed)
-        arguments = scope.make_arguments(
-            self._around.scope, self._session_key, self._in_own_randomness
-        )
+        try:
+            arguments = scope.make_arguments(
+                self._around.scope, self._session_key, self._in_own_randomness
+            )
+        finally:
+            self._tell_made(scope)
         seed_globals(seed)  # whatever the providers drew, and whichever of them were kept
         return self._bound.graph.root(arguments)
+
+    def _tell_made(self, scope: RunScope) -> None:
+        """Put what providers gave into the record at once: the run may not reach its end."""
+        told = made_values(self._bound.graph, scope.made, self._case.secrets, self._scrub)
+        if told and os.getpid() == self._pid:
+            self._record = attrs.evolve(
+                self._record,
+                origins=tell_made(self._record.origins, told),
+                made={name: value for (name, depth), value in told.items() if depth == 0},
+            )
+            self._write_record()
 
     def _captured(self) -> contextlib.AbstractContextManager[None]:
         level = self._around.options.keeping.log_level

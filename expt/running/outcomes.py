@@ -58,6 +58,7 @@ def start_record(
         started=now.isoformat(),
         params=mask_secrets(case.params, case.secrets),
         origins=case.origins,
+        words=case.words,
         lineage=lineage_of(case, session.id),
         tags=options.keeping.tags,
         note=options.keeping.note,

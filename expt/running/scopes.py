@@ -121,6 +121,11 @@ class RunScope:
                 )
         return self._arguments(self._graph.root, None)
 
+    @property
+    def made(self) -> Mapping[Node, Any]:
+        """What the providers gave so far."""
+        return self._made
+
     def finish(self) -> list[BaseException]:
         """Tear down the run's providers, all of them; what they raised."""
         return finish_all(self._teardowns)

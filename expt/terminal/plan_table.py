@@ -67,6 +67,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
             ]
             for name, origins in case.origins.items()
         },
+        **({"words": {n: dict(words) for n, words in case.words.items()}} if case.words else {}),
         "skip": case.skip,
         "fingerprint": case.fingerprint,
     }
@@ -119,14 +120,35 @@ def leaf_values(params: Mapping[str, Any], origins: Mapping[str, Sequence[Origin
     return [*told, *(leaf for leaf in made if leaf[0] not in known)]
 
 
-def print_values(screen: Screen, values: Iterable[Leaf], *, indent: int = 2) -> None:
-    """A table of names, values and origins: below each value what it shadows."""
-    rows = [row for leaf in values for row in _origin_rows(*leaf)]
+def print_values(
+    screen: Screen,
+    values: Iterable[Leaf],
+    *,
+    indent: int = 2,
+    words: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """A table of names, values and origins: below each value what it shadows.
+
+    `words` are what is said of a name: its description and its unit.
+    """
+    rows = []
+    said = []
+    for leaf in values:
+        told = list(_origin_rows(*leaf))
+        rows += told
+        said += [_words_text((words or {}).get(leaf[0], {})), *[""] * (len(told) - 1)]
     if rows:
         names, texts, places = zip(*rows, strict=True)
         columns = [Column("", names, whole=True), Column("", texts)]
         columns += [Column("", places, "dim")] if any(places) else []
+        columns += [Column("", said)] if any(said) else []
         screen.table(columns, indent=indent, heads=False)
+
+
+def _words_text(words: Mapping[str, str]) -> str:
+    """`step size [1/s]`."""
+    unit = words.get("unit")
+    return " ".join(filter(None, [words.get("description"), f"[{unit}]" if unit else None]))
 
 
 def _origin_rows(
@@ -170,14 +192,15 @@ def _print_experiment(screen: Screen, cases: Sequence[Case], verbose: bool) -> N
         screen.lines([OneRow([(f"  {experiment.description}", "dim")])])
     screen.lines([("  extends ", "dim"), base] for base in experiment.extends)
     if count == 1:
-        print_values(screen, leaf_values(cases[0].params, cases[0].origins))
+        leaves = leaf_values(cases[0].params, cases[0].origins)
+        print_values(screen, leaves, words=cases[0].words)
         if cases[0].skip is not None:
             screen.line((f"  skipped: {cases[0].skip}", "yellow"))
         return
     differing, shared = _split(cases)
     _print_cases(screen, cases, list(differing), verbose)
     chains = [leaf for leaves in differing.values() for leaf in leaves]
-    print_values(screen, [*chains, *shared])
+    print_values(screen, [*chains, *shared], words=cases[0].words)
 
 
 def _split(cases: Sequence[Case]) -> tuple[dict[str, list[Leaf]], list[Leaf]]:

@@ -33,7 +33,9 @@ from expt.parameters.coercion.plain import (
     dotted,
     fields_of,
     holds_opaque,
+    key_fields,
     plain,
+    python_scalar,
     shown,
 )
 
@@ -56,9 +58,11 @@ __all__ = [
     "expected_text",
     "fields_of",
     "holds_opaque",
+    "key_fields",
     "kind_of_default",
     "plain",
     "prefer",
+    "python_scalar",
     "resolve_annotations",
     "shown",
     "wants_path",

@@ -1,0 +1,128 @@
+"""What people say of parameters is told in the plan and kept in the archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pytest
+
+from expt.parameters.coercion import resolve_annotations
+from expt.planning.words import words_of
+
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
+
+
+@dataclass
+class Optimizer:
+    lr: Annotated[float, "step size", "1/s"] = 0.1
+    name: str = "adam"
+
+
+def annotated(
+    lr: Annotated[float, "step size", "1/s"],
+    n: Annotated[int, "passes"],
+    opt: Annotated[Optimizer, "how"] | None,
+    odd: Annotated[int, 3],
+    plain: int,
+) -> None:
+    """Says nothing of them."""
+
+
+def google(lr: float, n: Annotated[int, "stronger"], rest: Any) -> None:
+    """Train.
+
+    Args:
+        lr (float): Step size,
+            in a second line [1/s].
+        n: weaker
+        rest: of it: all
+
+    Returns:
+        nothing: really
+    """
+
+
+def numpy_style(lr: float, n: int, m: int) -> None:
+    """Train.
+
+    Parameters
+    ----------
+    lr : float
+        Step size [1/s].
+    n, m : int
+        Numbers,
+        both of them.
+
+    Returns
+    -------
+    nothing : really
+    """
+
+
+STEP = {"description": "step size", "unit": "1/s"}
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (
+            annotated,
+            {
+                "lr": STEP,
+                "n": {"description": "passes"},
+                "opt.lr": STEP,
+            },
+        ),
+        (
+            google,
+            {
+                "lr": {"description": "Step size, in a second line", "unit": "1/s"},
+                "n": {"description": "stronger"},
+                "rest": {"description": "of it: all"},
+            },
+        ),
+        (
+            numpy_style,
+            {
+                "lr": {"description": "Step size", "unit": "1/s"},
+                "n": {"description": "Numbers, both of them."},
+                "m": {"description": "Numbers, both of them."},
+            },
+        ),
+    ],
+)
+def test_words_of_annotations_and_docstrings(function: Any, words: Any) -> None:
+    assert words_of(function, resolve_annotations(function)) == words
+
+
+def test_words_stand_in_the_plan_and_in_the_archive(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            from typing import Annotated
+            import expt
+            @expt.provider
+            def data(size: int = 3):
+                \"""Made of numbers.
+
+                Args:
+                    size: how many
+                    other: not asked for
+                \"""
+                return size
+            def experiment_a(data, lr: Annotated[float, "step size", "1/s"] = 0.1):
+                return lr
+            """
+        }
+    )
+    words = {"lr": STEP, "size": {"description": "how many"}}
+    for verb in (["--plan"], ["params", "experiments/a.py::experiment_a"]):
+        told = [line.split("  ") for line in sandbox.expt(*verb).stdout.splitlines()]
+        said = {line[1]: line[-1].strip() for line in told if len(line) > 2}
+        assert (said["lr"], said["size"]) == ("step size [1/s]", "how many")
+    assert sandbox.expt("--plan", "--json").json()[0]["words"] == words
+    assert sandbox.expt().exit_code == 0
+    assert sandbox.record()["words"] == words
+    assert sandbox.run().words == words
