@@ -451,7 +451,7 @@ def test_what_is_taken_out_of_results_may_be_changed_in_place(sandbox: Sandbox) 
     runs, done = run_all(
         sandbox,
         """
-    import os, time
+    import copy, os, time
     import numpy as np
 
     def experiment_setdefault(results):
@@ -464,6 +464,10 @@ def test_what_is_taken_out_of_results_may_be_changed_in_place(sandbox: Sandbox) 
         results["best"]["w"] = np.arange(3)
         results["set"] = mine = [1]
         mine.append(2)
+        results |= {"also": 1}
+        copied = copy.deepcopy(results)
+        copied["set"].append(3)
+        assert (type(copied), copy.copy(results)["set"]) == (dict, [1, 2])
     def experiment_attribute(results):
         try:
             results.loss = 3

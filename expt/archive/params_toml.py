@@ -12,6 +12,7 @@ from typing import Any, Final
 from expt.ground.encoding import Unstorable, to_json
 from expt.ground.layout import RESERVED_TABLE
 from expt.ground.model import Opaque
+from expt.ground.objects import is_row
 
 _UNSAYABLE: Final = object()
 
@@ -78,7 +79,7 @@ def _say_exactly(value: Any) -> Any:
         if getattr(value, "tzinfo", None) is not None and isinstance(value, dt.time):
             raise ValueError("TOML has no time of day with a zone")
         return value
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+    if is_row(value):
         return [_say_exactly(item) for item in value]
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):

@@ -6,6 +6,7 @@ track  results  archive  params  log  rng  progress  run  hooks  tmp_path
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import logging
 import shutil
@@ -50,7 +51,7 @@ class Results(MutableMapping[str, Any]):
     `results` a second later, and in any case at the end of the run.
     """
 
-    __slots__ = ("_changeable", "_kept", "_next_look", "_record", "_values")
+    __slots__ = ("_kept", "_next_look", "_record", "_values")
 
     def __init__(self, record: Callable[[str, Any], None]) -> None:
         self._record = record
@@ -100,6 +101,16 @@ class Results(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"results({self._values!r})"
+
+    def __ior__(self, other: Mapping[str, Any]) -> Results:
+        self.update(other)
+        return self
+
+    def __copy__(self) -> dict[str, Any]:
+        return dict(self._values)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return copy.deepcopy(self._values, memo)
 
     def __reduce__(self) -> tuple[type[Elsewhere], tuple[str]]:
         return Elsewhere, ("results",)
