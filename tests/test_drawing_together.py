@@ -13,23 +13,23 @@ from expt.drawing.legends import colours_of
 from expt.drawing.results import results_figure
 from expt.drawing.sheets import encode_png
 from expt.drawing.styles import LIGHT
-from expt.drawing.together import Member, explaining, together_figure
+from expt.drawing.together import RunSeries, explaining, together_figure
 from expt.drawing.varying import varying_values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def sweep(**axes: Any) -> list[Member]:
+def sweep(**axes: Any) -> list[RunSeries]:
     """A run for each combination: the end depends on lr, a little on seed, not on name."""
-    members = []
+    runs = []
     for lr in axes.get("lr", [0.1]):
         for seed in axes.get("seed", [0]):
             for name in axes.get("name", ["a"]):
                 values = 1 / (1 + lr * np.arange(50)) + 0.001 * seed
                 known = {"lr": lr, "seed": seed, "name": name}
-                members.append(Member(f"{lr}-{seed}-{name}", known, np.arange(50), values))
-    return members
+                runs.append(RunSeries(f"{lr}-{seed}-{name}", known, np.arange(50), values))
+    return runs
 
 
 def texts_of(figure: Figure) -> set[str]:
@@ -73,37 +73,37 @@ def test_colours_never_repeat_and_no_legend_is_cut(count: int, make: Any) -> Non
     colours, _ = colours_of(names, LIGHT)
 
     assert len(set(colours)) == count
-    members = sweep(name=names)
-    encode_png(together_figure(members, LIGHT, name="loss", color="name"))
+    runs = sweep(name=names)
+    encode_png(together_figure(runs, LIGHT, name="loss", color="name"))
 
 
 def test_the_value_that_explains_most_is_the_colour() -> None:
-    members = sweep(lr=[0.01, 0.1, 0.3], seed=[0, 1, 2], name=["a", "b"])
+    runs = sweep(lr=[0.01, 0.1, 0.3], seed=[0, 1, 2], name=["a", "b"])
 
-    assert explaining(["name", "seed", "lr"], members) == "lr"
-    assert explaining([], members) is None
+    assert explaining(["name", "seed", "lr"], runs) == "lr"
+    assert explaining([], runs) is None
 
 
 def test_a_color_and_a_band_can_be_asked_for() -> None:
-    members = sweep(lr=[0.01, 0.1, 0.3], seed=[0, 1, 2])
+    runs = sweep(lr=[0.01, 0.1, 0.3], seed=[0, 1, 2])
 
-    by_seed = together_figure(members, LIGHT, name="loss", color="seed")
-    over_lr = together_figure(members, LIGHT, name="loss", color="seed", band=["lr"])
+    by_seed = together_figure(runs, LIGHT, name="loss", color="seed")
+    over_lr = together_figure(runs, LIGHT, name="loss", color="seed", band=["lr"])
 
     assert (lines_of(by_seed), bands_of(by_seed)) == (9, 0)
     assert (lines_of(over_lr), bands_of(over_lr)) == (3, 3)
     with pytest.raises(ValueError, match="no run has a value 'lrr'"):
-        together_figure(members, LIGHT, name="loss", color="lrr")
+        together_figure(runs, LIGHT, name="loss", color="lrr")
 
 
 def test_runs_of_unlike_length_are_averaged_where_they_have_values() -> None:
-    members = [
-        Member("a", {"seed": 0}, np.arange(10), np.ones(10)),
-        Member("b", {"seed": 1}, np.arange(0.0, 20.0, 0.5), np.full(40, 3.0)),
-        Member("c", {"seed": 2}, np.arange(5000), np.full(5000, 2.0)),
+    runs = [
+        RunSeries("a", {"seed": 0}, np.arange(10), np.ones(10)),
+        RunSeries("b", {"seed": 1}, np.arange(0.0, 20.0, 0.5), np.full(40, 3.0)),
+        RunSeries("c", {"seed": 2}, np.arange(5000), np.full(5000, 2.0)),
     ]
 
-    figure = together_figure(members, LIGHT, name="x")
+    figure = together_figure(runs, LIGHT, name="x")
 
     encode_png(figure)
     assert (lines_of(figure), bands_of(figure)) == (1, 1)
@@ -121,12 +121,12 @@ def test_runs_of_unlike_length_are_averaged_where_they_have_values() -> None:
 )
 @pytest.mark.parametrize("band", [None, ()])
 def test_any_numbers_of_any_runs_are_drawn(series: list[Any], band: Any) -> None:
-    members = [
-        Member(str(index), {"seed": index}, np.arange(len(values)), values)
+    runs = [
+        RunSeries(str(index), {"seed": index}, np.arange(len(values)), values)
         for index, values in enumerate(series)
     ]
 
-    encode_png(together_figure(members, LIGHT, name="x", band=band))
+    encode_png(together_figure(runs, LIGHT, name="x", band=band))
 
 
 def test_values_that_cannot_be_hashed_differ_too() -> None:

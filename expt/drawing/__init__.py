@@ -1,14 +1,18 @@
 """Arrays to pictures: line plots, heat maps, tables, contact sheets, videos.
 
-    numbers  styles             how a number stands on an axis; colours, fonts, texts that fit
+    numbers  ticks  styles      how a number stands on an axis; colours, fonts, texts that fit
     quick_text                  texts that cost little
-    curves   frames             a series as the points its pixels need; arrays as uint8 frames
-       │        │
-    panels      │               axes that show curves
-       │        │
-    sheets   arrays   stills    whole pictures: line plots, heat maps, contact sheets and tables
-                │
-             videos             frames to a file that plays everywhere
+    smoothing ─► curves         a series as the points its pixels need
+    frames                      arrays as uint8 frames
+       │
+    panels                      axes that show curves
+       │
+    sheets  overview  stills    line plots; small plots on one sheet; contact sheets and tables
+    arrays  histograms          one array; how the values of many are spread
+    captions ─► video_file      frames to a file that plays everywhere
+       │
+    configured ─► pictures      one series, as its options ask: for the archive and for a person
+    varying ─► legends ─► together, results      many runs
 
 Nothing here knows of a run, a reader or an archive. matplotlib is used without pyplot, so that a
 user's own figures are left alone. Every module below imports numpy, most of them matplotlib:

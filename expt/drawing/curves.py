@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
-from expt.drawing.smoothing import FEW, is_noise, smoothed
+from expt.drawing.smoothing import FEW, Floats, is_noise, smoothed
 from expt.ground.text import direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Floats = NDArray[np.float64]
+    from numpy.typing import NDArray
 
 COLUMNS: Final = 700  # of a line plot: about one a pixel
 MOST_POINTS: Final = 4 * COLUMNS
@@ -38,7 +37,7 @@ _SAMPLES: Final = 4096
 
 
 @attrs.frozen(eq=False)
-class Mark:
+class MarkedPoint:
     """A point worth naming: the last entry, the best, the lowest or the highest value."""
 
     word: str
@@ -64,7 +63,7 @@ class Curve:
     dots: tuple[Floats, Floats]
     above: Floats
     below: Floats
-    marks: tuple[Mark, ...]
+    marks: tuple[MarkedPoint, ...]
     log: bool
     low: float
     high: float
@@ -91,7 +90,7 @@ def make_curve(
     `scale` is "log" or "linear", `best` "min" or "max"; None leaves either to the rules above.
     """
     entered, exact = np.asarray(steps).reshape(-1), np.asarray(values).reshape(-1)
-    last = (Mark("last", entered[-1], exact[-1]),) if exact.size else ()
+    last = (MarkedPoint("last", entered[-1], exact[-1]),) if exact.size else ()
     if entered.size > 1 and not (entered[1:] >= entered[:-1]).all():
         order = np.argsort(entered, kind="stable")
         entered, exact = entered[order], exact[order]
@@ -281,10 +280,10 @@ def _marks(
     best: str | None,
     low: float,
     high: float,
-) -> tuple[Mark, ...]:
+) -> tuple[MarkedPoint, ...]:
     if low != low:
         return ()
     ends = {"min": low, "max": high}
     words = {"best": best} if best in ends else {} if low == high else {"min": "min", "max": "max"}
     found = [(word, int((y == ends[end]).argmax())) for word, end in words.items()]
-    return tuple(Mark(word, steps[index], exact[index]) for word, index in found)
+    return tuple(MarkedPoint(word, steps[index], exact[index]) for word, index in found)

@@ -47,7 +47,7 @@ class Cell:
 
 
 @attrs.frozen
-class Look:
+class Sizes:
     """The sizes of a panel: fonts in points, distances in inches, how many ticks to aim at."""
 
     title: float = 13
@@ -60,8 +60,8 @@ class Look:
     step_label: bool = True
 
 
-LARGE: Final = Look()
-SMALL: Final = Look(
+LARGE: Final = Sizes()
+SMALL: Final = Sizes(
     title=9, text=7, header=0.5, footer=0.24, padding=0.1, ticks=(3, 3), line=1.2, step_label=False
 )
 
@@ -83,18 +83,18 @@ PLAIN: Final = Surround()
 class _Strokes:
     """The artists of one curve."""
 
-    def __init__(self, axes: Axes, colour: str, style: Style, look: Look) -> None:
+    def __init__(self, axes: Axes, colour: str, style: Style, sizes: Sizes) -> None:
         ring = {"markerfacecolor": style.face, "markeredgecolor": colour, "markeredgewidth": 1.3}
         plain = {"linestyle": "none", "color": colour, "clip_on": False}
-        self._look, self.colour, self._face = look, colour, style.face
+        self._sizes, self.colour, self._face = sizes, colour, style.face
         self._faint = mixed(style.face, colour, 0.38)
         self.band = PolyCollection([], zorder=2)
         axes.add_collection(self.band, autolim=False)
         self.raw = _add(axes, zorder=2, solid_joinstyle="bevel")
-        self.smooth = _add(axes, color=colour, linewidth=look.line, zorder=3)
-        self.dots = _add(axes, marker="o", markersize=look.line * 2, zorder=3, **plain)
-        self.ring = _add(axes, marker="o", markersize=look.text * 0.75, zorder=4, **plain | ring)
-        self.last = _add(axes, marker="o", markersize=look.text * 0.6, zorder=5, **plain)
+        self.smooth = _add(axes, color=colour, linewidth=sizes.line, zorder=3)
+        self.dots = _add(axes, marker="o", markersize=sizes.line * 2, zorder=3, **plain)
+        self.ring = _add(axes, marker="o", markersize=sizes.text * 0.75, zorder=4, **plain | ring)
+        self.last = _add(axes, marker="o", markersize=sizes.text * 0.6, zorder=5, **plain)
         edge = axes.get_xaxis_transform()
         self.above = _add(axes, marker="^", markersize=5, transform=edge, **plain)
         self.below = _add(axes, marker="v", markersize=5, transform=edge, **plain)
@@ -107,7 +107,7 @@ class _Strokes:
         faint = curve.smooth is not None
         dense = curve.x.size > _DENSE or bool(curve.band)
         colour = self._faint if faint else self.colour
-        width = self._look.line * (0.5 if faint else 0.7 if dense else 1)
+        width = self._sizes.line * (0.5 if faint else 0.7 if dense else 1)
         self.raw.set(color=colour, linewidth=width)
         _give(self.raw, curve.x, curve.y)
         outlines = [np.concatenate([part[:, [0, 1]], part[::-1][:, [0, 2]]]) for part in curve.band]
@@ -164,23 +164,23 @@ class Panel:
     """One pair of axes with a title; `show` gives it other curves."""
 
     def __init__(
-        self, figure: Figure, style: Style, look: Look = LARGE, *, live: bool = False
+        self, figure: Figure, style: Style, sizes: Sizes = LARGE, *, live: bool = False
     ) -> None:
-        self._figure, self._style, self._look, self._live = figure, style, look, live
+        self._figure, self._style, self._sizes, self._live = figure, style, sizes, live
         self.axes = axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
         axes.set_facecolor(style.face)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         axes.spines["bottom"].set_color(style.muted)
         self._strokes: list[_Strokes] = []
-        self._title = self._text(style.text, look.title, weight="bold", va="top")
-        self._subtitle = self._text(style.muted, look.text, va="top")
-        self._empty = self._text(style.muted, look.text + 1, ha="center", va="center_baseline")
+        self._title = self._text(style.text, sizes.title, weight="bold", va="top")
+        self._subtitle = self._text(style.muted, sizes.text, va="top")
+        self._empty = self._text(style.muted, sizes.text + 1, ha="center", va="center_baseline")
         self._empty.set(position=(0.5, 0.5), transform=axes.transAxes)
-        self._power = self._text(style.muted, look.text, ha="left", va="bottom")
-        self._step = self._text(style.muted, look.text, ha="right", va="bottom")
-        self._upright = self._text(style.muted, look.text, ha="left", va="bottom")
-        self._whose = self._text(style.muted, look.text - 1.5, ha="left", va="bottom")
+        self._power = self._text(style.muted, sizes.text, ha="left", va="bottom")
+        self._step = self._text(style.muted, sizes.text, ha="right", va="bottom")
+        self._upright = self._text(style.muted, sizes.text, ha="left", va="bottom")
+        self._whose = self._text(style.muted, sizes.text - 1.5, ha="left", va="bottom")
         self._labels: list[Text] = []
         self._whole, self._unit_power = True, 0
         if live:
@@ -199,13 +199,13 @@ class Panel:
 
     def _style_ticks(self) -> None:
         axes, style = self.axes, self._style
-        axes.tick_params(length=0, pad=5, labelsize=self._look.text, labelcolor=style.muted)
+        axes.tick_params(length=0, pad=5, labelsize=self._sizes.text, labelcolor=style.muted)
         axes.tick_params(labelfontfamily=list(style.families))
         axes.grid(axis="y", color=style.grid, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.xaxis.set_major_formatter(NumberFormatter(lambda steps: (step_texts(steps), "")))
-        axes.yaxis.offsetText.set(color=style.muted, size=self._look.text)
-        axes.xaxis.offsetText.set(color=style.muted, size=self._look.text)
+        axes.yaxis.offsetText.set(color=style.muted, size=self._sizes.text)
+        axes.xaxis.offsetText.set(color=style.muted, size=self._sizes.text)
 
     def _make_ticks(self) -> None:
         axes, style = self.axes, self._style
@@ -218,7 +218,7 @@ class Panel:
         below = ScaledTranslation(0, -5 / 72, self._figure.dpi_scale_trans)
         upright = blended_transform_factory(axes.transAxes, axes.transData) + beside
         across = axes.get_xaxis_transform() + below
-        size = self._look.text
+        size = self._sizes.text
         self._y_ticks = _TickTexts(
             lambda: self._text(style.muted, size, ha="right", va="center_baseline"), upright
         )
@@ -259,7 +259,7 @@ class Panel:
         )
         palette = colours or self._style.colours
         while len(self._strokes) < len(curves):
-            self._strokes.append(_Strokes(self.axes, palette[0], self._style, self._look))
+            self._strokes.append(_Strokes(self.axes, palette[0], self._style, self._sizes))
         clipped = around.vmin is not None or around.vmax is not None
         for index, (strokes, curve) in enumerate(zip(self._strokes, curves, strict=False)):
             colour = palette[index % len(palette)]
@@ -279,12 +279,12 @@ class Panel:
     def add_legend(self, labels: Sequence[str]) -> None:
         """Name the first curves, to the right of the axes."""
         lines = [
-            Line2D([], [], color=strokes.colour, linewidth=self._look.line)
+            Line2D([], [], color=strokes.colour, linewidth=self._sizes.line)
             for strokes in self._strokes[: len(labels)]
         ]
         legend = self.axes.legend(
             lines, labels, loc="upper left", bbox_to_anchor=(1.02, 1.02),
-            frameon=False, labelcolor=self._style.text, prop={"size": self._look.text},
+            frameon=False, labelcolor=self._style.text, prop={"size": self._sizes.text},
         )  # fmt: skip
         for text in legend.get_texts():
             text.set_parse_math(False)
@@ -292,29 +292,29 @@ class Panel:
     def _set_axes(
         self, cell: Cell, across: tuple[float, float], upright: tuple[float, float], log: bool
     ) -> None:
-        axes, look = self.axes, self._look
+        axes, sizes = self.axes, self._sizes
         if (axes.get_yscale() == "log") != log:
             axes.set_yscale("log" if log else "linear")
         axes.set_xlim(*across)
         axes.set_ylim(*upright)
         shown = not self._empty.get_text()
         find = log_ticks if log else round_ticks
-        values = find(*upright, look.ticks[1]) if shown else []
+        values = find(*upright, sizes.ticks[1]) if shown else []
         texts, power = tick_texts(values, log=log, power=self._unit_power)
-        if power and not look.step_label:  # no room above
+        if power and not sizes.step_label:  # no room above
             texts, power = whole_tick_texts(values, power=self._unit_power), ""
         widest = max((len(text) for text in texts), default=0)
-        margin = min(widest * look.text * _CHARACTER + 0.12, cell.width * 0.45)
-        left = cell.left + look.padding + margin
-        right = cell.left + cell.width - look.padding * 1.6
-        bottom, top = cell.bottom + look.footer, cell.bottom + cell.height - look.header
+        margin = min(widest * sizes.text * _CHARACTER + 0.12, cell.width * 0.45)
+        left = cell.left + sizes.padding + margin
+        right = cell.left + cell.width - sizes.padding * 1.6
+        bottom, top = cell.bottom + sizes.footer, cell.bottom + cell.height - sizes.header
         width, height = self._figure.get_size_inches()
         axes.set_position(
             (left / width, bottom / height, (right - left) / width, (top - bottom) / height)
         )
         if self._live:
-            axes.xaxis.set_major_locator(RoundLocator(look.ticks[0], whole=self._whole))
-            axes.yaxis.set_major_locator(RoundLocator(look.ticks[1], log=log))
+            axes.xaxis.set_major_locator(RoundLocator(sizes.ticks[0], whole=self._whole))
+            axes.yaxis.set_major_locator(RoundLocator(sizes.ticks[1], log=log))
             axes.yaxis.set_minor_locator(NullLocator())
             format_values = partial(tick_texts, log=log, power=self._unit_power)
             axes.yaxis.set_major_formatter(NumberFormatter(format_values))
@@ -322,52 +322,54 @@ class Panel:
         self._grid.set_segments([[(0, value), (1, value)] for value in values])
         self._y_ticks.show([(0, value) for value in values], texts)
         self._power.set_text(power)
-        self._power.set_position(((cell.left + look.padding) / width, (top + 0.06) / height))
-        steps = round_ticks(*across, look.ticks[0], whole=self._whole)
+        self._power.set_position(((cell.left + sizes.padding) / width, (top + 0.06) / height))
+        steps = round_ticks(*across, sizes.ticks[0], whole=self._whole)
         names = step_texts(steps)
-        size = look.text * _CHARACTER
+        size = sizes.text * _CHARACTER
         while len(steps) > 2 and sum(len(name) + 2 for name in names) * size > right - left:
             steps, names = steps[::2], names[::2]
         self._x_ticks.show([(step, 0) for step in steps], names)
 
     def _set_around(self, cell: Cell, around: Surround) -> None:
-        look, place = self._look, self.axes.get_position()
+        sizes, place = self._sizes, self.axes.get_position()
         width, height = self._figure.get_size_inches()
-        room = cell.width / 2 - look.padding * 1.6
+        room = cell.width / 2 - sizes.padding * 1.6
         foot = (cell.bottom + 0.1) / height
-        self._step.set_text(fitted(around.across, room, look.text) if look.step_label else "")
+        self._step.set_text(fitted(around.across, room, sizes.text) if sizes.step_label else "")
         self._step.set_position((place.x1, foot))
-        self._whose.set_text(fitted(around.whose, room, look.text - 1.5) if around.whose else "")
-        self._whose.set_position(((cell.left + look.padding) / width, foot))
-        shown = look.step_label and around.upright
-        self._upright.set_text(fitted(around.upright, cell.width / 2, look.text) if shown else "")
-        beside = cell.left + look.padding + text_width(self._power.get_text(), look.text) + 0.1
+        self._whose.set_text(fitted(around.whose, room, sizes.text - 1.5) if around.whose else "")
+        self._whose.set_position(((cell.left + sizes.padding) / width, foot))
+        shown = sizes.step_label and around.upright
+        self._upright.set_text(fitted(around.upright, cell.width / 2, sizes.text) if shown else "")
+        beside = cell.left + sizes.padding + text_width(self._power.get_text(), sizes.text) + 0.1
         left = place.x0 + 0.35 / width if self._live else max(place.x0, beside / width)
         self._upright.set_position((left, place.y1 + 0.06 / height))  # beside the power of ten
 
     def _set_labels(self, cell: Cell, labels: Sequence[str], palette: Sequence[str]) -> None:
-        look = self._look
+        sizes = self._sizes
         while len(self._labels) < len(labels):
-            self._labels.append(self._text(self._style.muted, look.text, va="top"))
+            self._labels.append(self._text(self._style.muted, sizes.text, va="top"))
         width, height = self._figure.get_size_inches()
-        left, room = cell.left + look.padding, cell.width - 2 * look.padding
-        top = cell.bottom + cell.height - look.padding - look.title * 1.5 / 72
+        left, room = cell.left + sizes.padding, cell.width - 2 * sizes.padding
+        top = cell.bottom + cell.height - sizes.padding - sizes.title * 1.5 / 72
         for index, text in enumerate(self._labels):
             name = labels[index] if index < len(labels) else ""
-            text.set_text(fitted(name, room / max(len(labels), 1) - 0.1, look.text) if name else "")
+            text.set_text(
+                fitted(name, room / max(len(labels), 1) - 0.1, sizes.text) if name else ""
+            )
             text.set_color(palette[index % len(palette)])
             text.set_position((left / width, top / height))
-            left += text_width(text.get_text(), look.text) + 0.12 if name else 0
+            left += text_width(text.get_text(), sizes.text) + 0.12 if name else 0
 
     def _set_titles(self, cell: Cell, title: str, subtitle: str) -> None:
-        look = self._look
+        sizes = self._sizes
         width, height = self._figure.get_size_inches()
-        room = cell.width - 2 * look.padding
-        left, top = (cell.left + look.padding) / width, cell.bottom + cell.height - look.padding
-        self._title.set_text(fitted(title, room, look.title, bold=True))
+        room = cell.width - 2 * sizes.padding
+        left, top = (cell.left + sizes.padding) / width, cell.bottom + cell.height - sizes.padding
+        self._title.set_text(fitted(title, room, sizes.title, bold=True))
         self._title.set_position((left, top / height))
-        self._subtitle.set_text(fitted(subtitle, room, look.text))
-        self._subtitle.set_position((left, (top - look.title * 1.5 / 72) / height))
+        self._subtitle.set_text(fitted(subtitle, room, sizes.text))
+        self._subtitle.set_position((left, (top - sizes.title * 1.5 / 72) / height))
 
 
 class _TickTexts:

@@ -97,13 +97,13 @@ def _scatter(
             axes.xaxis.set_major_locator(RoundLocator(4))
             axes.xaxis.set_major_formatter(NumberFormatter(_tick_texts))
     else:
-        members = sorted({value_text(value) for value, _ in pairs})
-        across = np.array([float(members.index(value_text(value))) for value, _ in pairs])
-        axes.xaxis.set_major_locator(FixedLocator(range(len(members))))
-        room = 1.5 / len(members)
-        axes.xaxis.set_major_formatter(
-            FixedFormatter([fitted(member, room, LARGE.text) for member in members])
-        )
+        names = sorted({value_text(value) for value, _ in pairs})
+        across = np.array([float(names.index(value_text(value))) for value, _ in pairs])
+        every = -(-len(names) // _FEW_TICKS)
+        axes.xaxis.set_major_locator(FixedLocator(range(0, len(names), every)))
+        room = 1.5 / min(len(names), _FEW_TICKS)
+        shown = [fitted(one, room, LARGE.text) for one in names[::every]]
+        axes.xaxis.set_major_formatter(FixedFormatter(shown))
     axes.xaxis.set_minor_locator(NullLocator())
     heights = np.array([number for _, number in pairs])
     axes.plot(across, heights, "o", color=style.colours[0], markersize=3.5, alpha=0.6,

@@ -39,7 +39,7 @@ BAND_NAMES: Final = ("seed", "repeat")
 
 
 @attrs.frozen(eq=False)
-class Member:
+class RunSeries:
     """One run: what it is called, the values that may differ, and its series."""
 
     label: str
@@ -59,7 +59,7 @@ class _Group:
 
 
 def together_figure(
-    members: Sequence[Member],
+    runs: Sequence[RunSeries],
     style: Style,
     *,
     name: str,
@@ -67,28 +67,25 @@ def together_figure(
     band: Sequence[str] | None = None,
     options: Configured = PLAIN,
 ) -> Figure:
-    """The series `name` of all members; without `color` or `band`, what seems best.
+    """The series `name` of all runs; without `color` or `band`, what seems best.
 
-    Raises `ValueError` for a color or a band that no member has a value of.
+    Raises `ValueError` for a color or a band that no run has a value of.
     """
-    varying = varying_values([member.values for member in members])
+    varying = varying_values([run.values for run in runs])
     for asked in (*(band or ()), *([color] if color else ())):
-        if not any(asked in member.values for member in members):
+        if not any(asked in run.values for run in runs):
             raise ValueError(f"no run has a value {asked!r}")
     if band is None:
         band = [value for value in BAND_NAMES if value in varying and value != color]
     rest = [value for value in varying if value not in band]
     if color is None:
-        color = explaining(rest, members)
-    groups = _groups(members, rest if band else None, color)
+        color = explaining(rest, runs)
+    groups = _groups(runs, rest if band else None, color)
     several = any(group.spread is not None for group in groups)
     curves = [
-        make_curve(
-            group.steps, group.mean, name=name, scale=options.scale,
-            smooth=options.smooth if options.smooth is not None else None,
-        )
+        make_curve(group.steps, group.mean, name=name, scale=options.scale, smooth=options.smooth)
         for group in groups
-    ]  # fmt: skip
+    ]
     if len(curves) > 1:
         curves = [_without_raw(curve) for curve in curves]
     with neutral():
@@ -101,7 +98,7 @@ def together_figure(
         panel.show(cell, curves, title="", around=around, marks=False, colours=colours)
         for group, curve, colour in zip(groups, curves, colours, strict=True):
             _add_band(panel.axes, group, curve, colour)
-        told = [f"{len(members):,} runs"]
+        told = [f"{len(runs):,} runs"]
         if color and len(groups) > 1:
             told.append(f"coloured by {color}")
         if several:
@@ -112,12 +109,12 @@ def together_figure(
     return figure
 
 
-def explaining(names: Sequence[str], members: Sequence[Member]) -> str | None:
+def explaining(names: Sequence[str], runs: Sequence[RunSeries]) -> str | None:
     """The name whose values explain most of where the series end; None for no names.
 
     By the share of variance between the groups, less what as many groups explain by chance.
     """
-    ends = np.array([_last(member) for member in members])
+    ends = np.array([_last(run) for run in runs])
     known = np.isfinite(ends)
     if not names or known.sum() < 2:
         return names[0] if names else None
@@ -128,7 +125,7 @@ def explaining(names: Sequence[str], members: Sequence[Member]) -> str | None:
     total = float(ends.var()) * ends.size
 
     def explained(name: str) -> float:
-        keys = [key_of(member.values.get(name)) for member in members]
+        keys = [key_of(run.values.get(name)) for run in runs]
         groups: dict[Any, list[float]] = {}
         for key, end in zip(
             [k for k, ok in zip(keys, known, strict=True) if ok], ends, strict=True
@@ -143,8 +140,8 @@ def explaining(names: Sequence[str], members: Sequence[Member]) -> str | None:
     return max(names, key=explained)
 
 
-def _last(member: Member) -> float:
-    values = np.asarray(member.series, dtype=object).reshape(-1)
+def _last(run: RunSeries) -> float:
+    values = np.asarray(run.series, dtype=object).reshape(-1)
     try:
         return float(values[-1]) if values.size else math.nan
     except (TypeError, ValueError, OverflowError):
@@ -152,13 +149,13 @@ def _last(member: Member) -> float:
 
 
 def _groups(
-    members: Sequence[Member], names: Sequence[str] | None, color: str | None
+    runs: Sequence[RunSeries], names: Sequence[str] | None, color: str | None
 ) -> list[_Group]:
-    """The lines: one for each combination of `names`; with None, one for each member."""
-    found: dict[Any, list[Member]] = {}
-    for index, member in enumerate(members):
-        key = index if names is None else tuple(key_of(member.values.get(name)) for name in names)
-        found.setdefault(key, []).append(member)
+    """The lines: one for each combination of `names`; with None, one for each run."""
+    found: dict[Any, list[RunSeries]] = {}
+    for index, run in enumerate(runs):
+        key = index if names is None else tuple(key_of(run.values.get(name)) for name in names)
+        found.setdefault(key, []).append(run)
     groups = []
     for those in found.values():
         value = those[0].values.get(color) if color else those[0].label
@@ -171,11 +168,11 @@ def _order(value: Any) -> tuple[int, float, str]:
     return (1, 0.0, str(value)) if number is None else (0, number, "")
 
 
-def _average(value: Any, members: Sequence[Member]) -> _Group:
-    if len(members) == 1:
-        steps, series = np.asarray(members[0].steps), np.asarray(members[0].series)
+def _average(value: Any, runs: Sequence[RunSeries]) -> _Group:
+    if len(runs) == 1:
+        steps, series = np.asarray(runs[0].steps), np.asarray(runs[0].series)
         return _Group(value, steps, series, None)
-    lines = [_line(member) for member in members]
+    lines = [_line(run) for run in runs]
     first = lines[0][0]
     if all(steps.size == first.size and (steps == first).all() for steps, _ in lines):
         grid = first
@@ -194,10 +191,10 @@ def _average(value: Any, members: Sequence[Member]) -> _Group:
     return _Group(value, grid, mean, spread)
 
 
-def _line(member: Member) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _line(run: RunSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Steps in order and finite values of one run, of a long one the mean of every column."""
-    steps = np.asarray(member.steps, dtype=np.float64).reshape(-1)
-    values = np.asarray(member.series, dtype=np.float64).reshape(-1)
+    steps = np.asarray(run.steps, dtype=np.float64).reshape(-1)
+    values = np.asarray(run.series, dtype=np.float64).reshape(-1)
     order = np.argsort(steps, kind="stable")
     steps, values = steps[order], values[order]
     if steps.size > MOST_POINTS:

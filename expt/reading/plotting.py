@@ -9,7 +9,7 @@ from expt.drawing.numbers import number_text
 from expt.drawing.pictures import Pictures
 from expt.drawing.stills import table_figure
 from expt.drawing.styles import find_style
-from expt.drawing.together import Member, together_figure
+from expt.drawing.together import RunSeries, together_figure
 from expt.ground.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -48,25 +48,25 @@ def plot_together(
     closest names, where no run has the series, and for a `color` or a `band` that no run has a
     value of.
     """
-    members: list[Member] = []
+    shown: list[RunSeries] = []
     known: set[str] = set()
     options: dict[str, Any] = {}
     for label, values, tracked in runs:
         known.update(tracked)
         series = tracked.get(name)
         if series is not None and series.kind == "scalar":
-            members.append(Member(label, values, series.steps, series.values))
+            shown.append(RunSeries(label, values, series.steps, series.values))
             options = series.options
-    if not members:
+    if not shown:
         hint = did_you_mean(name, known) or f"there are: {', '.join(sorted(known))}"
         raise KeyError(f"no run has a scalar series {name!r}; {hint}")
     over = [band] if isinstance(band, str) else band
     for asked in (*(over or ()), *([color] if color else ())):
-        if not any(asked in member.values for member in members):
-            there = {value for member in members for value in member.values}
+        if not any(asked in run.values for run in shown):
+            there = {value for run in shown for value in run.values}
             hint = did_you_mean(asked, there) or f"there are: {', '.join(sorted(there))}"
             raise KeyError(f"no run has a parameter {asked!r}; {hint}")
     return together_figure(
-        members, find_style(style), name=name, color=color, band=over,
+        shown, find_style(style), name=name, color=color, band=over,
         options=read_options(options),
     )  # fmt: skip
