@@ -313,3 +313,28 @@ def test_running_here_leaves_the_arguments_of_this_process(sandbox: Sandbox) -> 
     )
     done = sandbox.python("call.py", "--mine")
     assert done.stdout.splitlines()[-1] == "['--mine']", done.stdout + done.stderr
+
+
+def test_a_run_that_died_leaves_no_unfinished_files(sandbox: Sandbox) -> None:
+    temporary = sandbox.root / "temporary"
+    temporary.mkdir()
+    sandbox.environ["TMPDIR"] = str(temporary)
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                import os
+
+                def experiment_a(archive, tmp_path):
+                    (tmp_path / "big").write_text("x")
+                    archive.save("kept.txt", "whole")
+                    for folder in (archive.path, archive.path / "artifacts"):
+                        (folder / "%tmp-1-1").write_text("half")
+                    os._exit(3)
+            """
+        }
+    )
+    assert sandbox.expt().exit_code == 1
+    names = [path.name for path in sandbox.run().path.rglob("*")]
+    assert "kept.txt" in names
+    assert [name for name in names if name.startswith("%tmp-")] == []
+    assert list(temporary.glob("expt-*")) == []

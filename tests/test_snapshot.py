@@ -15,8 +15,6 @@ import pytest
 
 from expt.archive.snapshot import (
     PATCH_CAP,
-    is_secret_name,
-    mask_command,
     static_closure,
     take_environment,
     take_patch,
@@ -325,40 +323,6 @@ def test_a_large_patch_is_cut_after_a_file_and_says_so(repository):
 )
 def test_remotes_carry_no_credentials(url, shown):
     assert without_credentials(url) == shown
-
-
-@pytest.mark.parametrize(
-    ("typed", "shown"),
-    [
-        ("-p api_key=x", "-p api_key=***"),
-        ("-papi_key=x", "-papi_key=***"),
-        ("-p db.password=x=y", "-p db.password=***"),
-        ("-p experiment_a:secret=x", "-p experiment_a:secret=***"),
-        ("-p auth_token:=1", "-p auth_token:=***"),
-        ("-p passwd+=1", "-p passwd+=***"),
-        ("--sweep my_api_key=a,b", "--sweep my_api_key=***"),
-        ("--smtp-password x", "--smtp-password ***"),
-        ("--smtp-password=x", "--smtp-password=***"),
-        ("-p token=x", "-p token=***"),  # secret by annotation
-        ("-p net.token=x", "-p net.token=***"),
-        ("-p max_tokens=2048", "-p max_tokens=2048"),
-        ("-p passwords=x", "-p passwords=x"),
-        ("-k password", "-k password"),
-        ("-p lr=0.1 experiments/password=1", "-p lr=0.1 experiments/password=1"),
-    ],
-)
-def test_commands_are_shown_without_secrets(typed, shown):
-    assert mask_command(typed.split(), {"token"}) == tuple(shown.split())
-
-
-@pytest.mark.parametrize("name", ["password", "a.b.api_key", "openai_api_key", "db_password"])
-def test_names_of_secrets(name):
-    assert is_secret_name(name)
-
-
-@pytest.mark.parametrize("name", ["max_tokens", "secrets", "api_key_file", "_password", "Password"])
-def test_names_that_are_no_secrets(name):
-    assert not is_secret_name(name)
 
 
 # The closure of imports

@@ -27,11 +27,10 @@ from expt.ground.imports import Import, ImportTree, read_imports
 from expt.ground.layout import NOT_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
 PATCH_CAP: Final = 5 * 1024 * 1024  # bytes
 _GIT_SECONDS: Final = 10.0
-_MASK: Final = "***"
 
 _VARIABLES: Final = re.compile(
     r"(CUDA_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUBLAS_WORKSPACE_CONFIG|NVIDIA_VISIBLE_DEVICES"
@@ -349,40 +348,3 @@ def _imports_of(content: bytes) -> tuple[Import, ...]:
         return tuple(said for _, said in read_imports(ast.parse(content)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-
-
-# The command line
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a parameter's name alone says that its text is a secret."""
-    return _SECRET.fullmatch(name.rpartition(".")[2]) is not None
-
-
-def mask_command(argv: Sequence[str], secrets: Iterable[str] = ()) -> tuple[str, ...]:
-    """A command line with the values of secret parameters and options as `***`.
-
-    `secrets` are the names of parameters that are secret by annotation.
-    """
-    names = frozenset(secrets)
-    masked: list[str] = []
-    for word in argv:
-        before = masked[-1] if masked else ""
-        if before.startswith("--") and is_secret_name(before[2:].replace("-", "_")):
-            masked.append(_MASK)
-            continue
-        match = _ASSIGNMENT.fullmatch(word)
-        name = match["name"].replace("-", "_") if match else ""
-        if match and (name in names or name.rpartition(".")[2] in names or is_secret_name(name)):
-            word = match["head"] + _MASK
-        masked.append(word)
-    return tuple(masked)
-
-
-_SECRET: Final = re.compile(
-    r"(?:password|passwd|secret|api_key|access_token|auth_token|\w+_api_key|\w+_password)"
-)
-# -p NAME=VALUE in one word or two, -p EXPERIMENT:NAME=VALUE, --sweep NAME=…, --NAME=VALUE
-_ASSIGNMENT: Final = re.compile(
-    r"(?P<head>(?:-p|--[\w-]+=|--)?(?:[^\s=]*:)?(?P<name>[\w.-]+?)\s*(?:\+|:)?=).*", re.DOTALL
-)

@@ -110,13 +110,15 @@ class Archive:
         write_new(self.path / layout.ENVIRONMENT_FILE, environment)
 
     def write_code(
-        self, sources: Mapping[str, bytes], scrub: Callable[[str], str] | None = None
+        self,
+        sources: Mapping[str, bytes],
+        mask: Callable[[str, bytes], bytes] = lambda _, content: content,
     ) -> dict[str, str]:
-        """Files of `code/` at their relative paths; the SHA-256 of each that was taken.
+        """Files of `code/` at their relative paths; the SHA-256 of each as it was written.
 
-        The digest is that of the bytes that were imported. `scrub` takes secrets out of what is
-        written. Secrets, keys, data and archives are not taken, nor a path that leads out, a file
-        past `FILE_CAP` or what would make the code of the archive larger than `CODE_CAP`.
+        `mask` takes secrets out of a file; what has none is written as it was imported. Files of
+        secrets, keys, data and archives are not taken, nor a path that leads out, a file past
+        `FILE_CAP` or what would make the code of the archive larger than `CODE_CAP`.
         """
         digests = {}
         folders = set()
@@ -125,18 +127,19 @@ class Archive:
             if _is_left_out(path) or len(content) > FILE_CAP or size > CODE_CAP:
                 continue
             self._code_size = size
+            content = mask(path, content)
             digests[path] = hashlib.sha256(content).hexdigest()
             place = self.path / layout.CODE_DIR / path
             if place.parent not in folders:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 folders.add(place.parent)
-            write_new(place, _scrub_bytes(content, scrub))
+            write_new(place, content)
         return digests
 
-    def write_patch(self, patch: bytes, scrub: Callable[[str], str] | None = None) -> None:
+    def write_patch(self, patch: bytes) -> None:
         """`code/uncommitted.patch`, where there is anything uncommitted."""
         if patch:
-            self._write_in_code(layout.PATCH_FILE, _scrub_bytes(patch, scrub))
+            self._write_in_code(layout.PATCH_FILE, patch)
 
     def write_analyses(self, analyses: Sequence[Any]) -> None:
         """`code/analyses.json`: what goes into the archive's script, where there is anything."""
@@ -231,12 +234,6 @@ def _is_left_out(path: str) -> bool:
     parts = path.split("/")
     leads_out = path.startswith("/") or ".." in parts or "\0" in path or path[1:2] == ":"
     return leads_out or _NOT_CODE.match(parts[-1]) is not None
-
-
-def _scrub_bytes(content: bytes, scrub: Callable[[str], str] | None) -> bytes:
-    if scrub is None:
-        return content
-    return scrub(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def _checked_name(name: Any) -> str:

@@ -162,6 +162,13 @@ class Writes(Protocol):
     def __call__(self, descriptor: int, data: memoryview, /) -> int: ...
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Delete what a process that died was writing in `folder` and below it."""
+    for place in folder.rglob(f"{TEMPORARY_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            place.unlink()
+
+
 def write_all(descriptor: int, data: bytes, write: Writes = os.write) -> None:
     """Write the whole of `data`, however little each call of the system takes."""
     rest = memoryview(data)

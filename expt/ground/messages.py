@@ -28,13 +28,15 @@ class SessionInfo:
     """What is taken once a session and stands in each of its archives.
 
     `environment` is the content of `environment.json`; `patch` the bytes of the uncommitted
-    changes, empty where there are none. `secrets` are texts that no archive may hold.
+    changes, empty where there are none. `secrets` are texts that no archive may hold,
+    `secret_names` the dotted names of the parameters that have them.
     """
 
     id: str
     environment: Mapping[str, Any]
     patch: bytes = b""
     secrets: tuple[str, ...] = ()
+    secret_names: frozenset[str] = frozenset()
 
 
 # Events: what workers tell the parent while they work, and what the terminal shows.

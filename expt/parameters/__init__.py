@@ -17,6 +17,7 @@ from expt.parameters.choices import Choice, read_choices
 from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
 from expt.parameters.layers import Layer, Resolved, Where
+from expt.parameters.masking import SHORTEST, Secrets, make_scrubber, mask_patch, mask_source
 from expt.parameters.params_files import (
     RESERVED_KEYS,
     ParamsFile,
@@ -33,6 +34,7 @@ from expt.parameters.secrets import (
     mask_argument,
     mask_secrets,
     masked_case,
+    secret_names,
     secret_texts,
 )
 from expt.parameters.seeds import SEED, repeat_seed, seed_words
@@ -67,12 +69,14 @@ __all__ = [
     "REPEAT",
     "RESERVED_KEYS",
     "SEED",
+    "SHORTEST",
     "Choice",
     "FileText",
     "KeyPath",
     "Layer",
     "ParamsFile",
     "Resolved",
+    "Secrets",
     "Where",
     "assign",
     "axes_from_table",
@@ -86,8 +90,11 @@ __all__ = [
     "is_range",
     "is_secret_name",
     "make_axis",
+    "make_scrubber",
     "mask_argument",
+    "mask_patch",
     "mask_secrets",
+    "mask_source",
     "masked_case",
     "parse_assignment",
     "parse_name",
@@ -107,6 +114,7 @@ __all__ = [
     "reject_swept_twice",
     "repeat_axis",
     "repeat_seed",
+    "secret_names",
     "secret_texts",
     "seed_words",
     "settle_value",

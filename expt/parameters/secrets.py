@@ -47,23 +47,25 @@ def _find(path: KeyPath, value: Any, annotation: Any) -> Iterable[tuple[KeyPath,
             yield from _find((*path, str(key)), item, inner(key))
     elif _is_annotated(value, annotation):
         yield path, False
-    elif any(map(is_secret_name, path)) and _holds_text(value):
+    elif isinstance(value, (list, tuple)):  # one that holds a secret is masked as a whole
+        found = [
+            by_name
+            for place, item in enumerate(value)
+            for _, by_name in _find(path, item, annotation_at(annotation, (place,)))
+        ]
+        if found:
+            yield path, all(found)
+    elif any(map(is_secret_name, path)) and isinstance(value, str):
         yield path, True
 
 
 def _is_annotated(value: Any, annotation: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        inner = annotation_at(annotation, (0,))
-        return any(_is_annotated(item, inner) for item in value)
-    return isinstance(value, Secret) or any(
-        isinstance(part, type) and issubclass(part, Secret) for part in alternatives(annotation)
+    return isinstance(value, Secret) or (
+        not isinstance(value, (list, tuple))
+        and any(
+            isinstance(part, type) and issubclass(part, Secret) for part in alternatives(annotation)
+        )
     )
-
-
-def _holds_text(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(map(_holds_text, value))
-    return isinstance(value, str)
 
 
 def mask_argument(argument: str, secrets: Collection[str] = ()) -> str:
@@ -132,6 +134,11 @@ def _mask(value: Any, name: str, secrets: Collection[str]) -> Any:
     return value
 
 
+def secret_names(cases: Iterable[Case]) -> frozenset[str]:
+    """The dotted names of every parameter of these cases that is secret."""
+    return frozenset(name for case in cases for name in case.secrets)
+
+
 def secret_texts(cases: Iterable[Case]) -> tuple[str, ...]:
     """Every text that nothing written about these cases may hold."""
     found: set[str] = set()
@@ -152,6 +159,10 @@ def _texts_below(value: Any, name: str, secrets: Collection[str]) -> Iterator[st
 def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, (list, tuple)):
         for item in value:
+            yield from _texts_in(item)
+    elif isinstance(value, Mapping):  # in a list: what is named is meant, else all of it
+        named = [item for key, item in value.items() if is_secret_name(str(key))]
+        for item in named or value.values():
             yield from _texts_in(item)
     elif isinstance(value, str) and value:
         yield value

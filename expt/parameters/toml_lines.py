@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_right
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KeyPath = tuple[str, ...]
 
@@ -144,3 +147,33 @@ def _unquote(word: str) -> str:
     if "\\" not in word:
         return word[1:-1]
     return str(tomllib.loads(f"key = {word}")["key"])
+
+
+def find_texts(text: str) -> Iterator[tuple[KeyPath, int, int]]:
+    """Every string that is a value or stands in one: its keys, from its first to past its last
+    character. An item of an array has the keys of the array.
+    """
+    table: KeyPath = ()
+    path: KeyPath = ()
+    keys: list[str] | None = []
+    inside: list[tuple[str, KeyPath]] = []  # brackets of the value, each with the keys around it
+    for match in _TOKENS.finditer(text):
+        kind, word = match.lastgroup, match[0]
+        if kind == "newline":
+            keys = keys if inside else []
+        elif kind == "key":
+            if keys is not None:
+                keys.append(_unquote(word))
+            elif word[0] in "\"'":
+                yield path, match.start(), match.end()
+        elif word == "=" and keys is not None:
+            path, keys = (*(inside[-1][1] if inside else table), *keys), None
+        elif word in ("[", "{") and keys is None:
+            inside.append((word, path))
+            keys = [] if word == "{" else None
+        elif word in ("]", "}") and inside:
+            path, keys = inside.pop()[1], None
+        elif word == "]" and keys:
+            table, keys = tuple(keys), []
+        elif word == "," and inside and inside[-1][0] == "{":
+            keys = []

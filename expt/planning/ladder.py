@@ -35,7 +35,6 @@ from expt.parameters import (
     Layer,
     Resolved,
     find_secrets,
-    is_secret_name,
     parse_name,
     read_assigned,
     read_choices,
@@ -135,6 +134,10 @@ class Resolution:
         path = parse_name(name, "--sweep")
         known = self._names.get(path[0])
         return Any if known is None else annotation_at(known.annotation, path[1:])
+
+    def hides(self, name: str) -> bool:
+        """Whether a text at a dotted name is secret."""
+        return bool(find_secrets(name.rpartition(".")[2], "", self.annotation_of(name)))
 
     @property
     def fixed_names(self) -> frozenset[str]:
@@ -375,7 +378,7 @@ class Resolution:
             try:
                 typed = self._coercer(resolved.value, annotation)
             except Misfit as misfit:
-                secret = annotation is Secret or is_secret_name(name)
+                secret = bool(find_secrets(name, resolved.value, annotation))
                 raise resolved.misfit_error(misfit, secret=secret) from None
             if not isinstance(resolved.value, Mapping) and not checks_nothing(annotation):
                 value = plain(typed)

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 import attrs
 
 from expt.discovery import case_labels
-from expt.parameters import is_secret_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from expt.ground.model import Axis
 
 
-def label_cases(shapes: Sequence[Sequence[Axis]]) -> Iterator[str | None]:
-    """The label of each case of each shape, in order; None for a case without axes."""
-    for axes in shapes:
-        yield from case_labels(_without_secrets(axes)) if axes else [None]
+def label_cases(
+    shapes: Iterable[tuple[Sequence[Axis], Callable[[str], bool]]],
+) -> Iterator[str | None]:
+    """The label of each case of each shape, in order; None for a case without axes.
+
+    A shape is its axes, and what says of a name whether its values are secret.
+    """
+    for axes, hides in shapes:
+        yield from case_labels(_without_secrets(axes, hides)) if axes else [None]
 
 
 class _Hidden:
@@ -28,12 +32,7 @@ class _Hidden:
         return ""
 
 
-def hides(name: str) -> bool:
-    """Whether the values of an axis are secret."""
-    return is_secret_name(name.rpartition(".")[2])
-
-
-def _without_secrets(axes: Sequence[Axis]) -> list[Axis]:
+def _without_secrets(axes: Sequence[Axis], hides: Callable[[str], bool]) -> list[Axis]:
     if not any(hides(name) for axis in axes for name in axis.names):
         return list(axes)
     return [

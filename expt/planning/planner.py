@@ -49,7 +49,7 @@ from expt.planning.contents import plugin_provider
 from expt.planning.deviations import find_deviations
 from expt.planning.fingerprints import Fingerprints
 from expt.planning.ladder import Point, Resolution
-from expt.planning.naming import hides, label_cases
+from expt.planning.naming import label_cases
 from expt.planning.places import Files
 from expt.planning.providers import Provider, session_key
 from expt.planning.skipping import skip_reason
@@ -291,7 +291,7 @@ class Planner:
         self, binding: Binding, shapes: list[tuple[tuple[str, ...], list[Axis]]]
     ) -> list[Case]:
         skip = skip_reason(binding)
-        labels = label_cases([axes for _, axes in shapes])
+        labels = label_cases((axes, self._resolve(binding, c).hides) for c, axes in shapes)
         cases = []
         for chosen, axes in shapes:
             resolution = self._resolve(binding, chosen)
@@ -335,7 +335,7 @@ class Planner:
             label=label,
             params=params,
             origins=origins,
-            axes={n: MASK if hides(n) else plain(value) for n, value in values.items()},
+            axes={n: MASK if resolution.hides(n) else plain(v) for n, v in values.items()},
             session_keys=frozenset(keys),
             secrets=decided.secrets,
             inputs=decided.inputs,

@@ -1,7 +1,7 @@
 """One case → one Outcome. It is handed what it may call; it does not look for it."""
 
 from expt.running.case import Surroundings, run_case
-from expt.running.failure import describe_error, make_scrubber
+from expt.running.failure import describe_error
 from expt.running.outcomes import runs_root, write_dead_outcome
 from expt.running.scopes import SessionScope
 from expt.running.supplies import RunInfo
@@ -11,7 +11,6 @@ __all__ = [
     "SessionScope",
     "Surroundings",
     "describe_error",
-    "make_scrubber",
     "run_case",
     "runs_root",
     "write_dead_outcome",

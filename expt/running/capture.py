@@ -16,16 +16,19 @@ from typing import TYPE_CHECKING, Final, TextIO
 from expt.running.records import logged_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 
 
 @contextlib.contextmanager
-def captured_output(path: Path, log_level: int | None = None) -> Iterator[None]:
+def captured_output(
+    path: Path, log_level: int | None = None, scrub: Callable[[str], str] | None = None
+) -> Iterator[None]:
     """Send descriptors 1 and 2, `sys.stdout`, `sys.stderr` and log records to the file `path`.
 
+    What goes through the streams is written as `scrub` has it: without secrets at any moment.
     Afterwards they are what they were, also where the run closed, replaced or deleted them.
     """
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
@@ -35,7 +38,7 @@ def captured_output(path: Path, log_level: int | None = None) -> Iterator[None]:
     _flush(*streams.values())
     os.dup2(log, 1)
     os.dup2(log, 2)
-    out, err = _open_stream(1), _open_stream(2)
+    out, err = _open_stream(1, scrub), _open_stream(2, scrub)
     sys.stdout, sys.stderr = out, err
     sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[assignment,misc]
     faulted = faulthandler.is_enabled()
@@ -83,10 +86,22 @@ def _put_back(number: int, copy: int | None) -> None:
     os.close(copy)
 
 
-def _open_stream(number: int) -> TextIO:
+def _open_stream(number: int, scrub: Callable[[str], str] | None) -> TextIO:
     """A text stream on a descriptor with no buffer in between."""
     raw = io.FileIO(number, "w", closefd=False)
-    return io.TextIOWrapper(raw, "utf-8", errors="backslashreplace", write_through=True)
+    stream = _Stream(raw, "utf-8", errors="backslashreplace", write_through=True)
+    stream.scrub = scrub
+    return stream
+
+
+class _Stream(io.TextIOWrapper):
+    scrub: Callable[[str], str] | None = None
+
+    def write(self, text: str, /) -> int:
+        if self.scrub is None or not isinstance(text, str):
+            return super().write(text)
+        super().write(self.scrub(text))
+        return len(text)
 
 
 def _flush(*streams: TextIO | None) -> None:

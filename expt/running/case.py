@@ -21,7 +21,7 @@ from expt.ground import layout
 from expt.ground.declarations import Skipped
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import Opaque
-from expt.parameters import is_secret_name
+from expt.parameters import Secrets, is_secret_name, make_scrubber, mask_source
 from expt.planning.providers import session_key
 from expt.reading import load_archive
 from expt.reading.series import summarise_series
@@ -29,7 +29,6 @@ from expt.running.capture import captured_output
 from expt.running.failure import (
     describe_all,
     describe_error,
-    make_scrubber,
     raised_by_interrupt,
     refuse_breakpoint,
 )
@@ -115,11 +114,12 @@ class _Run:
         self._bound = bound
         self._around = around
         self._scrub = make_scrubber(around.session.secrets)
-        self._scrub_code = self._scrub if around.session.secrets else None
+        self._secrets = Secrets(around.session.secrets, around.session.secret_names)
+        self._masked: set[str] = set()  # files of the archive from which secrets were taken
         self._pid = os.getpid()
         self._notices: list[str] = []
         self._results: Results
-        self._folder = TemporaryFolder()
+        self._folder: TemporaryFolder
         self._written_sources: dict[str, tuple[str, str]] = {}
         self._provider_seconds = 0.0  # of session providers
 
@@ -130,13 +130,14 @@ class _Run:
         now = dt.datetime.now().astimezone()
         self._archive = claim_archive(case, around.options, now)
         self._clock = time.monotonic()
+        self._folder = TemporaryFolder(self._archive.id)
         path = str(self._archive.path)
         # at once, so that the parent knows where to write the outcome of a worker that dies now
         around.report(RunStarted(case.id, self._archive.id, path, self._pid, now.timestamp()))
         record = start_record(case, around.options, around.session, self._archive.id, now)
         self._record = attrs.evolve(record, inputs=self._bound.measure_inputs(case))
         self._archive.write_params(self._record.params, case.choices)
-        self._archive.write_patch(around.session.patch, self._scrub_code)
+        self._archive.write_patch(around.session.patch)
         self._archive.write_analyses(self._bound.analysis_places())
         self._recorder = open_recorder(
             self._archive.path / layout.SERIES_DIR,
@@ -158,10 +159,16 @@ class _Run:
             for path, (_, content) in sources.items()
             if path not in self._written_sources
         }
-        digests = self._archive.write_code(fresh, self._scrub_code)
+        digests = self._archive.write_code(fresh, self._mask_source)
         for path, digest in digests.items():
             self._written_sources[path] = (sources[path][0], digest)
         self._record = attrs.evolve(self._record, sources=dict(self._written_sources))
+
+    def _mask_source(self, path: str, content: bytes) -> bytes:
+        masked = mask_source(path, content, self._secrets)
+        if masked is not content:
+            self._masked.add(f"{layout.CODE_DIR}/{path}")
+        return masked
 
     def _write_record(self) -> None:
         self._archive.write_record(self._record)
@@ -218,7 +225,14 @@ class _Run:
         level = self._around.options.keeping.log_level
         if self._around.debug:
             return logged_records(sys.stderr, level)
-        return captured_output(self._archive.path / layout.LOG_FILE, level)
+        scrub = self._scrub_output if self._around.session.secrets else None
+        return captured_output(self._archive.path / layout.LOG_FILE, level, scrub)
+
+    def _scrub_output(self, text: str) -> str:
+        clean = self._scrub(text)
+        if clean != text:
+            self._masked.add(layout.LOG_FILE)
+        return clean
 
     def tell_stuck(self, what: str) -> None:
         """A notice of what the next run of this process will see."""
@@ -362,12 +376,15 @@ class _Run:
         """The terminal status, after all data. Raises `OSError` where it cannot be written."""
         try:
             self._recorder.close()
-            scrub_file(self._archive.path / layout.LOG_FILE, self._around.session.secrets)
+            if scrub_file(self._archive.path / layout.LOG_FILE, self._around.session.secrets):
+                self._masked.add(layout.LOG_FILE)
             self._write_code()
         except OSError as refused:  # a full disk, say: the status may still find its place
             status, error = "failed", error or self.describe(refused)
         results, notices = self._results.settle(self._archive.save)
         self._notices += [*notices, *self._recorder.notices]
+        if self._masked:
+            self._notices.append(f"secrets are masked in {', '.join(sorted(self._masked))}")
         series = summarise_series(self._archive.path / layout.SERIES_DIR)
         duration = time.monotonic() - self._clock - self._provider_seconds
         self._record = attrs.evolve(

@@ -12,11 +12,10 @@ import attrs
 
 from expt.ground.model import ErrorInfo
 from expt.ground.text import error_message, error_name
-from expt.parameters import is_secret_name
+from expt.parameters import MASK, is_secret_name
 
 OUR_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + "/"
 _LONGEST_LOCAL: Final = 500  # characters of a local variable's value
-MASK: Final = "***"
 Scrub = Callable[[str], str]
 
 
@@ -110,20 +109,6 @@ _HINT: Final = "breakpoint() needs the terminal: run with --pdb"
 _DEBUGGER: Final = tuple(
     f"{os.path.dirname(os.__file__)}{os.sep}{name}.py" for name in ("bdb", "pdb")
 )
-
-
-def make_scrubber(secrets: Iterable[str], mask: str = MASK) -> Scrub:
-    """A function that replaces every secret text by the mask, the longest first."""
-    texts = sorted({text for text in secrets if text}, key=len, reverse=True)
-    if not texts:
-        return lambda text: text
-
-    def scrub(text: str) -> str:
-        for secret in texts:
-            text = text.replace(secret, mask)
-        return text
-
-    return scrub
 
 
 def raised_by_interrupt(error: BaseException) -> bool:

@@ -19,12 +19,14 @@ from expt.archive import (
 )
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive
+from expt.ground.files import remove_unfinished
 from expt.ground.model import Outcome, RunRecord
-from expt.parameters import mask_secrets
+from expt.parameters import make_scrubber, mask_argument, mask_secrets
 from expt.reading.series import summarise_series
-from expt.running.failure import make_scrubber
+from expt.running.supplies import remove_temporary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from expt.ground.messages import RunRequest, SessionInfo
@@ -63,7 +65,7 @@ def start_record(
         tags=options.keeping.tags,
         note=options.keeping.note,
         smoke=options.values.smoke,
-        command=tuple(map(make_scrubber(session.secrets), options.command)),
+        command=_masked_command(options.command, session),
         cwd=str(options.cwd),
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -88,6 +90,8 @@ def write_dead_outcome(
         archive.write_params(record.params, request.case.choices)
     else:
         record = _read_or_restore(request, path, now)
+    remove_unfinished(path)
+    remove_temporary(record.id)
     if record.status == "running":
         series = path / layout.SERIES_DIR
         scrub_file(path / layout.LOG_FILE, request.session.secrets)
@@ -141,11 +145,19 @@ def lineage_of(case: Case, session_id: str) -> dict[str, Any]:
     return {**lineage, "choices": dict(case.choices)} if case.choices else lineage
 
 
-def scrub_file(path: Path, secrets: tuple[str, ...]) -> None:
-    """Take secret texts out of a file that was written by others than us."""
+def _masked_command(words: Sequence[str], session: SessionInfo) -> tuple[str, ...]:
+    """The command line without secrets: no word that sets one, whichever of them won."""
+    scrub = make_scrubber(session.secrets)
+    return tuple(scrub(mask_argument(word, session.secret_names)) for word in words)
+
+
+def scrub_file(path: Path, secrets: tuple[str, ...]) -> bool:
+    """Take secret texts out of what subprocesses wrote; whether there were any."""
     if not secrets or not path.exists():
-        return
+        return False
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     clean = make_scrubber(secrets)(text)
-    if clean != text:
-        path.write_bytes(clean.encode("utf-8", "surrogateescape"))
+    if clean == text:
+        return False
+    path.write_bytes(clean.encode("utf-8", "surrogateescape"))
+    return True

@@ -307,16 +307,23 @@ def freeze_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
 class TemporaryFolder:
     """`tmp_path`: an empty folder for the run, gone afterwards; made when somebody asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
         self._path: Path | None = None
         self._lock = threading.Lock()
 
     def make(self) -> Path:
         with self._lock:
             if self._path is None:
-                self._path = Path(tempfile.mkdtemp(prefix="expt-"))
+                self._path = Path(tempfile.mkdtemp(prefix=f"expt-{self._run_id}-"))
             return self._path
 
     def remove(self) -> None:
         if self._path is not None and self._path.exists():
             shutil.rmtree(self._path, ignore_errors=True)
+
+
+def remove_temporary(run_id: str) -> None:
+    """Delete the `tmp_path` of a run whose worker died."""
+    for place in Path(tempfile.gettempdir()).glob(f"expt-{run_id}-*"):
+        shutil.rmtree(place, ignore_errors=True)

@@ -46,7 +46,7 @@ from expt.ground.messages import (
     SessionRenderRequest,
 )
 from expt.ground.model import Description, ErrorInfo, Outcome, Plan
-from expt.parameters import secret_texts
+from expt.parameters import Secrets, mask_patch, secret_names, secret_texts
 from expt.sessions.burying import bury_planning, bury_rendering, bury_run
 from expt.sessions.selecting import collect
 from expt.sessions.syncing import Syncer
@@ -332,7 +332,10 @@ class _Crew:
 
     def _session_info(self, plan: Plan) -> SessionInfo:
         environment, patch = self._surroundings
-        return SessionInfo(self._session_id, environment, patch, secret_texts(plan.cases))
+        secrets = Secrets(secret_texts(plan.cases), secret_names(plan.cases))
+        if patch:
+            patch = mask_patch(patch, secrets)
+        return SessionInfo(self._session_id, environment, patch, secrets.texts, secrets.names)
 
     # Ctrl-C
 
