@@ -59,7 +59,10 @@ def address() -> Iterator[tuple[str, list[Any]]]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             received.append((self.headers["Content-Type"], json.loads(body)))
             time.sleep(3 if self.path == "/slow" else 0)
-            self.send_response(404 if self.path == "/missing" else 200)
+            if self.path == "/hostile":
+                self.send_response(500, "\x1b]52;c;aGFja2Vk\x07\x1b[2J")
+            else:
+                self.send_response(404 if self.path == "/missing" else 200)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
@@ -118,6 +121,23 @@ def test_a_webhook_that_refuses_is_a_line_without_its_path(address: tuple[str, A
     assert stream.getvalue() == (
         "notice: the webhook at 127.0.0.1 was not told: it answered 404 Not Found\n"
     )
+
+
+def test_the_answer_of_a_webhook_never_speaks_to_the_terminal(address: tuple[str, Any]) -> None:
+    """case: webhook"""
+    stream = io.StringIO()
+    finish(make_options(webhook=f"{address[0]}/hostile"), stream)
+    assert stream.getvalue() == (
+        "notice: the webhook at 127.0.0.1 was not told: "
+        "it answered 500 \\x1b]52;c;aGFja2Vk\\x07\\x1b[2J\n"
+    )
+
+
+def test_an_address_that_no_request_can_have_is_a_line() -> None:
+    """case: webhook"""
+    stream = io.StringIO()
+    finish(make_options(webhook="http://127.0.0.1:9/se cret"), stream)
+    assert stream.getvalue() == "notice: the webhook at 127.0.0.1 was not told: InvalidURL\n"
 
 
 def test_a_webhook_where_nobody_listens_is_a_line() -> None:
@@ -214,6 +234,10 @@ def test_the_address_reads_the_environment(
                 "the environment has no variable 'NOT_SET_AT_ALL' for 'webhook'\n"
                 "  at [tool.expt.notify]"
             ),
+        ),
+        (
+            {"webhook": "http://[oops"},  # case: webhook
+            "'webhook' is no address: Invalid IPv6 URL\n  at [tool.expt.notify]",
         ),
         (
             {"webhook": "https://x/$"},

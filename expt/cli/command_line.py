@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.cli.arguments import VERBS, make_options, make_run_parser, split_words
+from expt.cli.habits import understand_places
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import UsageError
 from expt.plugins.manager import Plugins
@@ -48,6 +49,8 @@ def read_command_line(
         parser = _make_parser(plugins)
         parsed, unknown = parser.parse_known_intermixed_args([*addopts, *words])
     parser.reject(unknown)
+    verbs = {**VERBS, **_added_verbs(plugins)}
+    parsed.paths = understand_places(parsed.paths, words, verbs, configuration, cwd)
     return plugins, configuration, parsed
 
 

@@ -6,7 +6,6 @@ What is completed is found in sources and archives: nothing of the user's is imp
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from expt.cli.arguments import VERBS, Parser, make_run_parser, split_words
 from expt.ground import layout
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ExitCode, ExptError
+from expt.ground.screen import output
 from expt.plugins.manager import Plugins
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
     shell: str = parser.parse_args(words).shell
     from argcomplete.shell_integration import shellcode  # only here, and when a shell asks
 
-    sys.stdout.write(shellcode(["expt"], shell=shell))
+    output().write(shellcode(["expt"], shell=shell))
     return int(ExitCode.OK)
 
 

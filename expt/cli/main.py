@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 from expt.cli.arguments import VERBS, make_options
 from expt.cli.command_line import find_verb, masked_command, read_command_line
 from expt.ground.errors import ExitCode, ExptError, Mistakes, UsageError
-from expt.ground.screen import Screen
+from expt.ground.screen import Screen, output, paragraph
 from expt.ground.text import visible
 from expt.plugins.builtin import parent_plugins
+
+_LONGEST_NAME = 200  # of a file that a message names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,10 +54,24 @@ def _run(words: Sequence[str] | None) -> int:
         return int(ExitCode.OK)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
+    except (OSError, RecursionError, MemoryError) as error:  # of the machine, or of what was typed
+        _tell(_refusal(error))
+        return int(ExitCode.USAGE)
     except Exception:
-        traceback.print_exc()
-        print("internal error: this is a bug of expt", file=sys.stderr)  # noqa: T201
+        screen = Screen(sys.stderr)
+        screen.lines(paragraph(traceback.format_exc()))
+        screen.line("internal error: this is a bug of expt")
         return int(ExitCode.INTERNAL)
+
+
+def _refusal(error: BaseException) -> ExptError:
+    """What the operating system or the interpreter refused, as a mistake that names the file."""
+    if not isinstance(error, OSError):
+        what = "it is nested too deep" if isinstance(error, RecursionError) else "no memory is left"
+        return UsageError(f"{what} for expt to work on it")
+    name = "" if error.filename is None else os.fsdecode(error.filename)
+    name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+    return UsageError(error.strerror or str(error) or type(error).__name__, name or None)
 
 
 def _reject_deleted_directory() -> None:
@@ -103,7 +119,7 @@ def run(options: Options, plugins: Plugins) -> int:
         return int(run_session(options, plugins, starter).exit_code)
     finally:
         for failure in plugins.failures:
-            print(f"warning: {visible(failure)}", file=sys.stderr)  # noqa: T201
+            Screen(sys.stderr).line(("warning: ", "yellow"), failure)
 
 
 def _start_first_worker(options: Options) -> Starter | None:
@@ -141,29 +157,20 @@ def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:
     if as_json:
         print_line(plan_to_json(plan))
     else:
-        print_plan(plan, Screen(sys.stdout, strict=True), verbose=options.telling.verbosity > 0)
+        print_plan(plan, output(), verbose=options.telling.verbosity > 0)
     return int(ExitCode.OK if plan.cases else ExitCode.NOTHING_SELECTED)
 
 
 def print_line(text: str) -> None:
-    """One line on stdout, whatever characters it has."""
-    if sys.stdout is None:  # the shell closed it
-        return
-    try:
-        sys.stdout.write(visible(text) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ExptError(f"the output cannot be written: {error.strerror}") from error
+    """One line on stdout, whatever characters it has; in no colour, for programs to read."""
+    output().write(f"{visible(text)}\n")
 
 
 def _tell(error: ExptError) -> None:
+    screen = Screen(sys.stderr)
     mistakes: Sequence[ExptError] = error.mistakes if isinstance(error, Mistakes) else (error,)
     for mistake in mistakes:
-        lines = str(mistake).splitlines()
-        told = "\n".join(visible(line) for line in lines)
-        print(f"error: {told}", file=sys.stderr)  # noqa: T201
+        screen.lines(paragraph(str(mistake), ("error: ", "bold red")))
 
 
 def _flush_output() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 from pathlib import Path
 from typing import Final
 
 from expt.cli.arguments import Parser
+from expt.discovery import find_experiments
 from expt.ground import layout
+from expt.ground.configuration import find_root
 from expt.ground.errors import ExitCode, UsageError
+from expt.ground.screen import linked, output
 
 _FIRST: Final = '''\
 """What this file is about, in a sentence."""
@@ -68,10 +71,21 @@ def main(words: list[str]) -> int:
     words_parsed = parser.parse_args(words)
     path, text = _content(Path(words_parsed.path), words_parsed.extends, words_parsed.conftest)
     _write(path, text)
-    sys.stdout.write(
-        f"wrote {path}\nrun it: expt {path if path.suffix == '.py' else path.parent}\n"
-    )
+    screen = output()
+    screen.line("wrote ", linked(str(path), path))
+    screen.line(_next(path))
     return int(ExitCode.OK)
+
+
+def _next(path: Path) -> str:
+    """A command that works with what was written."""
+    if path.name != layout.CONFTEST_FILE:
+        return f"run it: expt {shlex.quote(str(path if path.suffix == '.py' else path.parent))}"
+    folder = shlex.quote(str(path.parent))
+    found = find_experiments([path.parent], find_root([path.parent], Path.cwd())).experiments
+    if found:
+        return f"what takes part there: expt params {folder}"
+    return f"an experiment beside it: expt new {shlex.quote(str(path.parent / 'first.py'))}"
 
 
 def _content(path: Path, extends: str | None, conftest: bool) -> tuple[Path, str]:

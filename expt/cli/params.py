@@ -6,13 +6,12 @@ part, each with file and line.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from expt.cli.command_line import read_options
 from expt.ground.encoding import dumps
 from expt.ground.errors import ExitCode, UsageError
-from expt.ground.screen import Column, Screen
+from expt.ground.screen import Column, Screen, output
 from expt.sessions.session import describe_session
 from expt.terminal.plan_table import case_to_json, print_case
 
@@ -41,7 +40,7 @@ def main(words: list[str]) -> int:
             "name it as 'expt --collect-only' does: expt params experiments/x.py::experiment_x",
         )
     described = describe_session(options, plugins)
-    screen = Screen(sys.stdout, strict=True)
+    screen = output()
     if parsed.json:
         screen.write(dumps([_to_json(one) for one in described], indent=2) + "\n")
     else:

@@ -7,6 +7,7 @@ import sys
 from expt.cli.arguments import Parser
 from expt.cli.command_line import read_options
 from expt.ground.errors import ExitCode
+from expt.ground.screen import Screen, output
 from expt.ground.text import visible
 from expt.plugins.builtin import worker_plugins
 from expt.plugins.manager import Plugins
@@ -28,10 +29,10 @@ def main(words: list[str]) -> int:
         run = load_run(reference, root)
         made = render_archive(run.path, plugins.observe)
         for name in made.files:
-            sys.stdout.write(f"{visible(str(run.path / name))}\n")
+            output().write(f"{visible(str(run.path / name))}\n")
         for failure in made.failures:
             failed = True
-            sys.stderr.write(f"notice: {visible(failure)}\n")
+            Screen(sys.stderr).line(("notice: ", "yellow"), failure)
     return int(ExitCode.FAILED if failed else ExitCode.OK)
 
 

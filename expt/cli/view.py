@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.cli.arguments import Parser
 from expt.cli.choosing import add_filters, find_chosen
 from expt.ground.errors import ExitCode, UsageError
+from expt.ground.screen import output
 from expt.ground.text import human_size
 from expt.reading import find_archive_root, load_run
 
@@ -50,13 +50,12 @@ def main(words: list[str]) -> int:
     port = listener.getsockname()[1]
     app, token = make_app(find, lambda name: load_run(name, root), root, port=port)
     address = f"http://{_HOST}:{port}/?token={token}"
-    print(address, flush=True)  # noqa: T201
+    output().write(f"{address}\n")
     if not asked.no_browser:
         threading.Timer(0.3, webbrowser.open, [address]).start()
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     server.run(sockets=[listener])
-    sys.stdout.flush()
     return int(ExitCode.OK)
 
 
@@ -89,5 +88,5 @@ def report(words: list[str]) -> int:
     runs = find_chosen(root, asked, {})
     write_report(list(runs), asked.file, asked.title)
     size = asked.file.stat().st_size
-    print(f"{asked.file}  {len(runs)} runs, {human_size(size)}")  # noqa: T201
+    output().line(str(asked.file), f"  {len(runs)} runs, {human_size(size)}")
     return int(ExitCode.OK)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
@@ -233,6 +234,11 @@ class Screen:
             signs = text.translate(_PLAIN_SIGNS)
             return signs.encode(self.encoding, "backslashreplace").decode(self.encoding)
         return text
+
+
+def output() -> Screen:
+    """stdout, for a command whose output is what was asked for: what cannot be written is told."""
+    return Screen(sys.stdout, strict=True)
 
 
 def plain(words: Part | Line) -> str:

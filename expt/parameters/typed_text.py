@@ -73,6 +73,7 @@ def plain_value(value: Any, name: str, at: str | None) -> Any:
     return data
 
 
+_DEEPEST: Final = 100  # tables in each other that a name reaches into
 _FORMS: Final = "write NAME=VALUE, TABLE.NAME=VALUE or EXPERIMENT:NAME=VALUE"
 
 
@@ -87,6 +88,8 @@ def parse_name(text: str, at: str) -> KeyPath:
         basic, literal, bare, dot = match.groups()
         keys.append(_unescape(basic) if basic is not None else literal if bare is None else bare)
         position, more = match.end(), bool(dot)
+        if len(keys) > _DEEPEST:
+            raise UsageError("a name reaches into too many tables", at[:_DEEPEST], _FORMS)
     return tuple(keys)
 
 

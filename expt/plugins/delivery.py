@@ -7,6 +7,7 @@ What went wrong is told on stdout.
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 import urllib.error
@@ -29,6 +30,8 @@ def post(address: str, content: Any) -> str:
             return ""
     except urllib.error.HTTPError as error:
         return f"it answered {error.code} {error.reason}"
+    except http.client.HTTPException as error:  # it may name the path, which may be a secret
+        return type(error).__name__
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return str(reason) or type(error).__name__

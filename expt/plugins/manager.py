@@ -238,11 +238,14 @@ def _load_named(name: str, installed: Mapping[str, EntryPoint]) -> Any:
         if not path.is_file():
             raise UsageError(f"there is no plugin file '{name}'", f"--plugin {name}")
         spec = importlib.util.spec_from_file_location(f"expt_plugin_{path.stem}", path)
-        assert spec is not None  # noqa: S101 - the name ends in .py, or exec_module says what is wrong
-        assert spec.loader is not None  # noqa: S101
+        if spec is None or spec.loader is None:
+            raise UsageError(
+                f"'{name}' is no Python file", f"--plugin {name}", "a plugin file ends in .py"
+            )
+        loader = spec.loader
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
-        _load(lambda: spec.loader.exec_module(module), f"the plugin file '{name}'")  # type: ignore[union-attr]
+        _load(lambda: loader.exec_module(module), f"the plugin file '{name}'")
         return module
     module_name, _, attribute = name.partition(":")
     entry = EntryPoint(name, module_name, attribute)

@@ -76,7 +76,11 @@ def _address(text: Any, at: str) -> str | None:
         ) from error
     except ValueError as error:
         raise ConfigurationError("'webhook' has a '$' that names no variable", at) from error
-    if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
+    try:
+        scheme = urllib.parse.urlsplit(address).scheme
+    except ValueError as error:  # a bracket that does not close, say
+        raise ConfigurationError(f"'webhook' is no address: {error}", at) from error
+    if scheme not in ("http", "https"):
         raise ConfigurationError("'webhook' must begin with 'https://' or 'http://'", at)
     return address
 
@@ -124,7 +128,8 @@ class Notify:
         thread.join(self._patience)
         if any(failures):
             host = urllib.parse.urlsplit(address).hostname
-            self._screen.write(f"notice: the webhook at {host} was not told: {failures[0]}\n")
+            told = f"the webhook at {host} was not told: {failures[0]}"
+            self._screen.line(("notice: ", "yellow"), told)
 
 
 def _start_delivery() -> subprocess.Popen[str]:

@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import heapq
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, overload
@@ -212,6 +213,7 @@ def find_runs(
     the tags; `since` and `until` are times, or texts such as `2 days ago`. Archives of `--smoke`
     and `--scratch` come along only when asked for. Archives that cannot be read are in `damaged`.
     """
+    limit = None if limit is None else min(limit, sys.maxsize)
     query = Query(
         compile_expression(k, "-k"),
         _known_statuses(_texts(status)),

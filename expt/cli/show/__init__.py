@@ -21,7 +21,7 @@ from expt.cli.show.following import follow
 from expt.cli.show.listing import show_columns, show_listing
 from expt.cli.show.machine import csv_text, json_text
 from expt.ground.errors import ExitCode, ReadingError, UsageError
-from expt.ground.screen import Screen
+from expt.ground.screen import Screen, output
 from expt.ground.text import visible
 from expt.reading import find_archive_root, find_runs, load_run, sort_runs
 
@@ -57,7 +57,7 @@ def main(words: list[str]) -> int:
         with _without_collection():
             return _list(asked, root)
     runs = [_load(reference, root, asked) for reference in asked.references]
-    screen = Screen(sys.stdout, strict=True)
+    screen = output()
     if asked.json or asked.csv:
         return _write_machine(runs, asked, screen, whole=True)
     if asked.follow:
@@ -95,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _reject_contradictions(asked: argparse.Namespace) -> None:
     if asked.json and asked.csv:
         raise UsageError("'--json' and '--csv' are two forms", "--csv", "give one of them")
+    _columns(asked)
     if asked.json and asked.columns:
         raise UsageError(
             "'--columns' is for the table and for '--csv'", "--json", "JSON has every value"
@@ -116,10 +117,14 @@ def _reject_contradictions(asked: argparse.Namespace) -> None:
 
 
 def _list(asked: argparse.Namespace, root: Path) -> int:
-    screen = Screen(sys.stdout, strict=True)
+    screen = output()
     is_table = not (asked.json or asked.csv)
     limit = (
-        asked.limit if asked.limit is not None else _RECENT if is_table and screen.terminal else 0
+        min(asked.limit, sys.maxsize - 1)
+        if asked.limit is not None
+        else _RECENT
+        if is_table and screen.terminal
+        else 0
     )
     found = find_runs(
         root,

@@ -1,0 +1,114 @@
+"""What people type who know other tools, or who paste what a screen shows.
+
+expt list                        a verb of another tool    ─► the verb that is meant
+expt experiments/ lr=0.1         a value as in Hydra       ─► the same command with -p
+expt mlp.py::experiment_mlp      a node id as it is shown  ─► the whole one, where it is unique
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from expt.ground.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from expt.ground.configuration import Configuration
+
+_VALUE: Final = re.compile(r"\+{0,2}[A-Za-z_][\w.]*\+?=.*", re.DOTALL)
+_MEANT: Final = {
+    "show": ("list", "ls", "runs", "log", "logs", "history", "compare", "status", "info"),
+    "new": ("init", "create", "add"),
+    "render": ("plot", "draw"),
+    "view": ("ui", "dashboard", "server", "serve"),
+    "--plan": ("plan", "dry-run", "preview"),
+    "--collect-only": ("collect", "discover"),
+    "--help": ("help",),
+    "--version": ("version",),
+    "--sweep": ("sweep", "multirun", "grid"),
+    "": ("test", "start", "exec", "train"),
+}
+_SHOWN: Final = 5
+
+
+def understand_places(
+    places: Sequence[str],
+    typed: Sequence[str],
+    verbs: Iterable[str],
+    configuration: Configuration,
+    cwd: Path,
+) -> list[str]:
+    """The places, short node ids made whole. Raises `UsageError` with the next command."""
+    return [
+        place
+        if os.path.lexists(cwd / place.partition("::")[0][:4000])
+        else _understand(place, typed, sorted(verbs), configuration, cwd)
+        for place in places
+    ]
+
+
+def _understand(
+    place: str, typed: Sequence[str], verbs: Sequence[str], configuration: Configuration, cwd: Path
+) -> str:
+    if _VALUE.fullmatch(place):
+        raise _no_path(place, typed)
+    if "::" in place:
+        return _whole_node_id(place, configuration, cwd)
+    if re.fullmatch(r"[a-z][a-z-]*", place) and place == typed[0]:
+        meant = next((verb for verb, others in _MEANT.items() if place in others), None)
+        if meant is not None:
+            command = f"expt {meant}".strip()
+            raise UsageError(
+                f"'{place}' is no verb and no path", None, f"the command is: {command}"
+            )
+        close = did_you_mean(place, verbs)
+        if close:
+            raise UsageError(f"'{place}' is no verb and no path", None, close)
+    return place
+
+
+def _no_path(place: str, typed: Sequence[str]) -> UsageError:
+    """A value among the paths: the whole command as it is meant."""
+    rest = [word for word in typed if word != place]
+    values = [word for word in typed if _VALUE.fullmatch(word)]
+    rest = [word for word in rest if word not in values]
+    for value in values:
+        bare = value.lstrip("+")
+        name, _, text = bare.partition("=")
+        swept = "," in text and not text.startswith(("[", "{", "(", '"', "'"))
+        rest += ["--sweep" if swept else "-p", f"{name}={text}"]
+    return UsageError(
+        f"'{place}' is no path; a parameter is set with -p, a list of values is swept",
+        None,
+        f"the command is: {shlex.join(['expt', *rest])}",
+    )
+
+
+def _whole_node_id(place: str, configuration: Configuration, cwd: Path) -> str:
+    """The node id that ends so, as a path from here; the word itself where none or many do."""
+    from expt.discovery import find_experiments  # not needed for most
+
+    bare, bracket, label = place.partition("[")
+    values = configuration.values
+    paths = [configuration.root / path for path in values.get("paths", ("experiments",))]
+    found = find_experiments(
+        [path for path in paths if path.exists()],
+        configuration.root,
+        ignore=values.get("ignore", ()),
+    ).experiments
+    ends = sorted({each.id for each in found if each.id.endswith(f"/{bare}")})
+    if len(ends) > 1:
+        more = f" and {len(ends) - _SHOWN} more" if len(ends) > _SHOWN else ""
+        raise UsageError(
+            f"'{bare}' may be {len(ends)} experiments", None, ", ".join(ends[:_SHOWN]) + more
+        )
+    if not ends:
+        return place
+    path, colons, name = ends[0].partition("::")
+    relative = Path(os.path.relpath(configuration.root / path, cwd)).as_posix()
+    return f"{relative}{colons}{name}{bracket}{label}"
