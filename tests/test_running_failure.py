@@ -26,15 +26,12 @@ def test_a_breakpoint_without_a_terminal_names_the_option(
     assert sandbox.expt().exit_code == 1
     found = sandbox.record()["error"]
     assert f"{found['type']}: {found['message']}" == error
-    assert (
-        found["traceback"]
-        == (
+    if not body.startswith("pdb"):  # which stops at the line after
+        assert found["traceback"] == (
             "Traceback (most recent call last):\n"
             f'  File "{sandbox.root}/experiments/a.py", line 3, in experiment_a\n'
             f"    {body}\n{error}\n"
         )
-        or "BdbQuit" in error
-    )
 
 
 def test_a_breakpoint_of_another_debugger_is_left_to_it(sandbox: Sandbox) -> None:
@@ -66,9 +63,7 @@ def test_short_tracebacks_show_every_member_of_a_group(sandbox: Sandbox) -> None
         "    +-+---------------- 1 ----------------\n"
         "      | TypeError: t2\n"
         "      +------------------------------------\n"
-    ) in "\n".join(line[line.find("  ") :] if "  " in line else line for line in done.lines) or (
-        "ValueError: v1" in done.stdout and "TypeError: t2" in done.stdout
-    )
+    ) in done.stdout
 
 
 @pytest.mark.parametrize("style", ["short", "auto", "long"])
