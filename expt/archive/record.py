@@ -211,12 +211,17 @@ def _mapping(value: Any) -> dict[str, Any]:
 def _series(value: Any) -> dict[str, Any]:
     plain = _mapping_of_mappings(value)
     for summary in plain.values():
-        is_scalar = summary.get("kind") == "scalar"
-        if summary.get("kind") not in KINDS or type(summary.get("count")) is not int:
+        kind, count = summary.get("kind"), summary.get("count")
+        if kind not in KINDS or type(count) is not int or count not in _INT64:
             raise ValueError
-        if is_scalar and not all(type(summary.get(key)) in _NUMBER for key in EXTREMES):
+        if kind == "scalar" and not all(_is_number(summary.get(key)) for key in _EXTREMES):
             raise TypeError
     return plain
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a scalar series can have it as its last, or its least; None where it has none."""
+    return value is None or type(value) is float or (type(value) is int and value in _INT64)
 
 
 def _lineage(value: Any) -> dict[str, Any]:
@@ -369,8 +374,8 @@ _HEADLINE: Final = {
 }
 """What a listing takes from the file as it stands, and its types."""
 
-EXTREMES: Final = ("last", "min", "max")
-_NUMBER: Final = (int, float, type(None))
+_EXTREMES: Final = ("last", "min", "max")
+_INT64: Final = range(-(2**63), 2**63)
 _text: Final = _exactly(str)
 _text_or_none: Final = _exactly(str, type(None))
 _REQUIRED: Final = ("id", "experiment", "status", "started")

@@ -205,6 +205,8 @@ def is_same(one: Any, other: Any) -> bool:
     1, 1.0 and True differ, and so do 0.0 and -0.0; NaN is the same as NaN, also inside a list. The
     order of a dict's keys says nothing; a list is the same as a tuple, which JSON cannot tell.
     """
+    if type(one) is type(other) and type(one) in (str, int, bool):
+        return bool(one == other)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(is_same, one, other))
     if isinstance(one, Mapping) and isinstance(other, Mapping):

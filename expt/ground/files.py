@@ -107,10 +107,9 @@ def read_whole(file: BufferedReader, largest: int) -> bytes:
     """The content of an open file. Raises `ValueError` where it is more than `largest` bytes."""
     with file:
         size = os.fstat(file.fileno()).st_size
-        content = file.read(largest + 1) if size <= largest else b""
-    if size > largest or len(content) > largest:
-        raise ValueError(f"it has {max(size, len(content)):,} bytes, more than {largest:,}")
-    return content
+        if size > largest:
+            raise ValueError(f"it has {size:,} bytes, more than {largest:,}")
+        return file.read(size)
 
 
 def read_inside(folder: str | Path, name: str, largest: int) -> bytes | None:

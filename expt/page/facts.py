@@ -42,7 +42,7 @@ def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
         short.append(run.short_id)
         for part, name, value in _values_of(run):
             columns.setdefault((part, name), {})[row] = value
-        for name, summary in run.series_summaries.items():
+        for name, summary in run.listed_series.items():
             kinds.setdefault(name, str(summary.get("kind")))
     count = len(ids)
     return {
@@ -58,7 +58,7 @@ def _values_of(run: Run) -> Iterable[tuple[str, str, Any]]:
     for name in _FIELDS:
         yield "run", name, outline[name]
     yield "run", "tags", list(run.tags)
-    yield "run", "session", run.lineage.get("session")
+    yield "run", "session", run.listed_lineage.get("session")
     for part, values in (
         ("params", run.params),
         ("results", run.results),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.ground.encoding import to_json
+from expt.ground.encoding import is_same, to_json
 from expt.ground.errors import ReadingError
 from expt.ground.files import read_inside
 from expt.ground.layout import CODE_DIR
@@ -97,18 +97,16 @@ def find_difference(one: Run, other: Run) -> Difference:
         environment=compare("environment", lambda run: _surroundings(run, "")),
         git=compare("git", _git_of),
         results=compare("results", lambda run: dict(leaf_values(run.results))),
-        last=compare("last", lambda run: run.last),
+        last=compare("last", _last_of),
         same=same,
         problems=tuple(problems),
     )
 
 
-def is_same(one: Any, other: Any) -> bool:
-    """Whether an archive would hold the same for both: 1 is not true, 0.0 is not -0.0, and nan
-    is nan."""
-    if isinstance(one, bytes) or isinstance(other, bytes):  # a file of code
-        return type(one) is type(other) and bool(one == other)
-    return one is other or _spelled(one) == _spelled(other)
+def _last_of(run: Run) -> Mapping[str, Any]:
+    """The last of every scalar series. Raises `DamagedArchive` where `run.last` leaves one out."""
+    _ = run.series_summaries
+    return run.last
 
 
 def find_undetermined(runs: Iterable[Run]) -> list[tuple[Run, Run, tuple[str, ...]]]:
@@ -119,7 +117,10 @@ def find_undetermined(runs: Iterable[Run]) -> list[tuple[Run, Run, tuple[str, ..
     first: dict[tuple[str, str], Run] = {}
     found: dict[tuple[str, str], tuple[Run, Run, tuple[str, ...]]] = {}
     for run in runs:
-        fingerprint = run.lineage.get("fingerprint")
+        try:
+            fingerprint = run.lineage.get("fingerprint")
+        except ReadingError:  # named where that run is shown
+            continue
         if run.status != "completed" or not fingerprint:
             continue
         key = (str(fingerprint), _spelled(run.params.get("seed")))

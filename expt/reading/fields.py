@@ -141,7 +141,7 @@ def _part(run: Run, part: str) -> Mapping[str, Any]:
     if part in ("min", "max"):
         return run.extreme(part)
     if part == "choices":
-        chosen = run.lineage.get("choices")
+        chosen = run.listed_lineage.get("choices")
         return chosen if isinstance(chosen, Mapping) else {}
     values: Mapping[str, Any] = getattr(run, part)
     return values

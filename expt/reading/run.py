@@ -180,6 +180,22 @@ class Run:
             if summary.get("kind") == "scalar" and type(summary.get(which)) in (int, float)
         }
 
+    @property
+    def listed_series(self) -> dict[str, dict[str, Any]]:
+        """As `series_summaries`, and empty where that is damaged: for lists of many runs."""
+        try:
+            return self.series_summaries
+        except DamagedArchive:
+            return {}
+
+    @property
+    def listed_lineage(self) -> dict[str, Any]:
+        """As `lineage`, and empty where that is damaged: for lists of many runs."""
+        try:
+            return self.lineage
+        except DamagedArchive:
+            return {}
+
     @cached_property
     def lineage(self) -> dict[str, Any]:
         """What the experiment extends, the session, the place in a sweep, the fingerprint.
@@ -346,7 +362,7 @@ class Run:
             with file:
                 size = os.fstat(file.fileno()).st_size
                 file.seek(max(size - _LONGEST_LOG, 0))
-                text = file.read(_LONGEST_LOG).decode("utf-8", "replace")
+                text = file.read(min(size, _LONGEST_LOG)).decode("utf-8", "replace")
         left_out = f"[{size - _LONGEST_LOG} bytes before this]\n" if size > _LONGEST_LOG else ""
         return left_out + collapse_progress(text)
 

@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.show.listing import told_values
+from expt.ground.encoding import is_same
 from expt.ground.screen import Column, Line, Part
 from expt.ground.text import case_text
 from expt.reading import Runs
-from expt.reading.differences import find_difference, is_same
+from expt.reading.differences import find_difference
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
@@ -80,10 +81,15 @@ def _show_table(
 
 def _change(section: str, values: Sequence[Any]) -> str:
     """How much the second of two results is above the first."""
-    numbers = all(isinstance(value, (int, float)) and math.isfinite(value) for value in values)
+    numbers = all(isinstance(value, (int, float)) for value in values)
     if section not in ("results", "last") or len(values) != 2 or not numbers or not values[0]:
         return ""
-    percent = (values[1] / values[0] - 1) * 100
+    try:
+        percent = (values[1] / values[0] - 1) * 100
+    except OverflowError:  # ints beyond float64
+        return ""
+    if not math.isfinite(percent):
+        return ""
     sign = "−" if percent < 0 else "+"
     return f"{sign}{abs(percent):.2g} %" if abs(percent) < 1000 else f"× {percent / 100 + 1:.3g}"
 

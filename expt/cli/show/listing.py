@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.encoding import is_same
 from expt.ground.errors import ReadingError
 from expt.ground.screen import STATUS_STYLES, Column, Part, linked
 from expt.ground.text import (
@@ -119,7 +120,7 @@ def _columns_of(
 
 def _values_of(run: Run) -> dict[str, Any]:
     """The parameters, and what the sweep adds to them (`repeat`)."""
-    sweep = run.lineage.get("sweep")
+    sweep = run.listed_lineage.get("sweep")
     more = {
         name: v for name, v in (sweep or {}).items() if name.partition(".")[0] not in run.params
     }
@@ -135,15 +136,11 @@ def split_values(
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name, MISSING) for row in rows]
         first = values[0]
-        if all(value is first or _is_same(value, first) for value in values):
+        if all(value is first or is_same(value, first) for value in values):
             same[name] = first
         else:
             varying[name] = values
     return varying, same
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other or (one != one and other != other))
 
 
 def _results_of(runs: Sequence[Run]) -> dict[str, list[Any]]:
@@ -198,7 +195,7 @@ def _spark_column(runs: Sequence[Run]) -> list[Column]:
 
 def spark_of(run: Run, name: str, width: int) -> str:
     """A spark line of a scalar series; nothing for one that is too long to be read for it."""
-    if int(run.series_summaries.get(name, {}).get("count") or 0) > _MOST_POINTS:
+    if int(run.listed_series.get(name, {}).get("count") or 0) > _MOST_POINTS:
         return ""
     try:
         found = run.series.get(name)

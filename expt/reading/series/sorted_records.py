@@ -20,7 +20,7 @@ from expt.archive.scalar_records import (
     RECORD_KINDS,
     RECORD_SIZE,
 )
-from expt.ground.errors import DamagedArchive
+from expt.ground.errors import DamagedArchive, told_as_damage
 from expt.ground.files import open_inside
 from expt.ground.layout import SCALARS_FILE
 
@@ -148,9 +148,12 @@ class Columns:
         import numpy  # loaded with the first column
 
         column, used = numpy.empty(len(self._columns["bits"]), dict(COLUMN_TYPES)[name]), 0
+        if not self._blocks:
+            return column
         buffer = bytearray(BLOCK)
-        with _open_records(self._folder) as file:
-            for sound in self._blocks or ():
+        what = f"{SCALARS_FILE} cannot be read"
+        with told_as_damage(what, str(self._folder.parent)), _open_records(self._folder) as file:
+            for sound in self._blocks:
                 file.seek(sound.place)
                 records = _block(buffer, file.readinto(buffer))
                 start, used = used, used + sound.ends[-1]
