@@ -200,3 +200,30 @@ def test_the_fields_of_one_class_never_leak_into_the_other(
     assert first.results["value"] == made
     assert sandbox.expt("--params", str(first.path / "params.toml")).exit_code == 0
     assert sandbox.run().results == first.results
+
+
+def test_a_key_that_no_class_of_a_choice_has_is_a_warning(sandbox: Sandbox) -> None:
+    """Once, with file, line and the closest key; where it is chosen, it does not fit."""
+    sandbox.write(
+        {
+            "experiments/params.toml": """
+            [expt.choices.opt]
+            default = "adam"
+            [expt.choices.opt.adam]
+            beta = 0.5
+            [expt.choices.opt.sgd]
+            momentun = 0.5
+            """,
+            "experiments/a.py": UNION,
+            "experiments/b.py": UNION.replace("experiment_a", "experiment_b"),
+        }
+    )
+    done = sandbox.expt("--plan")
+    warnings = [line for line in done.stdout.splitlines() if line.startswith("warning:")]
+    assert warnings == [
+        "warning: experiments/params.toml:6: 'opt' has no key 'momentun' for its member 'sgd'; "
+        "did you mean 'momentum'?"
+    ]
+    chosen = sandbox.expt("-p", "opt=sgd")
+    assert chosen.exit_code == 4
+    assert "at experiments/params.toml:5" in chosen.stderr

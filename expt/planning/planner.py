@@ -45,6 +45,7 @@ from expt.parameters.coercion import Convert, plain
 from expt.planning.axes import VARIANT, decide_axes, swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
 from expt.planning.bound import BoundExperiment
+from expt.planning.choosing import unknown_keys
 from expt.planning.contents import plugin_provider
 from expt.planning.deviations import find_deviations
 from expt.planning.fingerprints import Fingerprints
@@ -245,6 +246,12 @@ class Planner:
         self._refuse(mistakes)
         warnings = unused_keys(self._files, bindings, taken)
         warnings += dict.fromkeys(text for binding in bindings for text in binding.unheard)
+        warnings += dict.fromkeys(
+            text
+            for binding, shapes in reached
+            for chosen, _ in shapes
+            for text in unknown_keys(binding, self._resolve(binding, chosen).annotation_of)
+        )
         warnings += [
             f"the value of '{name}' is masked for its name; annotate it as expt.Secret"
             for name in sorted(self._secret_by_name)
