@@ -43,7 +43,6 @@ from expt.parameters.coercion import (
     alternatives,
     annotation_at,
     checks_nothing,
-    coerce,
     dotted,
     expected_text,
     fields_of,
@@ -58,6 +57,11 @@ from expt.planning.providers import read_function
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
+
+
+def coerce(value: Any, annotation: Any, convert: Any = None) -> Any:
+    """`value` as `annotation` wants it."""
+    return Coercer(convert)(value, annotation)
 
 
 class Color(enum.Enum):
@@ -429,7 +433,7 @@ def test_a_plugin_converts_its_own_class_and_may_refuse() -> None:
 def test_cattrs_is_imported_for_classes_alone() -> None:
     code = (
         "import sys, expt.parameters.coercion as c;"
-        "c.coerce([1, {'a': 'x'}], list); c.coerce(1, float | None)"
+        "c.Coercer()([1, {'a': 'x'}], list); c.Coercer()(1, float | None)"
         "; assert not {'cattrs', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

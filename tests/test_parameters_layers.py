@@ -11,7 +11,7 @@ import pytest
 from expt.ground.errors import ParameterError
 from expt.ground.model import Origin
 from expt.parameters import Layer, Resolved
-from expt.parameters.coercion import Misfit, coerce
+from expt.parameters.coercion import Coercer, Misfit
 from expt.parameters.environment import FileText
 
 
@@ -175,7 +175,7 @@ def test_a_key_reaches_into_a_typed_default_and_keeps_what_is_no_data() -> None:
         "o", [layer("params.toml", o={"name": "sgd"}), layer("default", o=default)]
     )
     resolved = resolved.lay("-p", "-p o.lr=1", 1, path=("lr",))
-    assert coerce(resolved.value, Optimizer) == Optimizer(1.0, "sgd", len)
+    assert Coercer()(resolved.value, Optimizer) == Optimizer(1.0, "sgd", len)
     assert told(resolved) == {
         "o.lr": [("-p", 1), ("default", 0.1)],
         "o.name": [("params.toml", "sgd"), ("default", "adam")],
@@ -308,7 +308,7 @@ def test_a_path_in_a_table_starts_at_the_file_that_set_it() -> None:
 
 def misfit_of(value: Any, annotation: Any) -> Misfit:
     with pytest.raises(Misfit) as caught:
-        coerce(value, annotation)
+        Coercer()(value, annotation)
     return caught.value
 
 

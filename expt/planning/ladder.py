@@ -49,6 +49,7 @@ from expt.parameters.coercion import (
     dotted,
     holds_opaque,
     plain,
+    shown,
     wants_path,
 )
 from expt.planning.providers import Function, Graph, Provider, Supply, build_graph, missing_value
@@ -272,8 +273,8 @@ class Resolution:
             if _differ(first.defaults[name], other.defaults[name]):
                 raise PlanningError(
                     f"two providers have different defaults for '{name}'",
-                    f"{first.place} ({first.name}: {first.defaults[name]!r})",
-                    f"{other.place} ({other.name}: {other.defaults[name]!r})\n"
+                    f"{first.place} ({first.name}: {shown(first.defaults[name])})",
+                    f"{other.place} ({other.name}: {shown(other.defaults[name])})\n"
                     f"give '{name}' a value in params.toml, or in the experiment's signature",
                 )
 

@@ -27,7 +27,7 @@ from expt.parameters.coercion.annotations import (
     wants_path,
     wants_text,
 )
-from expt.parameters.coercion.fitting import Coercer, Convert, Misfit, coerce
+from expt.parameters.coercion.fitting import Coercer, Convert, Misfit
 from expt.parameters.coercion.plain import (
     MASK,
     dotted,
@@ -53,7 +53,6 @@ __all__ = [
     "annotation_of_values",
     "annotations_in",
     "checks_nothing",
-    "coerce",
     "dotted",
     "expected_text",
     "fields_of",

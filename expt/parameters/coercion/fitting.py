@@ -89,11 +89,6 @@ class Misfit(ValueError):
         return self.tell("value")
 
 
-def coerce(value: Any, annotation: Any, convert: Convert | None = None) -> Any:
-    """`value` as `annotation` wants it. Raises `Misfit`. For many values keep a `Coercer`."""
-    return Coercer(convert)(value, annotation)
-
-
 class Coercer:
     """Makes values fit annotations; remembers how to build each class that it has met."""
 
