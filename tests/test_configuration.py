@@ -201,7 +201,7 @@ KEYS = "addopts, ignore, log_level, notify, paths, plots, plugins, render, runs,
         (
             "pyproject.toml",
             "a = 1\nb = " + "[" * 5000,
-            "values are nested more than 100 deep\n  at pyproject.toml:2",
+            "values are nested more than 100 deep\n  at pyproject.toml",
         ),
     ],
 )

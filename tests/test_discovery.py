@@ -11,18 +11,17 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from expt.discovery import (
     Found,
     Swept,
-    case_ids,
     case_labels,
     case_names,
     find_experiments,
     keyword_names,
     matches_case,
-    merge_axes,
     place_node_id,
     select_experiments,
     split_node_id,
@@ -30,6 +29,7 @@ from expt.discovery import (
 from expt.ground.errors import ExptError, UsageError
 from expt.ground.expression import compile_expression
 from expt.ground.model import Axis, Experiment
+from expt.parameters import merge_axes
 
 
 def write(root: Path, files: dict[str, str | bytes]) -> None:
@@ -63,6 +63,7 @@ def only(found: Found) -> Experiment:
 
 
 ONE = "def experiment_x(): pass\n"
+TWO = "def experiment_x(a, b=0): pass\n"
 
 
 # What an experiment is
@@ -530,7 +531,7 @@ def test_the_line_is_that_of_the_def(tmp_path: Path) -> None:
 def test_literal_sweeps_are_axes_and_others_are_unknown(
     tmp_path: Path, decorators: str, axes: dict[str, tuple[Any, ...]] | None
 ) -> None:
-    source = f"import expt\nfrom expt import sweep as s\n{decorators}\n{ONE}"
+    source = f"import expt\nfrom expt import sweep as s\n{decorators}\n{TWO}"
     experiment = only(find(tmp_path, {"a.py": source}))
     if axes is None:
         assert experiment.axes is None
@@ -542,7 +543,7 @@ def test_literal_sweeps_are_axes_and_others_are_unknown(
 
 
 def test_an_axis_knows_its_line(tmp_path: Path) -> None:
-    source = f"import expt\n\n@expt.sweep(a=[1])\n{ONE}"
+    source = f"import expt\n\n@expt.sweep(a=[1])\n{TWO}"
     experiment = only(find(tmp_path, {"b/a.py": source}))
     assert experiment.axes == (Axis(("a",), ((1,),), "b/a.py:3"),)
 
@@ -550,16 +551,38 @@ def test_an_axis_knows_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        f"from functools import cache\n@cache\n{ONE}",
-        f"from mylab import mark\n@mark.slow\n{ONE}",
-        f"from .expt import mark\n@mark.slow\n{ONE}",
+        f"from lab import slow\n@slow\n{ONE}",
+        f"import lab\n@lab.slow(1)\n{ONE}",
+        f"from lab import *\n@twice\n{ONE}",
+        f"import lab\n@(lambda f: f)\n{ONE}",
+        f"import lab\n@lab.TABLE['slow']\n{ONE}",
         f"{ONE}\nexperiment_x = decorate(experiment_x)",
         f"import expt\n{ONE}\nexperiment_x = expt.sweep(a=[1])(experiment_x)",
     ],
 )
 def test_what_is_not_expts_may_add_marks_and_axes(tmp_path: Path, source: str) -> None:
-    experiment = only(find(tmp_path, {"a.py": source}))
+    lab = "import expt\ndef slow(f): return expt.mark.slow(f)\ndef twice(f): return slow(f)\n"
+    experiment = only(find(tmp_path, {"a.py": source, "lab.py": lab}, "a.py"))
     assert (experiment.marks_complete, experiment.axes) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("source", "complete"),
+    [
+        (f"from functools import cache\n@cache\n{ONE}", True),
+        (f"import lab\n@lab.timed\n{ONE}", True),
+        (f"from lab import timed\n{ONE}\nexperiment_x = timed(experiment_x)", True),
+        (f"def timed(f): return f\n@timed\n{ONE}", True),
+        (f"from elsewhere import mark\n@mark.slow\n{ONE}", False),
+        (f"import torch\n@torch.no_grad()\n{ONE}", False),
+    ],
+)
+def test_what_knows_nothing_of_expt_adds_no_axes_and_a_librarys_perhaps_marks(
+    tmp_path: Path, source: str, complete: bool
+) -> None:
+    lab = "import functools, time\ndef timed(f): return functools.wraps(f)(lambda: time.time())\n"
+    experiment = only(find(tmp_path, {"a.py": source, "lab.py": lab}, "a.py"))
+    assert (experiment.marks_complete, experiment.axes) == (complete, ())
 
 
 # The [expt] tables of folders
@@ -587,7 +610,7 @@ def sweep_labels(root: Path, files: dict[str, str | bytes], **options: Any) -> l
     return [
         case_id.partition("experiment_")[2]
         for experiment in find(root, files, **options).experiments
-        for case_id in case_ids(experiment)
+        for case_id in select_experiments([experiment]).case_ids
     ]
 
 
@@ -622,41 +645,35 @@ def test_zipped_axes_of_a_folder_are_one_axis(tmp_path: Path) -> None:
         "x.py": "def experiment_x(a, b): pass\ndef experiment_y(a): pass",
         "params.toml": "[expt.zip]\na = [1, 2]\nb = ['u', 'v']",
     }
-    assert sweep_labels(tmp_path, {**files}) == ["x[a-1-b-u]", "x[a-2-b-v]", "y[?]"]
+    assert sweep_labels(tmp_path, {**files}) == ["x[a-1-b-u]", "x[a-2-b-v]", "y[a-1]", "y[a-2]"]
 
 
 @pytest.mark.parametrize("groups", ["['a', 'b']", "[['a', 'b'], ['c', 'd']]"])
-def test_axes_that_a_folder_puts_in_step_are_left_to_planning(tmp_path: Path, groups: str) -> None:
+def test_axes_that_a_folder_puts_in_step_are_paired(tmp_path: Path, groups: str) -> None:
     files = {
         "x.py": "def experiment_x(a, b): pass\ndef experiment_y(e): pass",
-        "params.toml": f"[expt]\nzip = {groups}\nsweep = {{a = [1], b = [2], e = [3]}}",
+        "params.toml": f"[expt]\nzip = {groups}\n"
+        "sweep = {a = [1, 2], b = [1, 2], c = [1], d = [1], e = [3]}",
     }
-    swept = Swept(axes=(Axis(("a",), ((3,),)), Axis(("b",), ((4,),))))
-    assert sweep_labels(tmp_path, {**files}, swept=swept) == ["x[?]", "y[e-3]"]
+    assert sweep_labels(tmp_path, {**files}) == ["x[a-1-b-1]", "x[a-2-b-2]", "y[e-3]"]
+    swept = Swept(sweeps=(Axis(("a",), ((3,),)), Axis(("b",), ((4,),))))
+    assert sweep_labels(tmp_path, {**files}, swept=swept) == ["x[a-3-b-4]", "y[e-3]"]
 
 
-@pytest.mark.parametrize(
-    "table", ["[expt.sweep]\na = {range = [0, 3]}", "[expt.sweep]\na = 3", "[expt]\nzip.a = 'b'"]
-)
-def test_points_that_planning_must_read_are_unknown(tmp_path: Path, table: str) -> None:
+@pytest.mark.parametrize("table", ["[expt.sweep]\na = 3", "[expt]\nzip.a = 'b'", "[expt]\nx = 1"])
+def test_what_stands_below_a_broken_file_is_unknown(tmp_path: Path, table: str) -> None:
     files = {"x.py": "def experiment_x(a): pass\ndef experiment_y(b): pass", "params.toml": table}
     assert sweep_labels(tmp_path, {**files}) == ["x[?]", "y[?]"]
 
 
-def test_ranges_are_expanded_where_the_caller_knows_how(tmp_path: Path) -> None:
+def test_ranges_are_expanded(tmp_path: Path) -> None:
     files = {
         "x.py": "def experiment_x(a, b=0): pass",
         "params.toml": "[expt.sweep]\na = {range = [0, 3]}\nb = {linspace = 'nonsense'}",
     }
-
-    def expand(value: Any) -> range:
-        if not isinstance(value.get("range"), list):
-            raise UsageError("nonsense")
-        return range(*value["range"])
-
-    assert sweep_labels(tmp_path, {**files}, expand=expand) == ["x[?]"]
+    assert sweep_labels(tmp_path, {**files}) == ["x[?]"]
     write(tmp_path, {"params.toml": "[expt.sweep]\na = {range = [0, 3]}"})
-    assert sweep_labels(tmp_path, {}, expand=expand) == ["x[a-0]", "x[a-1]", "x[a-2]"]
+    assert sweep_labels(tmp_path, {}) == ["x[a-0]", "x[a-1]", "x[a-2]"]
 
 
 @pytest.mark.parametrize(
@@ -727,27 +744,27 @@ def test_ranges_are_expanded_where_the_caller_knows_how(tmp_path: Path) -> None:
 def test_an_axis_that_no_provider_can_ask_for_is_left_out(
     tmp_path: Path, files: dict[str, str | bytes], label: str
 ) -> None:
-    swept = Swept(axes=(Axis(("a",), ((1,), (2,))),))
+    swept = Swept(sweeps=(Axis(("a",), ((1,), (2,))),))
     assert sweep_labels(tmp_path, files, swept=swept) == [label]
 
 
 def test_a_conftest_that_is_no_file_does_not_hold_discovery(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "conftest.py")
-    swept = Swept(axes=(Axis(("a",), ((1,),)),))
+    swept = Swept(sweeps=(Axis(("a",), ((1,),)),))
     assert sweep_labels(tmp_path, {"x.py": ONE}, swept=swept) == ["x"]
 
 
-def test_a_swept_seed_may_be_any_runs(tmp_path: Path) -> None:
-    swept = Swept(axes=(Axis(("seed",), ((1,), (2,))),))
-    assert sweep_labels(tmp_path, {"x.py": ONE}, swept=swept) == ["x[?]"]
+def test_a_swept_seed_is_any_runs(tmp_path: Path) -> None:
+    swept = Swept(sweeps=(Axis(("seed",), ((1,), (2,))),))
+    assert sweep_labels(tmp_path, {"x.py": ONE}, swept=swept) == ["x[seed-1]", "x[seed-2]"]
 
 
 @pytest.mark.parametrize(
     ("swept", "labels"),
     [
         (Swept(), ["x[a-1-b-3]", "x[a-2-b-3]"]),
-        (Swept(axes=(Axis(("a",), ((7,),)),)), ["x[b-3-a-7]"]),
-        (Swept(axes=(Axis(("c", "a"), ((7, 8),)),)), ["x[b-3-c-7-a-8]"]),
+        (Swept(sweeps=(Axis(("a",), ((7,),)),)), ["x[b-3-a-7]"]),
+        (Swept(sweeps=(Axis(("c", "a"), ((7, 8),)),)), ["x[b-3-c-7-a-8]"]),
         (Swept(fixed=("a",)), ["x[b-3]"]),
         (Swept(fixed=("a", "b")), ["x"]),
         (Swept(fixed=("experiment_x:a",)), ["x[b-3]"]),
@@ -802,7 +819,12 @@ def test_a_params_toml_hosts_an_experiment_for_its_folder_alone(tmp_path: Path) 
     assert told(found) == []
     assert ids(found) == ["e/big/below/x.py::experiment_x", "e/big::experiment_train"]
     hosted = found.experiments[1]
-    assert hosted == Experiment(
+    points = [(axis.names, list(axis.values), axis.where) for axis in hosted.axes or ()]
+    assert points == [
+        (("lr",), [(0.1,)], "e/m.py:5"),
+        (("epochs",), [(1,), (2,)], "e/big/params.toml:6"),
+    ]
+    assert attrs.evolve(hosted, axes=()) == Experiment(
         id="e/big::experiment_train",
         path="e/m.py",
         function="experiment_train",
@@ -810,10 +832,6 @@ def test_a_params_toml_hosts_an_experiment_for_its_folder_alone(tmp_path: Path) 
         description="Train it.",
         marks=("slow", "e", "big"),
         parameters=("track", "lr", "epochs"),
-        axes=(
-            Axis(("lr",), ((0.1,),), "e/m.py:5"),
-            Axis(("epochs",), ((1,), (2,)), "e/big/params.toml:6"),
-        ),
         host="e/big",
         extends=("e/m.py::experiment_train",),
     )
@@ -969,7 +987,7 @@ def test_an_imported_experiment_can_be_extended_by_a_folder(tmp_path: Path) -> N
         (
             "['../m.py::experiment_train',\n'../m.py::experiment_tran']",
             (
-                "'../m.py' defines no 'experiment_tran'\n  at e/big/params.toml:3\n"
+                "'../m.py' defines no 'experiment_tran'\n  at e/big/params.toml:2\n"
                 "  did you mean 'experiment_train'?"
             ),
         ),
@@ -983,7 +1001,7 @@ def test_an_imported_experiment_can_be_extended_by_a_folder(tmp_path: Path) -> N
         (
             "'../m.py::helper'",
             (
-                "'helper' is no experiment: its name must begin with 'experiment_'\n"
+                "'extends' of [expt] must be 'PATH::experiment_name' or a list of them\n"
                 "  at e/big/params.toml:2"
             ),
         ),
@@ -998,16 +1016,13 @@ def test_an_imported_experiment_can_be_extended_by_a_folder(tmp_path: Path) -> N
         (
             "'../m.py'",
             (
-                "'extends' takes 'PATH::experiment_name', or a list of them, not '../m.py'\n"
+                "'extends' of [expt] must be 'PATH::experiment_name' or a list of them\n"
                 "  at e/big/params.toml:2"
             ),
         ),
         (
             "3",
-            (
-                "'extends' takes 'PATH::experiment_name', or a list of them, not 3\n"
-                "  at e/big/params.toml:2"
-            ),
+            ("'extends' of [expt] must be a text or a list of texts\n  at e/big/params.toml:2"),
         ),
         (
             "['../m.py::experiment_train', '../o.py::experiment_train']",
@@ -1141,9 +1156,9 @@ def test_values_without_a_text_of_their_own_go_by_their_place() -> None:
 
 
 def test_a_case_count_that_nobody_lists_is_unknown(tmp_path: Path) -> None:
-    source = "import expt\n@expt.sweep(a=range(1000), b=range(1000))\n" + ONE
+    source = "import expt\n@expt.sweep(a=range(1000), b=range(1000))\n" + TWO
     experiment = only(find(tmp_path, {"a.py": source}))
-    assert case_ids(experiment) == ["a.py::experiment_x[?]"]
+    assert select_experiments([experiment]).case_ids == ("a.py::experiment_x[?]",)
 
 
 @pytest.mark.parametrize(
@@ -1237,13 +1252,14 @@ def tree(tmp_path: Path) -> Found:
 
 
 def select(found: Found, keyword: str = "", marks: str = "", **options: Any) -> list[str]:
-    kept, left_out = select_experiments(
+    selected = select_experiments(
         found.experiments,
         keyword=compile_expression(keyword, "-k"),
         marks=compile_expression(marks, "-m"),
         **options,
     )
-    assert len(kept) + left_out == len(found.experiments)
+    kept = selected.experiments
+    assert len(kept) + selected.left_out == len(found.experiments)
     return [experiment.id.partition("::")[2].removeprefix("experiment_") for experiment in kept]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from expt.ground.model import Place
-from expt.planning.contents import HookPoint
+from expt.planning.contents import Listener
 from expt.running.supplies import Hooks
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from expt.testing import Sandbox
 
 
-def listening(function: Callable[..., Any], *, replace: bool = False) -> HookPoint:
-    return HookPoint("point", function, Place("x.py", 1), replace)
+def listening(function: Callable[..., Any], *, replace: bool = False) -> Listener:
+    return Listener("point", function, Place("x.py", 1), replace)
 
 
 def heard(sandbox: Sandbox) -> list[str]:

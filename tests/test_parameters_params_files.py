@@ -12,6 +12,7 @@ import pytest
 
 from expt.ground.errors import ParameterError
 from expt.ground.model import LAYER_FILE, LAYER_SMOKE, LAYER_VARIANT
+from expt.ground.toml_lines import find_keys
 from expt.parameters import (
     ParamsFile,
     Resolved,
@@ -21,7 +22,6 @@ from expt.parameters import (
     read_values_file,
     table_layers,
 )
-from expt.parameters.toml_lines import find_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -327,7 +327,7 @@ def test_every_file_that_is_none_is_an_error_and_never_a_wait(tmp_path: Path) ->
             read_params_file(path, tmp_path)
         places.append(caught.value.at)
     assert places == [
-        "folder.toml", "fifo.toml", "dangling.toml", "deep.toml:2", "long.toml:2", "latin.toml:2",
+        "folder.toml", "fifo.toml", "dangling.toml", "deep.toml", "long.toml:2", "latin.toml:2",
         "missing.toml",
     ]  # fmt: skip
 

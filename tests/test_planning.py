@@ -572,7 +572,7 @@ def test_a_name_of_the_users_that_collides_with_a_built_in_one(sandbox: Sandbox)
          "experiments/a.py": TAKES}
     )  # fmt: skip
     error = refused(sandbox)
-    assert "the provider 'track' has the name of a built-in one" in error
+    assert "the provider 'track' has the name of a built-in provider" in error
     assert "experiments/conftest.py" in error
     assert Path("experiments/conftest.py").name in error
 

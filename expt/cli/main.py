@@ -116,7 +116,9 @@ def run(options: Options, plugins: Plugins) -> int:
     for name, plugin in parent_plugins(options, sys.stdout).items():
         plugins.register(plugin, name)
     try:
-        return int(run_session(options, plugins, starter).exit_code)
+        result = run_session(options, plugins, starter)
+        _tell_errors(result.plan.errors if result.plan else ())
+        return int(result.exit_code)
     finally:
         for failure in plugins.failures:
             Screen(sys.stderr).line(("warning: ", "yellow"), failure)
@@ -136,21 +138,24 @@ def _start_first_worker(options: Options) -> Starter | None:
 
 def list_experiments(options: Options, plugins: Plugins) -> int:
     """`--collect-only`: node ids from the sources alone."""
-    from expt.discovery import case_ids  # not needed to show or to help
-    from expt.sessions.selecting import collect
+    from expt.sessions.selecting import collect  # not needed to show or to help
 
-    ids = [node_id for experiment in collect(options, plugins) for node_id in case_ids(experiment)]
+    collected = collect(options, plugins)
+    ids = collected.selected.case_ids
     for node_id in ids:
         print_line(node_id)
     if options.telling.verbosity >= 0:
         print_line("")
         print_line(f"{len(ids)} collected" if ids else "nothing collected")
+    _tell_errors(collected.errors)
+    if collected.errors:
+        return int(ExitCode.FAILED if ids else ExitCode.USAGE)
     return int(ExitCode.OK if ids else ExitCode.NOTHING_SELECTED)
 
 
 def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:
     """`--plan`: the cases, their values and origins; nothing runs."""
-    from expt.sessions.session import plan_session
+    from expt.sessions.session import judge, plan_session
     from expt.terminal.plan_table import plan_to_json, print_plan
 
     plan: Plan = plan_session(options, plugins)
@@ -158,12 +163,19 @@ def show_plan(options: Options, plugins: Plugins, *, as_json: bool) -> int:
         print_line(plan_to_json(plan))
     else:
         print_plan(plan, output(), verbose=options.telling.verbosity > 0)
-    return int(ExitCode.OK if plan.cases else ExitCode.NOTHING_SELECTED)
+    _tell_errors(plan.errors)
+    return int(judge(plan, (), interrupted=False))
 
 
 def print_line(text: str) -> None:
     """One line on stdout, whatever characters it has; in no colour, for programs to read."""
     output().write(f"{visible(text)}\n")
+
+
+def _tell_errors(errors: Sequence[str]) -> None:
+    """What went wrong and did not stop the rest."""
+    for error in errors:
+        Screen(sys.stderr).lines(paragraph(error, ("error: ", "bold red")))
 
 
 def _tell(error: ExptError) -> None:

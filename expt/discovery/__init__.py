@@ -18,17 +18,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from expt.discovery.folders import Expand, Folders
+from expt.discovery.folders import Folders
 from expt.discovery.hosts import Swept, Tree
 from expt.discovery.labels import (
-    case_ids,
     case_labels,
-    drop_names,
     known_labels,
-    merge_axes,
     with_axes,
 )
 from expt.discovery.selection import (
+    Selected,
     case_names,
     keyword_names,
     matches_case,
@@ -36,7 +34,7 @@ from expt.discovery.selection import (
     select_experiments,
     split_node_id,
 )
-from expt.discovery.walk import walk
+from expt.discovery.walk import walk, walk_sources
 from expt.ground.layout import PARAMS_FILE
 
 if TYPE_CHECKING:
@@ -47,21 +45,19 @@ if TYPE_CHECKING:
     from expt.ground.model import Experiment
 
 __all__ = [
-    "Expand",
     "Found",
+    "Selected",
     "Swept",
-    "case_ids",
     "case_labels",
     "case_names",
-    "drop_names",
     "find_experiments",
     "keyword_names",
     "known_labels",
     "matches_case",
-    "merge_axes",
     "place_node_id",
     "select_experiments",
     "split_node_id",
+    "walk_sources",
     "with_axes",
 ]
 
@@ -80,19 +76,16 @@ def find_experiments(
     *,
     ignore: Sequence[str] = (),
     configured_paths: Sequence[str] = ("experiments",),
-    expand: Expand | None = None,
     swept: Swept | None = None,
 ) -> Found:
     """Every experiment in `paths` (or, where there are none, in `configured_paths`).
 
     Paths in the order given, files sorted within, experiments by line. `ignore` are paths or
-    patterns relative to the root. `expand` gives the points of an axis that a `params.toml`
-    writes as a range; without it such cases are unknown. `swept` is what the command line says of
-    axes. Raises `UsageError` for a path that does
-    not exist; all else that is wrong is among the mistakes.
+    patterns relative to the root. `swept` is what the command line says of axes. Raises
+    `UsageError` for a path that does not exist; all else that is wrong is among the mistakes.
     """
     walked = walk(paths or [root / path for path in configured_paths], root, ignore)
-    tree = Tree(root, Folders(root, expand), swept or Swept())
+    tree = Tree(root, Folders(root), swept or Swept())
     experiments: list[Experiment] = []
     with _quiet_and_quick():
         for path in walked.files:

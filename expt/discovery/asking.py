@@ -12,7 +12,7 @@ from expt.discovery.module_source import Imported
 from expt.ground.model import BUILTIN_PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from expt.discovery.modules import Modules
     from expt.discovery.syntax import Asks
@@ -20,25 +20,31 @@ if TYPE_CHECKING:
 
 def names_asked(
     first: Asks, reach: Sequence[str], given: Collection[str], tree: Modules
-) -> Collection[str] | None:
-    """Every name that providers of an experiment may ask for; None where that is not shown.
+) -> Mapping[str, frozenset[str | None]] | None:
+    """Every name that an experiment or its providers may ask for; None where that is not shown.
+
+    Each with the annotations that it is asked for with: one word, None where there is none, ''
+    where there is more.
 
     `first` are the experiment's own arguments, `reach` the modules whose providers it may use,
     and `given` the names that have a value, so that no plugin needs to provide them.
     """
     if any(tree.whole(path).open for path in reach):
         return None
-    asked: set[str] = set()
+    asked: dict[str, set[str | None]] = {}
     pending = [first]
     while pending:
         asks = pending.pop()
-        for name in set(asks.parameters) - asked - BUILTIN_PROVIDERS:
-            asked.add(name)
+        for name in set(asks.parameters) - BUILTIN_PROVIDERS:
+            known = name in asked
+            asked.setdefault(name, set()).add(asks.annotations.get(name))
+            if known:
+                continue
             found = _providers(name, reach, tree)
             if found is None or not (found or name in given or name not in asks.required):
                 return None
             pending.extend(found)
-    return asked
+    return {name: frozenset(annotations) for name, annotations in asked.items()}
 
 
 def _providers(name: str, reach: Sequence[str], tree: Modules) -> list[Asks] | None:

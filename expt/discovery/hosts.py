@@ -13,39 +13,51 @@ from typing import TYPE_CHECKING
 import attrs
 
 from expt.discovery.asking import names_asked
-from expt.discovery.folders import Folder
-from expt.discovery.labels import merge_axes, with_axes
-from expt.discovery.module_source import Definition, Extension
+from expt.discovery.labels import with_axes
+from expt.discovery.module_source import Definition, ExtendsCall
 from expt.discovery.modules import Hosted, Modules
 from expt.discovery.syntax import Asks
-from expt.ground.errors import PlanningError, did_you_mean
-from expt.ground.layout import CONFTEST_FILE, EXPERIMENT_PREFIX
-from expt.ground.model import Experiment
+from expt.ground.errors import ParameterError, PlanningError, did_you_mean
+from expt.ground.layout import CONFTEST_FILE
+from expt.ground.model import Axis, Experiment
+from expt.parameters import (
+    axes_of_folders,
+    is_random_axis,
+    merge_axes,
+    parse_name,
+    read_sweep,
+    repeat_of_folders,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from expt.discovery.folders import Base, Folders
+    from expt.discovery.folders import Base, Folder, Folders
     from expt.ground.errors import ExptError
-    from expt.ground.model import Axis
+    from expt.ground.options import Sweep
+    from expt.parameters import Group, ParamsFile
 
 
 @attrs.frozen
 class Swept:
     """What the command line says of axes, as far as it is known before planning.
 
-    `fixed` are the names that `-p` gives, `experiment_x:name` where it addresses one experiment;
-    `more` says that planning will add axes of its own.
+    `sweeps` are axes, and texts that an annotation may read in more than one way; `groups` are
+    names that go in step, `repeat` is the axis that every experiment gets, `fixed` are the names
+    that `-p` gives, `experiment_x:name` where it addresses one experiment; `more` says that
+    planning will add axes of its own.
     """
 
-    axes: tuple[Axis, ...] = ()
+    sweeps: tuple[Axis | Sweep, ...] = ()
+    groups: tuple[Group, ...] = ()
+    repeat: Axis | None = None
     fixed: tuple[str, ...] = ()
     more: bool = False
 
     @property
     def changes(self) -> bool:
-        return bool(self.axes or self.fixed or self.more)
+        return bool(self.sweeps or self.repeat or self.fixed or self.more)
 
     def fixed_for(self, experiment: Experiment) -> list[str]:
         """The fixed names of one experiment, which answers to its bases' names too."""
@@ -63,9 +75,7 @@ class Tree:
         self._folders = folders
         self._swept = swept
         self._modules = Modules(root)
-        self._known_above: dict[
-            tuple[str, ...], tuple[list[Folder], list[str], frozenset[str]]
-        ] = {}
+        self._known_above: dict[tuple[str, ...], tuple[list[Folder], list[str]]] = {}
         self.mistakes: list[ExptError] = []
 
     # Experiments
@@ -76,7 +86,7 @@ class Tree:
         self.mistakes.extend(source.mistakes)
         for name, found in sorted(source.experiments.items(), key=lambda item: item[1].line):
             if isinstance(found, Definition):
-                yield self._placed(_defined(path, found), (path,), found.asks)
+                yield self._placed(self._defined(path, found), (path,), found.asks)
             else:
                 yield from self._hosted(Hosted(path, name), f"{path}:{found.line}")
 
@@ -105,7 +115,7 @@ class Tree:
         found = self._modules.source(last.place).experiments.get(last.name)
         asks = Asks()
         if isinstance(found, Definition):
-            experiment, asks = _defined(last.place, found), found.asks
+            experiment, asks = self._defined(last.place, found), found.asks
         else:
             experiment = Experiment(
                 id="",
@@ -126,38 +136,70 @@ class Tree:
 
     def _placed(self, experiment: Experiment, places: tuple[str, ...], asks: Asks) -> Experiment:
         """With the marks and axes of the folders above each place and of the command line."""
-        tables, _, _ = self._above(places)
-        if not tables and not self._swept.changes:
+        tables, _ = self._above(places)
+        if not (tables or self._swept.changes or experiment.axes):
             return experiment
         marks = dict.fromkeys((*experiment.marks, *(m for table in tables for m in table.marks)))
         experiment = attrs.evolve(experiment, marks=tuple(marks))
-        axes: tuple[Axis, ...] = ()
-        unread: set[str] = set()
-        for table in (*tables, Folder(axes=self._swept.axes)):
-            # what is said beside it may be the plain value that ends an outer folder's axis
-            unread.update(n for a in axes for n in a.names if n.partition(".")[0] in table.keys)
-            axes = merge_axes(axes, table.axes)
-            unread.difference_update(name for axis in table.axes for name in axis.names)
-            unread.update(table.unread)
-        unread.update(name for table in tables for name in table.zipped)
+        if any(table.broken for table in tables):
+            return attrs.evolve(experiment, axes=None, marks_complete=False)
+        if experiment.axes is None or self._swept.more:
+            return attrs.evolve(experiment, axes=None)
+        try:
+            files = self._files_of(experiment, places) if any(t.sweeps for t in tables) else []
+            folders = axes_of_folders(files)
+        except ParameterError:  # planning tells of it
+            return attrs.evolve(experiment, axes=None)
+        known = {name for axis in (*experiment.axes, *folders.axes) for name in axis.names}
         fixed = self._swept.fixed_for(experiment)
-        known = {*fixed, *unread, *(name for axis in axes for name in axis.names)}
-        asked = self._asked(asks, places, known) if axes or unread else None
-        unread.difference_update(fixed)
-        experiment = with_axes(experiment, axes, fixed=fixed, unread=unread, asked=asked)
-        more = self._swept.more or any(table.repeats for table in tables)
-        return attrs.evolve(experiment, axes=None) if more else experiment
+        asked = self._asked(asks, places, (*known, *fixed))
+        typed = [_read_sweep(sweep, asked) for sweep in self._swept.sweeps]
+        axes = merge_axes(folders.axes, [axis for axis in typed if axis is not None])
+        if None in typed or any(is_random_axis(axis) for axis in axes):
+            return attrs.evolve(experiment, axes=None)
+        placed = with_axes(
+            experiment,
+            axes,
+            groups=(*folders.groups, *self._swept.groups),
+            fixed=fixed,
+            asked=asked,
+        )
+        repeat = self._swept.repeat or repeat_of_folders([file for file, _ in files])
+        if placed.axes is None or repeat is None:
+            return placed
+        return attrs.evolve(placed, axes=(*placed.axes, repeat))
+
+    def _files_of(
+        self, experiment: Experiment, places: Sequence[str]
+    ) -> list[tuple[ParamsFile, list[str]]]:
+        """The files that count, weakest first, with the names of its bases and its own."""
+        names = [
+            text.rpartition("::")[2] for text in (*reversed(experiment.extends), experiment.id)
+        ]
+        functions: dict[str, list[str]] = {}
+        for place, name in zip(places, names, strict=True):
+            for folder in _folders_above([place]):
+                functions.setdefault(folder, []).append(name)
+        files = [(self._folders.file(folder), names) for folder, names in functions.items()]
+        return [(file, names) for file, names in files if file is not None]
 
     def _asked(
         self, asks: Asks, places: tuple[str, ...], known: Iterable[str]
-    ) -> Collection[str] | None:
+    ) -> Mapping[str, frozenset[str | None]] | None:
         """The names that providers may ask for; `known` have a value whoever provides them."""
-        _, reach, keys = self._above(places)
-        given = keys.union(name.partition(".")[0] for name in known)
+        swept = [name for sweep in self._swept.sweeps for name in _names_of(sweep)]
+        given = {parse_name(name, name)[0] for name in (*known, *swept)}
+        if given.issubset(asks.parameters) and all(
+            isinstance(sweep, Axis) for sweep in self._swept.sweeps
+        ):
+            return {}  # nobody else needs to be asked
+        _, reach = self._above(places)
+        for folder in _folders_above(places):
+            given |= self._folders.names(folder)
         return names_asked(asks, reach, given, self._modules)
 
-    def _above(self, places: tuple[str, ...]) -> tuple[list[Folder], list[str], frozenset[str]]:
-        """Of all folders above places, each once: what changes experiments, modules, keys."""
+    def _above(self, places: tuple[str, ...]) -> tuple[list[Folder], list[str]]:
+        """Of all folders above places, each once: what changes experiments, and modules."""
         if places not in self._known_above:
             folders = _folders_above(places)
             tables = [self._folders.at(folder) for folder in folders]
@@ -165,10 +207,22 @@ class Tree:
             for folder, table in zip(folders, tables, strict=True):
                 modules = (CONFTEST_FILE, *table.use)
                 reach += [os.path.normpath(os.path.join(folder, module)) for module in modules]
-            keys = frozenset[str]().union(*(table.keys for table in tables))
-            counting = tables if any(table.says_more for table in tables) else []
-            self._known_above[places] = counting, reach, keys
+            self._known_above[places] = [t for t in tables if t.says_more], reach
         return self._known_above[places]
+
+    def _defined(self, path: str, found: Definition) -> Experiment:
+        answers = [self._modules.may_mark(path, name) for name in found.decorators]
+        return Experiment(
+            id=f"{path}::{found.name}",
+            path=path,
+            function=found.name,
+            line=found.line,
+            description=found.description,
+            marks=found.marks,
+            parameters=found.asks.parameters,
+            axes=None if True in answers else found.axes,
+            marks_complete=not any(answer is not False for answer in answers),
+        )
 
     # Bases
 
@@ -188,7 +242,7 @@ class Tree:
         """What a place extends; None for a definition and for what sources do not show."""
         if host.place.endswith(".py"):
             found = self._modules.source(host.place).experiments.get(host.name)
-            if isinstance(found, Extension):
+            if isinstance(found, ExtendsCall):
                 return self._modules.resolve(host.place, found.base, "experiments")
             return None
         folder = "" if host.place == "." else host.place
@@ -201,9 +255,6 @@ class Tree:
 
     def _base_at(self, folder: str, path: str, name: str, where: str) -> Hosted:
         """The place that an `extends` names. Raises `PlanningError` where it is not there."""
-        if not name.startswith(EXPERIMENT_PREFIX):
-            what = f"'{name}' is no experiment: its name must begin with '{EXPERIMENT_PREFIX}'"
-            raise PlanningError(what, where)
         target = os.path.normpath(os.path.join(folder, path)).replace(os.sep, "/")
         on_disk = os.path.join(self._root, target)
         if os.path.isabs(path) or target.startswith("../"):
@@ -229,18 +280,22 @@ class Tree:
         return resolved or Hosted(target, name)
 
 
-def _defined(path: str, found: Definition) -> Experiment:
-    return Experiment(
-        id=f"{path}::{found.name}",
-        path=path,
-        function=found.name,
-        line=found.line,
-        description=found.description,
-        marks=found.marks,
-        parameters=found.asks.parameters,
-        axes=found.axes,
-        marks_complete=found.marks_complete,
-    )
+def _names_of(sweep: Axis | Sweep) -> tuple[str, ...]:
+    return sweep.names if isinstance(sweep, Axis) else (sweep.name,)
+
+
+def _read_sweep(
+    sweep: Axis | Sweep, asked: Mapping[str, frozenset[str | None]] | None
+) -> Axis | None:
+    """The axis that texts mean to those who ask for the name; None where that is not shown."""
+    if isinstance(sweep, Axis):
+        return sweep
+    annotations = None if asked is None else asked.get(sweep.name)
+    if annotations is None:
+        return None
+    if annotations <= {None, "bool", "float", "int"}:
+        return read_sweep(sweep)
+    return read_sweep(sweep, str) if annotations <= {None, "str"} else None
 
 
 def _folders_above(places: Sequence[str]) -> list[str]:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.ground.model import Axis
+from expt.ground.errors import ParameterError
+from expt.parameters import join_axes, merge_axes, parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from expt.ground.model import Experiment
+    from expt.ground.model import Axis, Experiment
+    from expt.parameters import Group
 
 MAX_VALUE: Final = 40
 MAX_LISTED: Final = 10_000  # cases that are expanded before planning; more count as unknown
@@ -92,54 +94,31 @@ def known_labels(experiment: Experiment) -> list[str | None] | None:
     return [*case_labels(experiment.axes)] if 0 < count <= MAX_LISTED else None
 
 
-def case_ids(experiment: Experiment) -> list[str]:
-    """The node ids of the cases for a listing; `path::experiment_x[?]` where they are unknown."""
-    labels = known_labels(experiment)
-    if labels is None:
-        return [f"{experiment.id}[{UNKNOWN_CASE}]"]
-    return [experiment.id if label is None else f"{experiment.id}[{label}]" for label in labels]
-
-
-def merge_axes(weaker: Sequence[Axis], stronger: Sequence[Axis]) -> tuple[Axis, ...]:
-    """`weaker` without the names that `stronger` varies, then `stronger`."""
-    return (*drop_names(weaker, {name for axis in stronger for name in axis.names}), *stronger)
-
-
-def drop_names(axes: Sequence[Axis], names: Collection[str]) -> tuple[Axis, ...]:
-    """`axes` without `names`; what was zipped with one of them is still varied."""
-    kept = []
-    for axis in axes:
-        columns = [column for column, name in enumerate(axis.names) if name not in names]
-        if len(columns) == len(axis.names):
-            kept.append(axis)
-        elif columns:
-            values = tuple(tuple(point[column] for column in columns) for point in axis.values)
-            kept.append(Axis(tuple(axis.names[column] for column in columns), values, axis.where))
-    return tuple(kept)
-
-
 def with_axes(
     experiment: Experiment,
     axes: Sequence[Axis],
     *,
+    groups: Sequence[Group] = (),
     fixed: Collection[str] = (),
-    unread: Collection[str] = (),
     asked: Collection[str] | None = None,
 ) -> Experiment:
     """The experiment with axes from outside it, and without those whose names are `fixed`.
 
-    `asked` are the names that its providers may take, None where they are not known. An axis that
-    may be a provider's, or whose points are `unread`, leaves the cases unknown (`axes` is None).
+    `groups` are names that go in step; `asked` those that its providers may take, None where they
+    are not known. An axis that may be a provider's leaves the cases unknown (`axes` is None).
     """
-    answers = [_takes(experiment, axis.names, asked) for axis in axes]
-    taken = [axis for axis, answer in zip(axes, answers, strict=True) if answer]
-    maybe = any(_takes(experiment, [name], asked) is not False for name in unread)
-    if experiment.axes is None or maybe or None in answers:
+    if experiment.axes is None:
+        return experiment
+    merged = merge_axes(experiment.axes, axes)
+    answers = {name: _takes(experiment, name, asked) for axis in merged for name in axis.names}
+    inside = any(_one_in_other(name, other) for name in answers for other in fixed)
+    left_out = {name for name, answer in answers.items() if answer is False or name in fixed}
+    if inside or any(answers[name] is None for name in answers.keys() - left_out):
         return attrs.evolve(experiment, axes=None)
-    merged = drop_names(merge_axes(experiment.axes, taken), fixed)
-    swept = [name for axis in merged for name in axis.names]
-    inside = any(_one_in_other(name, other) for name in swept for other in fixed)
-    return attrs.evolve(experiment, axes=None if inside else merged)
+    try:
+        return attrs.evolve(experiment, axes=tuple(join_axes(merged, groups, left_out)))
+    except ParameterError:  # planning tells of it
+        return attrs.evolve(experiment, axes=None)
 
 
 def _one_in_other(name: str, other: str) -> bool:
@@ -147,13 +126,9 @@ def _one_in_other(name: str, other: str) -> bool:
     return name.startswith(f"{other}.") or other.startswith(f"{name}.")
 
 
-def _takes(
-    experiment: Experiment, names: Sequence[str], asked: Collection[str] | None
-) -> bool | None:
+def _takes(experiment: Experiment, name: str, asked: Collection[str] | None) -> bool | None:
     """Whether the experiment takes an axis; None where its providers decide."""
-    roots = {name.partition(".")[0] for name in names}
-    if roots.issubset(experiment.parameters):
+    root = parse_name(name, name)[0]
+    if root in experiment.parameters or root == "seed":  # any run may be seeded
         return True
-    if asked is None or "seed" in roots:  # any run may be seeded
-        return None
-    return None if roots.intersection((*experiment.parameters, *asked)) else False
+    return None if asked is None or root in asked else False

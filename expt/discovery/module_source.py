@@ -14,6 +14,7 @@ import attrs
 from expt.discovery.syntax import (
     Asks,
     arguments_of,
+    decorator_name,
     dotted_name,
     first_line,
     is_generator,
@@ -31,24 +32,27 @@ if TYPE_CHECKING:
 _PREFIX_BYTES: Final = EXPERIMENT_PREFIX.encode()
 _DEFINES: Final = re.compile(rb"\bdef[ \t]+" + _PREFIX_BYTES)
 _PUBLIC: Final = ("extends", "hook", "mark", "on", "provider", "skip", "sweep")
-_NOT_PARSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
+NOT_PARSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @attrs.frozen
 class Definition:
-    """A `def experiment_*`. `axes` is None and `marks_complete` false where that is not shown."""
+    """A `def experiment_*`. `axes` is None where a sweep must be executed to know them.
+
+    `decorators` are the dotted names of those that are not expt's; empty where one has no name.
+    """
 
     name: str
     line: int
     description: str
     asks: Asks
     marks: tuple[str, ...]
-    marks_complete: bool
     axes: tuple[Axis, ...] | None
+    decorators: tuple[tuple[str, ...], ...] = ()
 
 
 @attrs.frozen
-class Extension:
+class ExtendsCall:
     """An `experiment_* = expt.extends(base)`; `base` are the parts of a dotted name, or empty."""
 
     name: str
@@ -65,13 +69,13 @@ class Imported:
 
 
 @attrs.frozen
-class Source:
+class ModuleSource:
     """One module as its source shows it.
 
     `open` says that it may have providers which the source does not show.
     """
 
-    experiments: dict[str, Definition | Extension] = attrs.field(factory=dict)
+    experiments: dict[str, Definition | ExtendsCall] = attrs.field(factory=dict)
     providers: dict[str, Asks] = attrs.field(factory=dict)
     imports: dict[str, Imported] = attrs.field(factory=dict)
     stars: tuple[Imported, ...] = ()
@@ -79,7 +83,7 @@ class Source:
     mistakes: tuple[ExptError, ...] = ()
 
 
-EMPTY: Final = Source()
+EMPTY: Final = ModuleSource()
 
 
 def may_hold_experiments(content: bytes) -> bool:
@@ -87,16 +91,16 @@ def may_hold_experiments(content: bytes) -> bool:
     return _PREFIX_BYTES in content
 
 
-def read_source(content: bytes, path: str) -> Source:
+def read_source(content: bytes, path: str) -> ModuleSource:
     """The experiments of a module's bytes; mistakes are told at `path:line`.
 
     A module that does not parse is a mistake only if it seems to define an experiment.
     """
     try:
         tree = ast.parse(content)
-    except _NOT_PARSED as error:
+    except NOT_PARSED as error:
         defines = _DEFINES.search(content) is not None
-        return Source(open=True, mistakes=(_parse_mistake(error, path),) if defines else ())
+        return ModuleSource(open=True, mistakes=(_parse_mistake(error, path),) if defines else ())
     return _Reading(path, may_yield=b"yield" in content).read(tree)
 
 
@@ -117,13 +121,13 @@ class _Reading:
         self._may_yield = may_yield
         self._imports: dict[str, Imported] = {}
         self._stars: list[Imported] = []
-        self._experiments: dict[str, Definition | Extension] = {}
+        self._experiments: dict[str, Definition | ExtendsCall] = {}
         self._providers: dict[str, Asks] = {}
         self._open = False
         self._blocks: dict[str, int] = {}
         self._mistakes: list[ExptError] = []
 
-    def read(self, tree: ast.Module) -> Source:
+    def read(self, tree: ast.Module) -> ModuleSource:
         for statement, block in module_level_statements(tree):
             if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 if statement.name.startswith(EXPERIMENT_PREFIX):
@@ -136,7 +140,7 @@ class _Reading:
                 self._read_import_from(statement)
             elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
                 self._read_assignment(statement, block)
-        return Source(
+        return ModuleSource(
             self._experiments,
             self._providers,
             self._imports,
@@ -166,9 +170,8 @@ class _Reading:
             else:
                 self._stars.append(Imported(statement.level, module))
 
-    def _expt_name(self, node: ast.expr) -> tuple[str, ...]:
+    def _expt_name(self, parts: tuple[str, ...]) -> tuple[str, ...]:
         """`("sweep",)` for `expt.sweep` however imported; empty for all that is not expt's."""
-        parts = dotted_name(node)
         imported = self._imports.get(parts[0]) if parts else None
         if imported is None or imported.level:
             return ()
@@ -183,10 +186,7 @@ class _Reading:
         value = statement.value
         if not names or value is None:
             return
-        called = value
-        while isinstance(called, ast.Call):
-            called = called.func
-        from_expt = self._expt_name(called)
+        from_expt = self._expt_name(decorator_name(value))
         self._open = self._open or from_expt == ("provider",)  # dataset = provider(make_dataset)
         for name in names:
             known = self._experiments.get(name)
@@ -194,12 +194,12 @@ class _Reading:
                 if name.startswith(EXPERIMENT_PREFIX):
                     given = [*value.args, *(keyword.value for keyword in value.keywords)]
                     base = dotted_name(given[0]) if len(given) == 1 else ()
-                    self._add(Extension(name, statement.lineno, base), block)
+                    self._add(ExtendsCall(name, statement.lineno, base), block)
             elif from_expt[:1] == ("mark",):  # slow = expt.mark.slow
                 self._imports[name] = Imported(0, ("expt", *from_expt))
             elif isinstance(known, Definition):  # experiment_x = decorate(experiment_x)
-                known = attrs.evolve(known, axes=None, marks_complete=False)
-                self._experiments[name] = known
+                decorators = (*known.decorators, decorator_name(value))
+                self._experiments[name] = attrs.evolve(known, decorators=decorators)
 
     def _read_function(self, function: ast.FunctionDef | ast.AsyncFunctionDef, block: int) -> None:
         if isinstance(function, ast.AsyncFunctionDef):
@@ -216,7 +216,7 @@ class _Reading:
                 "replace `yield` by track(...) or results[...]; only providers yield",
             )
             return
-        marks, complete, axes = self._read_decorators(function)
+        marks, axes, decorators = self._read_decorators(function)
         self._add(
             Definition(
                 name=function.name,
@@ -224,8 +224,8 @@ class _Reading:
                 description=first_line(function.body),
                 asks=arguments_of(function.args),
                 marks=marks,
-                marks_complete=complete,
                 axes=axes,
+                decorators=decorators,
             ),
             block,
         )
@@ -235,7 +235,7 @@ class _Reading:
         place = f"{self._path}:{function.lineno}"
         self._mistakes.append(CollectionError(f"'{name}' {what}", place, hint))
 
-    def _add(self, experiment: Definition | Extension, block: int) -> None:
+    def _add(self, experiment: Definition | ExtendsCall, block: int) -> None:
         """Add one; two in one block are a mistake, since the first could never run."""
         name = experiment.name
         if self._blocks.get(name) == block:
@@ -253,8 +253,7 @@ class _Reading:
 
     def _read_provider(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for decorator in function.decorator_list:
-            called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            from_expt = self._expt_name(called)
+            from_expt = self._expt_name(decorator_name(decorator))
             if from_expt == ("hook",):
                 self._open = self._open or function.name == "expt_make_providers"
             elif from_expt == ("provider",):
@@ -267,18 +266,18 @@ class _Reading:
 
     def _read_decorators(
         self, function: ast.FunctionDef
-    ) -> tuple[tuple[str, ...], bool, tuple[Axis, ...] | None]:
-        """Marks, whether they are all, and axes (None: unknown)."""
+    ) -> tuple[tuple[str, ...], tuple[Axis, ...] | None, tuple[tuple[str, ...], ...]]:
+        """Marks, axes (None: unknown), and the decorators that are not expt's."""
         if not function.decorator_list:
-            return (), True, ()
+            return (), (), ()
         marks: list[str] = []
-        complete = True
         swept: dict[str, Axis] | None = {}
+        others = []
         for decorator in reversed(function.decorator_list):
-            called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            name = self._expt_name(called)
+            parts = decorator_name(decorator)
+            name = self._expt_name(parts)
             if not name:
-                complete, swept = False, None
+                others.append(parts)
             elif name[0] == "mark" and len(name) == 2:
                 marks.append(name[1])
             elif name == ("sweep",) and swept is not None:
@@ -287,6 +286,6 @@ class _Reading:
                 swept = None if axes is None else {**axes, **swept}
         return (
             tuple(dict.fromkeys(marks)),
-            complete,
             None if swept is None else tuple(swept.values()),
+            tuple(others),
         )

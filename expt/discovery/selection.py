@@ -10,8 +10,11 @@ import os
 import re
 from typing import TYPE_CHECKING, Final, Protocol
 
+import attrs
+
 from expt.discovery.labels import UNKNOWN_CASE, known_labels
 from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.text import python_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +41,7 @@ def split_node_id(text: str) -> tuple[str, str | None, str | None]:
     if match is None:
         return text, None, None
     path, function, case = match.groups()
-    return path, function, None if case == UNKNOWN_CASE else case
+    return path, python_name(function), None if case == UNKNOWN_CASE else case
 
 
 def place_node_id(text: str, cwd: Path, root: Path) -> str:
@@ -64,6 +67,20 @@ def _case_id(experiment: Experiment, label: str | None) -> str:
     return experiment.id if label is None else f"{experiment.id}[{label}]"
 
 
+@attrs.frozen
+class Selected:
+    """What a selection keeps of the experiments that were found, and how many it leaves out.
+
+    `unsure` are the ids of those that are kept only because their cases or marks are not known
+    before planning. `case_ids` are for a listing: `path::experiment_x[?]` where none is known.
+    """
+
+    experiments: tuple[Experiment, ...]
+    unsure: frozenset[str]
+    case_ids: tuple[str, ...]
+    left_out: int
+
+
 def select_experiments(
     experiments: Sequence[Experiment],
     *,
@@ -71,8 +88,8 @@ def select_experiments(
     marks: Condition | None = None,
     node_ids: Sequence[str] = (),
     deselect: Sequence[str] = (),
-) -> tuple[list[Experiment], int]:
-    """Those of which a case may be meant, and how many are left out.
+) -> Selected:
+    """Those of which a case may be meant.
 
     `experiments` is everything found, with the axes of the command line (`with_axes`); `node_ids`
     may hold plain paths too. Raises `UsageError` for a node id that names nothing.
@@ -82,15 +99,27 @@ def select_experiments(
         if function is not None:
             _reject_unknown(text, path, function, case, experiments)
     kept = []
+    unsure = set()
+    case_ids: list[str] = []
     for experiment in experiments:
         labels = known_labels(experiment)
-        answers = (
-            _judge(experiment, label, labels is not None, False, keyword, marks, named, deselect)
+        meant = {
+            label: answer
             for label in labels or [None]
-        )
-        if any(answer is not False for answer in answers):
-            kept.append(experiment)
-    return kept, len(experiments) - len(kept)
+            if (
+                answer := _judge(
+                    experiment, label, labels is not None, False, keyword, marks, named, deselect
+                )
+            )
+            is not False
+        }
+        if not meant:
+            continue
+        kept.append(experiment)
+        if True not in meant.values():
+            unsure.add(experiment.id)
+        case_ids += [_case_id(experiment, UNKNOWN_CASE if labels is None else x) for x in meant]
+    return Selected(tuple(kept), frozenset(unsure), tuple(case_ids), len(experiments) - len(kept))
 
 
 def matches_case(
@@ -123,7 +152,8 @@ def _judge(
         _is_named(experiment, label, label_known, named),
         _is_left(experiment, label, label_known, deselect),
         keyword is None
-        or keyword.admits(case_names(experiment, label), complete=label_known and marks_known),
+        # what a library's decorator adds is no name that -k waits for: it knows nothing of expt
+        or keyword.admits(case_names(experiment, label), complete=label_known),
         marks is None or marks.admits(experiment.marks, complete=marks_known),
     )
     if False in answers:

@@ -11,17 +11,21 @@ from expt.discovery.labels import MAX_LISTED
 from expt.ground.model import Axis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _NOT_LITERAL: Final = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
 
 
 @attrs.frozen
 class Asks:
-    """The arguments of an experiment or a provider, and those of them that have no default."""
+    """The arguments of an experiment or a provider, and those of them that have no default.
+
+    `annotations` are those that are one word, `float` say; "" where one says more than that.
+    """
 
     parameters: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def module_level_statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, int]]:
@@ -77,14 +81,41 @@ def dotted_name(node: ast.expr) -> tuple[str, ...]:
 
 
 def arguments_of(arguments: ast.arguments) -> Asks:
-    positional = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+    positional = [*arguments.posonlyargs, *arguments.args]
     required = positional[: len(positional) - len(arguments.defaults)]
-    if not arguments.kwonlyargs:
-        return Asks(tuple(positional), tuple(required))
-    by_name = [argument.arg for argument in arguments.kwonlyargs]
-    defaults = zip(by_name, arguments.kw_defaults, strict=True)
-    required.extend(name for name, default in defaults if default is None)
-    return Asks((*positional, *by_name), tuple(required))
+    if arguments.kwonlyargs:
+        defaults = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        required.extend(argument for argument, default in defaults if default is None)
+        positional += arguments.kwonlyargs
+    return Asks(
+        tuple([argument.arg for argument in positional]),
+        tuple([argument.arg for argument in required]),
+        {
+            argument.arg: annotation.id if isinstance(annotation, ast.Name) else ""
+            for argument in positional
+            if (annotation := argument.annotation) is not None
+        },
+    )
+
+
+def decorator_name(decorator: ast.expr) -> tuple[str, ...]:
+    """The dotted name of a decorator without what it is called with; empty for none."""
+    while isinstance(decorator, ast.Call):
+        decorator = decorator.func
+    return dotted_name(decorator)
+
+
+def names_used(content: bytes) -> dict[str, frozenset[tuple[str, ...]]]:
+    """For each function and class of a module, every dotted name inside it."""
+    return {
+        statement.name: frozenset(
+            dotted_name(node)
+            for node in ast.walk(statement)
+            if isinstance(node, (ast.Attribute, ast.Name))
+        )
+        for statement, _ in module_level_statements(ast.parse(content))
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    }
 
 
 def first_line(body: Sequence[ast.stmt]) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fnmatch
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from expt.ground.errors import CollectionError, UsageError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE, RUN_FILE
+from expt.ground.toml_reading import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 _SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "site-packages", "node_modules"})
 _MARKS_OF_SKIPPED: Final = frozenset({RUN_FILE, "pyvenv.cfg"})  # an archive, an environment
@@ -60,6 +62,20 @@ def walk(paths: Sequence[Path], root: Path, ignore: Sequence[str]) -> Walked:
     return Walked(tuple(files), tuple(mistakes))
 
 
+def walk_sources(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Every `*.py`, conftests too, and `params.toml` below a folder, with its content.
+
+    What a walk leaves out is left out, and so is what cannot be read.
+    """
+    start = os.path.abspath(folder)
+    for name in _Walk(None, set(), [], conftests=True).below(start, ""):
+        content = None
+        with contextlib.suppress(OSError):
+            content = read_bytes(Path(start, name))
+        if content is not None:
+            yield name, content
+
+
 def _by_parts(path: str) -> list[str]:
     return path.split("/")
 
@@ -72,7 +88,10 @@ class _Walk:
         ignored: Callable[[str], bool] | None,
         seen: set[tuple[int, int]],
         mistakes: list[CollectionError],
+        *,
+        conftests: bool = False,
     ) -> None:
+        self._left_out = () if conftests else (CONFTEST_FILE,)
         self._ignored = ignored
         self._seen = seen
         self._mistakes = mistakes
@@ -97,7 +116,7 @@ class _Walk:
                     continue
                 try:
                     if name.endswith(".py") and entry.is_file():
-                        if name != CONFTEST_FILE and not name.startswith("."):
+                        if name not in self._left_out and not name.startswith("."):
                             yield relative
                     elif name == PARAMS_FILE:
                         yield relative

@@ -16,6 +16,7 @@ import attrs
 
 from expt.ground.errors import ConfigurationError, did_you_mean
 from expt.ground.layout import CONFIGURATION_FILE, PROJECT_FILE
+from expt.ground.toml_lines import KeyPath, find_keys
 from expt.ground.toml_reading import parse_toml, read_bytes, read_toml
 
 if TYPE_CHECKING:
@@ -114,20 +115,20 @@ def read_configuration(root: Path) -> Configuration:
         if table is not None:
             raise ConfigurationError(
                 f"both {CONFIGURATION_FILE} and {PROJECT_FILE} configure expt",
-                f"{PROJECT_FILE}:{_line_of('expt', text)}",
+                _place(PROJECT_FILE, text, ("tool", "expt")),
                 f"keep one: {CONFIGURATION_FILE}, or [tool.expt] in {PROJECT_FILE}",
             )
         table, text = read_toml(own, CONFIGURATION_FILE, ConfigurationError)
-        return Configuration(root, own, _checked(table, text, CONFIGURATION_FILE, "", root))
+        return Configuration(root, own, _checked(table, text, CONFIGURATION_FILE, (), root))
     if table is None:
         return Configuration(root)
-    return Configuration(root, project, _checked(table, text, PROJECT_FILE, "tool.expt", root))
+    return Configuration(root, project, _checked(table, text, PROJECT_FILE, ("tool", "expt"), root))
 
 
-def _checked(table: Any, text: str, file: str, header: str, root: Path) -> Mapping[str, Any]:
+def _checked(table: Any, text: str, file: str, header: KeyPath, root: Path) -> Mapping[str, Any]:
     """What `table` says, once every key and value of it is known to be right."""
-    for key, inner, what, hint in _mistakes_of(table, _KEYS, header):
-        raise ConfigurationError(what, f"{file}:{_line_of(key, text, inner)}", hint)
+    for keys, what, hint in _mistakes_of(table, _KEYS, header):
+        raise ConfigurationError(what, _place(file, text, keys), hint)
     return {**table, "plugins": _placed(table["plugins"], root)} if "plugins" in table else table
 
 
@@ -137,27 +138,27 @@ def _placed(plugins: Sequence[str], root: Path) -> list[str]:
 
 
 def _mistakes_of(
-    table: Any, keys: Mapping[str, str | Mapping[str, str]], header: str
-) -> Iterator[tuple[str, str, str, str | None]]:
-    """Of each mistake: the key, the table that holds it, what is wrong, and a hint."""
+    table: Any, keys: Mapping[str, str | Mapping[str, str]], header: KeyPath
+) -> Iterator[tuple[KeyPath, str, str | None]]:
+    """Of each mistake: the path of its key, what is wrong, and a hint."""
+    holder = f"[{'.'.join(header)}]" if header else CONFIGURATION_FILE
     if not isinstance(table, dict):
-        outer, _, name = header.rpartition(".")
-        yield name, outer, f"'{name}' must be a table, not {_spoken(table)}", f"write [{header}]"
+        yield header, f"'{header[-1]}' must be a table, not {_spoken(table)}", f"write {holder}"
         return
-    holder = f"[{header}]" if header else CONFIGURATION_FILE
     for key, value in table.items():
         expected = keys.get(key)
         if expected is None:
             hints = [did_you_mean(key, keys), f"{holder} may have: {', '.join(sorted(keys))}"]
             if key == "tool" and not header:
                 hints = [f"in {CONFIGURATION_FILE} the keys stand at the top level"]
-            yield key, header, f"unknown key '{key}' in {holder}", "\n".join(filter(None, hints))
+            what = f"unknown key '{key}' in {holder}"
+            yield (*header, key), what, "\n".join(filter(None, hints))
         elif not isinstance(expected, str):
-            yield from _mistakes_of(value, expected, f"{header}.{key}" if header else key)
+            yield from _mistakes_of(value, expected, (*header, key))
         elif not _is(value, expected):
             what = f"'{key}' in {holder} must be {expected}, not {_spoken(value)}"
             as_list = expected == _TEXTS and _is(value, _TEXT)
-            yield key, header, what, f'write {key} = ["{value}"]' if as_list else None
+            yield (*header, key), what, f'write {key} = ["{value}"]' if as_list else None
 
 
 def _is(value: Any, expected: str) -> bool:
@@ -175,13 +176,5 @@ def _spoken(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 
-def _line_of(key: str, text: str, header: str = "") -> int:
-    """The line of a key, looked for below its table's header; good enough for a message."""
-    start = 0
-    if header:
-        dotted = r"\s*\.\s*".join(map(re.escape, header.split(".")))
-        found = re.search(rf"^\s*\[\s*{dotted}\b", text, re.MULTILINE)
-        start = found.start() if found else 0
-    pattern = re.compile(rf"^[^#\n]*?\b{re.escape(key)}\b[\"']?\s*[=.\]]", re.MULTILINE)
-    match = pattern.search(text, start) or pattern.search(text)
-    return text.count("\n", 0, match.end()) + 1 if match else 1
+def _place(file: str, text: str, keys: KeyPath) -> str:
+    return f"{file}:{find_keys(text)[0][keys]}"

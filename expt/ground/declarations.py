@@ -134,7 +134,7 @@ def sweep(**axes: Iterable[Any]) -> Callable[[F], F]:
 
 
 @attrs.frozen
-class Listener:
+class ListenerDeclaration:
     """What `@expt.on` says: the hook point, and whether what is outside is replaced."""
 
     point: str
@@ -147,8 +147,10 @@ def on(point: str, *, replace: bool = False) -> Callable[[F], F]:
     With `replace`, it is called in place of the implementations outside it.
     """
 
+    declaration = ListenerDeclaration(point, replace)
+
     def mark_function(function: F) -> F:
-        listeners = (*getattr(function, LISTENERS_ATTRIBUTE, ()), Listener(point, replace))
+        listeners = (*getattr(function, LISTENERS_ATTRIBUTE, ()), declaration)
         setattr(function, LISTENERS_ATTRIBUTE, listeners)
         return function
 

@@ -126,5 +126,5 @@ def told_as_damage(what: str, at: str) -> Iterator[None]:
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """`did you mean 'lr'?` for the closest of `choices`, or None where nothing is close."""
-    close = difflib.get_close_matches(word, sorted(set(choices)), n=3, cutoff=0.6)
+    close = difflib.get_close_matches(word, sorted(set(choices) - {word}), n=3, cutoff=0.6)
     return "did you mean " + " or ".join(f"'{name}'" for name in close) + "?" if close else None

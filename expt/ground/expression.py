@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from expt.ground.errors import UsageError
+from expt.ground.text import python_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -144,11 +145,11 @@ def keyword_matcher(names: Iterable[str], complete: bool) -> Callable[[str], boo
 
     Where more names may come (`complete` is false), what does not match is unknown.
     """
-    joined = "\n".join(names).lower()
+    joined = "\n".join(names).lower()  # of files as they are, of functions as Python reads them
     absent = False if complete else None
 
     def matches_keyword(word: str) -> bool | None:
-        return True if word.lower() in joined else absent
+        return True if word.lower() in joined or python_name(word).lower() in joined else absent
 
     return matches_keyword
 
@@ -159,6 +160,6 @@ def mark_matcher(marks: Iterable[str], complete: bool) -> Callable[[str], bool |
     absent = False if complete else None
 
     def matches_mark(word: str) -> bool | None:
-        return True if word in known else absent
+        return True if python_name(word) in known else absent
 
     return matches_mark

@@ -141,10 +141,14 @@ Event = (
 
 @attrs.frozen
 class PlanRequest:
-    """Import the selected experiments and decide their cases. Answered by a `Plan`."""
+    """Import the selected experiments and decide their cases. Answered by a `Plan`.
+
+    `unsure` are the ids of those that are among them only because nothing could tell before.
+    """
 
     options: Options
     experiments: tuple[Experiment, ...]
+    unsure: frozenset[str] = frozenset()
 
 
 @attrs.frozen

@@ -191,12 +191,16 @@ class Opaque:
 
 @attrs.frozen
 class Plan:
-    """The ordered cases, decided before anything runs, and what is worth saying about them."""
+    """The ordered cases, decided before anything runs, and what is worth saying about them.
+
+    `errors` are those that `--continue-on-collection-errors` went past, each told in full.
+    """
 
     cases: tuple[Case, ...]
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     deselected: int = 0
+    errors: tuple[str, ...] = ()
 
 
 @attrs.frozen

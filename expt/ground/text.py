@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.model import Opaque
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+_BARE_KEY: Final = re.compile(r"[\w-]+")
 _COLOURS: Final = re.compile(r"(\x1b\[[\d;]*m)")
 _SHORT: Final = 24  # characters of a value in a cell
 _LOW_WORDS: Final = re.compile(
@@ -58,6 +59,27 @@ def printed(text: str, *, colour: bool) -> str:
         else "\r".join(visible(part, lines=True) for part in piece.split("\r"))
         for index, piece in enumerate(pieces)
     )
+
+
+def python_name(text: str) -> str:
+    """`text` as Python reads a name: a keyboard's micro sign is the letter mu (NFKC, PEP 3131)."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def dotted(steps: Iterable[str | int]) -> str:
+    """`optimizer.lr`, `layers[2].size`, `table."a.b"`: keys quoted as in TOML where they must."""
+    text = ""
+    for step in steps:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += ("." if text else "") + (step if _BARE_KEY.fullmatch(step) else _quoted(step))
+    return text
+
+
+def _quoted(key: str) -> str:
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
 
 
 def error_message(error: BaseException) -> str:

@@ -18,20 +18,14 @@ if TYPE_CHECKING:
     from expt.ground.errors import ExptError
 
 MAX_BYTES: Final = 1024 * 1024  # tomllib takes 1.5 s for the worst megabyte
-MAX_DEPTH: Final = 100  # tomllib recurses with it, and so would everything after
+MAX_DEPTH: Final = 100  # everything that reads values recurses with it
 MAX_DIGITS: Final = 4300  # Python refuses to turn a longer integer into text
 _MAX_BITS: Final = (10**MAX_DIGITS).bit_length() - 1
 
-_MARKS: Final = re.compile(
-    r'"""(?:\\.|[^\\])*?"""'
-    r"|'''.*?'''"
-    r'|"(?:\\.|[^"\\\n])*"'
-    r"|'[^'\n]*'"
-    r"|#[^\n]*"
-    r"|(?P<mark>[\[\]{}.,=\n])",
-    re.DOTALL,
-)
 _POSITION: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_BARE_KEY_OUTSIDE_ASCII: Final = re.compile(
+    r"[^=#\"']*?(?<![^\s\[.])([\w-]*[^\W\x00-\x7f][\w-]*)\s*[=.\]]"
+)
 _LONG_NUMBER: Final = re.compile(r"[0-9A-Fa-f_]{3000,}")
 
 
@@ -80,41 +74,16 @@ def parse_toml(content: bytes, shown_as: str, error: type[ExptError]) -> tuple[d
         line = content.count(b"\n", 0, mistake.start) + 1
         what = f"this file is not UTF-8: byte 0x{content[mistake.start]:02x}"
         raise error(what, f"{shown_as}:{line}", "save it as UTF-8") from None
-    deep = _line_that_nests_too_deep(text)
-    if deep is not None:
-        raise error(f"values are nested more than {MAX_DEPTH} deep", f"{shown_as}:{deep}")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as mistake:
         raise _syntax_error(str(mistake), text, shown_as, error) from None
+    except RecursionError:
+        raise _too_deep(shown_as, error) from None
     except ValueError:  # the only other one that tomllib lets through: int() of too many digits
         raise _long_number(text, shown_as, error) from None
-    if _holds_long_number(values):
-        raise _long_number(text, shown_as, error)
+    _reject_extremes(values, text, shown_as, error)
     return values, text
-
-
-def _line_that_nests_too_deep(text: str) -> int | None:
-    """The line where brackets or dotted keys exceed `MAX_DEPTH`, before tomllib recurses."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH and text.count(".") <= MAX_DEPTH:
-        return None
-    line, depth, dots = 1, 0, 0
-    for match in _MARKS.finditer(text):
-        mark = match["mark"]
-        if mark is None:
-            line += match[0].count("\n")
-        elif mark in "[{":
-            depth += 1
-        elif mark in "]}":
-            depth -= 1
-        elif mark == ".":
-            dots += 1
-        else:
-            dots = 0
-            line += mark == "\n"
-        if depth > MAX_DEPTH or dots > MAX_DEPTH:
-            return line
-    return None
 
 
 def _syntax_error(message: str, text: str, shown_as: str, error: type[ExptError]) -> ExptError:
@@ -123,7 +92,11 @@ def _syntax_error(message: str, text: str, shown_as: str, error: type[ExptError]
     if position:
         message = message[: position.start()]
         line = int(position[1] or line)
-    return error(f"this is not TOML: {message[:1].lower()}{message[1:]}", f"{shown_as}:{line}")
+    lines = text.splitlines()
+    bare = _BARE_KEY_OUTSIDE_ASCII.match(lines[line - 1]) if line <= len(lines) else None
+    hint = f'a key outside ASCII needs quotes: "{bare[1]}"' if bare else None
+    told = f"this is not TOML: {message[:1].lower()}{message[1:]}"
+    return error(told, f"{shown_as}:{line}", hint)
 
 
 def _long_number(text: str, shown_as: str, error: type[ExptError]) -> ExptError:
@@ -136,15 +109,22 @@ def _long_number(text: str, shown_as: str, error: type[ExptError]) -> ExptError:
     )
 
 
-def _holds_long_number(values: dict[str, Any]) -> bool:
-    """Whether a number is there that tomllib took (hexadecimal) and nobody could print."""
-    rest: list[Any] = [values]
+def _reject_extremes(
+    values: dict[str, Any], text: str, shown_as: str, error: type[ExptError]
+) -> None:
+    """Refuse what tomllib took and what nobody could walk through or print."""
+    rest: list[tuple[Any, int]] = [(values, 0)]
     while rest:
-        value = rest.pop()
+        value, depth = rest.pop()
+        if depth > MAX_DEPTH:
+            raise _too_deep(shown_as, error)
         if isinstance(value, dict):
-            rest.extend(value.values())
+            rest.extend((item, depth + 1) for item in value.values())
         elif isinstance(value, list):
-            rest.extend(value)
-        elif isinstance(value, int) and value.bit_length() > _MAX_BITS:
-            return True
-    return False
+            rest.extend((item, depth + 1) for item in value)
+        elif isinstance(value, int) and value.bit_length() > _MAX_BITS:  # hexadecimal
+            raise _long_number(text, shown_as, error)
+
+
+def _too_deep(shown_as: str, error: type[ExptError]) -> ExptError:
+    return error(f"values are nested more than {MAX_DEPTH} deep", shown_as)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from expt.parameters.choices import Choice, read_choices
 from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
+from expt.parameters.folder_axes import axes_of_folders, repeat_of_folders
 from expt.parameters.layers import Layer, Resolved, Where
 from expt.parameters.masking import SHORTEST, Secrets, make_scrubber, mask_patch, mask_source
 from expt.parameters.params_files import (
@@ -40,10 +41,14 @@ from expt.parameters.secrets import (
 from expt.parameters.seeds import SEED, repeat_seed, seed_words
 from expt.parameters.sweeps import (
     REPEAT,
+    Group,
     axes_from_table,
+    drop_names,
     expand_axes,
     is_random_axis,
+    join_axes,
     make_axis,
+    merge_axes,
     parse_sweep,
     parse_zip,
     product_size,
@@ -72,6 +77,7 @@ __all__ = [
     "SHORTEST",
     "Choice",
     "FileText",
+    "Group",
     "KeyPath",
     "Layer",
     "ParamsFile",
@@ -80,6 +86,8 @@ __all__ = [
     "Where",
     "assign",
     "axes_from_table",
+    "axes_of_folders",
+    "drop_names",
     "expand_axes",
     "expand_environment",
     "experiment_values",
@@ -89,6 +97,7 @@ __all__ = [
     "is_random_axis",
     "is_range",
     "is_secret_name",
+    "join_axes",
     "make_axis",
     "make_scrubber",
     "mask_argument",
@@ -96,6 +105,7 @@ __all__ = [
     "mask_secrets",
     "mask_source",
     "masked_case",
+    "merge_axes",
     "parse_assignment",
     "parse_name",
     "parse_sweep",
@@ -113,6 +123,7 @@ __all__ = [
     "reject_many_cases",
     "reject_swept_twice",
     "repeat_axis",
+    "repeat_of_folders",
     "repeat_seed",
     "secret_names",
     "secret_texts",

@@ -20,9 +20,9 @@ from typing import Final
 import attrs
 
 from expt.ground.layout import PARAMS_FILE
+from expt.ground.toml_lines import KeyPath, find_texts
 from expt.parameters.coercion import MASK, dotted
 from expt.parameters.secrets import is_secret_name
-from expt.parameters.toml_lines import KeyPath, find_texts
 
 SHORTEST: Final = 6  # characters: a shorter text is as likely a word of the output
 _UNMISTAKABLE: Final = 12  # characters: not by chance a part of a longer word

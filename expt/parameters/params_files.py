@@ -13,17 +13,20 @@ from expt.ground.encoding import from_json
 from expt.ground.errors import ParameterError, UsageError, did_you_mean
 from expt.ground.layout import EXPERIMENT_PREFIX, RESERVED_TABLE
 from expt.ground.model import LAYER_PARAMS
+from expt.ground.text import python_name
+from expt.ground.toml_lines import Comment, KeyPath, find_keys
 from expt.ground.toml_reading import read_toml
 from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText
 from expt.parameters.layers import Layer
-from expt.parameters.sweeps import axes_from_table, read_zip
-from expt.parameters.toml_lines import Comment, KeyPath, find_keys
+from expt.parameters.sweeps import Group, axes_from_table, read_zip
 from expt.parameters.typed_text import NO_VALUE, parse_name, read_toml_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    from expt.ground.model import Axis
 
 RESERVED_KEYS: Final = (
     "choices", "extends", "marks", "repeat", "smoke", "sweep", "use", "variants", "zip"
@@ -36,7 +39,7 @@ _LEFT_OUT: Final = re.compile(r"#\s*([^=#]+?)\s*=\s*(\S.*)")
 
 @attrs.frozen
 class ParamsFile:
-    """A `params.toml`; `path` is relative to the root directory, `lines` by key path.
+    """A `params.toml`; `path` is relative to the root directory, `lines` by folded key path.
 
     `values` are the top level without `[expt]`, `reserved` is `[expt]` checked: `extends`, `use`
     and `marks` as tuples of texts, the others as they stand.
@@ -49,11 +52,35 @@ class ParamsFile:
 
     def where(self, keys: KeyPath) -> str:
         """`experiments/params.toml:3`: the line of a key, or of the nearest table around it."""
-        for size in range(len(keys), 0, -1):
-            line = self.lines.get(keys[:size])
+        folded = tuple(map(python_name, keys))
+        for size in range(len(folded), 0, -1):
+            line = self.lines.get(folded[:size])
             if line is not None:
                 return f"{self.path}:{line}"
         return self.path
+
+    def axes(self, seed: Callable[[], int] | None = None) -> tuple[list[Axis], list[Group]]:
+        """What `sweep` and `zip` of `[expt]` say: axes, and groups of names that go in step.
+
+        `seed` gives what random points are drawn from. Raises `ParameterError`.
+        """
+
+        def below(*table: str) -> Callable[[KeyPath], str]:
+            return lambda keys: self.where((RESERVED_TABLE, *table, *keys))
+
+        axes = axes_from_table(self.reserved.get("sweep", {}), below("sweep"), (), seed)
+        if "zip" not in self.reserved:
+            return axes, []
+        groups, own = read_zip(self.reserved["zip"], below("zip"), seed)
+        known = {name for axis in axes for name in axis.names}
+        for name in (name for axis in own for name in axis.names):
+            if name in known:
+                raise ParameterError(
+                    f"the axis '{name}' is swept twice",
+                    below("zip")((name,)),
+                    f"the other: {below('sweep')((name,))}",
+                )
+        return [*axes, *own], [(names, self.where((RESERVED_TABLE, "zip"))) for names in groups]
 
 
 def folder_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,11 +149,35 @@ def read_params_file(path: Path, root: Path) -> ParamsFile:
     """The `params.toml` at `path`. Raises `ParameterError`, with the line where there is one."""
     shown = os.path.relpath(path, root).replace(os.sep, "/")
     values, text = read_toml(path, shown, ParameterError)
-    lines, _ = find_keys(text)
+    lines, _ = _find_lines(text)
     reserved = values.pop(RESERVED_TABLE, {})
     file = ParamsFile(shown, values, lines)
-    marked = {key: _mark(value, file, (key,), path.parent) for key, value in values.items()}
+    named = _with_python_names(values, file)
+    marked = {key: _mark(value, file, (key,), path.parent) for key, value in named.items()}
     return attrs.evolve(file, values=marked, reserved=_read_reserved(reserved, file, path.parent))
+
+
+def _find_lines(text: str) -> tuple[dict[KeyPath, int], list[Comment]]:
+    lines, comments = find_keys(text)
+    return {tuple(map(python_name, path)): line for path, line in lines.items()}, comments
+
+
+def _with_python_names(
+    values: Mapping[str, Any], file: ParamsFile, table: KeyPath = ()
+) -> dict[str, Any]:
+    """`values` by their names as Python reads them; keys of nested tables are no names.
+
+    Raises `ParameterError` for two that are one name.
+    """
+    named: dict[str, Any] = {}
+    for key, value in values.items():
+        name = python_name(key)
+        if name in named:
+            what = f"two keys are one name, '{name}'"
+            raise ParameterError(what, file.where((*table, key)), "leave one of them out")
+        is_table = _is_experiment(name, value)
+        named[name] = _with_python_names(value, file, (*table, key)) if is_table else value
+    return named
 
 
 def _mark(value: Any, file: ParamsFile, keys: KeyPath, folder: Path) -> Any:
@@ -167,7 +218,7 @@ def _read_texts(value: Any, key: str, file: ParamsFile) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
         raise _wrong_shape(key, "a text or a list of texts", file)
-    return tuple(values)
+    return tuple(map(python_name, values)) if key == "marks" else tuple(values)
 
 
 def _read_extends(value: Any, key: str, file: ParamsFile) -> tuple[str, ...]:
@@ -176,7 +227,7 @@ def _read_extends(value: Any, key: str, file: ParamsFile) -> tuple[str, ...]:
         place, _, function = text.partition("::")
         if not place or not function.startswith(EXPERIMENT_PREFIX):
             raise _wrong_shape(key, "'PATH::experiment_name' or a list of them", file)
-    return texts
+    return tuple("::".join((p, python_name(f))) for p, _, f in (t.partition("::") for t in texts))
 
 
 def _read_table(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
@@ -193,7 +244,14 @@ def _read_variants(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
                 file.where((RESERVED_TABLE, key, name)),
                 f"write [{RESERVED_TABLE}.variants.{name}] with its parameters below",
             )
-    return dict(value)
+    return {
+        name: _with_python_names(table, file, (RESERVED_TABLE, key, name))
+        for name, table in value.items()
+    }
+
+
+def _read_smoke(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
+    return _with_python_names(_read_table(value, key, file), file, (RESERVED_TABLE, key))
 
 
 def _read_sweep(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
@@ -245,7 +303,7 @@ _READERS: Final[Mapping[str, Callable[[Any, str, ParamsFile], Any]]] = {
     "extends": _read_extends,
     "marks": _read_texts,
     "repeat": _read_repeat,
-    "smoke": _read_table,
+    "smoke": _read_smoke,
     "sweep": _read_sweep,
     "use": _read_texts,
     "variants": _read_variants,
@@ -263,14 +321,14 @@ def read_values_file(path: Path, cwd: Path, folder: Path | None = None) -> Param
     below = path.is_relative_to(cwd)
     shown = (path.relative_to(cwd) if below else path).as_posix()
     values, text = read_toml(path, shown, ParameterError)
-    lines, comments = find_keys(text)
+    lines, comments = _find_lines(text)
     file = ParamsFile(shown, values, lines)
     chosen = _read_chosen(values.pop(RESERVED_TABLE, {}), file)
     for name in chosen:
         values.setdefault(name, {})
     for comment in comments:
         _take_comment(comment, values, lines)
-    kept = _without_masks(values)
+    kept = _without_masks(_with_python_names(values, file))
     return attrs.evolve(
         file,
         values={

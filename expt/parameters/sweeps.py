@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -15,6 +15,7 @@ import attrs
 from expt.ground.errors import ParameterError, UsageError, did_you_mean
 from expt.ground.model import Axis
 from expt.ground.options import Sweep, Typed
+from expt.ground.text import python_name
 from expt.parameters.coercion import dotted
 from expt.parameters.points import Drawn, Lazy, is_range, read_points
 from expt.parameters.typed_text import (
@@ -24,6 +25,9 @@ from expt.parameters.typed_text import (
     plain_value,
     read_toml_value,
 )
+
+Group = tuple[tuple[str, ...], str | None]
+"""Names whose axes go in step, and where that was said."""
 
 REPEAT: Final = "repeat"
 """The axis of `--repeat`: no parameter, but which seed a case has."""
@@ -182,7 +186,7 @@ def axes_from_table(
     """
     axes = []
     for key, value in table.items():
-        keys = (*path, key)
+        keys = (*path, key) if path else (python_name(key),)
         if isinstance(value, Mapping) and not is_range(value):
             axes += axes_from_table(value, where, keys, seed)
         else:
@@ -233,15 +237,14 @@ def read_zip(
     groups = value if value and all(isinstance(item, list) for item in value) else [value]
     if not all(isinstance(name, str) for group in groups for name in group):
         raise ParameterError("'zip' must be a list of names, or of such lists", at)
-    return [_check_group(tuple(map(str, group)), at, ParameterError) for group in groups], []
+    names_of = [tuple(map(python_name, group)) for group in groups]
+    return [_check_group(names, at, ParameterError) for names in names_of], []
 
 
-def zip_axes(
-    axes: Sequence[Axis], groups: Iterable[tuple[tuple[str, ...], str | None]]
-) -> list[Axis]:
+def zip_axes(axes: Sequence[Axis], groups: Iterable[Group]) -> list[Axis]:
     """`axes` with each group of names made one, at the place of its first.
 
-    `groups` are names and where they were said. Raises `ParameterError` for an axis that is not
+    Raises `ParameterError` for an axis that is not
     there, and for lengths that differ.
     """
     axes = list(axes)
@@ -268,6 +271,35 @@ def zip_axes(
         axes = [axis for axis in axes if not set(axis.names) & set(names)]
         axes.insert(place, joined)
     return axes
+
+
+def merge_axes(weaker: Sequence[Axis], stronger: Sequence[Axis]) -> tuple[Axis, ...]:
+    """`weaker` without the names that `stronger` varies, then `stronger`."""
+    return (*drop_names(weaker, {name for axis in stronger for name in axis.names}), *stronger)
+
+
+def drop_names(axes: Sequence[Axis], names: Collection[str]) -> tuple[Axis, ...]:
+    """`axes` without `names`; what was zipped with one of them is still varied."""
+    kept = []
+    for axis in axes:
+        columns = [column for column, name in enumerate(axis.names) if name not in names]
+        if len(columns) == len(axis.names):
+            kept.append(axis)
+        elif columns:
+            values = tuple(tuple(point[column] for column in columns) for point in axis.values)
+            kept.append(Axis(tuple(axis.names[column] for column in columns), values, axis.where))
+    return tuple(kept)
+
+
+def join_axes(
+    axes: Sequence[Axis], groups: Iterable[Group], left_out: Collection[str]
+) -> list[Axis]:
+    """`axes` without the names that are left out, and what is left of the groups in step.
+
+    Raises `ParameterError` for axes that cannot go in step.
+    """
+    kept = [(tuple(name for name in names if name not in left_out), at) for names, at in groups]
+    return zip_axes(drop_names(axes, left_out), [(names, at) for names, at in kept if names[1:]])
 
 
 # Products

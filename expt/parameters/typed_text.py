@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from expt.ground.errors import ParameterError, UsageError
 from expt.ground.options import Assignment, Operator, Typed
+from expt.ground.text import python_name
 from expt.ground.toml_reading import MAX_DEPTH
 from expt.parameters.coercion import (
     EXACT,
@@ -50,9 +51,8 @@ def parse_assignment(typed: str) -> Assignment:
         raise UsageError(f"'{left}' names no experiment before the ':'", at, _FORMS)
     keys = parse_name(name, at)
     value = _parse_typed_value(text, at) if operator == ":=" else Typed(text)
-    return Assignment(
-        keys, value, f"-p {dotted(keys)}", typed, operator, experiment.strip() or None
-    )
+    address = python_name(experiment.strip()) or None
+    return Assignment(keys, value, f"-p {dotted(keys)}", typed, operator, address)
 
 
 def assign(name: str, value: Any, at: str) -> Assignment:
@@ -90,7 +90,7 @@ def parse_name(text: str, at: str) -> KeyPath:
         position, more = match.end(), bool(dot)
         if len(keys) > _DEEPEST:
             raise UsageError("a name reaches into too many tables", at[:_DEEPEST], _FORMS)
-    return tuple(keys)
+    return (python_name(keys[0]), *keys[1:])
 
 
 def _unescape(text: str) -> str:

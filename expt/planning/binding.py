@@ -15,14 +15,19 @@ import attrs
 from expt.ground import layout
 from expt.ground.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Mark
 from expt.ground.errors import PlanningError
+from expt.ground.model import Place
+from expt.ground.text import error_name
 from expt.parameters import Layer, ParamsFile, table_layers
 from expt.planning.contents import (
     DECIDING_HOOKS,
+    WRAPS_HINT,
     Analysis,
     Contents,
     Hook,
-    HookPoint,
+    Listener,
     describe_function,
+    hidden_arguments,
+    hides_arguments,
     read_contents,
 )
 from expt.planning.places import Files, Host, HostPlace, find_host, places_of
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Experiment
     from expt.planning.providers import Function, Provider
 
-Part = TypeVar("Part", HookPoint, Hook)
+Part = TypeVar("Part", Listener, Hook)
 Rank = Mapping[str, "Provider"] | Layer
 """One step of the ladder: the providers of a module, or the values of a file."""
 
@@ -53,13 +58,14 @@ class Binding:
     modules: tuple[str, ...]
     new_paths: frozenset[str]
     own_lines: frozenset[str]
-    listeners: tuple[HookPoint, ...]
+    listeners: tuple[Listener, ...]
     analyses: tuple[Analysis, ...]
     hooks: tuple[Hook, ...]
     unheard: tuple[str, ...]
     marks: tuple[Mark, ...]
     declared_axes: Mapping[str, Sequence[Any]]
     files: tuple[ParamsFile, ...]
+    fixtures: Mapping[str, Place]
 
     def decide(self, hook: str, **arguments: Any) -> Any:
         """What the nearest conftest says that has an answer; None where none has."""
@@ -85,6 +91,10 @@ class Binder:
         functions = [step.function for step in host.chain()]
         call = self._find_function(host)
         function = describe_function(call, self._files)
+        hidden = hidden_arguments(call, experiment.parameters)
+        if hidden:
+            place = Place(experiment.path, experiment.line)
+            raise hides_arguments(experiment.function, hidden, place)
         return Binding(
             experiment=experiment,
             host=host,
@@ -110,6 +120,7 @@ class Binder:
             marks=marks_of(call, experiment),
             declared_axes=getattr(call, SWEEP_ATTRIBUTE, {}),
             files=tuple(self._files.params(p.path) for p in places if p.kind == "params"),
+            fixtures={name: at for c in brought.values() for name, at in c.fixtures.items()},
         )
 
     def _read(self, place: HostPlace) -> Contents:
@@ -132,7 +143,8 @@ class Binder:
         if inspect.iscoroutinefunction(inner) or inspect.isgeneratorfunction(inner):
             raise PlanningError(f"'{root.function}' must be a plain function", place)
         if not inspect.isfunction(inner):
-            raise PlanningError(f"'{root.function}' is no function when imported", place)
+            what = f"'{root.function}' is no function when imported, but {_spoken(inner)}"
+            raise PlanningError(what, place, WRAPS_HINT)
         return call
 
     def _base_paths(self, host: Host) -> frozenset[str]:
@@ -161,11 +173,15 @@ class Binder:
         return ranks
 
 
+def _spoken(value: Any) -> str:
+    return "a class" if isinstance(value, type) else f"an instance of '{error_name(value)}'"
+
+
 def _nearest_once(found: Iterable[Part]) -> list[Part]:
     """Each function once, where it stands nearest: one that two modules have was imported."""
     nearest: dict[tuple[str, Callable[..., Any]], Part] = {}
     for part in found:
-        key = part.point if isinstance(part, HookPoint) else part.name, part.function
+        key = part.point if isinstance(part, Listener) else part.name, part.function
         nearest.pop(key, None)
         nearest[key] = part
     return list(nearest.values())

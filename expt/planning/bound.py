@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Case
     from expt.planning.binding import Binding
-    from expt.planning.contents import Analysis, Hook, HookPoint
+    from expt.planning.contents import Analysis, Hook, Listener
     from expt.planning.providers import Function, Graph
 
 
@@ -37,7 +37,7 @@ class BoundExperiment:
         self._sources_of = sources_of
 
     @property
-    def listeners(self) -> tuple[HookPoint, ...]:
+    def listeners(self) -> tuple[Listener, ...]:
         """`@expt.on` functions, outermost first."""
         return self._binding.listeners
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from expt.ground import hookspecs, layout
-from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE, Listener
+from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE, ListenerDeclaration
 from expt.ground.errors import PlanningError
-from expt.ground.model import Place
+from expt.ground.model import BUILTIN_PROVIDERS, Place
 from expt.parameters.coercion import resolve_annotations
-from expt.planning.providers import Function, Provider, read_function, read_provider
+from expt.planning.providers import Function, Provider, read_function, read_provider, reserved_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from expt.planning.places import Files
 
@@ -34,7 +34,7 @@ The others are called before it is imported, or in other processes.
 
 
 @attrs.frozen(eq=False)
-class HookPoint:
+class Listener:
     """One `@expt.on` function."""
 
     point: str
@@ -73,11 +73,12 @@ class Contents:
 
     path: str
     providers: Mapping[str, Provider]
-    listeners: tuple[HookPoint, ...]
+    listeners: tuple[Listener, ...]
     analyses: tuple[Analysis, ...]
     hooks: tuple[Hook, ...]
     unheard: tuple[str, ...]
     experiments: frozenset[str]
+    fixtures: Mapping[str, Place]
 
 
 def read_contents(
@@ -103,7 +104,18 @@ def read_contents(
         hooks=tuple(_read_hooks(named, files)) if hears else (),
         unheard=() if hears else tuple(_unheard_hooks(named, files)),
         experiments=frozenset(n for n in vars(module) if n.startswith(layout.EXPERIMENT_PREFIX)),
+        fixtures={n: Place(path) for n, value in vars(module).items() if _is_fixture(value)},
     )
+
+
+def _is_fixture(value: Any) -> bool:
+    """Whether it is what `@pytest.fixture` makes: a class of pytest's, or (before 8.4) a function.
+
+    The type is asked and not the value, which may have attributes of any name.
+    """
+    if isinstance(value, FunctionType):
+        return "_pytestfixturefunction" in vars(value)
+    return type(value).__name__ == "FixtureFunctionDefinition"
 
 
 def place_of(function: Callable[..., Any], files: Files) -> Place:
@@ -125,6 +137,8 @@ def plugin_provider(name: str, function: Callable[..., Any]) -> Provider:
     """A provider that a plugin hands over by name, marked or not."""
     code = inspect.unwrap(function).__code__
     place = Place(code.co_filename, code.co_firstlineno)
+    if name in BUILTIN_PROVIDERS:
+        raise reserved_name(f"the provider '{name}' of a plugin", place)
     annotations = resolve_annotations(function)
     described = read_function(function, place, annotations, name=name)
     if hasattr(function, PROVIDER_ATTRIBUTE):
@@ -133,9 +147,11 @@ def plugin_provider(name: str, function: Callable[..., Any]) -> Provider:
 
 
 def _read_providers(
-    named: Iterable[tuple[str, Any]], path: str, source: bytes, files: Files
+    named: Sequence[tuple[str, Any]], path: str, source: bytes, files: Files
 ) -> dict[str, Provider]:
     providers: dict[str, Provider] = {}
+    if b"provider" in source:
+        _check_definitions(path, source, dict(named))
     for _, value in named:
         if not hasattr(value, PROVIDER_ATTRIBUTE):
             continue
@@ -144,22 +160,50 @@ def _read_providers(
         if other is not None and other.function.call is not value:
             raise _two_of_one_name(provider.name, other.place, provider.place)
         providers[provider.name] = provider
-    if providers:
-        _reject_redefinitions(path, source, providers)
     return providers
 
 
-def _reject_redefinitions(path: str, source: bytes, providers: Mapping[str, Provider]) -> None:
-    """A second `def` of one name silently wins in Python; between providers it is a mistake."""
+def _check_definitions(path: str, source: bytes, named: Mapping[str, Any]) -> None:
+    """Refuse a provider that is written and not there: defined twice, or hidden by a decorator.
+
+    A second `def` of one name silently wins in Python; between providers it is a mistake.
+    """
     lines: dict[str, int] = {}
     for node in ast.parse(source).body:
-        if not isinstance(node, ast.FunctionDef) or node.name not in providers:
+        if not isinstance(node, ast.FunctionDef):
             continue
         if any(map(_is_provider_mark, node.decorator_list)):
             line = node.decorator_list[0].lineno
             if node.name in lines:
                 raise _two_of_one_name(node.name, Place(path, lines[node.name]), Place(path, line))
             lines[node.name] = line
+            _reject_hidden(node, named.get(node.name), Place(path, line))
+
+
+def _reject_hidden(node: ast.FunctionDef, value: Any, place: Place) -> None:
+    if value is None or not hasattr(value, PROVIDER_ATTRIBUTE) or value.__name__ != node.name:
+        what = f"a decorator hides the provider '{node.name}'"
+        raise PlanningError(what, str(place), WRAPS_HINT)
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    hidden = hidden_arguments(value, [argument.arg for argument in arguments])
+    if hidden:
+        raise hides_arguments(node.name, hidden, place)
+
+
+WRAPS_HINT: Final = "put @functools.wraps(function) on the function that the decorator returns"
+
+
+def hidden_arguments(function: Callable[..., Any], written: Sequence[str]) -> list[str]:
+    """Those of the arguments in the source that a decorator's `*args, **kwargs` stand for."""
+    live = inspect.signature(function).parameters
+    takes_all = any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in live.values())
+    return [name for name in written if name not in live] if takes_all else []
+
+
+def hides_arguments(name: str, hidden: Sequence[str], place: Place) -> PlanningError:
+    """The mistake that nobody can see what a decorated function asks for."""
+    what = f"a decorator hides the arguments of '{name}': {', '.join(hidden)}"
+    return PlanningError(what, str(place), WRAPS_HINT)
 
 
 def _is_provider_mark(decorator: ast.expr) -> bool:
@@ -178,12 +222,12 @@ def _two_of_one_name(name: str, first: Place, second: Place) -> PlanningError:
     )
 
 
-def _read_listeners(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[HookPoint]:
+def _read_listeners(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[Listener]:
     for _, value in named:
-        listeners: tuple[Listener, ...] = getattr(value, LISTENERS_ATTRIBUTE, ())
+        listeners: tuple[ListenerDeclaration, ...] = getattr(value, LISTENERS_ATTRIBUTE, ())
         doc = (inspect.getdoc(value) or "").partition("\n")[0]
         for listener in listeners:
-            yield HookPoint(listener.point, value, place_of(value, files), listener.replace, doc)
+            yield Listener(listener.point, value, place_of(value, files), listener.replace, doc)
 
 
 def _unheard_hooks(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[str]:

@@ -290,7 +290,7 @@ class Resolution:
             given = any(one.name[0] == name for one in self._given)
             if name != SEED and not (self._names[name].resolved.is_known or swept or given):
                 known = [*self._all_names(), *self._names]
-                raise missing_value(self.graph, name, known)
+                raise missing_value(self.graph, name, known, self._binding.fixtures.get(name))
 
     def _all_names(self) -> Iterator[str]:
         for rank in self._binding.ranks:

@@ -197,6 +197,9 @@ def _base_of(place: str, function: str, files: Files) -> tuple[str, str] | None:
     found = getattr(module, function, None)
     if isinstance(found, Extension):
         return _home_of(found, files, f"{place}:{found.line}")
+    if found is None and function in vars(module):
+        hint = "does a decorator forget to return the function?"
+        raise PlanningError(f"'{function}' is None when imported", place, hint)
     if found is None:
         known = [name for name in vars(module) if name.startswith(layout.EXPERIMENT_PREFIX)]
         raise PlanningError(

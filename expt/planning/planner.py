@@ -5,6 +5,7 @@ bind (import) ─► resolve (layers, graph) ─► axes ─► cases ─► sel
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import traceback
 from pathlib import Path
@@ -36,6 +37,7 @@ from expt.parameters import (
     Layer,
     ParamsFile,
     expand_axes,
+    product_size,
     read_values_file,
     reject_many_cases,
     repeat_seed,
@@ -53,7 +55,7 @@ from expt.planning.ladder import Point, Resolution
 from expt.planning.naming import label_cases
 from expt.planning.places import Files
 from expt.planning.providers import Provider, session_key
-from expt.planning.skipping import skip_reason
+from expt.planning.skipping import skip_reason, tell_left_out
 from expt.planning.unknown import (
     addresses,
     function_names,
@@ -61,15 +63,39 @@ from expt.planning.unknown import (
     reject_unknown_values,
     reject_unknown_variants,
 )
-from expt.planning.warnings import unused_keys
+from expt.planning.warnings import unheard_points, untaken_parts, unused_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from types import ModuleType
 
     from expt.ground.model import Experiment
     from expt.ground.options import Options
 
 CONVERT_HOOK: Final = "expt_convert_value"
+
+Shape = tuple[tuple[str, ...], list[Axis]]
+"""A choice of variants, and the axes of the cases below it."""
+
+
+@attrs.define
+class _MistakesFound:
+    """Mistakes of experiments; apart, those of which nothing tells whether they are meant."""
+
+    ids: Container[str]
+    sure: list[ExptError] = attrs.field(factory=list)
+    unsure: dict[str, ExptError] = attrs.field(factory=dict)
+
+    @contextlib.contextmanager
+    def of(self, experiment: Experiment) -> Iterator[None]:
+        """Keep the mistake that planning the experiment is."""
+        try:
+            yield
+        except ExptError as mistake:
+            if experiment.id in self.ids:
+                self.unsure[experiment.id] = mistake
+            else:
+                self.sure.append(mistake)
 
 
 class Planner:
@@ -81,8 +107,11 @@ class Planner:
         provided: Mapping[str, Callable[..., Any]],
         convert: Convert | None = None,
         announce: Callable[[str], None] = lambda _: None,
+        plugin_files: Sequence[ModuleType] = (),
     ) -> None:
         self._options = options
+        self._provided = provided
+        self._plugin_files = plugin_files
         self._convert = convert
         self._loader = ModuleLoader(options.root)
         self._loader.install()
@@ -186,15 +215,18 @@ class Planner:
             layers += self._table_layers(binding, ("variants", variant), LAYER_VARIANT)
         if self._options.values.smoke:
             layers += self._table_layers(binding, ("smoke",), LAYER_SMOKE)
+        for file in self._read_values_files():
+            layers += table_layers(file, function_names(binding), (), LAYER_FILE)[::-1]
+        return layers
+
+    def _read_values_files(self) -> list[ParamsFile]:
         if self._values_files is None:
             cwd = self._options.cwd
             self._values_files = [
-                read_values_file(f, cwd, _folder_of_archived(f, cwd))
-                for f in self._options.values.params_files
+                read_values_file(file, cwd, _folder_of_archived(file, cwd))
+                for file in self._options.values.params_files
             ]
-        for file in self._values_files:
-            layers += table_layers(file, function_names(binding), (), LAYER_FILE)[::-1]
-        return layers
+        return self._values_files
 
     def _table_layers(
         self, binding: Binding, table: tuple[str, ...], layer: str
@@ -204,23 +236,27 @@ class Planner:
 
     # Planning
 
-    def plan(self, experiments: Sequence[Experiment]) -> Plan:
+    def plan(self, experiments: Sequence[Experiment], unsure: Container[str] = ()) -> Plan:
         """Every case of the experiments that the options select.
 
-        Raises `ExptError`; `Mistakes` where several experiments have one each.
+        A mistake of an experiment that is `unsure` (its id: nothing could tell before whether it
+        is meant) is a note as long as there is any other case. Raises `ExptError`; `Mistakes`
+        where several experiments have one each.
         """
-        mistakes: list[ExptError] = []
-        reached: list[tuple[Binding, list[tuple[tuple[str, ...], list[Axis]]]]] = []
+        mistakes = _MistakesFound(unsure)
+        reached: list[tuple[Binding, list[Shape]]] = []
         notes: list[str] = []
+        deselected = 0
         for experiment in experiments:
-            try:
+            with mistakes.of(experiment):
                 binding = self._bind(experiment)
-                if not self._is_reached(binding, notes):
-                    continue
-                reached.append((binding, self._shapes(binding, notes)))
-            except ExptError as mistake:
-                mistakes.append(mistake)
-        self._refuse(mistakes)
+                if self._is_reached(binding, notes):
+                    shapes = self._shapes(binding, notes)
+                    if self._may_be_meant(binding, shapes):
+                        reached.append((binding, shapes))
+                    else:
+                        deselected += sum(product_size(axes) for _, axes in shapes)
+        self._refuse(mistakes.sure)
         bindings = [binding for binding, _ in reached]
         taken = self._taken_names(bindings)
         reject_unknown_variants(self._options, self._bindings.values())
@@ -234,17 +270,16 @@ class Planner:
         }
         reject_many_cases(sizes, self._options.values.max_cases)
         cases: list[Case] = []
-        deselected = 0
         for binding, shapes in reached:
-            try:
-                made = self._cases(binding, shapes)
-                kept = [case for case in made if self._is_selected(case)]
-                deselected += len(made) - len(kept)
-                cases += kept
-            except ExptError as mistake:
-                mistakes.append(mistake)
-        self._refuse(mistakes)
-        warnings = unused_keys(self._files, bindings, taken)
+            with mistakes.of(binding.experiment):
+                made = list(self._cases(binding, shapes))
+                cases += made
+                deselected += sum(product_size(axes) for _, axes in shapes) - len(made)
+        errors = self._refuse([*mistakes.sure, *(() if cases else mistakes.unsure.values())])
+        notes += [tell_left_out([id_], mistake) for id_, mistake in mistakes.unsure.items()]
+        warnings = unused_keys(self._files, bindings, taken, self._read_values_files())
+        warnings += unheard_points(self._options.root, bindings)
+        warnings += untaken_parts(self._plugin_files, self._provided.values(), self._files)
         warnings += dict.fromkeys(text for binding in bindings for text in binding.unheard)
         warnings += dict.fromkeys(
             text
@@ -256,13 +291,35 @@ class Planner:
             f"the value of '{name}' is masked for its name; annotate it as expt.Secret"
             for name in sorted(self._secret_by_name)
         ]
-        return Plan(tuple(cases), tuple(warnings), tuple(dict.fromkeys(notes)), deselected)
+        return Plan(
+            tuple(cases), tuple(warnings), tuple(dict.fromkeys(notes)), deselected, tuple(errors)
+        )
 
-    def _refuse(self, mistakes: list[ExptError]) -> None:
-        """Raise what was found, once each; with --continue-on-collection-errors, go on."""
+    def _refuse(self, mistakes: Iterable[ExptError]) -> list[str]:
+        """Raise what was found, once each; with --continue-on-collection-errors, tell it."""
         unique = list({str(mistake): mistake for mistake in mistakes}.values())
         if unique and not self._options.selection.continue_on_errors:
             raise unique[0] if len(unique) == 1 else Mistakes(unique)
+        return [str(mistake) for mistake in unique]
+
+    def _may_be_meant(self, binding: Binding, shapes: Sequence[Shape]) -> bool:
+        """Whether the selection takes any case; what is too many to be named may be meant."""
+        if sum(product_size(axes) for _, axes in shapes) > self._options.values.max_cases:
+            return True
+        named = self._named(binding)
+        labels = self._labels(binding, shapes)
+        return any(self._is_selected(named, label) for label in labels)
+
+    def _labels(self, binding: Binding, shapes: Sequence[Shape]) -> Iterator[str | None]:
+        return label_cases((axes, self._resolve(binding, c).hides) for c, axes in shapes)
+
+    def _named(self, binding: Binding) -> Experiment:
+        """The experiment with all that is known of it now: its bases and its marks."""
+        return attrs.evolve(
+            binding.experiment,
+            extends=tuple(host.node_id for host in list(binding.host.chain())[1:]),
+            marks=tuple(dict.fromkeys(mark.name for mark in binding.marks)),
+        )
 
     def _is_reached(self, binding: Binding, notes: list[str]) -> bool:
         """Whether the experiment has the variants and the smoke values that are asked for."""
@@ -277,9 +334,7 @@ class Planner:
                 return False
         return True
 
-    def _shapes(
-        self, binding: Binding, notes: list[str]
-    ) -> list[tuple[tuple[str, ...], list[Axis]]]:
+    def _shapes(self, binding: Binding, notes: list[str]) -> list[Shape]:
         """For each choice of variants, the axes of the cases below it."""
         _, variants = variant_axes(self._options)
         choices = [()] if variants is None else [tuple(v.split("+")) for (v,) in variants.values]
@@ -294,24 +349,25 @@ class Planner:
             shapes.append((chosen, axes))
         return shapes
 
-    def _cases(
-        self, binding: Binding, shapes: list[tuple[tuple[str, ...], list[Axis]]]
-    ) -> list[Case]:
+    def _cases(self, binding: Binding, shapes: Sequence[Shape]) -> Iterator[Case]:
+        """Those cases that the selection takes: a value of another may be as wrong as it likes."""
         skip = skip_reason(binding)
-        labels = label_cases((axes, self._resolve(binding, c).hides) for c, axes in shapes)
-        cases = []
+        named = self._named(binding)
+        labels = self._labels(binding, shapes)
         for chosen, axes in shapes:
             resolution = self._resolve(binding, chosen)
             where = {name: axis.where for axis in axes for name in axis.names}
             for values in expand_axes(axes):
-                case = self._case(binding, resolution, values, where, next(labels))
-                fingerprint = self._fingerprints.of(case, binding)
-                cases.append(attrs.evolve(case, skip=skip, fingerprint=fingerprint))
-        return cases
+                label = next(labels)
+                if self._is_selected(named, label):
+                    case = self._case(binding, named, resolution, values, where, label)
+                    fingerprint = self._fingerprints.of(case, binding)
+                    yield attrs.evolve(case, skip=skip, fingerprint=fingerprint)
 
     def _case(
         self,
         binding: Binding,
+        named: Experiment,
         resolution: Resolution,
         values: Mapping[str, Any],
         where: Mapping[str, str | None],
@@ -334,11 +390,7 @@ class Planner:
             if graph.provider(node).scope == "session"
         ]
         return Case(
-            experiment=attrs.evolve(
-                binding.experiment,
-                extends=tuple(host.node_id for host in list(binding.host.chain())[1:]),
-                marks=tuple(dict.fromkeys(mark.name for mark in binding.marks)),
-            ),
+            experiment=named,
             label=label,
             params=params,
             origins=origins,
@@ -357,10 +409,10 @@ class Planner:
             self._root_seed = draw_seed()
         return self._root_seed
 
-    def _is_selected(self, case: Case) -> bool:
+    def _is_selected(self, experiment: Experiment, label: str | None) -> bool:
         return matches_case(
-            case.experiment,
-            case.label,
+            experiment,
+            label,
             keyword=self._keyword,
             marks=self._marks,
             node_ids=self._options.selection.node_ids,

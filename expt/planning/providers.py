@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import TYPE_CHECKING, Any, Final
+from enum import Enum
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin
 
 import attrs
 
@@ -36,6 +39,7 @@ from expt.planning.words import Words, words_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+_PLAIN: Final = (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, Enum, Path)
 SESSION_BUILTINS: Final = frozenset({"log", "rng"})
 """Built-in providers that a session provider may ask for; the others belong to one run."""
 
@@ -129,11 +133,7 @@ def read_provider(call: Callable[..., Any], function: Function) -> Provider:
     declaration: ProviderDeclaration = getattr(call, PROVIDER_ATTRIBUTE)
     name = declaration.name or function.name
     if name in BUILTIN_PROVIDERS:
-        raise PlanningError(
-            f"the provider '{name}' has the name of a built-in one",
-            str(function.place),
-            "rename it; reserved: " + ", ".join(sorted(BUILTIN_PROVIDERS)),
-        )
+        raise reserved_name(f"the provider '{name}'", function.place)
     if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
         raise PlanningError(
             f"the provider '{name}' is an async function",
@@ -143,6 +143,23 @@ def read_provider(call: Callable[..., Any], function: Function) -> Provider:
     doc = inspect.getdoc(call) or ""
     return Provider(
         name, function, declaration.scope, inspect.isgeneratorfunction(call), doc.partition("\n")[0]
+    )
+
+
+def reserved_name(what: str, place: Place) -> PlanningError:
+    """The mistake that something of the user's has the name of a built-in provider."""
+    hint = "rename it; reserved: " + ", ".join(sorted(BUILTIN_PROVIDERS))
+    return PlanningError(f"{what} has the name of a built-in provider", str(place), hint)
+
+
+def _is_plain(annotation: Any, name: str) -> bool:
+    """Whether an annotation asks for plain data, which no built-in provider is."""
+    if name == "tmp_path" and annotation is Path:
+        return False
+    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else [annotation]
+    return any(
+        get_origin(member) is Literal or (isinstance(member, type) and issubclass(member, _PLAIN))
+        for member in members
     )
 
 
@@ -232,12 +249,19 @@ def build_graph(root: Function, supply: Callable[[str], Supply]) -> Graph:
     return _Builder(root, supply).build()
 
 
-def missing_value(graph: Graph, name: str, known: Sequence[str]) -> PlanningError:
-    """The mistake that nothing has a value for `name`; `known` are the names that exist."""
+def missing_value(
+    graph: Graph, name: str, known: Sequence[str], fixture: Place | None = None
+) -> PlanningError:
+    """The mistake that nothing has a value for `name`; `known` are the names that exist.
+
+    `fixture` is where a pytest fixture of that name stands.
+    """
     asker = graph.askers[name][0]
     trail = _trail_to(graph, name)
     chain = " → ".join([*(f"{p.name} ({p.place})" for p in trail), name]) if trail else None
     hint = did_you_mean(name, {*known, *BUILTIN_PROVIDERS} - {name})
+    if fixture is not None:
+        hint = f"'{name}' is a pytest fixture at {fixture}: mark it with @expt.provider"
     ways = f"give it a default, a key in params.toml, a provider, or -p {name}=…"
     return PlanningError(
         f"nothing supplies the argument '{name}' of '{asker.name}'",
@@ -301,6 +325,8 @@ class _Builder:
         self._visit((name, 0), trail)
 
     def _visit_builtin(self, name: str, asker: Function, trail: list[Node]) -> None:
+        if name in asker.defaults or _is_plain(asker.annotations.get(name), name):
+            raise reserved_name(f"the argument '{name}' of '{asker.name}'", asker.place)
         self._builtins.add(name)
         session = self._session_provider(trail)
         if session is not None and name not in SESSION_BUILTINS:

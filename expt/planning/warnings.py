@@ -1,66 +1,239 @@
-"""Keys of a `params.toml` that nothing in its folder tree takes: likely a typo."""
+"""What stands in files and has no effect: keys that nothing takes, listeners that nothing calls.
+
+`params.toml`    a key, a table of an experiment, an axis      likely a typo
+`--params FILE`  a key
+`@expt.sweep`    an axis
+`@expt.on`       a hook point
+`--plugin FILE`  a provider, a listener, an analysis
+
+Experiments that were not selected are not imported: what any source below the folder mentions is
+given the benefit of doubt.
+"""
 
 from __future__ import annotations
 
-import os
+import ast
 import re
-from typing import TYPE_CHECKING
+import unicodedata
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
+from expt.discovery import walk_sources
+from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE
 from expt.ground.errors import did_you_mean
-from expt.parameters import folder_values
+from expt.ground.layout import ANALYSIS_PREFIX, RESERVED_TABLE
+from expt.ground.model import BUILTIN_PROVIDERS
+from expt.parameters import KeyPath, experiment_values, folder_values, parse_name
+from expt.planning.contents import place_of
+from expt.planning.unknown import function_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from types import ModuleType
 
     from expt.parameters import ParamsFile
     from expt.planning.binding import Binding
     from expt.planning.places import Files
 
+_HOOK_CALLS: Final = ("call", "filter")
+
+
+@attrs.frozen
+class _Suspect:
+    """A name that no planned experiment takes, where it stands, and the names that there are."""
+
+    name: str
+    where: str
+    what: str
+    known: Collection[str]
+
+    def tell(self) -> str:
+        if self.name in BUILTIN_PROVIDERS:
+            return f"{self.where}: '{self.name}' is a built-in provider and has no value: rename it"
+        hint = did_you_mean(self.name, self.known)
+        return f"{self.where}: {self.what}" + (f"; {hint}" if hint else "")
+
 
 def unused_keys(
-    files: Files, bindings: Sequence[Binding], taken: Mapping[str, frozenset[str]]
+    files: Files,
+    bindings: Sequence[Binding],
+    taken: Mapping[str, frozenset[str]],
+    values_files: Sequence[ParamsFile] = (),
 ) -> list[str]:
-    """A warning for each such key, with file and line.
+    """A warning with file and line for each key, table and axis that nothing takes.
 
-    `taken` are the names that the planned experiments ask for. Those that were not selected are
-    not imported: a name that any source below the folder mentions is given the benefit of doubt.
+    `taken` are the names that the planned experiments ask for; `values_files` those of
+    `--params`, which counts for all of them.
     """
-    warnings = []
+    warnings: dict[str, None] = {}
     for path, file in sorted(files.params_read().items()):
-        folder = path.rpartition("/")[0]
-        below = [b for b in bindings if file in b.files]
-        used = {name for b in below for name in taken[b.experiment.id]} | {"seed"}
-        suspects = [name for name in folder_values(file.values) if name not in used]
-        if suspects:
-            mentioned = _mentioned(files.root / folder, suspects)
-            warnings += [_warn(name, file, used) for name in suspects if name not in mentioned]
-    return warnings
+        below = [binding for binding in bindings if file in binding.files]
+        suspects = list(_suspects(file, below, taken)) if below else []
+        warnings.update(_certain(suspects, files.root / path.rpartition("/")[0]))
+    for file in values_files:
+        warnings.update(_certain(list(_suspects(file, bindings, taken)), files.root))
+    for binding in bindings:
+        known = taken[binding.experiment.id] | {"seed"}
+        for name in binding.declared_axes:
+            if name.partition(".")[0] not in known:
+                what = f"nothing takes the axis '{name}'"
+                place = str(binding.function.place)
+                warnings[_Suspect(name, place, what, known).tell()] = None
+    return list(warnings)
 
 
-def _warn(name: str, file: ParamsFile, used: set[str]) -> str:
-    hint = did_you_mean(name, used)
-    text = f"{file.where((name,))}: nothing takes the parameter '{name}'"
-    return f"{text}; {hint}" if hint else text
+def _suspects(
+    file: ParamsFile, below: Sequence[Binding], taken: Mapping[str, frozenset[str]]
+) -> Iterator[_Suspect]:
+    functions = {name for binding in below for name in function_names(binding)}
+    for path, table in _tables(file):
+        used = _taken_by(below, taken)
+        yield from _keys(file, path, folder_values(table), used)
+        for name in table:
+            own = experiment_values(table, name)
+            if own and name in functions:
+                addressed = [binding for binding in below if name in function_names(binding)]
+                yield from _keys(file, (*path, name), own, _taken_by(addressed, taken))
+            elif own:
+                what = f"no experiment is named '{name}'"
+                yield _Suspect(name, file.where((*path, name)), what, functions)
+    used = _taken_by(below, taken)
+    for name in file.reserved.get("choices", {}):
+        if name not in used:
+            where = file.where((RESERVED_TABLE, "choices", name))
+            yield _Suspect(name, where, f"nothing takes the choice '{name}'", used)
+    axes, _ = file.axes()
+    for axis in axes:
+        for name in axis.names:
+            if parse_name(name, name)[0] not in used:
+                yield _Suspect(
+                    name, axis.where or file.path, f"nothing takes the axis '{name}'", used
+                )
 
 
-def _mentioned(folder: Path, names: Sequence[str]) -> set[str]:
-    pattern = re.compile(rb"\b(?:" + b"|".join(re.escape(n.encode()) for n in names) + rb")\b")
+def _tables(file: ParamsFile) -> Iterator[tuple[KeyPath, Mapping[str, object]]]:
+    yield (), file.values
+    if "smoke" in file.reserved:
+        yield (RESERVED_TABLE, "smoke"), file.reserved["smoke"]
+    for name, table in file.reserved.get("variants", {}).items():
+        yield (RESERVED_TABLE, "variants", name), table
+
+
+def _taken_by(bindings: Iterable[Binding], taken: Mapping[str, frozenset[str]]) -> set[str]:
+    return {name for binding in bindings for name in taken[binding.experiment.id]} | {"seed"}
+
+
+def _keys(
+    file: ParamsFile, path: KeyPath, values: Mapping[str, object], used: set[str]
+) -> Iterator[_Suspect]:
+    of = f" of [{'.'.join(path)}]" if path else ""
+    for name in values:
+        if name not in used:
+            what = f"nothing takes the parameter '{name}'{of}"
+            yield _Suspect(name, file.where((*path, name)), what, used)
+
+
+def _certain(suspects: Sequence[_Suspect], folder: Path) -> dict[str, None]:
+    """Those that no source below the folder mentions, told."""
+    names = {suspect.name for suspect in suspects} - BUILTIN_PROVIDERS
+    mentioned = _mentioned(folder, names) if names else set()
+    return {suspect.tell(): None for suspect in suspects if suspect.name not in mentioned}
+
+
+def _mentioned(folder: Path, names: Collection[str]) -> set[str]:
+    """Those of the names that a module says, and of experiments those that a folder extends."""
+    words = "|".join(re.escape(name) for name in names)
+    in_module = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+    in_table = re.compile(rf"(?<=::)(?:{words})(?!\w)")
     found: set[str] = set()
-    for content in _sources(folder):
-        found.update(match.decode() for match in pattern.findall(content))
+    for name, content in walk_sources(folder):
         if len(found) == len(names):
             break
+        text = content.decode("utf-8", "replace")
+        if not text.isascii():
+            text = unicodedata.normalize("NFKC", text)  # as Python reads names
+        found.update((in_module if name.endswith(".py") else in_table).findall(text))
     return found
 
 
-def _sources(folder: Path) -> Iterator[bytes]:
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
-        for name in names:
-            if name.endswith(".py"):
-                try:
-                    with open(os.path.join(place, name), "rb") as file:
-                        yield file.read()
-                except OSError:
-                    continue
+# Plugins
+
+
+def untaken_parts(
+    plugins: Iterable[ModuleType], provided: Collection[Callable[..., Any]], files: Files
+) -> Iterator[str]:
+    """A warning for what a plugin's file has and nothing takes from there.
+
+    `provided` are the providers that plugins hand over.
+    """
+    for module in plugins:
+        for name, value in vars(module).items():
+            if not isinstance(value, FunctionType) or value.__module__ != module.__name__:
+                continue
+            home = "move it into a conftest.py"
+            if hasattr(value, PROVIDER_ATTRIBUTE) and value not in provided:
+                what, home = "the provider", f"return it from expt_make_providers, or {home}"
+            elif hasattr(value, LISTENERS_ATTRIBUTE):
+                what = "the listener"
+            elif name.startswith(ANALYSIS_PREFIX):
+                what = "the analysis"
+            else:
+                continue
+            yield f"{place_of(value, files)}: nothing takes {what} '{name}' of a plugin: {home}"
+
+
+# Listeners
+
+
+def unheard_points(root: Path, bindings: Sequence[Binding]) -> list[str]:
+    """A warning for each listener of a hook point that no source below the root calls."""
+    listeners = {listener.point: listener for binding in bindings for listener in binding.listeners}
+    if not listeners:
+        return []
+    called: set[str] = set()
+    for name, content in walk_sources(root):
+        if name.endswith(".py") and re.search(rb"\.(?:call|filter)\b", content):
+            points = _points_called(content)
+            if points is None:
+                return []
+            called |= points
+            if called.issuperset(listeners):
+                return []
+    return [
+        f"{listener.place}: nothing calls the hook point '{point}'"
+        + (f"; {hint}" if (hint := did_you_mean(point, called)) else "")
+        for point, listener in listeners.items()
+        if point not in called
+    ]
+
+
+def _points_called(content: bytes) -> set[str] | None:
+    """The names in `hooks.call("name")` and `hooks.filter("name", …)`; None where one is computed.
+
+    An object that is not called `hooks` may be it, and a name that is no text is then another's.
+    """
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    named: set[str] = set()
+    calls: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _is_hook_call(node.func) and node.args:
+            point = node.args[0]
+            if isinstance(point, ast.Constant) and isinstance(point.value, str):
+                named.add(point.value)
+                calls.add(node.func)
+    for node in ast.walk(tree):
+        if _is_hook_call(node) and node not in calls:
+            receiver = node.value  # type: ignore[attr-defined]
+            if getattr(receiver, "id", getattr(receiver, "attr", "")) == "hooks":
+                return None
+    return named
+
+
+def _is_hook_call(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in _HOOK_CALLS

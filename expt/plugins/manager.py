@@ -16,6 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import attrs
@@ -151,6 +152,15 @@ class Plugins:
     def names(self) -> list[str]:
         """The names of what takes part, in the order of registration."""
         return [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
+
+    @property
+    def files(self) -> list[ModuleType]:
+        """The plugins that are files: nobody imports from them."""
+        return [
+            plugin
+            for name, plugin in self._manager.list_name_plugin()
+            if isinstance(plugin, ModuleType) and name.endswith(".py")
+        ]
 
     def listens(self, hook: str) -> bool:
         """Whether anybody implements the hook."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from expt.ground.messages import Report
-    from expt.planning.contents import HookPoint
+    from expt.planning.contents import Listener
 
 T = TypeVar("T")
 
@@ -210,7 +210,7 @@ class Progress:
 class Hooks:
     """`hooks`: the experiment's own hook points."""
 
-    def __init__(self, listeners: Sequence[HookPoint]) -> None:
+    def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners: dict[str, list[_Taker]] = {}
         for listener in listeners:
             takers = self._listeners.setdefault(listener.point, [])

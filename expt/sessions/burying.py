@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expt.ground.errors import PlanningError
+from expt.ground.layout import CONFTEST_FILE
 from expt.ground.messages import (
     RenderRequest,
     RunRendered,
@@ -22,17 +23,29 @@ from expt.ground.model import ErrorInfo
 if TYPE_CHECKING:
     from expt.executors import Death
     from expt.ground.messages import Request, RunRequest
-    from expt.ground.model import Outcome, Plan, Status
+    from expt.ground.model import Experiment, Outcome, Plan, Status
+
+
+class PlanningDied(PlanningError):
+    """The worker that planned died, or took too long; `at` is the file that it was importing."""
+
+    def concerns(self, experiment: Experiment) -> bool:
+        """Whether an experiment cannot be planned without that file."""
+        folder, _, name = (self.at or "").rpartition("/")
+        is_above = f"{experiment.folder}/".startswith(f"{folder}/" if folder else "")
+        return self.at in (experiment.place, experiment.path) or (
+            name == CONFTEST_FILE and is_above
+        )
 
 
 def bury_planning(request: Request, death: Death) -> Plan:
     """The mistake that a worker's death at planning is."""
     if death.asked == "interrupted":
         raise PlanningError("planning was interrupted")
-    limit = getattr(request, "options", None)
-    seconds = getattr(limit, "plan_timeout", None)
-    how = f"took longer than --plan-timeout {seconds:g}" if death.asked == "timeout" else death.how
-    raise PlanningError(
+    how = death.how
+    if death.asked == "timeout":
+        how = f"took longer than --plan-timeout {request.options.running.plan_timeout:g}"
+    raise PlanningDied(
         f"the process that imports experiments {how}",
         death.importing,
         "while importing this file; nothing was run" if death.importing else "nothing was run",

@@ -5,32 +5,35 @@ Nothing of the user's is imported; what `-k`, `-m` and node ids cannot exclude y
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
-from expt.discovery import Swept, find_experiments, select_experiments
-from expt.ground.errors import Mistakes, ParameterError
+import attrs
+
+from expt.discovery import Selected, Swept, find_experiments, select_experiments
+from expt.ground.errors import Mistakes
 from expt.ground.expression import compile_selection
 from expt.ground.options import Typed
-from expt.parameters import (
-    is_random,
-    is_random_axis,
-    is_secret_name,
-    read_points,
-    read_sweep,
-    zip_axes,
-)
-from expt.parameters.coercion import dotted
+from expt.ground.text import dotted
+from expt.parameters import is_secret_name, read_sweep, repeat_axis
 
 if TYPE_CHECKING:
-    from expt.ground.model import Axis, Experiment
+    from expt.ground.model import Axis
     from expt.ground.options import Options, Sweep
     from expt.plugins.manager import Plugins
 
 _SHORT: Final = 1000  # points of an axis up to which their texts are compared
 
 
-def collect(options: Options, plugins: Plugins) -> list[Experiment]:
+@attrs.frozen
+class Collected:
+    """What is left of a tree, and the errors that `--continue-on-collection-errors` goes past."""
+
+    selected: Selected
+    errors: tuple[str, ...] = ()
+
+
+def collect(options: Options, plugins: Plugins) -> Collected:
     """The experiments that are left. Raises `CollectionError`, or `Mistakes` for several."""
     keyword, marks = compile_selection(options.selection.keyword, options.selection.marks)
     found = find_experiments(
@@ -38,12 +41,11 @@ def collect(options: Options, plugins: Plugins) -> list[Experiment]:
         options.root,
         ignore=options.selection.ignore,
         configured_paths=options.selection.configured_paths,
-        expand=_expand,
         swept=swept_on_command_line(options),
     )
     if found.mistakes and not options.selection.continue_on_errors:
         raise found.mistakes[0] if len(found.mistakes) == 1 else Mistakes(found.mistakes)
-    experiments, deselected = select_experiments(
+    selected = select_experiments(
         found.experiments,
         keyword=keyword,
         marks=marks,
@@ -53,10 +55,10 @@ def collect(options: Options, plugins: Plugins) -> list[Experiment]:
     plugins.observe(
         "expt_collection_finished",
         options=options,
-        experiments=tuple(experiments),
-        deselected=deselected,
+        experiments=selected.experiments,
+        deselected=selected.left_out,
     )
-    return list(experiments)
+    return Collected(selected, tuple(map(str, found.mistakes)))
 
 
 def swept_on_command_line(options: Options) -> Swept:
@@ -65,28 +67,26 @@ def swept_on_command_line(options: Options) -> Swept:
     Text that an annotation may read in another way, and axes that planning makes, are only said
     to be there: what selects cases by them is then asked again when they are known.
     """
-    axes: list[Axis] = []
-    more = bool(options.values.repeat or any("," in name for name in options.values.variants))
+    sweeps: list[Axis | Sweep] = []
+    more = any("," in name for name in options.values.variants)
     for sweep in options.values.sweeps:
         axis = read_sweep(sweep)
         if is_secret_name(sweep.name.rpartition(".")[2]):
             more = True  # cases are named without the values
-        elif is_random_axis(axis) or not _reads_alike(sweep, axis):
-            more = True
-        else:
-            axes.append(axis)
-    groups = [(names, f"--zip {','.join(names)}") for names in options.values.zips]
-    known = {name for axis in axes for name in axis.names}
-    if all(known.issuperset(names) for names, _ in groups):
-        axes = zip_axes(axes, groups)
-    else:
-        more = True
+        sweeps.append(axis if _reads_alike(sweep, axis) else sweep)
+    repeat = options.values.repeat
     fixed = [
         f"{one.experiment}:{dotted(one.name)}" if one.experiment else dotted(one.name)
         for one in options.values.params
         if one.operator != "+="
     ]
-    return Swept(tuple(axes), tuple(fixed), more)
+    return Swept(
+        sweeps=tuple(sweeps),
+        groups=tuple((names, f"--zip {','.join(names)}") for names in options.values.zips),
+        repeat=None if repeat is None else repeat_axis(repeat, f"--repeat {repeat}"),
+        fixed=tuple(fixed),
+        more=more,
+    )
 
 
 def _reads_alike(sweep: Sweep, axis: Axis) -> bool:
@@ -95,10 +95,3 @@ def _reads_alike(sweep: Sweep, axis: Axis) -> bool:
         return True
     pairs = zip(sweep.points, axis.values, strict=True)
     return all(not isinstance(p, Typed) or p.text == str(value) for p, (value,) in pairs)
-
-
-def _expand(points: Any) -> Sequence[Any]:
-    """The points of a range that need no seed."""
-    if is_random(points):
-        raise ParameterError("random points are drawn when the seed is known")
-    return read_points(points, "", None)

@@ -28,7 +28,7 @@ from expt.executors import (
     WorkerExecutor,
     make_starter,
 )
-from expt.ground.errors import ExitCode, ExptError
+from expt.ground.errors import ExitCode, ExptError, PlanningError
 from expt.ground.messages import (
     AnnounceRequest,
     DescribeRequest,
@@ -47,7 +47,7 @@ from expt.ground.messages import (
 )
 from expt.ground.model import Description, ErrorInfo, Outcome, Plan
 from expt.parameters import Secrets, mask_patch, secret_names, secret_texts
-from expt.sessions.burying import bury_planning, bury_rendering, bury_run
+from expt.sessions.burying import PlanningDied, bury_planning, bury_rendering, bury_run
 from expt.sessions.selecting import collect
 from expt.sessions.syncing import Syncer
 from expt.sessions.worker import Worker, serve
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, Experiment
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
+    from expt.sessions.selecting import Collected
 
 _TICK: Final = 0.1  # seconds between two looks at what Ctrl-C asked for
 
@@ -87,8 +88,7 @@ def run_session(
     exit_code = ExitCode.INTERNAL
     try:
         with _Crew(options, plugins, session_id, starter, spawn=spawn) as crew:
-            experiments = collect(options, plugins)
-            plan = crew.plan(experiments)
+            plan = crew.plan(collect(options, plugins))
             plugins.observe("expt_plan_finished", options=options, plan=plan)
             if plan.cases:
                 crew.run(plan, outcomes)
@@ -129,8 +129,8 @@ def judge(plan: Plan, outcomes: Sequence[Outcome], *, interrupted: bool) -> Exit
     if interrupted or "interrupted" in statuses:
         return ExitCode.INTERRUPTED
     if not plan.cases:
-        return ExitCode.NOTHING_SELECTED
-    return ExitCode.FAILED if "failed" in statuses else ExitCode.OK
+        return ExitCode.USAGE if plan.errors else ExitCode.NOTHING_SELECTED
+    return ExitCode.FAILED if "failed" in statuses or plan.errors else ExitCode.OK
 
 
 def new_session_id() -> str:
@@ -163,6 +163,7 @@ class _Crew:
         self._syncer = Syncer()
         self._stack = contextlib.ExitStack()
         self._is_rendering = False
+        self._surroundings: tuple[Mapping[str, Any], bytes] | None = None
         self.interrupted = False
 
     def __enter__(self) -> _Crew:
@@ -226,12 +227,38 @@ class _Crew:
 
     # Planning and running
 
-    def plan(self, experiments: Sequence[Experiment]) -> Plan:
+    def plan(self, collected: Collected) -> Plan:
+        """The plan of what was collected; where a worker dies of a file, perhaps without it.
+
+        Raises `ExptError` for a mistake that nothing allows to go past.
+        """
+        selected, errors, notes = collected.selected, [*collected.errors], []
         # planning finds the axes again, by the live decorators; those of the source may be lazy
-        known = tuple(attrs.evolve(experiment, axes=None) for experiment in experiments)
-        future = self._executor.submit(PlanRequest(self._options, known))
-        if self._session_id:
-            self._surroundings = take_surroundings(self._options.root)  # while the worker imports
+        rest = tuple(attrs.evolve(experiment, axes=None) for experiment in selected.experiments)
+        while True:
+            try:
+                plan = self._plan_once(rest, selected.unsure)
+                break
+            except PlanningDied as death:
+                hit = {experiment.id for experiment in rest if death.concerns(experiment)}
+                rest = tuple(experiment for experiment in rest if experiment.id not in hit)
+                if not (hit and rest):
+                    raise
+                mistake = PlanningError(death.what, death.at, "while importing this file")
+                if hit <= selected.unsure:
+                    from expt.planning.skipping import tell_left_out  # slow, and few workers die
+
+                    notes.append(tell_left_out(sorted(hit), mistake))
+                elif self._options.selection.continue_on_errors:
+                    errors.append(str(mistake))
+                else:
+                    raise
+        return attrs.evolve(plan, errors=(*errors, *plan.errors), notes=(*notes, *plan.notes))
+
+    def _plan_once(self, experiments: tuple[Experiment, ...], unsure: frozenset[str]) -> Plan:
+        future = self._executor.submit(PlanRequest(self._options, experiments, unsure))
+        if self._session_id and self._surroundings is None:  # while the worker imports
+            self._surroundings = take_surroundings(self._options.root)
         self._wait({future})
         if self.interrupted:
             raise KeyboardInterrupt
@@ -331,6 +358,7 @@ class _Crew:
                 return done
 
     def _session_info(self, plan: Plan) -> SessionInfo:
+        assert self._surroundings is not None  # noqa: S101 - taken when it planned
         environment, patch = self._surroundings
         secrets = Secrets(secret_texts(plan.cases), secret_names(plan.cases))
         if patch:

@@ -96,7 +96,7 @@ class Worker:
 
     def _plan(self, request: PlanRequest) -> Plan:
         planner = self._get_planner(request.options)
-        return planner.plan(request.experiments)
+        return planner.plan(request.experiments, request.unsure)
 
     def _describe(self, request: DescribeRequest) -> Description:
         from expt.planning import describe
@@ -177,7 +177,7 @@ class Worker:
                 provided.update(providers)
             convert = self._converter(plugins)
             announce = partial(self._tell_import, options.root)
-            self._planner = Planner(options, provided, convert, announce)
+            self._planner = Planner(options, provided, convert, announce, plugins.files)
         return self._planner
 
     def _tell_import(self, root: Path, path: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
-from expt.ground.text import value_text
+from expt.ground.text import dotted, value_text
 from expt.parameters import masked_case
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def leaf_values(params: Mapping[str, Any], origins: Mapping[str, Sequence[Origin
 
     def walk(values: Mapping[str, Any], above: str) -> Iterator[Leaf]:
         for key, value in values.items():
-            name = f"{above}{key}"
+            name = f"{above}{dotted([str(key)])}" if above else str(key)
             deeper = isinstance(value, dict) and any(
                 origin.startswith(f"{name}.") for origin in origins
             )

@@ -10,6 +10,7 @@ Why this is stricter than cattrs is by itself: `docs/decisions/0003-strict-coerc
 
 from __future__ import annotations
 
+from expt.ground.text import dotted
 from expt.parameters.coercion.annotations import (
     EXACT,
     admits_none,
@@ -30,7 +31,6 @@ from expt.parameters.coercion.annotations import (
 from expt.parameters.coercion.fitting import Coercer, Convert, Misfit
 from expt.parameters.coercion.plain import (
     MASK,
-    dotted,
     fields_of,
     holds_opaque,
     key_fields,

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NoReturn, Union
 
 from expt.ground.declarations import Secret
 from expt.ground.errors import did_you_mean
+from expt.ground.text import dotted
 from expt.parameters.coercion.annotations import (
     LISTS,
     NONE,
@@ -29,7 +30,6 @@ from expt.parameters.coercion.exact import fit_number
 from expt.parameters.coercion.plain import (
     MASK,
     Step,
-    dotted,
     is_model_class,
     is_table_class,
     key_fields,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -25,26 +25,9 @@ MASK: Final = "***"
 Step = str | int
 """A key of a table, or an index of a list."""
 
-_BARE_KEY: Final = re.compile(r"[\w-]+")
 _ADDRESS: Final = re.compile(r" at 0x[0-9A-Fa-f]+")
 _LONGEST_REPR: Final = 200
 _LARGEST_ARRAY: Final = 1_000  # numbers; a larger one is data, and no value of a parameter
-
-
-def dotted(steps: Iterable[Step]) -> str:
-    """`optimizer.lr`, `layers[2].size`, `table."a.b"`: keys quoted as in TOML where they must."""
-    text = ""
-    for step in steps:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        else:
-            text += ("." if text else "") + (step if _BARE_KEY.fullmatch(step) else _quoted(step))
-    return text
-
-
-def _quoted(key: str) -> str:
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
 
 
 def shown(value: Any) -> str:
