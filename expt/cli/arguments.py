@@ -30,12 +30,22 @@ TRACEBACK_STYLES: Final = ("auto", "long", "short", "line", "native", "no")
 
 VERBS: Final = {
     "run": "find and run experiments: what 'expt PATH' does",
-    "show": "list archived runs, show one, compare several",
     "params": "one experiment's values, origins, providers and hook points",
+    "new": "write a first experiment, an extended one, or a conftest.py",
+    "show": "list archived runs, show one, compare several",
+    "diff": "what differs between two runs",
     "view": "look at runs in a browser",
     "report": "write the page of runs into one file",
+    "open": "open a picture, the folder or the page of a run",
     "render": "make the renderings of archives again",
-    "new": "write a first experiment, an extended one, or a conftest.py",
+    "tag": "add tags to runs, or take them away",
+    "note": "write the note of a run",
+    "requirements": "the packages of a run, as pins",
+    "verify": "check archives against their hashes",
+    "du": "the sizes of archives on the disk",
+    "rm": "delete archives",
+    "pack": "pack archives into one zip file",
+    "unpack": "unpack archives from a zip file",
     "completion": "print the completion script for bash, zsh or fish",
 }
 """Every verb but `run` is `main(words) -> int` of `cli/NAME`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import UsageError
 from expt.reading import Runs, find_runs, load_run
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from expt.reading import Run
     from expt.reading.where import Condition
+
+_FILTERS: Final = ("k", "where", "status", "tag", "since", "until", "limit", "smoke", "scratch")
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +46,16 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     add("--runs", type=Path, metavar="DIR", help="the archive root")
 
 
-def find_chosen(root: Path, asked: argparse.Namespace, more: Mapping[str, str]) -> Runs:
+def is_choosing(asked: argparse.Namespace) -> bool:
+    """Whether any run was named, or any filter given."""
+    return bool(asked.references) or any(getattr(asked, name) for name in _FILTERS)
+
+
+def find_chosen(
+    root: Path, asked: argparse.Namespace, more: Mapping[str, str] | None = None
+) -> Runs:
     """The runs that were named, or that the filters and `more` of them leave."""
+    more = more or {}
     if asked.references:
         places = {"smoke": asked.smoke, "scratch": asked.scratch}
         found = Runs([load_run(reference, root, **places) for reference in asked.references])

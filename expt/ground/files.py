@@ -152,6 +152,15 @@ def list_inside(folder: Path, name: str = "") -> Iterator[str]:
     yield from sorted(found)
 
 
+def folder_size(folder: Path) -> int:
+    """Bytes of all regular files below `folder`; links are not followed."""
+    size = 0
+    for name in list_inside(folder):
+        with contextlib.suppress(OSError):
+            size += (folder / name).lstat().st_size
+    return size
+
+
 # Writing
 
 

@@ -24,6 +24,7 @@ from expt.archive import (
     read_record,
     read_results,
 )
+from expt.archive.run_labels import Labels, read_labels
 from expt.ground import layout
 from expt.ground.encoding import from_json, to_json
 from expt.ground.errors import DamagedArchive, told_as_damage
@@ -206,13 +207,21 @@ class Run:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The texts of `--tag`."""
-        return tuple(self._data.get("tags") or ())
+        """The texts of `--tag`, and those that were added after the end."""
+        return self._labels.add_to(self._data.get("tags") or ())
 
     @property
     def note(self) -> str | None:
-        """The text of `--note`."""
-        return self._data.get("note")
+        """The text of `--note`, or the one that was written after the end."""
+        own: str | None = self._data.get("note")
+        return own if self._labels.note is None else self._labels.note or None
+
+    @cached_property
+    def _labels(self) -> Labels:
+        try:
+            return read_labels(self.path)
+        except DamagedArchive:
+            return Labels()  # the archive itself is whole
 
     @property
     def failure(self) -> str | None:

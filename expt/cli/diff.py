@@ -1,0 +1,35 @@
+"""`expt diff A B`: what differs between two runs, the likeliest cause of it first."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from expt.cli.arguments import Parser
+from expt.cli.show.comparison import show_comparison
+from expt.ground.errors import ExitCode
+from expt.ground.screen import Screen
+from expt.reading import find_archive_root, load_run
+from expt.reading.differences import PARTS, find_difference
+
+
+def main(words: list[str]) -> int:
+    """Compare, and tell what differs and what was compared."""
+    parser = Parser(prog="expt diff", description="What differs between two runs.")
+    add: Any = parser.add_argument
+    add("one", metavar="A", help="a run")
+    add("other", metavar="B", help="another")
+    add("--json", action="store_true", help=f"a JSON object with {', '.join(PARTS)}")
+    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    asked = parser.parse_args(words)
+    root = find_archive_root(asked.runs)
+    one, other = load_run(asked.one, root), load_run(asked.other, root)
+    screen = Screen(sys.stdout, strict=True)
+    if asked.json:
+        found = find_difference(one, other)
+        screen.write(json.dumps(found.as_json(), indent=1, allow_nan=False) + "\n")
+    else:
+        show_comparison([one, other], screen, every=False)
+    return int(ExitCode.OK)

@@ -1,0 +1,43 @@
+"""`expt du`: what archives take on the disk, an experiment a line, the largest first."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from expt.cli.arguments import Parser
+from expt.cli.choosing import add_filters, find_chosen
+from expt.ground.errors import ExitCode
+from expt.ground.files import folder_size
+from expt.ground.screen import Column, Screen
+from expt.ground.text import human_size
+from expt.reading import find_archive_root
+
+
+def main(words: list[str]) -> int:
+    """Count the bytes of every file of the chosen runs."""
+    parser = Parser(prog="expt du", description="The sizes of archives on the disk.")
+    add_filters(parser)
+    add: Any = parser.add_argument
+    add("--json", action="store_true", help="a JSON object: experiment → runs and bytes")
+    asked = parser.parse_args(words)
+    sizes: dict[str, list[int]] = {}
+    for run in find_chosen(find_archive_root(asked.runs), asked):
+        sizes.setdefault(run.experiment, []).append(folder_size(run.path))
+    ordered = sorted(sizes.items(), key=lambda pair: -sum(pair[1]))
+    screen = Screen(sys.stdout, strict=True)
+    if asked.json:
+        told = {name: {"runs": len(found), "bytes": sum(found)} for name, found in ordered}
+        screen.write(json.dumps(told, indent=1) + "\n")
+        return int(ExitCode.OK)
+    rows = [(name, len(found), sum(found)) for name, found in ordered]
+    rows.append(("in all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+    screen.table(
+        [
+            Column("experiment", [row[0] for row in rows]),
+            Column("runs", [str(row[1]) for row in rows], right=True),
+            Column("size", [human_size(row[2]) for row in rows], right=True),
+        ]
+    )
+    return int(ExitCode.OK)

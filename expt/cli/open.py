@@ -1,0 +1,62 @@
+"""`expt open REF [SERIES]`: a picture, the folder or the page, by what the system opens it with."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expt.cli.arguments import Parser
+from expt.ground.errors import ExitCode, UsageError, did_you_mean
+from expt.ground.layout import OVERVIEW_FILE, PLOTS_DIR
+from expt.ground.screen import Screen
+from expt.reading import find_archive_root, load_run
+
+if TYPE_CHECKING:
+    from expt.reading import Run
+
+_OPENERS = ("xdg-open", "open", "wslview")
+
+
+def main(words: list[str]) -> int:
+    """Print what is opened, and open it where the system can."""
+    parser = Parser(prog="expt open", description="Open what a run left.")
+    add: Any = parser.add_argument
+    add("reference", metavar="REF", help="the run")
+    add("series", metavar="SERIES", nargs="?", help="the picture of this series")
+    add("--folder", action="store_true", help="the folder of the archive")
+    add("--page", action="store_true", help="the run in the page, as 'expt view' shows it")
+    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    asked = parser.parse_args(words)
+    run = load_run(asked.reference, find_archive_root(asked.runs))
+    if asked.page:
+        from expt.cli.view import main as view  # the page is slow to import
+
+        where = ["--runs", str(asked.runs)] if asked.runs else []
+        return view([run.id, *where])
+    path = run.path if asked.folder else _picture(run, asked.series)
+    Screen(sys.stdout, strict=True).line(str(path))
+    opener = next(filter(None, map(shutil.which, _OPENERS)), None)
+    if opener is not None:
+        subprocess.Popen(
+            [opener, str(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    return int(ExitCode.OK)
+
+
+def _picture(run: Run, series: str | None) -> Path:
+    """The picture of a series; without one the overview, else the folder."""
+    if series is None:
+        overview = run.path / PLOTS_DIR / OVERVIEW_FILE
+        return overview if overview.is_file() else run.path
+    files = run.plots.get(series)
+    if files:
+        return files[0]
+    hint = did_you_mean(series, run.plots) or f"pictures: {', '.join(sorted(run.plots)) or 'none'}"
+    raise UsageError(f"there is no picture of '{series}'", str(run.path), hint)

@@ -1,0 +1,101 @@
+"""`expt rm REF…`: delete archives, after saying which and how large they are.
+
+Never more than was named: links are not followed, and what runs is left alone unless forced. An
+archive is moved out of sight first, so that no listing meets half of one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from expt.cli.arguments import Parser
+from expt.cli.choosing import add_filters, find_chosen, is_choosing
+from expt.cli.show.listing import age_text
+from expt.ground.errors import ExitCode, ExptError, UsageError
+from expt.ground.files import folder_size
+from expt.ground.screen import Column, Screen
+from expt.ground.text import human_size
+from expt.reading import find_archive_root
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from expt.reading import Run
+
+
+def main(words: list[str]) -> int:
+    """List, ask, delete."""
+    parser = Parser(prog="expt rm", description="Delete archives.")
+    add_filters(parser)
+    add: Any = parser.add_argument
+    add("--dry-run", action="store_true", help="say what would be deleted, and delete nothing")
+    add("--yes", action="store_true", help="do not ask")
+    add("--force", action="store_true", help="also what is running")
+    asked = parser.parse_args(words)
+    if not is_choosing(asked):
+        raise UsageError(
+            "expt rm needs to be told which runs", None, "expt rm REF…, or: expt rm --status failed"
+        )
+    runs = list(find_chosen(find_archive_root(asked.runs), asked))
+    screen = Screen(sys.stdout, strict=True)
+    going = [] if asked.force else [run for run in runs if run.status == "running"]
+    runs = [run for run in runs if run not in going]
+    if not runs:
+        screen.line("no run is like that, nothing is deleted")
+        return int(ExitCode.OK)
+    sizes = [folder_size(run.path) for run in runs]
+    _tell(screen, runs, sizes)
+    for run in going:
+        screen.line(f"{run.short_id} is running, and stays: --force deletes it too")
+    if asked.dry_run:
+        screen.line("nothing is deleted: --dry-run")
+        return int(ExitCode.OK)
+    if not asked.yes and not _agrees(len(runs), sum(sizes)):
+        screen.line("nothing is deleted")
+        return int(ExitCode.OK)
+    for run in runs:
+        _delete(run.path)
+    screen.line(f"deleted {_count(len(runs))}, {human_size(sum(sizes))}")
+    return int(ExitCode.OK)
+
+
+def _tell(screen: Screen, runs: Sequence[Run], sizes: Sequence[int]) -> None:
+    screen.table(
+        [
+            Column("id", [run.short_id for run in runs], whole=True),
+            Column("run", [run.node_id for run in runs]),
+            Column("status", [run.status for run in runs]),
+            Column("age", [age_text(run) for run in runs], right=True),
+            Column("size", [human_size(size) for size in sizes], right=True),
+        ]
+    )
+
+
+def _agrees(count: int, size: int) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("nobody can be asked here", None, "'--yes' deletes without asking")
+    sys.stdout.write(f"delete {_count(count)}, {human_size(size)}? [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _count(number: int) -> str:
+    return "1 archive" if number == 1 else f"{number} archives"
+
+
+def _delete(archive: Path) -> None:
+    aside = archive.with_name(f".deleted-{archive.name}")
+    try:
+        os.rename(archive, aside)
+        shutil.rmtree(aside)
+        for folder in archive.parents[:2]:  # of the function and of the file, where they are empty
+            folder.rmdir()
+    except OSError as error:
+        if aside.exists():
+            raise ExptError(
+                f"the archive cannot be deleted: {error.strerror}", str(archive), "see: expt show"
+            ) from None
