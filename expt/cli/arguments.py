@@ -93,7 +93,7 @@ def make_run_parser(
     verbs: Mapping[str, str], add_options: Callable[[argparse.ArgumentParser], None]
 ) -> Parser:
     """The parser of `expt [run]`; `verbs` are name and description, for its help."""
-    told = "\n".join(f"  {name:<12} {text}" for name, text in verbs.items())
+    told = "\n".join(f"  {name:<13} {text}" for name, text in verbs.items())
     parser = Parser(
         prog="expt",
         usage="expt [VERB] [PATH | NODEID] … [options]",

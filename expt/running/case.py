@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from expt.archive import named_results, storable_result
+from expt.archive.manifest import write_manifest
 from expt.ground import layout
 from expt.ground.declarations import Skipped
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
@@ -103,6 +104,8 @@ def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcom
         run.follow_up(outcome)
     except (OSError, KeyboardInterrupt) as late:  # the run has ended: this is beside it
         around.report(Notice(f"what follows the run ended early: {late!r}", case.id))
+    with ignored_interrupts():
+        run.seal()
     return outcome
 
 
@@ -421,6 +424,14 @@ class _Run:
                     )
 
         call_apart(tell, self.tell_stuck)
+
+    def seal(self) -> None:
+        """The hashes of all that is there now: nothing of it changes any more."""
+        try:
+            write_manifest(self._archive.path)
+        except OSError as error:
+            told = f"no manifest could be written: {error.strerror}"
+            self._around.report(Notice(told, self._case.id))
 
     def _analyse(self) -> None:
         for analysis in self._bound.analyses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import socket
@@ -17,6 +18,7 @@ from expt.archive import (
     run_folder,
     write_record,
 )
+from expt.archive.manifest import write_manifest
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import remove_unfinished
@@ -105,6 +107,8 @@ def write_dead_outcome(
             error=error,
         )
         write_record(path, record)
+    with contextlib.suppress(OSError):  # a full disk: the record stands, and its hashes are missing
+        write_manifest(path)
     return outcome_of(record, request.case.id, path)
 
 
