@@ -275,6 +275,7 @@ def test_a_default_says_nothing_where_somebody_annotates_the_name(sandbox: Sandb
 
 @pytest.mark.skipif(importlib.util.find_spec("pydantic") is None, reason="needs pydantic")
 def test_a_pydantic_model_is_a_table(sandbox: Sandbox) -> None:
+    """Case: pydantic-model."""
     sandbox.write(
         {
             "experiments/a.py": """
