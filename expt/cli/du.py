@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from expt.cli.arguments import Parser
-from expt.cli.choosing import add_filters, find_chosen
+from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode
 from expt.ground.files import folder_size
 from expt.ground.screen import Column, Screen

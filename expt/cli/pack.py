@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.packing import pack_archives, unpack_archives
 from expt.cli.arguments import Parser
-from expt.cli.choosing import add_filters, find_chosen, is_choosing
+from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.screen import Screen
 from expt.ground.text import human_size

@@ -12,8 +12,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from expt.cli.arguments import Parser
-from expt.cli.choosing import add_filters, find_chosen, is_choosing
 from expt.cli.show.listing import age_text
+from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.files import folder_size
 from expt.ground.screen import Column, Screen

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from expt.archive.manifest import check_manifest
 from expt.cli.arguments import Parser
-from expt.cli.choosing import add_filters, find_chosen
+from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode, ReadingError
 from expt.ground.screen import Line, Screen
 from expt.reading import find_archive_root

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.arguments import Parser
-from expt.cli.choosing import add_filters, find_chosen
+from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import output
 from expt.ground.text import human_size
