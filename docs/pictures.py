@@ -24,6 +24,9 @@ PICTURES = {
 }
 """Name here: which run, which of its renderings."""
 
+SWEEP = ("sweep", "ising", "experiment_ising_magnetisation.png")
+"""Name here, a run of the sweep, and which picture of its session."""
+
 VIDEOS = {"lattice": ("ising and 2.2", "lattice.mp4"), "substance": ("spots", "substance.mp4")}
 
 
@@ -32,6 +35,9 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     for name, (k, file) in PICTURES.items():
         keep(Image.open(rendering(k, file)), folder / f"{name}.png", 800)
+    name, k, file = SWEEP
+    session = expt.runs(ROOT / "runs", k=k)[0].lineage["session"]
+    keep(Image.open(ROOT / "runs" / ".sessions" / session / file), folder / f"{name}.png", 800)
     for name, (k, file) in VIDEOS.items():
         with imageio.v2.get_reader(rendering(k, file)) as video:
             keep(
@@ -46,11 +52,13 @@ def rendering(k: str, file: str) -> Path:
 
 
 def keep(picture: Image.Image, path: Path, width: int) -> None:
-    """Write a small PNG: at most `width` pixels wide, of 128 colours."""
+    """Write a small PNG: at most `width` pixels wide, of 128 colours where that is much."""
     picture = picture.convert("RGB")
     if picture.width > width:
         picture = picture.resize((width, picture.height * width // picture.width), Image.LANCZOS)
-    picture.quantize(128).save(path, optimize=True)
+    if width > 320:
+        picture = picture.quantize(128)
+    picture.save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -528,3 +528,22 @@ def test_values_far_outside_do_not_press_the_rest_into_one_bin() -> None:
     assert figure is not None
     assert figure.axes[0].get_ylim()[1] < 10
     assert any("values are outside" in text for text in texts_of(figure))
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (list(range(42, 4000, 37)), [str(500 * number) for number in range(1, 8)]),
+        ([0, 1, 2], ["0", "1", "2"]),
+        ([0.0, 0.25, 0.5], ["0.0", "0.1", "0.2", "0.3", "0.4", "0.5"]),
+        ([7], ["7"]),
+        ([5, 3, 9], ["5", "3", "9"]),
+        ([2, 2, 2], ["2", "2", "2"]),
+    ],
+)
+def test_the_steps_of_a_histogram_are_round(steps: list[float], told: list[str]) -> None:
+    figure = histogram_figure([np.arange(9.0)] * len(steps), steps, LIGHT, title="w")
+
+    assert figure is not None
+    figure.canvas.draw()
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == told

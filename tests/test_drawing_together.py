@@ -149,3 +149,21 @@ def test_results_stand_against_each_swept_value() -> None:
 def test_no_result_and_nothing_swept_is_no_picture() -> None:
     assert results_figure([{"lr": 1}, {"lr": 2}], [{}, {}], LIGHT, title="x") is None
     assert results_figure([{"lr": 1}, {"lr": 1}], [{"a": 1}, {"a": 2}], LIGHT, title="x") is None
+
+
+def test_a_thousand_runs_cost_what_their_pixels_cost() -> None:
+    runs = sweep(lr=np.linspace(0.01, 1, 300).tolist())
+
+    figure = together_figure(runs, LIGHT, name="loss")
+
+    encode_png(figure)
+    assert len(figure.axes[0].get_children()) < 40
+
+
+def test_names_are_in_the_order_of_the_numbers_in_them() -> None:
+    figure = together_figure(
+        sweep(name=["layer10", "layer2", "sgd"]), LIGHT, name="loss", color="name"
+    )
+
+    names = [text.get_text() for text in figure.texts if text.get_text().startswith("━")]
+    assert names == ["━ layer2", "━ layer10", "━ sgd"]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.colors import to_rgb as colour_to_rgb
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from expt.drawing.arrays import plain_axes
 from expt.drawing.curves import widened
 from expt.drawing.frames import real
-from expt.drawing.numbers import step_texts, tick_texts
+from expt.drawing.numbers import round_ticks, step_texts, tick_texts
 from expt.drawing.panels import LARGE
 from expt.drawing.sheets import new_figure, write_titles
 from expt.drawing.styles import Style, mixed, neutral
@@ -51,7 +51,8 @@ def histogram_figure(
     """How the values of arrays are spread, one column an array; None where no value is finite.
 
     The darkest ink is that of the bin with the largest share, but where one bin dominates: then
-    it is that of the largest share of all others, and the scale says "or more".
+    it is that of the largest share of all others, and the scale says "or more". Inks follow the
+    root of the share, so that rare values are seen.
     """
     samples = [_sample(array) for array in arrays]
     known = [values for values in samples if values.size]
@@ -62,7 +63,9 @@ def histogram_figure(
     counts = np.stack([np.histogram(values, edges)[0] for values in samples], axis=1)
     shares = counts / np.maximum([values.size for values in samples], 1)
     top = _darkest(shares)
-    inks = np.where(shares > 0, _FAINTEST + (1 - _FAINTEST) * (shares / top).clip(0, 1), 0.0)
+    inks = np.where(
+        shares > 0, _FAINTEST + (1 - _FAINTEST) * np.sqrt((shares / top).clip(0, 1)), 0.0
+    )
     table = _ink_table(style)
     told = [f"{len(samples)} entries", "darker: more of its values"]
     if outside:
@@ -84,8 +87,9 @@ def histogram_figure(
         axes.yaxis.set_major_locator(RoundLocator(6))
         axes.yaxis.set_major_formatter(NumberFormatter(tick_texts))
         axes.yaxis.offsetText.set(color=style.muted, size=LARGE.text)
-        axes.xaxis.set_major_locator(RoundLocator(7, whole=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(_StepTexts(steps)))
+        places, texts = _step_ticks(steps)
+        axes.xaxis.set_major_locator(FixedLocator(places))
+        axes.xaxis.set_major_formatter(FixedFormatter(texts))
         figure.text(
             1 - right / width, 0.1 / height, across, color=style.muted, size=LARGE.text,
             ha="right", family=list(style.families), parse_math=False,
@@ -144,19 +148,19 @@ def _add_scale(
     axes.xaxis.set_visible(False)
     axes.yaxis.tick_right()
     axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
-    ticks = ["0 %", f"{top * 50:.2g} %", f"{'≥ ' if is_more else ''}{top * 100:.2g} %"]
+    ticks = ["0 %", f"{top * 25:.2g} %", f"{'≥ ' if is_more else ''}{top * 100:.2g} %"]
     axes.yaxis.set_major_formatter(FixedFormatter(ticks))
 
 
-class _StepTexts:
-    """The step of the entry that stands at a place of the axis."""
-
-    def __init__(self, steps: Sequence[float]) -> None:
-        self._steps = [float(step) for step in steps]
-
-    def __call__(self, place: float, _: int | None = None) -> str:
-        index = round(place)
-        return step_texts([self._steps[index]])[0] if 0 <= index < len(self._steps) else ""
+def _step_ticks(steps: Sequence[float]) -> tuple[list[float], list[str]]:
+    """Where round steps stand among the columns; where steps go to and fro, the columns' own."""
+    known = np.asarray(steps, dtype=np.float64)
+    if known.size > 1 and (np.diff(known) > 0).all():
+        whole = bool((known == np.rint(known)).all())
+        ticks = round_ticks(float(known[0]), float(known[-1]), 7, whole=whole)
+        return np.interp(ticks, known, np.arange(known.size)).tolist(), step_texts(ticks)
+    places = [int(place) for place in round_ticks(-0.5, known.size - 0.5, 7, whole=True)]
+    return list(map(float, places)), step_texts([steps[place] for place in places])
 
 
 def _sample(array: Any) -> NDArray[np.float64]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Transform
 
 _CHARACTER: Final = 0.0086  # inches a point of font size that one digit is wide
+MOST_STROKES: Final = 64  # curves that have artists of their own
 _DENSE: Final = 300  # points from which on a line is drawn thinner
 
 
@@ -249,7 +250,8 @@ class Panel:
     ) -> None:
         """Show `curves` in `cell`. Titles are plain text, whatever characters they have.
 
-        `labels` are written in the colours of their curves, below the title.
+        `labels` are written in the colours of their curves, below the title. More than
+        `MOST_STROKES` curves are for a panel that is shown once.
         """
         self.axes.set_visible(True)
         power = max((curve.power for curve in curves), default=0)
@@ -258,13 +260,16 @@ class Panel:
             curve.low > 0 for curve in curves if curve.low == curve.low
         )
         palette = colours or self._style.colours
-        while len(self._strokes) < len(curves):
+        stroked = curves if len(curves) <= MOST_STROKES else []
+        if len(stroked) < len(curves):
+            self.axes.add_collection(_bundle(curves, palette), autolim=False)
+        while len(self._strokes) < len(stroked):
             self._strokes.append(_Strokes(self.axes, palette[0], self._style, self._sizes))
         clipped = around.vmin is not None or around.vmax is not None
-        for index, (strokes, curve) in enumerate(zip(self._strokes, curves, strict=False)):
+        for index, (strokes, curve) in enumerate(zip(self._strokes, stroked, strict=False)):
             colour = palette[index % len(palette)]
             strokes.show(curve, colour, marks=marks, clipped=clipped)
-        for strokes in self._strokes[len(curves) :]:
+        for strokes in self._strokes[len(stroked) :]:
             strokes.hide()
         shown = any(curve.low == curve.low for curve in curves)
         self._empty.set_text("" if shown else "no finite value" if curves else "no entries")
@@ -275,19 +280,6 @@ class Panel:
         self._set_around(cell, around)
         self._set_titles(cell, title, subtitle)
         self._set_labels(cell, labels, palette)
-
-    def add_legend(self, labels: Sequence[str]) -> None:
-        """Name the first curves, to the right of the axes."""
-        lines = [
-            Line2D([], [], color=strokes.colour, linewidth=self._sizes.line)
-            for strokes in self._strokes[: len(labels)]
-        ]
-        legend = self.axes.legend(
-            lines, labels, loc="upper left", bbox_to_anchor=(1.02, 1.02),
-            frameon=False, labelcolor=self._style.text, prop={"size": self._sizes.text},
-        )  # fmt: skip
-        for text in legend.get_texts():
-            text.set_parse_math(False)
 
     def _set_axes(
         self, cell: Cell, across: tuple[float, float], upright: tuple[float, float], log: bool
@@ -370,6 +362,19 @@ class Panel:
         self._title.set_position((left, top / height))
         self._subtitle.set_text(fitted(subtitle, room, sizes.text))
         self._subtitle.set_position((left, (top - sizes.title * 1.5 / 72) / height))
+
+
+def _bundle(curves: Sequence[Curve], colours: Sequence[str]) -> LineCollection:
+    """Many curves as one artist: thin, and none always above the others."""
+    order = np.random.default_rng(0).permutation(len(curves))
+    lines = []
+    for index in order:
+        curve = curves[index]
+        parts = [(part[:, 0], part[:, 1:].mean(axis=1)) for part in curve.band]
+        x, y = curve.smooth or (parts[0] if parts else (curve.x, curve.y))
+        lines.append(np.stack([x, y], axis=1))
+    chosen = [colours[index % len(colours)] for index in order]
+    return LineCollection(lines, colors=chosen, linewidths=0.7, alpha=0.7, zorder=3)
 
 
 class _TickTexts:

@@ -8,7 +8,13 @@ import numpy as np
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from expt.drawing.arrays import plain_axes
-from expt.drawing.numbers import number_texts, whole_tick_texts
+from expt.drawing.numbers import (
+    log_ticks,
+    number_texts,
+    round_ticks,
+    tick_texts,
+    whole_tick_texts,
+)
 from expt.drawing.panels import LARGE
 from expt.drawing.sheets import new_figure, write_titles
 from expt.drawing.styles import Style, fitted, neutral
@@ -34,7 +40,7 @@ def results_figure(
     *,
     title: str,
 ) -> Figure | None:
-    """Every numeric result against each value that differs: a dot a run, a line the mean.
+    """Every numeric result against each value that differs: a dot a run, a line the mean of many.
 
     None where no value differs, or no result is a number. At most six results and four values.
     """
@@ -88,14 +94,17 @@ def _scatter(
         log = is_geometric(known)
         across = np.log10(known) if log else np.array(known)
         distinct = sorted(set(known))
-        if log or len(distinct) <= _FEW_TICKS:  # then the axis tells the values themselves
-            told = distinct[:: -(-len(distinct) // _FEW_TICKS)]
-            places = np.log10(told) if log else np.array(told)
-            axes.xaxis.set_major_locator(FixedLocator(places.tolist()))
-            axes.xaxis.set_major_formatter(FixedFormatter(number_texts(told)))
+        if len(distinct) <= _FEW_TICKS:  # then the axis tells the values themselves
+            ticks, texts = distinct, number_texts(distinct)
+        elif log:
+            ticks = log_ticks(min(known), max(known), _FEW_TICKS)
+            texts = tick_texts(ticks, log=True)[0]
         else:
-            axes.xaxis.set_major_locator(RoundLocator(4))
-            axes.xaxis.set_major_formatter(NumberFormatter(_tick_texts))
+            ticks = round_ticks(min(known), max(known), _FEW_TICKS)
+            texts = whole_tick_texts(ticks)
+        places = np.log10(ticks) if log else np.array(ticks)
+        axes.xaxis.set_major_locator(FixedLocator(places.tolist()))
+        axes.xaxis.set_major_formatter(FixedFormatter(texts))
     else:
         names = sorted({value_text(value) for value, _ in pairs})
         across = np.array([float(names.index(value_text(value))) for value, _ in pairs])
@@ -109,8 +118,9 @@ def _scatter(
     axes.plot(across, heights, "o", color=style.colours[0], markersize=3.5, alpha=0.6,
               markeredgewidth=0)  # fmt: skip
     groups = np.unique(across)
-    means = [heights[across == place].mean() for place in groups]
-    axes.plot(groups, means, color=style.colours[0], linewidth=1.4)
+    if 2 * groups.size <= across.size:  # else a mean of hardly more than one
+        means = [heights[across == place].mean() for place in groups]
+        axes.plot(groups, means, color=style.colours[0], linewidth=1.4)
     axes.margins(0.12)
     axes.yaxis.set_major_locator(RoundLocator(4))
     axes.yaxis.set_major_formatter(NumberFormatter(_tick_texts))

@@ -11,6 +11,7 @@ Where the runs of a line have unlike steps, they are compared on a grid of the p
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -163,9 +164,13 @@ def _groups(
     return sorted(groups, key=lambda group: _order(group.value))
 
 
-def _order(value: Any) -> tuple[int, float, str]:
+def _order(value: Any) -> tuple[int, float, list[tuple[int, str]]]:
+    """Numbers as they are, names with the numbers in them: `layer2` before `layer10`."""
     number = as_number(value)
-    return (1, 0.0, str(value)) if number is None else (0, number, "")
+    if number is not None:
+        return 0, number, []
+    parts = re.findall(r"(\d{1,15})|(\D+|\d+)", str(value))
+    return 1, 0.0, [(int(digits or 0), text) for digits, text in parts]
 
 
 def _average(value: Any, runs: Sequence[RunSeries]) -> _Group:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from expt.ground import layout
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -139,3 +141,10 @@ class Options:
     plugins: tuple[str, ...] = ()
     plugin_options: Mapping[str, Any] = attrs.field(factory=dict)
     configuration: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+def runs_root(options: Options) -> Path:
+    """Where the archives of this session go."""
+    if options.keeping.scratch:
+        return options.keeping.runs / layout.SCRATCH_DIR
+    return options.keeping.runs / layout.SMOKE_DIR if options.values.smoke else options.keeping.runs

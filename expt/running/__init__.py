@@ -2,7 +2,7 @@
 
 from expt.running.case import Surroundings, run_case
 from expt.running.failure import describe_error
-from expt.running.outcomes import runs_root, write_dead_outcome
+from expt.running.outcomes import write_dead_outcome
 from expt.running.scopes import SessionScope
 from expt.running.supplies import RunInfo
 
@@ -12,6 +12,5 @@ __all__ = [
     "Surroundings",
     "describe_error",
     "run_case",
-    "runs_root",
     "write_dead_outcome",
 ]

@@ -23,6 +23,7 @@ from expt.ground import layout
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import remove_unfinished
 from expt.ground.model import Outcome, RunRecord
+from expt.ground.options import runs_root
 from expt.parameters import make_scrubber, mask_argument, mask_secrets
 from expt.reading.series import summarise_series
 from expt.running.supplies import remove_temporary
@@ -34,13 +35,6 @@ if TYPE_CHECKING:
     from expt.ground.messages import RunRequest, SessionInfo
     from expt.ground.model import Case, ErrorInfo, Status
     from expt.ground.options import Options
-
-
-def runs_root(options: Options) -> Path:
-    """Where the archives of this session go."""
-    if options.keeping.scratch:
-        return options.keeping.runs / layout.SCRATCH_DIR
-    return options.keeping.runs / layout.SMOKE_DIR if options.values.smoke else options.keeping.runs
 
 
 def claim_archive(case: Case, options: Options, now: dt.datetime) -> Archive:

@@ -39,6 +39,7 @@ from expt.ground.messages import (
     SessionRendered,
     SessionRenderRequest,
 )
+from expt.ground.options import runs_root
 from expt.plugins.builtin import worker_plugins
 from expt.plugins.manager import Plugins, call_observer
 
@@ -154,7 +155,6 @@ class Worker:
 
     def _render_session(self, request: SessionRenderRequest) -> SessionRendered:
         from expt.rendering.session_renderer import render_session
-        from expt.running.outcomes import runs_root
 
         observe = self._get_plugins(request.options).observe
         root = runs_root(request.options)
