@@ -21,6 +21,15 @@ TREE = {
         @expt.mark.slow
         def experiment_train(track, lr: float = 0.1, epochs: int = 3): ...
     """,
+    "experiments/conftest.py": """
+        from typing import Literal
+        import expt
+
+        @expt.provider(scope="session")
+        def data(test_size: float = 0.25, opt: Literal["adam", "sgd"] = "sgd", fast: bool = False):
+            return 1
+    """,
+    "runs/.keep": "",
 }
 
 
@@ -48,7 +57,7 @@ def offered(sandbox: Sandbox, line: str) -> list[str]:
     [
         ("expt s", ["show"]),
         ("expt exp", ["experiments/"]),
-        ("expt experiments/", ["experiments/first.py"]),
+        ("expt experiments/f", ["experiments/first.py"]),
         ("expt experiments/first.py::", ["experiments/first.py::experiment_train"]),
         ("expt experiments/ --max", ["--max-cases", "--maxfail"]),
         ("expt experiments/ -p l", ["lr="]),
@@ -59,6 +68,13 @@ def offered(sandbox: Sandbox, line: str) -> list[str]:
         ("expt --tb s", ["short"]),
         ("expt show lat", ["latest"]),
         ("expt completion z", ["zsh"]),
+        ("expt -p test", ["test_size="]),
+        ("expt -p opt=", ["opt=adam", "opt=sgd"]),
+        ("expt --sweep opt=s", ["opt=sgd"]),
+        ("expt -p fast=t", ["fast=true"]),
+        ("expt show --status f", ["failed"]),
+        ("expt show --sort dur", ["duration"]),
+        ("expt show --columns id,sta", ["id,started", "id,status"]),
     ],
 )
 def test_what_is_offered(sandbox: Sandbox, line: str, words: list[str]) -> None:
@@ -70,6 +86,13 @@ def test_runs_are_offered_by_their_ids(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/a.py": "def experiment_x(): return 1\n"})
     sandbox.expt()
     assert sandbox.run().id in offered(sandbox, "expt show ")
+    assert offered(sandbox, "expt show --sort results.v") == ["results.value"]
+
+
+def test_tags_are_offered(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/a.py": "def experiment_x(): return 1\n"})
+    sandbox.expt("--tag", "paper")
+    assert offered(sandbox, "expt show --tag p") == ["paper"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -388,8 +388,6 @@ def test_several_runs_are_compared_by_what_differs(runs: Path, capsys) -> None:
     lines = [re.sub("  +", "  ", line) for line in shown(capsys, "run3", "run2").splitlines()]
     assert lines == [
         "  run3  run2  Δ",
-        "run",
-        "  case  'lr-0.3'  'lr-0.2'",
         "parameters",
         "  lr  0.3  0.2",
         "results",

@@ -234,3 +234,16 @@ def test_each_verb_has_a_section_of_the_command_line_page(tmp_path: Path) -> Non
     told = help_text.partition("\nverbs")[2].partition("\n\n")[0]
     verbs = set(re.findall(r"^  ([a-z]+)  ", told, re.MULTILINE))
     assert verbs == set(sections_of_the_command_line())
+
+
+def test_the_pictures_of_screens_are_those_that_the_script_makes(tmp_path: Path) -> None:
+    done = run_command([sys.executable, str(DOCS / "screens.py"), str(tmp_path)], ROOT)
+    assert done.returncode == 0, done.stdout
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {path.name for path in (DOCS / "screens").iterdir()}
+    page = (DOCS / "screens.md").read_text()
+    for name in made:
+        assert f"(screens/{name})" in page
+        picture = (tmp_path / name).read_text()
+        assert "Traceback" not in picture or name == "failure.svg"
+        assert "https://cdnjs" not in picture

@@ -513,6 +513,26 @@ def test_listing_and_helping_import_nothing_slow(sandbox: Sandbox, verb: list[st
     assert done.lines[-1] == "slow: []", done.stdout + done.stderr
 
 
+def test_local_variables_stand_below_frames_and_secrets_are_masked(sandbox: Sandbox) -> None:
+    source = """
+        from expt import Secret
+
+        def experiment_one(pin: Secret, size=3):
+            api_key, text = "k-123", "a"
+            raise ValueError("boom")
+        """
+    sandbox.write({"experiments/first.py": source})
+    assert sandbox.expt("experiments/", "-p", "pin=7731").exit_code == 1
+    assert "size = 3" not in sandbox.record()["error"]["traceback"]
+    done = sandbox.expt("experiments/", "-p", "pin=7731", "-l")
+    assert done.exit_code == 1
+    for told in (done.stdout, sandbox.record()["error"]["traceback"]):
+        assert "    size = 3\n" in told
+        assert "    api_key = '***'\n    pin = '***'\n" in told
+        assert "7731" not in told
+        assert "k-123" not in told
+
+
 def test_what_imports_and_session_providers_took_is_told_apart(sandbox: Sandbox) -> None:
     """The run that had to wait for them has it in `setup`, and no run in its duration."""
     source = """

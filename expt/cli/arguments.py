@@ -19,6 +19,7 @@ from expt.ground.options import (
     TellingOptions,
     ValueOptions,
 )
+from expt.ground.screen import output, paragraph, styled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +58,21 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         settings.setdefault("formatter_class", _Formatter)
         super().__init__(allow_abbrev=False, **settings)
+
+    def print_help(self, file: Any = None) -> None:
+        """The help, in colour on a terminal."""
+        screen = output()
+        if not screen.colour:
+            screen.write(self.format_help())
+            return
+        from rich.text import Text  # for a terminal alone
+
+        text = Text("\n").join(styled(*line) for line in paragraph(self.format_help()))
+        text.highlight_regex(r"(?m)^\S.*:$", "bold")
+        text.highlight_regex(r"(?<![\w-])--?[A-Za-z][\w-]*", "cyan")
+        text.highlight_regex(r"(?m)^  (?P<a>[a-z]+)(?=  )", "cyan")
+        text.highlight_regex(r"(?<![\w…])[A-Z][A-Z0-9]+(?:[=,|][A-Z0-9…]+)*(?![\w])", "yellow")
+        screen.draw(text)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, None, f"see: {self.prog} --help")

@@ -5,7 +5,9 @@ What is completed is found in sources and archives: nothing of the user's is imp
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,14 +15,16 @@ from expt.cli.arguments import VERBS, Parser, make_run_parser, split_words
 from expt.ground import layout
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ExitCode, ExptError
+from expt.ground.model import BUILTIN_PROVIDERS, STATUSES
 from expt.ground.screen import output
 from expt.plugins.manager import Plugins
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from expt.ground.model import Experiment
+    from expt.reading import Run
 
 SHELLS: Final = ("bash", "zsh", "fish")
 ASKED: Final = "_ARGCOMPLETE"
@@ -86,13 +90,17 @@ def _add_completers(parser: argparse.ArgumentParser, verb: str) -> None:
     by_name: dict[str, Callable[..., Iterable[str]]] = {
         "paths": lambda prefix, **_: _places(prefix, with_verbs=not verb),
         "references": _references,
-        "params": _parameters,
-        "sweeps": _parameters,
+        "params": _assignments,
+        "sweeps": _assignments,
         "marks": lambda parsed_args, **_: {m for e in _found(parsed_args) for m in e.marks},
         "variants": _variants,
         "deselect": lambda prefix, **_: _places(prefix, with_verbs=False),
         "extends": lambda prefix, **_: _places(prefix, with_verbs=False),
         "plugins": _plugins,
+        "columns": lambda prefix, **_: _columns(prefix),
+        "sort": lambda prefix, **_: _columns(prefix),
+        "tag": lambda **_: {tag for run in _newest() for tag in run.tags},
+        "status": lambda **_: STATUSES,
     }
     for action in parser._actions:
         if action.dest in by_name:
@@ -121,25 +129,86 @@ def _places(prefix: str, *, with_verbs: bool) -> Iterator[str]:
 
 def _references(**_: Any) -> Iterator[str]:
     """`latest`, ids of the newest runs, and the node ids that have runs."""
-    from expt.reading import find_archive_root, find_runs
-
     yield "latest"
-    runs = find_runs(find_archive_root(None), limit=_MOST_IDS)
+    runs = _newest()
     for run in runs:
         yield run.id
     yield from {run.experiment for run in runs}
 
 
-def _parameters(parsed_args: argparse.Namespace, **_: Any) -> Iterator[str]:
-    """`name=` for what signatures and `params.toml` files name."""
-    experiments = _found(parsed_args)
-    names = {name for experiment in experiments for name in experiment.parameters}
-    for folder in {experiment.folder for experiment in experiments}:
-        names.update(_keys_above(folder))
-    from expt.ground.model import BUILTIN_PROVIDERS
+def _newest() -> Sequence[Run]:
+    from expt.reading import find_archive_root, find_runs
 
+    return find_runs(find_archive_root(None), limit=_MOST_IDS)
+
+
+def _columns(prefix: str) -> Iterator[str]:
+    """Names of values, after the comma that was typed last."""
+    from expt.reading.fields import known_names
+
+    before, comma, _ = prefix.rpartition(",")
+    for name in sorted(known_names(_newest())):
+        yield f"{before}{comma}{name}"
+
+
+def _assignments(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterator[str]:
+    """`name=` for what signatures and `params.toml` files name; then the values of a choice."""
+    experiments = _found(parsed_args)
+    root = find_root([Path.cwd()], Path.cwd())
+    signatures: dict[str, ast.expr | None] = {}
+    for experiment in experiments:
+        for file in _files_of(root, experiment):
+            signatures |= _arguments_of(file)
+    name, equals, _typed = prefix.partition("=")
+    if equals:
+        annotation = signatures.get(name)
+        yield from (f"{name}={value}" for value in _choices(annotation) if annotation is not None)
+        return
+    names = signatures.keys() | {name for each in experiments for name in each.parameters}
+    for folder in {experiment.folder for experiment in experiments}:
+        names |= set(_keys_above(folder))
     for name in sorted(names - BUILTIN_PROVIDERS):
         yield f"{name}="
+
+
+def _files_of(root: Path, experiment: Experiment) -> Iterator[Path]:
+    """The file of an experiment and the conftests above it, whose providers take parameters."""
+    yield root / experiment.path
+    folder = experiment.folder.split("/") if experiment.folder else []
+    for size in range(len(folder) + 1):
+        yield root.joinpath(*folder[:size], layout.CONFTEST_FILE)
+
+
+def _arguments_of(file: Path) -> dict[str, ast.expr | None]:
+    """Names and annotations of what the experiments and providers of a source ask for."""
+    try:
+        module = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    found: dict[str, ast.expr | None] = {}
+    providers = []
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef):
+            marks = " ".join(map(ast.unparse, node.decorator_list))
+            is_provider = re.search(r"\bprovider\b", marks) is not None
+            providers += [node.name] if is_provider else []
+            if is_provider or node.name.startswith(layout.EXPERIMENT_PREFIX):
+                asked = [*node.args.args, *node.args.kwonlyargs]
+                found |= {argument.arg: argument.annotation for argument in asked}
+    return {name: kind for name, kind in found.items() if name not in providers}
+
+
+def _choices(annotation: ast.expr | None) -> Iterator[str]:
+    """The members of a Literal, the two truth values."""
+    if isinstance(annotation, ast.Name) and annotation.id == "bool":
+        yield from ("true", "false")
+    elif isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).endswith(
+        "Literal"
+    ):
+        members = annotation.slice
+        for member in members.elts if isinstance(members, ast.Tuple) else [members]:
+            if isinstance(member, ast.Constant):
+                yield str(member.value)
 
 
 def _keys_above(folder: str) -> Iterator[str]:

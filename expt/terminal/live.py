@@ -20,7 +20,7 @@ from expt.ground.messages import (
     RunRendered,
     RunStarted,
 )
-from expt.ground.screen import STATUS_STYLES, styled
+from expt.ground.screen import STATUS_STYLES, cells, styled
 from expt.ground.text import case_text, direction, human_duration, number_text, spark
 from expt.parameters import masked_case
 from expt.terminal.endings import MARKS
@@ -333,13 +333,13 @@ class LiveView:
             if self._counts[status]
         ]
         grid = Table.grid(padding=(0, 1), expand=True)
-        cells: list[RenderableType] = [styled("  ", *counts)] if counts else []
+        parts: list[RenderableType] = [styled("  ", *counts)] if counts else []
         if planned > 1 and ended < planned and width >= 60:
-            cells.append(ProgressBar(total=planned, completed=ended, width=min(width // 5, 24)))
-        cells.append(styled(*told, no_wrap=True, overflow="ellipsis"))
-        for place in range(len(cells)):
-            grid.add_column(no_wrap=True, ratio=1 if place == len(cells) - 1 else None)
-        grid.add_row(*cells)
+            parts.append(ProgressBar(total=planned, completed=ended, width=min(width // 5, 24)))
+        parts.append(styled(*told, no_wrap=True, overflow="ellipsis"))
+        for place in range(len(parts)):
+            grid.add_column(no_wrap=True, ratio=1 if place == len(parts) - 1 else None)
+        grid.add_row(*parts)
         return grid
 
 
@@ -354,7 +354,7 @@ class Region:
     def __init__(self, screen: Any) -> None:
         self._screen = screen
         self._live: Any = None
-        self._drawn = (0, 0)  # columns and rows
+        self._drawn: list[int] = []  # columns that each row takes
 
     def draw(self, above: Sequence[Line], what: RenderableType | None) -> None:
         """Write lines that stay, and below them `what` in place of what was drawn before."""
@@ -383,16 +383,16 @@ class Region:
             else:
                 self._live.update(what, refresh=True)
                 rows = console.render_lines(what, pad=False)
-                self._drawn = console.width, len(rows)
+                texts = ("".join(segment.text for segment in row) for row in rows)
+                self._drawn = [cells(text.rstrip()) for text in texts]
 
     def _erase_wrapped(self, console: Any) -> None:
         """A window made narrower has wrapped what stands there: rich counts the rows of before."""
         from rich.control import Control
         from rich.segment import ControlType
 
-        columns, rows = self._drawn
-        if console.width < columns and rows:
-            more = (-(-columns // console.width) - 1) * rows
+        more = sum(max(columns - 1, 0) // console.width for columns in self._drawn)
+        if more:
             up = [(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)]
             console.control(Control(*up * more))
-            self._drawn = 0, 0
+        self._drawn = []

@@ -63,6 +63,8 @@ def _compared_values(runs: Sequence[Run], *, every: bool) -> Sections:
         part, dot, name = row["name"].partition(".")
         section, name = (part, name) if dot and part in _VALUES else ("run", row["name"])
         sections[section][name] = [row.get(run.short_id) for run in runs]
+    if sections["params"]:
+        sections["run"].pop("case", None)  # the values tell it
     return sections
 
 
@@ -91,7 +93,8 @@ def _change(section: str, values: Sequence[Any]) -> str:
     if not math.isfinite(percent):
         return ""
     sign = "−" if percent < 0 else "+"
-    return f"{sign}{abs(percent):.2g} %" if abs(percent) < 1000 else f"× {percent / 100 + 1:.3g}"
+    told = f"{abs(percent):.0f}" if abs(percent) >= 10 else f"{abs(percent):.2g}"
+    return f"{sign}{told} %" if abs(percent) < 1000 else f"× {percent / 100 + 1:.3g}"
 
 
 def _show_code(screen: Screen, difference: Difference) -> None:
