@@ -150,6 +150,10 @@ def test_random_axes_are_drawn_from_the_seed(sandbox: Sandbox) -> None:
     seed = note.rpartition("-p seed=")[2].split()[0]
     assert f"'lr' drawn from seed {seed}" in note
     assert sandbox.expt("--co", "-q", *words).lines == ["experiments/a.py::experiment_x[?]"]
+    swept = plan(sandbox, *words, "--sweep", "seed=1,2")
+    assert swept[::2][0]["params"] == first[0]["params"]
+    assert {c["params"]["lr"] for c in swept} == {c["params"]["lr"] for c in first}
+    assert "drawn from" not in told(sandbox, *words, "--sweep", "seed=1,2")
     sandbox.write(
         {"experiments/params.toml": "seed = 1\n[expt.sweep]\nlr = {loguniform=[1e-5,1e-1], n=3}\n"}
     )

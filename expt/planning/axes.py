@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from expt.parameters import (
+    SEED,
     axes_from_table,
     axes_of_folders,
     is_random_axis,
@@ -75,8 +76,13 @@ def decide_axes(
     or `UsageError` for an axis that is none.
     """
 
+    def root() -> tuple[int, bool]:
+        value, given = resolution.root_seed(draw)
+        first = None if given else _first_seed(axes)
+        return (value, given) if first is None else (first, True)
+
     def seed() -> int:
-        return resolution.root_seed(draw)[0]
+        return root()[0]
 
     folders = axes_of_folders(_files(binding), seed)
     typed = [
@@ -97,7 +103,7 @@ def decide_axes(
     ]
     axes = tuple(join_axes(axes, groups, left_out))
     drawn = [name for axis in axes if is_random_axis(axis) for name in axis.names]
-    if drawn and not resolution.root_seed(draw)[1]:
+    if drawn and not root()[1]:
         told = ", ".join(map(repr, drawn))
         notes.append(f"{told} drawn from seed {seed()}: -p seed={seed()} draws the same again")
     repeat = _repeat(binding, options)
@@ -106,6 +112,15 @@ def decide_axes(
 
 def _files(binding: Binding) -> Iterable[tuple[ParamsFile, Iterable[str]]]:
     return zip(binding.files, binding.tables, strict=True)
+
+
+def _first_seed(axes: Iterable[Axis]) -> int | None:
+    """The first of the seeds that are swept, if any."""
+    for axis in axes:
+        if SEED in axis.names and not is_random_axis(axis):
+            value = axis.values[0][axis.names.index(SEED)]
+            return value if type(value) is int else None
+    return None
 
 
 def _declared(binding: Binding, seed: Callable[[], int] | None) -> list[Axis]:
