@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from expt.ground.outer_run import find_outer_run, root_or_outer
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from expt.reading import Run, Runs
 
@@ -36,15 +38,20 @@ def runs(
     since: str | None = None,
     until: str | None = None,
     limit: int | None = None,
-    smoke: bool = False,
+    smoke: bool | None = None,
 ) -> Runs:
     """The archived runs below `root`, newest first; smoke runs only with `smoke`.
+
+    Inside a run, `root` and `smoke` are by default those of its session.
 
     `k` selects by name as `-k` does; `status` and `tag` take one text or several; `since` and
     `until` a date or an age such as `2 days ago`.
     """
     from expt.reading import find_runs
 
+    outer = find_outer_run()
+    if smoke is None:
+        smoke = outer is not None and outer.smoke
     return find_runs(
         _archive_root(root),
         k=k,
@@ -69,14 +76,27 @@ def run(
 
     `params` and `sweep` hold values, not texts; `options` are further words of the command line.
     Raises `expt.ExptError` for what the command would refuse with exit code 4; a failed run is in
-    what is returned, with its `status` and `error`.
+    what is returned, with its `status` and `error`. After Ctrl-C the archives are closed, and
+    then `KeyboardInterrupt` is raised.
+
+    Inside a run, `--runs`, `--smoke`, `--scratch`, `--timeout` and `-n` of its session hold here
+    too where `options` says nothing else, and `lineage["parent"]` names the run.
     """
     from expt.cli.command_line import read_options
+    from expt.ground.errors import ExitCode
     from expt.parameters import assign, reject_swept_twice, sweep_over
     from expt.reading import load_archives
     from expt.sessions.session import run_session
 
-    words = [*map(str, paths), *options, *(["-k", k] if k else []), *(["-m", m] if m else [])]
+    outer = find_outer_run()
+    inherited = [] if outer is None else outer.words
+    words = [
+        *inherited,
+        *map(str, paths),
+        *options,
+        *(["-k", k] if k else []),
+        *(["-m", m] if m else []),
+    ]
     parsed, plugins, _ = read_options(words)
     given = [assign(name, value, "expt.run") for name, value in (params or {}).items()]
     axes = [sweep_over(name, values, "expt.run") for name, values in (sweep or {}).items()]
@@ -85,11 +105,14 @@ def run(
     parsed = attrs.evolve(
         parsed,
         values=attrs.evolve(parsed.values, params=(*parsed.values.params, *given), sweeps=sweeps),
+        parent=None if outer is None else outer.id,
         telling=attrs.evolve(parsed.telling, verbosity=-2),
     )
     result = run_session(parsed, plugins, spawn=True)
     for failure in plugins.failures:
         warnings.warn(failure, stacklevel=2)
+    if result.exit_code == ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
     return load_archives([outcome.path for outcome in result.outcomes])
 
 
@@ -112,4 +135,4 @@ def main() -> None:
 def _archive_root(runs: str | Path | None) -> Path:
     from expt.reading import find_archive_root
 
-    return find_archive_root(None if runs is None else Path(runs))
+    return find_archive_root(root_or_outer(runs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import errno
 import hashlib
@@ -100,6 +101,9 @@ FULL = make_record(
         ("experiments2/a.py::experiment_a", ["experiments"], "experiments2/a/experiment_a"),
         ("src/exp/a.py::experiment_a", ["src", "src/exp/", "./src"], "a/experiment_a"),
         ("other/a.py::experiment_a", [], "other/a/experiment_a"),
+        ("a/exp/x.py::experiment_a", ["a/exp", "b/exp"], "a/x/experiment_a"),
+        ("b/exp/x.py::experiment_a", ["a/exp", "b/exp"], "b/x/experiment_a"),
+        ("a/x.py::experiment_a", ["a", "b"], "a/x/experiment_a"),
     ],
 )
 def test_the_folder_of_an_experiment(node_id, paths, folder):
@@ -136,14 +140,109 @@ def test_processes_that_claim_at_once_get_a_folder_each(tmp_path):
     assert len(list((runs / "a" / "experiment_a").iterdir())) == 200
 
 
-def test_a_scratch_folder_is_emptied_and_used_again(tmp_path):
-    first = Archive.claim(tmp_path, "a/experiment_a", NOW, overwrite=True)
-    first.write_record(make_record())
-    second = Archive.claim(tmp_path, "a/experiment_a", NOW, overwrite=True)
+def scratch(
+    root: Path, label: str | None = None, experiment: str = "a.py::experiment_a"
+) -> Archive:
+    return Archive.claim_scratch(root, "a/experiment_a", label, experiment)
+
+
+def test_a_scratch_folder_is_emptied_and_used_again_when_its_run_is_over(tmp_path):
+    first = scratch(tmp_path)
+    first.write_record(make_record(status="completed"))
+    second = scratch(tmp_path)
     assert first.path == second.path == tmp_path / "a" / "experiment_a"
-    assert list(second.path.iterdir()) == []
+    assert [place.name for place in second.path.iterdir()] == [".owner.json"]
     assert [place.name for place in (tmp_path / "a").iterdir()] == ["experiment_a"]
     assert first.id != second.id
+
+
+def test_a_scratch_folder_of_a_living_run_is_left_alone(tmp_path):
+    """case: scratch-mixed. Also before the run has written its first record."""
+    first, second = scratch(tmp_path), scratch(tmp_path)
+    first.write_record(make_record(status="running"))
+    third = scratch(tmp_path)
+    names = [archive.path.name for archive in (first, second, third)]
+    assert names == ["experiment_a", "experiment_a~2", "experiment_a~3"]
+
+
+def test_cases_and_experiments_of_one_name_never_share_a_scratch_folder(tmp_path):
+    """case: scratch-collides-across-paths. Dead or alive; a label may not lead out either."""
+    places = [
+        scratch(tmp_path, "lr-1"),
+        scratch(tmp_path, "lr-2"),
+        scratch(tmp_path, "lr-1", "b.py::experiment_a"),
+        scratch(tmp_path, ".."),
+        scratch(tmp_path, "x" * 1000),
+        scratch(tmp_path, "x" * 1001),
+        scratch(tmp_path, None, "c.py::experiment_a"),
+    ]
+    for archive in places:
+        archive.write_record(make_record(status="completed"))
+    assert len({archive.path for archive in places}) == len(places)
+    assert all(archive.path.is_relative_to(tmp_path / "a") for archive in places)
+    assert places[0].path == tmp_path / "a/experiment_a/lr-1"
+    assert scratch(tmp_path, "lr-1").path == places[0].path
+
+
+def test_a_scratch_sweep_and_a_scratch_run_take_each_others_place(tmp_path):
+    """No archive within an archive: a reader would not find it."""
+    first = scratch(tmp_path)
+    first.write_record(make_record(status="completed"))
+    swept = scratch(tmp_path, "lr-1")
+    assert swept.path == first.path / "lr-1"
+    assert not (first.path / "run.json").exists()
+    assert scratch(tmp_path).path == tmp_path / "a" / "experiment_a~2"  # lr-1 goes on
+    swept.write_record(make_record(status="completed"))
+    assert scratch(tmp_path).path == first.path
+
+
+def claim_and_stay(root: Path, done: int, go: int, end: int) -> None:
+    os.read(go, 1)
+    os.write(done, f"{scratch(root).path.name}\n".encode())
+    os.read(end, 1)
+
+
+def test_processes_that_claim_a_scratch_folder_at_once_get_a_folder_each(tmp_path):
+    """case: scratch-mixed"""
+    (go, start), (end, stop), (read, done) = os.pipe(), os.pipe(), os.pipe()
+    children = []
+    for _ in range(10):
+        child = os.fork()
+        if not child:
+            os.close(start)
+            os.close(stop)
+            with contextlib.suppress(BaseException):
+                claim_and_stay(tmp_path, done, go, end)
+            os._exit(0)
+        children.append(child)
+    os.close(done)
+    os.close(start)
+    with os.fdopen(read) as lines:
+        names = [lines.readline() for _ in children]
+    os.close(stop)
+    for child in children:
+        os.waitpid(child, 0)
+    assert len(set(names)) == 10
+
+
+@pytest.mark.parametrize("way", ["link", "file"])
+@pytest.mark.parametrize("kind", ["run", "scratch"])
+def test_what_is_in_the_way_of_an_archive_is_named_and_not_tried_for_ever(tmp_path, way, kind):
+    """case: claim-spin"""
+    if way == "link":
+        (tmp_path / "a").symlink_to("/gone/disk")
+    else:
+        (tmp_path / "a").write_text("a file")
+    with pytest.raises(ExptError) as caught:
+        if kind == "run":
+            Archive.claim(tmp_path, "a/experiment_a", NOW)
+        else:
+            scratch(tmp_path)
+    told = "Not a directory" if (way, kind) == ("file", "run") else "File exists"
+    assert str(caught.value) == (
+        f"no archive can be made: {told}\n  at {tmp_path}/a\n"
+        "  '--runs DIR' puts the archives elsewhere"
+    )
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
@@ -151,7 +250,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(ExptError) as caught:
         Archive.claim(tmp_path / "runs", "a", NOW)
     assert str(caught.value) == (
-        f"no archive can be made: Not a directory\n  at {tmp_path}/runs/a\n"
+        f"no archive can be made: Not a directory\n  at {tmp_path}/runs\n"
         "  '--runs DIR' puts the archives elsewhere"
     )
 

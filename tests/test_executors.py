@@ -14,17 +14,25 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from expt.executors import CLOSE, Connection, Death, ForkStarter, InlineExecutor, WorkerExecutor
+from expt.executors import (
+    CLOSE,
+    Connection,
+    Death,
+    ExecutorBroken,
+    ForkStarter,
+    InlineExecutor,
+    WorkerExecutor,
+)
 from expt.ground.errors import ExptError, UsageError, WorkerError
 from expt.ground.messages import (
     Answer,
+    Begin,
     Executor,
     Notice,
     RenderRequest,
     RunRendered,
     RunRequest,
     RunStarted,
-    SessionInfo,
 )
 from expt.ground.model import Case, Experiment
 from expt.ground.options import KeepingOptions, Options, RunningOptions
@@ -32,12 +40,13 @@ from expt.ground.options import KeepingOptions, Options, RunningOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+CASE = Case(Experiment("a.py::experiment_x", "a.py", "experiment_x", 1), None, {}, {})
 OPTIONS = Options(Path("/"), Path("/"), KeepingOptions(Path("/runs")))
 
 
 def request(text: str) -> RenderRequest:
     """A request whose path tells the worker what to do."""
-    return RenderRequest(OPTIONS, text)
+    return RenderRequest(text)
 
 
 def work_on(text: str, report: Callable[[Any], None]) -> RunRendered:
@@ -70,6 +79,8 @@ def serve(connection: Connection, role: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(EOFError):
         while (asked := connection.receive()) != CLOSE:
+            if isinstance(asked, Begin):
+                continue
             text = asked.case.id if isinstance(asked, RunRequest) else asked.path
             try:
                 connection.send(Answer(work_on(text, connection.send)))
@@ -98,10 +109,18 @@ def bury(asked: Any, death: Death) -> RunRendered:
 
 
 @contextlib.contextmanager
-def open_workers(size: int = 1, **settings: Any) -> Iterator[tuple[WorkerExecutor, list[Any]]]:
+def open_workers(
+    size: int = 1, serving: Any = serve, starter: Any = None, **running: Any
+) -> Iterator[tuple[WorkerExecutor, list[Any]]]:
     events: list[Any] = []
+    begin = Begin(attrs.evolve(OPTIONS, running=RunningOptions(**running)))
     executor = WorkerExecutor(
-        ForkStarter(serve), size=size, role="run", on_event=events.append, bury=bury, **settings
+        starter or ForkStarter(serving),
+        size=size,
+        role="run",
+        begin=lambda: begin,
+        on_event=events.append,
+        bury=bury,
     )
     try:
         yield executor, events
@@ -113,7 +132,7 @@ def open_workers(size: int = 1, **settings: Any) -> Iterator[tuple[WorkerExecuto
 def executor(request: pytest.FixtureRequest) -> Iterator[tuple[Executor, list[Any]]]:
     if request.param == "inline":
         events: list[Any] = []
-        yield InlineExecutor(Workplace(events.append)), events
+        yield InlineExecutor(Workplace, events.append), events
         return
     with open_workers() as opened:
         yield opened
@@ -210,21 +229,15 @@ def test_a_kill_ends_what_does_not_listen() -> None:
 
 
 def test_a_run_over_its_time_is_asked_to_end() -> None:
-    options = attrs.evolve(OPTIONS, running=RunningOptions(timeout=0.2))
-
     def started_then_sleeps(connection: Connection, role: str) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         connection.receive()
         connection.send(RunStarted("case", "id", "/archive", os.getpid(), 0.0))
         time.sleep(60)
 
-    executor = WorkerExecutor(
-        ForkStarter(started_then_sleeps), size=1, role="run", on_event=lambda _: None, bury=bury
-    )
-    case = Case(Experiment("a.py::experiment_x", "a.py", "experiment_x", 1), None, {}, {})
-    future = executor.submit(RunRequest(options, case, SessionInfo("s", {})))
-    assert future.result(timeout=20).files == ("was killed by SIGINT", "timeout", "True")
-    executor.shutdown(cancel_futures=True)
+    with open_workers(serving=started_then_sleeps, timeout=0.2) as (executor, _):
+        future = executor.submit(RunRequest(CASE))
+        assert future.result(timeout=20).files == ("was killed by SIGINT", "timeout", "True")
 
 
 @pytest.mark.parametrize("left_behind", ["child", "thread"])
@@ -245,7 +258,7 @@ def test_a_users_object_cannot_travel() -> None:
     with pytest.raises(WorkerError, match=r"holds a 'collections\.Counter'"):
         import collections
 
-        wire.unpack(wire.pack(collections.Counter("a"))[4:])
+        wire.unpack(wire.pack(collections.Counter("a"))[8:])
 
 
 def test_the_helper_dies_with_its_parent() -> None:
@@ -272,3 +285,175 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+# What a worker may do to its connection, its helper and its parent
+
+
+def garble(connection: Connection, role: str) -> None:
+    """Answer, but to one request: write rubbish to the descriptor of the connection."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.suppress(EOFError):
+        while (asked := connection.receive()) != CLOSE:
+            if isinstance(asked, Begin):
+                continue
+            verb, _, rest = asked.path.partition(" ")
+            if verb == "write":
+                os.write(connection.fileno(), bytes.fromhex(rest))
+                time.sleep(60)
+            elif verb == "close":
+                os.close(connection.fileno())
+                time.sleep(60)
+            elif verb == "send":
+                connection.send("no event")
+                time.sleep(60)
+            elif verb == "parent":
+                os.kill(os.getppid(), int(rest))
+            elif verb == "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            connection.send(Answer(RunRendered("answered", ())))
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        ("write " + "ff" * 64, "sent what cannot be read, and was ended"),
+        ("write " + "00" * 64, "sent what cannot be read, and was ended"),
+        ("write 65787074ffffffff", "sent what cannot be read, and was ended"),
+        ("write 657870740300000080056e", "sent what cannot be read, and was ended"),
+        ("send", "sent what cannot be read, and was ended"),
+        ("close", "closed its connection to the session, and was ended"),
+    ],
+)
+def test_a_worker_that_cannot_be_heard_is_buried_and_its_neighbour_goes_on(
+    text: str, how: str
+) -> None:
+    """case: executor-hang, case: one-worker-fails-session"""
+    with open_workers(2, serving=garble) as (executor, _):
+        bad, good = executor.submit(request(text)), executor.submit(request("ok"))
+        assert good.result(timeout=30).path == "answered"
+        assert bad.result(timeout=30).files == (how, "None", "False")
+        assert executor.submit(request("ok")).result(timeout=30).path == "answered"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_run_that_ends_the_helper_ends_nothing_else(number: int) -> None:
+    """case: helper-fork. The helper is a worker's parent: stopped, it answers nobody."""
+    with open_workers(2, serving=garble, isolate=True) as (executor, _):
+        first = executor.submit(request(f"parent {int(number)}"))
+        assert first.result(timeout=60).path == "answered"
+
+
+def test_a_stopped_worker_hears_that_it_is_to_end() -> None:
+    with open_workers(serving=garble) as (executor, _):
+        stopped = executor.submit(request("stop"))
+        while not stopped.running():
+            time.sleep(0.01)
+        executor.interrupt()
+        told = stopped.result(timeout=30).files[:2]
+        assert told == ("ended with exit code 1", "interrupted")
+
+
+def test_a_starter_that_is_refused_is_asked_again() -> None:
+    """case: helper-fork. The system has no process to give twice, and then it has."""
+
+    class Refused(ForkStarter):
+        left = 2
+
+        def start(self, role: str) -> tuple[int, Connection]:
+            if self.left:
+                self.left -= 1
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+            return super().start(role)
+
+    with open_workers(starter=Refused(serve)) as (executor, _):
+        assert executor.submit(request("ok")).result(timeout=30).path.startswith("ok by")
+
+
+def test_where_no_worker_can_be_started_a_request_is_buried_with_the_reason() -> None:
+    """case: helper-fork"""
+
+    class Refused(ForkStarter):
+        def start(self, role: str) -> tuple[int, Connection]:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with open_workers(starter=Refused(serve)) as (executor, _):
+        how = "could not be started: Resource temporarily unavailable"
+        assert executor.submit(request("ok")).result(timeout=60).files[0] == how
+
+
+def test_a_fork_that_fails_in_the_helper_is_told_and_the_helper_goes_on() -> None:
+    """case: helper-fork. The helper never climbs up into its parent's code."""
+    real, asked = os.fork, []
+
+    def fork() -> int:
+        asked.append(1)
+        if len(asked) == 2:  # the first makes the helper, whose own first is the second
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return real()
+
+    os.fork = fork
+    try:
+        starter = ForkStarter(serve)
+    finally:
+        os.fork = real
+    try:
+        with pytest.raises(OSError, match="Resource temporarily unavailable"):
+            starter.start("run")
+        pid, connection = starter.start("run")
+        assert is_alive(pid)
+        connection.close()
+    finally:
+        starter.close()
+
+
+def test_an_exception_in_the_executors_own_thread_answers_everybody() -> None:
+    """case: executor-hang"""
+
+    class Failing(ForkStarter):
+        failing = False
+
+        def ended(self) -> Any:
+            if self.failing:
+                raise RuntimeError("a bug")
+            return super().ended()
+
+    starter = Failing(serve)
+    executor = WorkerExecutor(
+        starter,
+        size=1,
+        role="run",
+        begin=lambda: Begin(OPTIONS),
+        on_event=lambda _: None,
+        bury=bury,
+    )
+    running, waiting = executor.submit(request("sleep 60")), executor.submit(request("ok"))
+    while not running.running():
+        time.sleep(0.01)
+    starter.failing = True
+    executor.submit(request("wakes it"))
+    assert running.result(timeout=30).files[0] == "was ended, since the session itself failed"
+    with pytest.raises(ExecutorBroken, match="RuntimeError: a bug"):
+        waiting.result(timeout=30)
+    with pytest.raises(ExecutorBroken):
+        executor.submit(request("ok"))
+    executor.shutdown()
+
+
+def test_what_every_request_needs_is_sent_to_a_worker_once() -> None:
+    def counts(connection: Connection, role: str) -> None:
+        begun = 0
+        with contextlib.suppress(EOFError):
+            while (asked := connection.receive()) != CLOSE:
+                if isinstance(asked, Begin):
+                    begun += 1
+                elif asked.path == "die":
+                    os._exit(0)
+                else:
+                    connection.send(Answer(RunRendered(str(begun), ())))
+
+    with open_workers(serving=counts) as (executor, _):
+        said = [executor.submit(request("ok")).result(timeout=30).path for _ in range(3)]
+        executor.submit(request("die")).result(timeout=30)
+        said.append(executor.submit(request("ok")).result(timeout=30).path)
+    assert said == ["1", "1", "1", "1"]

@@ -137,9 +137,11 @@ def test_what_is_no_hook_is_refused() -> None:
         f"  at {__file__}:{second}\n"
         "  arguments: case, outcome, run"
     )
+    third = Wrapper.expt_run_finished.__code__.co_firstlineno
     assert refusal(Wrapper()) == (
-        "the plugin 'mine' does not fit\n"
-        "  a hook of expt cannot be a wrapper: implement the hook itself"
+        "the plugin 'mine' does not fit: 'expt_run_finished' is a wrapper\n"
+        f"  at {__file__}:{third}\n"
+        "  implement the hook itself"
     )
 
 

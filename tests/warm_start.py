@@ -37,7 +37,7 @@ _MODULES: Final = (
     "expt.rendering.script",
     "expt.running",
     "expt.sessions.session",
-    "expt.sessions.worker",
+    "expt.sessions.serving",
     "expt.terminal",
 )
 _COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from expt.ground.processes import start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ def owner_of_this_process() -> dict[str, Any]:
     pid = os.getpid()
     return {
         "pid": pid,
-        "started": _start_of(pid),
+        "started": start_of(pid),
         "boot": _boot(),
         "namespace": _namespace(),
         "host": socket.gethostname(),
@@ -47,34 +48,8 @@ def owner_is_alive(owner: Mapping[str, Any]) -> bool | None:
     namespace = owner.get("namespace")
     if namespace is not None and namespace != _namespace():
         return None
-    started = _start_of(pid)
+    started = start_of(pid)
     return started is not None and owner.get("started") in (None, started)
-
-
-def _start_of(pid: int) -> str | None:
-    """When the process started, as text to compare; None for a process that has ended."""
-    try:
-        stat = (_PROC / str(pid) / "stat").read_bytes()
-    except OSError:
-        return None if (_PROC / "self").exists() else _start_by_ps(pid)
-    # the name, in parentheses, may hold anything; state and start time follow it
-    state, *fields = stat[stat.rindex(b")") + 2 :].split()
-    return None if state in (b"Z", b"X") else fields[18].decode()
-
-
-def _start_by_ps(pid: int) -> str | None:
-    try:
-        listing = subprocess.run(
-            ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
-            capture_output=True,
-            timeout=5,
-            env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    state, _, started = listing.stdout.decode(errors="replace").strip().partition(" ")
-    return None if not state or state.startswith("Z") else started.strip()
 
 
 def _boot() -> str | None:

@@ -21,6 +21,7 @@ from expt.archive.artifacts import encode_value, stated_suffix
 from expt.archive.json_files import analyses_to_bytes, environment_to_bytes
 from expt.archive.params_toml import write_params_toml
 from expt.archive.record import record_to_bytes
+from expt.archive.scratch import claim_scratch
 from expt.ground import layout
 from expt.ground.errors import ExptError
 from expt.ground.files import (
@@ -33,27 +34,51 @@ from expt.ground.files import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from expt.ground.model import Experiment, RunRecord
 
 CODE_CAP: Final = 16 * 1024 * 1024  # bytes of code in one archive
 FILE_CAP: Final = 1024 * 1024  # bytes of one file of code
+_TRIES: Final = 10  # for a name of 50 random bits
 _BASE_32: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 _NOT_CODE: Final = re.compile("|".join(map(fnmatch.translate, layout.NOT_CODE)), re.IGNORECASE)
 
 
 def run_folder(experiment: Experiment, configured_paths: Iterable[str] = ("experiments",)) -> str:
-    """`vision/mnist/experiment_train`: where the archives of an experiment are, below `runs/`."""
+    """`vision/mnist/experiment_train`: where the archives of an experiment are, below `runs/`.
+
+    The configured path that it is below is left out; where there are several beside one another,
+    what they have in common at their ends: of `a/experiments` and `b/experiments`, `a` and `b`
+    stay.
+    """
     place, _, function = experiment.id.partition("::")
-    place = place.removesuffix(".py")
-    for path in sorted(configured_paths, key=len, reverse=True):
-        prefix = path.strip("/").removeprefix("./") + "/"
-        if f"{place}/".startswith(prefix):
-            place = place[len(prefix) :]
+    parts = place.removesuffix(".py").split("/")
+    paths = {
+        tuple(part for part in path.split("/") if part not in ("", "."))
+        for path in configured_paths
+    }
+    for path in sorted(paths, key=len, reverse=True):
+        if tuple(parts[: len(path)]) == path:
+            beside = [other for other in paths if other[: len(path)] != path != other]
+            beside = [other for other in beside if path[: len(other)] != other]
+            parts = [*path[: len(path) - _common_end(path, beside)], *parts[len(path) :]]
             break
-    return f"{place}/{function}".lstrip("/")
+    return "/".join([*parts, function])
+
+
+def _common_end(path: Sequence[str], others: Sequence[Sequence[str]]) -> int:
+    """How many parts at the end of `path` may be left out: all, where it is alone."""
+    shared = len(path)
+    for other in others:
+        same = 0
+        for ours, theirs in zip(reversed(path), reversed(other), strict=False):
+            if ours != theirs:
+                break
+            same += 1
+        shared = min(shared, same)
+    return shared
 
 
 def write_record(path: Path, record: RunRecord) -> None:
@@ -71,26 +96,28 @@ class Archive:
         self._artifacts = ArtifactNames(path / layout.ARTIFACTS_DIR)
 
     @classmethod
-    def claim(
-        cls, runs: Path, folder: str, now: dt.datetime, *, overwrite: bool = False
-    ) -> Archive:
+    def claim(cls, runs: Path, folder: str, now: dt.datetime) -> Archive:
         """A new folder below `runs/folder` that no other run has, whoever claims at this moment.
 
-        With `overwrite` the folder itself, emptied: for `--scratch`. Raises `ExptError` where the
-        place cannot be written.
+        Raises `ExptError` where the place cannot be written.
         """
         parent = runs / folder
-        try:
-            if overwrite:
-                return cls(_empty_folder(parent), _new_id())
-            while True:
+        with _told_where(parent):
+            parent.mkdir(parents=True, exist_ok=True)
+            for _ in range(_TRIES):
                 run_id = _new_id()
                 path = parent / f"{now:%Y-%m-%d_%H-%M-%S}_{run_id}"
                 with contextlib.suppress(FileExistsError):
-                    path.mkdir(parents=True)
+                    path.mkdir()
                     return cls(path, run_id)
-        except OSError as error:
-            raise _refused(parent, error) from error
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+    @classmethod
+    def claim_scratch(cls, root: Path, folder: str, label: str | None, experiment: str) -> Archive:
+        """The folder below `root` that each run of this case overwrites: see `scratch`."""
+        run_id = _new_id()
+        with _told_where(root / folder):
+            return cls(claim_scratch(root, folder, label, experiment, run_id), run_id)
 
     def write_record(self, record: RunRecord) -> None:
         """`run.json`, replaced at once."""
@@ -197,37 +224,30 @@ class Archive:
 
 def check_writable(runs: Path) -> None:
     """Raise `ExptError` where no archive could be made below `runs`, which is made if missing."""
-    try:
+    with _told_where(runs):
         runs.mkdir(parents=True, exist_ok=True)
         if not os.access(runs, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@contextlib.contextmanager
+def _told_where(place: Path) -> Iterator[None]:
+    """What the disk refuses, as a mistake that names the first thing that is in the way."""
+    try:
+        yield
     except OSError as error:
-        raise _refused(runs, error) from error
-
-
-def _refused(place: Path, error: OSError) -> ExptError:
-    return ExptError(
-        f"no archive can be made: {error.strerror}",
-        str(place),
-        "'--runs DIR' puts the archives elsewhere",
-    )
+        ways = [way for way in (place, *place.parents) if os.path.lexists(way)]
+        in_way = ways[0] if ways and not ways[0].is_dir() else place
+        raise ExptError(
+            f"no archive can be made: {error.strerror}",
+            str(in_way),
+            "'--runs DIR' puts the archives elsewhere",
+        ) from error
 
 
 def _new_id() -> str:
     """Ten random base-32 characters: 50 bits."""
     return "".join(_BASE_32[byte & 31] for byte in os.urandom(10))
-
-
-def _empty_folder(path: Path) -> Path:
-    """`path`, new: what was there is moved aside first, so that no reader sees half of it."""
-    while True:
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(parents=True)
-            return path
-        aside = path.with_name(f".{path.name}-{_new_id()}")
-        with contextlib.suppress(FileNotFoundError):
-            path.rename(aside)
-            shutil.rmtree(aside)
 
 
 def _is_left_out(path: str) -> bool:

@@ -129,7 +129,7 @@ def _start_first_worker(options: Options) -> Starter | None:
     if options.running.workers == 0:
         return None
     from expt.executors import make_starter
-    from expt.sessions.worker import serve
+    from expt.sessions.serving import serve
 
     starter = make_starter(serve)
     starter.start_ahead("run")

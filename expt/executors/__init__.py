@@ -1,14 +1,16 @@
 """Where and when requests are worked on: in worker processes, or here."""
 
+from expt.executors.death import Death
 from expt.executors.inline import InlineExecutor
 from expt.executors.starting import ForkStarter, SpawnStarter, Starter, make_starter
 from expt.executors.wire import Connection, raised
-from expt.executors.workers import CLOSE, Death, WorkerExecutor
+from expt.executors.workers import CLOSE, ExecutorBroken, WorkerExecutor
 
 __all__ = [
     "CLOSE",
     "Connection",
     "Death",
+    "ExecutorBroken",
     "ForkStarter",
     "InlineExecutor",
     "SpawnStarter",

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expt.executors.wire import raised
-from expt.ground.errors import ExptError
+from expt.executors.workers import GRACE
+from expt.ground.errors import ExptError, UsageError
+from expt.ground.messages import RunStarted
+
+_LONGEST: Final = 1e8  # seconds, three years: the most that every system's timer takes
 
 if TYPE_CHECKING:
-    from expt.ground.messages import Request
+    from collections.abc import Callable, Iterator
+
+    from expt.ground.messages import Event, Request
 
 
 class Workplace(Protocol):
@@ -22,23 +31,61 @@ class Workplace(Protocol):
 class InlineExecutor:
     """`submit` works on the request at once; the future is finished when it returns.
 
-    Ctrl-C is Python's own `KeyboardInterrupt` inside the run.
+    `make_workplace` is given what its events go to. Ctrl-C is Python's own `KeyboardInterrupt`
+    inside the run, and so is a run's `timeout`, in seconds: an alarm, which comes again until it
+    is heard.
     """
 
-    def __init__(self, workplace: Workplace) -> None:
-        self._workplace = workplace
+    def __init__(
+        self,
+        make_workplace: Callable[[Callable[[Event], None]], Workplace],
+        on_event: Callable[[Event], None],
+        timeout: float | None = None,
+    ) -> None:
+        if timeout is not None and not _may_set_alarms():
+            raise UsageError(
+                "'--timeout' cannot be kept here: it takes an alarm of the main thread",
+                hint="leave it out, or run with '-n 1'",
+            )
+        self._workplace = make_workplace(self._hear)
+        self._on_event = on_event
+        self._timeout = timeout
 
     def submit(self, request: Request, /) -> Future[Any]:
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         try:
-            future.set_result(self._workplace.answer(request))
+            with self._heard_alarms():
+                reply = self._workplace.answer(request)
+            future.set_result(reply)
         except (ExptError, OSError) as error:
             future.set_exception(raised(error))
         return future
+
+    @contextlib.contextmanager
+    def _heard_alarms(self) -> Iterator[None]:
+        if self._timeout is None:
+            yield
+            return
+        # whoever holds back a Ctrl-C holds back this one too
+        before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, RunStarted) and self._timeout is not None:
+            signal.setitimer(signal.ITIMER_REAL, min(self._timeout, _LONGEST), GRACE)
+        self._on_event(event)
 
     def interrupt(self, *, kill: bool = False) -> None:
         """Nothing to do: there is nobody else to interrupt."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._workplace.close()
+
+
+def _may_set_alarms() -> bool:
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()

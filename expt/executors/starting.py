@@ -5,7 +5,8 @@
        └────────────── "pid 17 ended with status 9" ◄───────┘
 
 The helper does nothing but fork and wait. When the parent dies, the helper's socket closes and it
-kills every worker: no run goes on that nobody owns. Where there is no fork, workers are spawned.
+kills every worker: no run goes on that nobody owns. When the helper dies, its workers go on, and
+those that come after them are spawned, as everywhere where there is no fork.
 A worker leads a process group of its own, so that Ctrl-C reaches it through the parent alone and
 what it started can be ended with it.
 """
@@ -13,17 +14,19 @@ what it started can be ended with it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from expt.executors.wire import Connection
 from expt.ground.errors import WorkerError
+from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
     import subprocess
@@ -33,7 +36,11 @@ Role = str
 
 Serve = Callable[[Connection, Role], None]
 
+End = tuple[int, int | None]
+"""A process id and its exit code: negative for a signal, None where nobody saw it."""
+
 _EXIT: Final = struct.Struct("<ii")
+_PATIENCE: Final = 10.0  # seconds for a helper to answer, that has nothing else to do
 
 
 class Starter(Protocol):
@@ -43,13 +50,16 @@ class Starter(Protocol):
         """Start a worker that a later `start` hands out, so that its imports begin now."""
 
     def start(self, role: Role) -> tuple[int, Connection]:
-        """A new worker's process id and the parent's end of its connection."""
+        """A new worker's process id and the parent's end of its connection.
+
+        Raises `OSError` where the system refuses: it may not the next time.
+        """
 
     def fileno(self) -> int | None:
         """Readable when `ended` has something to say; None where it must be asked."""
 
-    def ended(self) -> list[tuple[int, int]]:
-        """Process ids that ended since the last call, with exit codes (negative: a signal)."""
+    def ended(self) -> list[End]:
+        """What ended since the last call."""
 
     def close(self) -> None:
         """Kill what still lives."""
@@ -61,52 +71,92 @@ class ForkStarter:
     def __init__(self, serve: Serve) -> None:
         ours, theirs = socket.socketpair()
         _flush_streams()
-        self._helper = os.fork()
+        try:
+            self._helper = os.fork()
+        except OSError as error:
+            raise WorkerError(f"no process can be started: {error.strerror}") from error
         if self._helper == 0:
-            ours.close()
-            _help(theirs, serve)
-            os._exit(0)
+            try:
+                ours.close()
+                _help(theirs, serve)
+            finally:
+                os._exit(0)  # never up into the code of the parent
         theirs.close()
         self._socket = ours
-        self._ended: list[tuple[int, int]] = []
+        self._socket.settimeout(_PATIENCE)
+        self._ended: list[End] = []
         self._ahead: dict[Role, tuple[int, Connection]] = {}
+        self._living: set[int] = set()
+        self._instead: SpawnStarter | None = None  # when the helper is gone
 
     def start_ahead(self, role: Role) -> None:
-        self._ahead[role] = self.start(role)
+        with contextlib.suppress(OSError):  # `start` tries again
+            self._ahead[role] = self.start(role)
 
     def start(self, role: Role) -> tuple[int, Connection]:
         if role in self._ahead:
             return self._ahead.pop(role)
+        if self._instead is not None:
+            return self._instead.start(role)
         ours, theirs = socket.socketpair()
-        try:
-            socket.send_fds(self._socket, [role.encode()], [theirs.fileno()])
-            theirs.close()
-            while True:
-                pid, code = self._read()
-                if code == _STARTED:
-                    return pid, Connection(ours)
-                self._ended.append((pid, code))
-        except (OSError, EOFError) as error:
-            raise WorkerError("the helper that starts workers is gone") from error
+        with theirs:
+            try:
+                socket.send_fds(self._socket, [role.encode()], [theirs.fileno()])
+                pid, code = self._read_answer()
+            except (OSError, EOFError):
+                ours.close()
+                return self._go_on_without_helper().start(role)
+        if code != _STARTED:
+            ours.close()
+            raise OSError(pid, os.strerror(pid))
+        self._living.add(pid)
+        return pid, Connection(ours)
 
     def fileno(self) -> int | None:
-        return self._socket.fileno()
+        return self._socket.fileno() if self._instead is None else None
 
-    def ended(self) -> list[tuple[int, int]]:
-        while select.select([self._socket], [], [], 0)[0]:
+    def ended(self) -> list[End]:
+        while self._instead is None and select.select([self._socket], [], [], 0)[0]:
             try:
-                self._ended.append(self._read())
-            except (OSError, EOFError) as error:
-                raise WorkerError("the helper that starts workers is gone") from error
+                self._note_end(*self._read())
+            except (OSError, EOFError):
+                self._go_on_without_helper()
+        if self._instead is not None:
+            for pid in [pid for pid in self._living if not process_is_alive(pid)]:
+                self._note_end(pid, None)
+            self._ended += self._instead.ended()
         ended, self._ended = self._ended, []
         return ended
 
     def close(self) -> None:
         for _, connection in self._ahead.values():
             connection.close()
+        if self._instead is not None:
+            self._instead.close()
+            for pid in self._living:
+                kill_group(pid)
         self._socket.close()
-        with contextlib.suppress(ChildProcessError):
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            os.kill(self._helper, signal.SIGCONT)  # a run may have stopped it
             os.waitpid(self._helper, 0)
+
+    def _go_on_without_helper(self) -> SpawnStarter:
+        if self._instead is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._helper, signal.SIGKILL)  # it does not answer, or is dead
+            self._instead = SpawnStarter()
+        return self._instead
+
+    def _note_end(self, pid: int, code: int | None) -> None:
+        self._living.discard(pid)
+        self._ended.append((pid, code))
+
+    def _read_answer(self) -> tuple[int, int]:
+        while True:
+            pid, code = self._read()
+            if code in (_STARTED, _REFUSED):
+                return pid, code
+            self._note_end(pid, code)
 
     def _read(self) -> tuple[int, int]:
         data = b""
@@ -120,13 +170,18 @@ class ForkStarter:
 
 
 _STARTED: Final = 1 << 30  # no exit code: the answer to a start
+_REFUSED: Final = _STARTED + 1  # the other answer, with an error number in place of a process id
+
+
+_SHARED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that a terminal or a shell sends to all; the parent alone answers them."""
 
 
 def _help(control: socket.socket, serve: Serve) -> None:
     """The helper's whole life: fork when asked, tell of ends, kill all when the parent is gone."""
     os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in _SHARED:
+        signal.signal(number, signal.SIG_IGN)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
@@ -144,20 +199,35 @@ def _help(control: socket.socket, serve: Serve) -> None:
                 role, fds, _, _ = socket.recv_fds(control, 64, 1)
             except ConnectionError:
                 break
-            if not fds:
+            if not role:
                 break
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                control.close()
-                os.close(wake_read)
-                os.close(wake_write)
-                _become_worker(fds[0], role.decode(), serve)
-            os.close(fds[0])
-            workers.add(pid)
-            control.sendall(_EXIT.pack(pid, _STARTED))
+            answer = _fork(control, (wake_read, wake_write), role.decode(), fds, serve)
+            if answer[1] == _STARTED:
+                workers.add(answer[0])
+            control.sendall(_EXIT.pack(*answer))
     for pid in workers:
         kill_group(pid)
+
+
+def _fork(
+    control: socket.socket, wake: Sequence[int], role: Role, fds: Sequence[int], serve: Serve
+) -> tuple[int, int]:
+    """Fork a worker; what the parent is to be told of it."""
+    if not fds:
+        return errno.EMFILE, _REFUSED
+    try:
+        pid = os.fork()
+    except OSError as error:
+        os.close(fds[0])
+        return error.errno or errno.EAGAIN, _REFUSED
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        control.close()
+        for end in wake:
+            os.close(end)
+        _become_worker(fds[0], role, serve)
+    os.close(fds[0])
+    return pid, _STARTED
 
 
 def _tell_ends(control: socket.socket, workers: set[int]) -> None:
@@ -178,7 +248,7 @@ def _become_worker(fd: int, role: Role, serve: Serve) -> None:
     code = 1
     try:
         os.setpgid(0, 0)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        for number in (*_SHARED, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
@@ -204,7 +274,8 @@ class SpawnStarter:
         self._ahead: dict[Role, tuple[int, Connection]] = {}
 
     def start_ahead(self, role: Role) -> None:
-        self._ahead[role] = self.start(role)
+        with contextlib.suppress(OSError):  # `start` tries again
+            self._ahead[role] = self.start(role)
 
     def start(self, role: Role) -> tuple[int, Connection]:
         if role in self._ahead:
@@ -212,19 +283,23 @@ class SpawnStarter:
         import subprocess  # slow to import, and not needed where workers are forked
 
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "expt.sessions.worker", str(theirs.fileno()), role]
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], process_group=0
-        )
-        theirs.close()
+        command = [sys.executable, "-m", "expt.sessions.serving", str(theirs.fileno()), role]
+        with theirs:
+            try:
+                child = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], process_group=0
+                )
+            except OSError:
+                ours.close()
+                raise
         self._children[child.pid] = child
         return child.pid, Connection(ours)
 
     def fileno(self) -> int | None:
         return None
 
-    def ended(self) -> list[tuple[int, int]]:
-        ended = []
+    def ended(self) -> list[End]:
+        ended: list[End] = []
         for pid, child in list(self._children.items()):
             code = child.poll()
             if code is not None:

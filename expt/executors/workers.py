@@ -5,6 +5,7 @@
                              └ dies ───► bury ───► future      the next request gets a new worker
 
 One thread of the parent does it all; what it calls (`on_event`, `bury`) is called in that thread.
+Whatever happens to a worker, its request is answered: by the worker, or by `bury`.
 """
 
 from __future__ import annotations
@@ -17,60 +18,48 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Death
 from expt.executors.starting import Role, Starter, kill_group
 from expt.executors.wire import raised
-from expt.ground.errors import ExptError, WorkerError
-from expt.ground.messages import Answer, ModuleImporting, PlanRequest, RunRequest, RunStarted
+from expt.ground.errors import WorkerError
+from expt.ground.messages import (
+    Answer,
+    Event,
+    ModuleImporting,
+    PlanRequest,
+    RunRequest,
+    RunStarted,
+)
+from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from expt.executors.wire import Connection
-    from expt.ground.messages import Event, Request
+    from expt.ground.messages import Begin, Request
 
 CLOSE: Final = "close"
 """The message that asks a worker to close its session providers and end."""
 
-_GRACE: Final = 5.0  # seconds between asking a run that is over its time to end, and ending it
+GRACE: Final = 5.0  # seconds between asking a run that is over its time to end, and ending it
+_RETRY: Final = 0.1  # seconds until the system is asked again for a process that it refused
+_LONGEST: Final = 3600.0  # seconds that one wait may take: no system waits for a year
 
 
-@attrs.frozen
-class Death:
-    """How a worker ended in the middle of a request.
-
-    `code` is its exit code, negative for a signal; `asked` says why the parent ended it:
-    "interrupted", "timeout", or None where nobody asked.
-    """
-
-    pid: int
-    code: int
-    started: RunStarted | None
-    importing: str | None
-    asked: str | None
-    seconds: float
-
-    @property
-    def how(self) -> str:
-        """`was killed by SIGSEGV` or `ended with exit code 3`."""
-        if self.code >= 0:
-            return f"ended with exit code {self.code}"
-        with contextlib.suppress(ValueError):
-            return f"was killed by {signal.Signals(-self.code).name}"
-        return f"was killed by signal {-self.code}"
-
-
-Bury = Callable[["Request", Death], Any]
-"""Gives the reply of a request whose worker died, or raises `ExptError`."""
+class ExecutorBroken(WorkerError):
+    """The executor itself has failed; nothing that waits will begin."""
 
 
 @attrs.define(eq=False)
 class _Worker:
     pid: int
     connection: Connection
+    begun: Begin | None = None
     request: Request | None = None
     future: Future[Any] | None = None
     began: float = 0.0
@@ -78,11 +67,32 @@ class _Worker:
     started: RunStarted | None = None
     importing: str | None = None
     asked: str | None = None
+    why: str = ""  # it is ended, for a reason that its exit code will not tell
     closed: bool = False  # its connection has ended; the exit code is still to come
+    killed: bool = False
+
+    def kill(self) -> None:
+        """End it now; its exit code should come soon, and will not be waited for much longer."""
+        kill_group(self.pid)
+        self.killed = True
+        self.deadline = time.monotonic() + GRACE
+
+    def signal(self, number: int) -> None:
+        """Send a signal, and let it go on if it was stopped: else it would never hear of it."""
+        for sent in (number, signal.SIGCONT):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, sent)
+
+    def death(self, code: int | None) -> Death:
+        seconds = time.monotonic() - self.began
+        return Death(self.pid, code, self.started, self.importing, self.asked, seconds, self.why)
 
 
 class WorkerExecutor:
-    """Worker processes behind the shape of `concurrent.futures.Executor`."""
+    """Worker processes behind the shape of `concurrent.futures.Executor`.
+
+    `begin` gives what every worker is to know; it is sent when a worker has not heard it yet.
+    """
 
     def __init__(
         self,
@@ -90,26 +100,27 @@ class WorkerExecutor:
         *,
         size: int,
         role: Role,
+        begin: Callable[[], Begin],
         on_event: Callable[[Event], None],
         bury: Bury,
-        isolate: bool = False,
     ) -> None:
         self._starter = starter
         self._size = size
         self._role = role
+        self._begin = begin
         self._on_event = on_event
         self._bury = bury
-        self._isolate = isolate
         self._queue: collections.deque[tuple[Request, Future[Any]]] = collections.deque()
         self._workers: dict[int, _Worker] = {}
-        self._asked_kill = False
         self._closing = False
-        self._broken: WorkerError | None = None
-        self._lock = threading.Lock()
+        self._broken: ExecutorBroken | None = None
+        self._refused: tuple[OSError, float] | None = None  # a start, and since when
+        self._lock = threading.RLock()
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._woken, selectors.EVENT_READ, None)
+        self._watched: int | None = None  # the starter's descriptor
         self._start_worker()  # now, so that its imports overlap with what the parent does next
         self._thread = threading.Thread(target=self._work, name=f"expt-{role}", daemon=True)
         self._thread.start()
@@ -128,16 +139,21 @@ class WorkerExecutor:
         return future
 
     def interrupt(self, *, kill: bool = False) -> None:
-        """Cancel what has not begun; ask what runs to end as interrupted, or `kill` it."""
+        """Cancel what has not begun; ask what runs to end as interrupted, or `kill` it.
+
+        What is being torn down hears of it too.
+        """
         with self._lock:
             self._cancel_queue()
             for worker in self._workers.values():
-                if worker.request is not None:
-                    worker.asked = worker.asked or "interrupted"
-                    if kill:
-                        kill_group(worker.pid)
-                    else:
-                        _send_signal(worker.pid, signal.SIGINT)
+                if worker.request is None and worker.asked != CLOSE:
+                    continue
+                worker.asked = worker.asked or "interrupted"
+                if kill:
+                    worker.kill()
+                else:
+                    worker.signal(signal.SIGINT)
+        self._wake()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         with self._lock:
@@ -155,11 +171,12 @@ class WorkerExecutor:
         try:
             while not self._is_done():
                 self._dispatch()
+                self._watch_starter()
                 for key, _ in self._selector.select(self._patience()):
                     self._attend(key)
                 self._reap()
                 self._enforce_deadlines()
-        except WorkerError as error:
+        except Exception as error:  # whatever it is: nobody may wait for a thread that has ended
             self._fail(error)
         finally:
             for worker in self._workers.values():
@@ -176,31 +193,32 @@ class WorkerExecutor:
             if any(worker.request is not None for worker in self._workers.values()):
                 return False
             for worker in self._workers.values():
-                if worker.asked != CLOSE:
-                    worker.asked = CLOSE
-                    with contextlib.suppress(OSError):
-                        worker.connection.send(CLOSE)
+                self._close_worker(worker)
             return not self._workers
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
+        """How long nothing needs to be done unless somebody says something."""
         deadlines = [worker.deadline for worker in self._workers.values() if worker.deadline]
-        waits = [max(0.0, deadline - time.monotonic()) for deadline in deadlines]
-        if self._starter.fileno() is None or any(
-            worker.closed for worker in self._workers.values()
-        ):
+        waits = [_LONGEST, *(max(0.0, deadline - time.monotonic()) for deadline in deadlines)]
+        if self._starter.fileno() is None or any(w.closed for w in self._workers.values()):
             waits.append(0.02)
-        return min(waits, default=None)
+        if self._refused is not None and self._queue:
+            waits.append(_RETRY)
+        return min(waits)
 
     def _dispatch(self) -> None:
         with self._lock:
             while self._queue:
                 worker = self._idle_worker()
-                if worker is None:
+                if worker is None and not self._has_been_refused():
                     return
                 request, future = self._queue.popleft()
                 if not future.set_running_or_notify_cancel():
                     continue
-                self._give(worker, request, future)
+                if worker is None:
+                    self._bury_unborn(request, future)
+                else:
+                    self._give(worker, request, future)
 
     def _idle_worker(self) -> _Worker | None:
         for worker in self._workers.values():
@@ -208,24 +226,54 @@ class WorkerExecutor:
                 return worker
         return self._start_worker() if len(self._workers) < self._size else None
 
-    def _start_worker(self) -> _Worker:
-        pid, connection = self._starter.start(self._role)
-        if not self._workers:
-            fileno = self._starter.fileno()
-            if fileno is not None and fileno not in self._selector.get_map():
-                self._selector.register(fileno, selectors.EVENT_READ, None)
+    def _start_worker(self) -> _Worker | None:
+        """A new worker; None where the system has none to give now."""
+        try:
+            pid, connection = self._starter.start(self._role)
+        except OSError as error:
+            since = time.monotonic() if self._refused is None else self._refused[1]
+            self._refused = error, since
+            return None
+        self._refused = None
         worker = _Worker(pid, connection)
         self._workers[pid] = worker
         self._selector.register(connection.fileno(), selectors.EVENT_READ, worker)
         return worker
 
+    def _has_been_refused(self) -> bool:
+        """Whether no worker lives, and none could be started for a while."""
+        if self._workers or self._refused is None:
+            return False
+        return time.monotonic() - self._refused[1] > GRACE
+
+    def _bury_unborn(self, request: Request, future: Future[Any]) -> None:
+        assert self._refused is not None  # noqa: S101 - that is why
+        why = f"could not be started: {self._refused[0].strerror}"
+        worker = _Worker(0, None, request=request, future=future, why=why)  # type: ignore[arg-type]
+        worker.began = time.monotonic()
+        self._finish(worker, None)
+
+    def _watch_starter(self) -> None:
+        fileno = self._starter.fileno()
+        if fileno == self._watched:
+            return
+        if self._watched is not None:
+            self._selector.unregister(self._watched)
+        if fileno is not None:
+            self._selector.register(fileno, selectors.EVENT_READ, None)
+        self._watched = fileno
+
     def _give(self, worker: _Worker, request: Request, future: Future[Any]) -> None:
+        begin = self._begin()
         worker.request, worker.future = request, future
         worker.began = time.monotonic()
-        limit = request.options.running.plan_timeout if isinstance(request, PlanRequest) else None
+        limit = begin.options.running.plan_timeout if isinstance(request, PlanRequest) else None
         worker.deadline = None if limit is None else worker.began + limit
         worker.started = worker.importing = worker.asked = None
         with contextlib.suppress(OSError):  # it died while idle: its end is told soon
+            if worker.begun is not begin:
+                worker.connection.send(begin)
+                worker.begun = begin
             worker.connection.send(request)
 
     def _attend(self, key: selectors.SelectorKey) -> None:
@@ -236,37 +284,47 @@ class WorkerExecutor:
         if worker is None:
             return  # the starter: `_reap` asks it
         try:
-            messages = worker.connection.receive_ready()
-        except EOFError:
-            messages = []
-            worker.closed = True
-            self._selector.unregister(worker.connection.fileno())
-        for message in messages:
-            self._take(worker, message)
+            for message in worker.connection.receive_ready():
+                self._take(worker, message)
+        except (EOFError, OSError):
+            self._lose(worker)
+        except WorkerError:
+            worker.why = worker.why or UNREADABLE
+            self._lose(worker)
+            worker.kill()
+
+    def _lose(self, worker: _Worker) -> None:
+        """The connection has ended: the process is to end too, soon."""
+        self._selector.unregister(worker.connection.fileno())
+        worker.closed = True
+        if not worker.killed:
+            worker.deadline = time.monotonic() + GRACE
 
     def _take(self, worker: _Worker, message: Any) -> None:
         if isinstance(message, Answer):
             self._settle(worker, message)
             return
+        if not isinstance(message, Event):
+            raise WorkerError(f"a worker sent a '{type(message).__name__}'")
         if isinstance(message, RunStarted):
             worker.started = message
-            if isinstance(worker.request, RunRequest) and worker.request.options.running.timeout:
-                worker.deadline = time.monotonic() + worker.request.options.running.timeout
+            limit = self._begin().options.running.timeout
+            if isinstance(worker.request, RunRequest) and limit and worker.asked is None:
+                worker.deadline = time.monotonic() + limit
         elif isinstance(message, ModuleImporting):
             worker.importing = message.path
         self._on_event(message)
 
     def _settle(self, worker: _Worker, answer: Answer) -> None:
         if answer.error is not None and worker.asked is not None:
-            kill_group(worker.pid)  # it did not finish: it is buried as what it was asked for
+            worker.kill()  # it did not finish: it is buried as what it was asked for
             return
         future = worker.future
         with self._lock:
             worker.request = worker.future = worker.deadline = None
-            if self._isolate or isinstance(answer.error, WorkerError):  # nobody knows its state
-                worker.asked = CLOSE
-                with contextlib.suppress(OSError):
-                    worker.connection.send(CLOSE)
+            isolated = self._begin().options.running.isolate
+            if isolated or isinstance(answer.error, WorkerError):  # nobody knows its state
+                self._close_worker(worker)
         if future is None:
             return
         if answer.error is not None:
@@ -274,33 +332,45 @@ class WorkerExecutor:
         else:
             future.set_result(answer.reply)
 
+    def _close_worker(self, worker: _Worker) -> None:
+        if worker.asked == CLOSE:
+            return
+        worker.asked = CLOSE
+        with contextlib.suppress(OSError):
+            worker.connection.send(CLOSE)
+        worker.signal(signal.SIGCONT)
+
     def _reap(self) -> None:
         for pid, code in self._starter.ended():
             worker = self._workers.get(pid)
             if worker is not None:
                 self._remove(worker, code)
 
-    def _remove(self, worker: _Worker, code: int) -> None:
+    def _remove(self, worker: _Worker, code: int | None) -> None:
         kill_group(worker.pid)  # what it started must not outlive it
         if not worker.closed:
             self._drain(worker)
         worker.connection.close()
         with self._lock:
             del self._workers[worker.pid]
+        self._finish(worker, code)
+
+    def _finish(self, worker: _Worker, code: int | None) -> None:
+        """Answer the request of a worker that is no more."""
         request, future = worker.request, worker.future
         if request is None or future is None:
             return
-        seconds = time.monotonic() - worker.began
-        death = Death(worker.pid, code, worker.started, worker.importing, worker.asked, seconds)
         try:
-            future.set_result(self._bury(request, death))
-        except (ExptError, OSError) as error:
+            reply = self._bury(request, worker.death(code))
+        except Exception as error:
             future.set_exception(raised(error))
+        else:
+            future.set_result(reply)
 
     def _drain(self, worker: _Worker) -> None:
         """Take what the worker sent before it ended."""
         self._selector.unregister(worker.connection.fileno())
-        with contextlib.suppress(EOFError, BlockingIOError):
+        with contextlib.suppress(EOFError, OSError, WorkerError):
             os.set_blocking(worker.connection.fileno(), False)
             while True:
                 for message in worker.connection.receive_ready():
@@ -308,26 +378,40 @@ class WorkerExecutor:
 
     def _enforce_deadlines(self) -> None:
         now = time.monotonic()
-        for worker in self._workers.values():
+        for worker in list(self._workers.values()):
             if worker.deadline is None or now < worker.deadline:
                 continue
-            if worker.asked is None:
+            if worker.killed:  # and its end was not told: the starter does not hear of it
+                worker.deadline = now + GRACE
+                if not process_is_alive(worker.pid):
+                    self._remove(worker, None)
+            elif worker.closed:
+                worker.why = worker.why or UNREACHABLE
+                worker.kill()
+            elif worker.asked is None:
                 worker.asked = "timeout"
-                worker.deadline = now + _GRACE
-                _send_signal(worker.pid, signal.SIGINT)
+                worker.deadline = now + GRACE
+                worker.signal(signal.SIGINT)
             else:
-                worker.deadline = None
-                kill_group(worker.pid)
+                worker.kill()
 
-    def _fail(self, error: WorkerError) -> None:
+    def _fail(self, error: Exception) -> None:
+        """The end of this thread, where it should have gone on: everything is answered first."""
+        broken = ExecutorBroken(f"the executor failed: {type(error).__name__}: {error}")
         with self._lock:
-            self._broken, self._closing = error, True
-            futures = [worker.future for worker in self._workers.values()]
-            futures += [future for _, future in self._queue]
+            self._broken, self._closing = broken, True
+            workers, waiting = list(self._workers.values()), list(self._queue)
             self._queue.clear()
-        for future in futures:
-            if future is not None and not future.done():
-                future.set_exception(error)
+        for worker in workers:
+            worker.kill()
+            worker.why = "was ended, since the session itself failed"
+        for worker in workers:
+            while process_is_alive(worker.pid) and time.monotonic() < (worker.deadline or 0):
+                time.sleep(0.01)
+            self._finish(worker, None)
+        for _, future in waiting:
+            if not future.done():
+                future.set_exception(broken)
 
     def _cancel_queue(self) -> None:
         while self._queue:
@@ -338,8 +422,3 @@ class WorkerExecutor:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):
             self._waker.send(b"w")
-
-
-def _send_signal(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)

@@ -228,15 +228,16 @@ def _path_in_errors(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def sync_archive(path: Path, since: float = 0.0) -> None:
-    """Have the system put the archive's files on the disk.
+def sync_archive(path: Path, since: float = 0.0) -> OSError | None:
+    """Have the system put the archive's files on the disk; what it refused, if anything.
 
     With `since` (Unix seconds, the start of the last call) only what changed after it is synced,
     and folders to which nothing was added are not listed: for a syncer that comes by each second.
-    A file that cannot be synced, or that is gone, is passed over.
+    What is gone, and what no system can sync, is passed over.
     """
     limit = since - _CLOCK_SLACK
     pending = [path]
+    refused: OSError | None = None
     while pending:
         folder = pending.pop()
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -247,14 +248,24 @@ def sync_archive(path: Path, since: float = 0.0) -> None:
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(Path(entry.path))
                     elif entry.is_file(follow_symlinks=False):
-                        _sync(entry.path)
-        _sync(folder)
+                        refused = _sync(entry.path) or refused
+        refused = _sync(folder) or refused
+    return refused
 
 
-def _sync(path: str | Path) -> None:
-    with contextlib.suppress(OSError):
+def _sync(path: str | Path) -> OSError | None:
+    try:
         descriptor = os.open(path, os.O_RDONLY | _OPEN)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    except OSError:  # gone, or not ours to read: nothing that this process wrote
+        return None
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        return None if error.errno in _NOT_SYNCED else error
+    finally:
+        os.close(descriptor)
+    return None
+
+
+_NOT_SYNCED: Final = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EROFS)
+"""What `fsync` says of a file or a file system that has nothing to be synced."""

@@ -43,10 +43,20 @@ def find_misfit(function: Callable[..., Any], name: str) -> tuple[str, str] | No
         return f"there is no hook '{name}'", did_you_mean(name, known) or f"hooks: {_told(known)}"
     given = inspect.signature(globals()[name]).parameters
     for asked, parameter in inspect.signature(function).parameters.items():
-        if asked not in given and parameter.default is parameter.empty:
+        if parameter.kind in _STARRED or parameter.default is not parameter.empty:
+            continue  # pluggy leaves these as they are
+        if asked not in given:
             takes = f"arguments: {_told(given)}" if given else "it has no arguments"
             return f"'{name}' has no argument '{asked}'", takes
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            return f"'{name}' takes '{asked}' by keyword alone", "leave out the '*' before it"
+    marked = getattr(function, f"{PROJECT}_impl", None) or {}
+    if marked.get("wrapper") or marked.get("hookwrapper"):
+        return f"'{name}' is a wrapper", "implement the hook itself"
     return None
+
+
+_STARRED: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _told(names: Iterable[str]) -> str:

@@ -29,6 +29,7 @@ SMOKE_DIR: Final = ".smoke"
 SCRATCH_DIR: Final = ".scratch"
 SESSIONS_DIR: Final = ".sessions"  # what belongs to a whole session: pictures of its sweep
 INDEX_FILE: Final = ".index.sqlite"
+OWNER_FILE: Final = ".owner.json"  # in an archive of --scratch: whose the folder is
 
 # An archive
 RUN_FILE: Final = "run.json"

@@ -1,7 +1,8 @@
 """What travels between the parent and its workers, and the two ends that it travels by.
 
-    parent ── Request ──► worker ── Event, Event, … Answer ──► parent
+    parent ── Begin, Request ──► worker ── Event, Event, … Answer ──► parent
 
+What all requests of a session have in common is told to a worker once, before the first of them.
 Everything here is made of plain values and of the nouns of `model`: a function, a module or a
 user's object never crosses.
 """
@@ -136,7 +137,22 @@ Event = (
 )
 
 
-# Requests: what the parent asks of a worker. One answer each, or an ExptError.
+# What a worker is told of the session, and what it is then asked for.
+
+
+@attrs.frozen
+class Begin:
+    """What a worker keeps for every request to come; a later one takes its place. No answer.
+
+    `session` is None as long as nothing is to be run: what archives say of a session is measured
+    while the first worker plans.
+    """
+
+    options: Options
+    session: SessionInfo | None = None
+
+
+# Requests: one answer each, or an ExptError.
 
 
 @attrs.frozen
@@ -146,7 +162,6 @@ class PlanRequest:
     `unsure` are the ids of those that are among them only because nothing could tell before.
     """
 
-    options: Options
     experiments: tuple[Experiment, ...]
     unsure: frozenset[str] = frozenset()
 
@@ -155,7 +170,6 @@ class PlanRequest:
 class DescribeRequest:
     """Tell what takes part in one case. Answered by a `Description`."""
 
-    options: Options
     case: Case
 
 
@@ -163,9 +177,7 @@ class DescribeRequest:
 class RunRequest:
     """Run one case. Answered by an `Outcome`. `still_needed` are session keys of later cases."""
 
-    options: Options
     case: Case
-    session: SessionInfo
     still_needed: frozenset[str] = frozenset()
 
 
@@ -173,7 +185,6 @@ class RunRequest:
 class AnnounceRequest:
     """Let the hooks of a run whose worker died hear of its end. Answered by None."""
 
-    options: Options
     case: Case
     outcome: Outcome
 
@@ -182,7 +193,6 @@ class AnnounceRequest:
 class RenderRequest:
     """Make the renderings of an archive. Answered by a `RunRendered`."""
 
-    options: Options
     path: str
 
 
@@ -190,7 +200,6 @@ class RenderRequest:
 class SessionRenderRequest:
     """Draw what the runs at `paths` have in common. Answered by a `SessionRendered`."""
 
-    options: Options
     session_id: str
     paths: tuple[str, ...]
 

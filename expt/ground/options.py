@@ -128,7 +128,10 @@ class TellingOptions:
 
 @attrs.frozen
 class Options:
-    """One invocation, parsed."""
+    """One invocation, parsed.
+
+    `parent` is the id of the run that it is part of, where an experiment calls `expt.run`.
+    """
 
     root: Path
     cwd: Path
@@ -141,6 +144,7 @@ class Options:
     plugins: tuple[str, ...] = ()
     plugin_options: Mapping[str, Any] = attrs.field(factory=dict)
     configuration: Mapping[str, Any] = attrs.field(factory=dict)
+    parent: str | None = None
 
 
 def runs_root(options: Options) -> Path:

@@ -67,11 +67,6 @@ class Binding:
     files: tuple[ParamsFile, ...]
     fixtures: Mapping[str, Place]
 
-    def decide(self, hook: str, **arguments: Any) -> Any:
-        """What the nearest conftest says that has an answer; None where none has."""
-        answers = (found(arguments) for found in reversed(self.hooks) if found.name == hook)
-        return next((answer for answer in answers if answer is not None), None)
-
 
 class Binder:
     """Binds experiments of one tree, reading every file once."""

@@ -47,6 +47,11 @@ class BoundExperiment:
         return self._binding.analyses
 
     @property
+    def hooks(self) -> tuple[Hook, ...]:
+        """Hooks of the conftests that hear of it, outermost first."""
+        return self._binding.hooks
+
+    @property
     def binding(self) -> Binding:
         """What all cases of the experiment share."""
         return self._binding
@@ -90,12 +95,6 @@ class BoundExperiment:
             {"name": inspect.unwrap(analysis.function).__name__, "path": analysis.place.path}
             for analysis in self._binding.analyses
         ]
-
-    # Hooks of conftests
-
-    def hooks_named(self, hook: str) -> list[Hook]:
-        """Implementations of a hook in conftests above the experiment, outermost first."""
-        return [found for found in self._binding.hooks if found.name == hook]
 
 
 def _with_live(value: Any, default: Any) -> Any:

@@ -59,12 +59,7 @@ class Hook:
 
     name: str
     function: Callable[..., Any]
-    arguments: tuple[str, ...]
     place: Place
-
-    def __call__(self, arguments: Mapping[str, Any]) -> Any:
-        """Call it with those of the hook's arguments that it takes."""
-        return self.function(*[arguments[name] for name in self.arguments])
 
 
 @attrs.frozen(eq=False)
@@ -259,6 +254,4 @@ def _read_hooks(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[Hook
                 "make it a plugin: move it into a file of its own, and load that with\n"
                 '--plugin FILE, or by plugins = ["FILE"] in the configuration',
             )
-        given = inspect.signature(getattr(hookspecs, name)).parameters
-        asked = inspect.signature(value).parameters
-        yield Hook(name, value, tuple(name for name in asked if name in given), place)
+        yield Hook(name, value, place)

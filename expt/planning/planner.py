@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from expt.archive import read_record
 from expt.discovery import matches_case
-from expt.ground.errors import ExptError, Mistakes, PlanningError, ReadingError
+from expt.ground.errors import ExptError, Mistakes, ReadingError
 from expt.ground.expression import compile_selection
 from expt.ground.layout import RUN_FILE
 from expt.ground.model import (
@@ -28,7 +27,6 @@ from expt.ground.model import (
     Origin,
     Plan,
 )
-from expt.ground.text import error_message, error_name
 from expt.loading import ModuleLoader
 from expt.parameters import (
     MASK,
@@ -71,8 +69,7 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Experiment
     from expt.ground.options import Options
-
-CONVERT_HOOK: Final = "expt_convert_value"
+    from expt.planning.contents import Hook
 
 Shape = tuple[tuple[str, ...], list[Axis]]
 """A choice of variants, and the axes of the cases below it."""
@@ -105,14 +102,14 @@ class Planner:
         self,
         options: Options,
         provided: Mapping[str, Callable[..., Any]],
-        convert: Convert | None = None,
+        converter: Callable[[Sequence[Hook]], Convert | None] = lambda _: None,
         announce: Callable[[str], None] = lambda _: None,
         plugin_files: Sequence[ModuleType] = (),
     ) -> None:
         self._options = options
         self._provided = provided
         self._plugin_files = plugin_files
-        self._convert = convert
+        self._converter = converter
         self._loader = ModuleLoader(options.root)
         self._loader.install()
         self._files = Files(options.root, self._loader, announce)
@@ -158,7 +155,7 @@ class Planner:
         return BoundExperiment(
             binding,
             resolution.graph,
-            self._converter(binding),
+            self._converter(binding.hooks),
             self._fingerprints.measure_inputs,
             self.sources_of,
         )
@@ -186,27 +183,9 @@ class Planner:
                 given,
                 swept_names(binding, self._options),
                 self._options.cwd,
-                self._converter(binding),
+                self._converter(binding.hooks),
             )
         return self._resolutions[key]
-
-    def _converter(self, binding: Binding) -> Convert | None:
-        """What makes instances of the user's own classes: conftests, the nearest first, plugins."""
-        if not any(found.name == CONVERT_HOOK for found in binding.hooks):
-            return self._convert
-
-        def convert(value: Any, annotation: Any) -> Any:
-            try:
-                made = binding.decide(CONVERT_HOOK, value=value, annotation=annotation)
-            except (TypeError, ValueError):  # the value does not fit
-                raise
-            except Exception as error:
-                raise hook_error(error, CONVERT_HOOK) from error
-            if made is None and self._convert is not None:
-                made = self._convert(value, annotation)
-            return made
-
-        return convert
 
     def _overrides(self, binding: Binding, variants: Sequence[str]) -> list[Layer]:
         """Layers of variants, smoke and files, weakest first."""
@@ -432,13 +411,6 @@ class Planner:
             )
             for binding in bindings
         }
-
-
-def hook_error(error: Exception, hook: str) -> PlanningError:
-    """The mistake that a deciding hook of a conftest fails."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    what = f"a conftest.py failed in {hook}: {error_name(error)}: {error_message(error)}"
-    return PlanningError(what, f"{last.filename}:{last.lineno}")
 
 
 def draw_seed() -> int:

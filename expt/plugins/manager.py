@@ -1,4 +1,7 @@
-"""The plugin manager: which plugins take part, and how their hooks are called.
+"""The plugin manager: which plugins take part, who hears a hook, and how hooks are called.
+
+    Plugins ── all ─────────► Listeners     every plugin of this process
+            └─ below(hooks) ► Listeners     and the conftests above one experiment
 
 Plugins come from three places: the built-in ones, installed distributions with an entry point in
 the group `expt`, and `--plugin NAME|FILE` or `plugins` in the configuration. `no:NAME` leaves one
@@ -17,7 +20,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pluggy
@@ -26,11 +29,15 @@ from expt.ground import hookspecs
 from expt.ground.errors import ExptError, UsageError, did_you_mean
 from expt.ground.text import error_message, error_name
 
+if TYPE_CHECKING:
+    from pluggy import HookImpl
+
+    from expt.planning.contents import Hook
+
 ENTRY_POINT_GROUP: Final = "expt"
 BUILTIN_PLUGINS: Final = ("notify", "plots", "script", "terminal", "videos")
 """Names that `no:NAME` knows in every process, though each has only some of these plugins."""
 
-_NO_WRAPPERS: Final = "a hook of expt cannot be a wrapper: implement the hook itself"
 Complain = Callable[[str], None]
 
 
@@ -111,6 +118,8 @@ class Plugins:
     def __init__(self, builtin: Mapping[str, Any], names: Sequence[str] = ()) -> None:
         self._manager = _Manager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        self._conftests: list[_Conftest] = []
+        self._chains: dict[tuple[Hook, ...], Listeners] = {}
         self.failures: list[str] = []
         left_out = {name.removeprefix("no:") for name in names if name.startswith("no:")}
         installed = {entry.name: entry for entry in find_entry_points()}
@@ -139,14 +148,12 @@ class Plugins:
             if misfit:
                 what = f"the plugin '{name}' does not fit: {misfit[0]}"
                 raise UsageError(what, ":".join(map(str, _place_of(function))), misfit[1])
+        self._chains.clear()  # who hears what is asked anew
         try:
             self._manager.register(instance, name)
             self._manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise UsageError(f"the plugin '{name}' does not fit", None, str(error)) from error
-        for caller in self._manager.get_hookcallers(instance) or ():
-            if any(i.wrapper or i.hookwrapper for i in caller.get_hookimpls()):
-                raise UsageError(f"the plugin '{name}' does not fit", None, _NO_WRAPPERS)
 
     @property
     def names(self) -> list[str]:
@@ -162,72 +169,154 @@ class Plugins:
             if isinstance(plugin, ModuleType) and name.endswith(".py")
         ]
 
+    def below(self, hooks: Sequence[Hook]) -> Listeners:
+        """Those who hear of an experiment: every plugin, and its conftests, outermost first."""
+        chain = tuple(hooks)
+        if chain not in self._chains:
+            conftests = [_Conftest(hook) for hook in chain]
+            for number, conftest in enumerate(conftests):
+                name = f"{conftest.told}#{len(self._conftests) + number}"
+                self._manager.register(conftest, name)
+            self._conftests += conftests
+            self._chains[chain] = Listeners(
+                self._manager, self._conftests, frozenset(conftests), self._keep_failure
+            )
+        return self._chains[chain]
+
     def listens(self, hook: str) -> bool:
-        """Whether anybody implements the hook."""
-        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+        """Whether any plugin implements the hook."""
+        return self.below(()).listens(hook)
 
     def decide(
         self, hook: str, let_through: tuple[type[Exception], ...] = (), /, **arguments: Any
     ) -> Any:
-        """Call a deciding hook. Its failure is the session's, but for what is `let_through`."""
-        through: tuple[type[Exception], ...] = (ExptError, *let_through)
-        implementations = getattr(self._manager.hook, hook).get_hookimpls()
-        try:
-            return getattr(self._manager.hook, hook)(**arguments)
-        except through:
-            raise
-        except Exception as error:
-            raise UsageError(
-                f"a plugin failed in {hook}: {error_name(error)}: {error_message(error)}",
-                _where(error, [_place_of(i.function)[0] for i in implementations]),
-            ) from error
+        """Call a deciding hook of the plugins: see `Listeners.decide`."""
+        return self.below(()).decide(hook, let_through, **arguments)
 
     def observe(
         self, hook: str, complain: Complain | None = None, /, **arguments: Any
     ) -> list[Any]:
-        """Call an observing hook: every implementation, whatever the others do.
-
-        A failure goes to `complain`, else to `failures`, once, as one text with its place.
-        """
-        return [
-            result
-            for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls())
-            for result in call_observer(
-                hook,
-                implementation.plugin_name,
-                implementation.function,
-                implementation.argnames,
-                arguments,
-                complain or self._keep_failure,
-            )
-        ]
+        """Call an observing hook of the plugins: see `Listeners.observe`."""
+        return self.below(()).observe(hook, complain, **arguments)
 
     def _keep_failure(self, text: str) -> None:
         if text not in self.failures:  # a hook that hears every event fails at every event
             self.failures.append(text)
 
 
-def call_observer(
-    hook: str,
-    plugin: str,
-    function: Callable[..., Any],
-    names: Sequence[str],
-    arguments: Mapping[str, Any],
-    complain: Complain,
-) -> list[Any]:
-    """The result of one implementation in a list; empty where it gave None or failed."""
-    try:
-        result = function(*[arguments[name] for name in names])
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # `sys.exit` in a hook ends neither the run nor the session
-        where = _where(error, [_place_of(function)[0]])
-        if plugin.endswith(".py") and f"/{plugin}:" in where:
-            where = where[where.rindex(plugin) :]
-        told = f"{error_name(error)}: {error_message(error)}"
-        complain(f"{hook} of '{plugin}' failed: {told} ({where})")
-        return []
-    return [] if result is None else [result]
+class _Conftest:
+    """One hook of a conftest, as something that pluggy registers, once for each chain it is in.
+
+    Once for each, because experiments that extend one another may disagree on which is nearer.
+    """
+
+    def __init__(self, hook: Hook) -> None:
+        self.told = hook.place.path
+        setattr(self, hook.name, hook.function)
+
+
+class Listeners:
+    """The plugins of one process and some of its conftests, and the two ways of calling a hook."""
+
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        conftests: Sequence[_Conftest],
+        heard: frozenset[_Conftest],
+        complain: Complain,
+    ) -> None:
+        self._manager = manager
+        self._conftests = conftests  # of all chains, also of those that are still to come
+        self._heard = heard
+        self._complain = complain
+        self._known: dict[str, tuple[HookImpl, ...]] = {}
+
+    def listens(self, hook: str) -> bool:
+        """Whether anybody implements the hook."""
+        return bool(self._implementations(hook))
+
+    def decide(
+        self, hook: str, let_through: tuple[type[Exception], ...] = (), /, **arguments: Any
+    ) -> Any:
+        """Call a deciding hook: the first answer of a hook that has one, else all of them.
+
+        The nearest conftest is asked first, the plugins last. A failure is the session's, but for
+        what is `let_through`.
+        """
+        answers = []
+        through: tuple[type[Exception], ...] = (ExptError, *let_through)
+        for implementation in self._implementations(hook):
+            try:
+                answer = _call(implementation, arguments)
+            except through:
+                raise
+            except Exception as error:
+                who = "a conftest.py" if _is_conftest(implementation) else "a plugin"
+                raise UsageError(
+                    f"{who} failed in {hook}: {error_name(error)}: {error_message(error)}",
+                    _where(error, [_place_of(implementation.function)[0]]),
+                ) from error
+            if answer is not None:
+                answers.append(answer)
+                if self._is_first_result(hook):
+                    break
+        if self._is_first_result(hook):
+            return answers[0] if answers else None
+        return answers
+
+    def observe(
+        self, hook: str, complain: Complain | None = None, /, **arguments: Any
+    ) -> list[Any]:
+        """Call an observing hook: every implementation, whatever the others do.
+
+        Plugins come first, then conftests, outermost first. A failure goes to `complain`, else to
+        the failures of the plugins, once, as one text with its place.
+        """
+        told = complain or self._complain
+        results = []
+        for implementation in _outermost_first(self._implementations(hook)):
+            try:
+                result = _call(implementation, arguments)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # `sys.exit` in a hook ends neither run nor session
+                told(_failure_of(implementation, hook, error))
+            else:
+                results += [] if result is None else [result]
+        return results
+
+    def _implementations(self, hook: str) -> tuple[HookImpl, ...]:
+        """In pluggy's order: the last that was registered is the first that is called."""
+        if hook not in self._known:
+            others = [found for found in self._conftests if found not in self._heard]
+            caller = self._manager.subset_hook_caller(hook, others)
+            self._known[hook] = tuple(reversed(caller.get_hookimpls()))
+        return self._known[hook]
+
+    def _is_first_result(self, hook: str) -> bool:
+        spec = getattr(self._manager.hook, hook).spec
+        return bool(spec.opts["firstresult"])
+
+
+def _call(implementation: HookImpl, arguments: Mapping[str, Any]) -> Any:
+    return implementation.function(*[arguments[name] for name in implementation.argnames])
+
+
+def _is_conftest(implementation: HookImpl) -> bool:
+    return isinstance(implementation.plugin, _Conftest)
+
+
+def _outermost_first(nearest_first: Sequence[HookImpl]) -> list[HookImpl]:
+    conftests = [found for found in nearest_first if _is_conftest(found)]
+    return [*(found for found in nearest_first if not _is_conftest(found)), *reversed(conftests)]
+
+
+def _failure_of(implementation: HookImpl, hook: str, error: BaseException) -> str:
+    plugin = getattr(implementation.plugin, "told", implementation.plugin_name)
+    where = _where(error, [_place_of(implementation.function)[0]])
+    if plugin.endswith(".py") and f"/{plugin}:" in where:
+        where = where[where.rindex(plugin) :]
+    return f"{hook} of '{plugin}' failed: {error_name(error)}: {error_message(error)} ({where})"
 
 
 def _place_of(function: Callable[..., Any]) -> tuple[str, int]:

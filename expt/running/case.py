@@ -22,6 +22,7 @@ from expt.ground import layout
 from expt.ground.declarations import Skipped
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import Opaque
+from expt.ground.outer_run import OuterRun
 from expt.parameters import Secrets, is_secret_name, make_scrubber, mask_source
 from expt.planning.providers import session_key
 from expt.reading import load_archive
@@ -186,6 +187,7 @@ class _Run:
         if not (self._around.debug or os.environ.get("PYTHONBREAKPOINT")):
             sys.breakpointhook = refuse_breakpoint
         with self._captured():
+            self._outer_run().announce()
             try:
                 self._observe("expt_run_started", run=self._info(), case=self._case)
                 if self._case.skip is not None:
@@ -348,6 +350,9 @@ class _Run:
             self._archive.id, self._archive.path, options.keeping.tags, options.keeping.note
         )
 
+    def _outer_run(self) -> OuterRun:
+        return OuterRun.of(self._archive.id, self._around.options)
+
     def _session_key(self, node: Node) -> str:
         return session_key(self._bound.graph, node, self._case.params)
 
@@ -415,6 +420,7 @@ class _Run:
 
         def tell() -> None:
             with self._captured():
+                self._outer_run().announce()
                 if outcome.status == "completed":
                     self._analyse()
                 if heard:

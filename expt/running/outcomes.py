@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -30,9 +31,8 @@ from expt.running.supplies import remove_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from expt.ground.messages import RunRequest, SessionInfo
+    from expt.ground.messages import Begin, RunStarted, SessionInfo
     from expt.ground.model import Case, ErrorInfo, Status
     from expt.ground.options import Options
 
@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 def claim_archive(case: Case, options: Options, now: dt.datetime) -> Archive:
     """A folder for a run of `case` that nobody else has."""
     folder = run_folder(case.experiment, options.selection.configured_paths)
-    return Archive.claim(runs_root(options), folder, now, overwrite=options.keeping.scratch)
+    if options.keeping.scratch:
+        root = runs_root(options)
+        return Archive.claim_scratch(root, folder, case.label, case.experiment.id)
+    return Archive.claim(runs_root(options), folder, now)
 
 
 def start_record(
@@ -57,7 +60,7 @@ def start_record(
         params=mask_secrets(case.params, case.secrets),
         origins=case.origins,
         words=case.words,
-        lineage=lineage_of(case, session.id),
+        lineage=lineage_of(case, session.id, options.parent),
         tags=options.keeping.tags,
         note=options.keeping.note,
         smoke=options.values.smoke,
@@ -70,27 +73,37 @@ def start_record(
 
 
 def write_dead_outcome(
-    request: RunRequest, path: Path | None, status: Status, error: ErrorInfo, seconds: float
+    case: Case,
+    begin: Begin,
+    started: RunStarted | None,
+    status: Status,
+    error: ErrorInfo,
+    seconds: float,
 ) -> Outcome:
     """Write the outcome of a run whose worker died; everything it had stored stays.
 
-    `path` is the archive, None where the worker died before it had one. Where the run had reached
-    its own end before, that end stands.
+    `started` is None where the worker died before it had an archive. Where the run had reached
+    its own end before, that end stands. Another run's archive is never touched, wherever it lies.
     """
+    options, session = begin.options, begin.session
+    assert session is not None  # noqa: S101 - told before the first run
     now = dt.datetime.now().astimezone()
-    if path is None:
-        archive = claim_archive(request.case, request.options, now)
+    if started is None:
+        archive = claim_archive(case, options, now)
         path = archive.path
-        record = start_record(request.case, request.options, request.session, archive.id, now)
-        archive.write_environment(request.session.environment)
-        archive.write_params(record.params, request.case.choices)
+        record = start_record(case, options, session, archive.id, now)
+        archive.write_environment(session.environment)
+        archive.write_params(record.params, case.choices)
     else:
-        record = _read_or_restore(request, path, now)
+        path = Path(started.path)
+        record = _read_or_restore(case, begin, started, now)
+        if record.id != started.run_id:
+            return Outcome(case.id, started.run_id, "", status, seconds, error=error)
     remove_unfinished(path)
     remove_temporary(record.id)
     if record.status == "running":
         series = path / layout.SERIES_DIR
-        scrub_file(path / layout.LOG_FILE, request.session.secrets)
+        scrub_file(path / layout.LOG_FILE, session.secrets)
         record = attrs.evolve(
             record,
             status=status,
@@ -103,16 +116,16 @@ def write_dead_outcome(
         write_record(path, record)
     with contextlib.suppress(OSError):  # a full disk: the record stands, and its hashes are missing
         write_manifest(path)
-    return outcome_of(record, request.case.id, path)
+    return outcome_of(record, case.id, path)
 
 
-def _read_or_restore(request: RunRequest, path: Path, now: dt.datetime) -> RunRecord:
+def _read_or_restore(case: Case, begin: Begin, started: RunStarted, now: dt.datetime) -> RunRecord:
     """The record as the worker left it; what we know of the run, where it left none."""
+    assert begin.session is not None  # noqa: S101 - told before the first run
     try:
-        return read_record(path)
+        return read_record(Path(started.path))
     except DamagedArchive:
-        run_id = path.name.rpartition("_")[2]
-        return start_record(request.case, request.options, request.session, run_id, now)
+        return start_record(case, begin.options, begin.session, started.run_id, now)
 
 
 def outcome_of(record: RunRecord, case_id: str, path: Path) -> Outcome:
@@ -130,12 +143,13 @@ def outcome_of(record: RunRecord, case_id: str, path: Path) -> Outcome:
     )
 
 
-def lineage_of(case: Case, session_id: str) -> dict[str, Any]:
-    """Where a run comes from: what its experiment extends, its session, its place in a sweep."""
+def lineage_of(case: Case, session_id: str, parent: str | None) -> dict[str, Any]:
+    """Where a run comes from: its base, the run that it was made in, its session, its case."""
     lineage = {
         "extends": list(case.experiment.extends),
         "deviations": dict(case.deviations),
         "rerun_of": None,
+        "parent": parent,
         "session": session_id,
         "sweep": dict(case.axes) or None,
         "fingerprint": case.fingerprint,

@@ -7,23 +7,28 @@ RenderRequest  a notice: the data is where it was; so for a SessionRenderRequest
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from expt.ground.errors import PlanningError
 from expt.ground.layout import CONFTEST_FILE
 from expt.ground.messages import (
+    AnnounceRequest,
     RenderRequest,
+    RunFinished,
     RunRendered,
+    RunRequest,
     SessionRendered,
     SessionRenderRequest,
 )
-from expt.ground.model import ErrorInfo
+from expt.ground.model import ErrorInfo, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from expt.executors import Death
-    from expt.ground.messages import Request, RunRequest
-    from expt.ground.model import Experiment, Outcome, Plan, Status
+    from expt.ground.messages import Begin, Request, RunStarted
+    from expt.ground.model import Case, Experiment, Status
+    from expt.sessions.books import Books
 
 
 class PlanningDied(PlanningError):
@@ -38,40 +43,82 @@ class PlanningDied(PlanningError):
         )
 
 
-def bury_planning(request: Request, death: Death) -> Plan:
-    """The mistake that a worker's death at planning is."""
-    if death.asked == "interrupted":
-        raise PlanningError("planning was interrupted")
-    how = death.how
-    if death.asked == "timeout":
-        how = f"took longer than --plan-timeout {request.options.running.plan_timeout:g}"
-    raise PlanningDied(
-        f"the process that imports experiments {how}",
-        death.importing,
-        "while importing this file; nothing was run" if death.importing else "nothing was run",
-    )
+class Undertaker:
+    """Buries requests; knows which runs ended without their hooks hearing of it."""
 
+    def __init__(self, begin: Callable[[], Begin], books: Books) -> None:
+        self._begin = begin
+        self._books = books
+        self.unheard: set[str] = set()
 
-def bury_rendering(request: Request, death: Death) -> RunRendered | SessionRendered:
-    """A dead renderer is a notice: the data is where it was."""
-    if isinstance(request, SessionRenderRequest):
-        told = f"the pictures of the session are not made: the renderer {death.how}"
-        return SessionRendered(request.session_id, (), (told,))
-    path = request.path if isinstance(request, RenderRequest) else ""
-    return RunRendered(path, (), (f"the renderer {death.how}; 'expt render' tries again",))
+    def bury(self, request: Request, death: Death) -> Any:
+        """The reply of a request that its worker will not give, or a raised `ExptError`."""
+        if isinstance(request, RunRequest):
+            return self._bury_run(request.case, death)
+        if isinstance(request, AnnounceRequest):
+            return None
+        if isinstance(request, RenderRequest):
+            why = f"the renderer {death.how}; 'expt render' tries again"
+            return RunRendered(request.path, (), (why,))
+        if isinstance(request, SessionRenderRequest):
+            why = f"the pictures of the session are not made: the renderer {death.how}"
+            return SessionRendered(request.session_id, (), (why,))
+        raise self._planning_error(death)
 
+    def bury_failed(self, case: Case, error: ErrorInfo) -> Outcome:
+        """The outcome of a run that its worker gave up, and that may not have said so on disk."""
+        finished = self._books.finished(case.id)
+        if finished is not None:
+            return finished.outcome
+        started = self._books.started(case.id)
+        if started is None:  # no archive could be made
+            outcome = Outcome(case.id, "", "", "failed", 0.0, error=error)
+        else:
+            try:
+                outcome = self._write(case, started, "failed", error, 0.0)
+            except OSError:  # what the worker could not write, we cannot
+                outcome = Outcome(case.id, started.run_id, started.path, "failed", 0.0, error=error)
+        self._books.hear(RunFinished(case.id, outcome))
+        return outcome
 
-def bury_run(request: RunRequest, death: Death) -> Outcome:
-    """Write the outcome of a run whose worker died."""
-    from expt.running import write_dead_outcome  # imports numpy, and few workers die
+    def _bury_run(self, case: Case, death: Death) -> Outcome:
+        status: Status = "failed"
+        if death.asked == "interrupted":
+            status = "interrupted"
+            error = ErrorInfo("KeyboardInterrupt", "killed by a second Ctrl-C")
+        elif death.asked == "timeout":
+            limit = self._begin().options.running.timeout or 0.0
+            error = ErrorInfo("TimeoutError", f"the run took longer than --timeout {limit:g}")
+        else:
+            error = ErrorInfo("WorkerDied", f"the worker {death.how}")
+        outcome = self._write(case, death.started, status, error, death.seconds)
+        if self._books.finished(case.id) is None:
+            self._books.hear(RunFinished(case.id, outcome))
+        if not self._books.is_announced(case.id) and death.asked != "interrupted":
+            self.unheard.add(case.id)
+        return outcome
 
-    status: Status = "failed"
-    if death.asked == "interrupted":
-        status, error = "interrupted", ErrorInfo("KeyboardInterrupt", "killed by a second Ctrl-C")
-    elif death.asked == "timeout":
-        limit = request.options.running.timeout or 0.0
-        error = ErrorInfo("TimeoutError", f"the run took longer than --timeout {limit:g}")
-    else:
-        error = ErrorInfo("WorkerDied", f"the worker {death.how}")
-    path = None if death.started is None else Path(death.started.path)
-    return write_dead_outcome(request, path, status, error, death.seconds)
+    def _write(
+        self,
+        case: Case,
+        started: RunStarted | None,
+        status: Status,
+        error: ErrorInfo,
+        seconds: float,
+    ) -> Outcome:
+        from expt.running import write_dead_outcome  # imports numpy, and few workers die
+
+        return write_dead_outcome(case, self._begin(), started, status, error, seconds)
+
+    def _planning_error(self, death: Death) -> PlanningError:
+        limit = self._begin().options.running.plan_timeout
+        how = death.how
+        if death.asked == "interrupted":
+            return PlanningError("planning was interrupted")
+        if death.asked == "timeout" and limit is not None:
+            how = f"took longer than --plan-timeout {limit:g}"
+        return PlanningDied(
+            f"the process that imports experiments {how}",
+            death.importing,
+            "while importing this file; nothing was run" if death.importing else "nothing was run",
+        )

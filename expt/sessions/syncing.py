@@ -7,7 +7,7 @@ thread, and a file's pages are the same whoever asks for them to be written.
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import threading
 import time
@@ -18,6 +18,8 @@ from expt.archive import sync_archive
 from expt.ground.messages import RunFinished, RunStarted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from expt.ground.messages import Event
 
 _INTERVAL: Final = 1.0  # seconds
@@ -25,9 +27,14 @@ _MANY: Final = 4  # archives, from which on one call for the whole file system i
 
 
 class Syncer:
-    """Follows the events of a session, and syncs the archives that they are about."""
+    """Follows the events of a session, and syncs the archives that they are about.
 
-    def __init__(self) -> None:
+    `complain` is told once of each archive that the disk refused; `failed` says whether any was.
+    """
+
+    def __init__(self, complain: Callable[[str], None]) -> None:
+        self._complain = complain
+        self._refused: set[str] = set()
         self._lock = threading.Lock()
         self._running: set[str] = set()
         self._finished: set[str] = set()
@@ -45,6 +52,11 @@ class Syncer:
             with self._lock:
                 self._running.discard(event.outcome.path)
                 self._finished.add(event.outcome.path)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something that was written may not be on the disk."""
+        return bool(self._refused)
 
     def finish(self) -> None:
         """Begin to sync what is left; nothing more will be written."""
@@ -71,25 +83,39 @@ class Syncer:
             paths = self._running | self._finished
             self._finished.clear()
         since, self._synced_at = self._synced_at, time.time() - _INTERVAL
-        if len(paths) > _MANY and _sync_file_system(next(iter(paths))):
-            return
+        if len(paths) > _MANY:
+            error = _sync_file_system(next(iter(paths)))
+            if error is None:
+                return
+            if error.errno != errno.ENOSYS:  # it is told once, and may be about any of them
+                for path in paths:
+                    self._tell(path, error)
         for path in paths:
-            with contextlib.suppress(OSError):  # removed meanwhile, or a disk that is gone
-                sync_archive(Path(path), since)
+            refused = sync_archive(Path(path), since)
+            if refused is not None:
+                self._tell(path, refused)
+
+    def _tell(self, path: str, error: OSError) -> None:
+        if path not in self._refused:
+            self._refused.add(path)
+            self._complain(f"{path} may not be on the disk: {error.strerror}")
 
 
-def _sync_file_system(path: str) -> bool:
-    """Sync the file system that holds `path` in one call; False where there is no such call."""
+def _sync_file_system(path: str) -> OSError | None:
+    """Sync the file system that holds `path` in one call; `ENOSYS` where there is no such call."""
     import ctypes  # only here, and only for many short runs
 
-    syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
+    missing = OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
-        return False
+        return missing
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        return False
+        return missing
     try:
-        return bool(syncfs(descriptor) == 0)
+        if syncfs(descriptor) == 0:
+            return None
+        return OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     finally:
         os.close(descriptor)

@@ -1,0 +1,73 @@
+"""What code inside a run is told of it, so that `expt.run` and `expt.runs` obey its session.
+
+It is an environment variable: threads and processes that the experiment starts see it too, and it
+goes when the run ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from expt.ground.options import Options
+
+VARIABLE: Final = "EXPT_RUN"
+
+
+@attrs.frozen
+class OuterRun:
+    """The run that this code is part of, with those options of its session that reach inside."""
+
+    id: str
+    runs: str
+    workers: int
+    smoke: bool = False
+    scratch: bool = False
+    timeout: float | None = None
+
+    @classmethod
+    def of(cls, run_id: str, options: Options) -> OuterRun:
+        """What a run of a session with these options tells."""
+        return cls(
+            run_id,
+            str(options.keeping.runs),
+            options.running.workers,
+            options.values.smoke,
+            options.keeping.scratch,
+            options.running.timeout,
+        )
+
+    def announce(self) -> None:
+        """Let all code of this process know, and of those that it starts."""
+        os.environ[VARIABLE] = json.dumps(attrs.asdict(self))
+
+    @property
+    def words(self) -> list[str]:
+        """What the session was told, as words of the command line, before any others."""
+        return [
+            *("--runs", self.runs, "-n", str(self.workers)),
+            *(["--smoke"] if self.smoke else []),
+            *(["--scratch"] if self.scratch else []),
+            *(["--timeout", repr(self.timeout)] if self.timeout else []),
+        ]
+
+
+def find_outer_run() -> OuterRun | None:
+    """The run that this code is part of; None outside of any."""
+    try:
+        return OuterRun(**json.loads(os.environ[VARIABLE]))
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def root_or_outer(runs: str | Path | None) -> Path | None:
+    """The archive root that was asked for, else that of the run around; None for neither."""
+    if runs is not None:
+        return Path(runs)
+    outer = find_outer_run()
+    return None if outer is None else Path(outer.runs)

@@ -1,0 +1,41 @@
+"""Whether a process lives, and since when: what it takes to name one for ever."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Final
+
+_PROC: Final = Path("/proc")
+
+
+def process_is_alive(pid: int) -> bool:
+    """Whether a process of this machine goes on; a zombie does not."""
+    return start_of(pid) is not None
+
+
+def start_of(pid: int) -> str | None:
+    """When the process started, as text to compare; None for a process that has ended."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_bytes()
+    except OSError:
+        return None if (_PROC / "self").exists() else _start_by_ps(pid)
+    # the name, in parentheses, may hold anything; state and start time follow it
+    state, *fields = stat[stat.rindex(b")") + 2 :].split()
+    return None if state in (b"Z", b"X") else fields[18].decode()
+
+
+def _start_by_ps(pid: int) -> str | None:
+    try:
+        listing = subprocess.run(
+            ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
+            capture_output=True,
+            timeout=5,
+            env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    state, _, started = listing.stdout.decode(errors="replace").strip().partition(" ")
+    return None if not state or state.startswith("Z") else started.strip()

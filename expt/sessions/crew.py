@@ -1,0 +1,150 @@
+"""The processes of one session: those that plan and run, and the one that renders."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.executors import InlineExecutor, SpawnStarter, WorkerExecutor, make_starter
+from expt.ground.messages import Begin, Notice
+from expt.sessions.burying import Undertaker
+from expt.sessions.serving import serve
+from expt.sessions.worker import Worker
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from expt.executors import Starter
+    from expt.ground.messages import Executor, Report, Request, SessionInfo
+    from expt.ground.options import Options
+    from expt.plugins.manager import Plugins
+    from expt.sessions.books import Books
+
+_TICK: Final = 0.1  # seconds between two looks at what Ctrl-C asked for
+
+
+class Crew:
+    """Two executors, what their workers are told of the session, and how all of it ends.
+
+    `starter` starts the workers, where the caller has already begun to. `spawn` starts new
+    interpreters: for a process that has threads or code of the user's, which no fork survives.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        plugins: Plugins,
+        books: Books,
+        starter: Starter | None = None,
+        *,
+        spawn: bool = False,
+    ) -> None:
+        self._options = options
+        self._plugins = plugins
+        self._books = books
+        self._starter = starter
+        self._spawn = spawn
+        self._begin = Begin(options)
+        self._local: list[Worker] = []  # workers in this process
+        self._stack = contextlib.ExitStack()
+        self.undertaker = Undertaker(lambda: self._begin, books)
+        self.is_rendering = False
+
+    def __enter__(self) -> Crew:
+        with contextlib.ExitStack() as stack:
+            self.runner = self._make_runner()
+            stack.callback(self.runner.shutdown, cancel_futures=True)
+            self.renderer = self._make_renderer()
+            if self.renderer is not self.runner:
+                stack.callback(self.renderer.shutdown, cancel_futures=True)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            for executor in (self.runner, self.renderer):
+                executor.interrupt(kill=True)
+        self._stack.close()
+
+    def tell_session(self, session: SessionInfo) -> None:
+        """What every worker is to know before it runs anything; it is sent to each of them once."""
+        self._begin = attrs.evolve(self._begin, session=session)
+        for worker in self._local:
+            worker.begin(self._begin)
+
+    def ask(self, request: Request) -> Any:
+        """The reply to one request. Raises the `ExptError` that it is answered with."""
+        return self.wait_for(self.runner.submit(request))
+
+    def wait_for(self, future: Future[Any]) -> Any:
+        """What one future comes to."""
+        wait_for_some({future})
+        return future.result()
+
+    def interrupt(self, *, kill: bool) -> None:
+        """Ask what runs to end as interrupted; `kill` it, when that has been asked before."""
+        self.runner.interrupt(kill=kill)
+        if kill or self.is_rendering:
+            self.renderer.interrupt(kill=True)  # 'expt render' makes what is missing
+        else:
+            self._books.hear(Notice("interrupted: waiting for what runs; again to kill it"))
+
+    def _make_runner(self) -> Executor:
+        made = self._plugins.decide(
+            "expt_make_executor",
+            options=self._options,
+            make_worker=lambda: self._make_local(self._books.hear),
+        )
+        if made is not None:
+            if self._starter is not None:
+                self._starter.close()
+            executor: Executor = made
+            return executor
+        if self._options.running.workers == 0:
+            return InlineExecutor(
+                lambda report: self._make_local(report, may_restore=True),
+                self._books.hear,
+                self._options.running.timeout,
+            )
+        return WorkerExecutor(
+            self._starter or self._make_starter(),
+            size=self._options.running.workers,
+            role="run",
+            begin=lambda: self._begin,
+            on_event=self._books.hear,
+            bury=self.undertaker.bury,
+        )
+
+    def _make_renderer(self) -> Executor:
+        if self._options.running.workers == 0:
+            return self.runner
+        return WorkerExecutor(
+            self._make_starter(),
+            size=1,
+            role="render" if self._options.keeping.render else "script",
+            begin=lambda: Begin(self._options),
+            on_event=self._books.hear,
+            bury=self.undertaker.bury,
+        )
+
+    def _make_local(self, report: Report, *, may_restore: bool = False) -> Worker:
+        worker = Worker(report, may_restore=may_restore)
+        worker.begin(self._begin)
+        self._local.append(worker)
+        return worker
+
+    def _make_starter(self) -> Starter:
+        return SpawnStarter() if self._spawn else make_starter(serve)
+
+
+def wait_for_some(futures: set[Future[Any]]) -> set[Future[Any]]:
+    """Wait until one is done, awake enough to hear Ctrl-C; those that are done."""
+    while True:
+        done, _ = concurrent.futures.wait(
+            futures, timeout=_TICK, return_when=concurrent.futures.FIRST_COMPLETED
+        )
+        if done:
+            return done

@@ -1,0 +1,76 @@
+"""What Ctrl-C, SIGTERM and SIGHUP do to a session; the three mean the same.
+
+until the plan is there   ─► everything ends at once
+while it is carried out   first  ─► the current runs end as interrupted, no other begins
+                          second ─► they are killed
+in this process (-n 0)    ─► Python's own `KeyboardInterrupt`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_NUMBERS: Final = tuple(
+    number
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if (number := getattr(signal, name, None)) is not None
+)
+
+
+class PassOn(Protocol):
+    """What is to be told of an interrupt; `kill` says that it is not the first."""
+
+    def __call__(self, *, kill: bool) -> None: ...
+
+
+class Interrupts:
+    """Whether an interrupt came, and who is to be told of one."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._pass_on: PassOn | None = None
+
+    def pass_on_to(self, pass_on: PassOn) -> None:
+        """From now on do not raise `KeyboardInterrupt` where one comes, but tell `pass_on`."""
+        self._pass_on = pass_on
+
+    @contextlib.contextmanager
+    def heard(self, *, inline: bool) -> Iterator[None]:
+        """Listen for interrupts, where this thread may: signals are for the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in _NUMBERS}
+        for number in _NUMBERS:
+            hear = self._handler(number, before[number], inline=inline)
+            if hear is not None:
+                signal.signal(number, hear)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                if handler is not None:
+                    signal.signal(number, handler)
+
+    def _handler(self, number: int, before: Any, *, inline: bool) -> Callable[..., Any] | None:
+        """Who hears of a signal; None leaves it as it is."""
+        if number != signal.SIGINT and before is signal.SIG_IGN:
+            return None  # 'nohup expt' is not to hear of it
+        if not inline:
+            return self._hear
+        if number != signal.SIGINT:  # whoever holds back a Ctrl-C holds back this one too
+            return lambda *_: signal.raise_signal(signal.SIGINT)
+        return None if callable(before) else signal.default_int_handler
+
+    def _hear(self, *_: Any) -> None:
+        kill, self.came = self.came, True
+        if self._pass_on is None:
+            raise KeyboardInterrupt
+        # by a thread: a lock may be held by the very code that the signal stopped
+        threading.Thread(target=self._pass_on, kwargs={"kill": kill}).start()

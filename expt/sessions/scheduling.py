@@ -1,0 +1,139 @@
+"""A plan is carried out: every case is handed to the crew in order, and every end is heard.
+
+submit a few ahead ─► wait for some ─► outcome ─► render
+      ▲                                   │
+      └───── until all, -x or Ctrl-C ─────┘
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from expt.archive import check_writable
+from expt.ground.messages import (
+    AnnounceRequest,
+    RenderRequest,
+    RunRendered,
+    RunRequest,
+    SessionRenderRequest,
+)
+from expt.ground.model import ErrorInfo
+from expt.sessions.crew import wait_for_some
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Future
+
+    from expt.ground.model import Case, Outcome, Plan
+    from expt.ground.options import Options
+    from expt.sessions.books import Books
+    from expt.sessions.crew import Crew
+    from expt.sessions.interrupting import Interrupts
+
+
+class Schedule:
+    """The futures of what runs and what waits; `outcomes` grows as runs end."""
+
+    def __init__(
+        self,
+        options: Options,
+        crew: Crew,
+        books: Books,
+        interrupts: Interrupts,
+        outcomes: list[Outcome],
+    ) -> None:
+        self._options = options
+        self._crew = crew
+        self._books = books
+        self._interrupts = interrupts
+        self._outcomes = outcomes
+        self._runs: dict[Future[Any], Case] = {}
+        self._announcements: list[Future[Any]] = []
+        self._renderings: list[Future[Any]] = []
+
+    def carry_out(self, plan: Plan) -> None:
+        """Run every case in order, until `-x` or an interrupt says otherwise."""
+        check_writable(self._options.keeping.runs)  # now, and not after the first of many runs
+        ahead = 2 * self._options.running.workers
+        for case, needed in zip(plan.cases, _needed_later(plan.cases), strict=True):
+            if self._interrupts.came or self._has_failed_enough():
+                break
+            future = self._crew.runner.submit(RunRequest(case, needed))
+            self._runs[future] = case
+            if future.done() or len(self._runs) > ahead:
+                self._collect_some()
+        while self._runs:
+            if self._has_failed_enough():
+                for future in self._runs:
+                    future.cancel()
+            self._collect_some()
+        if self._announcements:
+            concurrent.futures.wait(self._announcements)
+
+    def render_together(self, session_id: str) -> None:
+        """Have what the runs have in common drawn, after the pictures of each."""
+        keeping = self._options.keeping
+        paths = tuple(outcome.path for outcome in self._outcomes if outcome.path)
+        if len(paths) < 2 or not keeping.render or keeping.scratch or self._interrupts.came:
+            return
+        rendering = self._crew.renderer.submit(SessionRenderRequest(session_id, paths))
+        rendering.add_done_callback(partial(self._tell_rendering, ""))
+        self._renderings.append(rendering)
+
+    def finish_renderings(self) -> None:
+        """Wait for what is still drawn."""
+        self._crew.is_rendering = True
+        for rendering in self._renderings:
+            wait_for_some({rendering})
+
+    def _collect_some(self) -> None:
+        for future in wait_for_some(set(self._runs)):
+            case = self._runs.pop(future)
+            if future.cancelled():
+                continue
+            outcome = self._outcome_of(case, future)
+            self._outcomes.append(outcome)
+            self._interrupts.came |= outcome.status == "interrupted"
+            if case.id in self._crew.undertaker.unheard:
+                announcing = AnnounceRequest(case, outcome)
+                self._announcements.append(self._crew.runner.submit(announcing))
+            if outcome.path:
+                self._render(outcome.path)
+
+    def _outcome_of(self, case: Case, future: Future[Any]) -> Outcome:
+        """How a run ended, also where its archive could not be made or not be finished."""
+        error = future.exception()
+        if error is not None:
+            info = ErrorInfo(type(error).__name__, str(error))
+            return self._crew.undertaker.bury_failed(case, info)
+        outcome: Outcome = future.result()
+        return outcome
+
+    def _has_failed_enough(self) -> bool:
+        limit = self._options.running.fail_fast
+        failed = sum(outcome.status == "failed" for outcome in self._outcomes)
+        return limit is not None and failed >= limit
+
+    def _render(self, path: str) -> None:
+        rendering = self._crew.renderer.submit(RenderRequest(path))
+        rendering.add_done_callback(partial(self._tell_rendering, path))
+        self._renderings.append(rendering)
+
+    def _tell_rendering(self, path: str, rendering: Future[Any]) -> None:
+        if rendering.cancelled():
+            return
+        error = rendering.exception()
+        made = RunRendered(path, (), (f"not rendered: {error}",)) if error else rendering.result()
+        self._books.hear(made)
+
+
+def _needed_later(cases: Sequence[Case]) -> list[frozenset[str]]:
+    """For each case, the session keys of the cases after it."""
+    needed: list[frozenset[str]] = []
+    later: frozenset[str] = frozenset()
+    for case in reversed(cases):
+        needed.append(later)
+        later |= case.session_keys
+    return needed[::-1]

@@ -1,0 +1,141 @@
+"""The process of a worker: messages in, answers out, and when a Ctrl-C may come in between.
+
+receive ─► Begin     kept
+           Request   worked on, with Ctrl-C let through     ─► Answer
+           CLOSE     session providers are torn down        ─► the process ends
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from expt.executors import CLOSE, Connection, raised
+from expt.ground.errors import ExptError, PlanningError, WorkerError
+from expt.ground.messages import Answer, Begin, Notice, PlanRequest
+from expt.sessions.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from expt.ground.messages import Request
+
+
+def serve(connection: Connection, role: str) -> None:
+    """Answer requests until the parent says close, or is gone."""
+    _warm_up(role)
+    gate = _InterruptGate()
+    with _outside_output(connection):
+        worker = Worker(connection.send)
+        with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+            while (message := _receive(connection)) != CLOSE:
+                if isinstance(message, Begin):
+                    worker.begin(message)
+                    continue
+                with gate:
+                    answer = _answer(worker, message)
+                connection.send(answer)
+        with gate, contextlib.suppress(KeyboardInterrupt):
+            worker.close()
+
+
+def _receive(connection: Connection) -> Any:
+    """The next request; an unreadable one is answered as the error that it is."""
+    while True:
+        try:
+            return connection.receive()
+        except ExptError as error:
+            connection.send(Answer(error=error))
+
+
+def _answer(worker: Worker, request: Request) -> Answer:
+    pid = os.getpid()
+    try:
+        return Answer(worker.answer(request))
+    except (ExptError, OSError) as error:
+        return Answer(error=raised(error))
+    except KeyboardInterrupt:
+        if isinstance(request, PlanRequest):
+            raised_there = PlanningError("KeyboardInterrupt was raised", worker.importing)
+            return Answer(error=raised_there)
+        return Answer(error=WorkerError("interrupted"))
+    except BaseException as error:
+        told = "".join(traceback.format_exception(error))
+        return Answer(error=WorkerError(f"a worker failed: {error!r}", None, told))
+    finally:
+        if os.getpid() != pid:
+            os._exit(0)
+
+
+class _InterruptGate:
+    """SIGINT and SIGTERM raise `KeyboardInterrupt` inside a request, and do nothing outside."""
+
+    def __init__(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def __enter__(self) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+_WARM_UP: Final = {
+    "run": ("expt.planning", "expt.running", "numpy.random"),
+    "render": ("expt.rendering.renderer", "expt.drawing.sheets", "expt.rendering.plots"),
+    "script": ("expt.rendering.renderer", "expt.rendering.script"),
+}
+"""What every request of a role needs; imported while the parent is still looking around."""
+
+
+def _warm_up(role: str) -> None:
+    if role == "render":
+        os.nice(5)
+        os.environ["MPLBACKEND"] = "agg"  # for plugins too; the user's may not be installed
+    for name in _WARM_UP[role]:
+        with contextlib.suppress(Exception):  # the request that needs it tells why
+            import_module(name)
+
+
+@contextlib.contextmanager
+def _outside_output(connection: Connection) -> Iterator[None]:
+    """What is printed outside of any run (at import, say) becomes a notice at the end of it."""
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        sys.stdout, sys.stderr = _open_text(1), _open_text(2)
+        yield
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            file.seek(0)
+            text = file.read(10_000).decode("utf-8", "replace").strip()
+            if text:
+                connection.send(Notice(f"printed outside of any run:\n{text}"))
+
+
+def _open_text(descriptor: int) -> TextIO:
+    return open(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """`python -m expt.sessions.serving FD ROLE`: a spawned worker."""
+    fd, role = int(arguments[0]), arguments[1]
+    try:
+        serve(Connection(socket.socket(fileno=fd)), role)
+    finally:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
