@@ -263,6 +263,20 @@ def test_a_script_that_was_edited_is_left_as_it_is(tmp_path: Path) -> None:
     assert "plt.show(block=True)" in path.read_text()
 
 
+def test_a_script_that_is_a_link_is_replaced_and_what_it_leads_to_is_not_touched(
+    tmp_path: Path,
+) -> None:
+    """case: render-escape"""
+    run = make_run(tmp_path / "a", lambda track: track("loss", 1.0))
+    (tmp_path / "thesis.txt").write_text("PRECIOUS")
+    (run.path / "analysis.py").symlink_to(tmp_path / "thesis.txt")
+
+    Script().expt_render_run(run)
+
+    assert (tmp_path / "thesis.txt").read_text() == "PRECIOUS"
+    assert not (run.path / "analysis.py").is_symlink()
+
+
 # The analyses
 
 MODULE = '''

@@ -14,7 +14,7 @@ from expt.drawing.frames import real
 from expt.drawing.numbers import round_ticks, step_texts, tick_texts
 from expt.drawing.panels import LARGE
 from expt.drawing.sheets import new_figure, write_titles
-from expt.drawing.styles import Style, mixed, neutral
+from expt.drawing.styles import Style, is_dark, mixed, neutral
 from expt.drawing.ticks import NumberFormatter, RoundLocator
 
 if TYPE_CHECKING:
@@ -67,13 +67,14 @@ def histogram_figure(
         shares > 0, _FAINTEST + (1 - _FAINTEST) * np.sqrt((shares / top).clip(0, 1)), 0.0
     )
     table = _ink_table(style)
-    told = [f"{len(samples)} entries", "darker: more of its values"]
+    ink = "brighter" if is_dark(style) else "darker"
+    told = [f"{len(samples)} entries", f"{ink}: more of its values"]
     if outside:
         told.append(f"{outside:,} values are outside")
     with neutral():
         figure = new_figure(style)
         width, height = figure.get_size_inches()
-        left, right = 0.85, 0.95
+        left, right = 0.85, 1.08
         axes = figure.add_axes(
             (left / width, 0.52 / height, (width - left - right) / width, (height - 1.36) / height)
         )
@@ -140,7 +141,7 @@ def _add_scale(
 ) -> None:
     """What light and dark mean: a ramp from no value to the share that is darkest."""
     width, height = figure.get_size_inches()
-    place = ((width - 0.75) / width, 0.52 / height, 0.13 / width, (height - 1.36) / height)
+    place = ((width - 0.9) / width, 0.52 / height, 0.13 / width, (height - 1.36) / height)
     axes = figure.add_axes(place)
     ramp = table[round(_FAINTEST * (_RAMP - 1)) :][::-1, np.newaxis, :]
     axes.imshow(ramp, aspect="auto", extent=(0, 1, 0, 1))

@@ -16,7 +16,7 @@ from expt.drawing.arrays import bar_ticks, plain_axes
 from expt.drawing.frames import Palette
 from expt.drawing.numbers import number_texts
 from expt.drawing.panels import LARGE
-from expt.drawing.styles import Style, fitted
+from expt.drawing.styles import Style, fitted, is_dark
 from expt.drawing.varying import as_number, is_geometric, key_of, value_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def colours_of(values: Sequence[Any], style: Style) -> tuple[list[str], Draw]:
     if len(distinct) <= min(_MOST_LEGEND, len(style.colours)):
         table = list(style.colours[: len(distinct)])
     else:
-        shares = np.linspace(0.02, 0.95, len(distinct))
+        shares = np.linspace(*_seen(style), len(distinct))
         table = [to_hex(colour) for colour in mpl.colormaps[style.colormap](shares)]
     colour_of = dict(zip(distinct, table, strict=True))
 
@@ -53,12 +53,17 @@ def colours_of(values: Sequence[Any], style: Style) -> tuple[list[str], Draw]:
     return [colour_of[key_of(value)] for value in values], draw
 
 
+def _seen(style: Style) -> tuple[float, float]:
+    """The part of a colour map whose lines are seen on the ground."""
+    return (0.25, 1.0) if is_dark(style) else (0.0, 0.92)
+
+
 def _number_colours(numbers: Sequence[float], style: Style) -> tuple[list[str], Draw]:
     low, high = min(numbers), max(numbers)
     log = is_geometric(numbers)
     palette = Palette(style.colormap, style.missing, low, high, log=log)
-    # the last tenth of the map is too bright for a line on white
-    palette.table[:256] = palette.table[(np.arange(256) * 0.92).astype(int)]
+    first, last = _seen(style)
+    palette.table[:256] = palette.table[np.linspace(first * 255, last * 255, 256).astype(int)]
     frame = palette.colour(np.array([numbers]))[0]
     colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in frame.tolist()]
     distinct = sorted(set(numbers))

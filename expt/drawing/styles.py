@@ -82,6 +82,11 @@ def find_style(name: str) -> Style:
     )
 
 
+def is_dark(style: Style) -> bool:
+    """Whether the ground is darker than what is drawn on it."""
+    return sum(to_rgb(style.background)) < sum(to_rgb(style.text))
+
+
 def mixed(ground: str, ink: str, share: float) -> str:
     """The colour of `ink` laid over `ground` with the opacity `share`."""
     pairs = zip(to_rgb(ground), to_rgb(ink), strict=True)

@@ -75,7 +75,8 @@ def render_archive(path: Path, observe: Observe) -> RunRendered:
         with contextlib.suppress(OSError):
             folder.rmdir()  # only where nothing was drawn, and nobody put anything there
     except (ExptError, OSError) as error:
-        lines = [*notices, f"the archive cannot be rendered: {error}"]
+        told = "; ".join(line.strip() for line in str(error).splitlines())
+        lines = [*notices, f"the archive cannot be rendered: {told}"]
         return RunRendered(str(path), (), tuple(lines))
     return RunRendered(str(path), (*made, *files), tuple(dict.fromkeys(notices)))
 

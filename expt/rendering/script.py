@@ -38,8 +38,8 @@ class Script:
     @hook
     def expt_render_run(self, run: Run) -> list[Path] | None:
         path = run.path / layout.ANALYSIS_FILE
-        edited = path.is_file() and not _is_own(path.read_text("utf-8", "replace"))
-        if not edited:
+        is_file = path.is_file() and not path.is_symlink()  # a link is replaced by the script
+        if not is_file or _is_own(path.read_text("utf-8", "replace")):
             write_atomically(path, write_script(run).encode())
         return [path]
 
