@@ -836,3 +836,35 @@ def test_a_session_that_cannot_be_rendered_is_a_notice(sandbox: Sandbox) -> None
 
     assert done.exit_code == 0
     assert "the session cannot be rendered" in done.stdout + done.stderr
+
+
+def test_a_script_that_runs_itself_keeps_the_code_that_it_had_imported(sandbox: Sandbox) -> None:
+    """case: expt-main-leaves-code-out"""
+    script = """
+        import expt
+        from mypkg.deep import f
+
+        def experiment_a(x: int = 2): return f(x)
+
+        if __name__ == "__main__":
+            expt.main()
+    """
+    sandbox.write(
+        {
+            "expt.toml": "",
+            "src/mypkg/__init__.py": "",
+            "src/mypkg/deep.py": "from mypkg.inner import f\n",
+            "src/mypkg/inner.py": "def f(x): return x\n",
+            "experiments/a.py": script,
+        }
+    )
+    sandbox.environ["PYTHONPATH"] = str(sandbox.root / "src")
+    for words in (["-n", "1"], ["-n", "0"]):
+        done = sandbox.python("experiments/a.py", "--no-render", *words)
+        assert done.exit_code == 0, done.stderr
+        code = sandbox.run().path / "code"
+        kept = sorted(p.relative_to(code).as_posix() for p in code.rglob("*.py"))
+        assert kept == [
+            "experiments/a.py", "src/mypkg/__init__.py", "src/mypkg/deep.py", "src/mypkg/inner.py"
+        ]  # fmt: skip
+        assert set(sandbox.record()["sources"]) == set(kept)

@@ -69,6 +69,24 @@ class ModuleLoader:
             sys.meta_path.insert(0, self)
             # at the end: libraries that ask for a module of their own must not find the user's
             sys.path.extend(self._entries)
+            self._note_imported_before()
+
+    def _note_imported_before(self) -> None:
+        """Keep the bytes of the user's modules that are here: a script had imported them."""
+        for name, module in list(sys.modules.items()):
+            place = getattr(module, "__file__", None)
+            if name.partition(".")[0] == "expt" or not isinstance(place, str):
+                continue
+            file = self._own(place) if place.endswith(".py") else None
+            if file is None:
+                continue
+            with contextlib.suppress(Exception):  # gone, or changed into what is no source
+                with open(file, "rb") as stream:
+                    content = stream.read()
+                finder = SourceFileLoader(name, file)
+                compiled = compile_source(file, content, partial(self._resolve, file), finder)
+                self._sources.add(file, LoadedSource(self._relative(file), name, content))
+                self._sources.add_imports(file, compiled.imports)
 
     def uninstall(self) -> None:
         """Leave this process as it was: finders, `sys.path`, modules."""

@@ -106,7 +106,8 @@ class Schedule:
         """How a run ended, also where its archive could not be made or not be finished."""
         error = future.exception()
         if error is not None:
-            info = ErrorInfo(type(error).__name__, str(error))
+            name = type(error).__name__
+            info = ErrorInfo(name, str(error), f"{name}: {error}\n")
             return self._crew.undertaker.bury_failed(case, info)
         outcome: Outcome = future.result()
         return outcome
