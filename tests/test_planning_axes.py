@@ -63,7 +63,7 @@ def test_a_nearer_plain_value_ends_the_axis_of_an_outer_folder(sandbox: Sandbox)
         ]
     ]
     ids = sandbox.expt("--co", "-q").lines
-    assert "experiments/inner/b.py::experiment_x[?]" in ids
+    assert "experiments/inner/b.py::experiment_x[wd-3]" in ids
     assert "experiments/a.py::experiment_x[lr-1-wd-3]" in ids
 
 
@@ -135,7 +135,7 @@ def test_repeat_of_a_folder_is_repeat_of_the_command_line(sandbox: Sandbox) -> N
     assert (origin["layer"], origin["where"]) == ("sweep", "experiments/params.toml:3")
     assert cases[0]["params"] == plan(sandbox, "--repeat", "1")[0]["params"]
     assert len(plan(sandbox, "--repeat", "1")) == 2
-    assert sandbox.expt("--co", "-q").lines[0] == "experiments/a.py::experiment_x[?]"
+    assert sandbox.expt("--co", "-q").lines[0] == "experiments/a.py::experiment_x[repeat-0]"
 
 
 def test_random_axes_are_drawn_from_the_seed(sandbox: Sandbox) -> None:

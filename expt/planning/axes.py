@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from expt.ground.options import Options
     from expt.parameters import ParamsFile
     from expt.planning.binding import Binding
-    from expt.planning.ladder import Resolution
+    from expt.planning.resolution import Resolution
 
 VARIANT: Final = "variant"
 """The axis of `--variant a,b`."""

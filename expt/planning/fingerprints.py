@@ -11,7 +11,7 @@ from expt.archive.snapshot import static_closure
 from expt.ground.encoding import dumps, opaque_as_text
 from expt.parameters import SEED
 from expt.planning.inputs import measure_input
-from expt.planning.ladder import is_drawn
+from expt.planning.resolution import is_drawn
 
 if TYPE_CHECKING:
     from expt.ground.model import Case

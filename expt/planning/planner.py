@@ -49,10 +49,10 @@ from expt.planning.choosing import unknown_keys
 from expt.planning.contents import plugin_provider
 from expt.planning.deviations import find_deviations
 from expt.planning.fingerprints import Fingerprints
-from expt.planning.ladder import Point, Resolution
 from expt.planning.naming import label_cases
 from expt.planning.places import Files
 from expt.planning.providers import Provider, session_key
+from expt.planning.resolution import Point, Resolution
 from expt.planning.skipping import skip_reason, tell_left_out
 from expt.planning.unknown import (
     addresses,
