@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from expt.cli.arguments import Parser
 from expt.cli.show.comparison import show_comparison
 from expt.ground.errors import ExitCode
-from expt.ground.screen import Screen
+from expt.ground.screen import output
 from expt.reading import find_archive_root, load_run
 from expt.reading.differences import PARTS, find_difference
 
@@ -26,7 +25,7 @@ def main(words: list[str]) -> int:
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)
     one, other = load_run(asked.one, root), load_run(asked.other, root)
-    screen = Screen(sys.stdout, strict=True)
+    screen = output()
     if asked.json:
         found = find_difference(one, other)
         screen.write(json.dumps(found.as_json(), indent=1, allow_nan=False) + "\n")

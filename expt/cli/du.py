@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 from expt.cli.arguments import Parser
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode
 from expt.ground.files import folder_size
-from expt.ground.screen import Column, Screen
+from expt.ground.screen import Column, output
 from expt.ground.text import human_size
 from expt.reading import find_archive_root
 
@@ -26,7 +25,7 @@ def main(words: list[str]) -> int:
     for run in find_chosen(find_archive_root(asked.runs), asked):
         sizes.setdefault(run.experiment, []).append(folder_size(run.path))
     ordered = sorted(sizes.items(), key=lambda pair: -sum(pair[1]))
-    screen = Screen(sys.stdout, strict=True)
+    screen = output()
     if asked.json:
         told = {name: {"runs": len(found), "bytes": sum(found)} for name, found in ordered}
         screen.write(json.dumps(told, indent=1) + "\n")

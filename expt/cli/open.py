@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, UsageError, did_you_mean
 from expt.ground.layout import OVERVIEW_FILE, PLOTS_DIR
-from expt.ground.screen import Screen
+from expt.ground.screen import output
 from expt.reading import find_archive_root, load_run
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def main(words: list[str]) -> int:
         where = ["--runs", str(asked.runs)] if asked.runs else []
         return view([run.id, *where])
     path = run.path if asked.folder else _picture(run, asked.series)
-    Screen(sys.stdout, strict=True).line(str(path))
+    output().line(str(path))
     opener = next(filter(None, map(shutil.which, _OPENERS)), None)
     if opener is not None:
         subprocess.Popen(

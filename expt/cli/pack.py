@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from expt.archive.packing import pack_archives, unpack_archives
 from expt.cli.arguments import Parser
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, UsageError
-from expt.ground.screen import Screen
+from expt.ground.screen import output
 from expt.ground.text import human_size
 from expt.reading import find_archive_root, load_archive
 
@@ -36,7 +35,7 @@ def main(words: list[str]) -> int:
     except OSError as error:
         raise ExptError(f"it cannot be packed: {error.strerror}", str(asked.file)) from None
     size = human_size(asked.file.stat().st_size)
-    Screen(sys.stdout, strict=True).line(f"{asked.file}  {len(runs)} archives, {size}")
+    output().line(f"{asked.file}  {len(runs)} archives, {size}")
     return int(ExitCode.OK)
 
 
@@ -48,7 +47,7 @@ def unpack(words: list[str]) -> int:
     add("--runs", type=Path, metavar="DIR", help="where to; it is made if it is not there")
     asked = parser.parse_args(words)
     root = Path(asked.runs) if asked.runs else find_archive_root(None)
-    screen = Screen(sys.stdout, strict=True)
+    screen = output()
     for path in unpack_archives(asked.file, root):
         screen.line(load_archive(path).short_id, "  ", str(path))
     return int(ExitCode.OK)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, ReadingError
-from expt.ground.screen import Screen
+from expt.ground.screen import output
 from expt.ground.text import visible
 from expt.reading import find_archive_root, load_run
 
@@ -34,5 +33,5 @@ def main(words: list[str]) -> int:
         is_pin = _NAME.fullmatch(str(name)) and _VERSION.fullmatch(str(version))
         lines.append(pin if is_pin else f"# {pin}")
     text = "".join(f"{visible(line)}\n" for line in lines)
-    Screen(sys.stdout, strict=True).write(text)
+    output().write(text)
     return int(ExitCode.OK)

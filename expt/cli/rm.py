@@ -16,7 +16,7 @@ from expt.cli.show.listing import age_text
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.files import folder_size
-from expt.ground.screen import Column, Screen
+from expt.ground.screen import Column, Screen, output
 from expt.ground.text import human_size
 from expt.reading import find_archive_root
 
@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
             "expt rm needs to be told which runs", None, "expt rm REF…, or: expt rm --status failed"
         )
     runs = list(find_chosen(find_archive_root(asked.runs), asked))
-    screen = Screen(sys.stdout, strict=True)
+    screen = output()
     going = [] if asked.force else [run for run in runs if run.status == "running"]
     runs = [run for run in runs if run not in going]
     if not runs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import attrs
 from expt.archive.run_labels import Labels, read_labels, write_labels
 from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, ExptError, NoSuchRun, UsageError
-from expt.ground.screen import Screen
+from expt.ground.screen import output
 from expt.reading import find_archive_root, load_run
 
 if TYPE_CHECKING:
@@ -71,4 +70,4 @@ def _change(run: Run, change: Callable[[Labels], Labels]) -> None:
         raise ExptError(f"the labels cannot be written: {error.strerror}", str(run.path)) from None
     fresh = run.reload()
     told = [f"tags {', '.join(fresh.tags) or 'none'}", *([fresh.note] if fresh.note else [])]
-    Screen(sys.stdout, strict=True).line(run.short_id, "  ", "  ".join(told))
+    output().line(run.short_id, "  ", "  ".join(told))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from expt.archive.manifest import check_manifest
 from expt.cli.arguments import Parser
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode, ReadingError
-from expt.ground.screen import Line, Screen
+from expt.ground.screen import Line, output
 from expt.reading import find_archive_root
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def main(words: list[str]) -> int:
     add_filters(parser)
     asked = parser.parse_args(words)
     found = find_chosen(find_archive_root(asked.runs), asked)
-    screen = Screen(sys.stdout, strict=True)
+    screen = output()
     whole = unsealed = 0
     broken = len(found.damaged)
     for error in found.damaged:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import posixpath
-import statistics
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -21,7 +20,7 @@ from expt.ground.messages import (
     RunStarted,
 )
 from expt.ground.screen import STATUS_STYLES, cells, styled
-from expt.ground.text import case_text, direction, human_duration, number_text, spark
+from expt.ground.text import case_text, direction, human_duration, mean, number_text, spark
 from expt.parameters import masked_case
 from expt.terminal.endings import MARKS
 from expt.terminal.plan_table import counted
@@ -229,14 +228,14 @@ class LiveView:
         ended = [seconds for took in self._took.values() for seconds in took]
         if not ended:
             return None
-        usual = statistics.fmean(ended)
-        means = {name: statistics.fmean(took) for name, took in self._took.items()}
+        usual = mean(ended)
+        means = {name: mean(took) for name, took in self._took.items()}
         going = []
         for run in self._current.values():
             loop = run.loop
             left = loop.left(now) if loop is not None else None
-            mean = means.get(self._experiment(run.case_id), usual)
-            going.append(max(mean - run.ran(now), 0.0) if left is None else left)
+            usually = means.get(self._experiment(run.case_id), usual)
+            going.append(max(usually - run.ran(now), 0.0) if left is None else left)
         waiting = sum(count * means.get(name, usual) for name, count in self._waiting.items())
         return max((sum(going) + waiting) / self._workers, *going, 0.0)
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
-import statistics
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.layout import SESSIONS_DIR
 from expt.ground.screen import Column, Line, linked
-from expt.ground.text import case_text, direction, number_text, number_texts, short_text
+from expt.ground.text import (
+    case_text,
+    direction,
+    mean,
+    number_text,
+    number_texts,
+    short_text,
+)
 from expt.parameters import masked_case
 from expt.terminal.tracebacks import relative_path
 
@@ -89,9 +95,7 @@ def _show_sweep(
         values = [[each[result] for each in groups[key] if result in each] for key in shown]
         columns.append(Column(result, mean_texts(values), right=True))
         if place == 0 and len(shown) > 1 and screen.terminal:
-            columns.append(
-                Column("", _bars([statistics.fmean(v) if v else math.nan for v in values]))
-            )
+            columns.append(Column("", _bars([mean(v) if v else math.nan for v in values])))
     left_out = [*screen.table(columns), *results[_RESULTS:]]
     if len(groups) > len(shown):
         screen.line((f"… {len(groups) - len(shown)} more", "dim"))
@@ -106,25 +110,31 @@ def _counted(completed: int, wanted: int) -> str:
 
 def mean_texts(groups: Sequence[Sequence[float]]) -> list[str]:
     """`0.9193 ± 0.0100` for each group, in digits enough that the means differ where they do."""
-    means = iter(number_texts([statistics.fmean(values) for values in groups if values]))
+    means = iter(number_texts([mean(values) for values in groups if values]))
     texts = []
     for values in groups:
         text = next(means) if values else ""
         finite = len(values) > 1 and all(map(math.isfinite, values))
-        texts.append(f"{text} ± {statistics.stdev(values):.2g}" if finite else text)
+        texts.append(f"{text} ± {_deviation(values):.2g}" if finite else text)
     return texts
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """The sample standard deviation, with n − 1."""
+    middle = mean(values)
+    return math.sqrt(sum((value - middle) ** 2 for value in values) / (len(values) - 1))
 
 
 def _bars(means: Sequence[float]) -> list[Line]:
     """How far each stands between the lowest and the highest."""
-    finite = [mean for mean in means if math.isfinite(mean)]
+    finite = [each for each in means if math.isfinite(each)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
     bars: list[Line] = []
-    for mean in means:
-        if not math.isfinite(mean) or low == high:
+    for each in means:
+        if not math.isfinite(each) or low == high:
             bars.append([])
             continue
-        full = 1 + round((mean / 2 - low / 2) / (high / 2 - low / 2) * (_BAR - 1))
+        full = 1 + round((each / 2 - low / 2) / (high / 2 - low / 2) * (_BAR - 1))
         bars.append([("━" * full, "green"), ("─" * (_BAR - full), "dim")])
     return bars
 

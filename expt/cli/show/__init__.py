@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.arguments import Parser
-from expt.cli.show.comparison import show_comparison
-from expt.cli.show.detail import View, show_detail
-from expt.cli.show.following import follow
 from expt.cli.show.listing import show_columns, show_listing
 from expt.cli.show.machine import csv_text, json_text
 from expt.ground.errors import ExitCode, ReadingError, UsageError
@@ -60,11 +57,18 @@ def main(words: list[str]) -> int:
     screen = output()
     if asked.json or asked.csv:
         return _write_machine(runs, asked, screen, whole=True)
+    # each of these with what it needs alone: a list of runs waits for none of it
     if asked.follow:
+        from expt.cli.show.following import follow
+
         follow(runs, screen)
     elif len(runs) == 1:
+        from expt.cli.show.detail import View, show_detail
+
         show_detail(View(runs[0], screen, Path.cwd(), lambda text: _load(text, root, asked)))
     else:
+        from expt.cli.show.comparison import show_comparison
+
         show_comparison(runs, screen, every=asked.all)
     return int(ExitCode.OK)
 

@@ -64,7 +64,7 @@ def show_columns(runs: Sequence[Run], screen: Screen, names: Sequence[str]) -> N
     for name in names:
         values = [field_value(run, name) for run in runs]
         if name == "id":
-            columns.append(_ids(runs))
+            columns.append(_ids(runs, screen))
         else:
             columns.append(_column(name, values, style=""))
     screen.table(columns)
@@ -87,15 +87,19 @@ def age_text(run: Run, *, dated: bool = True) -> str:
     return age if age == "now" else f"{age} ago"
 
 
-def _ids(runs: Sequence[Run]) -> Column:
-    return Column("id", [linked(r.short_id, r.path, "cyan") for r in runs], whole=True)
+def _ids(runs: Sequence[Run], screen: Screen) -> Column:
+    names = [run.short_id for run in runs]
+    if not screen.draws:  # no link is made ten thousand times for nobody
+        return Column("id", names, whole=True)
+    cells = [linked(name, run.path, "cyan") for name, run in zip(names, runs, strict=True)]
+    return Column("id", cells, whole=True)
 
 
 def _columns_of(
     runs: Sequence[Run], screen: Screen, sort: str | None
 ) -> tuple[list[Column], dict[str, Any]]:
     """The columns of runs that are listed together, and what is the same in all of them."""
-    columns = [_ids(runs)]
+    columns = [_ids(runs, screen)]
     varying, same = split_values([_values_of(run) for run in runs])
     if not varying and len({run.case for run in runs}) > 1:
         varying["case"] = [run.case or "" for run in runs]
@@ -118,13 +122,14 @@ def _columns_of(
     return columns, same
 
 
-def _values_of(run: Run) -> dict[str, Any]:
+def _values_of(run: Run) -> Mapping[str, Any]:
     """The parameters, and what the sweep adds to them (`repeat`)."""
-    sweep = run.listed_lineage.get("sweep")
-    more = {
-        name: v for name, v in (sweep or {}).items() if name.partition(".")[0] not in run.params
-    }
-    return {**dict(leaf_values(run.params)), **more}
+    values: Mapping[str, Any] = run.params
+    if any(isinstance(value, dict) for value in values.values()):
+        values = dict(leaf_values(values))
+    sweep = run.lineage.get("sweep") if run.case is not None else None
+    added = {n: v for n, v in (sweep or {}).items() if n.partition(".")[0] not in run.params}
+    return {**values, **added} if added else values
 
 
 def split_values(
