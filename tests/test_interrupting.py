@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -11,6 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
+from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -270,6 +273,27 @@ def test_an_interrupt_reaches_an_inner_session_and_interrupts_the_outer_run(
     assert {run.experiment.rpartition("_")[2]: run.status for run in sandbox.runs()} == {
         "inner": "interrupted",
         "outer": "interrupted",
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes prctl")
+def test_a_killed_run_leaves_no_inner_worker(sandbox: Sandbox) -> None:
+    """case: nested-run-hides-timeout. A worker that does not end in time is killed so."""
+    sandbox.write({"expt.toml": "", "experiments/inner.py": INNER, "experiments/outer.py": OUTER})
+    process = sandbox.start("experiments/outer.py")
+    wait_for(sandbox.root / "begun.txt", process)
+    records = [json.loads(p.read_text()) for p in (sandbox.root / "runs").rglob("run.json")]
+    pids = {record["experiment"].rpartition("_")[2]: record["pid"] for record in records}
+    os.kill(pids["outer"], signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+    deadline = time.monotonic() + 30
+    while process_is_alive(pids["inner"]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not process_is_alive(pids["inner"])
+    assert {run.experiment.rpartition("_")[2]: run.status for run in sandbox.runs()} == {
+        "inner": "lost",
+        "outer": "failed",
     }
 
 

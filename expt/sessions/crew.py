@@ -11,7 +11,7 @@ import attrs
 from expt.executors import InlineExecutor, SpawnStarter, WorkerExecutor, make_starter
 from expt.ground.messages import Begin, Notice
 from expt.sessions.burying import Undertaker
-from expt.sessions.serving import serve
+from expt.sessions.serving import serve, warm_up
 from expt.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class Crew:
             executor: Executor = made
             return executor
         if self._options.running.workers == 0:
+            warm_up("run")
             return InlineExecutor(
                 lambda report: self._make_local(report, may_restore=True),
                 self._books.hear,

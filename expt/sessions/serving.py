@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def serve(connection: Connection, role: str) -> None:
     """Answer requests until the parent says close, or is gone."""
-    _warm_up(role)
+    warm_up(role)
     gate = _InterruptGate()
     with _outside_output(connection):
         worker = Worker(connection.send)
@@ -96,7 +96,8 @@ _WARM_UP: Final = {
 """What every request of a role needs; imported while the parent is still looking around."""
 
 
-def _warm_up(role: str) -> None:
+def warm_up(role: str) -> None:
+    """Import what every request of a role needs, so that no run's time is spent on it."""
     if role == "render":
         os.nice(5)
         os.environ["MPLBACKEND"] = "agg"  # for plugins too; the user's may not be installed
@@ -128,9 +129,24 @@ def _open_text(descriptor: int) -> TextIO:
     )
 
 
+def _end_with_parent() -> None:
+    """Have the system kill this process when the one that started it is gone, where it can.
+
+    A forked worker has the helper for that.
+    """
+    import ctypes  # slow, and only where workers are spawned
+
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
 def main(arguments: list[str]) -> None:
     """`python -m expt.sessions.serving FD ROLE`: a spawned worker."""
     fd, role = int(arguments[0]), arguments[1]
+    _end_with_parent()
     try:
         serve(Connection(socket.socket(fileno=fd)), role)
     finally:
