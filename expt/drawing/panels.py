@@ -331,11 +331,13 @@ class Panel:
         self._step.set_position((place.x1, foot))
         self._whose.set_text(fitted(around.whose, room, sizes.text - 1.5) if around.whose else "")
         self._whose.set_position(((cell.left + sizes.padding) / width, foot))
-        shown = sizes.step_label and around.upright
-        self._upright.set_text(fitted(around.upright, cell.width / 2, sizes.text) if shown else "")
-        beside = cell.left + sizes.padding + text_width(self._power.get_text(), sizes.text) + 0.1
-        left = place.x0 + 0.35 / width if self._live else max(place.x0, beside / width)
-        self._upright.set_position((left, place.y1 + 0.06 / height))  # beside the power of ten
+        self._upright.set_text("")
+        if sizes.step_label and around.upright:
+            self._upright.set_text(fitted(around.upright, cell.width / 2, sizes.text))
+            power = text_width(self._power.get_text(), sizes.text)
+            beside = cell.left + sizes.padding + power + 0.1
+            left = place.x0 + 0.35 / width if self._live else max(place.x0, beside / width)
+            self._upright.set_position((left, place.y1 + 0.06 / height))  # beside the power of ten
 
     def _set_labels(self, cell: Cell, labels: Sequence[str], palette: Sequence[str]) -> None:
         sizes = self._sizes
