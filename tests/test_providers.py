@@ -200,7 +200,8 @@ def test_impossible_providers_are_refused() -> None:
     async def later() -> None: ...
 
     texts = {
-        track: "the provider 'track' has the name of a built-in one\n  at x.py:1\n  rename it; "
+        track: "the provider 'track' has the name of a built-in provider\n"
+        "  at x.py:1\n  rename it; "
         "reserved: archive, hooks, log, params, progress, results, rng, run, tmp_path, track",
         later: "the provider 'later' is an async function\n  at x.py:1\n  make it a plain def",
     }
