@@ -33,19 +33,27 @@ def runs(
     root: str | Path | None = None,
     *,
     k: str = "",
+    where: str = "",
     status: str | Sequence[str] | None = None,
     tag: str | Sequence[str] | None = None,
+    on: str | None = None,
+    session: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    sort: str | None = None,
     limit: int | None = None,
     smoke: bool | None = None,
+    scratch: bool = False,
 ) -> Runs:
-    """The archived runs below `root`, newest first; smoke runs only with `smoke`.
+    """The archived runs below `root`, newest first; smoke and scratch runs only when asked for.
 
     Inside a run, `root` and `smoke` are by default those of its session.
 
-    `k` selects by name as `-k` does; `status` and `tag` take one text or several; `since` and
-    `until` a date or an age such as `2 days ago`.
+    `k` selects by name as `-k` does, `where` by values: `lr < 0.1 and results.accuracy > 0.9`.
+    `status` and `tag` take one text or several; `on` is a day, `since` and `until` a date or an
+    age such as `2 days ago`; `session` the beginning of a session's id, or `latest`. `sort` is a
+    name such as `lr` or `-results.accuracy`, the largest first. Raises `expt.ExptError` for words
+    that mean nothing, and for a name that no run has.
     """
     from expt.reading import find_runs
 
@@ -55,12 +63,17 @@ def runs(
     return find_runs(
         _archive_root(root),
         k=k,
+        where=where,
         status=status,
         tag=tag,
+        on=on,
+        session=session,
         since=since,
         until=until,
+        sort=sort,
         limit=limit,
         smoke=smoke,
+        scratch=scratch,
     )
 
 

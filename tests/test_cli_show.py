@@ -200,6 +200,9 @@ def test_selection_sorting_and_columns(runs: Path, capsys) -> None:
     assert ids("--until", "2026-11-23T10:15:02+00:00") == ["run2", "run1"]
     assert ids("--sort", "lr") == ["run1", "run2", "run3"]
     assert ids("--sort", "distance") == ["run2", "run3", "run1"]
+    assert ids("--sort=-distance") == ["run3", "run2", "run1"], "what has none is last"
+    assert ids("--where", "lr >= 0.2 and results.distance < 4") == ["run2"]
+    assert ids("--on", "2026-11-23") == ["run3", "run2", "run1"]
     assert ids("--sort", "lr", "--reverse", "--limit", "2") == ["run3", "run2"]
     assert shown(capsys, "--columns", "lr, id,distance,max.x").splitlines() == [
         " lr  id    distance  max.x",
@@ -207,6 +210,41 @@ def test_selection_sorting_and_columns(runs: Path, capsys) -> None:
         "0.2  run2         3      9",
         "0.1  run1",
     ]
+
+
+def test_filters_narrow_down_the_runs_that_are_named(runs: Path, capsys) -> None:
+    assert [run["id"] for run in json.loads(shown(capsys, "--json", "run1", "run3"))] == [
+        "run1aaaaaa",
+        "run3aaaaaa",
+    ]
+    left = json.loads(shown(capsys, "--json", "run1", "run3", "--status", "failed"))
+    assert [run["id"] for run in left] == ["run1aaaaaa"]
+
+
+def test_groups_have_n_mean_std_min_and_max(runs: Path, capsys) -> None:
+    assert shown(capsys, "--group-by", "steps,lr").splitlines() == [
+        "steps   lr  n  distance  min  max",
+        "   10  0.1  1",
+        "   10  0.2  1         3    3    3",
+        "   10  0.3  1       4.5  4.5  4.5",
+    ]
+    (both, *_) = json.loads(shown(capsys, "--group-by", "steps", "--status=completed", "--json"))
+    assert both["group"] == {"steps": 10}
+    assert both["n"] == 2
+    assert both["results"]["distance"] == {
+        "mean": 3.75,
+        "std": pytest.approx(1.06066017),
+        "min": 3.0,
+        "max": 4.5,
+    }
+    assert json.loads(shown(capsys, "--group-by", "lr", "--json"))[1]["results"]["distance"] == {
+        "mean": 3.0,
+        "std": None,
+        "min": 3.0,
+        "max": 3.0,
+    }
+    table = shown(capsys, "--group-by", "steps", "--csv").splitlines()
+    assert table[0].startswith("steps,n,results.distance.mean,results.distance.std,")
 
 
 def test_json_is_a_strict_array_of_what_a_program_needs(runs: Path, capsys) -> None:
@@ -446,14 +484,15 @@ def test_an_empty_list_says_what_to_do(tmp_path: Path, capsys, monkeypatch) -> N
             ["--follow"],
             "'--follow' follows runs that are named\n  at --follow\n  expt show latest --follow",
         ),
-        (["--limit", "-1"], "there are no -1 runs\n  at --limit -1\n  0 is all"),
+        (["--limit", "-1"], "'-1' is no number of runs\n  at --limit\n  0 is all"),
         (
-            ["latest", "--status", "failed"],
-            (
-                "'--status' selects from the list, and runs are named already\n  at latest\n"
-                "  leave out one of the two"
-            ),
+            ["--group-by", "lr", "--columns", "lr"],
+            "'--columns' and '--group-by' are two tables\n  at --group-by\n  give one of them",
         ),
+        (["--group-by", " ,"], "'--group-by' has no name\n  --group-by lr,seed"),
+        (["--group-by", "lrr"], "no run has a value 'lrr'\n  did you mean 'lr'?"),
+        (["--where", "lrr < 1"], "no run has a value 'lrr'\n  did you mean 'lr'?"),
+        (["latest", "--where", "lrr < 1"], "no run has a value 'lrr'\n  did you mean 'lr'?"),
         (
             ["--columns", "distanc"],
             "no run has a value 'distanc'\n  did you mean 'results.distance'?",

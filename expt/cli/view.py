@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.arguments import Parser
-from expt.cli.which_runs import add_filters, find_chosen
+from expt.cli.which_runs import ASKED, add_filters, find_chosen
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import output
 from expt.ground.text import human_size
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _PORT: Final = 8777
 _HOST: Final = "127.0.0.1"
-_ASKED: Final = ("where", "since", "until", "k", "status", "tag", "limit")
 
 
 def main(words: list[str]) -> int:
@@ -44,7 +43,7 @@ def main(words: list[str]) -> int:
     root = find_archive_root(asked.runs)
 
     def find(query: Mapping[str, str]) -> Runs:
-        return find_chosen(root, asked, {name: query[name] for name in _ASKED if query.get(name)})
+        return find_chosen(root, asked, {name: query[name] for name in ASKED if query.get(name)})
 
     listener = _listen(asked.port)
     port = listener.getsockname()[1]

@@ -6,28 +6,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import UsageError
-from expt.reading import Runs, find_runs, load_run
-from expt.reading.fields import MISSING, field_value
-from expt.reading.where import UNKNOWN, compile_condition
+from expt.reading import Runs, choose_runs, find_runs, load_run
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from expt.reading import Run
-    from expt.reading.where import Condition
-
-_FILTERS: Final = ("k", "where", "status", "tag", "since", "until", "limit", "smoke", "scratch")
+_NARROWING: Final = ("k", "where", "status", "tag", "on", "session", "since", "until", "limit")
+ASKED: Final = (*_NARROWING, "sort")
+"""What a query of the page may ask for too."""
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
-    """REF… and the filters."""
+    """REF…, the filters, and the order."""
     add: Any = parser.add_argument
     add(
         "references",
         metavar="REF",
         nargs="*",
-        help="these runs; none takes all that the filters leave",
+        help="of these runs; none takes all that the filters leave",
     )
     add("-k", default="", metavar="EXPR", help="only runs whose names match, as in 'expt run -k'")
     add(
@@ -38,9 +35,16 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     )
     add("--status", action="append", metavar="STATUS", help="only this status; repeatable")
     add("--tag", action="append", metavar="TAG", help="only with this tag; repeatable, all of them")
+    add("--on", metavar="DAY", help="only started on this day: 2026-11-23, 'last tuesday'")
     add("--since", metavar="WHEN", help="only started since: 2026-11-23, '2 days ago', yesterday")
     add("--until", metavar="WHEN", help="only started until")
-    add("--limit", type=int, metavar="N", help="at most N runs")
+    add("--session", metavar="ID", help="only of this session, or of the 'latest'")
+    add(
+        "--sort",
+        metavar="NAME",
+        help="by a value such as lr, duration, results.x, min.loss; -NAME is descending",
+    )
+    add("--limit", type=int, metavar="N", help="at most N runs, 0 for all")
     add("--smoke", action="store_true", help="archives of --smoke too")
     add("--scratch", action="store_true", help="archives of --scratch too")
     add("--runs", type=Path, metavar="DIR", help="the archive root")
@@ -48,43 +52,34 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 
 def is_choosing(asked: argparse.Namespace) -> bool:
     """Whether any run was named, or any filter given."""
-    return bool(asked.references) or any(getattr(asked, name) for name in _FILTERS)
+    words = (*_NARROWING, "smoke", "scratch")
+    return bool(asked.references) or any(getattr(asked, name) for name in words)
 
 
 def find_chosen(
-    root: Path, asked: argparse.Namespace, more: Mapping[str, str] | None = None
+    root: Path,
+    asked: argparse.Namespace,
+    more: Mapping[str, str] | None = None,
+    *,
+    most: int | None = None,
 ) -> Runs:
-    """The runs that were named, or that the filters and `more` of them leave."""
-    more = more or {}
-    if asked.references:
-        places = {"smoke": asked.smoke, "scratch": asked.scratch}
-        found = Runs([load_run(reference, root, **places) for reference in asked.references])
-    else:
-        limit = more.get("limit") or asked.limit
-        if limit is not None and not str(limit).isdigit():
-            raise UsageError(f"'{limit}' is no number of runs", "--limit")
-        found = find_runs(
-            root,
-            k=more.get("k", asked.k),
-            status=more.get("status", asked.status),
-            tag=more.get("tag", asked.tag),
-            since=more.get("since", asked.since),
-            until=more.get("until", asked.until),
-            limit=int(limit) if limit else None,
-            smoke=asked.smoke,
-            scratch=asked.scratch,
-        )
-    for text in filter(None, (asked.where, more.get("where"))):
-        found = found.filter(_acceptance(compile_condition(text)))
-    return found
+    """The runs that were named, or all, as far as the filters and `more` of them leave them.
+
+    `most` is the limit where none is given. Raises `UsageError`, `NoSuchRun`.
+    """
+    places = {"smoke": asked.smoke, "scratch": asked.scratch}
+    words = _words(asked, more or {}, most)
+    if not asked.references:
+        return find_runs(root, **words, **places)
+    return choose_runs([load_run(name, root, **places) for name in asked.references], **words)
 
 
-def _acceptance(condition: Condition) -> Callable[[Run], bool]:
-    def accept(run: Run) -> bool:
-        def look(name: str) -> Any:
-            value = field_value(run, name)
-            return UNKNOWN if value is MISSING else value
-
-        return condition.matches(look)
-
-    return accept
+def _words(asked: argparse.Namespace, more: Mapping[str, str], most: int | None) -> dict[str, Any]:
+    words = {name: getattr(asked, name) for name in ASKED} | dict(more)
+    wheres = [text for text in (asked.where, more.get("where", "")) if text.strip()]
+    words["where"] = " and ".join(f"({text})" for text in wheres) if wheres[1:] else "".join(wheres)
+    limit = most if words["limit"] is None else words["limit"]
+    if limit is not None and not str(limit).isdecimal():
+        raise UsageError(f"'{limit}' is no number of runs", "--limit", "0 is all")
+    words["limit"] = int(str(limit)[:18]) if limit is not None else 0
+    return words

@@ -10,9 +10,11 @@ Nothing of the user's is imported, executed or unpickled, and nothing outside an
 """
 
 from expt.reading.fields import FIELDS, MISSING, field_value, known_names, sort_runs, unknown_field
+from expt.reading.finding import choose_runs, find_runs
+from expt.reading.groups import Group, Groups
 from expt.reading.references import find_archive_root, load_archive, load_archives, load_run
 from expt.reading.run import Run
-from expt.reading.runs import Runs, find_runs
+from expt.reading.runs import Runs
 from expt.reading.saved import Artifact, Artifacts
 from expt.reading.series import (
     Series,
@@ -27,12 +29,15 @@ __all__ = [
     "MISSING",
     "Artifact",
     "Artifacts",
+    "Group",
+    "Groups",
     "Run",
     "Runs",
     "Series",
     "SeriesMap",
     "SeriesTail",
     "Table",
+    "choose_runs",
     "field_value",
     "find_archive_root",
     "find_runs",

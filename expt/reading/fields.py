@@ -20,7 +20,7 @@ from expt.ground.errors import UsageError, did_you_mean
 from expt.ground.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from expt.reading.run import Run
 
@@ -35,11 +35,13 @@ FIELDS: Final = (
     "description",
     "tags",
     "note",
+    "session",
     "path",
 )
 MISSING: Final = object()
 """Stands for the value of a name that a run does not have."""
 
+_GAP: Final = 3  # NaN, which is no place on a scale
 _LAST: Final = 4
 _NAMED: Final = 40
 
@@ -71,16 +73,19 @@ def known_names(runs: Iterable[Run]) -> set[str]:
     return names
 
 
-def sort_runs(runs: Sequence[Run], name: str) -> list[Run]:
-    """The runs by `name`, smallest first; those without it last.
+def sort_runs(runs: Iterable[Run], name: str) -> list[Run]:
+    """The runs by `name`, smallest first, or by `-name`, largest first; those without it last.
 
     Numbers come before texts, texts before anything else. Raises `UsageError` for a name that no
     run has.
     """
-    keyed = [(_sort_key(field_value(run, name)), run) for run in runs]
-    if keyed and all(rank == _LAST for (rank, _), _ in keyed) and name not in FIELDS:
-        raise unknown_field(runs, name)
-    return [run for _, run in sorted(keyed, key=lambda pair: pair[0])]
+    plain = name.removeprefix("-")
+    keyed = [(sort_key(field_value(run, plain)), run) for run in runs]
+    there = [pair for pair in keyed if pair[0][0] < _GAP]
+    if keyed and plain not in FIELDS and all(rank == _LAST for (rank, _), _ in keyed):
+        raise unknown_field([run for _, run in keyed], plain)
+    there.sort(key=lambda pair: pair[0], reverse=plain != name)
+    return [run for _, run in (*there, *(pair for pair in keyed if pair[0][0] >= _GAP))]
 
 
 def unknown_field(runs: Iterable[Run], name: str) -> UsageError:
@@ -90,9 +95,10 @@ def unknown_field(runs: Iterable[Run], name: str) -> UsageError:
     return UsageError(f"no run has a value '{visible(name)}'", None, visible(hint))
 
 
-def _sort_key(value: Any) -> tuple[int, Any]:
+def sort_key(value: Any) -> tuple[int, Any]:
+    """What values of any types are sorted by."""
     if isinstance(value, (int, float)):
-        return (0, value) if value == value else (3, 0)
+        return (0, value) if value == value else (_GAP, 0)
     if isinstance(value, dt.datetime):
         return 0, value.timestamp()
     if isinstance(value, str):

@@ -41,6 +41,16 @@ def parse_moment(text: str, option: str, now: dt.datetime) -> dt.datetime:
         ) from None
 
 
+def parse_day(text: str, option: str, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+    """The beginning of the day in which the moment that `text` means lies, and that of the next.
+
+    Raises `UsageError`.
+    """
+    moment = parse_moment(text, option, now).astimezone()
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    return _on_local_clock(midnight), _on_local_clock(midnight + dt.timedelta(days=1))
+
+
 def _find_moment(word: str, text: str, now: dt.datetime) -> dt.datetime:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     if word == "now":

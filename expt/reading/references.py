@@ -12,9 +12,10 @@ from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import DamagedArchive, NoSuchRun, did_you_mean
 from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR
 from expt.ground.text import visible
+from expt.reading.finding import id_shortener
 from expt.reading.index import Catalogue, Row, open_catalogue
 from expt.reading.run import Run
-from expt.reading.runs import Runs, id_shortener
+from expt.reading.runs import Runs
 from expt.reading.scanning import roots_beside
 
 if TYPE_CHECKING:

@@ -206,6 +206,12 @@ class Run:
         return self._field("lineage", self._data) or {}
 
     @property
+    def session(self) -> str | None:
+        """The id of the invocation of `expt` that it was a part of."""
+        session = self.listed_lineage.get("session")
+        return session if isinstance(session, str) else None
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The texts of `--tag`, and those that were added after the end."""
         return self._labels.add_to(self._data.get("tags") or ())

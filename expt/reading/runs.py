@@ -1,38 +1,22 @@
-"""`Runs`: many archives at once, found through the index, as tables, comparisons and plots."""
+"""`Runs`: many archives at once, as tables, groups, comparisons and plots."""
 
 from __future__ import annotations
 
-import bisect
-import contextlib
-import datetime as dt
-import heapq
-import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, overload
 
-import attrs
-
 from expt.ground.encoding import is_same
-from expt.ground.errors import DamagedArchive, ReadingError, UsageError, did_you_mean
-from expt.ground.expression import Expression, compile_expression, keyword_matcher
-from expt.ground.model import STATUSES
 from expt.reading.fields import MISSING, field_value, leaf_names, leaf_values, unknown_field
-from expt.reading.index import Catalogue, Row, open_catalogue
-from expt.reading.moments import parse_moment
+from expt.reading.groups import Groups, group_runs
 from expt.reading.run import Run
-from expt.reading.scanning import roots_beside
 from expt.reading.tables import Table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from matplotlib.figure import Figure
 
-SHORTEST_ID: Final = 4
+    from expt.ground.errors import ReadingError
+
 _ALWAYS: Final = ("id", "experiment", "case", "status", "started", "duration")
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Runs(Sequence[Run]):
@@ -116,6 +100,14 @@ class Runs(Sequence[Run]):
                 rows.append({"name": name, **row})
         return Table(("name", *heads), tuple(rows))
 
+    def group_by(self, *names: str) -> Groups[Runs]:
+        """The runs by their values of `names`: `runs.group_by("lr").table()` has n, mean, std …
+
+        Values may be of any type; a run that lacks one is in a group of its own. Raises
+        `UsageError` for a name that no run has, with the closest ones.
+        """
+        return group_runs(self, names, Runs)
+
     def best(self, name: str, choose: Callable[..., Any] = min) -> Run:
         """The run whose `name` is the smallest, or with `max` the largest.
 
@@ -160,150 +152,3 @@ class Runs(Sequence[Run]):
             for run in self
         )
         return plot_together(told, name, color, band, style)
-
-
-# Finding
-
-
-@attrs.frozen
-class Query:
-    """What a run must be to be found. Times are microseconds since 1970."""
-
-    keyword: Expression
-    statuses: frozenset[str]
-    tags: frozenset[str]
-    since: int | None = None
-    until: int | None = None
-
-    @property
-    def _written_statuses(self) -> frozenset[str]:
-        """A lost run says in its file that it is running."""
-        return self.statuses | {"running"} if "lost" in self.statuses else self.statuses
-
-    def admits_row(self, row: Row) -> bool:
-        """False for what the index alone can exclude; `-k` is asked elsewhere."""
-        if self.since is not None and row.started < self.since:
-            return False
-        if self.until is not None and row.started > self.until:
-            return False
-        if self.statuses and row.status not in self._written_statuses:
-            return False
-        return not self.tags or self.tags <= set(json.loads(row.tags))
-
-    def admits_run(self, run: Run) -> bool:
-        """Whether the status is the one asked for, `lost` runs told from running ones."""
-        return not self.statuses or run.status in self.statuses
-
-
-def find_runs(
-    root: Path,
-    *,
-    k: str = "",
-    status: str | Iterable[str] | None = None,
-    tag: str | Iterable[str] | None = None,
-    since: str | dt.datetime | None = None,
-    until: str | dt.datetime | None = None,
-    limit: int | None = None,
-    smoke: bool = False,
-    scratch: bool = False,
-) -> Runs:
-    """The runs below the archive root `root`, newest first.
-
-    `k` selects by the names of the node id as `-k` does; a run has one of the statuses and all of
-    the tags; `since` and `until` are times, or texts such as `2 days ago`. Archives of `--smoke`
-    and `--scratch` come along only when asked for. Archives that cannot be read are in `damaged`.
-    """
-    limit = None if limit is None else min(limit, sys.maxsize)
-    query = Query(
-        compile_expression(k, "-k"),
-        _known_statuses(_texts(status)),
-        frozenset(_texts(tag)),
-        _as_microseconds(since, "--since"),
-        _as_microseconds(until, "--until"),
-    )
-    roots = [root, *roots_beside(root, smoke=smoke, scratch=scratch)]
-    with contextlib.ExitStack() as stack:
-        catalogues = [stack.enter_context(open_catalogue(place)) for place in roots]
-        damaged = [error for catalogue in catalogues for error in damages(catalogue)]
-        shorten = id_shortener(row.id for catalogue in catalogues for row in catalogue.rows)
-        found = [_select(catalogue, query, limit, shorten) for catalogue in catalogues]
-        merged = heapq.merge(*found, key=lambda pair: pair[0], reverse=True)
-        return Runs([run for _, run in islice(merged, limit)], damaged)
-
-
-def _select(
-    catalogue: Catalogue, query: Query, limit: int | None, shorten: Callable[[str], str]
-) -> Iterator[tuple[int, Run]]:
-    """`(started, run)` of what the query admits, newest first, read a few at a time."""
-    admits_name = _name_filter(query.keyword)
-    rows = [
-        row
-        for row in catalogue.rows
-        if query.admits_row(row) and admits_name(row.experiment, row.case)
-    ]
-    some = len(rows) if limit is None else max(2 * limit, 50)
-    for start in range(0, len(rows), some or 1):
-        for row, text in catalogue.summaries(rows[start : start + some]):
-            with contextlib.suppress(ReadingError):  # it vanished meanwhile
-                run = Run(catalogue.path_of(row), text, shorten(row.id))
-                if query.admits_run(run):
-                    yield row.started, run
-
-
-def _name_filter(keyword: Expression) -> Callable[[str, str | None], bool]:
-    """Whether `-k` selects an experiment's case; each is asked once."""
-    known: dict[tuple[str, str | None], bool] = {}
-
-    def admits(experiment: str, case: str | None) -> bool:
-        key = (experiment, case)
-        if key not in known:
-            names = experiment.replace("::", "/").split("/")
-            matches = keyword_matcher([*names, *([case] if case else [])], complete=True)
-            known[key] = keyword.evaluate(matches) is True
-        return known[key]
-
-    return admits if keyword.text.strip() else lambda *_: True
-
-
-def damages(catalogue: Catalogue) -> Iterator[ReadingError]:
-    """The archives that cannot be read, as errors that name them."""
-    for row in catalogue.problems:
-        yield DamagedArchive(row.problem or "", catalogue.path_of(row))
-
-
-def id_shortener(ids: Iterable[str]) -> Callable[[str], str]:
-    """A function that gives the shortest beginning of an id that no other of `ids` shares."""
-    ordered = sorted(ids)
-
-    def shorten(whole: str) -> str:
-        place = bisect.bisect_left(ordered, whole)
-        neighbours = ordered[max(place - 1, 0) : place] + ordered[place + 1 : place + 2]
-        for length in range(SHORTEST_ID, len(whole)):
-            if not any(other.startswith(whole[:length]) for other in neighbours):
-                return whole[:length]
-        return whole
-
-    return shorten
-
-
-def _texts(value: str | Iterable[str] | None) -> list[str]:
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
-
-
-def _known_statuses(statuses: Iterable[str]) -> frozenset[str]:
-    for status in statuses:
-        if status not in STATUSES:
-            hint = did_you_mean(status, STATUSES) or f"there are: {', '.join(sorted(STATUSES))}"
-            raise UsageError(f"there is no status '{status}'", "--status", hint)
-    return frozenset(statuses)
-
-
-def _as_microseconds(moment: str | dt.datetime | None, option: str) -> int | None:
-    if moment is None:
-        return None
-    if isinstance(moment, str):
-        moment = parse_moment(moment, option, dt.datetime.now().astimezone())
-    try:
-        return (moment.astimezone(dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
-    except (ValueError, OverflowError):
-        raise UsageError(f"'{moment}' is too far from here", option) from None

@@ -1,6 +1,6 @@
 """`expt show`: list archived runs, show one in full, compare several; all through the reader.
 
-words ─► runs ─► listing      none named
+words ─► runs ─► listing      none named        (--group-by: grouped)
                  detail       one             (--follow: following)
                  comparison   several
                  machine      --json, --csv
@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.cli.arguments import Parser
 from expt.cli.show.listing import show_columns, show_listing
 from expt.cli.show.machine import csv_text, json_text
+from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ReadingError, UsageError
 from expt.ground.screen import Screen, output
 from expt.ground.text import visible
-from expt.reading import find_archive_root, find_runs, load_run, sort_runs
+from expt.reading import Runs, find_archive_root, load_run
 
 if TYPE_CHECKING:
     import argparse
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
     from expt.reading import Run
 
 _RECENT: Final = 25  # runs that a terminal lists unless --limit says otherwise
-_SELECTING: Final = ("k", "status", "tag", "since", "until", "limit", "sort", "reverse")
 
 EXAMPLES: Final = """\
 a REF is an id or the beginning of one, latest, latest~2, a node id, or the path of an archive
 
   expt show                                     recent runs
   expt show -k train --status failed            some of them
+  expt show --where "lr < 0.1 and results.accuracy > 0.9" --on yesterday
+  expt show --group-by lr,optimizer             mean and spread over everything else
   expt show latest                              one in full
   expt show latest latest~1                     what differs between two
   expt show --columns id,lr,results.accuracy,min.loss --sort min.loss
@@ -50,15 +52,40 @@ def main(words: list[str]) -> int:
     asked = parser.parse_args(words)
     _reject_contradictions(asked)
     root = find_archive_root(asked.runs)
-    if not asked.references:
-        with _without_collection():
-            return _list(asked, root)
-    runs = [_load(reference, root, asked) for reference in asked.references]
+    with _without_collection():
+        runs, more = _find(asked, root)
+        _tell_damages(runs.damaged)
+        names = _names(asked.group_by, "--group-by")
+        if names is not None:
+            from expt.cli.show.grouped import show_groups
+
+            return show_groups(runs.group_by(*names), asked, output())
+        if not asked.references:
+            return _list(runs, asked, root, more)
+    return _show_named(runs, asked, root)
+
+
+def _find(asked: argparse.Namespace, root: Path) -> tuple[Runs, bool]:
+    """The runs in the order in which they are shown, and whether a terminal lists not all."""
+    listed = not (asked.references or asked.json or asked.csv or asked.group_by)
+    recent = _RECENT if listed and asked.limit is None and output().terminal else 0
+    if asked.sort and asked.reverse:
+        asked.sort = asked.sort.removeprefix("-") if asked.sort[0] == "-" else f"-{asked.sort}"
+    runs = find_chosen(root, asked, most=recent + 1 if recent else None)
+    shown = runs[:recent] if recent else runs
+    backwards = asked.reverse and not asked.sort
+    ordered = Runs(reversed(shown), runs.damaged) if backwards else shown
+    return ordered, len(runs) > len(shown)
+
+
+def _show_named(runs: Runs, asked: argparse.Namespace, root: Path) -> int:
     screen = output()
     if asked.json or asked.csv:
         return _write_machine(runs, asked, screen, whole=True)
     # each of these with what it needs alone: a list of runs waits for none of it
-    if asked.follow:
+    if not runs:
+        Screen(sys.stderr).line(_nothing(asked, root))
+    elif asked.follow:
         from expt.cli.show.following import follow
 
         follow(runs, screen)
@@ -75,89 +102,49 @@ def main(words: list[str]) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words of `expt show`."""
+    add_filters(parser)
     add: Any = parser.add_argument
-    add("references", metavar="REF", nargs="*", help="runs to show or compare; none lists them")
-    add("-k", default="", metavar="EXPR", help="only runs whose names match, as in 'expt run -k'")
-    add("--status", action="append", metavar="STATUS", help="only this status; repeatable")
-    add("--tag", action="append", metavar="TAG", help="only with this tag; repeatable, all of them")
-    add("--since", metavar="WHEN", help="only started since: 2026-11-23, '2 days ago', yesterday")
-    add("--until", metavar="WHEN", help="only started until")
-    add("--limit", type=int, metavar="N", help="at most N runs, 0 for all; a terminal lists 25")
-    add("--sort", metavar="NAME", help="by a value such as lr, duration, results.x, min.loss")
     add("--reverse", action="store_true", help="the other way round")
     add("--columns", metavar="A,B,…", help="these values as columns")
+    add("--group-by", metavar="A,B,…", help="runs with the same values in a line: n, mean, std")
     add("--all", action="store_true", help="compare also what does not differ")
     add("--flat", action="store_true", help="one table for all experiments")
     add("--follow", action="store_true", help="show the values of running runs until they end")
     add("--json", action="store_true", help="a JSON array of objects")
     add("--csv", action="store_true", help="comma-separated values")
-    add("--smoke", action="store_true", help="archives of --smoke too")
-    add("--scratch", action="store_true", help="archives of --scratch too")
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
 
 
 def _reject_contradictions(asked: argparse.Namespace) -> None:
     if asked.json and asked.csv:
         raise UsageError("'--json' and '--csv' are two forms", "--csv", "give one of them")
-    _columns(asked)
+    _names(asked.columns, "--columns")
     if asked.json and asked.columns:
         raise UsageError(
             "'--columns' is for the table and for '--csv'", "--json", "JSON has every value"
+        )
+    if asked.columns and asked.group_by:
+        raise UsageError(
+            "'--columns' and '--group-by' are two tables", "--group-by", "give one of them"
         )
     if asked.follow and not asked.references:
         raise UsageError(
             "'--follow' follows runs that are named", "--follow", "expt show latest --follow"
         )
-    if asked.limit is not None and asked.limit < 0:
-        raise UsageError(f"there are no {asked.limit} runs", f"--limit {asked.limit}", "0 is all")
-    given = [name for name in _SELECTING if getattr(asked, name)]
-    if asked.references and given:
-        option = "-k" if given[0] == "k" else f"--{given[0]}"
-        raise UsageError(
-            f"'{option}' selects from the list, and runs are named already",
-            visible(asked.references[0]),
-            "leave out one of the two",
-        )
 
 
-def _list(asked: argparse.Namespace, root: Path) -> int:
+def _list(runs: Runs, asked: argparse.Namespace, root: Path, more: bool) -> int:
     screen = output()
-    is_table = not (asked.json or asked.csv)
-    limit = (
-        min(asked.limit, sys.maxsize - 1)
-        if asked.limit is not None
-        else _RECENT
-        if is_table and screen.terminal
-        else 0
-    )
-    found = find_runs(
-        root,
-        k=asked.k,
-        status=asked.status,
-        tag=asked.tag,
-        since=asked.since,
-        until=asked.until,
-        limit=limit + 1 if limit and not asked.sort else None,
-        smoke=asked.smoke,
-        scratch=asked.scratch,
-    )
-    _tell_damages(found.damaged)
-    ordered = sort_runs(found, asked.sort) if asked.sort else list(found)
-    if asked.reverse:
-        ordered.reverse()
-    runs = ordered[:limit] if limit else ordered
-    if not is_table:
+    if asked.json or asked.csv:
         return _write_machine(runs, asked, screen, whole=False)
     if not runs:
         Screen(sys.stderr).line(_nothing(asked, root))
         return int(ExitCode.OK)
-    columns = _columns(asked)
+    columns = _names(asked.columns, "--columns")
     if columns is not None:
         show_columns(runs, screen, columns)
     else:
-        sort = asked.sort and f"{'-' if asked.reverse else ''}{asked.sort}"
-        show_listing(runs, screen, sort=sort, flat=asked.flat)
-    if len(ordered) > len(runs) and asked.limit is None:
+        show_listing(runs, screen, sort=asked.sort, flat=asked.flat)
+    if more:
         screen.line(("older runs: expt show --limit 0", "dim"))
     return int(ExitCode.OK)
 
@@ -179,7 +166,7 @@ def _write_machine(
     runs: Sequence[Run], asked: argparse.Namespace, screen: Screen, *, whole: bool
 ) -> int:
     if asked.csv:
-        text = csv_text(runs, columns=_columns(asked))
+        text = csv_text(runs, columns=_names(asked.columns, "--columns"))
         screen.write(visible(text, lines=True) if screen.isatty() else text)
     else:
         screen.write(json_text(runs, whole=whole))
@@ -190,12 +177,13 @@ def _load(reference: str, root: Path, asked: argparse.Namespace) -> Run:
     return load_run(reference, root, smoke=asked.smoke, scratch=asked.scratch)
 
 
-def _columns(asked: argparse.Namespace) -> list[str] | None:
-    if asked.columns is None:
+def _names(text: str | None, option: str) -> list[str] | None:
+    """The names in an option that takes several."""
+    if text is None:
         return None
-    names = [name.strip() for name in asked.columns.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise UsageError("'--columns' names no column", None, "--columns id,lr,results.accuracy")
+        raise UsageError(f"'{option}' has no name", None, f"{option} lr,seed")
     return names
 
 
@@ -207,6 +195,6 @@ def _tell_damages(damaged: Sequence[ReadingError]) -> None:
 
 
 def _nothing(asked: argparse.Namespace, root: Path) -> str:
-    if any(getattr(asked, name) for name in _SELECTING):
+    if is_choosing(asked):
         return "no run is like that: 'expt show' lists them all"
     return f"no runs yet in {root}: 'expt' runs the experiments"

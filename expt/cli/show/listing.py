@@ -66,7 +66,7 @@ def show_columns(runs: Sequence[Run], screen: Screen, names: Sequence[str]) -> N
         if name == "id":
             columns.append(_ids(runs, screen))
         else:
-            columns.append(_column(name, values, style=""))
+            columns.append(value_column(name, values, style=""))
     screen.table(columns)
 
 
@@ -103,13 +103,13 @@ def _columns_of(
     varying, same = split_values([_values_of(run) for run in runs])
     if not varying and len({run.case for run in runs}) > 1:
         varying["case"] = [run.case or "" for run in runs]
-    columns += [_column(name, values, sort=sort) for name, values in varying.items()]
+    columns += [value_column(name, values, sort=sort) for name, values in varying.items()]
     statuses = [run.status for run in runs]
     if any(status != "completed" for status in statuses):
         told: list[Part] = [(status, STATUS_STYLES[status]) for status in statuses]
         columns.append(Column("status", told, whole=True))
     found = _results_of(runs)
-    columns += [_column(name, values, style="", sort=sort) for name, values in found.items()]
+    columns += [value_column(name, values, style="", sort=sort) for name, values in found.items()]
     columns += _spark_column(runs) if screen.draws else []
     took = [run.duration for run in runs]
     columns.append(
@@ -157,7 +157,7 @@ def _results_of(runs: Sequence[Run]) -> dict[str, list[Any]]:
     return {name: [row.get(name, MISSING) for row in rows] for name in names}
 
 
-def _column(
+def value_column(
     name: str, values: Sequence[Any], *, style: str = "cyan", sort: str | None = None
 ) -> Column:
     """A column of values: numbers to the right, in digits enough to tell them apart."""

@@ -1,0 +1,290 @@
+"""Which runs are asked for: the one question that every verb, the page and `expt.runs` ask.
+
+    words ─► Query ─► rows of the index ─► runs ─► what the condition accepts ─► sorted, limited
+
+The index alone excludes what it can; whether a run is shown is decided on the run.
+"""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import datetime as dt
+import heapq
+import sys
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.ground.errors import DamagedArchive, ReadingError, UsageError, did_you_mean
+from expt.ground.expression import Expression, compile_expression, keyword_matcher
+from expt.ground.model import STATUSES
+from expt.reading.fields import FIELDS, MISSING, field_value, sort_runs, unknown_field
+from expt.reading.index import Catalogue, Row, open_catalogue
+from expt.reading.moments import parse_day, parse_moment
+from expt.reading.run import Run
+from expt.reading.runs import Runs
+from expt.reading.scanning import roots_beside
+from expt.reading.where import UNKNOWN, Condition, compile_condition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+SHORTEST_ID: Final = 4
+LATEST: Final = "latest"
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
+
+
+@attrs.frozen
+class Query:
+    """What a run must be to be found. Times are microseconds since 1970, `end` is not included."""
+
+    keyword: Expression
+    statuses: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    begin: int | None = None
+    end: int | None = None
+    session: str = ""
+    condition: Condition | None = None
+    seen: set[str] = attrs.field(factory=set)
+    """Names of the condition that a run had."""
+
+    @property
+    def _written_statuses(self) -> frozenset[str]:
+        """A lost run says in its file that it is running."""
+        return self.statuses | {"running"} if "lost" in self.statuses else self.statuses
+
+    def admits_row(self, row: Row) -> bool:
+        """False for what the index alone can exclude; `-k` is asked elsewhere."""
+        if self.statuses and row.status not in self._written_statuses:
+            return False
+        return self._is_in_time(row.started)
+
+    def admits(self, run: Run) -> bool:
+        """Whether a run is what is asked for, names aside."""
+        if self.statuses and run.status not in self.statuses:
+            return False
+        if not self._is_in_time((run.started - _EPOCH) // _MICROSECOND):
+            return False
+        if self.session and not (run.session or "").startswith(self.session):
+            return False
+        if not self.tags <= set(run.tags):
+            return False
+        return self.condition is None or self.condition.matches(lambda name: self._look(run, name))
+
+    def _is_in_time(self, started: int) -> bool:
+        if self.begin is not None and started < self.begin:
+            return False
+        return self.end is None or started < self.end
+
+    def _look(self, run: Run, name: str) -> Any:
+        value = field_value(run, name)
+        if value is MISSING:
+            return UNKNOWN
+        self.seen.add(name)
+        return value
+
+    def unknown_names(self) -> list[str]:
+        """Names of the condition that no run had that was asked for them."""
+        names = frozenset() if self.condition is None else self.condition.names
+        return sorted(names - self.seen - set(FIELDS))
+
+
+def make_query(
+    *,
+    k: str = "",
+    where: str = "",
+    status: str | Iterable[str] | None = None,
+    tag: str | Iterable[str] | None = None,
+    on: str | None = None,
+    session: str | None = None,
+    since: str | dt.datetime | None = None,
+    until: str | dt.datetime | None = None,
+) -> Query:
+    """The query that words such as those of `find_runs` mean. Raises `UsageError`."""
+    now = dt.datetime.now().astimezone()
+    begins = [_microseconds(since, "--since", now)]
+    ends = [_microseconds(until, "--until", now, later=1)]
+    if on is not None:
+        day = parse_day(on, "--on", now)
+        begins.append(_microseconds(day[0], "--on", now))
+        ends.append(_microseconds(day[1], "--on", now))
+    return Query(
+        compile_expression(k, "-k"),
+        _known_statuses(_texts(status)),
+        frozenset(_texts(tag)),
+        max((begin for begin in begins if begin is not None), default=None),
+        min((end for end in ends if end is not None), default=None),
+        session or "",
+        compile_condition(where, now) if where.strip() else None,
+    )
+
+
+def find_runs(
+    root: Path,
+    *,
+    sort: str | None = None,
+    limit: int | None = None,
+    smoke: bool = False,
+    scratch: bool = False,
+    **words: Any,
+) -> Runs:
+    """The runs below the archive root `root`, newest first, or sorted by `sort`.
+
+    `words` are those of `make_query`: `k` selects by the names of the node id as `-k` does,
+    `where` by a condition such as `lr < 0.1 and results.accuracy > 0.9`; a run has one of the
+    statuses and all of the tags; `on` is a day, `since` and `until` are times, or texts such as
+    `2 days ago`; `session` the beginning of a session's id, or `latest`. Archives of `--smoke`
+    and `--scratch` come along only when asked for. Archives that cannot be read are in `damaged`.
+    Raises `UsageError`, also for a name in `where` that no run has.
+    """
+    query = make_query(**words)
+    limit = min(limit, sys.maxsize) if limit else None
+    roots = [root, *roots_beside(root, smoke=smoke, scratch=scratch)]
+    with contextlib.ExitStack() as stack:
+        catalogues = [stack.enter_context(open_catalogue(place)) for place in roots]
+        damaged = [error for catalogue in catalogues for error in damages(catalogue)]
+        shorten = id_shortener(row.id for catalogue in catalogues for row in catalogue.rows)
+        if query.session == LATEST:
+            query = attrs.evolve(query, session=_latest_session(catalogues, shorten))
+        first = None if sort else limit
+        found = [_select(catalogue, query, first, shorten) for catalogue in catalogues]
+        merged = heapq.merge(*found, key=lambda pair: pair[0], reverse=True)
+        runs = [run for _, run in islice(merged, first)]
+        if query.unknown_names():
+            _reject_unknown(query, Runs(_every_run(catalogues, shorten)))
+    if sort:
+        runs = sort_runs(runs, sort)[:limit]
+    return Runs(runs, damaged)
+
+
+def choose_runs(
+    runs: Iterable[Run], *, sort: str | None = None, limit: int | None = None, **words: Any
+) -> Runs:
+    """Those of `runs` that the same words leave, in their order or sorted. Raises `UsageError`."""
+    query = make_query(**words)
+    there = list(runs)
+    if query.session == LATEST:
+        newest = sorted(there, key=lambda run: run.started, reverse=True)
+        query = attrs.evolve(query, session=_session_of(newest))
+    admits_name = _name_filter(query.keyword)
+    found = [run for run in there if admits_name(run.experiment, run.case) and query.admits(run)]
+    _reject_unknown(query, there)
+    return Runs(sort_runs(found, sort)[: limit or None] if sort else found[: limit or None])
+
+
+def _reject_unknown(query: Query, runs: Sequence[Run]) -> None:
+    """Raise for a name of the condition that none of `runs` has; where there are none, do not."""
+    for name in query.unknown_names() if runs else ():
+        if all(field_value(run, name) is MISSING for run in runs):
+            raise unknown_field(runs, name)
+
+
+def _every_run(catalogues: Iterable[Catalogue], shorten: Callable[[str], str]) -> Iterator[Run]:
+    for catalogue in catalogues:
+        for _, run in _read_rows(catalogue, catalogue.rows, shorten):
+            yield run
+
+
+def _latest_session(catalogues: Iterable[Catalogue], shorten: Callable[[str], str]) -> str:
+    """The session of the newest run that has one."""
+    found = [
+        (row.started, catalogue, row) for catalogue in catalogues for row in catalogue.rows[:50]
+    ]
+    found.sort(key=lambda each: each[0], reverse=True)
+    return _session_of(
+        run for _, catalogue, row in found for _, run in _read_rows(catalogue, [row], shorten)
+    )
+
+
+def _session_of(runs: Iterable[Run]) -> str:
+    return next((run.session for run in runs if run.session), LATEST)
+
+
+def _select(
+    catalogue: Catalogue, query: Query, limit: int | None, shorten: Callable[[str], str]
+) -> Iterator[tuple[int, Run]]:
+    """`(started, run)` of what the query admits, newest first, read a few at a time."""
+    admits_name = _name_filter(query.keyword)
+    rows = [
+        row
+        for row in catalogue.rows
+        if query.admits_row(row) and admits_name(row.experiment, row.case)
+    ]
+    some = len(rows) if limit is None else max(2 * limit, 50)
+    for start in range(0, len(rows), some or 1):
+        for row, run in _read_rows(catalogue, rows[start : start + some], shorten):
+            if query.admits(run):
+                yield row.started, run
+
+
+def _read_rows(
+    catalogue: Catalogue, rows: Sequence[Row], shorten: Callable[[str], str]
+) -> Iterator[tuple[Row, Run]]:
+    for row, text in catalogue.summaries(rows):
+        with contextlib.suppress(ReadingError):  # it vanished meanwhile
+            yield row, Run(catalogue.path_of(row), text, shorten(row.id))
+
+
+def _name_filter(keyword: Expression) -> Callable[[str, str | None], bool]:
+    """Whether `-k` selects an experiment's case; each is asked once."""
+    known: dict[tuple[str, str | None], bool] = {}
+
+    def admits(experiment: str, case: str | None) -> bool:
+        key = (experiment, case)
+        if key not in known:
+            names = experiment.replace("::", "/").split("/")
+            matches = keyword_matcher([*names, *([case] if case else [])], complete=True)
+            known[key] = keyword.evaluate(matches) is True
+        return known[key]
+
+    return admits if keyword.text.strip() else lambda *_: True
+
+
+def damages(catalogue: Catalogue) -> Iterator[ReadingError]:
+    """The archives that cannot be read, as errors that name them."""
+    for row in catalogue.problems:
+        yield DamagedArchive(row.problem or "", catalogue.path_of(row))
+
+
+def id_shortener(ids: Iterable[str]) -> Callable[[str], str]:
+    """A function that gives the shortest beginning of an id that no other of `ids` shares."""
+    ordered = sorted(ids)
+
+    def shorten(whole: str) -> str:
+        place = bisect.bisect_left(ordered, whole)
+        neighbours = ordered[max(place - 1, 0) : place] + ordered[place + 1 : place + 2]
+        for length in range(SHORTEST_ID, len(whole)):
+            if not any(other.startswith(whole[:length]) for other in neighbours):
+                return whole[:length]
+        return whole
+
+    return shorten
+
+
+def _texts(value: str | Iterable[str] | None) -> list[str]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def _known_statuses(statuses: Iterable[str]) -> frozenset[str]:
+    for status in statuses:
+        if status not in STATUSES:
+            hint = did_you_mean(status, STATUSES) or f"there are: {', '.join(sorted(STATUSES))}"
+            raise UsageError(f"there is no status '{status}'", "--status", hint)
+    return frozenset(statuses)
+
+
+def _microseconds(
+    moment: str | dt.datetime | None, option: str, now: dt.datetime, *, later: int = 0
+) -> int | None:
+    if moment is None:
+        return None
+    if isinstance(moment, str):
+        moment = parse_moment(moment, option, now)
+    try:
+        return (moment.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND + later
+    except (ValueError, OverflowError):
+        raise UsageError(f"'{moment}' is too far from here", option) from None

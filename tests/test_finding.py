@@ -1,0 +1,136 @@
+"""Which runs are found: the words, and the condition, whatever the values are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from made_runs import id_of, make_run
+
+from expt.archive.run_labels import Labels, write_labels
+from expt.ground.errors import UsageError
+from expt.reading import Runs, choose_runs, find_runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Five runs of two sessions: lr falls, accuracy rises, one failed and has none."""
+    root = tmp_path / "runs"
+    for number in range(5):
+        failed = number == 3
+        make_run(
+            root,
+            number,
+            status="failed" if failed else "completed",
+            case=f"lr-{5 - number}",
+            params={"lr": 5 - number, "model": {"name": "mlp" if number % 2 else "cnn"}},
+            results={} if failed else {"accuracy": number / 10},
+            series={"loss": {"kind": "scalar", "count": 1, "last": 1.0, "min": 0.5, "max": 2.0}},
+            lineage={"session": "first" if number < 2 else "second"},
+            tags=("best",) if number == 4 else (),
+        )
+    return root
+
+
+@pytest.mark.parametrize(
+    ("words", "numbers"),
+    [
+        ({}, [4, 3, 2, 1, 0]),
+        ({"where": "lr < 4 and results.accuracy > 0"}, [4, 2]),
+        ({"where": "not results.accuracy > 0.2"}, [2, 1, 0]),
+        ({"where": "results.accuracy > 0.2", "limit": 1}, [4]),
+        ({"where": "lr > 1", "limit": 2}, [3, 2]),
+        ({"where": "model.name == 'mlp' or 'best' in tags"}, [4, 3, 1]),
+        ({"where": "session == 'first'"}, [1, 0]),
+        ({"where": "min.loss < last.loss", "status": "failed"}, [3]),
+        ({"session": "latest"}, [4, 3, 2]),
+        ({"session": "fir"}, [1, 0]),
+        ({"session": "third"}, []),
+        ({"on": "2026-11-23"}, [4, 3, 2, 1, 0]),
+        ({"on": "2026-11-24"}, []),
+        ({"sort": "lr"}, [4, 3, 2, 1, 0]),
+        ({"sort": "-lr", "limit": 2}, [0, 1]),
+        ({"sort": "accuracy"}, [0, 1, 2, 4, 3]),
+        ({"sort": "-accuracy"}, [4, 2, 1, 0, 3]),
+        ({"since": "2026-11-23T10:00:02+00:00", "until": "2026-11-23T10:00:03+00:00"}, [3, 2]),
+        ({"tag": "best"}, [4]),
+        ({"k": "lr-5 or lr-1"}, [4, 0]),
+    ],
+)
+def test_each_word_finds_what_it_says_in_a_root_and_among_given_runs(
+    root: Path, words: dict[str, Any], numbers: list[int]
+) -> None:
+    wanted = [id_of(number) for number in numbers]
+    assert [run.id for run in find_runs(root, **words)] == wanted
+    assert [run.id for run in find_runs(root, **words)] == wanted, "with an index"
+    assert [run.id for run in choose_runs(find_runs(root), **words)] == wanted
+
+
+@pytest.mark.parametrize("words", [{}, {"limit": 1}, {"status": "failed"}])
+def test_a_name_in_a_condition_that_no_run_has_is_an_error(root: Path, words: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        find_runs(root, where="lr > 0 or acuracy > 0.5", **words)
+    assert "no run has a value 'acuracy'" in str(caught.value)
+    assert "accuracy" in str(caught.value)
+
+
+def test_a_name_that_only_runs_have_which_are_not_asked_for_is_none(root: Path) -> None:
+    assert list(find_runs(root, where="results.accuracy > 0", status="failed")) == []
+
+
+def test_a_condition_says_nothing_where_there_are_no_runs(tmp_path: Path) -> None:
+    assert list(find_runs(tmp_path / "none", where="lr < 1")) == []
+
+
+def test_a_tag_that_was_added_later_is_found_and_one_that_was_taken_away_is_not(
+    root: Path,
+) -> None:
+    def tagged(tag: str) -> list[str]:
+        return [run.id for run in find_runs(root, tag=tag)]
+
+    newest, *_, oldest = find_runs(root)
+    assert tagged("late") == []
+    write_labels(oldest.path, Labels(tags=("late",)))
+    write_labels(newest.path, Labels(removed=("best",)))
+    assert (tagged("late"), tagged("best")) == ([id_of(0)], [])
+    assert [run.id for run in find_runs(root, where="'late' in tags")] == [id_of(0)]
+
+
+def test_groups_take_values_of_any_type_and_are_in_order(tmp_path: Path) -> None:
+    values: list[Any] = [1, 1.0, True, [1, 2], [1, 2], {"a": 1, "b": 2}, {"b": 2, "a": 1}, None,
+                         float("nan"), float("nan"), "1"]  # fmt: skip
+    for number, value in enumerate(values):
+        make_run(tmp_path, number, params={"x": value, "y": 0}, results={"r": number})
+    make_run(tmp_path, 20, params={"y": 0}, results={"r": 20})
+    groups = find_runs(tmp_path).group_by("x")
+    assert sorted(len(group.runs) for group in groups) == [1, 1, 1, 1, 2, 2, 2, 2]
+    assert all(isinstance(runs, Runs) for _, runs in groups)
+    assert {len(runs) for found, runs in groups if not found} == {1}, "the one without x"
+    table = find_runs(tmp_path).group_by("y").table()
+    (row,) = table.rows
+    assert (row["y"], row["n"]) == (0, 12)
+    assert row["results.r.mean"] == pytest.approx(75 / 12)
+    assert (row["results.r.min"], row["results.r.max"]) == (0.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "spread"),
+    [
+        ([2.0], (2.0, None)),
+        ([1.0, 3.0], (2.0, 2**0.5)),
+        ([1e308, 1e308], (float("inf"), float("inf"))),
+        ([10**400, 1], (float("inf"), None)),
+    ],
+)
+def test_the_spread_has_one_less_than_n_and_survives_numbers_that_are_too_large(
+    tmp_path: Path, numbers: list[float], spread: tuple[float, float | None]
+) -> None:
+    for number, value in enumerate(numbers):
+        make_run(tmp_path, number, results={"r": value})
+    (group,) = find_runs(tmp_path).group_by("experiment")
+    found = group.statistics("results")["r"]
+    assert found["mean"] == spread[0]
+    assert spread[1] is None or found["std"] == pytest.approx(spread[1])
