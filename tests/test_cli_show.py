@@ -203,6 +203,8 @@ def test_selection_sorting_and_columns(runs: Path, capsys) -> None:
     assert ids("--sort=-distance") == ["run3", "run2", "run1"], "what has none is last"
     assert ids("--where", "lr >= 0.2 and results.distance < 4") == ["run2"]
     assert ids("--on", "2026-11-23") == ["run3", "run2", "run1"]
+    assert ids("--sort", "-distance") == ["run3", "run2", "run1"]
+    assert ids("--sort", "-distance", "--reverse") == ["run2", "run3", "run1"]
     assert ids("--sort", "lr", "--reverse", "--limit", "2") == ["run3", "run2"]
     assert shown(capsys, "--columns", "lr, id,distance,max.x").splitlines() == [
         " lr  id    distance  max.x",

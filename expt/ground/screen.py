@@ -49,7 +49,10 @@ STATUS_STYLES: Final = {
     "skipped": "dim",
     "lost": "yellow",
 }
-_PLAIN_SIGNS: Final = str.maketrans("…✓✗▸━╸╺─·×≡±Δ", "~+x>=---.x=~d")
+_PLAIN_SIGNS: Final = str.maketrans(
+    "…✓✗▸❱━╸╺─·×−±Δ↑↓▁▂▃▄▅▆▇█⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
+    "~+x>>=---.x-~d^v_.-:=+*#|/-\\|/-\\|/",
+)
 _DEFAULT_SIZE: Final = (80, 24)
 _WIDEST: Final = 60  # columns of a plain table that one long value does not widen
 _NARROWEST: Final = 8  # columns that a text keeps before other columns are left out

@@ -278,10 +278,10 @@ class LiveView:
         return Panel(grid, title=title, title_align="left", border_style="dim")
 
     def _add_run(self, grid: Any, run: CurrentRun, now: float, rows: int) -> None:
-        from rich.columns import Columns
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.spinner import Spinner
+        from rich.table import Table
 
         run.spinner = run.spinner or Spinner("dots", style="cyan")
         told: list[RenderableType] = []
@@ -294,11 +294,16 @@ class LiveView:
             text += f"{loop.done}" if loop.total is None else f"{loop.done}/{loop.total}"
             text += "" if left is None else f" {whole_seconds(left)}"
             bar = ProgressBar(total=loop.total or 1, completed=loop.done, width=16)
-            told.append(Columns([*([bar] if loop.total else []), styled(text)]))
+            progress = Table.grid(padding=(0, 1))
+            progress.add_row(*([bar] if loop.total else []), styled(text))
+            told.append(progress)
         values = run.values()
         if values:
             told.append(styled(*values))
-        rest = Group(*told[:rows]) if rows > 1 or len(told) < 2 else Columns(told, padding=(0, 2))
+        rest: RenderableType = Group(*told)
+        if rows == 1:
+            rest = Table.grid(padding=(0, 2))
+            rest.add_row(*told)
         name = styled(self.names.get(run.case_id, run.case_id))
         grid.add_row(run.spinner, name, whole_seconds(now - run.began), rest)
 

@@ -49,7 +49,7 @@ def main(words: list[str]) -> int:
     parser = Parser(prog="expt show", description="List archived runs, or show one, or compare.")
     parser.epilog = EXAMPLES
     add_arguments(parser)
-    asked = parser.parse_args(words)
+    asked = parser.parse_args(_with_minus(words))
     _reject_contradictions(asked)
     root = find_archive_root(asked.runs)
     with _without_collection():
@@ -98,6 +98,15 @@ def _show_named(runs: Runs, asked: argparse.Namespace, root: Path) -> int:
 
         show_comparison(runs, screen, every=asked.all)
     return int(ExitCode.OK)
+
+
+def _with_minus(words: list[str]) -> list[str]:
+    """The words, with `--sort -lr` as one, which would be two options."""
+    joined = list(words)
+    for index in reversed(range(len(joined) - 1)):
+        if joined[index] == "--sort" and joined[index + 1].startswith("-"):
+            joined[index : index + 2] = [f"--sort={joined[index + 1]}"]
+    return joined
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
