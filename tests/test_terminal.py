@@ -193,7 +193,7 @@ notice: no video: [x]\\x1b (experiments/mnist.py::experiment_train[seed-0])
 
 1 completed, 1 failed, 1 skipped, 1 not started, 2 deselected, 1 warning, 1 notice in …
 3 archives in runs/mnist/experiment_train
-next: expt show 0001abcdef
+next: expt show --session latest  ·  expt show 0001abcdef
 """
     )
 
@@ -238,7 +238,7 @@ the same in seed-1, seed-2, seed-3 and 2 more
 
 6 failed in …
 6 archives in runs/mnist/experiment_train
-next: expt show 0000abcdef
+next: expt show --session latest  ·  expt show 0000abcdef
 """
     )
 
@@ -354,7 +354,7 @@ def test_an_interrupted_session_says_how_many_did_not_start(options: Options) ->
         ),
         "1 completed, 1 interrupted, 3 not started in …",
         "2 archives in runs/mnist/experiment_train",
-        "next: expt show 0001abcdef",
+        "next: expt show --session latest  ·  expt show 0001abcdef",
     ]
 
 
@@ -800,7 +800,7 @@ by lr × hidden, mean ± std over seed
 best 0002abcdef accuracy=0.92  lr=1 hidden=64×32 seed=0
 curves  runs/.sessions/s1/loss.png
 4 archives in runs/mnist/experiment_train
-next: expt show 0003abcdef
+next: expt show --session latest  ·  expt show 0003abcdef
 """
     )
 

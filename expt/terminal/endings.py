@@ -209,9 +209,13 @@ def where_lines(outcomes: Sequence[Outcome], options: Options) -> list[Line]:
         folder = str(options.keeping.runs)
     what = "archive" if len(kept) == 1 else f"{len(kept)} archives"
     shown = next((outcome for outcome in kept if outcome.status == "failed"), kept[-1])
+    reference = _reference(shown, options)
+    command = f"expt show {reference}"
+    if len(kept) > 1 and reference == shown.run_id:
+        command = f"expt show --session latest  ·  {command}"
     return [
         [(f"{what} in ", "dim"), linked(relative_path(folder, options.cwd), folder)],
-        [("next:", "dim"), f" expt show {_reference(shown, options)}"],
+        [("next:", "dim"), f" {command}"],
     ]
 
 
