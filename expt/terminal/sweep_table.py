@@ -160,7 +160,11 @@ def curves_lines(runs: Path, session: str, cwd: Path) -> list[Line]:
     """Where the pictures of the whole session are, if there are any."""
     folder = runs / SESSIONS_DIR / session
     pictures = sorted(folder.glob("*.png")) if session and folder.is_dir() else []
-    return [
-        [("curves  ", "dim"), linked(relative_path(str(path), cwd), path)]
-        for path in pictures[:_ROWS]
-    ]
+    if not pictures:
+        return []
+    first, *others = pictures
+    line: Line = [("curves  ", "dim"), linked(relative_path(str(first), cwd), first)]
+    for path in others[:_RESULTS]:
+        line += [", ", linked(path.name, path)]
+    more = len(others) - _RESULTS
+    return [[*line, f" and {more} more" if more > 0 else ""]]
