@@ -35,6 +35,7 @@ VERBS: Final = {
     "new": "write a first experiment, an extended one, or a conftest.py",
     "show": "list archived runs, show one, compare several",
     "diff": "what differs between two runs",
+    "rerun": "run archived runs again, and check what comes out",
     "view": "look at runs in a browser",
     "report": "write the page of runs into one file",
     "open": "open a picture, the folder or the page of a run",

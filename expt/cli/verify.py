@@ -20,7 +20,7 @@ def main(words: list[str]) -> int:
     parser = Parser(prog="expt verify", description="Check archives against their hashes.")
     add_filters(parser)
     asked = parser.parse_args(words)
-    found = find_chosen(find_archive_root(asked.runs), asked)
+    found = find_chosen(find_archive_root(asked.runs), asked, telling=False)
     screen = output()
     whole = unsealed = 0
     broken = len(found.damaged)

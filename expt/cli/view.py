@@ -43,7 +43,8 @@ def main(words: list[str]) -> int:
     root = find_archive_root(asked.runs)
 
     def find(query: Mapping[str, str]) -> Runs:
-        return find_chosen(root, asked, {name: query[name] for name in ASKED if query.get(name)})
+        more = {name: query[name] for name in ASKED if query.get(name)}
+        return find_chosen(root, asked, more, telling=False)
 
     listener = _listen(asked.port)
     port = listener.getsockname()[1]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import UsageError
+from expt.ground.screen import Screen
 from expt.reading import Runs, choose_runs, find_runs, load_run
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from expt.ground.errors import ReadingError
 
 _NARROWING: Final = ("k", "where", "status", "tag", "on", "session", "since", "until", "limit")
 ASKED: Final = (*_NARROWING, "sort")
@@ -62,15 +66,20 @@ def find_chosen(
     more: Mapping[str, str] | None = None,
     *,
     most: int | None = None,
+    telling: bool = True,
 ) -> Runs:
     """The runs that were named, or all, as far as the filters and `more` of them leave them.
 
-    `most` is the limit where none is given. Raises `UsageError`, `NoSuchRun`.
+    `most` is the limit where none is given. With `telling` the archives that cannot be read are
+    named on stderr. Raises `UsageError`, `NoSuchRun`.
     """
     places = {"smoke": asked.smoke, "scratch": asked.scratch}
     words = _words(asked, more or {}, most)
     if not asked.references:
-        return find_runs(root, **words, **places)
+        found = find_runs(root, **words, **places)
+        if telling:
+            _tell_damages(found.damaged)
+        return found
     return choose_runs([load_run(name, root, **places) for name in asked.references], **words)
 
 
@@ -83,3 +92,10 @@ def _words(asked: argparse.Namespace, more: Mapping[str, str], most: int | None)
         raise UsageError(f"'{limit}' is no number of runs", "--limit", "0 is all")
     words["limit"] = int(str(limit)[:18]) if limit is not None else 0
     return words
+
+
+def _tell_damages(damaged: Sequence[ReadingError]) -> None:
+    """The archives that cannot be read: what was asked goes on without them."""
+    Screen(sys.stderr).lines(
+        [("warning:", "yellow"), f" {error.at or ''}: {error.what}"] for error in damaged
+    )

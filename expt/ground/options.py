@@ -130,7 +130,8 @@ class TellingOptions:
 class Options:
     """One invocation, parsed.
 
-    `parent` is the id of the run that it is part of, where an experiment calls `expt.run`.
+    `parent` is the id of the run that it is part of, where an experiment calls `expt.run`;
+    `rerun_of` that of the run that it runs again, with what it sets otherwise.
     """
 
     root: Path
@@ -145,6 +146,7 @@ class Options:
     plugin_options: Mapping[str, Any] = attrs.field(factory=dict)
     configuration: Mapping[str, Any] = attrs.field(factory=dict)
     parent: str | None = None
+    rerun_of: str | None = None
 
 
 def runs_root(options: Options) -> Path:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from expt.archive import decode_artifact, list_artifacts
-from expt.ground.errors import did_you_mean
+from expt.ground.errors import DamagedArchive, did_you_mean
+from expt.ground.files import path_inside
+from expt.ground.layout import ARTIFACTS_DIR
 from expt.ground.text import human_size
 
 if TYPE_CHECKING:
@@ -64,3 +67,16 @@ class Artifacts(Mapping[str, Artifact]):
 
     def __repr__(self) -> str:
         return f"<Artifacts: {', '.join(map(repr, self._files))}>"
+
+
+def content_of(archive: Path, value: Any) -> Any:
+    """What a result is: where it is an artifact, kept by its path, what that holds.
+
+    Raises `DamagedArchive` for an artifact that is gone.
+    """
+    if not isinstance(value, PurePath) or value.parts[:1] != (ARTIFACTS_DIR,):
+        return value
+    file = path_inside(archive, value.as_posix())
+    if file is None:
+        raise DamagedArchive(f"'{value}' is not in the archive", str(archive))
+    return decode_artifact(file, value.name)

@@ -23,7 +23,7 @@ from expt.archive.manifest import write_manifest
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import remove_unfinished
-from expt.ground.model import Outcome, RunRecord
+from expt.ground.model import LAYER_COMMAND, RERUN_OF, Outcome, RunRecord
 from expt.ground.options import runs_root
 from expt.parameters import make_scrubber, mask_argument, mask_secrets
 from expt.reading.series import summarise_series
@@ -60,7 +60,7 @@ def start_record(
         params=mask_secrets(case.params, case.secrets),
         origins=case.origins,
         words=case.words,
-        lineage=lineage_of(case, session.id, options.parent),
+        lineage=lineage_of(case, session.id, options),
         tags=options.keeping.tags,
         note=options.keeping.note,
         smoke=options.values.smoke,
@@ -143,18 +143,29 @@ def outcome_of(record: RunRecord, case_id: str, path: Path) -> Outcome:
     )
 
 
-def lineage_of(case: Case, session_id: str, parent: str | None) -> dict[str, Any]:
+def lineage_of(case: Case, session_id: str, options: Options) -> dict[str, Any]:
     """Where a run comes from: its base, the run that it was made in, its session, its case."""
     lineage = {
         "extends": list(case.experiment.extends),
-        "deviations": dict(case.deviations),
-        "rerun_of": None,
-        "parent": parent,
+        "deviations": {**case.deviations, **_set_anew(case, options)},
+        "rerun_of": options.rerun_of,
+        "parent": options.parent,
         "session": session_id,
         "sweep": dict(case.axes) or None,
         "fingerprint": case.fingerprint,
     }
     return {**lineage, "choices": dict(case.choices)} if case.choices else lineage
+
+
+def _set_anew(case: Case, options: Options) -> dict[str, Any]:
+    """What `-p` sets otherwise than the run that this one runs again, by dotted name."""
+    if options.rerun_of is None:
+        return {}
+    return {
+        name: chain[0].value
+        for name, chain in case.origins.items()
+        if chain[0].layer == LAYER_COMMAND and not (chain[0].where or "").startswith(RERUN_OF)
+    }
 
 
 def _masked_command(words: Sequence[str], session: SessionInfo) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from expt.cli.arguments import Parser
 from expt.cli.show.listing import show_columns, show_listing
 from expt.cli.show.machine import csv_text, json_text
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
-from expt.ground.errors import ExitCode, ReadingError, UsageError
+from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Screen, output
 from expt.ground.text import visible
 from expt.reading import Runs, find_archive_root, load_run
@@ -54,7 +54,6 @@ def main(words: list[str]) -> int:
     root = find_archive_root(asked.runs)
     with _without_collection():
         runs, more = _find(asked, root)
-        _tell_damages(runs.damaged)
         names = _names(asked.group_by, "--group-by")
         if names is not None:
             from expt.cli.show.grouped import show_groups
@@ -194,13 +193,6 @@ def _names(text: str | None, option: str) -> list[str] | None:
     if not names:
         raise UsageError(f"'{option}' has no name", None, f"{option} lr,seed")
     return names
-
-
-def _tell_damages(damaged: Sequence[ReadingError]) -> None:
-    """The archives that cannot be read, on stderr: the listing goes on without them."""
-    Screen(sys.stderr).lines(
-        [("warning:", "yellow"), f" {error.at or ''}: {error.what}"] for error in damaged
-    )
 
 
 def _nothing(asked: argparse.Namespace, root: Path) -> str:

@@ -1,0 +1,191 @@
+"""Running an archived run again: its values, its code, and whether the same comes out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from made_runs import make_run
+
+from expt.reading import find_runs, load_run
+from expt.reading.reproduction import find_unlike, is_like
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from expt.testing import Sandbox
+
+TREE = {
+    "pyproject.toml": "[tool.expt]\n",
+    "experiments/params.toml": """
+        scale = 2.0
+        [expt.choices.net.small]
+        width = 1
+        [expt.choices.net.large]
+        width = 9
+        [expt.choices.net]
+        default = "small"
+    """,
+    "experiments/helper.py": "FACTOR = 2\n",
+    "experiments/train.py": """
+        import random
+        import time
+
+        import numpy as np
+        import helper
+        from expt import provider
+
+        @provider
+        def scale(scale):
+            return scale * 10
+
+        def experiment_seeded(track, rng, net, scale: float, lr: float = 0.1):
+            for step in range(5):
+                track("loss", lr * random.random() * helper.FACTOR * scale, step=step)
+            track("weights", rng.normal(size=(3, 3)))
+            track("facts", {"net": net["width"], "x": np.random.rand()})
+            return {"lr": lr, "scale": scale, "width": net["width"], "noise": rng.normal(size=4)}
+
+        def experiment_loose(track):
+            track("time", time.perf_counter())
+            return {"time": time.perf_counter()}
+    """,
+}
+
+
+@pytest.fixture
+def tree(sandbox: Sandbox) -> Sandbox:
+    return sandbox.write(TREE)
+
+
+def test_a_seeded_run_is_reproduced_after_the_tree_was_edited_and_after_it_was_deleted(
+    tree: Sandbox,
+) -> None:
+    tree.expt("-k", "seeded", "--sweep", "lr=0.1,0.2", "-p", "scale=3", "-p", "net=large")
+    first = tree.run("latest~1")
+    assert (first.results["scale"], first.results["width"]) == (3, 9), "-p is wrapped by nothing"
+    tree.write({"experiments/helper.py": "FACTOR = 5\n", "experiments/params.toml": "scale = 1\n"})
+    done = tree.expt("rerun", first.id, "--check")
+    assert (done.exit_code, done.lines[0].split()[:2]) == (0, ["reproduced", first.short_id])
+    again = tree.run("latest")
+    assert again.lineage["rerun_of"] == first.id
+    assert again.params == first.params
+    shutil.rmtree(tree.root / "experiments")
+    done = tree.expt("rerun", "-k", "seeded", "--check")
+    assert done.exit_code == 0, done.stdout + done.stderr
+    assert done.lines[-1] == "2 of 2 reproduced", "reruns are not run again"
+
+
+def test_a_value_below_a_provider_is_wrapped_again(tree: Sandbox) -> None:
+    tree.expt("-k", "seeded")
+    assert tree.run().results["scale"] == 20
+    assert tree.expt("rerun", "latest", "--check").exit_code == 0
+    assert tree.run().results["scale"] == 20
+
+
+def test_an_unseeded_run_is_not_reproduced_and_says_what_differs(tree: Sandbox) -> None:
+    tree.expt("-k", "loose")
+    done = tree.expt("rerun", "latest", "--check", "--rtol", "1e-12")
+    assert done.exit_code == 1
+    assert done.lines[0].startswith("not reproduced  ")
+    assert done.lines[1].startswith("  results.time  ")
+    assert done.lines[2].startswith("  series time: step 0 ")
+    (verdict,) = tree.expt("rerun", "latest", "--check", "--json").json()
+    assert (verdict["reproduced"], len(verdict["differs"])) == (False, 2)
+    assert verdict["id"] != verdict["rerun"] == tree.run().id
+
+
+def test_other_values_are_deviations_and_todays_code_is_told(tree: Sandbox) -> None:
+    tree.expt("-k", "seeded", "--sweep", "lr=0.1,0.2")
+    first = tree.run("latest~1")
+    tree.expt("rerun", first.id, "-p", "lr=0.5", "-p", "net=large")
+    again = tree.run()
+    assert (again.results["lr"], again.results["width"]) == (0.5, 9)
+    assert again.lineage["deviations"] == {"lr": 0.5, "net": "large"}
+    assert again.params["seed"] == first.params["seed"]
+    tree.write({"experiments/helper.py": "FACTOR = 5\n"})
+    done = tree.expt("rerun", first.id, "--check", "--current-code")
+    assert done.exit_code == 1
+    assert "  other code: experiments/helper.py" in done.lines
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "error: expt rerun needs to be told which runs\n  expt rerun latest\n"),
+        (
+            ("latest", "--check", "-p", "lr=1"),
+            "error: with other values nothing can be reproduced\n  at -p\n  leave out '--check'\n",
+        ),
+        (
+            ("latest", "--json"),
+            "error: '--json' tells what '--check' found\n  at --json\n  give both\n",
+        ),
+        (("--status", "failed"), "error: no run is like that, nothing is run\n"),
+        (
+            ("latest", "-p", "lrr=1"),
+            "error: no selected experiment has a parameter 'lrr'\n",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    tree: Sandbox, words: tuple[str, ...], message: str
+) -> None:
+    tree.expt("-k", "seeded")
+    done = tree.expt("rerun", *words)
+    assert done.exit_code == 4
+    assert done.stderr.startswith(message)
+    assert len(tree.runs()) == 1
+
+
+def test_a_bad_archive_is_named_and_the_others_are_checked(tree: Sandbox) -> None:
+    tree.expt("-k", "seeded", "--sweep", "lr=0.1,0.2,0.3")
+    newer, linked, _ = tree.runs()
+    record = json.loads((newer.path / "run.json").read_text())
+    (newer.path / "run.json").write_text(json.dumps({**record, "format": 99}))
+    outside = tree.root / "outside"
+    (linked.path / "code").rename(outside)
+    (linked.path / "code").symlink_to(outside)
+    done = tree.expt("rerun", "-k", "seeded", "--check")
+    assert done.exit_code == 1
+    assert f"cannot be run  {linked.short_id}  {linked.node_id}" in done.lines
+    assert "  this run has no code that could be run again" in done.lines
+    assert done.lines[-1] == "1 of 2 reproduced"
+    assert str(newer.path) in done.stderr
+    assert tree.expt("rerun", str(newer.path)).exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "rtol", "alike"),
+    [
+        (1.0, 1.0, None, True),
+        (1, 1.0, None, False),
+        (0.0, -0.0, None, False),
+        (float("nan"), float("nan"), None, True),
+        (1.0, 1.0 + 1e-12, None, False),
+        (1.0, 1.0 + 1e-12, 1e-9, True),
+        (1.0, 1.1, 1e-9, False),
+        ([1.0, {"a": 2.0}], [1.0, {"a": 2.0 + 1e-12}], 1e-9, True),
+        ([1.0], [1.0, 2.0], 1e-9, False),
+        ("a", "b", 1.0, False),
+        (True, 1, 1.0, False),
+        (10**400, 10**400 + 1, 0.1, False),
+    ],
+)
+def test_values_are_alike_bit_for_bit_or_within_the_tolerance(
+    one: Any, other: Any, rtol: float | None, alike: bool
+) -> None:
+    assert is_like(one, other, rtol) is alike
+
+
+def test_what_only_one_run_has_differs(tmp_path: Path) -> None:
+    make_run(tmp_path, 1, results={"a": 1, "b": {"c": 2}})
+    make_run(tmp_path, 2, results={"a": 1}, status="failed")
+    new, old = find_runs(tmp_path)
+    assert find_unlike(old, new) == [
+        "status completed → failed",
+        "results.b.c only in the old run",
+    ]
+    assert find_unlike(old, load_run(str(old.path), tmp_path)) == []
