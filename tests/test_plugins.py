@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from expt.cli.arguments import VERBS
 from expt.ground.errors import UsageError
 from expt.ground.hookspecs import hook
 from expt.ground.options import KeepingOptions, Options
@@ -301,7 +302,7 @@ def test_a_verb_of_a_plugin_gets_its_words_as_they_are(shop: Sandbox) -> None:
     done = shop.expt("echo", "--tag", "x", "--nothing-of-expt")
     assert (done.exit_code, done.stderr) == (7, "")
     assert done.lines == ["--tag x --nothing-of-expt --tag x --nothing-of-expt"]
-    assert "  echo         Say what was said.\n" in shop.expt("--help").stdout
+    assert "  echo          Say what was said.\n" in shop.expt("--help").stdout
     shop.write({"echo/x.py": SIMPLE})
     assert shop.expt("./echo").exit_code == 0
 
@@ -315,7 +316,7 @@ def test_a_verb_that_expt_has_is_refused(sandbox: Sandbox) -> None:
     )
     assert sandbox.expt("--plugin", "plugin.py").stderr == (
         "error: a plugin adds the verb 'show', which expt has\n"
-        "  verbs of expt: completion, new, params, render, run, show\n"
+        f"  verbs of expt: {', '.join(sorted(VERBS))}\n"
     )
 
 

@@ -646,7 +646,9 @@ def test_a_module_that_fails_at_import_is_named_and_nothing_runs(sandbox: Sandbo
     assert "error: 'experiments/broken.py' cannot be imported: ModuleNotFoundError" in done.stderr
     assert "at experiments/broken.py:1" in done.stderr
     assert not (sandbox.root / "runs").exists()
-    assert sandbox.expt("--continue-on-collection-errors").exit_code == 0
+    going_on = sandbox.expt("--continue-on-collection-errors")
+    assert going_on.exit_code == 1
+    assert "experiments/broken.py" in going_on.stdout + going_on.stderr
     assert [run.experiment for run in sandbox.runs()] == ["experiments/good.py::experiment_y"]
 
 
