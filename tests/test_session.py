@@ -513,6 +513,12 @@ def test_listing_and_helping_import_nothing_slow(sandbox: Sandbox, verb: list[st
     assert done.lines[-1] == "slow: []", done.stdout + done.stderr
 
 
+def test_a_later_run_of_a_session_masks_nothing_where_there_is_no_secret(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/params.toml": "lr = 3\n", "experiments/first.py": SIMPLE})
+    assert sandbox.expt("experiments/", "--sweep", "epochs=1,2,3").exit_code == 0
+    assert [run.notices for run in sandbox.runs()] == [(), (), ()]
+
+
 def test_local_variables_stand_below_frames_and_secrets_are_masked(sandbox: Sandbox) -> None:
     source = """
         from expt import Secret

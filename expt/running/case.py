@@ -170,7 +170,7 @@ class _Run:
 
     def _mask_source(self, path: str, content: bytes) -> bytes:
         masked = mask_source(path, content, self._secrets)
-        if masked is not content:
+        if masked != content:
             self._masked.add(f"{layout.CODE_DIR}/{path}")
         return masked
 
