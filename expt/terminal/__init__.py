@@ -2,7 +2,8 @@
 
     plugin ─┬─ endings ─ tracebacks    ended runs, failures, the summary; `--tb`
             ├─ sweep_table             the end of a sweep: a table by swept values, the best
-            ├─ live                    the region: each run, the session, the time that is left
+            ├─ live                    each run, the session, the time that is left
+            ├─ region                  the lines that are drawn again
             ├─ output                  what runs print, for `-s`
             ├─ plan_table              values and where they come from; `--plan`
             └─ nothing_selected        why nothing was selected

@@ -22,10 +22,11 @@ from expt.ground.screen import STATUS_STYLES, Line, Screen, paragraph
 from expt.ground.text import human_duration
 from expt.parameters import masked_case
 from expt.terminal import endings
-from expt.terminal.live import LiveView, Region
+from expt.terminal.live import LiveView
 from expt.terminal.nothing_selected import nothing_selected
 from expt.terminal.output import Output
 from expt.terminal.plan_table import counted, leaf_values, print_values
+from expt.terminal.region import Region
 from expt.terminal.sweep_table import curves_lines, show_sweeps
 
 if TYPE_CHECKING:

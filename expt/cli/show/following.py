@@ -15,7 +15,7 @@ from expt.ground.screen import STATUS_STYLES, Line, styled
 from expt.ground.text import human_duration, number_text, short_text
 from expt.reading import SeriesTail
 from expt.terminal.endings import results_parts
-from expt.terminal.live import Region
+from expt.terminal.region import Region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
