@@ -30,3 +30,9 @@ def sandbox(tmp_path: Path) -> Sandbox:
     root = tmp_path / "project"
     root.mkdir()
     return WarmSandbox(root)
+
+
+@pytest.fixture(scope="module")
+def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """A project that the tests of one module share: run once, and looked at by all of them."""
+    return WarmSandbox(tmp_path_factory.mktemp("project"))

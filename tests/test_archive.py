@@ -36,6 +36,7 @@ from expt.archive import (
     write_params_toml,
     write_record,
 )
+from expt.archive.record import LARGEST_RECORD
 from expt.ground.errors import DamagedArchive, ExptError, NewerArchive
 from expt.ground.model import ErrorInfo, Experiment, Opaque, Origin, RunRecord
 
@@ -337,11 +338,22 @@ def test_writing_atomically_from_many_threads(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_syncing_an_archive_whatever_becomes_of_it(archive):
+def name_of(descriptor):
+    return Path(os.readlink(f"/proc/self/fd/{descriptor}")).name
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc")
+def test_syncing_an_archive_whatever_becomes_of_it(archive, monkeypatch):
     archive.write_record(make_record())
     archive.save("a/b.txt", "x")
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(name_of(file)), sync(file)))
     sync_archive(archive.path)
-    sync_archive(archive.path, since=time.time())
+    assert {"run.json", "b.txt"} <= set(synced)
+    synced.clear()
+    sync_archive(archive.path, since=time.time() + 9)
+    assert "b.txt" not in synced
     shutil.rmtree(archive.path)
     sync_archive(archive.path)
 
@@ -451,6 +463,21 @@ def test_a_value_that_json_cannot_hold_does_not_keep_a_record_from_being_written
     read = read_record(tmp_path)
     assert read.params == {"a": "<lock>", "b": ["x"], "c": 1}
     assert read.results == {"d": "1j", "e": 2}
+
+
+def test_beside_a_value_that_json_cannot_hold_the_others_are_what_they_were(tmp_path):
+    values = {"a": 1j, "b": 2, "c": Opaque("<lock>"), "d": [Opaque("x")], "e": 10**5000}
+    write_record(tmp_path, make_record(params=values))
+    params = read_record(tmp_path).params
+    assert params == {"a": "1j", "b": 2, "c": "<lock>", "d": ["x"], "e": params["e"]}
+    assert isinstance(params["e"], str)
+
+
+def test_a_record_of_absurd_size_is_not_read(tmp_path):
+    with (tmp_path / "run.json").open("wb") as file:
+        file.truncate(LARGEST_RECORD + 1)
+    with pytest.raises(DamagedArchive, match=r"run\.json cannot be read: "):
+        read_record(tmp_path)
 
 
 def test_unknown_keys_are_passed_over_and_missing_ones_have_their_default():

@@ -739,6 +739,13 @@ def test_ranges_are_expanded(tmp_path: Path) -> None:
             "x[?]",
         ),
         ({"x.py": "def experiment_x(data=1): pass", "conftest.py": "data = ("}, "x[?]"),
+        (
+            {
+                "x.py": "def experiment_x(data): pass",
+                "conftest.py": "import expt\n@expt.hook\ndef expt_make_providers(): return MADE",
+            },
+            "x[?]",
+        ),
     ],
 )
 def test_an_axis_that_no_provider_can_ask_for_is_left_out(
@@ -1159,6 +1166,14 @@ def test_a_case_count_that_nobody_lists_is_unknown(tmp_path: Path) -> None:
     source = "import expt\n@expt.sweep(a=range(1000), b=range(1000))\n" + TWO
     experiment = only(find(tmp_path, {"a.py": source}))
     assert select_experiments([experiment]).case_ids == ("a.py::experiment_x[?]",)
+
+
+@pytest.mark.parametrize("swept", ["a=range(10_000)", "a=range(100), b=range(100)"])
+def test_ten_thousand_cases_are_listed_and_one_more_is_not(tmp_path: Path, swept: str) -> None:
+    for source, count in ((swept, 10_000), (swept.replace("a=range(1", "a=range(2"), 1)):
+        text = f"import expt\n@expt.sweep({source})\n{TWO}"
+        experiment = only(find(tmp_path, {"a.py": text}))
+        assert len(select_experiments([experiment]).case_ids) == count
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ def marks(steps: Any, values: Any, **options: Any) -> list[tuple[str, int, Any]]
         ("top5 acc", "max"),
         ("f1", "max"),
         ("R2", "max"),
+        ("loss/accuracy", "max"),
+        ("accuracy of the loss", "min"),
         ("magnetisation", None),
         ("glossary", None),
         ("", None),
@@ -78,6 +80,12 @@ def test_a_value_between_two_gaps_is_a_dot() -> None:
     values = np.where(np.arange(100) % 10 == 5, 1.0, NAN)
 
     assert make_curve(range(100), values).dots[0].tolist() == list(range(5, 100, 10))
+
+
+def test_a_value_beside_another_one_is_no_dot() -> None:
+    values = np.where(np.arange(100) % 10 < 2, 1.0, NAN)
+
+    assert make_curve(range(100), values).dots[0].size == 0
 
 
 def test_ints_beyond_float64_are_marked_exactly() -> None:
@@ -250,6 +258,17 @@ def test_the_ends_of_a_smoothed_line_do_not_hook_to_the_last_point() -> None:
 
     assert curve.smooth is not None
     assert abs(curve.smooth[1][-1] - np.exp(-3)) < 0.15
+
+
+def test_the_smoothed_line_is_one_of_lines_through_a_fifteenth_of_the_points_twice() -> None:
+    values = np.zeros(300)
+    values[150] = 1.0
+
+    curve = make_curve(range(300), values, smooth=True)
+
+    assert curve.smooth is not None
+    reached = np.flatnonzero(abs(curve.smooth[1]) > 1e-9)
+    assert (reached[0], reached[-1]) == (130, 170)
 
 
 def test_on_a_log_axis_the_mean_is_of_logarithms() -> None:

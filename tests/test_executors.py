@@ -62,6 +62,10 @@ def work_on(text: str, report: Callable[[Any], None]) -> RunRendered:
         os.kill(os.getpid(), int(rest))
     elif verb == "exit":
         os._exit(int(rest))
+    elif verb == "start":
+        report(RunStarted("case", "id", "/archive", os.getpid(), 0.0))
+    elif verb == "lose":
+        raise WorkerError("nobody knows what state this is in")
     elif verb == "claim":
         report(RunStarted("case", "id", "/archive", os.getpid(), 0.0))
         os.kill(os.getpid(), signal.SIGKILL)
@@ -189,6 +193,21 @@ def test_what_a_worker_said_before_it_died_is_known() -> None:
         dead = executor.submit(request("claim")).result(timeout=20)
     assert dead.files == ("was killed by SIGKILL", "None", "True")
     assert isinstance(events[0], RunStarted)
+
+
+def test_what_a_worker_said_of_an_earlier_request_is_not_said_of_the_next() -> None:
+    with open_workers() as (executor, _):
+        executor.submit(request("start")).result(timeout=20)
+        dead = executor.submit(request("exit 3")).result(timeout=20)
+    assert dead.files == ("ended with exit code 3", "None", "False")
+
+
+def test_a_worker_whose_state_nobody_knows_gets_no_other_request() -> None:
+    with open_workers() as (executor, _):
+        first = executor.submit(request("echo a")).result(timeout=20)
+        with pytest.raises(WorkerError):
+            executor.submit(request("lose")).result(timeout=20)
+        assert executor.submit(request("echo b")).result(timeout=20).path != first.path
 
 
 def test_one_worker_lives_for_many_requests_and_isolation_gives_each_its_own() -> None:

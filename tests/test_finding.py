@@ -9,6 +9,7 @@ from made_runs import id_of, make_run
 
 from expt.archive.run_labels import Labels, write_labels
 from expt.ground.errors import UsageError
+from expt.ground.layout import SCRATCH_DIR
 from expt.reading import Runs, choose_runs, find_runs
 
 if TYPE_CHECKING:
@@ -67,6 +68,20 @@ def test_each_word_finds_what_it_says_in_a_root_and_among_given_runs(
     assert [run.id for run in find_runs(root, **words)] == wanted
     assert [run.id for run in find_runs(root, **words)] == wanted, "with an index"
     assert [run.id for run in choose_runs(find_runs(root), **words)] == wanted
+
+
+@pytest.mark.parametrize("newest", [7, 8])
+def test_the_newest_of_several_roots_come_first_and_are_what_a_limit_leaves(
+    tmp_path: Path, newest: int
+) -> None:
+    root, other = tmp_path / "runs", tmp_path / "runs" / SCRATCH_DIR
+    for number in (1, 3, 5, newest):
+        make_run(root if number % 2 else other, number)
+    for number in (0, 2, 4):
+        make_run(other, number)
+    wanted = [id_of(number) for number in (newest, 5, 4, 3, 2, 1, 0)]
+    assert [run.id for run in find_runs(root, scratch=True)] == wanted
+    assert [run.id for run in find_runs(root, scratch=True, limit=3)] == wanted[:3]
 
 
 @pytest.mark.parametrize("words", [{}, {"limit": 1}, {"status": "failed"}])

@@ -19,7 +19,7 @@ from expt.ground.errors import NoSuchRun
 from expt.ground.layout import INDEX_FILE, RUN_FILE
 from expt.ground.model import RunRecord
 from expt.reading import find_runs, load_run
-from expt.reading.index import open_catalogue
+from expt.reading.index import VERSION, open_catalogue
 
 STARTED = "2026-11-23T10:15:30.000001+00:00"
 
@@ -133,7 +133,6 @@ def change_index(root: Path, statement: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "PRAGMA user_version = 99",
         "DROP TABLE archives",
         "DROP TABLE summaries",
         "UPDATE archives SET started = 'yesterday'",
@@ -147,6 +146,16 @@ def test_an_index_that_was_tampered_with_is_not_believed(tmp_path: Path, stateme
     change_index(tmp_path, statement)
     make_run(tmp_path, 2)
     assert sorted(steps(tmp_path)) == [1, 2]
+
+
+def test_an_index_of_another_version_is_begun_again(tmp_path: Path) -> None:
+    make_run(tmp_path, 1)
+    assert steps(tmp_path) == [1]
+    change_index(tmp_path, "PRAGMA user_version = 99")
+    assert steps(tmp_path) == [1]
+    index = sqlite3.connect(tmp_path / INDEX_FILE)
+    assert index.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    index.close()
 
 
 def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_every_signal_that_asks_to_end_is_a_ctrl_c_with_teardown(
 ) -> None:
     """case: hangup-leaves-lost, case: inline-signals"""
     sandbox.write({"experiments/a.py": SLOW})
-    process = sandbox.start("-n", workers)
+    process = sandbox.start("-n", workers, "--timeout", "1000")
     wait_for(sandbox.root / "begun.txt", process)
     assert end_with(process, number)[0] == 2
     assert (sandbox.root / "teardown.txt").exists()

@@ -424,6 +424,13 @@ def test_fingerprints_change_with_values_and_code_and_not_with_drawn_seeds(
     assert fingerprint() != first
 
 
+def test_every_case_of_every_experiment_has_a_fingerprint_of_its_own(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/a.py": "def experiment_x(a=1): ...\ndef experiment_y(a=1): ...\n"})
+    prints = [case["fingerprint"] for case in plan(sandbox, "--repeat", "2")]
+    assert len(set(prints)) == 4
+    assert [case["fingerprint"] for case in plan(sandbox, "--repeat", "2")] == prints
+
+
 def test_dotted_names_appending_and_addressing(sandbox: Sandbox) -> None:
     sandbox.write(
         {

@@ -258,6 +258,72 @@ def test_a_text_is_read_for_the_type_of_the_default(
     assert sandbox.run().results["x"] == value
 
 
+def test_of_two_annotations_the_one_that_checks_something_is_read_by(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            from typing import Any
+            import expt
+            @expt.provider
+            def net(width: str): return width
+            def experiment_a(net, width: Any): return net
+            """
+        }
+    )
+    ran(sandbox, "-p", "width=4")
+    assert sandbox.run().results["value"] == "4"
+
+
+def test_what_is_swept_is_final_whoever_provides_it(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            import expt
+            @expt.provider
+            def width(): raise AssertionError
+            @expt.provider
+            def depth(depth: int = 1): return depth * 100
+            def experiment_a(width, depth): return [width, depth]
+            """
+        }
+    )
+    ran(sandbox, "--sweep", "width=4,5", "--sweep", "depth=7")
+    assert [run.results["value"] for run in sandbox.runs()] == [[5, 7], [4, 7]]
+
+
+def test_a_secret_that_does_not_fit_is_told_without_its_value(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            import expt
+            def experiment_a(api_key: int = 1, pin: expt.Secret = "x"): ...
+            """,
+            "experiments/params.toml": "api_key = 'hunter1'\n",
+        }
+    )
+    assert refused(sandbox, "-p", "api_key=hunter2") == (
+        "error: 'api_key' must be int, not ***\n"
+        "  at -p api_key\n"
+        "  set by -p, over *** of params.toml (experiments/params.toml:1)\n"
+    )
+
+
+def test_a_name_that_one_asker_annotates_as_secret_needs_no_other_to(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+            import expt
+            @expt.provider
+            def client(api_key: expt.Secret, password): return 1
+            def experiment_a(client, api_key: str = "hunter1", password: str = "x"): ...
+            """
+        }
+    )
+    told = sandbox.expt("--plan").stdout
+    assert "the value of 'password' is masked for its name; annotate it as expt.Secret" in told
+    assert "the value of 'api_key' is masked for its name" not in told
+
+
 def test_a_default_says_nothing_where_somebody_annotates_the_name(sandbox: Sandbox) -> None:
     sandbox.write(
         {

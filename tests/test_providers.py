@@ -22,7 +22,7 @@ from expt.planning.providers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from expt.testing import Sandbox
 
@@ -199,11 +199,17 @@ def test_impossible_providers_are_refused() -> None:
     @provider
     async def later() -> None: ...
 
+    @provider
+    async def one_after_the_other() -> AsyncIterator[int]:
+        yield 1
+
     texts = {
         track: "the provider 'track' has the name of a built-in provider\n"
         "  at x.py:1\n  rename it; "
         "reserved: archive, hooks, log, params, progress, results, rng, run, tmp_path, track",
         later: "the provider 'later' is an async function\n  at x.py:1\n  make it a plain def",
+        one_after_the_other: "the provider 'one_after_the_other' is an async function\n"
+        "  at x.py:1\n  make it a plain def",
     }
     for function, text in texts.items():
         with pytest.raises(PlanningError) as caught:

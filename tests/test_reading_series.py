@@ -119,6 +119,22 @@ def test_many_series_in_many_blocks_come_apart_again(track, folder):
     assert series.damage == ()
 
 
+def test_numbers_of_series_beyond_16_bits_are_told_apart(folder):
+    folder.mkdir()
+    numbers = [1, 2**16, 2**16 + 1, 2**31]
+    names = [{"id": number, "name": str(number), "kind": "scalar"} for number in numbers]
+    write_lines(folder / "names.jsonl", *names)
+    records = [
+        FLOAT_RECORD.pack(step, 1.7e9, number + step / 8, 0, number)
+        for step in range(8)
+        for number in numbers
+    ]
+    (folder / "scalars.bin").write_bytes(b"".join(records))
+    series = SeriesMap(folder)
+    for number in numbers:
+        assert series[str(number)].values.tolist() == [number + step / 8 for step in range(8)]
+
+
 def test_a_map_stays_what_it_was_when_it_was_read(track, folder):
     for number in range(40_000):
         track("a" if number % 2 else "b", float(number))

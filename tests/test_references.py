@@ -106,6 +106,11 @@ def test_copies_of_one_archive_are_told_by_their_paths(runs: Path) -> None:
     ]
 
 
+def test_a_whole_node_id_is_meant_before_the_end_of_another(runs: Path) -> None:
+    make_run(runs, "short11111", 0, "walk.py::experiment_walk")
+    assert load_run("walk.py::experiment_walk", runs).id == "short11111"
+
+
 def test_the_end_of_several_node_ids_is_ambiguous(runs: Path) -> None:
     make_run(runs, "other11111", 6, "experiments/sound/mnist.py::experiment_train")
     assert told("mnist.py::experiment_train", runs) == (

@@ -116,6 +116,17 @@ def test_a_failure_is_a_notice_that_names_the_series_and_the_others_are_drawn(
     assert json.loads((run.path / "plots/notices.json").read_text()) == list(rendered.failures)
 
 
+def test_what_could_not_be_drawn_is_forgotten_once_it_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", two_series)
+    render_archive(run.path, Renderer(lambda *_: "complain"))
+    assert (run.path / "plots/notices.json").exists()
+
+    render_archive(run.path, Renderer(write_picture))
+
+    assert not (run.path / "plots/notices.json").exists()
+    assert run.reload().plots["loss"] == (run.path / "plots/loss.png",)
+
+
 def test_complaints_and_warnings_are_notices_too_and_told_once(tmp_path: Path) -> None:
     def draw(series: Any, folder: Path, stem: str) -> Any:
         for _ in range(2):

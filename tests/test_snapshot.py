@@ -100,7 +100,16 @@ def test_packages_are_read_where_the_folders_name_does_not_tell(tmp_path, monkey
     }
 
 
+def test_of_two_installed_versions_the_one_that_is_imported_counts(tmp_path, monkeypatch):
+    for folder, version in (("near", "1.0"), ("far", "2.0")):
+        (tmp_path / folder / f"thing-{version}.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "near"), str(tmp_path / "far")])
+    assert take_environment(tmp_path)["packages"] == {"thing": "1.0"}
+
+
 def test_variables_are_kept_by_an_allow_list(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES_TOKEN", "sesame")
+    monkeypatch.setenv("MY_CUDA_VISIBLE_DEVICES", "sesame")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sesame")

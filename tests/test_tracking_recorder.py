@@ -16,6 +16,7 @@ import pytest
 
 from expt.archive import read_results
 from expt.archive.scalar_records import FLOAT_RECORD, RECORD_SIZE
+from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
 from expt.reading.series import SeriesMap, summarise_series
 from expt.tracking import Disk, open_recorder
 
@@ -314,6 +315,29 @@ def test_no_second_recorder_begins_in_a_folder_that_has_one(tmp_path, writer):
     assert SeriesMap(tmp_path / "series")["loss"].values.tolist() == [1.0, 3.0]
 
 
+@pytest.mark.parametrize("name", [NAMES_FILE, ENTRIES_FILE, RESULTS_FILE, SCALARS_FILE])
+def test_one_file_of_another_recorder_is_enough_to_refuse(tmp_path, name):
+    place = tmp_path / "series" / name
+    place.parent.mkdir()
+    place.write_bytes(b"theirs")
+    with pytest.raises(FileExistsError) as caught:
+        open_recorder(tmp_path / "series", label="7fk2")
+    assert caught.value.filename == str(place)
+    assert place.read_bytes() == b"theirs"
+
+
+def test_a_picture_never_takes_the_place_of_a_file(tmp_path):
+    recorder = open_recorder(tmp_path / "series", label="7fk2")
+    recorder.track.image("img", np.zeros((2, 2), "u1"))
+    (first,) = (tmp_path / "series").rglob("*.png")
+    other = first.with_name(first.name.replace("000000", "000001"))
+    other.write_bytes(b"theirs")
+    with pytest.raises(FileExistsError):
+        recorder.track.image("img", np.ones((2, 2), "u1"))
+    recorder.close()
+    assert len(SeriesMap(tmp_path / "series")["img"]) == 1
+
+
 def test_an_experiment_may_close_every_descriptor(tmp_path, writer):
     body = """
         import numpy
@@ -545,6 +569,19 @@ def test_a_signal_handler_may_track_while_a_value_is_being_tracked(tmp_path, wri
 
 
 # Many names, many points
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_part_of_the_record_file_that_is_full_is_let_go_of(tmp_path):
+    recorder = open_recorder(tmp_path / "series", label="7fk2")
+    for number in range(12_000):
+        recorder.track("loss", 0.5)
+        if number in (0, 200, 1000, 4000):
+            recorder.track(f"once at {number}", 1.0)
+    maps = Path("/proc/self/maps").read_text().count(str(tmp_path / "series" / SCALARS_FILE))
+    assert (tmp_path / "series" / SCALARS_FILE).stat().st_size >= 12_004 * RECORD_SIZE
+    recorder.close()
+    assert maps == 1
 
 
 def test_many_names_need_few_files(tmp_path, writer):

@@ -242,7 +242,7 @@ def parse_strict(text: str | bytes) -> Any:
         value = _DECODER.decode(text if isinstance(text, str) else text.decode())
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    if type(value) in (dict, list) and not _is_within(value, DEEPEST + _SPARE):
+    if type(value) in (dict, list, float) and not _is_within(value, DEEPEST + _SPARE):
         raise ValueError("it is nested too deep")
     return value
 

@@ -25,7 +25,7 @@ from expt.ground.declarations import (
     ProviderDeclaration,
     Scope,
 )
-from expt.ground.encoding import Unstorable, to_json
+from expt.ground.encoding import to_json
 from expt.ground.errors import PlanningError, did_you_mean
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque, Place
 from expt.parameters.coercion import (
@@ -390,7 +390,7 @@ class _Builder:
 def session_key(graph: Graph, node: Node, values: Mapping[str, Any]) -> str:
     """What a session provider's value is made from, as a text: equal texts share the value.
 
-    `values` are plain values by name; one that no JSON holds is told apart by its identity.
+    `values` are plain values by name; an `Opaque` is told apart by its identity.
     """
     nodes, names, builtins = graph.closure(node)
     if "rng" in builtins:
@@ -407,7 +407,4 @@ def _as_text(value: Any) -> Any:
         return {str(key): _as_text(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_as_text(item) for item in value]
-    try:
-        return to_json(value)
-    except Unstorable:
-        return {"$repr": repr(value)}
+    return to_json(value)

@@ -100,7 +100,7 @@ def literal(value: Any) -> str:
 def _text_literal(text: str) -> str:
     """`repr`, which escapes newlines, surrogates and what cannot be seen, in double quotes."""
     told = repr(str.__str__(text))
-    return f'"{told[1:-1]}"' if told[0] == "'" and not {'"', "\\"} & set(told) else told
+    return f'"{told[1:-1]}"' if told[0] == "'" and '"' not in told else told
 
 
 def comment(label: str, text: str) -> str:
