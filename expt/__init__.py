@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from expt.api import load, main, run, runs
-    from expt.ground.declarations import Secret, extends, mark, on, provider, skip, sweep
+    from expt.ground.declarations import Kept, Secret, extends, mark, on, provider, skip, sweep
     from expt.ground.errors import ExptError
     from expt.ground.hookspecs import hook
     from expt.ground.model import Track
@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ExptError": "expt.ground.errors",
+    "Kept": "expt.ground.declarations",
     "Run": "expt.reading",
     "Runs": "expt.reading",
     "Secret": "expt.ground.declarations",
@@ -40,6 +41,7 @@ _HOMES = {
 
 __all__ = [
     "ExptError",
+    "Kept",
     "Run",
     "Runs",
     "Secret",

@@ -11,6 +11,7 @@ import expt
 def test_the_public_names_are_these() -> None:
     assert sorted(expt.__all__) == [
         "ExptError",
+        "Kept",
         "Run",
         "Runs",
         "Secret",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar, overload
 
 import attrs
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 Scope = Literal["run", "session"]
 SCOPES: Final = ("run", "session")
@@ -191,3 +192,26 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "Secret('***')"
+
+
+class InputRun:
+    """Annotation of an archived run that an experiment reads: `expt.Run` is it.
+
+    What is written is a reference or a node id.
+    """
+
+    __slots__ = ()
+
+
+class _Kept:
+    """What `Kept` leaves in an annotation."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "expt.Kept"
+
+
+KEPT: Final = _Kept()
+Kept = Annotated[T, KEPT]
+"""`Kept[Path]`: a file or folder that is copied into the archive."""

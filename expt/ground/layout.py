@@ -44,6 +44,7 @@ ANALYSES_FILE: Final = "analyses.json"  # in CODE_DIR: the analysis_* functions 
 OUTSIDE_DIR: Final = "_outside"  # in CODE_DIR: editable installs that lie outside the root
 SERIES_DIR: Final = "series"
 ARTIFACTS_DIR: Final = "artifacts"
+INPUTS_DIR: Final = "inputs"  # copies of what the run was given as `expt.Kept[Path]`
 ARTIFACT_NAMES_FILE: Final = "%names.jsonl"  # in ARTIFACTS_DIR: names too long for a file name
 PLOTS_DIR: Final = "plots"
 PLOTS_INDEX: Final = "index.json"  # in PLOTS_DIR: series name -> files

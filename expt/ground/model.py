@@ -118,6 +118,26 @@ class Experiment:
 
 
 @attrs.frozen
+class PinnedRun:
+    """A run that an experiment is given, decided at planning.
+
+    `value` is what stands in `params`: the id, or the path of an archive elsewhere. `newest_of` is
+    the node id of which it was the newest completed run, where a node id named it.
+    """
+
+    id: str
+    value: str
+    experiment: str
+    started: str
+    newest_of: str | None = None
+
+    def __str__(self) -> str:
+        """`newest of experiments/train.py::experiment_train, 2026-11-25 10:15`."""
+        told = f"newest of {self.newest_of}" if self.newest_of else self.experiment
+        return f"{told}, {self.started[:16].replace('T', ' ')}"
+
+
+@attrs.frozen
 class Case:
     """An experiment with every value fixed: plain data, ready to travel.
 
@@ -125,7 +145,8 @@ class Case:
     held as `Opaque` and taken from the signature when the case runs. `session_keys` names the
     session providers' values that the case needs, so that a worker knows when one is done with.
     `secrets` are the dotted names whose values are masked wherever they are written, `inputs`
-    the names of values that are existing paths, `deviations` the values that differ from those of
+    the names of values that are existing paths, `kept` those that are copied, `runs` the runs that
+    dotted names are, `deviations` the values that differ from those of
     the experiment that this one extends, `choices` the members that values are,
     `words` what is said of a dotted name: its `description` and `unit`.
     """
@@ -139,6 +160,8 @@ class Case:
     session_keys: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     inputs: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    runs: Mapping[str, PinnedRun] = attrs.field(factory=dict)
     deviations: Mapping[str, Any] = attrs.field(factory=dict)
     choices: Mapping[str, str] = attrs.field(factory=dict)
     words: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KeyPath = tuple[str, ...]
+Change = Callable[[Any, Any, Origin], tuple[Any, str]]
+"""Of a value, its annotation and its origin: another value, and what is to be said of it."""
 Where = Callable[[KeyPath], str | None]
 """The place of a key path that begins with a parameter's name: `experiments/params.toml:3`."""
 
@@ -57,13 +59,12 @@ class _Node:
 class Resolved:
     """What a name came to. `is_known` is False where no layer has a value for it.
 
-    `variables` of the environment were read for it, and `chosen` are the layers that took it as
-    the member of a choice, by the member's name, strongest first.
+    `chosen` are the layers that took it as the member of a choice, by the member's name,
+    strongest first.
     """
 
     name: str
     _node: _Node | None = None
-    variables: tuple[str, ...] = ()
     chosen: tuple[Origin, ...] = ()
 
     @property
@@ -129,8 +130,24 @@ class Resolved:
         """With every text of a `params.toml` read: the environment, paths. See `environment`."""
         if self._node is None:
             return self
-        node, variables = _settle_node(self._node, annotation, environ, cwd, parameters)
-        return self if node is self._node else attrs.evolve(self, node=node, variables=variables)
+
+        def settle(value: Any, annotation: Any, origin: Origin) -> tuple[Any, str]:
+            if origin.layer == LAYER_DEFAULT:
+                return value, ""  # no text of a file is in it, and it may hold itself
+            settled, used = settle_value(value, annotation, environ, cwd, parameters)
+            return settled, f"environment {', '.join(used)}" if used else ""
+
+        return self.change(annotation, settle)
+
+    def change(self, annotation: Any, change: Change) -> Resolved:
+        """With `change(value, annotation, origin)` in the place of every value that is no table.
+
+        It gives the new value and what is to be said of it beside its place.
+        """
+        if self._node is None:
+            return self
+        node = _change_leaves(self._node, annotation, change)
+        return self if node is self._node else attrs.evolve(self, node=node)
 
     def misfit_error(self, misfit: Misfit, *, secret: bool = False) -> ParameterError:
         """The error for a value that does not fit: what, where it was set, what it shadows."""
@@ -261,30 +278,20 @@ def _collect_origins(path: KeyPath, node: _Node, found: dict[str, tuple[Origin, 
         _collect_origins((*path, key), child, found)
 
 
-def _settle_node(
-    node: _Node,
-    annotation: Any,
-    environ: Mapping[str, str],
-    cwd: Path,
-    parameters: Collection[str],
-) -> tuple[_Node, tuple[str, ...]]:
-    """The node with its texts settled, the same one where there was nothing to do."""
+def _change_leaves(node: _Node, annotation: Any, change: Change) -> _Node:
+    """The node with its leaves changed, the same one where there was nothing to do."""
     if not node.children:
-        if node.origins[0].layer == LAYER_DEFAULT:
-            return node, ()  # no text of a file is in it, and it may hold itself
-        value, used = settle_value(node.value, annotation, environ, cwd, parameters)
-        if value is node.value:
-            return node, ()
         top = node.origins[0]
-        where = f"{top.where} (environment {', '.join(used)})" if used else top.where
-        return _Node(value, (Origin(top.layer, where, value), *node.origins[1:])), used
-    children: dict[str, _Node] = {}
-    variables: tuple[str, ...] = ()
+        value, said = change(node.value, annotation, top)
+        if value is node.value:
+            return node
+        where = f"{top.where} ({said})" if said else top.where
+        return _Node(value, (Origin(top.layer, where, value), *node.origins[1:]))
     inner = annotations_in(annotation)
-    for key, child in node.children.items():
-        children[key], used = _settle_node(child, inner(key), environ, cwd, parameters)
-        variables += used
+    children = {
+        key: _change_leaves(child, inner(key), change) for key, child in node.children.items()
+    }
     if all(children[key] is child for key, child in node.children.items()):
-        return node, ()
+        return node
     value = {key: child.value for key, child in children.items()}
-    return attrs.evolve(node, value=value, children=children), variables
+    return attrs.evolve(node, value=value, children=children)

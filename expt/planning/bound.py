@@ -61,7 +61,11 @@ class BoundExperiment:
         chains = [
             chain for leaf, chain in case.origins.items() if leaf == name or _is_below(leaf, name)
         ]
-        if name not in case.choices and chains and all(map(_is_default, chains)):
+        is_data = name in case.choices or any(
+            leaf == name or _is_below(leaf, name) or leaf.startswith(f"{name}[")
+            for leaf in case.runs
+        )
+        if not is_data and chains and all(map(_is_default, chains)):
             return self.live_default(name)
         value = copy.deepcopy(case.params[name])
         if holds_opaque(value):

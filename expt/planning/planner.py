@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from expt.archive import read_record
 from expt.discovery import matches_case
-from expt.ground.errors import ExptError, Mistakes, ReadingError
+from expt.ground.errors import ExptError, Mistakes, PlanningError, ReadingError
 from expt.ground.expression import compile_selection
 from expt.ground.layout import RUN_FILE
 from expt.ground.model import (
@@ -41,7 +41,7 @@ from expt.parameters import (
     repeat_seed,
     table_layers,
 )
-from expt.parameters.coercion import Convert, plain
+from expt.parameters.coercion import Convert, plain, wants_run
 from expt.planning.axes import VARIANT, decide_axes, swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
 from expt.planning.bound import BoundExperiment
@@ -61,15 +61,26 @@ from expt.planning.unknown import (
     reject_unknown_values,
     reject_unknown_variants,
 )
-from expt.planning.warnings import unheard_points, untaken_parts, unused_keys
+from expt.planning.warnings import older_runs, unheard_points, untaken_parts, unused_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-    from expt.ground.model import Experiment
+    from expt.ground.model import Experiment, PinnedRun
     from expt.ground.options import Options
     from expt.planning.contents import Hook
+
+
+class InputRuns(Protocol):
+    """The archives of the session's root, for experiments that are given a run."""
+
+    def pin(self, reference: str, /) -> PinnedRun:
+        """The run that a reference names. Raises `ReadingError`."""
+
+    def open(self, value: str, /) -> Any:
+        """The run of `PinnedRun.value`. Raises `ReadingError`."""
+
 
 Shape = tuple[tuple[str, ...], list[Axis]]
 """A choice of variants, and the axes of the cases below it."""
@@ -105,11 +116,14 @@ class Planner:
         converter: Callable[[Sequence[Hook]], Convert | None] = lambda _: None,
         announce: Callable[[str], None] = lambda _: None,
         plugin_files: Sequence[ModuleType] = (),
+        runs: InputRuns | None = None,
     ) -> None:
         self._options = options
         self._provided = provided
         self._plugin_files = plugin_files
         self._converter = converter
+        self._runs = runs
+        self._pinned: dict[str, PinnedRun] = {}
         self._loader = ModuleLoader(options.root)
         self._loader.install()
         self._files = Files(options.root, self._loader, announce)
@@ -155,10 +169,28 @@ class Planner:
         return BoundExperiment(
             binding,
             resolution.graph,
-            self._converter(binding.hooks),
+            self._opening(self._converter(binding.hooks)),
             self._fingerprints.measure_inputs,
             self.sources_of,
         )
+
+    def _opening(self, convert: Convert | None) -> Convert:
+        """`convert`, with runs opened where they are asked for."""
+
+        def open_or_convert(value: Any, annotation: Any) -> Any:
+            if self._runs is not None and isinstance(value, str) and wants_run(annotation):
+                return self._runs.open(value)
+            return None if convert is None else convert(value, annotation)
+
+        return open_or_convert
+
+    def _pin(self, reference: str) -> PinnedRun:
+        """The run that a reference names: the same for all cases of a session."""
+        if reference not in self._pinned:
+            if self._runs is None:
+                raise PlanningError("no runs can be given to experiments here")
+            self._pinned[reference] = self._runs.pin(reference)
+        return self._pinned[reference]
 
     def _bind(self, experiment: Experiment) -> Binding:
         if experiment.id not in self._bindings:
@@ -184,6 +216,7 @@ class Planner:
                 swept_names(binding, self._options),
                 self._options.cwd,
                 self._converter(binding.hooks),
+                self._pin,
             )
         return self._resolutions[key]
 
@@ -258,6 +291,7 @@ class Planner:
         notes += [tell_left_out([id_], mistake) for id_, mistake in mistakes.unsure.items()]
         warnings = unused_keys(self._files, bindings, taken, self._read_values_files())
         warnings += unheard_points(self._options.root, bindings)
+        warnings += older_runs(cases)
         warnings += untaken_parts(self._plugin_files, self._provided.values(), self._files)
         warnings += dict.fromkeys(text for binding in bindings for text in binding.unheard)
         warnings += dict.fromkeys(
@@ -377,6 +411,8 @@ class Planner:
             session_keys=frozenset(keys),
             secrets=decided.secrets,
             inputs=decided.inputs,
+            kept=decided.kept,
+            runs=decided.runs,
             deviations=find_deviations(binding, origins),
             choices=decided.choices,
             words=resolution.words,

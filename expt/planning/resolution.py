@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from expt.ground.declarations import Secret
-from expt.ground.errors import ParameterError
+from expt.ground.errors import ParameterError, ReadingError
 from expt.ground.model import (
     LAYER_DEFAULT,
     LAYER_DRAWN,
     LAYER_SWEEP,
     Origin,
+    PinnedRun,
 )
 from expt.parameters import (
     MASK,
@@ -31,11 +32,14 @@ from expt.parameters.coercion import (
     Convert,
     Misfit,
     annotation_at,
+    annotations_in,
     checks_nothing,
     dotted,
     holds_opaque,
+    is_kept,
     plain,
     wants_path,
+    wants_run,
 )
 from expt.planning.ladder import Climbed, Ladder, kinds_of, provider_in, provider_origin
 from expt.planning.providers import missing_value
@@ -61,6 +65,8 @@ class Decided:
     origins: Mapping[str, tuple[Origin, ...]]
     secrets: frozenset[str]
     inputs: tuple[str, ...]
+    kept: tuple[str, ...]
+    runs: Mapping[str, PinnedRun]
     choices: Mapping[str, str]
     secret_by_name: tuple[str, ...] = ()
 
@@ -83,7 +89,10 @@ class Resolution:
         swept: frozenset[str],
         cwd: Path,
         convert: Convert | None,
+        pin: Callable[[str], PinnedRun],
     ) -> None:
+        self._pin = pin
+        self._pinned: dict[tuple[str, str], PinnedRun] = {}
         self._binding = binding
         self._given = given
         self._swept = swept
@@ -176,8 +185,14 @@ class Resolution:
                 choices[name] = member
         origins.update(self._provided)
         inputs = tuple(self._find_inputs(params))
+        kept = tuple(name for name in inputs if self._is_kept(name))
+        runs = {
+            leaf: self._pinned[name, value]
+            for name, known in self._names.items()
+            for leaf, value in _runs_in((name,), params[name], known.annotation)
+        }
         by_name = tuple(name for name, only in secrets.items() if only)
-        return Decided(params, origins, frozenset(secrets), inputs, choices, by_name)
+        return Decided(params, origins, frozenset(secrets), inputs, kept, runs, choices, by_name)
 
     def root_seed(self, seed: Callable[[], int]) -> tuple[int, bool]:
         """What axes are drawn from, the seed as it stands below any sweep; whether it was given."""
@@ -207,6 +222,7 @@ class Resolution:
         if name == SEED and (not resolved.is_known or resolved.value is None):
             resolved = resolved.lay(LAYER_DRAWN, None, seed())
         resolved = resolved.settle(annotation, os.environ, self._cwd, self.graph.supplies.keys())
+        resolved = resolved.change(annotation, partial(self._pin_runs, name))
         value = self._check(name, resolved)
         hidden = self._find_secrets(name, value)
         told = {
@@ -215,6 +231,28 @@ class Resolution:
         }
         member = resolved.chosen[0].value if resolved.chosen else None
         return _without_secret(value), told, hidden, member
+
+    def _pin_runs(self, name: str, value: Any, annotation: Any, origin: Origin) -> tuple[Any, str]:
+        """The ids of runs in the place of what names them."""
+        if isinstance(value, str) and wants_run(annotation):
+            try:
+                pinned = self._pin(value)
+            except ReadingError as error:
+                hint = f"run it first: expt {value}" if "::" in value else error.hint
+                what = f"'{name}' must be a run: {error.what}"
+                raise ParameterError(what, origin.where, hint) from None
+            self._pinned[name, pinned.value] = pinned
+            return pinned.value, str(pinned)
+        if isinstance(value, list) and not checks_nothing(annotation):
+            inner = annotations_in(annotation)
+            pairs = [self._pin_runs(name, v, inner(i), origin) for i, v in enumerate(value)]
+            if any(said for _, said in pairs):
+                return [item for item, _ in pairs], "; ".join(said for _, said in pairs)
+        return value, ""
+
+    def _is_kept(self, name: str) -> bool:
+        askers = self.graph.askers.get(name, ())
+        return any(is_kept(asker.annotations.get(name, Any)) for asker in askers)
 
     def _check(self, name: str, resolved: Resolved) -> Any:
         """The value as plain data, once it fits whoever asks for it."""
@@ -287,6 +325,18 @@ class Resolution:
             )
             if is_path and (self._cwd / Path(value).expanduser()).exists():
                 yield name
+
+
+def _runs_in(path: tuple[str | int, ...], value: Any, annotation: Any) -> Iterator[tuple[str, str]]:
+    """The dotted names of the runs in a value, and what stands for each."""
+    if isinstance(value, str):
+        if wants_run(annotation):
+            yield dotted(path), value
+    elif isinstance(value, (dict, list)):
+        inner = annotations_in(annotation)
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from _runs_in((*path, key), item, inner(key))
 
 
 _NO_POINT: Final = Point({}, {})

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from expt.ground.model import Case
     from expt.parameters import ParamsFile
     from expt.planning.binding import Binding
     from expt.planning.places import Files
@@ -157,6 +158,27 @@ def _mentioned(folder: Path, names: Collection[str]) -> set[str]:
             text = unicodedata.normalize("NFKC", text)  # as Python reads names
         found.update((in_module if name.endswith(".py") else in_table).findall(text))
     return found
+
+
+# Runs as inputs
+
+
+def older_runs(cases: Sequence[Case]) -> list[str]:
+    """A warning for each run that is given while the session makes a newer one of its experiment.
+
+    What is given was decided before anything runs: nobody is to take it for the new one.
+    """
+    planned = {case.experiment.id for case in cases}
+    return list(
+        dict.fromkeys(
+            f"{case.origins[leaf][0].where}: '{leaf}' of {case.experiment.id} is the run {run.id}, "
+            f"which is older than this session; the one that {run.newest_of} leaves now is not "
+            "waited for"
+            for case in cases
+            for leaf, run in case.runs.items()
+            if run.newest_of in planned
+        )
+    )
 
 
 # Plugins

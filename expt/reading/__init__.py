@@ -12,7 +12,13 @@ Nothing of the user's is imported, executed or unpickled, and nothing outside an
 from expt.reading.fields import FIELDS, MISSING, field_value, known_names, sort_runs, unknown_field
 from expt.reading.finding import choose_runs, find_runs
 from expt.reading.groups import Group, Groups
-from expt.reading.references import find_archive_root, load_archive, load_archives, load_run
+from expt.reading.references import (
+    find_archive_root,
+    load_archive,
+    load_archives,
+    load_run,
+    pin_run,
+)
 from expt.reading.run import Run
 from expt.reading.runs import Runs
 from expt.reading.saved import Artifact, Artifacts
@@ -45,6 +51,7 @@ __all__ = [
     "load_archive",
     "load_archives",
     "load_run",
+    "pin_run",
     "sort_runs",
     "summarise_series",
     "unknown_field",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import DamagedArchive, NoSuchRun, did_you_mean
 from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR
+from expt.ground.model import PinnedRun
 from expt.ground.text import visible
 from expt.reading.finding import id_shortener
 from expt.reading.index import Catalogue, Row, open_catalogue
@@ -20,6 +21,8 @@ from expt.reading.scanning import roots_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from expt.ground.model import Status
 
 _BACK: Final = re.compile(r"(.+)~(\d+)\Z", re.DOTALL)
 _SHOWN: Final = 8
@@ -80,6 +83,21 @@ def load_run(
     return _by_id(text, root) or _by_id(text, *rest) or _reject(text, root)
 
 
+def pin_run(reference: str, root: Path, *, smoke: bool = False, scratch: bool = False) -> PinnedRun:
+    """The run that an experiment is given by `reference`: of a node id, the newest completed one.
+
+    Raises `NoSuchRun`, `DamagedArchive`, `NewerArchive`.
+    """
+    if "::" not in reference or _BACK.match(reference):
+        run = load_run(reference, root, smoke=smoke, scratch=scratch)
+        inside = run.path.is_relative_to(root.absolute())
+        value = run.id if inside else str(run.path)
+        return PinnedRun(run.id, value, run.node_id, run.started.isoformat())
+    roots = [root, *roots_beside(root, smoke=smoke, scratch=scratch)]
+    run = _newest(reference, 0, roots, root, status="completed")
+    return PinnedRun(run.id, run.id, run.node_id, run.started.isoformat(), run.experiment)
+
+
 def _count(digits: str) -> int:
     """A number of runs; of more digits than Python reads, more than there can be."""
     return int(digits) if len(digits) < 20 else sys.maxsize
@@ -103,12 +121,17 @@ def _archive_path(reference: str | Path) -> Path | None:
     return None
 
 
-def _newest(name: str, steps: int, roots: Sequence[Path], root: Path) -> Run:
-    """The newest run of a node id, or of any for `latest`, less `steps`."""
+def _newest(
+    name: str, steps: int, roots: Sequence[Path], root: Path, status: Status | None = None
+) -> Run:
+    """The newest run of a node id, or of any for `latest`, less `steps`.
+
+    Of those of one status, where one is given.
+    """
     rows = []
     for place in roots:
         with open_catalogue(place) as catalogue:
-            rows += [(catalogue, row) for row in catalogue.rows]
+            rows += [(catalogue, row) for row in catalogue.rows if status in (None, row.status)]
     rows.sort(key=lambda found: found[1].started, reverse=True)
     if name != "latest":
         ends = [found for found in rows if _is_of(found[1], name, whole=False)]
@@ -120,6 +143,8 @@ def _newest(name: str, steps: int, roots: Sequence[Path], root: Path) -> Run:
                 None,
                 "\n".join(visible(experiment) for experiment in experiments[:_SHOWN]),
             )
+    if not rows and status is not None:
+        raise NoSuchRun(f"no run of '{visible(name)}' is {status}", visible(str(root)))
     if not rows:
         _reject(name, root)
     if steps >= len(rows):

@@ -26,6 +26,7 @@ from expt.archive import (
 )
 from expt.archive.run_labels import Labels, read_labels
 from expt.ground import layout
+from expt.ground.declarations import InputRun
 from expt.ground.encoding import from_json, to_json
 from expt.ground.errors import DamagedArchive, told_as_damage
 from expt.ground.files import list_inside, open_inside, path_inside, read_inside
@@ -45,7 +46,7 @@ _MOST_CODE: Final = 4 * CODE_CAP  # characters: what takes secrets out may lengt
 _LONGEST_LOG: Final = 1 << 26  # bytes
 
 
-class Run:
+class Run(InputRun):
     """One archived run. What it holds is read when it is asked for, and then kept.
 
     `run.json` is read at once, so that a run that can be made can be listed: raises

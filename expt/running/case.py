@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from expt.archive import named_results, storable_result
+from expt.archive.kept_inputs import keep_inputs
 from expt.archive.manifest import write_manifest
 from expt.ground import layout
 from expt.ground.declarations import Skipped
@@ -139,7 +140,11 @@ class _Run:
         # at once, so that the parent knows where to write the outcome of a worker that dies now
         around.report(RunStarted(case.id, self._archive.id, path, self._pid, now.timestamp()))
         record = start_record(case, around.options, around.session, self._archive.id, now)
-        self._record = attrs.evolve(record, inputs=self._bound.measure_inputs(case))
+        inputs, notices = keep_inputs(
+            self._archive.path, self._bound.measure_inputs(case), case.kept
+        )
+        self._notices += notices
+        self._record = attrs.evolve(record, inputs=inputs)
         self._archive.write_params(self._record.params, case.choices)
         self._archive.write_patch(around.session.patch)
         self._archive.write_analyses(self._bound.analysis_places())

@@ -154,7 +154,11 @@ def lineage_of(case: Case, session_id: str, options: Options) -> dict[str, Any]:
         "sweep": dict(case.axes) or None,
         "fingerprint": case.fingerprint,
     }
-    return {**lineage, "choices": dict(case.choices)} if case.choices else lineage
+    told = {
+        "choices": dict(case.choices),
+        "inputs": {name: run.id for name, run in case.runs.items()},
+    }
+    return {**lineage, **{name: facts for name, facts in told.items() if facts}}
 
 
 def _set_anew(case: Case, options: Options) -> dict[str, Any]:

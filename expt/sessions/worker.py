@@ -34,6 +34,7 @@ from expt.ground.messages import (
 from expt.ground.options import runs_root
 from expt.plugins.builtin import worker_plugins
 from expt.plugins.manager import Plugins
+from expt.sessions.input_runs import InputRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -172,6 +173,7 @@ class Worker:
                 self._converter,
                 self._tell_import,
                 self._get_plugins().files,
+                InputRuns(self._begin.options),
             )
         return self._planner
 

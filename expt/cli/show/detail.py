@@ -205,6 +205,10 @@ def _show_lineage(view: View) -> None:
     if inputs:
         files: list[Branch] = [(_input(dict(entry)), ()) for entry in inputs.values()]
         branches.append(([("inputs", "dim")], files))
+    given = lineage.get("inputs")
+    if isinstance(given, Mapping):
+        runs: list[Branch] = [(_input_run(view, str(n), str(i)), ()) for n, i in given.items()]
+        branches.append(([("given runs", "dim")], runs))
     for name in ("needs", "parent", "resumed_from", "search", "imported_from"):
         if lineage.get(name):
             branches.append(
@@ -230,10 +234,20 @@ def _ancestry(view: View, reference: str, left: int) -> Branch:
     return line, [_ancestry(view, str(above), left - 1)] if above and left else ()
 
 
+def _input_run(view: View, name: str, reference: str) -> Line:
+    """A run that this one was given, with what became of it."""
+    try:
+        run = view.find(reference)
+    except ReadingError:
+        return [(name, "cyan"), f"  {reference}  ", ("gone", "yellow")]
+    return [(name, "cyan"), "  ", linked(run.short_id, run.path, "cyan"), f"  {run.node_id}"]
+
+
 def _input(entry: Mapping[str, Any]) -> Line:
     path = Path(str(entry.get("path")))
     size, digest = entry.get("size"), entry.get("sha256")
     told = human_size(size) if isinstance(size, int) else ""
+    told += f"  kept as {entry['kept']}" if entry.get("kept") else ""
     told += f"  sha256 {str(digest)[:8]}…" if digest else ""
     if not path.exists():
         now: Part = ("gone", "yellow")

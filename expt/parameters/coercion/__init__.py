@@ -22,10 +22,12 @@ from expt.parameters.coercion.annotations import (
     annotations_in,
     checks_nothing,
     expected_text,
+    is_kept,
     kind_of_default,
     prefer,
     resolve_annotations,
     wants_path,
+    wants_run,
     wants_text,
 )
 from expt.parameters.coercion.fitting import Coercer, Convert, Misfit
@@ -57,6 +59,7 @@ __all__ = [
     "expected_text",
     "fields_of",
     "holds_opaque",
+    "is_kept",
     "key_fields",
     "kind_of_default",
     "plain",
@@ -65,5 +68,6 @@ __all__ = [
     "resolve_annotations",
     "shown",
     "wants_path",
+    "wants_run",
     "wants_text",
 ]

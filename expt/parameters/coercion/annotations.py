@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal, Union
 
-from expt.ground.declarations import Secret
+from expt.ground.declarations import KEPT, InputRun, Secret
 from expt.parameters.coercion.plain import (
     Step,
     is_table_class,
@@ -191,14 +191,30 @@ def admits_text(annotation: Any) -> bool:
 
 
 def wants_text(annotation: Any) -> bool:
-    """Whether all but None is written as text: `str`, `Secret`, `Path`, `str | None`."""
+    """Whether all but None is written as text: `str`, `Secret`, `Path`, `Run`, `str | None`."""
     parts = [part for part in alternatives(annotation) if part is not NONE]
-    return bool(parts) and all(_is_text(part) or _is_path(part) for part in parts)
+    return bool(parts) and all(_is_text(p) or _is_path(p) or _is_run(p) for p in parts)
 
 
 def wants_path(annotation: Any) -> bool:
     """Whether text becomes a path: `Path` and `Path | None`, but not `Path | str`."""
     return any(map(_is_path, alternatives(annotation))) and not admits_text(annotation)
+
+
+def wants_run(annotation: Any) -> bool:
+    """Whether text names an archived run: `expt.Run`, `expt.Run | None`."""
+    return any(map(_is_run, alternatives(annotation)))
+
+
+def is_kept(annotation: Any) -> bool:
+    """Whether the file that is named is copied into the archive: `Kept[Path]`."""
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        return any(map(is_kept, typing.get_args(annotation)))
+    return any(said is KEPT for said in getattr(annotation, "__metadata__", ()))
+
+
+def _is_run(part: Any) -> bool:
+    return isinstance(part, type) and issubclass(part, InputRun)
 
 
 def _is_text(part: Any) -> bool:
@@ -299,6 +315,8 @@ def _expected(part: Any, aliases: tuple[Any, ...]) -> str:
         return f"list of {_expected_text(args[0], aliases)}" if args else "list"
     if origin in TABLES:
         return f"table of {_expected_text(args[1], aliases)}" if args else "table"
+    if issubclass(origin, InputRun):
+        return "the reference of a run"
     if issubclass(origin, Enum):
         return choices_text(list(origin))
     if origin is dt.timedelta:

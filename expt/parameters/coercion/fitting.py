@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any, Final, Literal, NoReturn, Union
 
-from expt.ground.declarations import Secret
+from expt.ground.declarations import InputRun, Secret
 from expt.ground.errors import did_you_mean
 from expt.ground.text import dotted
 from expt.parameters.coercion.annotations import (
@@ -205,6 +205,8 @@ class Coercer:
             return _fit_choice(value, part, list(cls.__members__.values()))
         if issubclass(cls, PurePath) and isinstance(value, str):
             return cls(os.path.expanduser(value))
+        if issubclass(cls, InputRun) and isinstance(value, str):
+            return value  # it is opened when it is asked for
         if issubclass(cls, str) and isinstance(value, str):
             return cls(value)
         if isinstance(value, Mapping) and is_table_class(cls):
