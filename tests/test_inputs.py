@@ -50,9 +50,7 @@ def test_a_node_id_is_its_newest_completed_run_pinned_by_id(sandbox: Sandbox) ->
     assert record["params"]["model"] == newest
     assert record["lineage"]["inputs"] == {"model": newest}
     where = record["origins"]["model"][0]["where"]
-    assert re.fullmatch(
-        rf"experiments/params.toml:3 \(newest of {NODE_ID}, [-\d]+ [\d:]+\)", where
-    )
+    assert re.fullmatch(rf"experiments/params.toml:3 \(newest of {NODE_ID}, [-\d]+ [\d:]+\)", where)
     shown = sandbox.expt("show", "latest").stdout
     assert re.search(rf"model +{newest[:4]}\w*  {NODE_ID}", shown), shown
 
