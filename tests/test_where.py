@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
+import os
 import random
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from expt.ground.errors import UsageError
+from expt.page.facts import _exact
 from expt.reading.where import UNKNOWN, compile_condition
 
 if TYPE_CHECKING:
@@ -178,36 +183,36 @@ def test_names_are_those_that_are_asked_for() -> None:
     assert condition.names == {"lr", "last.eval/loss", "a.b", "tags"}
 
 
-@pytest.mark.parametrize(
-    ("typed", "told"),
-    [
-        ("__import__('os').system('true')", "this is not of the grammar"),
-        ("lr.__class__()", "this is not of the grammar"),
-        ("[x for x in tags]", "this is not of the grammar"),
-        ("lambda: 1", "this is not of the grammar"),
-        ("lr if flag else 1", "this is not of the grammar"),
-        ("f'{lr}' == 1", "this is not of the grammar"),
-        ("lr ** 9 ** 9 > 1", "this is not of the grammar"),
-        ("lr[0] == 1", "this is not of the grammar"),
-        ("lr[1:2] == 1", "this is not of the grammar"),
-        ("b'x' == lr", "this is not of the grammar"),
-        ("1j == lr", "this is not of the grammar"),
-        ("... == lr", "this is not of the grammar"),
-        ("lr & 1 == 1", "this is not of the grammar"),
-        ("await_(lr)", "this is not of the grammar"),
-        ("3", "this is neither true nor false"),
-        ("lr + 1", "this is neither true nor false"),
-        ("lr = 1", "one '=' is no comparison; write '=='"),
-        ("status = 'failed'", "one '=' is no comparison; write '=='"),
-        ("lr <", "invalid syntax"),
-        ("", "invalid syntax"),
-        ("(" * 300, "too many nested parentheses"),
-        ("not " * 2000 + "lr", "it is nested too deep"),
-        ("lr == " + "1" * 6000, "Exceeds the limit"),
-        ("lr == 1 or " * 2000 + "lr", "it is too long"),
-        ("lr == '\x00'", "null bytes"),
-    ],
-)
+REFUSED = [
+    ("__import__('os').system('true')", "this is not of the grammar"),
+    ("lr.__class__()", "this is not of the grammar"),
+    ("[x for x in tags]", "this is not of the grammar"),
+    ("lambda: 1", "this is not of the grammar"),
+    ("lr if flag else 1", "this is not of the grammar"),
+    ("f'{lr}' == 1", "this is not of the grammar"),
+    ("lr ** 9 ** 9 > 1", "this is not of the grammar"),
+    ("lr[0] == 1", "this is not of the grammar"),
+    ("lr[1:2] == 1", "this is not of the grammar"),
+    ("b'x' == lr", "this is not of the grammar"),
+    ("1j == lr", "this is not of the grammar"),
+    ("... == lr", "this is not of the grammar"),
+    ("lr & 1 == 1", "this is not of the grammar"),
+    ("await_(lr)", "this is not of the grammar"),
+    ("3", "this is neither true nor false"),
+    ("lr + 1", "this is neither true nor false"),
+    ("lr = 1", "one '=' is no comparison; write '=='"),
+    ("status = 'failed'", "one '=' is no comparison; write '=='"),
+    ("lr <", "invalid syntax"),
+    ("", "invalid syntax"),
+    ("(" * 300, "too many nested parentheses"),
+    ("not " * 2000 + "lr", "it is nested too deep"),
+    ("lr == " + "1" * 6000, "Exceeds the limit"),
+    ("lr == 1 or " * 2000 + "lr", "it is too long"),
+    ("lr == '\x00'", "null bytes"),
+]
+
+
+@pytest.mark.parametrize(("typed", "told"), REFUSED)
 def test_what_is_not_of_the_grammar_is_refused(typed: str, told: str) -> None:
     with pytest.raises(UsageError, match="wrong expression passed to '--where': ") as raised:
         compile_condition(typed, NOW)
@@ -218,3 +223,76 @@ def test_what_is_not_of_the_grammar_is_refused(typed: str, told: str) -> None:
 def test_a_moment_that_is_none_is_an_error() -> None:
     with pytest.raises(UsageError, match="'bananas' is no moment that expt knows"):
         compile_condition("started > 'bananas'", NOW)
+
+
+# The page has the grammar too, in the browser's own language
+
+NODE = shutil.which("node")
+ASSETS = Path(__file__).parents[1] / "expt" / "page" / "assets"
+HARNESS = """
+import {compileWhere} from "./where.mjs";
+import {UNKNOWN, revive} from "./values.mjs";
+import {readFileSync} from "node:fs";
+
+const {now, asked, records} = JSON.parse(readFileSync(0, "utf8"));
+const revived = records.map(revive);
+const answers = asked.map((text) => {
+  try {
+    const {names, matches} = compileWhere(text, new Date(now));
+    const look = (record) => (name) => (Object.hasOwn(record, name) ? record[name] : UNKNOWN);
+    return [[...names], revived.map((record) => matches(look(record)))];
+  } catch (error) { return String(error.message); }
+});
+console.log(JSON.stringify(answers));
+"""
+
+
+def ask_page(texts: list[str], folder: Path) -> list[Any]:
+    """For each text its names and an answer for each of `RECORDS`, or the message of its error."""
+    for name in ("where", "values"):
+        source = (ASSETS / f"{name}.js").read_text(encoding="utf-8")
+        (folder / f"{name}.mjs").write_text(source.replace('.js"', '.mjs"'), encoding="utf-8")
+    (folder / "harness.mjs").write_text(HARNESS, encoding="utf-8")
+    records = [{name: _as_json(value) for name, value in record.items()} for record in RECORDS]
+    given = {"now": NOW.isoformat(), "asked": texts, "records": records}
+    done = subprocess.run(
+        [str(NODE), "harness.mjs"],
+        cwd=folder,
+        input=json.dumps(given, allow_nan=False),
+        env={**os.environ, "TZ": "UTC"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    answers: list[Any] = json.loads(done.stdout)
+    return answers
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    return _exact(value)
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_the_page_answers_as_the_command_line_does(tmp_path: Path) -> None:
+    answers = ask_page([asked for asked, _ in TABLE], tmp_path)
+    wrong = [
+        (asked, answer if isinstance(answer, str) else "")
+        for (asked, naive), answer in zip(TABLE, answers, strict=True)
+        if isinstance(answer, str) or answer[1] != [bool(naive(record)) for record in RECORDS]
+    ]
+    assert wrong == []
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_the_page_refuses_what_the_command_line_refuses(tmp_path: Path) -> None:
+    """Limits aside: what is too long or too deep costs a browser nothing."""
+    words = ("grammar", "true nor false", "no comparison", "invalid syntax")
+    typed = [text for text, told in REFUSED if text.strip() and any(word in told for word in words)]
+    answers = ask_page([*typed, "started > 'bananas'"], tmp_path)
+    taken = [
+        text for text, answer in zip(typed, answers, strict=False) if not isinstance(answer, str)
+    ]
+    assert taken == []

@@ -8,6 +8,7 @@ stands in the place of the run's own. It is the one file of an archive that chan
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -51,6 +52,8 @@ class Labels:
 
 def read_labels(archive: Path) -> Labels:
     """The labels of an archive. Raises `DamagedArchive` where its file is not what was written."""
+    if not os.path.lexists(f"{archive}/{LABELS_FILE}"):  # a tenth of what it takes to open it
+        return Labels()
     content = read_inside(archive, LABELS_FILE, _LARGEST)
     if content is None:
         return Labels()

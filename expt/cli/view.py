@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.arguments import Parser
-from expt.cli.which_runs import ASKED, add_filters, find_chosen
+from expt.cli.which_runs import ASKED, add_filters, find_chosen, make_admits
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import output
 from expt.ground.text import human_size
@@ -48,7 +48,14 @@ def main(words: list[str]) -> int:
 
     listener = _listen(asked.port)
     port = listener.getsockname()[1]
-    app, token = make_app(find, lambda name: load_run(name, root), root, port=port)
+    app, token = make_app(
+        find,
+        lambda name: load_run(name, root),
+        root,
+        port=port,
+        words=ASKED,
+        admits=make_admits(root, asked),
+    )
     address = f"http://{_HOST}:{port}/?token={token}"
     output().write(f"{address}\n")
     if not asked.no_browser:

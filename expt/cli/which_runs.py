@@ -12,9 +12,10 @@ from expt.reading import Runs, choose_runs, find_runs, load_run
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from expt.ground.errors import ReadingError
+    from expt.reading import Run
 
 _NARROWING: Final = ("k", "where", "status", "tag", "on", "session", "since", "until", "limit")
 ASKED: Final = (*_NARROWING, "sort")
@@ -81,6 +82,25 @@ def find_chosen(
             _tell_damages(found.damaged)
         return found
     return choose_runs([load_run(name, root, **places) for name in asked.references], **words)
+
+
+def make_admits(root: Path, asked: argparse.Namespace) -> Callable[[Run], bool]:
+    """Whether a run that is new or has changed is one of those that were asked for."""
+    words = _words(asked, {}, None) | {"limit": 0, "sort": None}
+    named: set[str] | None = None
+    if asked.references:
+        places = {"smoke": asked.smoke, "scratch": asked.scratch}
+        named = {load_run(name, root, **places).id for name in asked.references}
+
+    def admits(run: Run) -> bool:
+        if named is not None and run.id not in named:
+            return False
+        try:
+            return len(choose_runs([run], **words)) == 1
+        except UsageError:  # it lacks a value of the condition
+            return False
+
+    return admits
 
 
 def _words(asked: argparse.Namespace, more: Mapping[str, str], most: int | None) -> dict[str, Any]:

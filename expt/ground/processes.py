@@ -1,11 +1,16 @@
-"""Whether a process lives, and since when: what it takes to name one for ever."""
+"""Whether a process lives, and since when: what it takes to name one for ever; and this one."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PROC: Final = Path("/proc")
 
@@ -39,3 +44,16 @@ def _start_by_ps(pid: int) -> str | None:
         return None
     state, _, started = listing.stdout.decode(errors="replace").strip().partition(" ")
     return None if not state or state.startswith("Z") else started.strip()
+
+
+@contextlib.contextmanager
+def without_collection() -> Iterator[None]:
+    """No garbage collection: ten thousand runs are a million objects that are all still needed,
+    and the collector would look at them again and again, for half of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

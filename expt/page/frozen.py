@@ -1,6 +1,6 @@
 """`expt report`: the page as one file, which opens from disk with no network, now and in ten years.
 
-    page.html = front end + plotly + data (JSON, gzip, base64; the browser unpacks it itself)
+    page.html = front end + plotly and data (gzip, base64; the browser unpacks them itself)
 
 The same runs give the same bytes. Nothing in the file names an address: its security policy
 forbids it to load anything, and allows the two scripts that it holds by their digests.
@@ -44,7 +44,7 @@ _PAGE: Final = """\
 <body>
 <div id="page"></div>
 <script type="application/octet-stream" id="data">{data}</script>
-<script>{charts}</script>
+<script type="application/octet-stream" id="charts">{charts}</script>
 <script>{front_end}</script>
 </body>
 </html>
@@ -61,9 +61,7 @@ def write_report(runs: Sequence[Run], file: Path, title: str = "expt report") ->
 
 def make_report(runs: Sequence[Run], title: str = "expt report") -> str:
     """The text of the file."""
-    packed = gzip.compress(json.dumps(gather(runs), allow_nan=False).encode(), mtime=0)
-    style, script, plotly = asset("style.css"), front_end(), _inline(charts())
-    script = _inline(script)
+    style, script, plotly = asset("style.css"), _inline(front_end()), charts()
     policy = "; ".join(
         (
             "default-src 'none'",
@@ -79,10 +77,14 @@ def make_report(runs: Sequence[Run], title: str = "expt report") -> str:
         title=html.escape(title),
         policy=html.escape(policy, quote=True),
         style=style,
-        data=base64.b64encode(packed).decode(),
-        charts=plotly,
+        data=_pack(json.dumps(gather(runs), allow_nan=False)),
+        charts=_pack(plotly),
         front_end=script,
     )
+
+
+def _pack(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def gather(runs: Sequence[Run]) -> dict[str, Any]:

@@ -18,9 +18,13 @@ a browser would run.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
+import math
+import re
 import secrets
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -34,19 +38,20 @@ from starlette.routing import Route
 from expt.archive.run_labels import read_labels, write_labels
 from expt.ground.errors import ExptError, NoSuchRun, ReadingError
 from expt.ground.files import open_inside
+from expt.ground.processes import without_collection
 from expt.page.bundle import asset, charts, front_end
-from expt.page.facts import tell_array, tell_run, tell_series, tell_table
+from expt.page.facts import tell_array, tell_run, tell_series
+from expt.page.known_runs import KnownRuns
 from expt.page.watching import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from expt.reading import Run, Runs
 
-Find = "Callable[[Mapping[str, str]], Runs]"
 COOKIE: Final = "expt-token"
 _TYPES: Final = {
     ".png": "image/png",
@@ -68,7 +73,6 @@ _PAGE: Final = """\
 </head>
 <body>
 <div id="page"></div>
-<script src="/plotly.js"></script>
 <script src="/expt.js"></script>
 </body>
 </html>
@@ -139,15 +143,19 @@ def make_app(
     root: Path,
     *,
     port: int,
+    words: Sequence[str] = (),
+    admits: Callable[[Run], bool] = lambda _: True,
     token: str | None = None,
 ) -> tuple[Guard, str]:
     """The application, and the token that it wants.
 
-    `find` gives the runs that a query such as `{"where": "lr < 0.1"}` asks for, `load` one by its
-    id; both raise `ExptError`.
+    `find` gives the runs that a query such as `{"where": "lr < 0.1"}` asks for, whose names are
+    `words`; `load` gives one by its id; both raise `ExptError`. `admits` says of a run that is
+    new whether the page shows it.
     """
     token = token or secrets.token_urlsafe(24)
-    pages = _Pages(find, load, root)
+    pages = _Pages(find, load, root, words, admits)
+    threading.Thread(target=pages.prepare, daemon=True).start()
     routes = [
         Route("/", pages.index),
         Route("/style.css", _text(lambda: asset("style.css"), "text/css")),
@@ -166,6 +174,7 @@ def make_app(
         routes=routes,
         exception_handlers={HTTPException: _tell_http, ExptError: _tell_error},
     )
+    app.router.redirect_slashes = False
     hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
     return Guard(app, token, hosts), token
 
@@ -174,31 +183,50 @@ class _Pages:
     """The routes, and what they share: where runs are found, and who watches them."""
 
     def __init__(
-        self, find: Callable[[Mapping[str, str]], Runs], load: Callable[[str], Run], root: Path
+        self,
+        find: Callable[[Mapping[str, str]], Runs],
+        load: Callable[[str], Run],
+        root: Path,
+        words: Sequence[str],
+        admits: Callable[[Run], bool],
     ) -> None:
         self._find = find
         self._load = load
-        self._watcher = Watcher(root)
+        self._words = words
+        self._known = KnownRuns(find, root)
+        self._watcher = Watcher(root, admits)
+
+    def prepare(self) -> None:
+        """Make the table before anybody asks for it."""
+        with contextlib.suppress(ExptError, OSError):
+            self._known.table({})
 
     async def index(self, request: Request) -> Response:
         return Response(_PAGE, media_type="text/html", headers=_HEADERS)
 
     async def runs(self, request: Request) -> Response:
-        found = await run_in_threadpool(self._find, request.query_params)
-        return await run_in_threadpool(lambda: _json([run.outline() for run in found]))
+        asked = _asked(request, *self._words)
+
+        def tell() -> Response:
+            with without_collection():
+                return _json([run.outline() for run in self._find(asked)])
+
+        return await run_in_threadpool(tell)
 
     async def table(self, request: Request) -> Response:
-        found = await run_in_threadpool(self._find, request.query_params)
-        return await run_in_threadpool(lambda: _json(tell_table(found)))
+        asked = _asked(request, *self._words)
+        text = await run_in_threadpool(self._known.table, asked)
+        return Response(text, media_type="application/json", headers=_HEADERS)
 
     async def run(self, request: Request) -> Response:
+        _asked(request)
         run = await self._run_of(request)
         return await run_in_threadpool(lambda: _json(tell_run(run)))
 
     async def series(self, request: Request) -> Response:
+        asked = _asked(request, "points", "from", "to")
         run, name = await self._run_of(request), request.path_params["name"]
-        asked = request.query_params
-        points = min(_MOST_POINTS, max(2, int(_number(asked.get("points"), 2000) or 2000)))
+        points = min(_MOST_POINTS, max(2, _whole(asked.get("points"), 2000)))
         first, end = _number(asked.get("from")), _number(asked.get("to"))
 
         def tell() -> Response:
@@ -210,8 +238,9 @@ class _Pages:
         return await run_in_threadpool(tell)
 
     async def array(self, request: Request) -> Response:
+        asked = _asked(request, "index")
         run, name = await self._run_of(request), request.path_params["name"]
-        index = int(_number(request.query_params.get("index"), -1) or 0)
+        index = _whole(asked.get("index"), -1)
 
         def tell() -> Response:
             series = run.series.get(name)
@@ -222,6 +251,7 @@ class _Pages:
         return await run_in_threadpool(tell)
 
     async def file(self, request: Request) -> Response:
+        _asked(request)
         run, name = await self._run_of(request), request.path_params["name"]
         media = _TYPES.get(Path(name).suffix.lower())
         if media is None:
@@ -236,6 +266,7 @@ class _Pages:
         return Response(content, media_type=media, headers=headers)
 
     async def labels(self, request: Request) -> Response:
+        _asked(request)
         run = await self._run_of(request)
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             raise HTTPException(415, "labels are JSON")
@@ -246,10 +277,10 @@ class _Pages:
             asked = json.loads(body)
             tags = [str(tag) for tag in asked["tags"]] if "tags" in asked else None
             note = str(asked["note"]) if asked.get("note") is not None else None
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             raise HTTPException(400, "labels are {'tags': […], 'note': …}") from None
 
-        def write() -> Response:
+        def write() -> Run:
             labels = read_labels(run.path)
             if tags is not None:
                 gone = [tag for tag in run.tags if tag not in tags]
@@ -257,11 +288,15 @@ class _Pages:
             if note is not None:
                 labels = type(labels)(labels.tags, labels.removed, note)
             write_labels(run.path, labels)
-            return _json(run.reload().outline())
+            return run.reload()
 
-        return await run_in_threadpool(write)
+        changed = await run_in_threadpool(write)
+        self._watcher.tell(changed)
+        return _json(changed.outline())
 
     async def events(self, request: Request) -> Response:
+        _asked(request)
+
         async def stream() -> AsyncIterator[str]:
             yield ": here\n\n"
             async for change in self._watcher.changes():
@@ -274,8 +309,9 @@ class _Pages:
         return StreamingResponse(stream(), media_type="text/event-stream", headers=_HEADERS)
 
     async def _run_of(self, request: Request) -> Run:
+        name = request.path_params["id"]
         try:
-            return await run_in_threadpool(self._load, request.path_params["id"])
+            return await run_in_threadpool(lambda: self._known.run(name) or self._load(name))
         except NoSuchRun as error:
             raise HTTPException(404, error.what) from None
 
@@ -293,11 +329,30 @@ def _json(value: Any) -> Response:
     return Response(text, media_type="application/json", headers=_HEADERS)
 
 
-def _number(text: str | None, default: float | None = None) -> float | None:
+def _asked(request: Request, *names: str) -> dict[str, str]:
+    """What a query asks for, of `names` and nothing else."""
+    asked = {name: text for name, text in request.query_params.items() if name != "token"}
+    for name in asked:
+        if name not in names:
+            known = ", ".join(names) or "none"
+            raise HTTPException(400, f"there is no '{name}' to ask for here: {known}")
+    return asked
+
+
+def _number(text: str | None) -> float | None:
     try:
-        return default if text is None else float(text)
+        number = None if text is None else float(text)
     except ValueError:
-        raise HTTPException(400, f"'{text}' is no number") from None
+        number = math.nan
+    if number is not None and math.isnan(number):
+        raise HTTPException(400, f"'{text}' is no number")
+    return number
+
+
+def _whole(text: str | None, default: int) -> int:
+    if text is not None and not re.fullmatch(r"-?[0-9]{1,15}", text):
+        raise HTTPException(400, f"'{text}' is no whole number")
+    return default if text is None else int(text)
 
 
 def _plain(status: int, text: str) -> Response:

@@ -1,25 +1,30 @@
 """What changed below an archive root, once for all pages that look at it.
 
-One look every second, or less often where the root is so large that looking takes long: ten
-pages that are open cost no more than one, and a run hardly notices them.
+    every second   points and owners of what runs; folders that got a new archive
+    now and then   every archive and its labels, as often as that costs little
+
+Ten pages that are open cost no more than one, and a run hardly notices them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.concurrency import run_in_threadpool
 
+from expt.ground.encoding import to_json
 from expt.ground.errors import ReadingError
-from expt.ground.layout import SERIES_DIR
+from expt.ground.layout import LABELS_FILE, SERIES_DIR
 from expt.reading import find_runs, load_archive
-from expt.reading.scanning import scan_archives
+from expt.reading.scanning import DOUBT, scan_archives
 from expt.reading.series.tail import SeriesTail
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterable
     from pathlib import Path
 
     from expt.reading import Run
@@ -27,35 +32,71 @@ if TYPE_CHECKING:
 _TICK: Final = 1.0  # seconds between two looks
 _SHARE: Final = 0.02  # of one core, that looking may take
 _QUIET: Final = 15  # looks without news before a connection is told that it still stands
+_CLAIMING: Final = 10.0  # seconds that a new folder may take to become an archive
+
+
+def stamp_archives(root: Path) -> dict[str, str]:
+    """Folder → what changes when the `run.json` or the labels of that archive do."""
+    return {
+        folder: f"{stamp.lstrip(DOUBT)} {_labels_stamp(root, folder)}"
+        for folder, stamp in scan_archives(root)
+    }
+
+
+def _labels_stamp(root: Path, folder: str) -> str:
+    try:
+        status = os.lstat(f"{root}/{folder}/{LABELS_FILE}")
+    except OSError:
+        return ""
+    return f"{status.st_mtime_ns}.{status.st_ino}"
 
 
 class Watcher:
-    """Looks while anybody listens, and tells each listener what changed since it came."""
+    """Looks while anybody listens, and tells each listener what changed since it came.
 
-    def __init__(self, root: Path) -> None:
+    `admits` says which runs are told of.
+    """
+
+    def __init__(self, root: Path, admits: Callable[[Run], bool]) -> None:
         self._root = root
+        self._admits = admits
         self._listeners: set[asyncio.Queue[dict[str, Any] | None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._stamps: dict[str, str] = {}
+        self._folders: dict[str, int] = {}  # those that hold archives: when they last changed
+        self._children: dict[str, set[str]] = {}
+        self._young: dict[str, float] = {}  # folders that may become archives, until when
+        self._due = 0.0
         self._running: dict[str, tuple[Run, SeriesTail]] = {}
         self._told: dict[str, dict[str, tuple[int, Any]]] = {}
 
     async def changes(self) -> AsyncIterator[dict[str, Any] | None]:
         """Each change as `{"runs": [outline …], "gone": bool, "points": {id: {series: [count,
-        last]}}}`; None now and then, where there is none."""
+        last]}}}`; None now and then, where there is none. First what runs now."""
         queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        if self._task is None or self._task.done():
+            await run_in_threadpool(self._begin)
         self._listeners.add(queue)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         try:
+            running = [run for run, _ in self._running.values()]
+            yield await run_in_threadpool(_told_of, [run.reload() for run in running])
             while True:
                 yield await queue.get()
         finally:
             self._listeners.discard(queue)
 
+    def tell(self, run: Run) -> None:
+        """Tell every listener at once of a run that was changed from here."""
+        self._send(_told_of([run]))
+
+    def _send(self, change: dict[str, Any] | None) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(change)
+
     async def _watch(self) -> None:
         quiet = 0
-        await run_in_threadpool(self._begin)
         while self._listeners:
             begun = time.monotonic()
             change = await run_in_threadpool(self._look)
@@ -63,47 +104,121 @@ class Watcher:
             quiet = 0 if change else quiet + 1
             if change or quiet >= _QUIET:
                 quiet = 0
-                for queue in self._listeners:
-                    queue.put_nowait(change)
-            await asyncio.sleep(max(_TICK - took, took / _SHARE - took, 0.05))
+                self._send(change)
+            await asyncio.sleep(max(_TICK - took, 0.1))
 
     def _begin(self) -> None:
-        self._stamps = dict(scan_archives(self._root))
+        self._stamps, self._running, self._young = {}, {}, {}
+        self._look_over()
         for run in find_runs(self._root, status="running"):
             self._follow(run)
-
-    def _follow(self, run: Run) -> None:
-        self._running[run.id] = run, SeriesTail(run.path / SERIES_DIR)
+        self._points()  # what there is now is no news
 
     def _look(self) -> dict[str, Any] | None:
-        stamps = dict(scan_archives(self._root))
-        changed = [folder for folder, stamp in stamps.items() if self._stamps.get(folder) != stamp]
-        gone = bool(self._stamps.keys() - stamps.keys())
-        self._stamps = stamps
+        before = self._stamps
+        if time.monotonic() >= self._due:
+            self._look_over()
+        else:
+            self._look_quickly()
+        changed = [folder for folder, stamp in self._stamps.items() if before.get(folder) != stamp]
+        gone = bool(before.keys() - self._stamps.keys())
         runs = [run for folder in changed if (run := self._load(folder)) is not None]
+        runs += self._rewritten()
         points = self._points()
         if not (runs or gone or points):
             return None
-        return {"runs": [run.outline() for run in runs], "gone": gone, "points": points}
+        return _told_of(runs) | {"gone": gone, "points": points}
+
+    def _look_over(self) -> None:
+        """Look at every archive, and say when that may be done again."""
+        begun = time.monotonic()
+        self._stamps = stamp_archives(self._root)
+        above = {""}
+        for folder in self._stamps:
+            while folder := folder.rpartition("/")[0]:
+                above.add(folder)
+        self._note_folders(above)
+        self._due = time.monotonic() + (time.monotonic() - begun) / _SHARE
+
+    def _look_quickly(self) -> None:
+        """Look for archives in folders that have changed."""
+        stamps = dict(self._stamps)
+        for folder, before in list(self._folders.items()):
+            if _changed_at(self._root / folder) != before:
+                known = self._children.get(folder, set())
+                self._note_folders([folder])
+                for name in self._children[folder] - known:
+                    self._young[f"{folder}/{name}".lstrip("/")] = time.monotonic() + _CLAIMING
+        for place, until in list(self._young.items()):
+            found = dict(scan_archives(self._root / place))
+            for inner, stamp in found.items():
+                folder = place if inner == "." else f"{place}/{inner}"
+                stamps[folder] = f"{stamp.lstrip(DOUBT)} {_labels_stamp(self._root, folder)}"
+            if found or time.monotonic() > until:
+                del self._young[place]
+            if any(inner != "." for inner in found):
+                self._due = 0.0
+        self._stamps = stamps
+
+    def _note_folders(self, folders: Iterable[str]) -> None:
+        for folder in folders:
+            self._folders[folder] = _changed_at(self._root / folder)
+            with contextlib.suppress(OSError), os.scandir(self._root / folder) as entries:
+                self._children[folder] = {
+                    entry.name
+                    for entry in entries
+                    if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+                }
 
     def _load(self, folder: str) -> Run | None:
+        """The run in a folder, followed while it runs; None where it is not to be told of."""
         try:
             run = load_archive(self._root / folder)
         except ReadingError:
             return None
-        if run.status == "running":
-            self._follow(run)
-        else:
+        return self._follow(run)
+
+    def _follow(self, run: Run) -> Run | None:
+        if not self._admits(run):
+            return None
+        if run.status != "running":
             self._running.pop(run.id, None)
+        elif run.id not in self._running:
+            self._running[run.id] = run, SeriesTail(run.path / SERIES_DIR)
         return run
+
+    def _rewritten(self) -> list[Run]:
+        """Of the runs that ran at the last look, those that have ended or whose owner died."""
+        ended = []
+        for run, _ in list(self._running.values()):
+            with contextlib.suppress(ReadingError):
+                now = run.reload()
+                if now.status != "running" and self._follow(now) is not None:
+                    ended.append(now)
+        return ended
 
     def _points(self) -> dict[str, dict[str, list[Any]]]:
         news: dict[str, dict[str, list[Any]]] = {}
         for run_id, (_, tail) in self._running.items():
             found = dict(tail.poll())
             known = self._told.get(run_id, {})
-            fresh = {name: list(seen) for name, seen in found.items() if known.get(name) != seen}
+            fresh = {
+                name: [count, to_json(last)]
+                for name, (count, last) in found.items()
+                if known.get(name) != (count, last)
+            }
             self._told[run_id] = found
             if fresh:
                 news[run_id] = fresh
         return news
+
+
+def _changed_at(folder: Path) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _told_of(runs: list[Run]) -> dict[str, Any]:
+    return {"runs": [run.outline() for run in runs], "gone": False, "points": {}}

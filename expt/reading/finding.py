@@ -67,13 +67,17 @@ class Query:
         """Whether a run is what is asked for, names aside."""
         if self.statuses and run.status not in self.statuses:
             return False
-        if not self._is_in_time((run.started - _EPOCH) // _MICROSECOND):
+        if not self._is_any_time and not self._is_in_time(_since_epoch(run.started)):
             return False
         if self.session and not (run.session or "").startswith(self.session):
             return False
-        if not self.tags <= set(run.tags):
+        if self.tags and not self.tags <= set(run.tags):  # which opens a file
             return False
         return self.condition is None or self.condition.matches(lambda name: self._look(run, name))
+
+    @property
+    def _is_any_time(self) -> bool:
+        return self.begin is None and self.end is None
 
     def _is_in_time(self, started: int) -> bool:
         if self.begin is not None and started < self.begin:
@@ -277,6 +281,10 @@ def _known_statuses(statuses: Iterable[str]) -> frozenset[str]:
     return frozenset(statuses)
 
 
+def _since_epoch(moment: dt.datetime) -> int:
+    return (moment.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND
+
+
 def _microseconds(
     moment: str | dt.datetime | None, option: str, now: dt.datetime, *, later: int = 0
 ) -> int | None:
@@ -285,6 +293,6 @@ def _microseconds(
     if isinstance(moment, str):
         moment = parse_moment(moment, option, now)
     try:
-        return (moment.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND + later
+        return _since_epoch(moment) + later
     except (ValueError, OverflowError):
         raise UsageError(f"'{moment}' is too far from here", option) from None

@@ -8,8 +8,6 @@ words ─► runs ─► listing      none named        (--group-by: grouped)
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,13 +17,14 @@ from expt.cli.show.listing import show_columns, show_listing
 from expt.cli.show.machine import csv_text, json_text
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, UsageError
+from expt.ground.processes import without_collection
 from expt.ground.screen import Screen, output
 from expt.ground.text import visible
 from expt.reading import Runs, find_archive_root, load_run
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from expt.reading import Run
 
@@ -52,7 +51,7 @@ def main(words: list[str]) -> int:
     asked = parser.parse_args(_with_minus(words))
     _reject_contradictions(asked)
     root = find_archive_root(asked.runs)
-    with _without_collection():
+    with without_collection():
         runs, more = _find(asked, root)
         names = _names(asked.group_by, "--group-by")
         if names is not None:
@@ -155,19 +154,6 @@ def _list(runs: Runs, asked: argparse.Namespace, root: Path, more: bool) -> int:
     if more:
         screen.line(("older runs: expt show --limit 0", "dim"))
     return int(ExitCode.OK)
-
-
-@contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
-    """No garbage collection: ten thousand runs are a million objects that are all still needed,
-    and the collector would look at them again and again, for half of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _write_machine(

@@ -1,4 +1,6 @@
 // What all charts share: plotly in the colours of the page.
+import {el} from "./dom.js";
+import {unpack} from "./source.js";
 
 export function layout(more = {}) {
   const style = getComputedStyle(document.documentElement);
@@ -14,11 +16,35 @@ export function layout(more = {}) {
 
 export const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "sendDataToCloud"] };
 
-export function draw(element, traces, settings) {
-  return window.Plotly.react(element, traces, layout(settings), CONFIG);
+// Plotly's script is large: it is taken in when the first chart is drawn.
+let library = null;
+
+export function loadCharts() {
+  library ??= new Promise((resolve, reject) => {
+    const script = el("script");
+    const packed = document.getElementById("charts");
+    script.onload = resolve;
+    script.onerror = () => reject(new Error("the library for charts cannot be loaded"));
+    if (packed) {
+      unpack(packed.textContent).then((text) => { script.textContent = text; document.head.append(script); resolve(); }).catch(reject);
+    } else {
+      script.src = "/plotly.js";
+      document.head.append(script);
+    }
+  });
+  return library;
+}
+
+// Draws once the library is there; of several drawings of one element the last one counts.
+export async function draw(element, traces, settings) {
+  const turn = (element.turn || 0) + 1;
+  element.turn = turn;
+  await loadCharts();
+  if (element.turn === turn) await window.Plotly.react(element, traces, layout(settings), CONFIG);
 }
 
 export function clear(element) {
+  element.turn = (element.turn || 0) + 1;
   if (element.data) window.Plotly.purge(element);
 }
 

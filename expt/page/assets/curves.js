@@ -48,7 +48,7 @@ export class Curves {
       if (turn !== this.turn) return;
       const across = state.x.startsWith("series:") ? await each(rows, (row) => this.fetch(row, state.x.slice(7))) : null;
       if (turn !== this.turn) return;
-      this.draw(name, rows, told, across, colours, band, color);
+      await this.draw(name, rows, told, across, colours, band, color);
     }
   }
 
@@ -65,7 +65,7 @@ export class Curves {
     return this.cache.get(key);
   }
 
-  draw(name, rows, told, across, colours, band, color) {
+  async draw(name, rows, told, across, colours, band, color) {
     const { runs, state } = this.page;
     const element = this.charts.get(name);
     const lines = rows.map((row, i) => ({ row, i, told: told[i] })).filter((line) => line.told && line.told.count)
@@ -82,13 +82,12 @@ export class Curves {
     });
     if (band) traces.push(...this.bands(lines, band, colours));
     if (colours.bar && lines.length) traces.push(colourBar(colours.bar, title(color)));
-    draw(element, traces, {
+    await draw(element, traces, {
       title: { text: escapeText(name), font: { size: 13 }, x: 0.02, xanchor: "left" }, uirevision: `${name} ${state.x}`, height: 280,
       xaxis: { type: state.x === "time" ? "date" : state.logx ? "log" : "linear", title: { text: state.x === "step" ? "step" : state.x === "time" ? "" : escapeText(state.x.slice(7)) } },
       yaxis: { type: log ? "log" : "linear", exponentformat: "power" },
-      showlegend: !!this.legend && this.legend.length <= 8 && false,
     });
-    if (!element.listens) {
+    if (!element.listens && element.on) {
       element.listens = true;
       element.on("plotly_relayout", (change) => this.zoom(name, change));
       element.on("plotly_click", (event) => { const row = event.points[0]?.data.customdata?.[0]; if (row !== undefined) this.page.open(runs.ids[row]); });
@@ -141,7 +140,7 @@ export class Curves {
     const range = whole ? null : [state.logx ? 10 ** low : low, state.logx ? 10 ** high : high];
     const told = await each(rows, (row) => this.fetch(row, name, range));
     const color = state.color || telling(this.page.runs, rows, [state.band, "params.seed", "params.repeat"]);
-    this.draw(name, rows, told, null, colouring(this.page.runs, rows, color), state.band, color);
+    await this.draw(name, rows, told, null, colouring(this.page.runs, rows, color), state.band, color);
   }
 }
 

@@ -1,5 +1,5 @@
 // The table of runs by columns, and what the page asks of it: a value, what is chosen, groups.
-import {UNKNOWN, revive, isNumber, compareValues, meanAndDeviation, show} from "./values.js";
+import {UNKNOWN, revive, isNumber, sorted, meanAndDeviation, show} from "./values.js";
 import {compileWhere} from "./where.js";
 
 const FIELDS = ["id", "experiment", "case", "status", "started", "duration", "description", "tags", "note", "session"];
@@ -79,7 +79,10 @@ export class Runs {
     const { names, matches } = compileWhere(where);
     for (const name of names) if (!this.column(name) && this.count) throw new Error(`no run has a value '${name}'${this.closest(name)}`);
     let rows = [];
-    for (let row = 0; row < this.count; row += 1) if (matches((name) => this.value(row, name))) rows.push(row);
+    const columns = new Map([...names].map((name) => [name, this.column(name)?.values]));
+    let at = 0;
+    const look = (name) => { const values = columns.get(name); return values ? values[at] : UNKNOWN; };
+    for (at = 0; at < this.count; at += 1) if (matches(look)) rows.push(at);
     for (const [name, [low, high]] of Object.entries(brushes || {})) {
       rows = rows.filter((row) => { const value = this.position(row, name); return value >= low && value <= high; });
     }
@@ -87,7 +90,7 @@ export class Runs {
     const descending = sort.startsWith("-");
     const column = this.column(sort.replace(/^-/, ""));
     if (!column) return rows;
-    return rows.sort((a, b) => compareValues(column.values[a], column.values[b], descending) || a - b);
+    return sorted(rows, column.values, descending);
   }
 
   // Where a value stands on an axis: a number is itself, anything else its place among the values.
@@ -120,14 +123,22 @@ export class Runs {
     return near && near[0] <= Math.max(2, name.length / 3) ? `; did you mean '${near[1]}'?` : "";
   }
 
+  // Whether any of the rows has more than nothing there.
+  anyIn(rows, name) {
+    const values = this.column(name)?.values || [];
+    return rows.some((row) => values[row] !== UNKNOWN && values[row] !== null && values[row] !== "" && show(values[row]) !== "");
+  }
+
   // Names of columns whose values differ among rows, and those whose do not, with the value.
   differing(rows, names) {
     const differs = [];
     const same = [];
     for (const name of names) {
-      const first = show(this.value(rows[0], name));
-      if (rows.some((row) => show(this.value(row, name)) !== first)) differs.push(name);
-      else if (first !== "") same.push([name, first]);
+      const values = this.column(name)?.values || [];
+      const first = values[rows[0]];
+      const text = show(first);
+      if (rows.some((row) => values[row] !== first && show(values[row]) !== text)) differs.push(name);
+      else if (text !== "") same.push([name, text]);
     }
     return { differs, same };
   }

@@ -32,8 +32,8 @@ export class Scatter {
       marker: { size: rows.length > 2000 ? 4 : 8, opacity: rows.length > 2000 ? 0.5 : 0.85, color: rows.map((row, i) => colours.of(row, i).colour) },
     }];
     if (colours.bar) traces.push(colourBar(colours.bar, title(color)));
-    draw(this.chart, traces, { dragmode: "select", height: 520, xaxis: this.axis(across, x), yaxis: this.axis(up, y) });
-    if (!this.listens) {
+    await draw(this.chart, traces, { dragmode: "select", height: 520, xaxis: this.axis(across, x), yaxis: this.axis(up, y) });
+    if (!this.listens && this.chart.on) {
       this.listens = true;
       this.chart.on("plotly_selected", (event) => this.brush(event));
       this.chart.on("plotly_click", (event) => this.page.open(runs.ids[event.points[0].customdata]));

@@ -3,13 +3,14 @@ import {revive} from "./values.js";
 
 export async function openSource() {
   const embedded = document.getElementById("data");
-  return embedded ? new EmbeddedSource(await unpack(embedded.textContent)) : new ServedSource();
+  return embedded ? new EmbeddedSource(JSON.parse(await unpack(embedded.textContent))) : new ServedSource();
 }
 
-async function unpack(text) {
+// The text that a file holds as gzip in base64.
+export async function unpack(text) {
   const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
+  return new Response(stream).text();
 }
 
 class EmbeddedSource {

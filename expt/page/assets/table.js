@@ -1,6 +1,6 @@
 // The table of runs: only the rows that can be seen are made, whatever their number.
 import {el, replace, check} from "./dom.js";
-import {UNKNOWN, show, showNumber, showDuration, showTime, isNumber} from "./values.js";
+import {show, showNumber, showDuration, showTime, isNumber} from "./values.js";
 import {title} from "./runs.js";
 
 const HEIGHT = 28;
@@ -27,9 +27,10 @@ export class RunsTable {
     this.widths = this.names.map((name) => this.width(name));
     this.cursor = Math.min(this.cursor, Math.max(0, this.items.length - 1));
     const open = this.tools.querySelector("details")?.open;
+    this.varied = runs.differing(rows, runs.valueNames("params"));
     replace(this.tools, this.makeGrouping(), check("only what differs", state.differing, (on) => state.set({ differing: on })), this.makeColumns(open));
     replace(this.head, this.makeHead());
-    const { same } = runs.differing(rows, runs.valueNames("params"));
+    const { same } = this.varied;
     replace(this.same, state.differing && rows.length > 1 && same.length ? ["the same in all: ", same.map(([name, value]) => `${title(name)}=${value}`).join("  ")] : []);
     this.shown = null;
     this.paint();
@@ -44,7 +45,7 @@ export class RunsTable {
       const kept = new Set(["id", "status", "duration", "started", ...runs.differing(rows, names).differs]);
       names = names.filter((name) => kept.has(name) || name.startsWith("results."));
     }
-    if (!asked.length) names = names.filter((name) => ALWAYS.includes(name) || rows.some((row) => { const value = runs.value(row, name); return value !== UNKNOWN && value !== null && show(value) !== ""; }));
+    if (!asked.length) names = names.filter((name) => ALWAYS.includes(name) || runs.anyIn(rows, name));
     const pinned = state.list("pinned").filter((name) => runs.column(name));
     return ["id", ...pinned.filter((name) => name !== "id"), ...names.filter((name) => name !== "id" && !pinned.includes(name) && runs.column(name))];
   }
@@ -70,8 +71,8 @@ export class RunsTable {
   }
 
   makeGrouping() {
-    const { runs, rows, state } = this.page;
-    const names = runs.differing(rows, runs.valueNames("params")).differs;
+    const { state } = this.page;
+    const names = this.varied.differs;
     const chosen = state.list("group");
     const known = [...new Set([...names, ...chosen, "experiment"])];
     return el("label.choice", {}, "group by ", el("select", {

@@ -53,18 +53,24 @@ export function showTime(text) {
   return `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())} ${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
 }
 
-// Order for sorting: numbers, then texts, then anything else; gaps and NaN last whichever way.
-export function compareValues(one, other, descending) {
-  const rank = (value) => {
-    if (value === UNKNOWN || value === null || value !== value) return 3;
-    if (isNumber(value) || typeof value === "boolean") return 0;
-    return typeof value === "string" ? 1 : 2;
-  };
-  const [a, b] = [rank(one), rank(other)];
-  if (a !== b) return a === 3 ? 1 : b === 3 ? -1 : (a - b) * (descending ? -1 : 1);
-  if (a === 3) return 0;
-  const [x, y] = a === 2 ? [show(one), show(other)] : [one, other];
-  return (x < y ? -1 : x > y ? 1 : 0) * (descending ? -1 : 1);
+// Rows by their values: numbers, then texts, then anything else; gaps and NaN last whichever way.
+export function sorted(rows, values, descending) {
+  const kinds = [[], [], [], []];
+  for (const row of rows) kinds[rank(values[row])].push(row);
+  const sign = descending ? -1 : 1;
+  const by = (key) => (a, b) => { const [x, y] = [key(a), key(b)]; return x < y ? -sign : x > y ? sign : a - b; };
+  kinds[0].sort(by((row) => values[row]));
+  kinds[1].sort(by((row) => values[row]));
+  const texts = new Map(kinds[2].map((row) => [row, show(values[row])]));
+  kinds[2].sort(by((row) => texts.get(row)));
+  const gaps = kinds.pop().sort((a, b) => a - b);
+  return [...(descending ? kinds.reverse() : kinds).flat(), ...gaps];
+}
+
+function rank(value) {
+  if (value === UNKNOWN || value === undefined || value === null || value !== value) return 3;
+  if (isNumber(value) || typeof value === "boolean") return 0;
+  return typeof value === "string" ? 1 : 2;
 }
 
 export function meanAndDeviation(numbers) {

@@ -94,7 +94,7 @@ class WhereParser {
       if (moment === null) this.refuse(`'${side.text}' is no moment`);
       return () => moment;
     }
-    return (look) => { const value = side.run(look); const time = Date.parse(value); return typeof value === "string" && !Number.isNaN(time) ? time : UNKNOWN; };
+    return (look) => { const value = side.run(look); const time = typeof value === "string" ? Date.parse(value) : NaN; return Number.isNaN(time) ? UNKNOWN : time; };
   }
 
   sum() { return this.calculated(["+", "-"], () => this.product()); }

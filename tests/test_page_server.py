@@ -1,0 +1,416 @@
+"""What `expt view` serves, to whom, and what it refuses; without a browser."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlencode
+
+import anyio
+import attrs
+import numpy as np
+import pytest
+from made_runs import id_of, make_run
+
+from expt.reading import find_runs, load_run
+from expt.tracking import open_recorder
+
+pytest.importorskip("starlette", reason="the extra 'page' is not installed")
+
+from expt.page.server import COOKIE, make_app
+from expt.page.watching import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+HOST = "127.0.0.1:8777"
+TOKEN = "secret-of-the-page"
+ORIGIN = {"Origin": f"http://{HOST}"}
+WORDS = ("where", "limit", "status", "sort")
+
+
+@attrs.frozen
+class Answer:
+    """What the application sent."""
+
+    status_code: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
+
+
+class Client:
+    """Asks the application as uvicorn does, for targets exactly as they are typed."""
+
+    def __init__(self, app: Any, **headers: str) -> None:
+        self.app = app
+        self.headers = {"Host": HOST, **headers}
+
+    def get(self, target: str, query: Mapping[str, str] | None = None, **headers: str) -> Answer:
+        return self.ask("GET", f"{target}?{urlencode(query)}" if query else target, headers)
+
+    def post(self, target: str, body: Any, **headers: str) -> Answer:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.ask("POST", target, {"Content-Type": "application/json", **headers}, content)
+
+    def ask(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Answer:
+        path, _, query = target.partition("?")
+        pairs = {**self.headers, **headers}
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": unquote(path),
+            "raw_path": path.encode(),
+            "query_string": quote(query, safe="=&%+").encode(),
+            "headers": [(k.lower().encode(), v.encode()) for k, v in pairs.items()],
+            "server": ("127.0.0.1", 8777),
+            "client": ("127.0.0.1", 1),
+            "root_path": "",
+        }
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        anyio.run(self.app, scope, receive, send)
+        names = [(k.decode(), v.decode()) for k, v in sent[0]["headers"]]
+        content = b"".join(message.get("body", b"") for message in sent[1:])
+        return Answer(sent[0]["status"], dict(names), content)
+
+
+def open_app(root: Path, **headers: str) -> Client:
+    def find(query: Mapping[str, str]) -> Any:
+        words: dict[str, Any] = dict(query)
+        return find_runs(root, **{**words, "limit": int(words.get("limit", 0))})
+
+    app, _ = make_app(
+        find, lambda name: load_run(name, root), root, port=8777, token=TOKEN, words=WORDS
+    )
+    return Client(app, **headers)
+
+
+def track_numbers(path: Path, name: str, numbers: Any, first: int = 0) -> None:
+    series = open_recorder(path / "series", label=name)
+    for step, number in enumerate(numbers, first):
+        series.track(name, float(number), step=step)
+    series.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for number in range(3):
+        make_run(
+            tmp_path / "runs",
+            number,
+            params={"lr": 10.0**-number, "big": 2**60},
+            results={"accuracy": number / 4, "gap": math.nan},
+        )
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def client(root: Path) -> Client:
+    return open_app(root, Authorization=f"Bearer {TOKEN}")
+
+
+def told(answer: Answer) -> Any:
+    """The body, which must be strict JSON."""
+    return json.loads(answer.text, parse_constant=lambda name: pytest.fail(f"JSON with {name}"))
+
+
+# Who is let in
+
+
+@pytest.mark.parametrize("path", ["/", "/api/runs", "/api/table", "/api/events", "/expt.js", "/no"])
+def test_without_the_token_nothing_is_told(root: Path, path: str) -> None:
+    stranger = open_app(root)
+    assert stranger.get(path).status_code == 403
+    assert stranger.get(f"{path}?token=guessed").status_code == 403
+    assert stranger.get(path, Authorization="Bearer guessed").status_code == 403
+    assert stranger.get(path, Cookie=f"{COOKIE}=guessed").status_code == 403
+
+
+def test_the_address_gives_a_cookie_and_no_token_stays_in_it(root: Path) -> None:
+    client = open_app(root)
+    answer = client.get(f"/?token={TOKEN}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    page = client.get("/", Cookie=answer.headers["set-cookie"].partition(";")[0])
+    assert page.status_code == 200
+    assert TOKEN not in page.text
+
+
+@pytest.mark.parametrize("host", ["evil.example:8777", "127.0.0.1:80", "127.0.0.1", "0.0.0.0:8777"])
+def test_another_host_is_refused_with_the_token_too(client: Client, host: str) -> None:
+    assert client.get("/api/runs", Host=host).status_code == 421
+
+
+@pytest.mark.parametrize("origin", [None, "http://evil.example", "null", "http://127.0.0.1:1"])
+def test_another_site_can_post_nothing(client: Client, root: Path, origin: str | None) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+    answer = client.post(f"/api/runs/{id_of(0)}/labels", {"note": "mine"}, **headers)
+    assert answer.status_code == 403
+    assert find_runs(root)[2].note is None
+
+
+def test_every_answer_forbids_what_a_page_does_not_need(client: Client) -> None:
+    for path in ("/", "/expt.js", "/style.css", "/api/runs", "/api/runs/none"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in headers
+
+
+# Files
+
+
+@pytest.fixture
+def picture(root: Path) -> Path:
+    run = find_runs(root)[0]
+    (run.path / "plots").mkdir()
+    (run.path / "plots" / "loss.png").write_bytes(b"\x89PNG")
+    (root / "outside.png").write_bytes(b"secret")
+    (run.path / "plots" / "link.png").symlink_to(root / "outside.png")
+    (run.path / "beside").symlink_to(root)
+    return run.path
+
+
+def test_a_picture_of_the_archive_is_sent(client: Client, picture: Path) -> None:
+    run_id = picture.name.rpartition("_")[2]
+    answer = client.get(f"/api/runs/{run_id}/files/plots/loss.png")
+    assert (answer.content, answer.headers["content-type"]) == (b"\x89PNG", "image/png")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../outside.png",
+        "..%2f..%2f..%2foutside.png",
+        "%2e%2e/%2e%2e/%2e%2e/outside.png",
+        "plots/%2e%2e/%2e%2e/outside.png",
+        "/etc/hostname.png",
+        "%2Fetc%2Fpasswd.png",
+        "plots/link.png",
+        "beside/outside.png",
+        "plots/none.png",
+        "plots",
+        "run.json",
+        "plots/a%00.png",
+        "x" * 5000 + ".png",
+    ],
+)
+def test_no_file_outside_of_the_archive_and_no_other_kind_is_sent(
+    client: Client, picture: Path, name: str
+) -> None:
+    run_id = picture.name.rpartition("_")[2]
+    answer = client.get(f"/api/runs/{run_id}/files/{name}")
+    assert answer.status_code in (403, 404)
+    assert b"secret" not in answer.content
+
+
+@pytest.mark.parametrize("name", ["..", "%2e%2e", "%2Fetc", "..%2f..", "/", "%00", "latest~9999"])
+def test_what_is_no_run_is_no_run(client: Client, name: str) -> None:
+    assert client.get(f"/api/runs/{name}").status_code in (404, 400)
+
+
+# JSON
+
+
+def test_runs_are_what_show_prints(client: Client) -> None:
+    runs = told(client.get("/api/runs"))
+    assert [run["id"] for run in runs] == [id_of(2), id_of(1), id_of(0)]
+    wanted = {"id", "experiment", "case", "status", "started", "duration", "params", "results"}
+    assert wanted | {"last", "path"} <= runs[0].keys()
+    assert runs[0]["results"]["gap"] == {"$float": "nan"}
+    found = told(client.get("/api/runs", {"where": "lr < 0.5", "limit": "1"}))
+    assert [run["id"] for run in found] == [id_of(2)]
+
+
+def test_the_table_is_the_runs_by_columns(client: Client) -> None:
+    table = told(client.get("/api/table"))
+    columns = {(column["part"], column["name"]): column["values"] for column in table["columns"]}
+    assert table["ids"] == [id_of(2), id_of(1), id_of(0)]
+    assert columns["params", "lr"] == [0.01, 0.1, 1.0]
+    assert columns["params", "big"] == [{"$int": str(2**60)}] * 3
+    assert columns["results", "gap"] == [{"$float": "nan"}] * 3
+
+
+def test_the_table_is_made_again_for_a_new_run_and_for_labels(client: Client, root: Path) -> None:
+    before = client.get("/api/table").text
+    assert client.get("/api/table").text == before
+    make_run(root, 9)
+    assert len(told(client.get("/api/table"))["ids"]) == 4
+    answer = client.post(f"/api/runs/{id_of(9)}/labels", {"tags": ["best"], "note": "n"}, **ORIGIN)
+    assert told(answer)["tags"] == ["best"]
+    columns = {
+        column["name"]: column["values"] for column in told(client.get("/api/table"))["columns"]
+    }
+    assert (columns["tags"][0], columns["note"][0]) == (["best"], "n")
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/api/runs?wher=x", "there is no 'wher' to ask for here: where, limit, status, sort"),
+        ("/api/table?colour=1", "there is no 'colour' to ask for here: where, limit, status, sort"),
+        ("/api/runs/ID?x=1", "there is no 'x' to ask for here: none"),
+        (
+            "/api/runs/ID/series/loss?point=2",
+            "there is no 'point' to ask for here: points, from, to",
+        ),
+        ("/api/runs/ID/series/loss?points=many", "'many' is no whole number"),
+        ("/api/runs/ID/series/loss?points=1e3", "'1e3' is no whole number"),
+        ("/api/runs/ID/series/loss?points=inf", "'inf' is no whole number"),
+        ("/api/runs/ID/series/loss?from=nan", "'nan' is no number"),
+        ("/api/runs/ID/series/loss?to=x", "'x' is no number"),
+        ("/api/runs/ID/array/loss?index=1.5", "'1.5' is no whole number"),
+        ("/api/runs?where=lrr < 1", "no run has a value 'lrr'"),
+        ("/api/runs?status=good", "there is no status 'good'"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_an_error_that_says_so(
+    client: Client, path: str, word: str
+) -> None:
+    answer = client.get(path.replace("ID", id_of(0)))
+    assert (answer.status_code, told(answer)["error"]) == (400, word)
+
+
+def test_an_unknown_series_is_not_found(client: Client) -> None:
+    answer = client.get(f"/api/runs/{id_of(0)}/series/none")
+    assert (answer.status_code, told(answer)) == (
+        404,
+        {"error": "the run has no series 'none'"},
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"1", b'{"tags": 1}', b'{"tags": null}', b"\xff", b"[" * 30000]
+)
+def test_labels_that_are_none_are_refused(client: Client, body: bytes) -> None:
+    answer = client.post(f"/api/runs/{id_of(0)}/labels", body, **ORIGIN)
+    assert answer.status_code == 400
+
+
+def test_labels_in_another_form_or_too_long_are_refused(client: Client) -> None:
+    place = f"/api/runs/{id_of(0)}/labels"
+    answer = client.post(place, b"tags=x", **ORIGIN, **{"Content-Type": "text/plain"})
+    assert answer.status_code == 415
+    assert client.post(place, {"note": "x" * 70_000}, **ORIGIN).status_code == 413
+
+
+# Series
+
+
+def test_a_series_is_its_envelope_and_exact_between_two_steps(client: Client, root: Path) -> None:
+    numbers = np.sin(np.arange(20_000) / 300)
+    numbers[777], numbers[12_345] = 50.0, -50.0
+    track_numbers(find_runs(root)[0].path, "loss", numbers)
+    place = f"/api/runs/{id_of(2)}/series/loss"
+    whole = told(client.get(place, {"points": "200"}))
+    assert whole["envelope"]
+    assert whole["count"] == 20_000
+    assert len(whole["steps"]) <= 204
+    assert max(whole["values"]) == 50.0
+    assert min(whole["values"]) == -50.0
+    assert {777, 12_345, 0, 19_999} <= set(whole["steps"])
+    part = told(client.get(place, {"points": "200", "from": "770", "to": "790"}))
+    assert not part["envelope"]
+    assert part["steps"] == list(range(770, 791))
+    assert part["values"] == numbers[770:791].tolist()
+
+
+def test_numbers_that_are_not_finite_are_tagged(client: Client, root: Path) -> None:
+    track_numbers(find_runs(root)[0].path, "loss", [1.0, math.nan, math.inf, -math.inf])
+    series = told(client.get(f"/api/runs/{id_of(2)}/series/loss"))
+    tags = [{"$float": name} for name in ("nan", "inf", "-inf")]
+    assert series["values"] == [1.0, *tags]
+
+
+def test_a_name_with_slashes_and_markup_is_a_name(client: Client, root: Path) -> None:
+    name = "a/../<script>alert(1)</script>?x=&"
+    track_numbers(find_runs(root)[0].path, name, [1.0, 2.0])
+    series = told(client.get(f"/api/runs/{id_of(2)}/series/{quote(name, safe='')}"))
+    assert (series["name"], series["values"]) == (name, [1.0, 2.0])
+
+
+# Roots
+
+
+def test_an_empty_a_missing_and_a_damaged_root_are_shown(tmp_path: Path) -> None:
+    for root in (tmp_path / "none", tmp_path):
+        client = open_app(root, Authorization=f"Bearer {TOKEN}")
+        assert told(client.get("/api/table"))["ids"] == []
+    whole = make_run(tmp_path / "runs", 1)
+    for number, text in enumerate(("", "{", '{"format": 99}', "[]"), 2):
+        (make_run(tmp_path / "runs", number) / "run.json").write_text(text)
+    client = open_app(tmp_path / "runs", Authorization=f"Bearer {TOKEN}")
+    assert told(client.get("/api/table"))["ids"] == [whole.name.rpartition("_")[2]]
+    assert len(told(client.get("/api/runs"))) == 1
+
+
+def test_a_damaged_file_of_a_run_is_named_and_no_internal_error(client: Client, root: Path) -> None:
+    (find_runs(root)[0].path / "environment.json").write_text("{")
+    answer = client.get(f"/api/runs/{id_of(2)}")
+    assert answer.status_code == 500
+    assert "environment.json" in told(answer)["error"]
+
+
+# What changes
+
+
+def test_a_watcher_tells_of_new_runs_points_ends_labels_and_what_is_gone(root: Path) -> None:
+    from expt.archive.owner import owner_of_this_process
+    from expt.archive.run_labels import Labels, write_labels
+
+    async def changes_of(wanted: int, act: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        with anyio.fail_after(20):
+            async for change in Watcher(root, lambda _: True).changes():
+                if not found:
+                    threading.Thread(target=act, daemon=True).start()
+                if change is not None:
+                    found.append(change)
+                if len(found) > wanted:
+                    return found[1:]
+        return found
+
+    def act() -> None:
+        path = make_run(root, 50, status="running", owner=owner_of_this_process())
+        recorder = open_recorder(path / "series", label="x")
+        recorder.track("loss", math.nan, step=0)
+        time.sleep(1.5)
+        recorder.track("loss", 0.5, step=1)
+        recorder.close()
+
+    news = anyio.run(changes_of, 2, act)
+    assert news[0]["runs"][0]["id"] == id_of(50)
+    assert news[0]["runs"][0]["status"] == "running"
+    seen = [change["points"].get(id_of(50)) for change in news]
+    assert {"loss": [1, {"$float": "nan"}]} in seen
+    assert seen[-1] == {"loss": [2, 0.5]}
+
+    labelled = find_runs(root)[1].path
+    (noted,) = anyio.run(changes_of, 1, lambda: write_labels(labelled, Labels(("best",))))
+    assert noted["runs"][0]["tags"] == ["best"]
+
+    (gone,) = anyio.run(changes_of, 1, lambda: shutil.rmtree(labelled))
+    assert gone["gone"]
