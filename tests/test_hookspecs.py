@@ -10,6 +10,7 @@ import pytest
 
 from expt.ground.model import Place
 from expt.planning.contents import Listener
+from expt.planning.providers import Function
 from expt.running.supplies import Hooks
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from expt.testing import Sandbox
 
 
-def listening(function: Callable[..., Any], *, replace: bool = False) -> Listener:
-    return Listener("point", function, Place("x.py", 1), replace)
+def listening(function: Callable[..., Any]) -> Listener:
+    place = Place("x.py", 1)
+    return Listener("point", function, place, Function("f", function, place, ()))
 
 
 def heard(sandbox: Sandbox) -> list[str]:
@@ -50,17 +52,6 @@ def test_a_filter_hands_the_value_through_outermost_first() -> None:
     hooks = Hooks([listening(lambda text: text + "a"), listening(lambda text: text + "b")])
     assert hooks.filter("point", "-") == "-ab"
     assert hooks.filter("nobody", "-") == "-"
-
-
-def test_a_listener_that_replaces_leaves_out_what_is_outside_it_and_not_what_is_inside() -> None:
-    hooks = Hooks(
-        [
-            listening(lambda text: text + "a"),
-            listening(lambda text: text + "b", replace=True),
-            listening(lambda text: text + "c"),
-        ]
-    )
-    assert hooks.filter("point", "-") == "-bc"
 
 
 def test_a_default_counts_where_nobody_listens() -> None:

@@ -138,7 +138,7 @@ def test_a_listener_of_a_point_that_nothing_calls_is_told(
 ) -> None:
     files = {"experiments/conftest.py": LISTENS, "experiments/a.py": source}
     if "helper" in source:
-        files["helper.py"] = "def go(h):\n    h.call('after_epcoh')\n"
+        files["helper.py"] = "def go(h):\n    h.call('after_epcoh', epoch=1)\n"
     sandbox.write({**files, "expt.toml": ""})
     if told is None:
         told = ["experiments/conftest.py:3: nothing calls the hook point 'after_epcoh'"]

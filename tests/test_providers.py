@@ -582,7 +582,8 @@ def test_everything_that_takes_part_is_listed_with_file_line_and_docstring(
                     return range(size)
 
                 @expt.on("after")
-                def log_after(n):
+                @expt.on("again")
+                def log_after(n, size: int = 3):
                     """Write it down."""
 
                 def expt_run_finished(run):
@@ -598,6 +599,7 @@ def test_everything_that_takes_part_is_listed_with_file_line_and_docstring(
                     """Count."""
                     words = hooks.filter("words", [])
                     hooks.call("after", n=1)
+                    hooks.call("again", n=1)
 
                 @expt.on("after", replace=True)
                 def mine(n):
@@ -617,13 +619,14 @@ def test_everything_that_takes_part_is_listed_with_file_line_and_docstring(
         "points": [
             ("words", "experiments/x.py:5", "", "filter"),
             ("after", "experiments/x.py:6", "", "call"),
+            ("again", "experiments/x.py:7", "", "call"),
         ],
         "listeners": [
-            ("after", f"{conftest}:8", "Write it down.", ""),
-            ("after", "experiments/x.py:8", "Rather this.", "replaces"),
+            ("again", f"{conftest}:8", "Write it down.", "asks for size"),
+            ("after", "experiments/x.py:9", "Rather this.", "replaces"),
         ],
-        "hooks": [("expt_run_finished", f"{conftest}:12", "Ring.", "")],
-        "analyses": [("analysis_all", f"{conftest}:15", "Look.", "")],
+        "hooks": [("expt_run_finished", f"{conftest}:13", "Ring.", "")],
+        "analyses": [("analysis_all", f"{conftest}:16", "Look.", "")],
     }
     shown = sandbox.expt("params", node_id).stdout
     for part in parts.values():

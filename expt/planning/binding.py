@@ -7,11 +7,12 @@ experiment share, `BoundExperiment` is a binding with the graph of one kind of c
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
+from expt.archive.snapshot import static_closure
 from expt.ground import layout
 from expt.ground.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Mark
 from expt.ground.errors import PlanningError
@@ -30,6 +31,7 @@ from expt.planning.contents import (
     hides_arguments,
     read_contents,
 )
+from expt.planning.hook_points import HookPoint, read_points
 from expt.planning.places import Files, Host, HostPlace, find_host, places_of
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from expt.planning.providers import Function, Provider
 
 Part = TypeVar("Part", Listener, Hook)
+_UNKNOWN_POINT: Final = HookPoint(frozenset(), None, None)
 Rank = Mapping[str, "Provider"] | Layer
 """One step of the ladder: the providers of a module, or the values of a file."""
 
@@ -76,6 +79,7 @@ class Binder:
         self._source_of = source_of
         self._provided = provided
         self._contents: dict[tuple[str, bool], Contents] = {}
+        self._known_points: dict[tuple[str, ...], Mapping[str, HookPoint] | None] = {}
 
     def bind(self, experiment: Experiment) -> Binding:
         """Import what counts for the experiment. Raises `PlanningError` or `ParameterError`."""
@@ -99,9 +103,7 @@ class Binder:
             modules=tuple(brought),
             new_paths=frozenset(p.path for p in places) - self._base_paths(host),
             own_lines=self._own_lines(host, places),
-            listeners=tuple(
-                _nearest_once(point for c in brought.values() for point in c.listeners)
-            ),
+            listeners=tuple(self._listeners(brought)),
             analyses=tuple(choose_analyses(brought.values(), functions)),
             hooks=tuple(
                 _nearest_once(
@@ -117,6 +119,25 @@ class Binder:
             files=tuple(self._files.params(p.path) for p in places if p.kind == "params"),
             fixtures={name: at for c in brought.values() for name, at in c.fixtures.items()},
         )
+
+    def _listeners(self, brought: Mapping[str, Contents]) -> Iterator[Listener]:
+        """Those that are called, outermost first, with what their points pass."""
+        found = _nearest_once(one for c in brought.values() for one in c.listeners)
+        replaced = {one.point: place for place, one in enumerate(found) if one.replace}
+        called = [one for at, one in enumerate(found) if at >= replaced.get(one.point, 0)]
+        points = self._points(tuple(brought)) if called else {}
+        for one in called:
+            passes = _UNKNOWN_POINT if points is None else points.get(one.point)
+            yield attrs.evolve(one, passes=passes)
+
+    def _points(self, modules: tuple[str, ...]) -> Mapping[str, HookPoint] | None:
+        """The hook points that the modules, and what they import, call."""
+        if modules not in self._known_points:
+            root = self._files.root
+            closure = static_closure([root / path for path in modules], root)
+            sources = [self._source_of(path) for path in closure if path.endswith(".py")]
+            self._known_points[modules] = read_points(sources)
+        return self._known_points[modules]
 
     def _read(self, place: HostPlace) -> Contents:
         key = place.path, place.tree is not None

@@ -23,6 +23,7 @@ from expt.planning.providers import Function, Provider, read_function, read_prov
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from expt.planning.hook_points import HookPoint
     from expt.planning.places import Files
 
 OBSERVING_HOOKS: Final = frozenset({"expt_run_started", "expt_run_finished", "expt_value_tracked"})
@@ -35,13 +36,18 @@ The others are called before it is imported, or in other processes.
 
 @attrs.frozen(eq=False)
 class Listener:
-    """One `@expt.on` function."""
+    """One `@expt.on` function; `asker` is what it asks for, `passes` what its point may pass.
+
+    `passes` is None where no source of the experiment calls the point.
+    """
 
     point: str
     function: Callable[..., Any]
     place: Place
+    asker: Function
     replace: bool = False
     description: str = ""
+    passes: HookPoint | None = None
 
 
 @attrs.frozen(eq=False)
@@ -222,7 +228,8 @@ def _read_listeners(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[
         listeners: tuple[ListenerDeclaration, ...] = getattr(value, LISTENERS_ATTRIBUTE, ())
         doc = (inspect.getdoc(value) or "").partition("\n")[0]
         for listener in listeners:
-            yield Listener(listener.point, value, place_of(value, files), listener.replace, doc)
+            asker = describe_function(value, files)
+            yield Listener(listener.point, value, asker.place, asker, listener.replace, doc)
 
 
 def _unheard_hooks(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[str]:

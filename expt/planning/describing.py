@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Case
     from expt.planning.bound import BoundExperiment
+    from expt.planning.contents import Listener
     from expt.planning.providers import Function
 
 _HOOK_CALLS: Final = ("call", "filter")
@@ -36,8 +37,8 @@ def describe(case: Case, bound: BoundExperiment) -> Description:
         ),
         points=tuple(point for function in graph.functions() for point in _points_of(function)),
         listeners=tuple(
-            Part(point.point, point.place, point.description, "replaces" if point.replace else "")
-            for point in binding.listeners
+            Part(one.point, one.place, one.description, _listening(one, graph.later.get(one)))
+            for one in binding.listeners
         ),
         hooks=tuple(
             Part(hook.name, hook.place, _first_line(hook.function)) for hook in binding.hooks
@@ -47,6 +48,12 @@ def describe(case: Case, bound: BoundExperiment) -> Description:
             for analysis in binding.analyses
         ),
     )
+
+
+def _listening(listener: Listener, asking: Function | None) -> str:
+    """`replaces; asks for track, gain`: what the point does not pass."""
+    asks = f"asks for {', '.join(asking.asks)}" if asking is not None and asking.asks else ""
+    return "; ".join(filter(None, ["replaces" if listener.replace else "", asks]))
 
 
 def _first_line(function: object) -> str:

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from expt.ground.errors import PlanningError
-from expt.ground.model import LAYER_COMMAND, LAYER_DEFAULT, LAYER_PROVIDER, Origin
+from expt.ground.model import (
+    BUILTIN_PROVIDERS,
+    LAYER_COMMAND,
+    LAYER_DEFAULT,
+    LAYER_PROVIDER,
+    Origin,
+)
 from expt.ground.options import Typed
 from expt.parameters import SEED, Layer, Resolved, read_assigned, read_choices, settle_value
 from expt.parameters.coercion import annotation_at, checks_nothing, shown
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from expt.ground.options import Assignment
     from expt.parameters import Where
     from expt.planning.binding import Binding, Rank
+    from expt.planning.contents import Listener
 
 
 @attrs.frozen(eq=False)
@@ -53,7 +60,38 @@ class Ladder:
         self._final = final
         self._cwd = cwd
         self.choices = read_choices(binding.files)
-        self.graph: Graph = build_graph(binding.function, self._supply)
+        self.graph: Graph = build_graph(
+            binding.function, self._supply, {one: self._asking(one) for one in binding.listeners}
+        )
+
+    def _asking(self, listener: Listener) -> Function:
+        """A listener with those of its arguments that its point does not pass.
+
+        Of what the point passes now and then, or may pass for all that sources tell, those that
+        anything else supplies.
+        """
+        point, asker = listener.passes, listener.asker
+        if point is None:  # nothing that the experiment imports calls it
+            return attrs.evolve(asker, asks=())
+        names = asker.asks[1:] if point.filters else asker.asks
+        unsure = set(asker.asks[:1]) if point.filters is None else set()
+        asks = [
+            name
+            for name in names
+            if name not in point.always
+            and (not (name in unsure or point.may_pass(name)) or self._is_supplied(name, asker))
+        ]
+        passed = f"the hook point '{listener.point}' passes: "
+        passed += ", ".join(sorted(point.maybe or point.always)) or "nothing by name"
+        return attrs.evolve(asker, asks=tuple(asks), hint=passed)
+
+    def _is_supplied(self, name: str, asker: Function) -> bool:
+        return (
+            name in BUILTIN_PROVIDERS
+            or name in asker.defaults
+            or self._is_set_above(name)
+            or any(provider_in(rank, name) is not None for rank in self._binding.ranks)
+        )
 
     # Who supplies a name
 

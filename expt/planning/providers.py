@@ -50,7 +50,8 @@ class Function:
 
     `defaults` are live objects from the signature; `annotations` what could be resolved, with
     what defaults and swept values say that no file could; `kinds` are what the other defaults say
-    of arguments without annotation, `words` what people say of the arguments.
+    of arguments without annotation, `words` what people say of the arguments, `hint` who else
+    supplies some.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Function:
     annotations: Mapping[str, Any] = attrs.field(factory=dict)
     kinds: Mapping[str, Any] = attrs.field(factory=dict)
     words: Mapping[str, Words] = attrs.field(factory=dict)
+    hint: str = ""
 
     def __call__(self, arguments: Mapping[str, Any]) -> Any:
         """Call it with its arguments, by name; the first `positional` of them by position."""
@@ -188,7 +190,8 @@ class Graph:
     """One experiment's arguments, resolved down to plain values and built-ins.
 
     `order` lists the nodes that providers make, each after what it asks for; `values` the names
-    that must have a plain value; `builtins` the built-in ones that anybody asks for.
+    that must have a plain value; `builtins` the built-in ones that anybody asks for; `later` are
+    functions that are called while the root is, with arguments of the graph: listeners.
     """
 
     root: Function
@@ -197,16 +200,18 @@ class Graph:
     values: tuple[str, ...]
     builtins: frozenset[str]
     askers: Mapping[str, tuple[Function, ...]]
+    later: Mapping[Any, Function] = attrs.field(factory=dict)
 
     def provider(self, node: Node) -> Provider:
         name, depth = node
         return self.supplies[name].providers[depth]
 
     def functions(self) -> Iterator[Function]:
-        """The experiment's own function, then the providers', as they are needed."""
+        """The experiment's own function, then the providers', as they are needed, then others."""
         yield self.root
         for node in reversed(self.order):
             yield self.provider(node).function
+        yield from self.later.values()
 
     def needs(self, node: Node) -> Iterator[Node]:
         """The nodes whose values the node's provider is called with."""
@@ -240,13 +245,15 @@ class Graph:
         return depth < len(self.supplies[name].providers)
 
 
-def build_graph(root: Function, supply: Callable[[str], Supply]) -> Graph:
-    """Resolve everything that `root` asks for.
+def build_graph(
+    root: Function, supply: Callable[[str], Supply], later: Mapping[Any, Function] | None = None
+) -> Graph:
+    """Resolve everything that `root` asks for, and where anybody asks for `hooks`, `later` too.
 
     `supply(name)` gives who supplies a name. Raises `PlanningError` for a circle and for a
     session provider that needs something of one run, each with the chain and the places.
     """
-    return _Builder(root, supply).build()
+    return _Builder(root, supply, later or {}).build()
 
 
 def missing_value(
@@ -266,7 +273,7 @@ def missing_value(
     return PlanningError(
         f"nothing supplies the argument '{name}' of '{asker.name}'",
         str(asker.place),
-        "\n".join(filter(None, [chain, hint, ways])),
+        "\n".join(filter(None, [chain, asker.hint, hint, ways])),
     )
 
 
@@ -292,8 +299,11 @@ def _trail_to(graph: Graph, name: str) -> list[Provider]:
 
 
 class _Builder:
-    def __init__(self, root: Function, supply: Callable[[str], Supply]) -> None:
+    def __init__(
+        self, root: Function, supply: Callable[[str], Supply], later: Mapping[Any, Function]
+    ) -> None:
         self._root = root
+        self._later = later
         self._supply = supply
         self._supplies: dict[str, Supply] = {}
         self._order: dict[Node, None] = {}
@@ -304,6 +314,10 @@ class _Builder:
     def build(self) -> Graph:
         for name in self._root.asks:
             self._visit_name(name, self._root, [])
+        later = self._later if "hooks" in self._builtins else {}
+        for function in later.values():
+            for name in function.asks:
+                self._visit_name(name, function, [])
         return Graph(
             self._root,
             self._supplies,
@@ -311,6 +325,7 @@ class _Builder:
             tuple(self._values),
             frozenset(self._builtins),
             {name: tuple(askers) for name, askers in self._askers.items()},
+            later,
         )
 
     def _visit_name(self, name: str, asker: Function, trail: list[Node]) -> None:

@@ -12,11 +12,10 @@ given the benefit of doubt.
 
 from __future__ import annotations
 
-import ast
 import re
 import unicodedata
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -27,6 +26,7 @@ from expt.ground.layout import ANALYSIS_PREFIX, RESERVED_TABLE
 from expt.ground.model import BUILTIN_PROVIDERS
 from expt.parameters import KeyPath, experiment_values, folder_values, parse_name
 from expt.planning.contents import place_of
+from expt.planning.hook_points import read_points
 from expt.planning.unknown import function_names
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from expt.parameters import ParamsFile
     from expt.planning.binding import Binding
     from expt.planning.places import Files
-
-_HOOK_CALLS: Final = ("call", "filter")
 
 
 @attrs.frozen
@@ -215,47 +213,13 @@ def unheard_points(root: Path, bindings: Sequence[Binding]) -> list[str]:
     listeners = {listener.point: listener for binding in bindings for listener in binding.listeners}
     if not listeners:
         return []
-    called: set[str] = set()
-    for name, content in walk_sources(root):
-        if name.endswith(".py") and re.search(rb"\.(?:call|filter)\b", content):
-            points = _points_called(content)
-            if points is None:
-                return []
-            called |= points
-            if called.issuperset(listeners):
-                return []
+    sources = (content for name, content in walk_sources(root) if name.endswith(".py"))
+    called = read_points(sources)
+    if called is None:
+        return []
     return [
         f"{listener.place}: nothing calls the hook point '{point}'"
         + (f"; {hint}" if (hint := did_you_mean(point, called)) else "")
         for point, listener in listeners.items()
         if point not in called
     ]
-
-
-def _points_called(content: bytes) -> set[str] | None:
-    """The names in `hooks.call("name")` and `hooks.filter("name", …)`; None where one is computed.
-
-    An object that is not called `hooks` may be it, and a name that is no text is then another's.
-    """
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    named: set[str] = set()
-    calls: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _is_hook_call(node.func) and node.args:
-            point = node.args[0]
-            if isinstance(point, ast.Constant) and isinstance(point.value, str):
-                named.add(point.value)
-                calls.add(node.func)
-    for node in ast.walk(tree):
-        if _is_hook_call(node) and node not in calls:
-            receiver = node.value  # type: ignore[attr-defined]
-            if getattr(receiver, "id", getattr(receiver, "attr", "")) == "hooks":
-                return None
-    return named
-
-
-def _is_hook_call(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr in _HOOK_CALLS

@@ -22,7 +22,7 @@ from expt.archive.manifest import write_manifest
 from expt.ground import layout
 from expt.ground.declarations import Skipped
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
-from expt.ground.model import Opaque
+from expt.ground.model import BUILTIN_PROVIDERS, Opaque
 from expt.ground.outer_run import OuterRun
 from expt.parameters import Secrets, is_secret_name, make_scrubber, mask_source
 from expt.planning.providers import session_key
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, ErrorInfo, Outcome, Recognise, Status
     from expt.ground.options import Options
     from expt.planning import BoundExperiment
+    from expt.planning.contents import Listener
     from expt.planning.providers import Function, Node
 
 
@@ -126,6 +127,7 @@ class _Run:
         self._results: Results
         self._folder: TemporaryFolder
         self._written_sources: dict[str, tuple[str, str]] = {}
+        self._heard: dict[Listener, Mapping[str, Any]] = {}
         self._provider_seconds = 0.0  # of session providers
 
     # Before
@@ -186,7 +188,7 @@ class _Run:
 
     def perform(self) -> tuple[Status, ErrorInfo | None]:
         """Providers, the function, teardowns: captured, and never raising."""
-        scope = RunScope(self._bound.graph, self._supply)
+        self._scope = scope = RunScope(self._bound.graph, self._supply)
         raised: BaseException | None = None
         sys.argv[:] = [str(self._around.options.root / self._case.experiment.path)]
         if not (self._around.debug or os.environ.get("PYTHONBREAKPOINT")):
@@ -344,7 +346,17 @@ class _Run:
         return self._info()
 
     def _make_hooks(self, asker: Function) -> Hooks:
-        return Hooks(self._bound.listeners)
+        return Hooks(self._bound.listeners, self._supply_listener)
+
+    def _supply_listener(self, listener: Listener) -> Mapping[str, Any]:
+        """What a listener asks for beside what its point passes: the same for all its calls."""
+        if listener not in self._heard:
+            function = self._bound.graph.later.get(listener)
+            if function is None or listener.passes is None:  # as far as nobody had to plan it
+                asks = tuple(BUILTIN_PROVIDERS.intersection(listener.asker.asks))
+                function = attrs.evolve(listener.asker, asks=asks)
+            self._heard[listener] = self._scope.arguments_of(function)
+        return self._heard[listener]
 
     def _make_tmp_path(self, asker: Function) -> Path:
         return self._folder.make()

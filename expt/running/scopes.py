@@ -121,6 +121,20 @@ class RunScope:
                 )
         return self._arguments(self._graph.root, None)
 
+    def arguments_of(self, function: Function) -> dict[str, Any]:
+        """The arguments of a function that is called later on: a listener.
+
+        Raises `RuntimeError` for one that no provider has made yet.
+        """
+        try:
+            return self._arguments(function, None)
+        except KeyError as missing:
+            (name, _) = missing.args[0]
+            raise RuntimeError(
+                f"'{function.name}' is called before its argument '{name}' is made: a provider "
+                "called its hook point"
+            ) from None
+
     @property
     def made(self) -> Mapping[Node, Any]:
         """What the providers gave so far."""

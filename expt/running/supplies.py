@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
@@ -208,15 +209,20 @@ class Progress:
 
 
 class Hooks:
-    """`hooks`: the experiment's own hook points."""
+    """`hooks`: the experiment's own hook points.
 
-    def __init__(self, listeners: Sequence[Listener]) -> None:
+    A listener is given those of the values that it takes, and beside them what `supply` gives.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[Listener],
+        supply: Callable[[Listener], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
         self._listeners: dict[str, list[_Taker]] = {}
         for listener in listeners:
-            takers = self._listeners.setdefault(listener.point, [])
-            if listener.replace:
-                takers.clear()
-            takers.append(_Taker.of(listener.function))
+            taker = _Taker.of(listener.function, partial(supply, listener))
+            self._listeners.setdefault(listener.point, []).append(taker)
 
     def call(self, point: str, /, **values: Any) -> list[Any]:
         """Call every implementation of `point`, outermost first; what they returned, in order.
@@ -245,17 +251,22 @@ class _Taker:
 
     function: Callable[..., Any]
     names: tuple[str, ...] | None
+    supplied: Callable[[], Mapping[str, Any]] = dict
 
     @classmethod
-    def of(cls, function: Callable[..., Any]) -> _Taker:
+    def of(
+        cls, function: Callable[..., Any], supplied: Callable[[], Mapping[str, Any]] = dict
+    ) -> _Taker:
         try:
             parameters = inspect.signature(function).parameters.values()
         except (TypeError, ValueError):  # of a class or a function written in C
-            return cls(function, None)
+            return cls(function, None, supplied)
         takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-        return cls(function, None if takes_all else tuple(p.name for p in parameters))
+        names = None if takes_all else tuple(p.name for p in parameters)
+        return cls(function, names, supplied)
 
     def __call__(self, given: tuple[Any, ...], values: Mapping[str, Any]) -> Any:
+        values = {**self.supplied(), **values}
         if self.names is None:
             return self.function(*given, **values)
         taken = {name: values[name] for name in self.names[len(given) :] if name in values}

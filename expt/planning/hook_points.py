@@ -1,0 +1,82 @@
+"""Hook points as sources show them: `hooks.call("name", …)` and `hooks.filter("name", …)`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_HOOK_CALLS: Final = ("call", "filter")
+_MAY_CALL: Final = re.compile(rb"\.(?:call|filter)\b")
+
+
+@attrs.frozen
+class HookPoint:
+    """What the calls of one point pass by name: all of them, and any of them.
+
+    `maybe` is None where one passes `**values`. `filters`: whether the first argument of a
+    listener is the value that is filtered; None where only some of the calls filter.
+    """
+
+    always: frozenset[str]
+    maybe: frozenset[str] | None
+    filters: bool | None
+
+    def join(self, other: HookPoint) -> HookPoint:
+        """What two calls of one point come to."""
+        unknown = self.maybe is None or other.maybe is None
+        return HookPoint(
+            self.always & other.always,
+            None if unknown else (self.maybe or frozenset()) | (other.maybe or frozenset()),
+            self.filters if self.filters == other.filters else None,
+        )
+
+    def may_pass(self, name: str) -> bool:
+        return self.maybe is None or name in self.maybe
+
+
+def read_points(contents: Iterable[bytes]) -> dict[str, HookPoint] | None:
+    """The points that Python sources call, by name; None where a name is computed.
+
+    An object that is not called `hooks` may be it, and a name that is no text is then another's.
+    """
+    points: dict[str, HookPoint] = {}
+    for content in contents:
+        if not _MAY_CALL.search(content):
+            continue
+        try:
+            tree = ast.parse(content)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+        calls: set[ast.AST] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _is_hook_call(node.func) and node.args:
+                name = node.args[0]
+                if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                    calls.add(node.func)
+                    point = _read_call(node)
+                    known = points.get(name.value)
+                    points[name.value] = point if known is None else known.join(point)
+        for node in ast.walk(tree):
+            if _is_hook_call(node) and node not in calls:
+                receiver = node.value  # type: ignore[attr-defined]
+                if getattr(receiver, "id", getattr(receiver, "attr", "")) == "hooks":
+                    return None
+    return points
+
+
+def _read_call(call: ast.Call) -> HookPoint:
+    filters = isinstance(call.func, ast.Attribute) and call.func.attr == "filter"
+    named = {keyword.arg for keyword in call.keywords if keyword.arg is not None}
+    passed = frozenset(named - {"default"} if filters else named)
+    unknown = any(keyword.arg is None for keyword in call.keywords)
+    return HookPoint(passed, None if unknown else passed, filters)
+
+
+def _is_hook_call(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in _HOOK_CALLS
