@@ -38,6 +38,10 @@ FIELDS: Final = (
     "session",
     "path",
 )
+PARTS: Final = ("params", "results", "last", "min", "max")
+"""What a name may begin with."""
+UNPREFIXED: Final = ("choices", "made", "params", "results", "last")
+"""Where a name without it is looked for, in this order."""
 MISSING: Final = object()
 """Stands for the value of a name that a run does not have."""
 
@@ -51,11 +55,11 @@ def field_value(run: Run, name: str) -> Any:
     if name in FIELDS:
         return getattr(run, name)
     prefix, _, rest = name.partition(".")
-    if rest and prefix in _PREFIXES:
+    if rest and prefix in PARTS:
         value = _part_value(run, prefix, rest)
         if value is not MISSING:
             return value
-    for part in ("choices", "made", "params", "results", "last"):
+    for part in UNPREFIXED:
         value = _part_value(run, part, name)
         if value is not MISSING:
             return value
@@ -66,7 +70,7 @@ def known_names(runs: Iterable[Run]) -> set[str]:
     """Every name that `field_value` finds in any of `runs`, to suggest the closest of them."""
     names = set(FIELDS)
     for run in runs:
-        for part in _PREFIXES:
+        for part in PARTS:
             names.update(f"{part}.{name}" for name in leaf_names(_part(run, part)))
         names.update(leaf_names(run.params))
         names.update(leaf_names(run.made))
@@ -138,9 +142,6 @@ def dotted_value(values: Mapping[Any, Any], name: str) -> Any:
         more, dot, rest = rest.partition(".")
         head = f"{head}.{more}"
     return MISSING
-
-
-_PREFIXES: Final = ("params", "results", "last", "min", "max")
 
 
 def _part(run: Run, part: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import bisect
 import contextlib
 import datetime as dt
 import heapq
+import json
 import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,7 @@ from expt.ground.model import STATUSES
 from expt.reading.fields import FIELDS, MISSING, field_value, sort_runs, unknown_field
 from expt.reading.index import Catalogue, Row, open_catalogue
 from expt.reading.moments import parse_day, parse_moment
+from expt.reading.narrowing import narrow
 from expt.reading.run import Run
 from expt.reading.runs import Runs
 from expt.reading.scanning import roots_beside
@@ -61,6 +63,8 @@ class Query:
         """False for what the index alone can exclude; `-k` is asked elsewhere."""
         if self.statuses and row.status not in self._written_statuses:
             return False
+        if self.tags and not self.tags <= set(json.loads(row.tags)):
+            return False
         return self._is_in_time(row.started)
 
     def admits(self, run: Run) -> bool:
@@ -71,7 +75,7 @@ class Query:
             return False
         if self.session and not (run.session or "").startswith(self.session):
             return False
-        if self.tags and not self.tags <= set(run.tags):  # which opens a file
+        if self.tags and not self.tags <= set(run.tags):
             return False
         return self.condition is None or self.condition.matches(lambda name: self._look(run, name))
 
@@ -158,8 +162,7 @@ def find_runs(
         found = [_select(catalogue, query, first, shorten) for catalogue in catalogues]
         merged = heapq.merge(*found, key=lambda pair: pair[0], reverse=True)
         runs = [run for _, run in islice(merged, first)]
-        if query.unknown_names():
-            _reject_unknown(query, Runs(_every_run(catalogues, shorten)))
+        _reject_unknown(query, lambda: _every_run(catalogues, shorten))
     if sort:
         runs = sort_runs(runs, sort)[:limit]
     return Runs(runs, damaged)
@@ -176,14 +179,18 @@ def choose_runs(
         query = attrs.evolve(query, session=_session_of(newest))
     admits_name = _name_filter(query.keyword)
     found = [run for run in there if admits_name(run.experiment, run.case) and query.admits(run)]
-    _reject_unknown(query, there)
+    _reject_unknown(query, lambda: there)
     return Runs(sort_runs(found, sort)[: limit or None] if sort else found[: limit or None])
 
 
-def _reject_unknown(query: Query, runs: Sequence[Run]) -> None:
-    """Raise for a name of the condition that none of `runs` has; where there are none, do not."""
-    for name in query.unknown_names() if runs else ():
-        if all(field_value(run, name) is MISSING for run in runs):
+def _reject_unknown(query: Query, every: Callable[[], Iterable[Run]]) -> None:
+    """Raise for a name of the condition that no run has; where there are no runs, do not."""
+    for name in query.unknown_names():
+        known = (field_value(run, name) is not MISSING for run in every())
+        if any(known):
+            continue
+        runs = list(every())
+        if runs:
             raise unknown_field(runs, name)
 
 
@@ -213,10 +220,13 @@ def _select(
 ) -> Iterator[tuple[int, Run]]:
     """`(started, run)` of what the query admits, newest first, read a few at a time."""
     admits_name = _name_filter(query.keyword)
+    refuted = _refuted(catalogue, query)
     rows = [
         row
         for row in catalogue.rows
-        if query.admits_row(row) and admits_name(row.experiment, row.case)
+        if row.folder not in refuted
+        and query.admits_row(row)
+        and admits_name(row.experiment, row.case)
     ]
     some = len(rows) if limit is None else max(2 * limit, 50)
     for start in range(0, len(rows), some or 1):
@@ -225,12 +235,18 @@ def _select(
                 yield row.started, run
 
 
+def _refuted(catalogue: Catalogue, query: Query) -> frozenset[str]:
+    """The folders of runs that the index knows not to be what the condition asks for."""
+    sql = None if query.condition is None else narrow(query.condition.tree)
+    return frozenset() if sql is None else catalogue.refuted(*sql)
+
+
 def _read_rows(
     catalogue: Catalogue, rows: Sequence[Row], shorten: Callable[[str], str]
 ) -> Iterator[tuple[Row, Run]]:
     for row, text in catalogue.summaries(rows):
         with contextlib.suppress(ReadingError):  # it vanished meanwhile
-            yield row, Run(catalogue.path_of(row), text, shorten(row.id))
+            yield row, Run(catalogue.path_of(row), text, shorten(row.id), labelled=row.is_labelled)
 
 
 def _name_filter(keyword: Expression) -> Callable[[str, str | None], bool]:

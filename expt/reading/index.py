@@ -18,22 +18,23 @@ import os
 import sqlite3
 import stat
 import zlib
-from typing import TYPE_CHECKING, Final, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import attrs
 
 from expt.archive import microseconds, read_headline
+from expt.archive.run_labels import read_labels
 from expt.ground.encoding import parse_strict
-from expt.ground.errors import ReadingError
+from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import INDEX_FILE
 from expt.ground.model import STATUSES
-from expt.reading.scanning import DOUBT, REFUSED, scan_archives
+from expt.reading.scanning import DOUBT, LABELLED, REFUSED, scan_archives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 _APPLICATION: Final = 0x65787074  # "expt": a database of somebody else is left alone
 _TIMEOUT: Final = 0.5  # seconds that another process may hold the index
@@ -64,7 +65,8 @@ class Row(NamedTuple):
     """What the index says of one archive; `problem` says why one cannot be read.
 
     `folder` is relative to the archive root; `started` counts microseconds since 1970; `tags` is
-    JSON. `status` is what the file says: whether a run still runs is found out on reading.
+    JSON, with those that people added. `status` is what the file says: whether a run still runs is
+    found out on reading.
     """
 
     folder: str
@@ -77,12 +79,18 @@ class Row(NamedTuple):
     tags: str
     problem: str | None
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether people added labels after the end."""
+        return LABELLED in self.stamp
+
 
 @attrs.frozen
 class Catalogue:
     """Every archive below one root, newest first, and their summaries on demand.
 
-    `fresh` are the texts of the `run.json`s that were read now, by folder.
+    `fresh` are the texts of the `run.json`s that were read now, by folder; `unkept` those of their
+    folders of which the index may say what was before.
     """
 
     root: Path
@@ -90,6 +98,7 @@ class Catalogue:
     problems: tuple[Row, ...]
     fresh: Mapping[str, str]
     index: sqlite3.Connection | None
+    unkept: frozenset[str] = frozenset()
 
     def path_of(self, row: Row) -> str:
         """The archive's folder."""
@@ -101,6 +110,23 @@ class Catalogue:
         stored = self._stored([row.folder for row in rows if row.folder not in self.fresh])
         for row in rows:
             yield row, self.fresh.get(row.folder) or stored.get(row.folder)
+
+    def refuted(self, condition: str, arguments: Sequence[Any]) -> frozenset[str]:
+        """The folders of runs that ended and for whose `summary` the SQL `condition` is not true.
+
+        A summary that is not as it was written refutes nothing.
+        """
+        if self.index is None:
+            return frozenset()
+        query = f"""SELECT folder FROM summaries WHERE NOT ifnull({condition}, 0)
+            AND ifnull(json_extract(summary, '$.status'), 'running') != 'running'
+            AND instr(summary, '"$dict"') = 0 AND checksum(folder, summary) = checksum LIMIT ?"""  # noqa: S608  `narrowing` puts no word of the user's into it
+        most = len(self.rows) + len(self.problems)
+        try:
+            found = self.index.execute(query, (*arguments, most))
+            return frozenset(folder for (folder,) in found) - self.unkept
+        except (sqlite3.Error, TypeError, ValueError):
+            return frozenset()
 
     def _stored(self, folders: Sequence[str]) -> Mapping[str, str]:
         if self.index is None or not folders:
@@ -133,7 +159,8 @@ def open_catalogue(root: Path) -> Iterator[Catalogue]:
             index, _ = _open_index(file, 0)
             catalogue = attrs.evolve(catalogue, index=index)
         if index is not None:
-            _remember(index, catalogue, known)
+            unkept = _remember(index, catalogue, known)
+            catalogue = attrs.evolve(catalogue, unkept=unkept)
         yield catalogue
     finally:
         if index is not None:
@@ -169,8 +196,17 @@ def _read_row(root: Path, folder: str, stamp: str) -> tuple[Row, str]:
     except ReadingError as error:
         return _problem(folder, stamp, error.what), "{}"
     started, tags = microseconds(data["started"]), data.get("tags")
+    if LABELLED in stamp:
+        tags = _with_labels(tags or (), f"{root}/{folder}")
     names = (data["id"], data["experiment"], data.get("case"), data["status"])
     return Row(folder, stamp, *names, started, json.dumps(tags) if tags else "[]", None), text
+
+
+def _with_labels(tags: Sequence[str], archive: str) -> Sequence[str]:
+    try:
+        return read_labels(Path(archive)).add_to(tags)
+    except DamagedArchive:
+        return tags  # the archive itself is whole
 
 
 def _problem(folder: str, stamp: str, what: str) -> Row:
@@ -284,13 +320,19 @@ def _checksum(*values: object) -> int:
     return zlib.crc32("\0".join(map(str, values)).encode("utf-8", "surrogatepass"))
 
 
-def _remember(index: sqlite3.Connection, catalogue: Catalogue, known: Mapping[str, Row]) -> None:
-    """Bring the index up to date. It is a cache: where that fails, it stays as it is."""
+def _remember(
+    index: sqlite3.Connection, catalogue: Catalogue, known: Mapping[str, Row]
+) -> frozenset[str]:
+    """Bring the index up to date; the folders of which it may tell what was before.
+
+    It is a cache: where that fails, it stays as it is.
+    """
     rows = {row.folder: row for row in (*catalogue.rows, *catalogue.problems)}
     gone = known.keys() - rows.keys()
     if not catalogue.fresh and not gone:
-        return
-    with contextlib.suppress(sqlite3.Error):
+        return frozenset()
+    unkept = set()
+    try:
         index.execute("PRAGMA synchronous = NORMAL")
         index.execute("BEGIN IMMEDIATE")
         for folder in gone:
@@ -301,9 +343,14 @@ def _remember(index: sqlite3.Connection, catalogue: Catalogue, known: Mapping[st
             _insert(index, fresh)
         except _NOT_KEPT:
             for each in fresh:
-                with contextlib.suppress(*_NOT_KEPT):
+                try:
                     _insert(index, [each])
+                except _NOT_KEPT:
+                    unkept.add(each[0].folder)
         index.execute("COMMIT")
+    except sqlite3.Error:
+        return frozenset(catalogue.fresh)
+    return frozenset(unkept)
 
 
 def _insert(index: sqlite3.Connection, fresh: Sequence[tuple[Row, str]]) -> None:

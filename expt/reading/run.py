@@ -50,11 +50,20 @@ class Run(InputRun):
     """One archived run. What it holds is read when it is asked for, and then kept.
 
     `run.json` is read at once, so that a run that can be made can be listed: raises
-    `DamagedArchive` or `NewerArchive`. `text` is for the index: the same file, read before.
+    `DamagedArchive` or `NewerArchive`. For the index: `text` is the same file, read before, and
+    a run that is not `labelled` is known to have no labels.
     """
 
-    def __init__(self, path: str | Path, text: str | None = None, short_id: str = "") -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        text: str | None = None,
+        short_id: str = "",
+        *,
+        labelled: bool = True,
+    ) -> None:
         self._path = path
+        self._labelled = labelled
         self._text = text
         self._short_id = short_id
         if text is None:
@@ -225,6 +234,8 @@ class Run(InputRun):
 
     @cached_property
     def _labels(self) -> Labels:
+        if not self._labelled:
+            return Labels()
         try:
             return read_labels(self.path)
         except DamagedArchive:

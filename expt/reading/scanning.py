@@ -1,6 +1,7 @@
 """Finds the archives below a root, and tells which of them changed since they were last read.
 
-Nothing is read here: a folder's entries and one `stat` of each `run.json`, so that ten thousand
+Nothing is read here: a folder's entries and one `stat` of each `run.json` and of the labels beside
+it, so that ten thousand
 archives are looked over in the time that one of them takes to run.
 """
 
@@ -13,7 +14,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Final
 
-from expt.ground.layout import RUN_FILE, SCRATCH_DIR, SMOKE_DIR
+from expt.ground.layout import LABELS_FILE, RUN_FILE, SCRATCH_DIR, SMOKE_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 DOUBT: Final = "!"
 """First letter of a stamp that says nothing about the next time."""
+
+LABELLED: Final = "+"
+"""In the stamp of an archive that people added labels to."""
 
 REFUSED: Final = "!!"
 """Begins the stamp of what must not be opened; the reason follows."""
@@ -112,7 +116,8 @@ def _stat_below(place: Path) -> Iterator[Callable[[str], os.stat_result]]:
 
 
 def _stamp(stat_below: Callable[[str], os.stat_result], name: str, now: float) -> str | None:
-    """What changes when the `run.json` called `name` does; None where it is about to be written."""
+    """What changes when the `run.json` called `name` does, or the labels beside it; None where it
+    is about to be written."""
     try:
         status = stat_below(name)
     except OSError as error:
@@ -122,5 +127,13 @@ def _stamp(stat_below: Callable[[str], os.stat_result], name: str, now: float) -
         return f"{DOUBT}{error.strerror}"
     if not stat.S_ISREG(status.st_mode):
         return DOUBT
-    doubt = DOUBT if abs(now - status.st_mtime) < _SETTLING else ""
-    return f"{doubt}{status.st_mtime_ns}.{status.st_size}.{status.st_ino}"
+    fresh = abs(now - status.st_mtime) < _SETTLING
+    stamp = f"{status.st_mtime_ns}.{status.st_size}.{status.st_ino}"
+    try:
+        labels = stat_below(f"{name.removesuffix(RUN_FILE)}{LABELS_FILE}")
+    except OSError:
+        pass
+    else:
+        fresh = fresh or abs(now - labels.st_mtime) < _SETTLING
+        stamp += f"{LABELLED}{labels.st_mtime_ns}.{labels.st_size}.{labels.st_ino}"
+    return f"{DOUBT if fresh else ''}{stamp}"
