@@ -741,7 +741,7 @@ def test_ranges_are_expanded(tmp_path: Path) -> None:
         ({"x.py": "def experiment_x(data=1): pass", "conftest.py": "data = ("}, "x[?]"),
         (
             {
-                "x.py": "def experiment_x(data): pass",
+                "x.py": "def experiment_x(data=1): pass",
                 "conftest.py": "import expt\n@expt.hook\ndef expt_make_providers(): return MADE",
             },
             "x[?]",

@@ -8,16 +8,23 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-import expt
-from expt import Run, Runs
+if TYPE_CHECKING:
+    from expt import Run, Runs
+    from expt.testing import Done, Sandbox
 
 ROOT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns("runs", "__pycache__", "benchmarks", "notebook.csv")
+
+RUN_ALL = """
+import runpy, sys
+for script in sys.argv[1:]:
+    runpy.run_path(script, run_name="__main__")
+"""
 
 WITHIN = {
     "experiment_ising": 0.05,
@@ -30,31 +37,24 @@ WITHIN = {
 """How far each measured value may be from the exact one, in its own units."""
 
 
-def run_expt(folder: Path, *words: str) -> str:
-    """What `expt WORDS` prints; it must end with exit code 0."""
-    return run_python(folder, "-m", "expt", *words)
-
-
-def run_python(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env={**os.environ, "NO_COLOR": "1", "MPLBACKEND": "agg"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=360,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def tree(shared_sandbox: Sandbox) -> Sandbox:
     """A copy of the example tree, so that the repository gets no archives."""
-    shutil.copytree(ROOT / "experiments", tmp_path / "experiments", ignore=IGNORED)
-    return tmp_path
+    shutil.copytree(ROOT / "experiments", shared_sandbox.root / "experiments", ignore=IGNORED)
+    return shared_sandbox
+
+
+@pytest.fixture(scope="module")
+def smoked(tree: Sandbox) -> Runs:
+    """The runs of the whole tree that `--smoke` makes, with their pictures."""
+    ran(tree, "experiments/", "--smoke", render=True, timeout=100)
+    return tree.runs(smoke=True, session="latest")
+
+
+def ran(sandbox: Sandbox, *words: str, **settings: Any) -> Done:
+    done = sandbox.expt(*words, **settings)
+    assert done.exit_code == 0, done.stdout + done.stderr
+    return done
 
 
 def function_of(run: Run) -> str:
@@ -81,26 +81,35 @@ def count_frames(video: Path) -> int:
 
 
 @pytest.mark.timeout(400)
-def test_the_whole_tree_agrees_with_theory_and_is_drawn(tree: Path) -> None:
-    run_expt(tree, "experiments/", "-n", "2")
-    runs = expt.runs(tree / "runs")
+def test_the_whole_tree_agrees_with_theory(tree: Sandbox) -> None:
+    ran(tree, "experiments/", "-n", "2", timeout=360)
+    runs = tree.runs()
     assert {function_of(run) for run in runs} == WITHIN.keys()
     assert {run.status for run in runs} == {"completed"}
     for run in runs:
         error = run.results["error"]
         assert error <= WITHIN[function_of(run)], run.experiment
         assert error == pytest.approx(abs(run.results["value"] - run.results["exact"]))
-        check_pictures(run)
         assert "off by" in run.log
-    kinds = {series.kind for run in runs for series in run.series.values()}
+
+
+def test_smoke_runs_every_experiment_of_the_tree_and_leaves_listings_alone(
+    tree: Sandbox, smoked: Runs
+) -> None:
+    assert {function_of(run) for run in smoked} == WITHIN.keys()
+    assert not {run.id for run in tree.runs()} & {run.id for run in smoked}
+
+
+def test_every_kind_of_series_is_drawn(smoked: Runs) -> None:
+    for run in smoked:
+        check_pictures(run)
+    kinds = {series.kind for run in smoked for series in run.series.values()}
     assert kinds == {"scalar", "image", "figure", "array", "text", "structured"}
-    check_lineage(runs)
-    check_scripts(runs, tree)
 
 
-def check_lineage(runs: Runs) -> None:
+def test_a_run_says_what_it_extends(smoked: Runs) -> None:
     extended = {
-        run.experiment: list(run.lineage["extends"]) for run in runs if run.lineage["extends"]
+        run.experiment: list(run.lineage["extends"]) for run in smoked if run.lineage["extends"]
     }
     assert extended == {
         "experiments/dynamics/spots::experiment_gray_scott": [
@@ -112,27 +121,32 @@ def check_lineage(runs: Runs) -> None:
     }
 
 
-def check_scripts(runs: Runs, tree: Path) -> None:
-    """Each analysis.py runs after its archive moved and the sources are gone, from elsewhere."""
-    elsewhere = tree / "elsewhere"
-    elsewhere.mkdir()
-    one_of_each = {function_of(run): run.path for run in runs}
-    moved = [shutil.move(path, elsewhere / name) for name, path in one_of_each.items()]
-    shutil.rmtree(tree / "experiments")
-    for archive in moved:
-        run_python(tree, str(Path(archive) / "analysis.py"))
+def test_each_script_runs_from_elsewhere_after_its_archive_moved_and_the_sources_are_gone(
+    tree: Sandbox, smoked: Runs, tmp_path: Path
+) -> None:
+    one_of_each = {function_of(run): run.path for run in smoked}
+    scripts = [shutil.copytree(path, tmp_path / name) for name, path in one_of_each.items()]
+    hidden = tree.root.rename(tree.root.with_name("gone"))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", RUN_ALL, *(str(script / "analysis.py") for script in scripts)],
+            cwd=tmp_path,
+            env={**os.environ, "MPLBACKEND": "agg"},
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+    finally:
+        hidden.rename(tree.root)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_smoke_runs_every_experiment_of_the_tree_and_leaves_listings_alone(tree: Path) -> None:
-    run_expt(tree, "experiments/", "--smoke", "--no-render")
-    assert len(expt.runs(tree / "runs")) == 0
-    smoked = expt.runs(tree / "runs", smoke=True)
-    assert {function_of(run) for run in smoked} == WITHIN.keys()
-
-
-def test_keyword_selects_the_ising_model_and_command_line_shadows_the_folder(tree: Path) -> None:
-    run_expt(tree, "-k", "ising and not network", "-p", "seed=3", "--smoke", "--no-render")
-    runs = expt.runs(tree / "runs", smoke=True)
+def test_keyword_selects_the_ising_model_and_command_line_shadows_the_folder(
+    tree: Sandbox, smoked: Runs
+) -> None:
+    ran(tree, "-k", "ising and not network", "-p", "seed=3", "--smoke")
+    runs = tree.runs(smoke=True, session="latest")
     assert {function_of(run) for run in runs} == {"experiment_ising"}
     seed = [(origin.layer, origin.where, origin.value) for origin in runs[0].origins["seed"]]
     assert seed == [
@@ -141,21 +155,17 @@ def test_keyword_selects_the_ising_model_and_command_line_shadows_the_folder(tre
     ]
 
 
-def test_the_variant_is_a_set_of_values_for_its_folder(tree: Path) -> None:
-    plan: list[dict[str, Any]] = json.loads(
-        run_expt(tree, "--variant", "wide", "--plan", "--json", "experiments/learning")
-    )
+def test_the_variant_is_a_set_of_values_for_its_folder(tree: Sandbox) -> None:
+    plan = ran(tree, "--variant", "wide", "--plan", "--json", "experiments/learning").json()
     assert {case["params"]["hidden"] for case in plan} == {128}
 
 
-def test_conftest_example_is_a_project_of_its_own(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    shutil.copytree(ROOT / "conftest_example", project, ignore=IGNORED)
-    run_expt(project, "--no-render")
-    runs = expt.runs(project / "runs")
-    errors = {run.case or function_of(run): run.results["error"] for run in runs}
+def test_conftest_example_is_a_project_of_its_own(sandbox: Sandbox) -> None:
+    shutil.copytree(ROOT / "conftest_example", sandbox.root, ignore=IGNORED, dirs_exist_ok=True)
+    ran(sandbox)
+    errors = {run.case or function_of(run): run.results["error"] for run in sandbox.runs()}
     assert errors.keys() == {"experiment_half_life", "nearest-0.1", "nearest-0.2"}
     assert max(errors.values()) < 2
-    notebook = (project / "notebook.csv").read_text().splitlines()
+    notebook = (sandbox.root / "notebook.csv").read_text().splitlines()
     assert len(notebook) == 3
     assert np.all(["completed" in line for line in notebook])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
+import select
 import signal
 import threading
 import time
@@ -193,6 +194,38 @@ def test_what_a_worker_said_before_it_died_is_known() -> None:
         dead = executor.submit(request("claim")).result(timeout=20)
     assert dead.files == ("was killed by SIGKILL", "None", "True")
     assert isinstance(events[0], RunStarted)
+
+
+def test_what_a_worker_said_is_known_also_where_its_end_is_heard_of_first() -> None:
+    ready, go = os.pipe()
+
+    def waits(connection: Connection, role: str) -> None:
+        with contextlib.suppress(EOFError):
+            while (asked := connection.receive()) != CLOSE:
+                if isinstance(asked, Begin):
+                    continue
+                if asked.path == "claim":
+                    os.read(ready, 1)
+                connection.send(Answer(work_on(asked.path, connection.send)))
+
+    starter = ForkStarter(waits)
+
+    def hear(event: Any) -> None:
+        if isinstance(event, Notice):  # meanwhile the other one speaks, and dies
+            os.write(go, b".")
+            assert select.select([starter.fileno()], [], [], 20)[0]
+
+    executor = WorkerExecutor(
+        starter, size=2, role="run", begin=lambda: Begin(OPTIONS), on_event=hear, bury=bury
+    )
+    dead = executor.submit(request("claim"))
+    while not dead.running():
+        time.sleep(0.01)
+    executor.submit(request("tell news")).result(timeout=20)
+    assert dead.result(timeout=20).files == ("was killed by SIGKILL", "None", "True")
+    executor.shutdown()
+    os.close(ready)
+    os.close(go)
 
 
 def test_what_a_worker_said_of_an_earlier_request_is_not_said_of_the_next() -> None:

@@ -266,7 +266,7 @@ def test_of_two_annotations_the_one_that_checks_something_is_read_by(sandbox: Sa
             import expt
             @expt.provider
             def net(width: str): return width
-            def experiment_a(net, width: Any): return net
+            def experiment_a(width: Any, net): return net
             """
         }
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ODD = [
     "[red]x[/nope]",
+    "NAMES FIRST NAME ID FOLDERS",
     "\x1b[31m",
     '"""',
     "'''",
@@ -44,7 +45,6 @@ ODD = [
     "%% [markdown]",
     "%matplotlib x",
     "!ls",
-    "NAMES FIRST NAME ID FOLDERS",
     "coding: latin-1",
     "x" * 300,
     "",
