@@ -253,6 +253,38 @@ def _add_running(group: Group) -> None:
     add("--maxfail", dest="fail_fast", type=_positive, metavar="N", help="stop after N failures")
     add("--timeout", type=_seconds, metavar="SECONDS", help="a longer run is failed")
     add("--plan-timeout", type=_seconds, metavar="SECONDS", help="longer imports are an error")
+    add(
+        "--resume",
+        action="store_true",
+        help="leave out cases that are done under the same code, values and inputs; go on from "
+        "checkpoints",
+    )
+    add(
+        "--lf",
+        "--last-failed",
+        dest="last_failed",
+        action="store_true",
+        help="only cases that did not complete when they last ran",
+    )
+    add(
+        "--ff",
+        "--failed-first",
+        dest="failed_first",
+        action="store_true",
+        help="cases that did not complete when they last ran come first",
+    )
+    add(
+        "--retries",
+        type=_count,
+        metavar="N",
+        default=0,
+        help="run a failed case again, up to N times; the last one counts",
+    )
+    add(
+        "--order",
+        choices=("longest",),
+        help="longest: what took longest before begins first",
+    )
     add("--pdb", action="store_true", help="open the debugger where a run fails; implies -n 0")
 
 

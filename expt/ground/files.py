@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import threading
 from pathlib import Path
@@ -172,9 +173,12 @@ class Writes(Protocol):
 
 def remove_unfinished(folder: Path) -> None:
     """Delete what a process that died was writing in `folder` and below it."""
-    for place in folder.rglob(f"{TEMPORARY_PREFIX}*"):
+    for place in list(folder.rglob(f"{TEMPORARY_PREFIX}*")):
         with contextlib.suppress(OSError):
-            place.unlink()
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            else:
+                place.unlink()
 
 
 def write_all(descriptor: int, data: bytes, write: Writes = os.write) -> None:

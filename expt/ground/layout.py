@@ -46,6 +46,7 @@ SERIES_DIR: Final = "series"
 ARTIFACTS_DIR: Final = "artifacts"
 INPUTS_DIR: Final = "inputs"  # copies of what the run was given as `expt.Kept[Path]`
 ARTIFACT_NAMES_FILE: Final = "%names.jsonl"  # in ARTIFACTS_DIR: names too long for a file name
+CHECKPOINTS_DIR: Final = "checkpoints"
 PLOTS_DIR: Final = "plots"
 PLOTS_INDEX: Final = "index.json"  # in PLOTS_DIR: series name -> files
 PLOTS_NOTICES: Final = "notices.json"  # in PLOTS_DIR: what could not be drawn, and why

@@ -35,7 +35,10 @@ LAYER_DRAWN: Final = "drawn"  # a seed that nobody gave
 RERUN_OF: Final = "rerun of"  # then the id of the run that a final value is taken from: a place
 
 BUILTIN_PROVIDERS: Final = frozenset(
-    {"track", "results", "archive", "params", "log", "rng", "progress", "run", "hooks", "tmp_path"}
+    (
+        *("track", "results", "archive", "checkpoint", "params", "log", "rng", "progress", "run"),
+        *("hooks", "tmp_path"),
+    )
 )
 """The reserved argument names: what they supply is told in docs/reference/parameters.md."""
 
@@ -148,7 +151,8 @@ class Case:
     the names of values that are existing paths, `kept` those that are copied, `runs` the runs that
     dotted names are, `deviations` the values that differ from those of
     the experiment that this one extends, `choices` the members that values are,
-    `words` what is said of a dotted name: its `description` and `unit`.
+    `words` what is said of a dotted name: its `description` and `unit`. `goes_on_from` are the
+    archives with checkpoints from which it may go on, the first the likeliest.
     """
 
     experiment: Experiment
@@ -166,6 +170,7 @@ class Case:
     choices: Mapping[str, str] = attrs.field(factory=dict)
     words: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     skip: str | None = None
+    goes_on_from: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -214,10 +219,28 @@ class Opaque:
 
 
 @attrs.frozen
+class Past:
+    """What the archives say of a case; `why` says how it failed, or what changed.
+
+    `run` is the id of the run that it is said of. `seconds` and `size` (bytes) are what a run is
+    expected to take. `ended_badly` says whether the newest run of that name did not complete.
+    """
+
+    state: Literal["done", "failed", "running", "changed", "new"]
+    why: str = ""
+    run: str | None = None
+    seconds: float | None = None
+    size: int | None = None
+    ended_badly: bool = False
+
+
+@attrs.frozen
 class Plan:
     """The ordered cases, decided before anything runs, and what is worth saying about them.
 
-    `errors` are those that `--continue-on-collection-errors` went past, each told in full.
+    `errors` are those that `--continue-on-collection-errors` went past, each told in full. `pasts`
+    is what the archives say of each case, where they were asked; `done` the cases that are left
+    out since they are done.
     """
 
     cases: tuple[Case, ...]
@@ -225,6 +248,8 @@ class Plan:
     notes: tuple[str, ...] = ()
     deselected: int = 0
     errors: tuple[str, ...] = ()
+    pasts: Mapping[str, Past] = attrs.field(factory=dict)
+    done: tuple[Case, ...] = ()
 
 
 @attrs.frozen

@@ -98,6 +98,11 @@ class RunningOptions:
     timeout: float | None = None
     plan_timeout: float | None = None
     pdb: bool = False
+    resume: bool = False
+    last_failed: bool = False
+    failed_first: bool = False
+    retries: int = 0
+    order: str | None = None
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ Nothing of the user's is imported, executed or unpickled, and nothing outside an
 """
 
 from expt.reading.fields import FIELDS, MISSING, field_value, known_names, sort_runs, unknown_field
-from expt.reading.finding import choose_runs, find_runs
+from expt.reading.finding import choose_runs, find_runs, find_runs_of
 from expt.reading.groups import Group, Groups
 from expt.reading.references import (
     find_archive_root,
@@ -47,6 +47,7 @@ __all__ = [
     "field_value",
     "find_archive_root",
     "find_runs",
+    "find_runs_of",
     "known_names",
     "load_archive",
     "load_archives",

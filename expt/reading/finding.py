@@ -31,7 +31,7 @@ from expt.reading.scanning import roots_beside
 from expt.reading.where import UNKNOWN, Condition, compile_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
 SHORTEST_ID: Final = 4
@@ -166,6 +166,13 @@ def find_runs(
     if sort:
         runs = sort_runs(runs, sort)[:limit]
     return Runs(runs, damaged)
+
+
+def find_runs_of(root: Path, experiments: Container[str]) -> list[Run]:
+    """The runs of experiments, by their node ids without a case, below `root`; newest first."""
+    with open_catalogue(root) as catalogue:
+        rows = [row for row in catalogue.rows if row.experiment in experiments]
+        return [run for _, run in _read_rows(catalogue, rows, lambda whole: whole)]
 
 
 def choose_runs(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from expt.archive import named_results, storable_result
+from expt.archive import named_results, read_record, storable_result
 from expt.archive.kept_inputs import keep_inputs
 from expt.archive.manifest import write_manifest
 from expt.ground import layout
@@ -29,6 +29,7 @@ from expt.planning.providers import session_key
 from expt.reading import load_archive
 from expt.reading.series import summarise_series
 from expt.running.capture import captured_output
+from expt.running.checkpointing import Checkpoint, find_origin
 from expt.running.failure import (
     describe_all,
     describe_error,
@@ -38,6 +39,7 @@ from expt.running.failure import (
 from expt.running.isolation import call_apart, ignored_interrupts
 from expt.running.made import made_values, tell_made
 from expt.running.outcomes import claim_archive, outcome_of, scrub_file, start_record
+from expt.running.randomness import Randomness, kept_random_state, seed_globals
 from expt.running.records import logged_records
 from expt.running.scopes import RunScope, SessionScope
 from expt.running.supplies import (
@@ -49,15 +51,14 @@ from expt.running.supplies import (
     TemporaryFolder,
     freeze_params,
     make_log,
-    make_rng,
-    seed_globals,
 )
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from expt.archive.checkpoints import Point
     from expt.ground.messages import Report, SessionInfo
     from expt.ground.model import Case, ErrorInfo, Outcome, Recognise, Status
     from expt.ground.options import Options
@@ -129,6 +130,7 @@ class _Run:
         self._written_sources: dict[str, tuple[str, str]] = {}
         self._heard: dict[Listener, Mapping[str, Any]] = {}
         self._provider_seconds = 0.0  # of session providers
+        self._randomness = Randomness(case.params["seed"])
 
     # Before
 
@@ -157,6 +159,14 @@ class _Run:
             on_tracked=around.on_tracked,
         )
         self._results = Results(self._recorder.set_result)
+        self._checkpoint = Checkpoint(
+            self._archive.path,
+            find_origin(case.goes_on_from),
+            self._recorder,
+            self._results,
+            self._randomness,
+            self._tell_origin,
+        )
         environment = {**around.session.environment, "series_writer": self._recorder.writer}
         self._archive.write_environment(environment)
         self._write_code()
@@ -211,15 +221,14 @@ class _Run:
             return self._judge(raised, teardown)
 
     def _call(self, scope: RunScope) -> Any:
-        seed = self._case.params["seed"]
-        seed_globals(seed)
+        self._randomness.begin()
         try:
             arguments = scope.make_arguments(
                 self._around.scope, self._session_key, self._in_own_randomness
             )
         finally:
             self._tell_made(scope)
-        seed_globals(seed)  # whatever the providers drew, and whichever of them were kept
+        self._randomness.begin()  # whatever the providers drew, and whichever of them were kept
         return self._bound.graph.root(arguments)
 
     def _tell_made(self, scope: RunScope) -> None:
@@ -337,7 +346,17 @@ class _Run:
         return make_log(asker.name)
 
     def _make_rng(self, asker: Function) -> Any:
-        return make_rng(self._case.params["seed"], asker.name)
+        return self._randomness.make_rng(asker.name)
+
+    def _make_checkpoint(self, asker: Function) -> Checkpoint:
+        return self._checkpoint
+
+    def _tell_origin(self, origin: Point) -> None:
+        """The run goes on from another: its lineage says so before anything is carried over."""
+        resumed = read_record(origin.archive).id
+        lineage = {**self._record.lineage, "resumed_from": resumed}
+        self._record = attrs.evolve(self._record, lineage=lineage)
+        self._write_record()
 
     def _make_progress(self, asker: Function) -> Progress:
         return Progress(self._case.id, self._around.report)
@@ -387,7 +406,7 @@ class _Run:
         began = time.monotonic()
         self._around.report(ProviderMaking(self._case.id, name))
         try:
-            with _kept_random_state():
+            with kept_random_state():
                 seed_globals(seed, name)
                 return make()
         finally:
@@ -471,17 +490,3 @@ class _Run:
 
     def _observe(self, hook: str, **arguments: Any) -> None:
         self._around.observe(hook, **arguments)
-
-
-@contextlib.contextmanager
-def _kept_random_state() -> Iterator[None]:
-    import random
-
-    import numpy as np  # slow to import; it is imported by now, since the run seeded it
-
-    states = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])

@@ -1,6 +1,8 @@
 """The built-in providers: what an experiment may ask for without anybody writing a provider.
 
-track  results  archive  params  log  rng  progress  run  hooks  tmp_path
+track  results  archive  params  log  progress  run  hooks  tmp_path
+
+The others have modules of their own: `rng` in `randomness`, `checkpoint` in `checkpointing`.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import copy
 import inspect
 import logging
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -22,22 +23,16 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from expt.archive import storable_result
+from expt.archive import read_results, storable_result
 from expt.ground.encoding import Unstorable, from_json, to_json
 from expt.ground.messages import RunProgressed
-from expt.parameters import seed_words
 from expt.tracking import Elsewhere
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from expt.ground.messages import Report
     from expt.planning.contents import Listener
 
 T = TypeVar("T")
-
-_SEEDED_IF_IMPORTED: Final = {"torch": ("manual_seed",), "tensorflow": ("random", "set_seed")}
-"""Libraries with a random state of their own: how each is seeded, where the user imported it."""
 
 _PROGRESS_INTERVAL: Final = 0.1  # seconds between two reports of one run
 _LOOK_INTERVAL: Final = 1.0  # seconds between two looks for results that were changed in place
@@ -115,6 +110,17 @@ class Results(MutableMapping[str, Any]):
 
     def __reduce__(self) -> tuple[type[Elsewhere], tuple[str]]:
         return Elsewhere, ("results",)
+
+    def go_on_from(self, folder: Path) -> None:
+        """Have what the `series/` folder of this run says by now, and nothing else."""
+        self._values = read_results(folder)
+        told = {name: to_json(value) for name, value in self._values.items()}
+        self._kept = {n: value for n, value in told.items() if isinstance(value, (dict, list))}
+
+    def keep_changes(self) -> None:
+        """Write what was changed in place."""
+        self._next_look = 0.0
+        self._keep_changes()
 
     def _keep_changes(self) -> None:
         """Write what was changed in place, at most once a second and a twentieth of the time."""
@@ -271,36 +277,6 @@ class _Taker:
             return self.function(*given, **values)
         taken = {name: values[name] for name in self.names[len(given) :] if name in values}
         return self.function(*given, **taken)
-
-
-def make_rng(seed: int, function_name: str) -> np.random.Generator:
-    """A generator of its own for each function that asks, keyed by the seed and its name."""
-    import numpy as np  # slow to import, and not every experiment asks for it
-
-    return np.random.default_rng(seed_words(seed, function_name))
-
-
-def seed_globals(seed: int, function_name: str | None = None) -> None:
-    """Seed `random`, `numpy.random` and what else of the kind was imported.
-
-    For a session provider, with a seed of its own.
-    """
-    import random
-
-    import numpy as np  # slow to import; its global state must be seeded whoever uses it later
-
-    if function_name is not None:
-        words = seed_words(seed, function_name)
-        seed = int(np.random.SeedSequence(words).generate_state(1)[0])
-    random.seed(seed)
-    np.random.seed(seed % (1 << 32))
-    for module, path in _SEEDED_IF_IMPORTED.items():
-        with contextlib.suppress(Exception):  # what is imported is the user's, of any kind
-            seed_function: Any = sys.modules.get(module)
-            for name in path:
-                seed_function = getattr(seed_function, name, None)
-            if seed_function is not None:
-                seed_function(seed % (1 << 63))
 
 
 def make_log(function_name: str) -> logging.Logger:

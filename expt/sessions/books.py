@@ -48,6 +48,11 @@ class Books:
         """Wait until everything is on the disk."""
         self._syncer.close()
 
+    def forget(self, case_id: str) -> None:
+        """The case runs once more: what was said of it is said of its run before."""
+        for kind in (RunStarted, RunFinished, RunAnnounced):
+            self._heard.pop((kind, case_id), None)
+
     def started(self, case_id: str) -> RunStarted | None:
         """What a run said when it had claimed its archive, if it came so far."""
         event = self._heard.get((RunStarted, case_id))

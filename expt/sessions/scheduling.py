@@ -8,12 +8,16 @@ submit a few ahead ─► wait for some ─► outcome ─► render
 from __future__ import annotations
 
 import concurrent.futures
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from expt.archive import check_writable
 from expt.ground.messages import (
     AnnounceRequest,
+    Notice,
     RenderRequest,
     RunRendered,
     RunRequest,
@@ -50,6 +54,7 @@ class Schedule:
         self._interrupts = interrupts
         self._outcomes = outcomes
         self._runs: dict[Future[Any], Case] = {}
+        self._tries: Counter[str] = Counter()  # of cases that failed, by their ids
         self._announcements: list[Future[Any]] = []
         self._renderings: list[Future[Any]] = []
 
@@ -60,9 +65,7 @@ class Schedule:
         for case, needed in zip(plan.cases, _needed_later(plan.cases), strict=True):
             if self._interrupts.came or self._has_failed_enough():
                 break
-            future = self._crew.runner.submit(RunRequest(case, needed))
-            self._runs[future] = case
-            if future.done() or len(self._runs) > ahead:
+            if self._begin(case, needed).done() or len(self._runs) > ahead:
                 self._collect_some()
         while self._runs:
             if self._has_failed_enough():
@@ -88,19 +91,49 @@ class Schedule:
         for rendering in self._renderings:
             wait_for_some({rendering})
 
+    def _begin(self, case: Case, needed: frozenset[str] = frozenset()) -> Future[Any]:
+        future = self._crew.runner.submit(RunRequest(case, needed))
+        self._runs[future] = case
+        return future
+
     def _collect_some(self) -> None:
         for future in wait_for_some(set(self._runs)):
             case = self._runs.pop(future)
             if future.cancelled():
                 continue
             outcome = self._outcome_of(case, future)
-            self._outcomes.append(outcome)
             self._interrupts.came |= outcome.status == "interrupted"
+            retried = self._is_tried_again(case, outcome)
+            if not retried:
+                self._outcomes.append(outcome)
             if case.id in self._crew.undertaker.unheard:
+                self._crew.undertaker.unheard.discard(case.id)
                 announcing = AnnounceRequest(case, outcome)
                 self._announcements.append(self._crew.runner.submit(announcing))
             if outcome.path:
                 self._render(outcome.path)
+            if retried:
+                self._try_again(case, outcome)
+
+    def _is_tried_again(self, case: Case, outcome: Outcome) -> bool:
+        """Whether `--retries` allows the failed case another run."""
+        tries = self._options.running.retries
+        return (
+            outcome.status == "failed"
+            and self._tries[case.id] < tries
+            and not self._interrupts.came
+        )
+
+    def _try_again(self, case: Case, outcome: Outcome) -> None:
+        """Run a failed case once more: from its checkpoint, where the session resumes."""
+        self._tries[case.id] += 1
+        count = f"{self._tries[case.id]} of {self._options.running.retries}"
+        why = outcome.error.type if outcome.error else "no error"
+        self._books.hear(Notice(f"{case.id} failed ({why}): retry {count}"))
+        self._books.forget(case.id)
+        if self._options.running.resume and outcome.path:
+            case = attrs.evolve(case, goes_on_from=(outcome.path, *case.goes_on_from))
+        self._begin(case)
 
     def _outcome_of(self, case: Case, future: Future[Any]) -> Outcome:
         """How a run ended, also where its archive could not be made or not be finished."""

@@ -28,6 +28,7 @@ from expt.sessions.books import Books
 from expt.sessions.crew import Crew
 from expt.sessions.deciding import decide_cases
 from expt.sessions.interrupting import Interrupts
+from expt.sessions.looking_back import choose_cases, look_back, needs_looking_back
 from expt.sessions.scheduling import Schedule
 from expt.sessions.selecting import collect
 
@@ -65,6 +66,8 @@ def run_session(
         with _at_work(options, plugins, starter, spawn=spawn) as (crew, books, interrupts):
             surroundings = functools.cache(partial(take_surroundings, options.root))
             plan = decide_cases(crew, options, collect(options, plugins), surroundings)
+            if needs_looking_back(options):
+                plan = choose_cases(look_back(plan, options), options)
             plugins.observe("expt_plan_finished", options=options, plan=plan)
             if plan.cases:
                 crew.tell_session(_session_info(session_id, plan, *surroundings()))
@@ -88,9 +91,15 @@ def run_session(
 
 
 def plan_session(options: Options, plugins: Plugins) -> Plan:
-    """The plan of what `run_session` would run; nothing runs."""
+    """The plan of what `run_session` would run, and of what it would leave out; nothing runs.
+
+    What the archives say of each case is in its `pasts`.
+    """
     with _at_work(_without_pictures(options), plugins) as (crew, _, _):
-        return decide_cases(crew, options, collect(options, plugins))
+        plan = look_back(decide_cases(crew, options, collect(options, plugins)), options)
+        chosen = choose_cases(plan, options)
+        kept = {case.id for case in (*chosen.cases, *chosen.done)}
+        return attrs.evolve(chosen, cases=tuple(c for c in plan.cases if c.id in kept))
 
 
 def describe_session(options: Options, plugins: Plugins) -> list[Description]:
@@ -133,7 +142,7 @@ def judge(
     statuses = {outcome.status for outcome in outcomes}
     if interrupted or "interrupted" in statuses:
         return ExitCode.INTERRUPTED
-    if not plan.cases:
+    if not plan.cases and not plan.done:
         return ExitCode.USAGE if plan.errors else ExitCode.NOTHING_SELECTED
     failed = unsynced or plan.errors or "failed" in statuses
     return ExitCode.FAILED if failed else ExitCode.OK

@@ -7,18 +7,19 @@ value with its origin and the layers that it shadows.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
-from expt.ground.text import dotted, value_text
+from expt.ground.text import dotted, human_duration, human_size, value_text
 from expt.parameters import masked_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from expt.ground.model import Case, Origin, Plan
+    from expt.ground.model import Case, Origin, Past, Plan
 
 _SHOWN: Final = 40  # cases of an experiment without -v
 Leaf = tuple[str, Any, "Sequence[Origin]"]
@@ -29,14 +30,17 @@ def print_plan(plan: Plan, screen: Screen, *, verbose: bool) -> None:
     grouped: dict[str, list[Case]] = {}
     for case in plan.cases:
         grouped.setdefault(case.experiment.id, []).append(masked_case(case))
+    pasts = plan.pasts if any(past.state != "new" for past in plan.pasts.values()) else {}
     for cases in grouped.values():
-        _print_experiment(screen, cases, verbose)
+        _print_experiment(screen, cases, verbose, pasts)
         screen.line()
     for note in plan.notes:
         screen.lines(paragraph(note, ("note: ", "dim")))
     for warning in plan.warnings:
         screen.lines(paragraph(warning, ("warning: ", "yellow")))
     screen.line((_total(plan), "bold"))
+    if price := _price(plan):
+        screen.line((price, "dim"))
 
 
 def print_case(case: Case, screen: Screen, *, verbose: bool) -> None:
@@ -48,7 +52,16 @@ def print_case(case: Case, screen: Screen, *, verbose: bool) -> None:
 
 def plan_to_json(plan: Plan) -> str:
     """A JSON array of cases on one line, with the tags of `encoding`."""
-    return json.dumps([case_to_json(case) for case in plan.cases], allow_nan=False)
+    told = [{**case_to_json(case), **_past_to_json(plan, case)} for case in plan.cases]
+    return json.dumps(told, allow_nan=False)
+
+
+def _past_to_json(plan: Plan, case: Case) -> dict[str, Any]:
+    past = plan.pasts.get(case.id)
+    if past is None:
+        return {}
+    expected = {"seconds": past.seconds, "bytes": past.size}
+    return {"state": past.state, "why": past.why, "run": past.run, "expected": expected}
 
 
 def case_to_json(case: Case) -> dict[str, Any]:
@@ -184,7 +197,12 @@ def origin_text(origin: Origin) -> str:
 # The cases of one experiment
 
 
-def _print_experiment(screen: Screen, cases: Sequence[Case], verbose: bool) -> None:
+def _print_experiment(
+    screen: Screen,
+    cases: Sequence[Case],
+    verbose: bool,
+    pasts: Mapping[str, Past] | None = None,
+) -> None:
     experiment, count = cases[0].experiment, len(cases)
     name = cases[0].id if count == 1 else experiment.id
     screen.line((name, "bold"), f"  {count} cases" if count > 1 else "")
@@ -196,9 +214,11 @@ def _print_experiment(screen: Screen, cases: Sequence[Case], verbose: bool) -> N
         print_values(screen, leaves, words=cases[0].words)
         if cases[0].skip is not None:
             screen.line((f"  skipped: {cases[0].skip}", "yellow"))
+        elif pasts and cases[0].id in pasts:
+            screen.line("  ", _state(pasts[cases[0].id]))
         return
     differing, shared = _split(cases)
-    _print_cases(screen, cases, list(differing), verbose)
+    _print_cases(screen, cases, list(differing), verbose, pasts or {})
     chains = [leaf for leaves in differing.values() for leaf in leaves]
     print_values(screen, [*chains, *shared], words=cases[0].words)
 
@@ -227,7 +247,11 @@ def _split(cases: Sequence[Case]) -> tuple[dict[str, list[Leaf]], list[Leaf]]:
 
 
 def _print_cases(
-    screen: Screen, cases: Sequence[Case], names: Sequence[str], verbose: bool
+    screen: Screen,
+    cases: Sequence[Case],
+    names: Sequence[str],
+    verbose: bool,
+    pasts: Mapping[str, Past],
 ) -> None:
     """A row for each case: what stands in its brackets, and the values that make it differ."""
     shown = cases if verbose else cases[:_SHOWN]
@@ -241,16 +265,47 @@ def _print_cases(
     skips: list[Part | Line] = ["" if c.skip is None else f"skipped: {c.skip}" for c in shown]
     if any(skips):
         columns.insert(1, Column("", skips, "yellow"))
+    if pasts:
+        columns.append(Column("", [_state(pasts[c.id]) if c.id in pasts else "" for c in shown]))
     screen.table(columns, indent=2)
     if len(cases) > len(shown):
         screen.line((f"  … {len(cases) - len(shown)} more; -v shows them", "dim"))
     screen.line()
 
 
+_STATES: Final = ("done", "failed", "running", "changed", "new")
+_STATE_STYLES: Final = {"done": "green", "failed": "red", "changed": "yellow"}
+
+
+def _state(past: Past) -> Part:
+    """`changed: experiments/helper.py:12`."""
+    text = f"{past.state}: {past.why}" if past.why else past.state
+    return text, _STATE_STYLES.get(past.state, "")
+
+
+def _price(plan: Plan) -> str:
+    """`about 3 min and 12 MB, from earlier runs`: what is not done yet, one after the other."""
+    done = {case.id for case in plan.done}
+    pasts = [plan.pasts[case.id] for case in plan.cases if case.id in plan.pasts]
+    pasts = [past for case, past in zip(plan.cases, pasts, strict=False) if case.id not in done]
+    known = [past for past in pasts if past.seconds is not None]
+    if not known:
+        return ""
+    seconds = sum(past.seconds or 0.0 for past in known) * len(pasts) / len(known)
+    size = sum(past.size or 0 for past in known) * len(pasts) / len(known)
+    return f"about {human_duration(seconds)} of runs and {human_size(int(size))}, from earlier ones"
+
+
 def _total(plan: Plan) -> str:
     experiments = len({case.experiment.id for case in plan.cases})
     skipped = sum(case.skip is not None for case in plan.cases)
     parts = [f"{counted(len(plan.cases), 'case')} of {counted(experiments, 'experiment')}"]
+    states = Counter(past.state for past in plan.pasts.values())
+    told = [f"{states[state]} {state}" for state in _STATES if states[state]]
+    if told and told != [f"{len(plan.cases)} new"]:
+        parts.append(", ".join(told))
+    if plan.done:
+        parts.append(f"{len(plan.cases) - len(plan.done)} to run")
     if skipped:
         parts.append(f"{len(plan.cases) - skipped} to run, {skipped} skipped")
     if plan.deselected:

@@ -173,7 +173,8 @@ class Terminal:
             end = "\n" if len(self._told) % _DOTS == 0 else ""
             self._screen.write(endings.DOTS.get(outcome.status, "?") + end)
         elif self._talks:
-            counter = f"[{len(self._told)}/{len(self._cases)}] " if len(self._cases) > 1 else ""
+            done = len(set(self._told.values()))
+            counter = f"[{done}/{len(self._cases)}] " if len(self._cases) > 1 else ""
             names = self._live.names
             width = min(max(map(len, names.values()), default=0), 40)
             name = f"{names.get(outcome.case_id, outcome.case_id):<{width}}"

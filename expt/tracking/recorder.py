@@ -33,6 +33,7 @@ from expt.ground.objects import type_name
 from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
 from expt.tracking.entries import Encoded, encode_value, find_kind
 from expt.tracking.fast_path import MISSING, make_track
+from expt.tracking.going_on import Known, carry_over
 from expt.tracking.methods import with_methods
 from expt.tracking.scalars import (
     AppendedFile,
@@ -44,7 +45,7 @@ from expt.tracking.scalars import (
 from expt.tracking.series_options import check_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from expt.ground.model import Kind, Recognise, Track
@@ -135,12 +136,8 @@ class Recorder:
         self._lock = threading.RLock()
         self._busy = False
         self._put_off: list[Callable[[], object]] = []
-        self._names = AppendedFile(folder / NAMES_FILE, disk)
-        self._entries = AppendedFile(folder / ENTRIES_FILE, disk)
-        self._results = AppendedFile(folder / RESULTS_FILE, disk)
         self._records: Records | None = None
-        self._series: dict[str, _Series] = {}
-        self._numbers = itertools.count(1)
+        self._begin({}, {})
         self._notices: dict[str, None] = {}
         self._fast: FastNames = {}
         self._int_tags: dict[str, bytes] = {}
@@ -148,6 +145,55 @@ class Recorder:
         self._fast_chunk: Chunk | None = None
         track = make_track(self._track, self._fast, self._int_tags, self._exact)
         self.track: Track = with_methods(track, self._track, self._configure)
+
+    def _begin(self, sizes: Mapping[str, int], known: Mapping[str, Known]) -> None:
+        """Write after files that have these sizes, and these series."""
+
+        def append(name: str) -> AppendedFile:
+            return AppendedFile(self._folder / name, self._disk, sizes.get(name, 0))
+
+        self._names, self._entries = append(NAMES_FILE), append(ENTRIES_FILE)
+        self._results = append(RESULTS_FILE)
+        self._series: dict[str, _Series] = {
+            name: _Series(
+                one.number,
+                one.kind,
+                entry_folder(one.number, name),
+                Tags.of(one.number),
+                count_entries(one.count),
+                itertools.count(one.files),
+                has_folder=one.files > 0,
+            )
+            for name, one in known.items()
+        }
+        self._numbers = itertools.count(1 + max((one.number for one in known.values()), default=0))
+
+    def sizes(self) -> dict[str, int]:
+        """How many bytes of each file of `series/` have been written so far."""
+        found: dict[str, int] = {}
+        self._alone(lambda: found.update(self._take_sizes()))
+        return found
+
+    def _take_sizes(self) -> dict[str, int]:
+        files = {NAMES_FILE: self._names, ENTRIES_FILE: self._entries, RESULTS_FILE: self._results}
+        records = {} if self._records is None else {SCALARS_FILE: self._records}
+        return {name: file.size for name, file in (files | records).items() if file.size}
+
+    def go_on_from(self, source: Path, sizes: Mapping[str, int]) -> None:
+        """Replace all that was recorded by what the series folder `source` held at `sizes`.
+
+        Raises `OSError`, and `ValueError` for a file that became shorter.
+        """
+        self._refuse_if_over("nothing is carried over")
+        self._alone(functools.partial(self._go_on, source, sizes))
+
+    def _go_on(self, source: Path, sizes: Mapping[str, int]) -> None:
+        self._fast.clear()
+        self._int_tags.clear()
+        self._close_files()
+        self._begin(sizes, carry_over(source, sizes, self._folder))
+        scalars = self._folder / SCALARS_FILE
+        self._records = open_records(scalars, self._disk, sizes.get(SCALARS_FILE, 0))
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -187,10 +233,13 @@ class Recorder:
         if not self._ended:
             self._ended = True
             self._fast.clear()
-            with contextlib.ExitStack() as files:  # each is closed, whatever becomes of the others
-                for file in (self._records, self._names, self._entries, self._results):
-                    if file is not None:
-                        files.callback(file.close)
+            self._close_files()
+
+    def _close_files(self) -> None:
+        with contextlib.ExitStack() as files:  # each is closed, whatever becomes of the others
+            for file in (self._records, self._names, self._entries, self._results):
+                if file is not None:
+                    files.callback(file.close)
 
     def _alone(self, job: Callable[[], object]) -> None:
         """Do what no other thread may do meanwhile. A signal handler that comes in the middle of

@@ -39,9 +39,9 @@ NO_MAPS: Final = frozenset({errno.ENODEV, errno.EINVAL, errno.EACCES, errno.ENOS
 NO_ALLOCATION: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
-def count_entries() -> Iterator[int]:
+def count_entries(start: int = 0) -> Iterator[int]:
     """0, 1, 2 …: the entries of a series, counted by whoever stores one."""
-    return iter(range(_ENDLESS))
+    return iter(range(start, _ENDLESS))
 
 
 def next_entry(count: Iterator[int]) -> int:
@@ -99,21 +99,21 @@ class AppendedFile:
     and its number may by now belong to a file of the user's.
     """
 
-    def __init__(self, path: Path, disk: Disk) -> None:
+    def __init__(self, path: Path, disk: Disk, size: int = 0) -> None:
         self._path = path
         self._disk = disk
         self._file = -1
         self._identity: tuple[int, int] | None = None
-        self._size = 0
+        self.size = size  # in bytes
 
     def append(self, data: bytes) -> None:
         """Put `data` at the end. Raises `OSError` with the file as it was before."""
         self._ensure_open()
         try:
             write_all(self._file, data, self._disk.write)
-            self._size += len(data)
+            self.size += len(data)
         except BaseException:
-            os.ftruncate(self._file, self._size)
+            os.ftruncate(self._file, self.size)
             raise
 
     def _ensure_open(self) -> None:
@@ -153,6 +153,10 @@ class Records(Protocol):
     @property
     def chunk(self) -> Chunk | None: ...
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file that have been claimed so far."""
+
     def write(
         self, step: float | None, count: Iterator[int], when: float, value: float, tags: Tags
     ) -> float:
@@ -164,18 +168,22 @@ class Records(Protocol):
     def close(self) -> None: ...
 
 
-def open_records(path: Path, disk: Disk) -> Records:
-    """Begin `path`, mapped where the file system can. `OSError` where it is full."""
+def open_records(path: Path, disk: Disk, size: int = 0) -> Records:
+    """Begin `path`, or go on after its first `size` bytes; mapped where the file system can.
+
+    `OSError` where it is full.
+    """
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return WrittenRecords(path, disk)  # records are claimed by `next()`, in one step with a GIL
+        # records are claimed by `next()`, in one step with a GIL
+        return WrittenRecords(path, disk, size)
     try:
-        return MappedRecords(path, disk)
+        return MappedRecords(path, disk, size)
     except OSError as error:
         if error.errno not in NO_MAPS:
             raise
     except ValueError:  # a file that is not as long as was allocated
         pass
-    return WrittenRecords(path, disk)
+    return WrittenRecords(path, disk, size)
 
 
 class MappedRecords:
@@ -184,20 +192,27 @@ class MappedRecords:
 
     writer = "mapped"
 
-    def __init__(self, path: Path, disk: Disk) -> None:
+    def __init__(self, path: Path, disk: Disk, size: int = 0) -> None:
         self._path = path
         self._disk = disk
         # start, size and chunk change together: whoever interrupts sees one or the other
         self._mapped: tuple[int, int, Chunk]
+        used = size % FIRST_CHUNK  # a map begins at a multiple of it
         try:
-            self._mapped = self._map_chunk(0, FIRST_CHUNK, os.O_CREAT)
+            self._mapped = self._map_chunk(size - used, FIRST_CHUNK, os.O_CREAT, used)
         except BaseException:
-            path.unlink(missing_ok=True)
+            if not size:
+                path.unlink(missing_ok=True)
             raise
 
     @property
     def chunk(self) -> Chunk:
         return self._mapped[2]
+
+    @property
+    def size(self) -> int:
+        start, size, (slots, _) = self._mapped
+        return start + size - RECORD_SIZE * operator.length_hint(slots)
 
     def write(
         self, step: float | None, count: Iterator[int], when: float, value: float, tags: Tags
@@ -223,14 +238,17 @@ class MappedRecords:
         except OSError:
             return self._map_chunk(start + size, FIRST_CHUNK)
 
-    def _map_chunk(self, start: int, size: int, flags: int = 0) -> tuple[int, int, Chunk]:
+    def _map_chunk(
+        self, start: int, size: int, flags: int = 0, used: int = 0
+    ) -> tuple[int, int, Chunk]:
+        """A chunk of the file, of which the first `used` bytes have records already."""
         file = self._disk.open(self._path, os.O_RDWR | flags)
         try:
-            self._disk.allocate(file, start, size)
+            self._disk.allocate(file, start + used, size - used)
             buffer = self._disk.map(file, start, size)
         finally:
             os.close(file)
-        return start, size, (iter(range(0, size, RECORD_SIZE)), buffer)
+        return start, size, (iter(range(used, size, RECORD_SIZE)), buffer)
 
     def close(self) -> None:
         start, size, (slots, buffer) = self._mapped
@@ -250,8 +268,12 @@ class WrittenRecords:
     writer = "written"
     chunk: Chunk | None = None
 
-    def __init__(self, path: Path, disk: Disk) -> None:
-        self._file = AppendedFile(path, disk)
+    def __init__(self, path: Path, disk: Disk, size: int = 0) -> None:
+        self._file = AppendedFile(path, disk, size)
+
+    @property
+    def size(self) -> int:
+        return self._file.size
 
     def write(
         self, step: float | None, count: Iterator[int], when: float, value: float, tags: Tags

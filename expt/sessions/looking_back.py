@@ -1,0 +1,249 @@
+"""What the archives say of a plan's cases: which are done, what changed and why, what they cost.
+
+fingerprint known ─► completed: done    running: running    else: failed
+only the name known ─► changed, and why          neither ─► new
+"""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.archive.checkpoints import read_points
+from expt.archive.snapshot import static_closure
+from expt.ground.encoding import is_same, opaque_as_text
+from expt.ground.errors import ReadingError
+from expt.ground.files import folder_size
+from expt.ground.layout import CONFTEST_FILE
+from expt.ground.model import LAYER_DRAWN, Origin, Past
+from expt.ground.options import runs_root
+from expt.ground.text import value_text
+from expt.parameters import SEED, mask_secrets
+from expt.reading import find_runs_of
+from expt.reading.fields import leaf_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from expt.ground.model import Case, Plan
+    from expt.ground.options import Options
+    from expt.reading import Run
+
+_RECENT: Final = 20  # runs of an experiment from which a price is told
+_UNFINISHED: Final = ("failed", "interrupted", "lost")
+_SHOWN: Final = 40  # characters of a value in a reason
+
+
+def look_back(plan: Plan, options: Options) -> Plan:
+    """The plan with what the archives say of each case; one to go on with has its checkpoint.
+
+    Under `--resume` a case whose newest runs of the same fingerprint did not complete goes on from
+    the newest of their checkpoints, and takes over its seed where none is given.
+    """
+    history = _History(options, plan.cases)
+    pasts = {case.id: history.past_of(case) for case in plan.cases}
+    cases = plan.cases
+    if options.running.resume:
+        cases = tuple(
+            history.go_on(case) if pasts[case.id].state == "failed" else case for case in cases
+        )
+    return attrs.evolve(plan, cases=cases, pasts=pasts)
+
+
+def choose_cases(plan: Plan, options: Options) -> Plan:
+    """Those cases of a plan that was looked back on that are to run, in their order."""
+    running, pasts, notes = options.running, plan.pasts, list(plan.notes)
+    cases = list(plan.cases)
+    deselected = plan.deselected
+    if running.last_failed or running.failed_first:
+        failed = [case for case in cases if pasts[case.id].ended_badly]
+        if not failed:
+            notes.append("no case failed when it last ran")
+        if running.last_failed:
+            deselected += len(cases) - len(failed)
+            cases = failed
+        else:
+            cases = [*failed, *(case for case in cases if not pasts[case.id].ended_badly)]
+    done: tuple[Case, ...] = ()
+    if running.resume:
+        left_out = {"done", "running"}
+        done = tuple(case for case in cases if pasts[case.id].state == "done")
+        busy = [case.id for case in cases if pasts[case.id].state == "running"]
+        if done:
+            to_run = len(cases) - len(done) - len(busy)
+            notes.append(f"{len(done)} of {len(cases)} cases are done, {to_run} to run")
+        notes += [f"{case_id}: left out, it runs in another session" for case_id in busy]
+        cases = [case for case in cases if pasts[case.id].state not in left_out]
+    if running.order == "longest":
+        cases.sort(key=lambda case: -(pasts[case.id].seconds or 0.0))
+    return attrs.evolve(
+        plan, cases=tuple(cases), done=done, notes=tuple(notes), deselected=deselected
+    )
+
+
+def needs_looking_back(options: Options) -> bool:
+    """Whether what is to run depends on what the archives say."""
+    running = options.running
+    return running.resume or running.last_failed or running.failed_first or bool(running.order)
+
+
+class _History:
+    """The runs of a plan's experiments, newest first."""
+
+    def __init__(self, options: Options, cases: Sequence[Case]) -> None:
+        self._options = options
+        self._by_fingerprint: dict[str, list[Run]] = {}
+        self._by_name: dict[str, list[Run]] = {}
+        self._by_experiment: dict[str, list[Run]] = {}
+        self._closures: dict[str, list[str]] = {}
+        experiments = {case.experiment.id for case in cases}
+        for run in find_runs_of(runs_root(options), experiments):
+            fingerprint = run.listed_lineage.get("fingerprint")
+            if isinstance(fingerprint, str):
+                self._by_fingerprint.setdefault(fingerprint, []).append(run)
+            self._by_name.setdefault(run.node_id, []).append(run)
+            self._by_experiment.setdefault(run.experiment, []).append(run)
+        self._prices = {name: self._price(runs) for name, runs in self._by_experiment.items()}
+
+    def past_of(self, case: Case) -> Past:
+        named = self._by_name.get(case.id, [])
+        same = self._by_fingerprint.get(case.fingerprint or "", [])
+        known = same or named
+        bad = bool(named) and named[0].status in _UNFINISHED
+        seconds, size = self._prices.get(case.experiment.id, (None, None))
+        durations = [run.duration for run in known if run.status == "completed"]
+        if durations and durations[0] is not None:
+            seconds = durations[0]
+        past = Past("new", seconds=seconds, size=size, ended_badly=bad)
+        for run in same:
+            if run.status == "completed":
+                return attrs.evolve(past, state="done", run=run.id)
+        for run in same:
+            if run.status == "running":
+                return attrs.evolve(past, state="running", run=run.id)
+        if same:
+            why = "" if same[0].status == "failed" else same[0].status
+            return attrs.evolve(past, state="failed", why=why, run=same[0].id)
+        if named:
+            run = next((run for run in named if run.status == "completed"), named[0])
+            return attrs.evolve(past, state="changed", why=self._why(case, run), run=run.id)
+        return past
+
+    def _price(self, runs: Sequence[Run]) -> tuple[float | None, int | None]:
+        """Expected seconds and bytes of a run of the experiment."""
+        completed = [run for run in runs if run.status == "completed"][:_RECENT]
+        seconds = [run.duration for run in completed if run.duration is not None]
+        sizes = [folder_size(run.path) for run in completed[:3]]
+        return (
+            statistics.median(seconds) if seconds else None,
+            int(statistics.mean(sizes)) if sizes else None,
+        )
+
+    # Going on
+
+    def go_on(self, case: Case) -> Case:
+        """The case with the archives that it may go on from, and the seed of the first of them."""
+        runs = [
+            run
+            for run in self._by_fingerprint.get(case.fingerprint or "", [])
+            if run.status in _UNFINISHED and next(read_points(run.path), None) is not None
+        ]
+        if not runs:
+            return case
+        seed = runs[0].params.get(SEED)
+        if _is_drawn(case) and type(seed) is int:
+            runs = [run for run in runs if run.params.get(SEED) == seed]
+            origin = Origin(LAYER_DRAWN, f"for {runs[0].id}", seed)
+            case = attrs.evolve(
+                case,
+                params={**case.params, SEED: seed},
+                origins={**case.origins, SEED: (origin,)},
+            )
+        return attrs.evolve(case, goes_on_from=tuple(str(run.path) for run in runs))
+
+    # Why a case is not what was run
+
+    def _why(self, case: Case, run: Run) -> str:
+        """The first change of code, a value or an input that tells why the fingerprints differ."""
+        try:
+            changes = [*self._changed_values(case, run), *self._changed_code(case, run)]
+            changes += [] if changes else self._changed_inputs(case, run)
+        except ReadingError as error:
+            return error.what
+        if not changes:
+            return "something that the archive does not tell, or another version of expt"
+        more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+        return f"{changes[0]}{more}"
+
+    def _changed_values(self, case: Case, run: Run) -> Iterator[str]:
+        now = dict(leaf_values(opaque_as_text(mask_secrets(case.params, case.secrets))))
+        before = dict(leaf_values(run.params))
+        for name in dict.fromkeys((*now, *before)):
+            if name == SEED and _is_drawn(case):
+                continue
+            if name not in before:
+                yield f"{name} = {_short(now[name])} is new"
+            elif name not in now:
+                yield f"{name} is gone, it was {_short(before[name])}"
+            elif not is_same(now[name], before[name]):
+                yield f"{name} was {_short(before[name])} and is {_short(now[name])}"
+
+    def _changed_code(self, case: Case, run: Run) -> Iterator[str]:
+        for path in self._closure(case):
+            now = _lines(self._options.root / path)
+            before = _lines(run.path / "code" / path)
+            if before is None:
+                yield f"{path} is new"
+            elif now != before:
+                pairs = zip(now or [], before, strict=False)
+                first = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
+                line = min(len(now or []), len(before)) if first is None else first
+                yield f"{path}:{line + 1}"
+
+    def _closure(self, case: Case) -> list[str]:
+        """The files of the case's fingerprint, its own first."""
+        experiment = case.experiment
+        if experiment.id not in self._closures:
+            own = [experiment.path, *(base.partition("::")[0] for base in experiment.extends)]
+            folders = {Path(path).parent for path in (*own, f"{experiment.folder}/x")}
+            conftests = {
+                (place / CONFTEST_FILE).as_posix()
+                for folder in folders
+                for place in (folder, *folder.parents)
+            }
+            root = self._options.root
+            first = [path for path in (*own, *sorted(conftests)) if (root / path).is_file()]
+            found = static_closure([root / path for path in first], root)
+            self._closures[experiment.id] = list(dict.fromkeys((*first, *found)))
+        return self._closures[experiment.id]
+
+    def _changed_inputs(self, case: Case, run: Run) -> Iterator[str]:
+        if not case.inputs:
+            return
+        from expt.planning.inputs import measure_input  # its package is slow, and few come here
+
+        for name in case.inputs:
+            path = self._options.cwd / Path(str(case.params[name])).expanduser()
+            before: Mapping[str, Any] = run.record.inputs.get(name, {})
+            if path.exists() and measure_input(path, {})["sha256"] != before.get("sha256"):
+                yield f"the file of {name}, {path}"
+
+
+def _is_drawn(case: Case) -> bool:
+    """Whether nobody gave the seed."""
+    return any(origin.layer == LAYER_DRAWN for origin in case.origins.get(SEED, ()))
+
+
+def _short(value: Any) -> str:
+    text = value_text(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _lines(path: Path) -> list[bytes] | None:
+    try:
+        return path.read_bytes().splitlines()
+    except OSError:
+        return None

@@ -1,0 +1,142 @@
+"""What the archives say of a plan's cases: --resume, --lf, --ff, --retries, the plan, its price."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from expt.testing import Done, Sandbox
+
+FILES = {
+    "experiments/helper.py": "X = 1\n\ndef double(x):\n    return 2 * x\n",
+    "experiments/other.py": "Y = 1\n",
+    "experiments/first.py": """
+        from pathlib import Path
+        import helper
+
+        def experiment_one(track, data: Path = Path("data.txt"), lr: float = 0.1, extra: int = 0):
+            if lr == 2 and Path("broken").exists():
+                raise ValueError("no")
+            track("x", helper.double(lr))
+    """,
+    "data.txt": "1",
+    "broken": "",
+}
+SWEEP = ("experiments", "--sweep", "lr=1,2,3")
+
+
+@pytest.fixture
+def night(sandbox: Sandbox) -> Sandbox:
+    """A sandbox where a sweep has run, and its second case has failed."""
+    sandbox.write(FILES)
+    assert sandbox.expt(*SWEEP).exit_code == 1
+    (sandbox.root / "broken").unlink()
+    return sandbox
+
+
+def plan(sandbox: Sandbox, *words: str) -> dict[str, tuple[str, str]]:
+    told: list[dict[str, Any]] = sandbox.expt(*SWEEP, "--plan", "--json", *words).json()
+    return {case["case"]: (case["state"], case["why"]) for case in told}
+
+
+def ran(done: Done) -> list[str]:
+    return [line.split("[lr-")[1][0] for line in done.lines if "experiment_one[lr-" in line]
+
+
+def test_resume_runs_what_is_missing_and_then_nothing(night: Sandbox) -> None:
+    done = night.expt(*SWEEP, "--resume")
+    assert done.exit_code == 0
+    assert ran(done) == ["2"]
+    again = night.expt(*SWEEP, "--resume")
+    assert again.exit_code == 0
+    assert ran(again) == []
+    assert "note: 3 of 3 cases are done, 0 to run" in again.stdout
+    assert len(night.runs()) == 4
+
+
+def test_the_plan_says_done_failed_and_new(night: Sandbox) -> None:
+    assert plan(night) == {"lr-1": ("done", ""), "lr-2": ("failed", ""), "lr-3": ("done", "")}
+    told = night.expt("experiments", "--sweep", "lr=3,4", "--plan", "--resume")
+    assert "2 cases of 1 experiment; 1 done, 1 new; 1 to run" in told.lines
+    assert any(line.startswith("about ") for line in told.lines)
+
+
+@pytest.mark.parametrize(
+    ("files", "words", "why"),
+    [
+        ({"experiments/helper.py": "X = 1\n\ndef double(x):\n    return x + x\n"}, (),
+         "experiments/helper.py:4"),
+        ({"experiments/first.py": FILES["experiments/first.py"].replace("no", "No")}, (),
+         "experiments/first.py:6"),
+        ({}, ("-p", "extra=5"), "extra was 0 and is 5"),
+        ({"experiments/params.toml": "extra = 6"}, (), "extra was 0 and is 6"),
+        ({"data.txt": "2"}, (), "the file of data, "),
+    ],
+    ids=["helper", "own file", "-p", "params.toml", "input"],
+)  # fmt: skip
+def test_a_changed_case_tells_the_file_and_line_the_value_or_the_input(
+    night: Sandbox, files: dict[str, str], words: tuple[str, ...], why: str
+) -> None:
+    night.write(files)
+    told = plan(night, *words)
+    assert [state for state, _ in told.values()] == ["changed", "changed", "changed"]
+    assert all(found.startswith(why) for _, found in told.values()), told
+
+
+def test_an_edit_of_what_is_not_imported_changes_nothing(night: Sandbox) -> None:
+    night.write({"experiments/other.py": "Y = 2\n", "experiments/new.py": "Z = 3\n"})
+    assert plan(night)["lr-1"] == ("done", "")
+
+
+def test_lf_selects_what_failed_last_and_says_so_where_nothing_did(night: Sandbox) -> None:
+    assert ran(night.expt(*SWEEP, "--lf")) == ["2"]
+    done = night.expt(*SWEEP, "--lf")
+    assert done.exit_code == 5
+    assert "note: no case failed when it last ran" in done.lines
+
+
+def test_ff_runs_first_what_failed_last(night: Sandbox) -> None:
+    assert ran(night.expt(*SWEEP, "--ff")) == ["2", "1", "3"]
+
+
+def test_a_retry_has_an_archive_and_the_last_one_counts(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                from pathlib import Path
+
+                def experiment_one(track):
+                    Path("tries").open("a").write("x")
+                    if len(Path("tries").read_text()) < 3:
+                        raise OSError("not yet")
+            """
+        }
+    )
+    done = sandbox.expt("experiments", "--retries", "2")
+    assert done.exit_code == 0
+    assert [run.status for run in sandbox.runs()] == ["completed", "failed", "failed"]
+    assert "1 completed in" in done.stdout
+    assert "experiment_one failed (OSError): retry 2 of 2" in done.stdout
+
+
+def test_retries_end(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/first.py": "def experiment_one():\n    raise OSError\n"})
+    assert sandbox.expt("experiments", "--retries", "1").exit_code == 1
+    assert len(sandbox.runs()) == 2
+
+
+def test_the_longest_begin_first(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                import time
+
+                def experiment_one(lr: float):
+                    time.sleep(lr / 10)
+            """
+        }
+    )
+    assert ran(sandbox.expt(*SWEEP)) == ["1", "2", "3"]
+    assert ran(sandbox.expt(*SWEEP, "--order", "longest")) == ["3", "2", "1"]
