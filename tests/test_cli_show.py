@@ -427,15 +427,17 @@ def test_several_runs_are_compared_by_what_differs(runs: Path, capsys) -> None:
         (path / "environment.json").write_text(json.dumps(environment))
     lines = [re.sub("  +", "  ", line) for line in shown(capsys, "run3", "run2").splitlines()]
     assert lines == [
+        "the likeliest cause: parameters lr",
+        "",
         "  run3  run2  Δ",
         "parameters",
         "  lr  0.3  0.2",
+        "packages",
+        "  numpy  '2.3'  '2.2'",
         "results",
         "  distance  4.5  3  −33 %",
         "last values",
         "  x  3  2  −33 %",
-        "packages",
-        "  numpy  '2.3'  '2.2'",
         "",
         "walk.py  +1 −1",
         "@@ -1,3 +1,3 @@",

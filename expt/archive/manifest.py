@@ -44,7 +44,7 @@ class Deviation:
 
 def write_manifest(archive: Path) -> None:
     """List what the archive holds now. Raises `OSError`."""
-    files = {name: _describe(archive, name) for name in evidence(archive)}
+    files = {name: describe_file(archive, name) for name in evidence(archive)}
     content = dumps({"format": FORMAT, "files": files}, indent=1)
     write_atomically(archive / MANIFEST_FILE, content.encode())
 
@@ -81,7 +81,7 @@ def _compare(archive: Path, name: str, listed: Any, *, is_there: bool) -> Differ
     if not is_there:
         return "missing"
     try:
-        return None if _describe(archive, name) == listed else "changed"
+        return None if describe_file(archive, name) == listed else "changed"
     except (OSError, ValueError):
         return "unreadable"
 
@@ -99,7 +99,8 @@ def _read_manifest(archive: Path) -> dict[str, Any] | None:
     raise DamagedArchive(f"{MANIFEST_FILE} is not what expt writes", str(archive))
 
 
-def _describe(archive: Path, name: str) -> dict[str, Any]:
+def describe_file(archive: Path, name: str) -> dict[str, Any]:
+    """`size` and `sha256` of a file of an archive. Raises `OSError`, `ValueError`."""
     digest, size = hashlib.sha256(), 0
     with open_inside(archive, name) as file:
         while piece := file.read(_PIECE):

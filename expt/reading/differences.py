@@ -14,14 +14,16 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from expt.archive.manifest import describe_file
 from expt.ground.encoding import is_same, to_json
-from expt.ground.errors import ReadingError
+from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.files import read_inside
-from expt.ground.layout import CODE_DIR
+from expt.ground.layout import ARTIFACTS_DIR, CODE_DIR
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 Pairs = Mapping[str, tuple[Any, Any]]
 """Name → the value in the one run and in the other; None stands for a value that is not there."""
 
-PARTS: Final = ("params", "code", "inputs", "packages", "environment", "git", "results", "last")
+CAUSES: Final = ("params", "code", "inputs", "packages", "environment", "git")
+PARTS: Final = (*CAUSES, "results", "last")
 _IMPORTED: Final = re.compile(r"^\s*(?:import|from)\s+([A-Za-z_]\w*)", re.MULTILINE)
 _LARGEST: Final = 16 * 1024 * 1024  # bytes of one file of code
 _ABSENT: Final = object()
@@ -55,6 +58,17 @@ class Difference:
     last: Pairs | None
     same: Mapping[str, int]
     problems: tuple[str, ...] = ()
+
+    @property
+    def likely_cause(self) -> str | None:
+        """The part that most likely made results differ, of those that differ; None for none.
+
+        Parts are asked from the nearest to the furthest: values, code, inputs, packages that the
+        code imports …
+        """
+        if not self.results and not self.last:
+            return None
+        return next((part for part in CAUSES if getattr(self, part)), None)
 
     @property
     def is_empty(self) -> bool:
@@ -96,11 +110,26 @@ def find_difference(one: Run, other: Run) -> Difference:
         packages=packages and _imported_first(packages, (one, other)),
         environment=compare("environment", lambda run: _surroundings(run, "")),
         git=compare("git", _git_of),
-        results=compare("results", lambda run: dict(leaf_values(run.results))),
+        results=compare("results", _results_of),
         last=compare("last", _last_of),
         same=same,
         problems=tuple(problems),
     )
+
+
+def _results_of(run: Run) -> Mapping[str, Any]:
+    """Results by dotted name; of one that is an artifact also the hash, since its path says
+    nothing of what it holds."""
+    return {name: _with_hash(run, value) for name, value in leaf_values(run.results)}
+
+
+def _with_hash(run: Run, value: Any) -> Any:
+    if not isinstance(value, PurePath) or value.parts[:1] != (ARTIFACTS_DIR,):
+        return value
+    try:
+        return f"{value} sha256 {describe_file(run.path, value.as_posix())['sha256'][:12]}"
+    except (OSError, ValueError) as error:
+        raise DamagedArchive(f"the artifact '{value}' cannot be read", str(run.path)) from error
 
 
 def _last_of(run: Run) -> Mapping[str, Any]:
@@ -127,7 +156,10 @@ def find_undetermined(runs: Iterable[Run]) -> list[tuple[Run, Run, tuple[str, ..
         known = first.setdefault(key, run)
         if known is run or key in found:
             continue
-        names = _differing(dict(leaf_values(known.results)), dict(leaf_values(run.results)))
+        try:
+            names = _differing(_results_of(known), _results_of(run))
+        except ReadingError:
+            continue
         if names:
             found[key] = (known, run, tuple(names))
     return list(found.values())

@@ -8,19 +8,20 @@ words ─► runs ─► listing      none named        (--group-by: grouped)
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.arguments import Parser
-from expt.cli.show.listing import show_columns, show_listing
+from expt.cli.show.listing import show_columns, show_listing, show_undetermined
 from expt.cli.show.machine import csv_text, json_text
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.processes import without_collection
 from expt.ground.screen import Screen, output
 from expt.ground.text import visible
-from expt.reading import Runs, find_archive_root, load_run
+from expt.reading import Runs, find_archive_root, find_runs, load_run
 
 if TYPE_CHECKING:
     import argparse
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from expt.reading import Run
 
+_LONGEST: Final = 2000  # characters of a node id that is looked for
 _RECENT: Final = 25  # runs that a terminal lists unless --limit says otherwise
 
 EXAMPLES: Final = """\
@@ -91,11 +93,23 @@ def _show_named(runs: Runs, asked: argparse.Namespace, root: Path) -> int:
         from expt.cli.show.detail import View, show_detail
 
         show_detail(View(runs[0], screen, Path.cwd(), lambda text: _load(text, root, asked)))
+        show_undetermined(_alike(runs[0], root), screen)
     else:
         from expt.cli.show.comparison import show_comparison
 
         show_comparison(runs, screen, every=asked.all)
     return int(ExitCode.OK)
+
+
+def _alike(run: Run, root: Path) -> list[Run]:
+    """A completed run, and those before it that are of its fingerprint."""
+    fingerprint = run.listed_lineage.get("fingerprint")
+    if run.status != "completed" or not fingerprint or not root.is_dir():
+        return []
+    where = f"experiment == {json.dumps(run.experiment)}"
+    others = find_runs(root, status="completed", where=where) if len(where) < _LONGEST else ()
+    alike = (o for o in others if o.id != run.id and o.started <= run.started)
+    return [run, *(o for o in alike if o.listed_lineage.get("fingerprint") == fingerprint)]
 
 
 def _with_minus(words: list[str]) -> list[str]:
@@ -151,6 +165,7 @@ def _list(runs: Runs, asked: argparse.Namespace, root: Path, more: bool) -> int:
         show_columns(runs, screen, columns)
     else:
         show_listing(runs, screen, sort=asked.sort, flat=asked.flat)
+        show_undetermined(runs, screen)
     if more:
         screen.line(("older runs: expt show --limit 0", "dim"))
     return int(ExitCode.OK)

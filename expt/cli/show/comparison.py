@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _DIFF_LINES: Final = 60
 _TITLES: Final = {"params": "parameters", "last": "last values"}
 _VALUES: Final = ("params", "results", "last")  # what Runs.compare tells, for any number of runs
+_EFFECTS: Final = ("results", "last")
+_NAMED: Final = 3
 _SURROUNDINGS: Final = ("inputs", "packages", "environment", "git")
 
 Sections = dict[str, "dict[str, list[Any]]"]
@@ -39,6 +41,10 @@ def show_comparison(runs: Sequence[Run], screen: Screen, *, every: bool) -> None
         for part in _SURROUNDINGS:
             pairs = getattr(difference, part) or {}
             sections[part] = {name: list(pair) for name, pair in pairs.items()}
+        if difference.results is not None:
+            sections["results"] |= {n: list(p) for n, p in difference.results.items()}
+        sections |= {part: sections.pop(part) for part in _EFFECTS}  # causes come first
+        _show_cause(screen, difference)
     rows: list[tuple[Part, list[str], str]] = []
     for title, values in sections.items():
         if values:
@@ -55,6 +61,21 @@ def show_comparison(runs: Sequence[Run], screen: Screen, *, every: bool) -> None
         _show_code(screen, difference)
     if not every:
         _show_same(screen, runs, difference)
+
+
+def _show_cause(screen: Screen, difference: Difference) -> None:
+    """Why the results most likely differ, where they do."""
+    if not difference.results and not difference.last:
+        return
+    part = difference.likely_cause
+    if part is not None:
+        names = list(getattr(difference, part))
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        told = f"{_TITLES.get(part, part)} {', '.join(names[:_NAMED])}{more}"
+        screen.lines([[("the likeliest cause: ", "dim"), told], []])
+    elif not difference.problems:
+        told = "results differ and nothing else that was compared: this is not deterministic"
+        screen.lines([[(told, "yellow")], []])
 
 
 def _compared_values(runs: Sequence[Run], *, every: bool) -> Sections:

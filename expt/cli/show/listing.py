@@ -18,6 +18,7 @@ from expt.ground.text import (
     value_text,
 )
 from expt.reading import MISSING, Runs, field_value
+from expt.reading.differences import find_undetermined
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from expt.reading import Run
 
 _SPARK: Final = 10
+_MOST_COMPARED: Final = 2000  # runs that are looked through for pairs that should be alike
 _MOST_POINTS: Final = 1_000_000  # more are not read for the sake of a spark line
 _LASTS: Final = 3  # series whose last values stand for results where there are none
 _SAME: Final = 12
@@ -55,6 +57,20 @@ def show_listing(
             screen.line((told, "dim"))
         if same and len(members) > 1:
             screen.line(("the same in all: ", "dim"), case_text(same))
+
+
+def show_undetermined(runs: Sequence[Run], screen: Screen) -> None:
+    """Which runs of one fingerprint and one seed came out differently; a line for each pair."""
+    if len(runs) > _MOST_COMPARED:
+        return
+    for one, other, names in find_undetermined(runs):
+        told = ", ".join(f"results.{name}" for name in names[:_LASTS])
+        more = f" and {len(names) - _LASTS} more" if len(names) > _LASTS else ""
+        screen.line(
+            ("not deterministic: ", "yellow"),
+            f"{one.short_id} and {other.short_id} have the same code, values and seed, and differ "
+            f"in {told}{more}",
+        )
 
 
 def show_columns(runs: Sequence[Run], screen: Screen, names: Sequence[str]) -> None:
