@@ -432,6 +432,7 @@ def test_the_keys_of_a_record_stand_in_the_order_of_the_contract():
         *(
             "error",
             "lineage",
+            "usage",
             "tags",
             "note",
             "smoke",

@@ -55,6 +55,7 @@ def record_to_json(record: RunRecord) -> dict[str, Any]:
         "error": error
         and {"type": error.type, "message": error.message, "traceback": error.traceback},
         "lineage": _mapping_to_json(record.lineage),
+        "usage": _mapping_to_json(record.usage),
         "tags": list(record.tags),
         "note": record.note,
         "smoke": record.smoke,
@@ -399,6 +400,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "sources": _sources,
     "error": _error,
     "lineage": _lineage,
+    "usage": _mapping,
     "tags": _texts,
     "note": _text_or_none,
     "smoke": _exactly(bool),

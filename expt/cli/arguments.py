@@ -326,6 +326,7 @@ def _add_terminal(group: Group) -> None:
         action="store_true",
         help="show local variables in tracebacks",
     )
+    add("--junitxml", dest="junit", metavar="FILE", help="write the session as JUnit's XML")
     add("--durations", type=_count, metavar="N", help="the N slowest runs; 0 for all")
     add(
         "--plugin",
@@ -426,6 +427,7 @@ def make_options(
             "workers": 0 if words.pdb else words.workers,
             "timeout": words.timeout or configuration.get("timeout"),
             "runs": absolute(runs, cwd),
+            "junit": absolute(words.junit, cwd) if words.junit else None,
             "log_level": read_log_level(words.log_level or configuration.get("log_level")),
             "render": words.render and configuration.get("render", True),
             "verbosity": words.verbose - words.quiet,

@@ -302,6 +302,7 @@ class RunRecord:
     sources: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
     error: ErrorInfo | None = None
     lineage: Mapping[str, Any] = attrs.field(factory=dict)
+    usage: Mapping[str, Any] = attrs.field(factory=dict)
     tags: tuple[str, ...] = ()
     note: str | None = None
     smoke: bool = False

@@ -129,6 +129,7 @@ class TellingOptions:
     traceback: str = "auto"
     locals: bool = False
     durations: int | None = None
+    junit: Path | None = None
 
 
 @attrs.frozen

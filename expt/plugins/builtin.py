@@ -16,7 +16,15 @@ def parent_plugins(options: Options, stream: TextIO) -> dict[str, Any]:
     from expt.plugins.notify import Notify
     from expt.terminal import Terminal
 
-    return {"terminal": Terminal(stream, options), "notify": Notify(stream, options)}
+    plugins: dict[str, Any] = {
+        "terminal": Terminal(stream, options),
+        "notify": Notify(stream, options),
+    }
+    if options.telling.junit is not None:
+        from expt.plugins.junit import JUnit
+
+        plugins["junit"] = JUnit(options.telling.junit)
+    return plugins
 
 
 def worker_plugins(options: Options) -> dict[str, Any]:

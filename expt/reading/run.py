@@ -148,6 +148,12 @@ class Run(InputRun):
         return None if setup is None else float(setup)
 
     @cached_property
+    def usage(self) -> dict[str, Any]:
+        """`peak_memory` (bytes) and `cpu_time` (seconds); empty until the end, and where a worker
+        died."""
+        return self._mapping("usage")
+
+    @cached_property
     def params(self) -> dict[str, Any]:
         """Name → value; a table is a dict."""
         return self._mapping("params")

@@ -52,6 +52,7 @@ from expt.running.supplies import (
     freeze_params,
     make_log,
 )
+from expt.running.usage import Meter
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class _Run:
         now = dt.datetime.now().astimezone()
         self._archive = claim_archive(case, around.options, now)
         self._clock = time.monotonic()
+        self._meter = Meter()
         self._folder = TemporaryFolder(self._archive.id)
         path = str(self._archive.path)
         # at once, so that the parent knows where to write the outcome of a worker that dies now
@@ -441,6 +443,7 @@ class _Run:
             series=series,
             error=error,
             notices=tuple(map(self._scrub, self._notices)),
+            usage=self._meter.read(),
         )
         self._write_record()
         outcome = outcome_of(self._record, self._case.id, self._archive.path)

@@ -97,11 +97,20 @@ def _show_head(view: View) -> None:
             "id": linked(run.id, run.path, "cyan"),
             "status": [*status, _why_lost(run)],
             "started": f"{run.started.isoformat(' ', 'seconds')}, {age_text(run, dated=False)}",
+            "took": _usage(run),
             "archive": view.path(run.path),
             "tags": ", ".join(run.tags),
             "note": run.note or "",
         }
     )
+
+
+def _usage(run: Run) -> str:
+    """`120 MB, 3.2s of CPU`: the most memory, and processor time."""
+    peak, seconds = run.usage.get("peak_memory"), run.usage.get("cpu_time")
+    told = [human_size(peak)] if isinstance(peak, int) else []
+    told += [f"{human_duration(seconds)} of CPU"] if isinstance(seconds, (int, float)) else []
+    return ", ".join(told)
 
 
 def _why_lost(run: Run) -> str:

@@ -1,0 +1,62 @@
+"""What a run took of the machine: the most memory at once, and processor time.
+
+On Linux the kernel's mark of the most memory is set back when a run begins, so that a run in a
+worker that has had larger ones tells its own; elsewhere it is that of the process so far.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Any, Final
+
+_RESET: Final = "5"  # what `clear_refs` takes for "forget the most memory": see proc(5)
+
+
+class Meter:
+    """Measures from where it is made."""
+
+    def __init__(self) -> None:
+        self._resets = _reset_peak()
+        self._begun = _cpu_seconds()
+
+    def read(self) -> dict[str, Any]:
+        """`peak_memory` in bytes, None where the system does not tell; `cpu_time` in seconds of
+        this process and of children that have ended; `device` where the run had one of its own."""
+        peak = _peak_since_reset() if self._resets else _peak_of_process()
+        taken = {"peak_memory": peak, "cpu_time": round(_cpu_seconds() - self._begun, 6)}
+        device = os.environ.get("EXPT_DEVICE")
+        return taken if device is None else {**taken, "device": device}
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _reset_peak() -> bool:
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write(_RESET)
+    except OSError:
+        return False
+    return _peak_since_reset() is not None
+
+
+def _peak_since_reset() -> int | None:
+    try:
+        with open("/proc/self/status") as file:
+            found = re.search(r"^VmHWM:\s*(\d+) kB", file.read(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
+
+
+def _peak_of_process() -> int | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
