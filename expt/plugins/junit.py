@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
@@ -21,6 +20,7 @@ from expt.ground.hookspecs import hook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from expt.ground.model import Case, Outcome, Plan
 
