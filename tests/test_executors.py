@@ -72,10 +72,10 @@ def work_on(text: str, report: Callable[[Any], None]) -> RunRendered:
         os.kill(os.getpid(), signal.SIGKILL)
     elif verb == "child":
         if os.fork() == 0:
-            time.sleep(60)
+            time.sleep(1000)
             os._exit(0)
     elif verb == "thread":
-        threading.Thread(target=time.sleep, args=(60,)).start()
+        threading.Thread(target=time.sleep, args=(1000,)).start()
     return RunRendered(f"{verb} by {os.getpid()}", (rest,))
 
 
@@ -294,10 +294,9 @@ def test_a_run_over_its_time_is_asked_to_end() -> None:
 
 @pytest.mark.parametrize("left_behind", ["child", "thread"])
 def test_what_a_run_leaves_behind_does_not_hold_the_session(left_behind: str) -> None:
-    began = time.monotonic()
+    """It would be held for longer than a test may take."""
     with open_workers() as (executor, _):
         executor.submit(request(left_behind)).result(timeout=20)
-    assert time.monotonic() - began < 30
 
 
 def test_a_users_object_cannot_travel() -> None:
