@@ -534,6 +534,15 @@ def test_a_newer_format_is_named():
         ({"pid": "1"}, "run.json has an impossible value for 'pid'"),
         ({"duration": "1"}, "run.json has an impossible value for 'duration'"),
         ({"id": None}, "run.json has an impossible value for 'id'"),
+        ({"format": 0}, "run.json names no format"),
+        (
+            {"series": {"x": {"kind": "scalar", "count": 1, "last": 1, "min": "low", "max": 2}}},
+            "run.json has an impossible value for 'series'",
+        ),
+        (
+            {"started": "0001-01-02T12:00:00+23:59"},
+            "run.json has an impossible value for 'started'",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_damaged_record_is_told(tmp_path, content, what):

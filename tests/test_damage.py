@@ -42,7 +42,7 @@ DEAD = {**owner_of_this_process(), "pid": 2**22 + 1}
 NAMES = {status: f"2026-11-23_10-15-3{n}_{status[:4]}aaaaaa" for n, status in enumerate(
     ("completed", "running", "healthy")
 )}  # fmt: skip
-EDITS = int(os.environ.get("EXPT_EDITS", "300"))
+EDITS = int(os.environ.get("EXPT_EDITS", "100"))
 
 
 def make_archive(root: Path, status: str) -> Path:

@@ -259,6 +259,7 @@ DAMAGED_NAMES = [
     (b"{}\n", "no number of a series"),
     (b'{"id": 0, "name": "x", "kind": "text"}\n', "no number of a series"),
     (b'{"id": true, "name": "x", "kind": "text"}\n', "no number of a series"),
+    (b'{"id": 4294967296, "name": "x", "kind": "text"}\n', "no number of a series"),
     (b'{"id": 9, "name": 3, "kind": "text"}\n', "no name and kind of a series"),
     (b'{"id": 9, "name": "x", "kind": "sound"}\n', "no name and kind of a series"),
     (b'{"id": 9, "name": "x", "kind": ["text"]}\n', "no name and kind of a series"),
