@@ -36,6 +36,7 @@ from expt.archive import (
     write_params_toml,
     write_record,
 )
+from expt.archive.manifest import Content
 from expt.archive.record import LARGEST_RECORD
 from expt.ground.errors import DamagedArchive, ExptError, NewerArchive
 from expt.ground.model import ErrorInfo, Experiment, Opaque, Origin, RunRecord
@@ -397,7 +398,8 @@ def test_the_code_has_a_size_cap(archive):
 def test_code_without_secrets_matches_its_digest(archive):
     content = b'api_key = "sesame"  # \xff\n'
     digests = archive.write_code(
-        {"params.toml": content}, lambda path, text: text.replace(b"sesame", b"***")
+        {"params.toml": content},
+        lambda path, text: Content.of(text.replace(b"sesame", b"***")),
     )
     written = (archive.path / "code/params.toml").read_bytes()
     assert written == b'api_key = "***"  # \xff\n'
@@ -405,10 +407,10 @@ def test_code_without_secrets_matches_its_digest(archive):
 
 
 def test_a_patch_and_analyses_are_written_where_there_are_any(archive):
-    archive.write_patch(b"")
+    archive.write_patch(Content.of(b""))
     archive.write_analyses([])
     assert list(archive.path.iterdir()) == []
-    archive.write_patch(b"# ***")
+    archive.write_patch(Content.of(b"# ***"))
     archive.write_analyses([{"name": "analysis_a", "source": "…"}])
     assert (archive.path / "code/uncommitted.patch").read_bytes() == b"# ***"
     assert json.loads((archive.path / "code/analyses.json").read_bytes())[0]["source"] == "…"
@@ -418,7 +420,7 @@ def test_the_environment_is_written_as_it_is_given(archive):
     archive.write_environment({"git": None, "x": math.inf})
     place = archive.path / "environment.json"
     assert json.loads(place.read_bytes()) == {"git": None, "x": {"$float": "inf"}}
-    archive.write_environment(b"{}")
+    archive.write_environment(Content.of(b"{}"))
     assert place.read_bytes() == b"{}"
 
 

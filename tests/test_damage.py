@@ -27,6 +27,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from expt.archive import Archive, owner_of_this_process, read_analyses, write_plots, write_record
+from expt.archive.manifest import Content
 from expt.cli.main import main
 from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive, NoSuchRun, ReadingError
@@ -64,7 +65,7 @@ def make_archive(root: Path, status: str) -> Path:
     )
     archive.write_params({"lr": 0.1})
     archive.write_code({"m.py": b"def analysis_a(run): pass\ndef experiment_a(): pass\n"})
-    archive.write_patch(b"diff --git a/m.py b/m.py\n")
+    archive.write_patch(Content.of(b"diff --git a/m.py b/m.py\n"))
     archive.write_analyses([{"name": "analysis_a", "path": "m.py"}])
     for name, value in (
         ("a.npy", np.arange(3)),

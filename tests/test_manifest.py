@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from expt.archive import Archive
 from expt.archive.manifest import Deviation, check_manifest, write_manifest
 from expt.ground.errors import DamagedArchive
 
@@ -84,3 +87,17 @@ def test_a_damaged_manifest_is_named(archive: Path, content: str) -> None:
     (archive / "manifest.json").write_text(content)
     with pytest.raises(DamagedArchive, match=r"manifest\.json is not what expt writes"):
         check_manifest(archive)
+
+
+def test_what_we_wrote_is_not_read_again_unless_somebody_wrote_to_it(tmp_path: Path) -> None:
+    """Its size and time tell: a hash that was taken of the bytes in hand is that of the file."""
+    archive = Archive.claim(tmp_path, "a", dt.datetime(2026, 11, 26))
+    archive.write_params({"lr": 1})
+    archive.write_code({"a.py": b"x = 1\n", "b.py": b"y = 1\n"})
+    (archive.path / "code/a.py").write_bytes(b"x = 1000\n")
+    behind = archive.path / "code/b.py"
+    then = behind.stat()
+    behind.write_bytes(b"y = 2\n")
+    os.utime(behind, ns=(then.st_atime_ns, then.st_mtime_ns))
+    archive.write_manifest()
+    assert check_manifest(archive.path) == [Deviation("code/b.py", "changed")]

@@ -13,6 +13,7 @@ Nothing of the user's is imported, executed or unpickled, and nothing outside an
 from expt.archive.artifact_names import list_artifacts
 from expt.archive.artifacts import decode_artifact
 from expt.archive.json_files import (
+    environment_to_bytes,
     read_analyses,
     read_environment,
     read_plot_notices,
@@ -42,6 +43,7 @@ __all__ = [
     "Archive",
     "check_writable",
     "decode_artifact",
+    "environment_to_bytes",
     "field_from_json",
     "list_artifacts",
     "microseconds",

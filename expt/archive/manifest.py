@@ -9,11 +9,13 @@ Evidence is listed, renderings are not: `plots/` and `analysis.py` can be made a
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
-from expt.ground.encoding import dumps, loads
+from expt.ground.encoding import loads
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import (
     TEMPORARY_PREFIX,
@@ -25,11 +27,12 @@ from expt.ground.files import (
 from expt.ground.layout import ANALYSIS_FILE, FORMAT, LABELS_FILE, MANIFEST_FILE, PLOTS_DIR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _LARGEST: Final = 256 * 1024 * 1024  # bytes: a million files
 _PIECE: Final = 1024 * 1024  # bytes
+_encode: Final = json.JSONEncoder(allow_nan=False).encode
 
 Difference = Literal["changed", "missing", "added", "unreadable"]
 
@@ -42,11 +45,50 @@ class Deviation:
     what: Difference
 
 
-def write_manifest(archive: Path) -> None:
-    """List what the archive holds now. Raises `OSError`."""
-    files = {name: describe_file(archive, name) for name in evidence(archive)}
-    content = dumps({"format": FORMAT, "files": files}, indent=1)
-    write_atomically(archive / MANIFEST_FILE, content.encode())
+@attrs.frozen
+class Content:
+    """The bytes of a file and their hash: many archives of a session hold the same ones."""
+
+    data: bytes
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> Content:
+        return cls(data, hashlib.sha256(data).hexdigest())
+
+
+@attrs.frozen
+class Written:
+    """A file as its writer left it: nobody has to read it again to know its hash."""
+
+    sha256: str
+    status: os.stat_result
+
+    def describe_if_left_alone(self, now: os.stat_result) -> dict[str, Any] | None:
+        """The entry of the file; None where it is another, or somebody has written to it."""
+        then = self.status
+        if (then.st_ino, then.st_size, then.st_mtime_ns) != (
+            now.st_ino,
+            now.st_size,
+            now.st_mtime_ns,
+        ):
+            return None
+        return {"size": now.st_size, "sha256": self.sha256}
+
+
+def write_manifest(archive: Path, written: Mapping[str, Written] | None = None) -> None:
+    """List what the archive holds now; what is still as it was `written` is not read for it.
+
+    Raises `OSError`.
+    """
+    lines = []
+    for name in evidence(archive):
+        left = (written or {}).get(name)
+        entry = left and left.describe_if_left_alone(os.lstat(f"{archive}/{name}"))
+        lines.append(f"  {_encode(name)}: {_encode(entry or describe_file(archive, name))}")
+    files = ",\n".join(lines)
+    content = f'{{\n "format": {FORMAT},\n "files": {{\n{files}\n }}\n}}\n'
+    write_atomically(f"{archive}/{MANIFEST_FILE}", content.encode("ascii"))
 
 
 def evidence(archive: Path) -> Iterator[str]:

@@ -7,6 +7,7 @@ name space of its id, it is the name of one process for ever.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 from pathlib import Path
@@ -22,7 +23,12 @@ _PROC: Final = Path("/proc")
 
 def owner_of_this_process() -> dict[str, Any]:
     """`{pid, started, boot, namespace, host}`: what `owner_is_alive` needs later, elsewhere."""
-    pid = os.getpid()
+    return dict(_owner(os.getpid()))
+
+
+@functools.cache
+def _owner(pid: int) -> dict[str, Any]:
+    """What the system tells of this process, which it is asked once: a fork has another `pid`."""
     return {
         "pid": pid,
         "started": start_of(pid),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fnmatch
-import hashlib
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from expt.archive.artifact_names import ArtifactNames, encode_name
 from expt.archive.artifacts import encode_value, stated_suffix
 from expt.archive.json_files import analyses_to_bytes, environment_to_bytes
+from expt.archive.manifest import Content, Written, write_manifest
 from expt.archive.params_toml import write_params_toml
 from expt.archive.record import record_to_bytes
 from expt.archive.scratch import claim_scratch
@@ -81,9 +81,10 @@ def _common_end(path: Sequence[str], others: Sequence[Sequence[str]]) -> int:
     return shared
 
 
-def write_record(path: Path, record: RunRecord) -> None:
+def write_record(path: Path, record: RunRecord) -> Written:
     """Make `record` the `run.json` of the archive `path`, at once."""
-    write_atomically(path / layout.RUN_FILE, record_to_bytes(record))
+    content = Content.of(record_to_bytes(record))
+    return Written(content.sha256, write_atomically(path / layout.RUN_FILE, content.data))
 
 
 class Archive:
@@ -93,6 +94,7 @@ class Archive:
         self.path = path
         self.id = run_id
         self._code_size = 0
+        self._written: dict[str, Written] = {}
         self._artifacts = ArtifactNames(path / layout.ARTIFACTS_DIR)
 
     @classmethod
@@ -121,30 +123,38 @@ class Archive:
 
     def write_record(self, record: RunRecord) -> None:
         """`run.json`, replaced at once."""
-        write_record(self.path, record)
+        self._written[layout.RUN_FILE] = write_record(self.path, record)
+
+    def write_manifest(self) -> None:
+        """`manifest.json`, when nothing of the archive changes any more."""
+        write_manifest(self.path, self._written)
+
+    def _write(self, name: str, content: Content) -> None:
+        status = write_new(f"{self.path}/{name}", content.data)
+        self._written[name] = Written(content.sha256, status)
 
     def write_params(
         self, params: Mapping[str, Any], choices: Mapping[str, str] | None = None
     ) -> None:
         """`params.toml`."""
         text = write_params_toml(params, choices or {}).encode()
-        write_new(self.path / layout.PARAMS_FILE, text)
+        self._write(layout.PARAMS_FILE, Content.of(text))
 
-    def write_environment(self, environment: Mapping[str, Any] | bytes) -> None:
-        """`environment.json`; bytes are written as they are."""
-        if not isinstance(environment, bytes):
-            environment = environment_to_bytes(environment)
-        write_new(self.path / layout.ENVIRONMENT_FILE, environment)
+    def write_environment(self, environment: Mapping[str, Any] | Content) -> None:
+        """`environment.json`; a content is written as it is."""
+        if not isinstance(environment, Content):
+            environment = Content.of(environment_to_bytes(environment))
+        self._write(layout.ENVIRONMENT_FILE, environment)
 
     def write_code(
         self,
         sources: Mapping[str, bytes],
-        mask: Callable[[str, bytes], bytes] = lambda _, content: content,
+        prepare: Callable[[str, bytes], Content] = lambda _, content: Content.of(content),
     ) -> dict[str, str]:
         """Files of `code/` at their relative paths; the SHA-256 of each as it was written.
 
-        `mask` takes secrets out of a file; what has none is written as it was imported. Files of
-        secrets, keys, data and archives are not taken, nor a path that leads out, a file past
+        `prepare` takes secrets out of a file; what has none is written as it was imported. Files
+        of secrets, keys, data and archives are not taken, nor a path that leads out, a file past
         `FILE_CAP` or what would make the code of the archive larger than `CODE_CAP`.
         """
         digests = {}
@@ -154,29 +164,29 @@ class Archive:
             if _is_left_out(path) or len(content) > FILE_CAP or size > CODE_CAP:
                 continue
             self._code_size = size
-            content = mask(path, content)
-            digests[path] = hashlib.sha256(content).hexdigest()
-            place = self.path / layout.CODE_DIR / path
-            if place.parent not in folders:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                folders.add(place.parent)
-            write_new(place, content)
+            copy = prepare(path, content)
+            digests[path] = copy.sha256
+            folder = f"{self.path}/{layout.CODE_DIR}/{path}".rpartition("/")[0]
+            if folder not in folders:
+                os.makedirs(folder, exist_ok=True)
+                folders.add(folder)
+            self._write(f"{layout.CODE_DIR}/{path}", copy)
         return digests
 
-    def write_patch(self, patch: bytes) -> None:
+    def write_patch(self, patch: Content) -> None:
         """`code/uncommitted.patch`, where there is anything uncommitted."""
-        if patch:
+        if patch.data:
             self._write_in_code(layout.PATCH_FILE, patch)
 
     def write_analyses(self, analyses: Sequence[Any]) -> None:
         """`code/analyses.json`: what goes into the archive's script, where there is anything."""
         if analyses:
-            self._write_in_code(layout.ANALYSES_FILE, analyses_to_bytes(analyses))
+            content = Content.of(analyses_to_bytes(analyses))
+            self._write_in_code(layout.ANALYSES_FILE, content)
 
-    def _write_in_code(self, name: str, content: bytes) -> None:
-        folder = self.path / layout.CODE_DIR
-        folder.mkdir(exist_ok=True)
-        write_new(folder / name, content)
+    def _write_in_code(self, name: str, content: Content) -> None:
+        (self.path / layout.CODE_DIR).mkdir(exist_ok=True)
+        self._write(f"{layout.CODE_DIR}/{name}", content)
 
     def save(self, name: str, value: Any) -> Path:
         """Keep `value` as the artifact `name`, whole or not at all; returns the file.
@@ -213,11 +223,11 @@ class Archive:
             place = self._artifacts.place(name)
             temporary = temporary_beside(place)
             try:
-                with temporary.open("wb") as copy:
+                with open(temporary, "wb") as copy:
                     shutil.copyfileobj(original, copy, 1024 * 1024)
                 os.replace(temporary, place)
             except OSError as error:
-                temporary.unlink(missing_ok=True)
+                Path(temporary).unlink(missing_ok=True)
                 raise OSError(error.errno, error.strerror, str(place)) from error
         return place
 

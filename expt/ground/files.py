@@ -139,17 +139,20 @@ def path_inside(folder: Path, name: str) -> Path | None:
 def list_inside(folder: Path, name: str = "") -> Iterator[str]:
     """Regular files below the folder `name` of `folder`, relative to it, sorted; links and what
     lies behind them are left out."""
-    top = folder / name
-    if name and top.is_symlink():
+    top = f"{folder}/{name}" if name else str(folder)
+    if name and os.path.islink(top):
         return
     found = []
-    for place, folders, files in os.walk(top):
-        folders[:] = [inner for inner in folders if not os.path.islink(f"{place}/{inner}")]
-        for file in files:
-            path = Path(place, file)
-            with contextlib.suppress(OSError):
-                if stat.S_ISREG(path.lstat().st_mode):
-                    found.append(path.relative_to(top).as_posix())
+    pending = [""]
+    while pending:
+        inner = pending.pop()
+        with contextlib.suppress(OSError), os.scandir(f"{top}/{inner}") as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{inner}{entry.name}/")
+                    elif entry.is_file(follow_symlinks=False):
+                        found.append(inner + entry.name)
     yield from sorted(found)
 
 
@@ -188,48 +191,48 @@ def write_all(descriptor: int, data: bytes, write: Writes = os.write) -> None:
         rest = rest[write(descriptor, rest) :]
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that nobody reads before the run's first record says that it is there."""
-    with _path_in_errors(path):
-        _write_file(path, data)
+def write_new(path: str | Path, data: bytes) -> os.stat_result:
+    """Write a file that nobody reads before the run's first record says that it is there.
+
+    Returns its status as it was left.
+    """
+    try:
+        return _write_file(path, data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: str | Path, data: bytes) -> os.stat_result:
     """Make `data` the content of `path`; a kill at any moment leaves the old file or the new one.
 
-    The permissions follow the umask. Nothing is synced to disk: see `sync_archive`. Raises
-    `OSError`, with the path and no temporary file left, for a full disk or a folder that is gone.
+    The permissions follow the umask. Nothing is synced to disk: see `sync_archive`. Returns the
+    status of the file as it was left. Raises `OSError`, with the path and no temporary file left,
+    for a full disk or a folder that is gone.
     """
     temporary = temporary_beside(path)
-    with _path_in_errors(path):
-        try:
-            _write_file(temporary, data)
-            os.replace(temporary, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+    try:
+        status = _write_file(temporary, data)
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    return status
 
 
-def temporary_beside(path: Path) -> Path:
+def temporary_beside(path: str | Path) -> str:
     """A name in the folder of `path` that no other thread or process writes to."""
-    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}")
+    own = f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}"
+    return os.path.join(os.path.dirname(path), own)
 
 
-def _write_file(path: Path, data: bytes) -> None:
+def _write_file(path: str | Path, data: bytes) -> os.stat_result:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN, 0o666)
     try:
         write_all(descriptor, data)
+        return os.fstat(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _path_in_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def sync_archive(path: Path, since: float = 0.0) -> OSError | None:

@@ -14,7 +14,6 @@ import re
 import tokenize
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -75,7 +74,6 @@ def _spellings(text: str) -> Iterator[str]:
     yield json.dumps(text)[1:-1]
 
 
-@lru_cache(maxsize=256)
 def mask_source(path: str, content: bytes, secrets: Secrets) -> bytes:
     """A file of code as an archive has it; a file without secrets stays as it is, byte by byte."""
     text = content.decode("utf-8", "surrogateescape")

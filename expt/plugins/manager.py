@@ -187,6 +187,10 @@ class Plugins:
         """Whether any plugin implements the hook."""
         return self.below(()).listens(hook)
 
+    def takes(self, hook: str, argument: str) -> bool:
+        """Whether any plugin that implements the hook asks for that argument."""
+        return self.below(()).takes(hook, argument)
+
     def decide(
         self, hook: str, let_through: tuple[type[Exception], ...] = (), /, **arguments: Any
     ) -> Any:
@@ -234,6 +238,10 @@ class Listeners:
     def listens(self, hook: str) -> bool:
         """Whether anybody implements the hook."""
         return bool(self._implementations(hook))
+
+    def takes(self, hook: str, argument: str) -> bool:
+        """Whether anybody who implements the hook asks for that argument."""
+        return any(argument in found.argnames for found in self._implementations(hook))
 
     def decide(
         self, hook: str, let_through: tuple[type[Exception], ...] = (), /, **arguments: Any

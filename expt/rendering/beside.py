@@ -23,21 +23,32 @@ if TYPE_CHECKING:
 def folder_beside(folder: Path) -> Iterator[Path]:
     """A new folder beside `folder` to write into; those of renderers that are gone are removed.
 
-    Raises `ExptError` where `folder` is a link: what is rendered stays in the archive.
+    Raises `ExptError` where `folder` is a link.
     """
-    if folder.is_symlink():
-        raise ExptError(f"'{folder.name}' is a link", str(folder), "remove it, and render again")
-    for place in (folder.parent, folder):
-        for left in place.glob(f"{layout.UNFINISHED_PREFIX}*"):
-            if not _is_written_to(left):
-                _remove(left)
+    reject_link(folder)
+    for left in (*_unfinished_in(folder.parent), *_unfinished_in(folder)):
+        if not _is_written_to(left):
+            _remove(left)
     beside = folder.parent / f"{layout.UNFINISHED_PREFIX}{os.getpid()}"
-    _remove(beside)
     beside.mkdir()
     try:
         yield beside
     finally:
         _remove(beside)
+
+
+def reject_link(folder: Path) -> None:
+    """Raise `ExptError` for a link: what is rendered stays in the archive."""
+    if folder.is_symlink():
+        raise ExptError(f"'{folder.name}' is a link", str(folder), "remove it, and render again")
+
+
+def _unfinished_in(place: Path) -> list[Path]:
+    try:
+        names = os.listdir(place)
+    except OSError:
+        return []
+    return [place / name for name in names if name.startswith(layout.UNFINISHED_PREFIX)]
 
 
 def _is_written_to(unfinished: Path) -> bool:

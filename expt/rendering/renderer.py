@@ -28,7 +28,7 @@ from expt.ground.files import path_inside
 from expt.ground.messages import RunRendered
 from expt.ground.text import visible
 from expt.reading import Run
-from expt.rendering.beside import folder_beside, move_all
+from expt.rendering.beside import folder_beside, move_all, reject_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +51,16 @@ class Observe(Protocol):
     ) -> list[Any]: ...
 
 
-def render_archive(path: Path, observe: Observe) -> RunRendered:
+def any_draws(takes: Callable[[str, str], bool]) -> bool:
+    """Whether anybody asks for the folder to draw into; `takes` says who takes an argument."""
+    return any(takes(hook, "folder") for hook in ("expt_render_series", "expt_render_run"))
+
+
+def render_archive(path: Path, observe: Observe, *, draws: bool = True) -> RunRendered:
     """Make every rendering of the archive at `path`, and `plots/index.json`.
+
+    Where nobody `draws`, no folder is made and removed again for it: of a short run without
+    pictures that would be a third of the work here.
 
     Never raises for what a plugin, a value or the disk does: that becomes `failures`, which
     `plots/notices.json` keeps. The files are named relative to the archive.
@@ -61,14 +69,16 @@ def render_archive(path: Path, observe: Observe) -> RunRendered:
     folder = path / layout.PLOTS_DIR
     try:
         run = Run(path)
-        with folder_beside(folder) as beside:
+        reject_link(folder)
+        with folder_beside(folder) if draws else contextlib.nullcontext(folder) as beside:
             index = _render_series(run, beside, observe, notices)
             with noticing("", notices):
                 found = observe("expt_render_run", notices.append, run=run, folder=beside)
                 files = files_inside(path, beside, found, notices)
             made = [f"{layout.PLOTS_DIR}/{file}" for names in index.values() for file in names]
             old = _listed_files(path)
-            move_all(beside, folder)
+            if draws:
+                move_all(beside, folder)
         for file in old - {name for names in index.values() for name in names}:
             (folder / file).unlink(missing_ok=True)
         write_plots(path, index, notices)

@@ -18,13 +18,12 @@ import attrs
 
 from expt.archive import named_results, read_record, storable_result
 from expt.archive.kept_inputs import keep_inputs
-from expt.archive.manifest import write_manifest
 from expt.ground import layout
 from expt.ground.declarations import Skipped
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque
 from expt.ground.outer_run import OuterRun
-from expt.parameters import Secrets, is_secret_name, make_scrubber, mask_source
+from expt.parameters import is_secret_name, make_scrubber
 from expt.planning.providers import session_key
 from expt.reading import load_archive
 from expt.reading.series import summarise_series
@@ -60,12 +59,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.archive.checkpoints import Point
+    from expt.archive.manifest import Content
     from expt.ground.messages import Report, SessionInfo
     from expt.ground.model import Case, ErrorInfo, Outcome, Recognise, Status
     from expt.ground.options import Options
     from expt.planning import BoundExperiment
     from expt.planning.contents import Listener
     from expt.planning.providers import Function, Node
+    from expt.running.session_files import SessionFiles
 
 
 class Observe(Protocol):
@@ -79,7 +80,7 @@ class Surroundings:
     """What a run is handed by the worker that it runs in."""
 
     options: Options
-    session: SessionInfo
+    files: SessionFiles
     report: Report
     scope: SessionScope
     observe: Observe
@@ -88,6 +89,10 @@ class Surroundings:
     on_tracked: Callable[[str, Any, float, Any], None] | None = None
     debug: Callable[[BaseException], None] | None = None
     import_seconds: float = 0.0
+
+    @property
+    def session(self) -> SessionInfo:
+        return self.files.session
 
 
 def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcome:
@@ -122,7 +127,6 @@ class _Run:
         self._bound = bound
         self._around = around
         self._scrub = make_scrubber(around.session.secrets)
-        self._secrets = Secrets(around.session.secrets, around.session.secret_names)
         self._masked: set[str] = set()  # files of the archive from which secrets were taken
         self._pid = os.getpid()
         self._notices: list[str] = []
@@ -152,7 +156,7 @@ class _Run:
         self._notices += notices
         self._record = attrs.evolve(record, inputs=inputs)
         self._archive.write_params(self._record.params, case.choices)
-        self._archive.write_patch(around.session.patch)
+        self._archive.write_patch(around.files.patch)
         self._archive.write_analyses(self._bound.analysis_places())
         self._recorder = open_recorder(
             self._archive.path / layout.SERIES_DIR,
@@ -169,8 +173,7 @@ class _Run:
             self._randomness,
             self._tell_origin,
         )
-        environment = {**around.session.environment, "series_writer": self._recorder.writer}
-        self._archive.write_environment(environment)
+        self._archive.write_environment(around.files.environment(self._recorder))
         self._write_code()
         self._write_record()
 
@@ -182,16 +185,16 @@ class _Run:
             for path, (_, content) in sources.items()
             if path not in self._written_sources
         }
-        digests = self._archive.write_code(fresh, self._mask_source)
+        digests = self._archive.write_code(fresh, self._copy_of)
         for path, digest in digests.items():
             self._written_sources[path] = (sources[path][0], digest)
         self._record = attrs.evolve(self._record, sources=dict(self._written_sources))
 
-    def _mask_source(self, path: str, content: bytes) -> bytes:
-        masked = mask_source(path, content, self._secrets)
-        if masked != content:
+    def _copy_of(self, path: str, content: bytes) -> Content:
+        copy = self._around.files.code(path, content)
+        if copy.data != content:
             self._masked.add(f"{layout.CODE_DIR}/{path}")
-        return masked
+        return copy
 
     def _write_record(self) -> None:
         self._archive.write_record(self._record)
@@ -473,7 +476,7 @@ class _Run:
     def seal(self) -> None:
         """The hashes of all that is there now: nothing of it changes any more."""
         try:
-            write_manifest(self._archive.path)
+            self._archive.write_manifest()
         except OSError as error:
             told = f"no manifest could be written: {error.strerror}"
             self._around.report(Notice(told, self._case.id))

@@ -34,8 +34,9 @@ def put_environment(before: tuple[Any, dict[Any, Any]]) -> None:
         return
     for name in set(now) - set(values):
         del os.environ[os.environ.decodekey(name)]
-    for name in values:
-        os.environ[os.environ.decodekey(name)] = os.environ.decodevalue(values[name])
+    now.update(values)
+    for name, value in values.items():  # also what only `os.putenv` has changed
+        os.putenv(name, value)
 
 
 def take_time_zone() -> tuple[Any, ...]:

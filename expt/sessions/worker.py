@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from expt.planning import BoundExperiment, Planner
     from expt.planning.contents import Hook
     from expt.plugins.manager import Listeners
+    from expt.running import SessionFiles
     from expt.running.scopes import SessionScope
 
 
@@ -58,6 +59,7 @@ class Worker:
         self._planner: Planner | None = None
         self._plugins: Plugins | None = None
         self._scope: SessionScope | None = None
+        self._files: SessionFiles | None = None
         self._told_imports = 0.0
 
     def answer(self, request: Request) -> Any:
@@ -107,11 +109,10 @@ class Worker:
 
         bound = self._bind(request.case)
         listeners = self._listeners(bound)
-        options, session = self._begin.options, self._begin.session
-        assert session is not None  # noqa: S101 - told before the first run
+        options = self._begin.options
         around = Surroundings(
             options=options,
-            session=session,
+            files=self._get_files(),
             report=self._report,
             scope=self._get_scope(),
             observe=self._observer(listeners),
@@ -141,9 +142,10 @@ class Worker:
         observe("expt_run_finished", run=run, case=request.case, outcome=outcome)
 
     def _render(self, request: RenderRequest) -> RunRendered:
-        from expt.rendering.renderer import render_archive
+        from expt.rendering.renderer import any_draws, render_archive
 
-        return render_archive(Path(request.path), self._get_plugins().observe)
+        plugins = self._get_plugins()
+        return render_archive(Path(request.path), plugins.observe, draws=any_draws(plugins.takes))
 
     def _render_session(self, request: SessionRenderRequest) -> SessionRendered:
         from expt.rendering.session_renderer import render_session
@@ -189,6 +191,15 @@ class Worker:
 
             self._scope = SessionScope()
         return self._scope
+
+    def _get_files(self) -> SessionFiles:
+        from expt.running import SessionFiles
+
+        session = self._begin.session
+        assert session is not None  # noqa: S101 - told before the first run
+        if self._files is None or self._files.session is not session:
+            self._files = SessionFiles(session)
+        return self._files
 
     def _bind(self, case: Case) -> BoundExperiment:
         return self._get_planner().bind(case)

@@ -74,13 +74,21 @@ def open_recorder(
     value; where it is None, tracking costs nothing for it.
     """
     folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (NAMES_FILE, ENTRIES_FILE, RESULTS_FILE, SCALARS_FILE):
-        if (folder / name).exists():
-            raise FileExistsError(errno.EEXIST, "another run was recorded here", str(folder / name))
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        _refuse_used(folder)
     recorder = Recorder(folder, label, recognise, on_tracked, disk or Disk())
     _recorders_of_this_process().add(recorder)
     return recorder
+
+
+def _refuse_used(folder: Path) -> None:
+    if not folder.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+    for name in (NAMES_FILE, ENTRIES_FILE, RESULTS_FILE, SCALARS_FILE):
+        if (folder / name).exists():
+            raise FileExistsError(errno.EEXIST, "another run was recorded here", str(folder / name))
 
 
 @functools.cache
@@ -126,7 +134,7 @@ class Recorder:
         on_tracked: OnTracked | None,
         disk: Disk,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._label = label
         self._recognise = recognise
         self._on_tracked = on_tracked
@@ -150,7 +158,7 @@ class Recorder:
         """Write after files that have these sizes, and these series."""
 
         def append(name: str) -> AppendedFile:
-            return AppendedFile(self._folder / name, self._disk, sizes.get(name, 0))
+            return AppendedFile(self.folder / name, self._disk, sizes.get(name, 0))
 
         self._names, self._entries = append(NAMES_FILE), append(ENTRIES_FILE)
         self._results = append(RESULTS_FILE)
@@ -191,8 +199,8 @@ class Recorder:
         self._fast.clear()
         self._int_tags.clear()
         self._close_files()
-        self._begin(sizes, carry_over(source, sizes, self._folder))
-        scalars = self._folder / SCALARS_FILE
+        self._begin(sizes, carry_over(source, sizes, self.folder))
+        scalars = self.folder / SCALARS_FILE
         self._records = open_records(scalars, self._disk, sizes.get(SCALARS_FILE, 0))
 
     @property
@@ -333,7 +341,7 @@ class Recorder:
 
     def _open_records(self) -> Records:
         if self._records is None:
-            self._records = open_records(self._folder / SCALARS_FILE, self._disk)
+            self._records = open_records(self.folder / SCALARS_FILE, self._disk)
         return self._records
 
     def _allow_fast(self, name: str, series: _Series, given: type) -> None:
@@ -358,17 +366,17 @@ class Recorder:
         try:
             self._entries.append(entry_line(series.number, step, when, {"file": file}))
         except OSError:
-            (self._folder / file).unlink(missing_ok=True)
+            (self.folder / file).unlink(missing_ok=True)
             raise
 
     def _write_file(self, series: _Series, encoded: Encoded) -> str:
         """Write the picture or array and return its path below `series/`. All of it or nothing."""
         if not series.has_folder:
-            (self._folder / series.folder).mkdir(exist_ok=True)
+            (self.folder / series.folder).mkdir(exist_ok=True)
             series.has_folder = True
         suffix = "npy" if encoded.png is None else "png"
         place = entry_file(series.folder, next(series.files), suffix)
-        path = self._folder / place
+        path = self.folder / place
         file = self._disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             if encoded.png is not None:
