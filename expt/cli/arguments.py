@@ -35,6 +35,8 @@ VERBS: Final = {
     "new": "write a first experiment, an extended one, or a conftest.py",
     "show": "list archived runs, show one, compare several",
     "diff": "what differs between two runs",
+    "table": "a result of runs by two of their values, for a paper",
+    "analyze": "write an analysis script for many runs",
     "rerun": "run archived runs again, and check what comes out",
     "view": "look at runs in a browser",
     "report": "write the page of runs into one file",
@@ -188,9 +190,9 @@ def _add_parameters(group: Group) -> None:
         "--params",
         dest="params_files",
         action="append",
-        metavar="FILE",
+        metavar="FILE|REF",
         default=[],
-        help="values of a TOML file, or of an archive's params.toml",
+        help="values of a TOML file, or of an archived run: 'latest', an id",
     )
     add(
         "--sweep",
@@ -423,7 +425,9 @@ def make_options(
             "params": [parse_assignment(text) for text in words.params],
             "sweeps": [parse_sweep(text) for text in words.sweeps],
             "zips": [parse_zip(text) for text in words.zips],
-            "params_files": [absolute(file, cwd) for file in words.params_files],
+            "params_files": [
+                _find_values(file, cwd, absolute(runs, cwd)) for file in words.params_files
+            ],
             "workers": 0 if words.pdb else words.workers,
             "timeout": words.timeout or configuration.get("timeout"),
             "runs": absolute(runs, cwd),
@@ -447,6 +451,26 @@ def make_options(
         plugin_options={name: getattr(words, name) for name in words.plugin_names},
         configuration=configuration,
     )
+
+
+def _find_values(text: str, cwd: Path, runs: Path) -> Path:
+    """The file of values that a word for `--params` means: a file, or that of an archived run."""
+    file = absolute(text, cwd)
+    if os.path.lexists(file) and not (file / layout.RUN_FILE).is_file():
+        return file
+    from expt.ground.errors import NoSuchRun
+    from expt.reading import load_run  # not needed for --help
+
+    try:
+        return load_run(text, runs).path / layout.PARAMS_FILE
+    except NoSuchRun as error:
+        if Path(text).suffix:
+            return file  # the reader of files says that it is not there
+        raise UsageError(
+            f"there is no file '{text}', and no run that answers to it",
+            f"--params {text}",
+            error.hint or "",
+        ) from None
 
 
 def _take(group: type[T], typed: argparse.Namespace) -> T:

@@ -10,8 +10,10 @@ of the others, as `reset_index` makes them.
 from __future__ import annotations
 
 import io
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.errors import UsageError
 from expt.ground.objects import ask, is_of, type_name
 
 if TYPE_CHECKING:
@@ -191,3 +193,13 @@ def frame_arrays(value: Any) -> dict[str, Any]:
             )
         arrays[name] = array
     return arrays
+
+
+def import_pandas(what: str) -> Any:
+    """pandas, which is not ours to require. Raises `UsageError` for `what`, where it is missing."""
+    try:
+        return import_module("pandas")
+    except ImportError:
+        raise UsageError(
+            f"{what} needs pandas, which is not installed", None, "pip install pandas"
+        ) from None

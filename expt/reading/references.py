@@ -64,9 +64,10 @@ def load_run(
     """The run that `reference` names, below the archive root `root` or at a path.
 
     `latest`, `latest~2` (the one two before it); an id or a beginning that no other id has; a node
-    id, with or without a case (the newest run of it; `~1` the one before); the path of an archive,
-    of its `run.json` or its `analysis.py`. The archives of `--smoke` and `--scratch` count for
-    `latest` and for node ids only when asked for; an id is looked for among them too.
+    id or the end of one, with or without a case (the newest run of it; `~1` the one before); the
+    path of an archive, of its `run.json` or its `analysis.py`. The archives of `--smoke` and
+    `--scratch` count for `latest` and for node ids only when asked for; an id is looked for among
+    them too.
 
     Raises `NoSuchRun`, with the candidates where there are several; `DamagedArchive`,
     `NewerArchive`.
@@ -77,10 +78,13 @@ def load_run(
     text = str(reference)
     back = _BACK.match(text)
     name, steps = (back[1], _count(back[2])) if back else (text, 0)
+    roots = [root, *roots_beside(root, smoke=smoke, scratch=scratch)]
     if name == "latest" or "::" in name:
-        return _newest(name, steps, [root, *roots_beside(root, smoke=smoke, scratch=scratch)], root)
-    rest = roots_beside(root, smoke=True, scratch=True)
-    return _by_id(text, root) or _by_id(text, *rest) or _reject(text, root)
+        return _newest(name, steps, roots, root)
+    found = _by_id(text, root) or _by_id(text, *roots_beside(root, smoke=True, scratch=True))
+    if found is None and _is_short(name, root):
+        return _newest(name, steps, roots, root)
+    return found or _reject(text, root)
 
 
 def pin_run(reference: str, root: Path, *, smoke: bool = False, scratch: bool = False) -> PinnedRun:
@@ -157,7 +161,15 @@ def _newest(
 
 def _is_of(row: Row, name: str, *, whole: bool) -> bool:
     node_ids = (row.experiment, f"{row.experiment}[{row.case}]")
-    return name in node_ids if whole else any(full.endswith(f"/{name}") for full in node_ids)
+    if whole:
+        return name in node_ids
+    return any(full.endswith((f"/{name}", f"::{name}")) for full in node_ids)
+
+
+def _is_short(name: str, root: Path) -> bool:
+    """Whether a text that is no id ends a node id: `experiment_train[lr-0.1]`."""
+    with open_catalogue(root) as catalogue:
+        return any(_is_of(row, name, whole=False) for row in catalogue.rows)
 
 
 def _by_id(text: str, *roots: Path) -> Run | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from expt.ground.encoding import is_same
+from expt.reading.arranging import Pivot, pivot_runs, runs_to_xarray
 from expt.reading.fields import MISSING, field_value, leaf_names, leaf_values, unknown_field
 from expt.reading.groups import Groups, group_runs
 from expt.reading.run import Run
@@ -84,8 +85,31 @@ class Runs(Sequence[Run]):
         return list(names)
 
     def to_pandas(self) -> Any:
-        """`table()` as a `DataFrame`, where pandas is installed."""
-        return self.table().to_pandas()
+        """`table()` as a `DataFrame`, where pandas is installed.
+
+        `started` is a time with zone; experiment, case and status are categories.
+        """
+        frame = self.table().to_pandas()
+        types = dict.fromkeys(("experiment", "case", "status"), "category")
+        return frame.astype({**types, "started": "datetime64[us, UTC]"})
+
+    def to_xarray(self, value: str, over: Sequence[str] | None = None) -> Any:
+        """A result, or the last of a series, as a `DataArray` over the parameters that vary.
+
+        `over` names other dimensions. Runs with the same values lie along `repeat`; the
+        coordinate `id` says which run a number is of, and NaN stands where there is none. A seed
+        that each run has of its own is no dimension unless it is named. Raises `UsageError` for
+        a name that no run has, and where xarray is not installed.
+        """
+        return runs_to_xarray(self, value, over)
+
+    def pivot(self, down: str, across: str, value: str | None = None) -> Pivot:
+        """A table of a result: rows by one value, columns by another, mean ± std in each cell.
+
+        `value` is by default the first result that is a number. It has `to_markdown()` and
+        `to_latex()`; `cells[i][j].ids` are the runs. Raises `UsageError` for unknown names.
+        """
+        return pivot_runs(self, down, across, value)
 
     def compare(self, *, every: bool = False) -> Table:
         """What differs between the runs, a column each; with `every`, also what does not."""

@@ -6,13 +6,12 @@ import csv
 import html
 import io
 import os
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from expt.ground.dataframes import import_pandas
 from expt.ground.encoding import dumps
-from expt.ground.errors import UsageError
 from expt.ground.screen import aligned
 from expt.ground.text import number_text, value_text, visible
 
@@ -70,12 +69,7 @@ class Table:
 
     def to_pandas(self) -> Any:
         """The table as a pandas `DataFrame`. Raises `UsageError` where pandas is not installed."""
-        try:
-            pandas = import_module("pandas")  # not ours to require
-        except ImportError:
-            raise UsageError(
-                "to_pandas needs pandas, which is not installed", None, "pip install pandas"
-            ) from None
+        pandas = import_pandas("to_pandas")
         return pandas.DataFrame([dict(row) for row in self.rows], columns=list(self.columns))
 
 

@@ -45,9 +45,7 @@ class Script:
 
     @hook
     def expt_render_session(self, runs: Runs, session_id: str, folder: Path) -> list[Path] | None:
-        groups = {
-            experiment: curves_of(those)[:_MOST_NAMES] for experiment, those in alike(runs).items()
-        }
+        groups = _series_of(runs)
         if not groups:
             return None
         path = folder / layout.ANALYSIS_FILE
@@ -62,6 +60,27 @@ def write_session_script(session_id: str, groups: Mapping[str, Sequence[str]]) -
         + comment("session", session_id),
         _fill(_SESSION_LOAD, SESSION=session_id),
     ]
+    return _script_of_many(cells, groups)
+
+
+def write_runs_script(runs: Runs) -> str:
+    """The text of a script that starts from all of `runs`, wherever they are."""
+    cells = [
+        "# %%\n# This script starts from many runs. Change it as you like.\n#\n"
+        + comment("runs", str(len(runs))),
+        _fill(_RUNS_LOAD, PATHS=[str(run.path.absolute()) for run in runs]),
+    ]
+    return _script_of_many(cells, _series_of(runs))
+
+
+def _series_of(runs: Runs) -> dict[str, list[str]]:
+    """The series of each experiment that can be drawn in one figure, those of one entry aside."""
+    return {experiment: curves_of(those)[:_MOST_NAMES] for experiment, those in alike(runs).items()}
+
+
+def _script_of_many(cells: list[str], groups: Mapping[str, Sequence[str]]) -> str:
+    """A script whose first cells make `session`: tables and curves of each experiment in it."""
+    cells.append(_SHOW_FUNCTION)
     for experiment, names in groups.items():
         cells.append(_fill(_SESSION_VALUES, EXPERIMENT=experiment))
         cells += [_fill(_SESSION_CURVES, NAME=name) for name in names]
@@ -384,13 +403,33 @@ except NameError:  # opened as a notebook
 
 session = expt.runs(archive_root).filter(lambda run: run.lineage.get("session") == SESSION)
 print(session)
+"""
 
-
+_SHOW_FUNCTION: Final = """
 def show(figure):
     \"\"\"Have plt.show() open a figure that expt drew.\"\"\"
     manager = plt.figure(figsize=figure.get_size_inches()).canvas.manager
     manager.canvas.figure = figure
     figure.set_canvas(manager.canvas)
+"""
+
+_RUNS_LOAD: Final = """
+# %%
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+
+import expt
+
+found = []
+for path in PATHS:
+    try:
+        found.append(expt.load(path))
+    except expt.ExptError as error:
+        print(error)  # it was moved, or is damaged
+
+session = expt.Runs(found)
+print(session)
 """
 
 _SESSION_VALUES: Final = """

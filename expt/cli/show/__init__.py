@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.arguments import Parser
 from expt.cli.show.listing import show_columns, show_listing, show_undetermined
-from expt.cli.show.machine import csv_text, json_text
+from expt.cli.show.machine import csv_text, json_text, series_csv
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.processes import without_collection
@@ -133,6 +133,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--follow", action="store_true", help="show the values of running runs until they end")
     add("--json", action="store_true", help="a JSON array of objects")
     add("--csv", action="store_true", help="comma-separated values")
+    add(
+        "--series",
+        action="append",
+        metavar="NAME",
+        help="with --csv: every entry of this series, a line each; repeatable",
+    )
 
 
 def _reject_contradictions(asked: argparse.Namespace) -> None:
@@ -142,6 +148,10 @@ def _reject_contradictions(asked: argparse.Namespace) -> None:
     if asked.json and asked.columns:
         raise UsageError(
             "'--columns' is for the table and for '--csv'", "--json", "JSON has every value"
+        )
+    if asked.series and (not asked.csv or asked.columns or asked.group_by):
+        raise UsageError(
+            "'--series' is for '--csv' alone", "--series", "expt show --csv --series loss"
         )
     if asked.columns and asked.group_by:
         raise UsageError(
@@ -174,7 +184,10 @@ def _list(runs: Runs, asked: argparse.Namespace, root: Path, more: bool) -> int:
 def _write_machine(
     runs: Sequence[Run], asked: argparse.Namespace, screen: Screen, *, whole: bool
 ) -> int:
-    if asked.csv:
+    if asked.series:
+        for part in series_csv(runs, asked.series):
+            screen.write(visible(part, lines=True) if screen.isatty() else part)
+    elif asked.csv:
         text = csv_text(runs, columns=_names(asked.columns, "--columns"))
         screen.write(visible(text, lines=True) if screen.isatty() else text)
     else:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive import record_to_json
 from expt.ground.encoding import to_json
-from expt.reading import Runs
+from expt.ground.errors import UsageError, did_you_mean
+from expt.reading import Runs, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from expt.reading import Run
+    from expt.reading import Run, Series
 
+_ENTRY = ("id", "series", "step", "time", "value")
 _COLUMNS = ("id", "experiment", "case", "status", "started", "duration")
 
 
@@ -43,3 +45,30 @@ def csv_text(runs: Sequence[Run], *, columns: Sequence[str] | None) -> str:
     if columns is None:
         columns = [*_COLUMNS, *many.names("params", "results", "last"), "tags", "path"]
     return many.table(columns).to_csv()
+
+
+def series_csv(runs: Sequence[Run], names: Sequence[str]) -> Iterator[str]:
+    """Every entry of the series called `names`, a line each: id, series, step, time, value.
+
+    Of images, figures and arrays the value is the path of the file in the archive. Raises
+    `UsageError` for a name that is a series of no run, with the closest.
+    """
+    known = dict.fromkeys(name for run in runs for name in run.listed_series)
+    for name in names:
+        if runs and not any(name in run.series for run in runs):
+            hint = did_you_mean(name, known) or f"series: {', '.join(known) or 'none'}"
+            raise UsageError(f"no run has a series '{name}'", "--series", hint)
+    yield "id,series,step,time,value\n"
+    for run in runs:
+        for name in names:
+            series = run.series.get(name)
+            if series is not None:
+                yield Table(_ENTRY, tuple(_entries(run, series))).to_csv().partition("\n")[2]
+
+
+def _entries(run: Run, series: Series) -> Iterator[dict[str, Any]]:
+    values = [path.relative_to(run.path) for path in series.files] or series.values
+    values = values.tolist() if hasattr(values, "tolist") else values
+    rows = zip(series.steps.tolist(), series.times.tolist(), values, strict=True)
+    for row in rows:
+        yield dict(zip(_ENTRY, (run.id, series.name, *row), strict=True))

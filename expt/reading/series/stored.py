@@ -102,7 +102,11 @@ class LeafSource:
 
 
 class FileValues(Sequence[Any]):
-    """The arrays in some files, each read whenever it is asked for; a slice is as lazy."""
+    """The arrays in some files, as one array of which each is read when it is asked for.
+
+    `values[3]`, `values[2:5]` (as lazy), `values[3, :, 0]`, `np.asarray(values)` (reads them all).
+    `shape` and `dtype` are told by the first; `np.asarray` raises `ValueError` where they differ.
+    """
 
     def __init__(self, files: tuple[Path, ...]) -> None:
         self._files = files
@@ -113,14 +117,50 @@ class FileValues(Sequence[Any]):
     def __repr__(self) -> str:
         return f"<{len(self)} arrays, read on demand>"
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The count of arrays, then the shape of the first."""
+        return (len(self), *(self[0].shape if self._files else ()))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the first."""
+        import numpy  # slow: only once it is asked for
+
+        return self[0].dtype if self._files else numpy.dtype("f8")
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions of all of them as one array."""
+        return len(self.shape)
+
     @overload
     def __getitem__(self, index: int) -> Array: ...
     @overload
     def __getitem__(self, index: slice) -> FileValues: ...
-    def __getitem__(self, index: int | slice) -> Array | FileValues:
+    @overload
+    def __getitem__(self, index: tuple[Any, ...]) -> Any: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, tuple):
+            first, *rest = index or (slice(None),)
+            if first is Ellipsis or first is None:
+                return self.__array__()[index]
+            if isinstance(first, slice):
+                return self[first].__array__()[(slice(None), *rest)]
+            return self[first][tuple(rest)]
         if isinstance(index, slice):
             return FileValues(self._files[index])
         return read_entry_file(self._files[index])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        import numpy  # slow: only once an array is asked for
+
+        if copy is False:
+            raise ValueError("the arrays are read from files, which is a copy")
+        if not self._files:
+            return numpy.empty((0,), dtype or "f8")
+        stacked = numpy.stack([read_entry_file(file) for file in self._files])
+        return stacked if dtype is None else stacked.astype(dtype)
 
 
 def _as_tracked(entry: Entry) -> Any:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.series_lines import Entry, NameTable, read_entries, read_names
+from expt.ground.dataframes import import_pandas
 from expt.ground.errors import did_you_mean
 from expt.reading.series.sorted_records import Columns
 from expt.reading.series.stored import EntrySource, LeafSource, RecordSource, SeriesSource
@@ -64,6 +65,13 @@ class Series:
             return None
         last = self.values[-1]
         return last.item() if self.kind == "scalar" and hasattr(last, "item") else last
+
+    def to_pandas(self) -> Any:
+        """A pandas `Series` of the values by step. Raises `UsageError` without pandas."""
+        pandas = import_pandas("series.to_pandas")
+        values = self.values if self.kind == "scalar" else list(self.values)
+        index = pandas.Index(self.steps, name="step")
+        return pandas.Series(values, index=index, name=self.name)
 
     @cached_property
     def leaves(self) -> dict[str, Series]:
