@@ -109,7 +109,7 @@ def test_a_frame_of_another_shape_is_warned_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-@pytest.mark.parametrize("executable", ["/bin/false", "/bin/true", "/nonexistent"])
+@pytest.mark.parametrize("executable", ["/bin/false", "/bin/true", "/dev/null/none"])
 def test_where_ffmpeg_fails_there_is_a_gif_and_a_warning(
     tmp_path: Path, executable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,7 +129,7 @@ def test_where_ffmpeg_fails_there_is_a_gif_and_a_warning(
 def test_a_gif_of_many_frames_is_thinned_and_keeps_its_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nonexistent")
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/dev/null/none")
 
     path = write_video(tmp_path, "a", frames(402, (8, 8, 3)), fps=20)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from expt.ground.files import TEMPORARY_PREFIX
 from expt.testing import Done, Sandbox
 
 NAMES = [
@@ -137,13 +138,13 @@ def test_a_process_that_ends_in_a_run_is_told_by_its_signal_or_code(sandbox: San
         "abort": ("os.abort()", "was killed by SIGABRT"),
         "quiet": ("os._exit(0)", "ended with exit code 0"),
         "term": ("os.kill(os.getpid(), 15)", "was killed by SIGTERM"),
-        "hangup": ("os.kill(os.getpid(), 1)", "was killed by SIGHUP"),
+        "user": ("os.kill(os.getpid(), signal.SIGUSR1)", "was killed by SIGUSR1"),
         "unrecorded": (
             "os.unlink(archive.path / 'run.json'); os._exit(7)",
             "ended with exit code 7",
         ),
     }
-    body = "import ctypes, os\n" + "".join(
+    body = "import ctypes, os, signal\n" + "".join(
         f"def experiment_{name}(track, archive): track('x', 1); {way}\n"
         for name, (way, _) in ways.items()
     )
@@ -187,7 +188,7 @@ def test_a_kill_between_any_two_writes_leaves_only_what_was_tracked(sandbox: San
         assert values == list(range(len(values)))
         assert run.results in ({}, {"value": 1})
         assert run.status == "failed" or (len(values), run.results) == (100, {"value": 1})
-        assert not [path for path in run.path.iterdir() if path.suffix == ".tmp"]
+        assert not list(run.path.rglob(f"{TEMPORARY_PREFIX}*"))
 
 
 @pytest.mark.parametrize(
@@ -201,8 +202,8 @@ def test_a_kill_between_any_two_writes_leaves_only_what_was_tracked(sandbox: San
         ),
         ("raise KeyboardInterrupt", "KeyboardInterrupt was raised"),
         (
-            "import time; time.sleep(100)",
-            "the process that imports experiments took longer than --plan-timeout 1",
+            "import time; time.sleep(1000)",
+            "the process that imports experiments took longer than --plan-timeout 3",
         ),
         (
             "class B(BaseException):\n    def __str__(self): raise SystemExit\nraise B",
@@ -214,7 +215,7 @@ def test_a_module_that_ends_or_hangs_at_import_is_named(
     sandbox: Sandbox, line: str, error: str
 ) -> None:
     sandbox.write({"experiments/a.py": f"{line}\n{ONE}"})
-    done = sandbox.expt("--plan-timeout", "1")
+    done = sandbox.expt("--plan-timeout", "3" if "sleep" in line else "50")
     assert done.exit_code == 4
     first, place, *_ = done.stderr.splitlines()
     assert first == f"error: {error}"
@@ -666,7 +667,7 @@ def test_a_root_of_archives_that_is_none_is_told_before_anything_runs(
     if place == "file":
         runs.touch()
     else:
-        runs.symlink_to("runs" if place == "loop" else "/nonexistent/x")
+        runs.symlink_to("runs" if place == "loop" else sandbox.root / "gone" / "x")
     done = sandbox.expt()
     assert done.exit_code == 4
     assert done.stderr.startswith("error: no archive can be made: ")
@@ -828,7 +829,7 @@ def test_sessions_at_once_under_a_frozen_clock_share_nothing(sandbox: Sandbox) -
         (Path.mkdir, "this is a folder, where a TOML file is expected\n  at {}\n"),
         (os.mkfifo, "this is no regular file, where a TOML file is expected\n  at {}\n"),
         (
-            lambda path: path.symlink_to("/nonexistent"),
+            lambda path: path.symlink_to(path.with_name("gone")),
             "this file cannot be read: No such file or directory\n  at {}\n",
         ),
         (

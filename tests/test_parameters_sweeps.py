@@ -27,6 +27,7 @@ from expt.parameters import (
     sweep_over,
     zip_axes,
 )
+from expt.parameters.sweeps import drop_names
 
 
 def axis_of(typed: str, annotation: Any = Any) -> Axis:
@@ -296,6 +297,12 @@ def test_zipped_axes_stand_at_the_place_of_the_first() -> None:
     assert zipped[1].where == "--sweep lr, --sweep wd"
     nowhere = [make_axis(name, [1], None) for name in "ab"]
     assert zip_axes(nowhere, [(("a", "b"), None)])[0].where is None
+
+
+def test_what_was_zipped_with_a_name_that_is_dropped_is_still_varied() -> None:
+    axes = zip_axes([axis("lr", 1, 2), axis("wd", 3, 4)], [(("lr", "wd"), None)])
+    kept = drop_names([*axes, axis("x", 0)], {"lr", "x"})
+    assert [(one.names, list(one.values)) for one in kept] == [(("wd",), [(3,), (4,)])]
 
 
 def test_a_zipped_axis_can_be_zipped_again() -> None:

@@ -237,8 +237,9 @@ ENDLESS = """
     import time
 
     def experiment_a_waits(track):
-        track("x", 1.5)
         try:
+            track("x", 1.5)
+            open("begun", "w").close()
             time.sleep(600)
         finally:
             track("cleaned up", 1)
@@ -273,7 +274,7 @@ def test_an_interrupt_ends_the_run_with_its_data_and_starts_no_other(
 ) -> None:
     sandbox.write({"experiments/first.py": ENDLESS})
     process = sandbox.start("experiments/")
-    wait_for(lambda: running_record(sandbox, "a_waits"))
+    wait_for((sandbox.root / "begun").exists)
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 2

@@ -128,6 +128,7 @@ TABLE: list[tuple[str, Callable[[Record], bool]]] = [
     ("optimizer.name < 3", lambda r: number(r, "optimizer.name") is not None and False),
     ("'da' in optimizer.name", worded("optimizer.name", lambda x: "da" in x)),
     ("'da' not in optimizer.name", worded("optimizer.name", lambda x: "da" not in x)),
+    ("not 3 in optimizer.name", lambda r: isinstance(r.get("optimizer.name"), (list, dict))),
     ("optimizer.name", worded("optimizer.name", bool)),
     ("not optimizer.name", lambda r: r.get("optimizer.name", 3) in ("", None)),
     ("optimizer.lr == lr", lambda r: (x := number(r, "optimizer.lr")) is not None
