@@ -8,7 +8,7 @@ import pytest
 
 from expt.ground.declarations import provider
 from expt.ground.errors import PlanningError
-from expt.ground.model import Place
+from expt.ground.model import BUILTIN_PROVIDERS, Place
 from expt.planning.providers import (
     Function,
     Graph,
@@ -205,8 +205,7 @@ def test_impossible_providers_are_refused() -> None:
 
     texts = {
         track: "the provider 'track' has the name of a built-in provider\n"
-        "  at x.py:1\n  rename it; "
-        "reserved: archive, hooks, log, params, progress, results, rng, run, tmp_path, track",
+        f"  at x.py:1\n  rename it; reserved: {', '.join(sorted(BUILTIN_PROVIDERS))}",
         later: "the provider 'later' is an async function\n  at x.py:1\n  make it a plain def",
         one_after_the_other: "the provider 'one_after_the_other' is an async function\n"
         "  at x.py:1\n  make it a plain def",
