@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import attrs
 
+from expt.cli.devices import read_devices
 from expt.ground import layout
 from expt.ground.errors import UsageError, did_you_mean
 from expt.ground.options import (
@@ -243,6 +244,11 @@ def _add_running(group: Group) -> None:
         default=1,
         help="worker processes; 'auto' is one a core; 0 runs everything in this process",
     )
+    add(
+        "--devices",
+        metavar="LIST",
+        help="each running case holds one: '0,1'; '2x0,2x1' shares them; 'auto' is all there are",
+    )
     add("--isolate", action="store_true", help="a fresh process for every run")
     add(
         "-x",
@@ -389,10 +395,9 @@ def read_log_level(text: str | None) -> int | None:
 def _workers(text: str) -> int:
     if text != "auto":
         return _count(text)
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
+    from expt.executors import count_processors
+
+    return count_processors()
 
 
 def make_options(
@@ -413,6 +418,7 @@ def make_options(
     if not places:
         places = [str(root / path) for path in configured]
     runs = words.runs or root / configuration.get("runs", layout.RUNS_DIR)
+    devices = read_devices(words.devices)
     # what is not named here is what was typed
     typed = argparse.Namespace(
         **{
@@ -428,7 +434,8 @@ def make_options(
             "params_files": [
                 _find_values(file, cwd, absolute(runs, cwd)) for file in words.params_files
             ],
-            "workers": 0 if words.pdb else words.workers,
+            "workers": min(0 if words.pdb else words.workers, len(devices) or words.workers),
+            "devices": devices,
             "timeout": words.timeout or configuration.get("timeout"),
             "runs": absolute(runs, cwd),
             "junit": absolute(words.junit, cwd) if words.junit else None,

@@ -128,10 +128,10 @@ def _start_first_worker(options: Options) -> Starter | None:
     """Let a worker begin to import while this process still imports what it needs itself."""
     if options.running.workers == 0:
         return None
-    from expt.executors import make_starter
+    from expt.executors import make_starter, thread_limits
     from expt.sessions.serving import serve
 
-    starter = make_starter(serve)
+    starter = make_starter(serve, thread_limits(options.running.workers, os.environ))
     starter.start_ahead("run")
     return starter
 

@@ -2,6 +2,7 @@
 
 from expt.executors.death import Death
 from expt.executors.inline import InlineExecutor
+from expt.executors.limits import count_processors, device_variables, thread_limits
 from expt.executors.starting import ForkStarter, SpawnStarter, Starter, make_starter
 from expt.executors.wire import Connection, raised
 from expt.executors.workers import CLOSE, ExecutorBroken, WorkerExecutor
@@ -16,6 +17,9 @@ __all__ = [
     "SpawnStarter",
     "Starter",
     "WorkerExecutor",
+    "count_processors",
+    "device_variables",
     "make_starter",
     "raised",
+    "thread_limits",
 ]

@@ -21,7 +21,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from expt.executors.wire import Connection
@@ -68,8 +68,9 @@ class Starter(Protocol):
 class ForkStarter:
     """Workers forked from a bare helper. Create it before any thread and before any user code."""
 
-    def __init__(self, serve: Serve) -> None:
+    def __init__(self, serve: Serve, environment: Mapping[str, str] | None = None) -> None:
         ours, theirs = socket.socketpair()
+        self._environment = environment or {}
         _flush_streams()
         try:
             self._helper = os.fork()
@@ -78,6 +79,7 @@ class ForkStarter:
         if self._helper == 0:
             try:
                 ours.close()
+                os.environ.update(self._environment)
                 _help(theirs, serve)
             finally:
                 os._exit(0)  # never up into the code of the parent
@@ -144,7 +146,7 @@ class ForkStarter:
         if self._instead is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._helper, signal.SIGKILL)  # it does not answer, or is dead
-            self._instead = SpawnStarter()
+            self._instead = SpawnStarter(self._environment)
         return self._instead
 
     def _note_end(self, pid: int, code: int | None) -> None:
@@ -269,7 +271,8 @@ def _flush_streams() -> None:
 class SpawnStarter:
     """Workers as new interpreters, where a fork is not to be had or not wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = environment or {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._ahead: dict[Role, tuple[int, Connection]] = {}
 
@@ -287,7 +290,11 @@ class SpawnStarter:
         with theirs:
             try:
                 child = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], process_group=0
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    process_group=0,
+                    env={**os.environ, **self._environment},
                 )
             except OSError:
                 ours.close()
@@ -316,11 +323,14 @@ class SpawnStarter:
         self._children.clear()
 
 
-def make_starter(serve: Serve) -> Starter:
-    """The quickest safe way of starting workers on this system."""
+def make_starter(serve: Serve, environment: Mapping[str, str]) -> Starter:
+    """The quickest safe way of starting workers on this system.
+
+    They have the variables of `environment` beside those of this process.
+    """
     if hasattr(os, "fork") and os.environ.get("EXPT_START_METHOD") != "spawn":
-        return ForkStarter(serve)
-    return SpawnStarter()
+        return ForkStarter(serve, environment)
+    return SpawnStarter(environment)
 
 
 def kill_group(pid: int) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import itertools
 import os
 import selectors
 import signal
@@ -29,6 +30,7 @@ from expt.executors.wire import raised
 from expt.ground.errors import WorkerError
 from expt.ground.messages import (
     Answer,
+    Equip,
     Event,
     ModuleImporting,
     PlanRequest,
@@ -38,7 +40,7 @@ from expt.ground.messages import (
 from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from expt.executors.wire import Connection
     from expt.ground.messages import Begin, Request
@@ -59,6 +61,7 @@ class ExecutorBroken(WorkerError):
 class _Worker:
     pid: int
     connection: Connection
+    slot: int = 0
     begun: Begin | None = None
     request: Request | None = None
     future: Future[Any] | None = None
@@ -92,6 +95,7 @@ class WorkerExecutor:
     """Worker processes behind the shape of `concurrent.futures.Executor`.
 
     `begin` gives what every worker is to know; it is sent when a worker has not heard it yet.
+    `slots` are variables of the environment, of which each living worker has one set to itself.
     """
 
     def __init__(
@@ -103,6 +107,7 @@ class WorkerExecutor:
         begin: Callable[[], Begin],
         on_event: Callable[[Event], None],
         bury: Bury,
+        slots: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self._starter = starter
         self._size = size
@@ -110,6 +115,7 @@ class WorkerExecutor:
         self._begin = begin
         self._on_event = on_event
         self._bury = bury
+        self._slots = slots
         self._queue: collections.deque[tuple[Request, Future[Any]]] = collections.deque()
         self._workers: dict[int, _Worker] = {}
         self._closing = False
@@ -235,7 +241,11 @@ class WorkerExecutor:
             self._refused = error, since
             return None
         self._refused = None
-        worker = _Worker(pid, connection)
+        taken = {worker.slot for worker in self._workers.values()}
+        worker = _Worker(pid, connection, next(i for i in itertools.count() if i not in taken))
+        if worker.slot < len(self._slots):
+            with contextlib.suppress(OSError):  # it died at once: its end is told soon
+                connection.send(Equip(self._slots[worker.slot]))
         self._workers[pid] = worker
         self._selector.register(connection.fileno(), selectors.EVENT_READ, worker)
         return worker

@@ -141,6 +141,13 @@ Event = (
 
 
 @attrs.frozen
+class Equip:
+    """Variables of the environment of one worker, sent before anything else. No answer."""
+
+    variables: Mapping[str, str]
+
+
+@attrs.frozen
 class Begin:
     """What a worker keeps for every request to come; a later one takes its place. No answer.
 

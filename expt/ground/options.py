@@ -90,7 +90,10 @@ class ValueOptions:
 
 @attrs.frozen
 class RunningOptions:
-    """Where and how long: times are seconds; no `workers` means in this process."""
+    """Where and how long: times are seconds; no `workers` means in this process.
+
+    Each running case holds one of `devices`, which may name one several times.
+    """
 
     workers: int = 1
     isolate: bool = False
@@ -103,6 +106,7 @@ class RunningOptions:
     failed_first: bool = False
     retries: int = 0
     order: str | None = None
+    devices: tuple[str, ...] = ()
 
 
 @attrs.frozen

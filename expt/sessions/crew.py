@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.executors import InlineExecutor, SpawnStarter, WorkerExecutor, make_starter
+from expt.executors import (
+    InlineExecutor,
+    SpawnStarter,
+    WorkerExecutor,
+    device_variables,
+    make_starter,
+    thread_limits,
+)
 from expt.ground.messages import Begin, Notice
 from expt.sessions.burying import Undertaker
 from expt.sessions.serving import serve, warm_up
 from expt.sessions.worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from expt.executors import Starter
@@ -55,6 +64,8 @@ class Crew:
 
     def __enter__(self) -> Crew:
         with contextlib.ExitStack() as stack:
+            if self._options.running.workers == 0:
+                stack.enter_context(_equipped(self._slots()))
             self.runner = self._make_runner()
             stack.callback(self.runner.shutdown, cancel_futures=True)
             self.renderer = self._make_renderer()
@@ -117,7 +128,11 @@ class Crew:
             begin=lambda: self._begin,
             on_event=self._books.hear,
             bury=self.undertaker.bury,
+            slots=self._slots(),
         )
+
+    def _slots(self) -> list[dict[str, str]]:
+        return [device_variables(device) for device in self._options.running.devices]
 
     def _make_renderer(self) -> Executor:
         if self._options.running.workers == 0:
@@ -138,7 +153,24 @@ class Crew:
         return worker
 
     def _make_starter(self) -> Starter:
-        return SpawnStarter() if self._spawn else make_starter(serve)
+        limits = thread_limits(self._options.running.workers, os.environ)
+        return SpawnStarter(limits) if self._spawn else make_starter(serve, limits)
+
+
+@contextlib.contextmanager
+def _equipped(slots: Sequence[Mapping[str, str]]) -> Iterator[None]:
+    """This process has the first slot, until the end."""
+    variables: dict[str, str] = dict(*slots[:1])
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def wait_for_some(futures: set[Future[Any]]) -> set[Future[Any]]:

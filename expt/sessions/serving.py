@@ -1,6 +1,7 @@
 """The process of a worker: messages in, answers out, and when a Ctrl-C may come in between.
 
-receive ─► Begin     kept
+receive ─► Equip     into the environment
+           Begin     kept
            Request   worked on, with Ctrl-C let through     ─► Answer
            CLOSE     session providers are torn down        ─► the process ends
 """
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from expt.executors import CLOSE, Connection, raised
 from expt.ground.errors import ExptError, PlanningError, WorkerError
-from expt.ground.messages import Answer, Begin, Notice, PlanRequest
+from expt.ground.messages import Answer, Begin, Equip, Notice, PlanRequest
 from expt.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def serve(connection: Connection, role: str) -> None:
         worker = Worker(connection.send)
         with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
             while (message := _receive(connection)) != CLOSE:
+                if isinstance(message, Equip):
+                    os.environ.update(message.variables)
+                    continue
                 if isinstance(message, Begin):
                     worker.begin(message)
                     continue
