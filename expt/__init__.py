@@ -10,8 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from expt.api import load, main, run, runs
-    from expt.ground.declarations import Kept, Secret, extends, mark, on, provider, skip, sweep
+    from expt.api import load, main, run, runs, session
+    from expt.ground.declarations import (
+        Kept,
+        Secret,
+        extends,
+        mark,
+        on,
+        provider,
+        skip,
+        stop,
+        sweep,
+    )
     from expt.ground.errors import ExptError
     from expt.ground.hookspecs import hook
     from expt.ground.model import Track
@@ -35,7 +45,9 @@ _HOMES = {
     "provider": "expt.ground.declarations",
     "run": "expt.api",
     "runs": "expt.api",
+    "session": "expt.api",
     "skip": "expt.ground.declarations",
+    "stop": "expt.ground.declarations",
     "sweep": "expt.ground.declarations",
 }
 
@@ -55,7 +67,9 @@ __all__ = [
     "provider",
     "run",
     "runs",
+    "session",
     "skip",
+    "stop",
     "sweep",
 ]
 

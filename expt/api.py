@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import os
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from expt.ground.declarations import Extension
 from expt.ground.outer_run import find_outer_run, root_or_outer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from expt.ground.options import Options
+    from expt.plugins.manager import Plugins
     from expt.reading import Run, Runs
+    from expt.sessions.session import Session as OpenSession
+
+    What = str | Path | Callable[..., Any] | Extension
 
 
 def load(reference: str | Path = "latest", *, runs: str | Path | None = None) -> Run:
@@ -78,7 +87,7 @@ def runs(
 
 
 def run(
-    *paths: str | Path,
+    *what: What,
     k: str = "",
     m: str = "",
     params: Mapping[str, Any] | None = None,
@@ -87,7 +96,8 @@ def run(
 ) -> Runs:
     """Run experiments as the command does, without its terminal; the runs, in order.
 
-    `params` and `sweep` hold values, not texts; `options` are further words of the command line.
+    `what` are paths, node ids, and experiment functions that a file defines. `params` and `sweep`
+    hold values, not texts; `options` are further words of the command line.
     Raises `expt.ExptError` for what the command would refuse with exit code 4; a failed run is in
     what is returned, with its `status` and `error`. After Ctrl-C the archives are closed, and
     then `KeyboardInterrupt` is raised.
@@ -95,38 +105,106 @@ def run(
     Inside a run, `--runs`, `--smoke`, `--scratch`, `--timeout` and `-n` of its session hold here
     too where `options` says nothing else, and `lineage["parent"]` names the run.
     """
-    from expt.cli.command_line import read_options
     from expt.ground.errors import ExitCode
-    from expt.parameters import assign, reject_swept_twice, sweep_over
     from expt.reading import load_archives
     from expt.sessions.session import run_session
 
-    outer = find_outer_run()
-    inherited = [] if outer is None else outer.words
-    words = [
-        *inherited,
-        *map(str, paths),
-        *options,
-        *(["-k", k] if k else []),
-        *(["-m", m] if m else []),
-    ]
-    parsed, plugins, _ = read_options(words)
-    given = [assign(name, value, "expt.run") for name, value in (params or {}).items()]
-    axes = [sweep_over(name, values, "expt.run") for name, values in (sweep or {}).items()]
-    sweeps = (*parsed.values.sweeps, *axes)
-    reject_swept_twice(sweeps)
-    parsed = attrs.evolve(
-        parsed,
-        values=attrs.evolve(parsed.values, params=(*parsed.values.params, *given), sweeps=sweeps),
-        parent=None if outer is None else outer.id,
-        telling=attrs.evolve(parsed.telling, verbosity=-2),
-    )
-    result = run_session(parsed, plugins, spawn=True)
+    parsed, plugins = _read_words(what, k, m, options)
+    result = run_session(_with_values(parsed, params or {}, sweep or {}), plugins, spawn=True)
     for failure in plugins.failures:
         warnings.warn(failure, stacklevel=2)
     if result.exit_code == ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     return load_archives([outcome.path for outcome in result.outcomes])
+
+
+@contextlib.contextmanager
+def session(
+    *what: What, k: str = "", m: str = "", options: Sequence[str] = ()
+) -> Iterator[Session]:
+    """A session whose workers stay between calls, for what is decided as results come in.
+
+    with expt.session(experiment_train) as session:
+        for alpha in (0.1, 0.2):
+            (run,) = session.run(alpha=alpha)
+
+    What the workers imported and the session providers of the last run are kept: a file that is
+    changed meanwhile is not read again. The arguments are those of `run`.
+    """
+    from expt.sessions.session import open_session
+
+    parsed, plugins = _read_words(what, k, m, options)
+    with open_session(parsed, plugins) as opened:
+        yield Session(opened, parsed)
+    for failure in plugins.failures:
+        warnings.warn(failure, stacklevel=2)
+
+
+class Session:
+    """What `expt.session` gives."""
+
+    def __init__(self, opened: OpenSession, options: Options) -> None:
+        self._opened = opened
+        self._options = options
+
+    def run(self, **params: Any) -> Runs:
+        """Run the session's experiments with these parameters; the runs, in order."""
+        from expt.reading import load_archives
+
+        outcomes = self._opened.run(_with_values(self._options, params, {}))
+        return load_archives([outcome.path for outcome in outcomes])
+
+
+def _read_words(
+    what: Sequence[What], k: str, m: str, options: Sequence[str]
+) -> tuple[Options, Plugins]:
+    from expt.cli.command_line import read_options
+
+    outer = find_outer_run()
+    words = [
+        *([] if outer is None else outer.words),
+        *map(_node_id, what),
+        *options,
+        *(["-k", k] if k else []),
+        *(["-m", m] if m else []),
+    ]
+    parsed, plugins, _ = read_options(words)
+    telling = attrs.evolve(parsed.telling, verbosity=-2)
+    parent = None if outer is None else outer.id
+    return attrs.evolve(parsed, parent=parent, telling=telling), plugins
+
+
+def _node_id(what: Any) -> str:
+    """A path as it is; of a function, the file that defines it and its name."""
+    if isinstance(what, (str, Path)):
+        return str(what)
+    if isinstance(what, Extension):
+        module = next((m for m in sys.modules.values() if _file_of(m) == what.file), None)
+        if module is not None:
+            return f"{what.file}::{what.name_in(module)}"
+    code = getattr(inspect.unwrap(what) if callable(what) else what, "__code__", None)
+    if code is None or not os.path.isfile(code.co_filename):
+        raise TypeError(
+            f"an experiment is a path or a function that a file defines, and {what!r} is neither"
+        )
+    return f"{code.co_filename}::{code.co_name}"
+
+
+def _file_of(module: Any) -> str | None:
+    return getattr(module, "__file__", None)
+
+
+def _with_values(
+    options: Options, params: Mapping[str, Any], sweep: Mapping[str, Iterable[Any]]
+) -> Options:
+    from expt.parameters import assign, reject_swept_twice, sweep_over
+
+    given = [assign(name, value, "expt.run") for name, value in params.items()]
+    axes = [sweep_over(name, values, "expt.run") for name, values in sweep.items()]
+    sweeps = (*options.values.sweeps, *axes)
+    reject_swept_twice(sweeps)
+    values = attrs.evolve(options.values, params=(*options.values.params, *given), sweeps=sweeps)
+    return attrs.evolve(options, values=values)
 
 
 def main() -> None:

@@ -25,7 +25,9 @@ def test_the_public_names_are_these() -> None:
         "provider",
         "run",
         "runs",
+        "session",
         "skip",
+        "stop",
         "sweep",
     ]
 

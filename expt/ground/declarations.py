@@ -37,6 +37,22 @@ class Skipped(BaseException):
         self.reason = reason
 
 
+class Stopped(BaseException):
+    """Raised by `expt.stop`. No `Exception`, so that `except Exception` does not swallow it."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def stop(reason: str = "") -> NoReturn:
+    """End this run as `completed`: it gave up on purpose; the reason is a notice of it.
+
+    What was tracked and set in `results` is kept, and there is nothing that it returned.
+    """
+    raise Stopped(reason)
+
+
 def skip(reason: str = "") -> NoReturn:
     """End this run with the status `skipped`; what was tracked so far is kept."""
     raise Skipped(reason)

@@ -211,6 +211,14 @@ class SessionRenderRequest:
     paths: tuple[str, ...]
 
 
+@attrs.frozen
+class SessionAnalysisRequest:
+    """Analyse runs, each a case and its archive, together. Answered by a `SessionRendered`."""
+
+    session_id: str
+    runs: tuple[tuple[Case, str], ...]
+
+
 Request = (
     PlanRequest
     | DescribeRequest
@@ -218,6 +226,7 @@ Request = (
     | AnnounceRequest
     | RenderRequest
     | SessionRenderRequest
+    | SessionAnalysisRequest
 )
 Reply = Plan | Description | Outcome | RunRendered | SessionRendered | None
 

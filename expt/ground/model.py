@@ -240,7 +240,8 @@ class Plan:
 
     `errors` are those that `--continue-on-collection-errors` went past, each told in full. `pasts`
     is what the archives say of each case, where they were asked; `done` the cases that are left
-    out since they are done.
+    out since they are done;
+    `gathered` are the ids of experiments whose runs are analysed together.
     """
 
     cases: tuple[Case, ...]
@@ -250,6 +251,7 @@ class Plan:
     errors: tuple[str, ...] = ()
     pasts: Mapping[str, Past] = attrs.field(factory=dict)
     done: tuple[Case, ...] = ()
+    gathered: frozenset[str] = frozenset()
 
 
 @attrs.frozen

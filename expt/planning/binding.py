@@ -63,6 +63,7 @@ class Binding:
     own_lines: frozenset[str]
     listeners: tuple[Listener, ...]
     analyses: tuple[Analysis, ...]
+    session_analyses: tuple[Analysis, ...]
     hooks: tuple[Hook, ...]
     unheard: tuple[str, ...]
     marks: tuple[Mark, ...]
@@ -105,6 +106,9 @@ class Binder:
             own_lines=self._own_lines(host, places),
             listeners=tuple(self._listeners(brought)),
             analyses=tuple(choose_analyses(brought.values(), functions)),
+            session_analyses=tuple(
+                {one.name: one for c in brought.values() for one in c.session_analyses}.values()
+            ),
             hooks=tuple(
                 _nearest_once(
                     hook

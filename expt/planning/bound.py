@@ -47,6 +47,11 @@ class BoundExperiment:
         return self._binding.analyses
 
     @property
+    def session_analyses(self) -> tuple[Analysis, ...]:
+        """`analysis_session_*` functions, outermost first."""
+        return self._binding.session_analyses
+
+    @property
     def hooks(self) -> tuple[Hook, ...]:
         """Hooks of the conftests that hear of it, outermost first."""
         return self._binding.hooks

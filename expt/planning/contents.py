@@ -58,6 +58,11 @@ class Analysis:
     function: Callable[..., Any]
     place: Place
 
+    @property
+    def is_of_session(self) -> bool:
+        """Whether it is given all runs of a session, and not one after the other."""
+        return self.name.startswith(layout.SESSION_ANALYSIS_PREFIX)
+
 
 @attrs.frozen(eq=False)
 class Hook:
@@ -76,6 +81,7 @@ class Contents:
     providers: Mapping[str, Provider]
     listeners: tuple[Listener, ...]
     analyses: tuple[Analysis, ...]
+    session_analyses: tuple[Analysis, ...]
     hooks: tuple[Hook, ...]
     unheard: tuple[str, ...]
     experiments: frozenset[str]
@@ -93,15 +99,17 @@ def read_contents(
     named = [
         (name, value) for name, value in vars(module).items() if isinstance(value, FunctionType)
     ]
+    analyses = [
+        Analysis(name, value, place_of(value, files))
+        for name, value in named
+        if name.startswith(layout.ANALYSIS_PREFIX)
+    ]
     return Contents(
         path=path,
         providers=_read_providers(named, path, source, files),
         listeners=tuple(_read_listeners(named, files)),
-        analyses=tuple(
-            Analysis(name, value, place_of(value, files))
-            for name, value in named
-            if name.startswith(layout.ANALYSIS_PREFIX)
-        ),
+        analyses=tuple(one for one in analyses if not one.is_of_session),
+        session_analyses=tuple(one for one in analyses if one.is_of_session),
         hooks=tuple(_read_hooks(named, files)) if hears else (),
         unheard=() if hears else tuple(_unheard_hooks(named, files)),
         experiments=frozenset(n for n in vars(module) if n.startswith(layout.EXPERIMENT_PREFIX)),

@@ -45,7 +45,7 @@ def describe(case: Case, bound: BoundExperiment) -> Description:
         ),
         analyses=tuple(
             Part(analysis.name, analysis.place, _first_line(analysis.function))
-            for analysis in binding.analyses
+            for analysis in (*binding.analyses, *binding.session_analyses)
         ),
     )
 

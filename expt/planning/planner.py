@@ -143,6 +143,15 @@ class Planner:
         """How long the modules of the tree took that were imported so far."""
         return self._files.import_seconds
 
+    def change_values(self, options: Options) -> None:
+        """Plan with the values of `options` from now on; what was imported stays."""
+        if options.values != self._options.values:
+            self._options = options
+            self._resolutions.clear()
+            self._values_files = None
+            self._pinned.clear()
+            self._secret_by_name.clear()
+
     def close(self) -> None:
         """Give `sys.path` and the import system back."""
         self._loader.uninstall()
@@ -305,7 +314,12 @@ class Planner:
             for name in sorted(self._secret_by_name)
         ]
         return Plan(
-            tuple(cases), tuple(warnings), tuple(dict.fromkeys(notes)), deselected, tuple(errors)
+            tuple(cases),
+            tuple(warnings),
+            tuple(dict.fromkeys(notes)),
+            deselected,
+            tuple(errors),
+            frozenset(one.experiment.id for one in bindings if one.session_analyses),
         )
 
     def _refuse(self, mistakes: Iterable[ExptError]) -> list[str]:

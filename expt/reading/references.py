@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
+import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from expt.archive.packing import unpack_archives
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import DamagedArchive, NoSuchRun, did_you_mean
 from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR
@@ -65,13 +69,17 @@ def load_run(
 
     `latest`, `latest~2` (the one two before it); an id or a beginning that no other id has; a node
     id or the end of one, with or without a case (the newest run of it; `~1` the one before); the
-    path of an archive, of its `run.json` or its `analysis.py`. The archives of `--smoke` and
+    path of an archive, of its `run.json` or its `analysis.py`, or of a zip file that
+    holds one. The archives of `--smoke` and
     `--scratch` count for `latest` and for node ids only when asked for; an id is looked for among
     them too.
 
     Raises `NoSuchRun`, with the candidates where there are several; `DamagedArchive`,
     `NewerArchive`.
     """
+    packed = _packed_path(reference)
+    if packed is not None:
+        return _load_packed(packed)
     path = _archive_path(reference)
     if path is not None:
         return load_archive(path)
@@ -95,7 +103,7 @@ def pin_run(reference: str, root: Path, *, smoke: bool = False, scratch: bool = 
     if "::" not in reference or _BACK.match(reference):
         run = load_run(reference, root, smoke=smoke, scratch=scratch)
         inside = run.path.is_relative_to(root.absolute())
-        value = run.id if inside else str(run.path)
+        value = run.id if inside else os.path.abspath(reference)
         return PinnedRun(run.id, value, run.node_id, run.started.isoformat())
     roots = [root, *roots_beside(root, smoke=smoke, scratch=scratch)]
     run = _newest(reference, 0, roots, root, status="completed")
@@ -105,6 +113,36 @@ def pin_run(reference: str, root: Path, *, smoke: bool = False, scratch: bool = 
 def _count(digits: str) -> int:
     """A number of runs; of more digits than Python reads, more than there can be."""
     return int(digits) if len(digits) < 20 else sys.maxsize
+
+
+def _packed_path(reference: str | Path) -> Path | None:
+    """The zip file that a path leads to, if it leads to one."""
+    path = Path(reference)
+    try:
+        return path.absolute() if path.suffix.lower() == ".zip" and path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+class _Folder:
+    """A temporary folder that is deleted with this object, at the latest when Python ends."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="expt-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+def _load_packed(file: Path) -> Run:
+    """The run that a zip file holds, unpacked into a folder that goes when the run does."""
+    folder = _Folder()
+    places = unpack_archives(file, folder.path)
+    if len(places) > 1:
+        names = "\n".join(place.relative_to(folder.path).as_posix() for place in places[:_SHOWN])
+        what = f"{len(places)} runs are packed in this file"
+        raise NoSuchRun(what, visible(str(file)), f"{names}\n'expt unpack' puts them below runs/")
+    run = load_archive(places[0])
+    run.keep(folder)
+    return run
 
 
 def _archive_path(reference: str | Path) -> Path | None:

@@ -66,6 +66,7 @@ class Run(InputRun):
         self._labelled = labelled
         self._text = text
         self._short_id = short_id
+        self._kept: tuple[object, ...] = ()
         if text is None:
             self._text, self._data = read_headline(path)
 
@@ -453,7 +454,13 @@ class Run(InputRun):
 
     def reload(self) -> Run:
         """The same run as it is on the disk now."""
-        return Run(self.path, short_id=self._short_id)
+        run = Run(self.path, short_id=self._short_id)
+        run.keep(*self._kept)
+        return run
+
+    def keep(self, *things: object) -> None:
+        """Have what the archive lies in, such as a temporary folder, live as long as this run."""
+        self._kept = things
 
     # What it looks like
 

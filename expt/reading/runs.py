@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, overload
 
+from expt.archive import Archive
 from expt.ground.encoding import is_same
+from expt.ground.errors import ExptError
 from expt.reading.arranging import Pivot, pivot_runs, runs_to_xarray
 from expt.reading.fields import MISSING, field_value, leaf_names, leaf_values, unknown_field
 from expt.reading.groups import Groups, group_runs
@@ -13,6 +15,8 @@ from expt.reading.run import Run
 from expt.reading.tables import Table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.figure import Figure
 
     from expt.ground.errors import ReadingError
@@ -26,8 +30,14 @@ class Runs(Sequence[Run]):
     `damaged` are the archives below the same root that cannot be read, each with its reason.
     """
 
-    def __init__(self, runs: Iterable[Run], damaged: Iterable[ReadingError] = ()) -> None:
+    def __init__(
+        self,
+        runs: Iterable[Run],
+        damaged: Iterable[ReadingError] = (),
+        folder: Path | None = None,
+    ) -> None:
         self._runs = tuple(runs)
+        self._folder = folder
         self.damaged = tuple(damaged)
 
     @overload
@@ -50,6 +60,15 @@ class Runs(Sequence[Run]):
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+    def save(self, name: str, value: Any) -> Path:
+        """Add a file to the folder of the session, for `analysis_session_…`; its path.
+
+        The suffix of `name` says how it is written. Raises `ExptError` for other runs.
+        """
+        if self._folder is None:
+            raise ExptError("these runs have no folder", None, "run.save keeps a file with a run")
+        return Archive(self._folder, "").save(name, value)
 
     def filter(self, accept: Callable[[Run], bool]) -> Runs:
         """The runs for which `accept(run)` is true."""

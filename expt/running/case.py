@@ -19,7 +19,7 @@ import attrs
 from expt.archive import named_results, read_record, storable_result
 from expt.archive.kept_inputs import keep_inputs
 from expt.ground import layout
-from expt.ground.declarations import Skipped
+from expt.ground.declarations import Skipped, Stopped
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque
 from expt.ground.outer_run import OuterRun
@@ -220,6 +220,9 @@ class _Run:
                 raised = error
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the experiment forked must not end its parent's run
+            if isinstance(raised, Stopped):
+                self._notices.append(f"stopped: {raised.reason}" if raised.reason else "stopped")
+                raised = None
             if raised is not None and self._around.debug and not isinstance(raised, Skipped):
                 self._around.debug(raised)
             teardown = self._finish_scope(scope)

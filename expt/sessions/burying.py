@@ -17,6 +17,7 @@ from expt.ground.messages import (
     RunFinished,
     RunRendered,
     RunRequest,
+    SessionAnalysisRequest,
     SessionRendered,
     SessionRenderRequest,
 )
@@ -62,6 +63,9 @@ class Undertaker:
             return RunRendered(request.path, (), (why,))
         if isinstance(request, SessionRenderRequest):
             why = f"the pictures of the session are not made: the renderer {death.how}"
+            return SessionRendered(request.session_id, (), (why,))
+        if isinstance(request, SessionAnalysisRequest):
+            why = f"the analyses of the session are not finished: the worker {death.how}"
             return SessionRendered(request.session_id, (), (why,))
         raise self._planning_error(death)
 

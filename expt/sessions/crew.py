@@ -80,11 +80,19 @@ class Crew:
                 executor.interrupt(kill=True)
         self._stack.close()
 
+    def change_values(self, options: Options) -> None:
+        """What is planned from now on is planned with the values of `options`."""
+        self._options = options
+        self._tell(attrs.evolve(self._begin, options=options))
+
     def tell_session(self, session: SessionInfo) -> None:
         """What every worker is to know before it runs anything; it is sent to each of them once."""
-        self._begin = attrs.evolve(self._begin, session=session)
+        self._tell(attrs.evolve(self._begin, session=session))
+
+    def _tell(self, begin: Begin) -> None:
+        self._begin = begin
         for worker in self._local:
-            worker.begin(self._begin)
+            worker.begin(begin)
 
     def ask(self, request: Request) -> Any:
         """The reply to one request. Raises the `ExptError` that it is answered with."""

@@ -36,7 +36,7 @@ class Interrupts:
         self.came = False
         self._pass_on: PassOn | None = None
 
-    def pass_on_to(self, pass_on: PassOn) -> None:
+    def pass_on_to(self, pass_on: PassOn | None) -> None:
         """From now on do not raise `KeyboardInterrupt` where one comes, but tell `pass_on`."""
         self._pass_on = pass_on
 

@@ -21,6 +21,7 @@ from expt.ground.messages import (
     RenderRequest,
     RunRendered,
     RunRequest,
+    SessionAnalysisRequest,
     SessionRenderRequest,
 )
 from expt.ground.model import ErrorInfo
@@ -53,18 +54,28 @@ class Schedule:
         self._books = books
         self._interrupts = interrupts
         self._outcomes = outcomes
+        self._gathered: frozenset[str] = frozenset()
+        self._ends: list[tuple[Case, str]] = []
         self._runs: dict[Future[Any], Case] = {}
         self._tries: Counter[str] = Counter()  # of cases that failed, by their ids
         self._announcements: list[Future[Any]] = []
         self._renderings: list[Future[Any]] = []
 
-    def carry_out(self, plan: Plan) -> None:
-        """Run every case in order, until `-x` or an interrupt says otherwise."""
+    def carry_out(self, plan: Plan, *, keep: bool = False) -> None:
+        """Run every case in order, until `-x` or an interrupt says otherwise.
+
+        With `keep` there may be another plan, for which the last session providers stay.
+        """
+        self._gathered |= plan.gathered
+        self._tries.clear()
+        for case in plan.cases:
+            self._books.forget(case.id)
         check_writable(self._options.keeping.runs)  # now, and not after the first of many runs
         ahead = 2 * self._options.running.workers
         for case, needed in zip(plan.cases, _needed_later(plan.cases), strict=True):
             if self._interrupts.came or self._has_failed_enough():
                 break
+            needed |= case.session_keys if keep else frozenset()
             if self._begin(case, needed).done() or len(self._runs) > ahead:
                 self._collect_some()
         while self._runs:
@@ -74,6 +85,15 @@ class Schedule:
             self._collect_some()
         if self._announcements:
             concurrent.futures.wait(self._announcements)
+
+    def analyse_together(self, session_id: str) -> None:
+        """Have those analyses called that take all runs of a session."""
+        runs = tuple((case, path) for case, path in self._ends if path)
+        if not runs or self._interrupts.came:
+            return
+        analysing = self._crew.runner.submit(SessionAnalysisRequest(session_id, runs))
+        analysing.add_done_callback(partial(self._tell_rendering, ""))
+        self._renderings.append(analysing)
 
     def render_together(self, session_id: str) -> None:
         """Have what the runs have in common drawn, after the pictures of each."""
@@ -106,6 +126,8 @@ class Schedule:
             retried = self._is_tried_again(case, outcome)
             if not retried:
                 self._outcomes.append(outcome)
+                if case.experiment.id in self._gathered:
+                    self._ends.append((case, outcome.path))
             if case.id in self._crew.undertaker.unheard:
                 self._crew.undertaker.unheard.discard(case.id)
                 announcing = AnnounceRequest(case, outcome)

@@ -58,24 +58,14 @@ def run_session(
 
     `starter` and `spawn` say how workers come to be: see `Crew`.
     """
-    session_id = new_session_id()
-    plugins.observe("expt_session_started", options=options, session_id=session_id)
-    outcomes: list[Outcome] = []
+    session = Session(options, plugins)
     exit_code = ExitCode.INTERNAL
     try:
         with _at_work(options, plugins, starter, spawn=spawn) as (crew, books, interrupts):
-            surroundings = functools.cache(partial(take_surroundings, options.root))
-            plan = decide_cases(crew, options, collect(options, plugins), surroundings)
-            if needs_looking_back(options):
-                plan = choose_cases(look_back(plan, options), options)
-            plugins.observe("expt_plan_finished", options=options, plan=plan)
-            if plan.cases:
-                crew.tell_session(_session_info(session_id, plan, *surroundings()))
-                interrupts.pass_on_to(crew.interrupt)
-                schedule = Schedule(options, crew, books, interrupts, outcomes)
-                schedule.carry_out(plan)
-                schedule.render_together(session_id)
-                schedule.finish_renderings()
+            session.begin(crew, books, interrupts)
+            plan = session.carry_out(options)
+            session.conclude()
+        outcomes = session.outcomes
         exit_code = judge(plan, outcomes, interrupted=interrupts.came, unsynced=books.unsynced)
         return SessionResult(exit_code, tuple(outcomes), plan)
     except ExptError as error:
@@ -83,10 +73,91 @@ def run_session(
         raise
     except KeyboardInterrupt:
         exit_code = ExitCode.INTERRUPTED
-        return SessionResult(exit_code, tuple(outcomes))
+        return SessionResult(exit_code, tuple(session.outcomes))
     finally:
-        plugins.observe(
-            "expt_session_finished", options=options, outcomes=outcomes, exit_code=exit_code
+        session.finish(exit_code)
+
+
+@contextlib.contextmanager
+def open_session(options: Options, plugins: Plugins) -> Iterator[Session]:
+    """A session whose workers stay for one plan after the other, as Python asks for them.
+
+    Ctrl-C is heard only while a plan is carried out: in between it is the caller's.
+    """
+    session = Session(options, plugins, keep=True)
+    exit_code = ExitCode.INTERRUPTED
+    interrupts = Interrupts()
+    books = Books(plugins)
+    try:
+        with contextlib.closing(books), Crew(options, plugins, books, spawn=True) as crew:
+            session.begin(crew, books, interrupts)
+            yield session
+            with interrupts.heard(inline=options.running.workers == 0):
+                session.conclude()
+            books.finish()
+        statuses = {outcome.status for outcome in session.outcomes}
+        exit_code = ExitCode.FAILED if "failed" in statuses else ExitCode.OK
+    finally:
+        session.finish(exit_code)
+
+
+class Session:
+    """An invocation at work: plans are carried out by one crew, under one id.
+
+    With `keep`, one plan may follow the other.
+    """
+
+    def __init__(self, options: Options, plugins: Plugins, *, keep: bool = False) -> None:
+        self.id = new_session_id()
+        self.outcomes: list[Outcome] = []
+        self._options = options
+        self._plugins = plugins
+        self._keep = keep
+        self._surroundings = functools.cache(partial(take_surroundings, options.root))
+        plugins.observe("expt_session_started", options=options, session_id=self.id)
+
+    def begin(self, crew: Crew, books: Books, interrupts: Interrupts) -> None:
+        """Have processes, books and handlers of signals."""
+        self._crew, self._books, self._interrupts = crew, books, interrupts
+        self._schedule = Schedule(self._options, crew, books, interrupts, self.outcomes)
+
+    def carry_out(self, options: Options) -> Plan:
+        """Plan and run what `options` say; the outcomes are added to `outcomes`."""
+        collected = collect(options, self._plugins)
+        plan = decide_cases(self._crew, options, collected, self._surroundings)
+        if needs_looking_back(options):
+            plan = choose_cases(look_back(plan, options), options)
+        self._plugins.observe("expt_plan_finished", options=options, plan=plan)
+        if plan.cases:
+            self._crew.tell_session(_session_info(self.id, plan, *self._surroundings()))
+            self._interrupts.pass_on_to(self._crew.interrupt)
+            self._schedule.carry_out(plan, keep=self._keep)
+        return plan
+
+    def run(self, options: Options) -> list[Outcome]:
+        """Carry out one plan of several. Raises `KeyboardInterrupt` where Ctrl-C came."""
+        already = len(self.outcomes)
+        self._interrupts.pass_on_to(None)
+        self._crew.change_values(options)
+        with self._interrupts.heard(inline=options.running.workers == 0):
+            self.carry_out(options)
+        if self._interrupts.came:
+            raise KeyboardInterrupt
+        return self.outcomes[already:]
+
+    def conclude(self) -> None:
+        """What is made of all runs together, and the pictures that are not made yet."""
+        self._schedule.analyse_together(self.id)
+        self._schedule.render_together(self.id)
+        self._schedule.finish_renderings()
+
+    def finish(self, exit_code: ExitCode) -> None:
+        """Tell the plugins of the end."""
+        self._plugins.observe(
+            "expt_session_finished",
+            options=self._options,
+            outcomes=self.outcomes,
+            exit_code=exit_code,
         )
 
 

@@ -5,6 +5,7 @@
                RunRequest       run one case                    ─► Outcome
                AnnounceRequest  tell hooks of a dead run's end  ─► None
                RenderRequest    read an archive, draw           ─► RunRendered
+               SessionAnalysisRequest  call analyses of many runs   ─► SessionRendered
                SessionRenderRequest  draw many runs together    ─► SessionRendered
     close   ─► session providers are torn down
 
@@ -19,6 +20,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expt.ground.layout import SESSIONS_DIR
 from expt.ground.messages import (
     AnnounceRequest,
     DescribeRequest,
@@ -28,6 +30,7 @@ from expt.ground.messages import (
     RenderRequest,
     RunRendered,
     RunRequest,
+    SessionAnalysisRequest,
     SessionRendered,
     SessionRenderRequest,
 )
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from expt.ground.messages import Begin, Report, Request
     from expt.ground.model import Case, Description, Outcome, Plan
     from expt.planning import BoundExperiment, Planner
-    from expt.planning.contents import Hook
+    from expt.planning.contents import Analysis, Hook
     from expt.plugins.manager import Listeners
     from expt.running import SessionFiles
     from expt.running.scopes import SessionScope
@@ -79,6 +82,8 @@ class Worker:
             return self._run(request)
         if isinstance(request, AnnounceRequest):
             return self._announce(request)
+        if isinstance(request, SessionAnalysisRequest):
+            return self._analyse_session(request)
         if isinstance(request, SessionRenderRequest):
             return self._render_session(request)
         return self._render(request)
@@ -86,6 +91,8 @@ class Worker:
     def begin(self, begin: Begin) -> None:
         """Keep what all requests to come have in common."""
         self._begin = begin
+        if self._planner is not None:
+            self._planner.change_values(begin.options)
 
     def close(self) -> None:
         """Tear down the session providers that are left, and give the process back."""
@@ -153,6 +160,18 @@ class Worker:
         observe = self._get_plugins().observe
         root = runs_root(self._begin.options)
         return render_session(root, request.session_id, request.paths, observe)
+
+    def _analyse_session(self, request: SessionAnalysisRequest) -> SessionRendered:
+        from expt.running.session_analyses import analyse_session
+
+        heard: dict[Callable[..., Any], tuple[Analysis, list[str]]] = {}
+        for case, path in request.runs:
+            for analysis in self._bind(case).session_analyses:
+                heard.setdefault(analysis.function, (analysis, []))[1].append(path)
+        options, session = self._begin.options, self._begin.session
+        assert session is not None  # noqa: S101 - told before the first run
+        folder = runs_root(options) / SESSIONS_DIR / request.session_id
+        return analyse_session(folder, heard.values(), session.secrets, options.keeping.log_level)
 
     # What they need
 

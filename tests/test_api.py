@@ -1,0 +1,195 @@
+"""What `import expt` offers: run, session, load, stop; each in a process of a user's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
+
+CURVE = """
+import os
+import expt
+
+@expt.provider(scope="session")
+def base():
+    with open("made.txt", "a") as file:
+        file.write("x")
+    return 1.0
+
+def experiment_curve(base, alpha: float = 1.0):
+    if alpha > 50:
+        os._exit(3)
+    return {"y": (alpha - 3) ** 2 + base, "pid": os.getpid()}
+
+experiment_steep = expt.extends(experiment_curve)
+
+def experiment_other():
+    pass
+"""
+
+
+def test_stop_completes_a_run_with_the_reason(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/x.py": """
+            import expt
+
+            def experiment_x(track, results):
+                for step in range(10):
+                    track("loss", step)
+                    results["best"] = step
+                    if step == 2:
+                        try:
+                            expt.stop("pruned")
+                        except Exception:
+                            pass
+                return {"never": 1}
+
+            def analysis_x(run):
+                print("analysed", run.results["best"])
+            """
+        }
+    )
+    assert sandbox.expt().exit_code == 0
+    run = sandbox.run()
+    assert (run.status, run.results, len(run.series["loss"])) == ("completed", {"best": 2}, 3)
+    assert run.notices == ("stopped: pruned",)
+    assert "analysed 2" in run.log
+    assert "stopped: pruned" in sandbox.expt("show", "latest").stdout
+
+
+def test_run_takes_a_function(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/curve.py": CURVE,
+            "script.py": """
+            import expt
+            from experiments.curve import experiment_curve, experiment_steep
+
+            if __name__ == "__main__":
+                for function in (experiment_curve, experiment_steep):
+                    runs = expt.run(function, params={"alpha": 5.0}, options=["--no-render"])
+                    print([(run.experiment, run.results["y"]) for run in runs])
+                try:
+                    expt.run(print)
+                except TypeError as error:
+                    print(error)
+            """,
+        }
+    )
+    done = sandbox.python("script.py")
+    assert done.lines == [
+        "[('experiments/curve.py::experiment_curve', 5.0)]",
+        "[('experiments/curve.py::experiment_steep', 5.0)]",
+        "an experiment is a path or a function that a file defines, and <built-in function print> "
+        "is neither",
+    ], done
+
+
+def test_a_session_keeps_its_workers_and_session_providers(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/curve.py": CURVE
+            + """
+def analysis_session_all(runs):
+    print("session of", len(runs))
+""",
+            "script.py": """
+            import expt
+            from experiments.curve import experiment_curve
+
+            if __name__ == "__main__":
+                with expt.session(experiment_curve, options=["--no-render"]) as session:
+                    alpha, best = 0.0, None
+                    while best is None or best.results["y"] > 1.0:
+                        (run,) = session.run(alpha=alpha)
+                        best, alpha = run, alpha + 1
+                    print(alpha - 1, len({run.results["pid"] for run in expt.runs()}))
+                    (dead,) = session.run(alpha=99)
+                    print(dead.status, dead.error.type, dead.params["alpha"])
+                    (run,) = session.run(alpha=3)
+                    print(run.results["y"])
+                    try:
+                        session.run(alhpa=1)
+                    except expt.ExptError as error:
+                        print(error)
+            """,
+        }
+    )
+    done = sandbox.python("script.py")
+    assert done.lines[:3] == ["3.0 1", "failed WorkerDied 99.0", "1.0"], done
+    assert "did you mean 'alpha'?" in done.stdout
+    assert (sandbox.root / "made.txt").read_text() == "xx"  # again after the worker died
+    runs = sandbox.runs()
+    (session,) = {run.lineage["session"] for run in runs}
+    log = sandbox.root / "runs" / ".sessions" / str(session) / "output.log"
+    assert log.read_text() == "session of 6\n"
+
+
+def test_a_packed_archive_is_loaded_as_it_is(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/curve.py": CURVE})
+    assert sandbox.expt("-k", "experiment_curve").exit_code == 0
+    assert sandbox.expt("pack", "latest", "-o", "one.zip").exit_code == 0
+    (sandbox.root / "runs").rename(sandbox.root / "gone")
+    sandbox.write(
+        {
+            "script.py": """
+            import expt
+            run = expt.load("one.zip")
+            path = run.path
+            again = run.reload()
+            del run
+            print(again.results["y"], path.exists(), len(again.code))
+            del again
+            print(path.exists())
+            """
+        }
+    )
+    assert sandbox.python("script.py").lines == ["5.0 True 1", "False"]
+    assert "y" in sandbox.expt("show", "one.zip").stdout
+
+
+def test_several_in_one_file_are_named(sandbox: Sandbox) -> None:
+    from expt.ground.errors import NoSuchRun
+
+    sandbox.write({"experiments/curve.py": CURVE})
+    assert sandbox.expt("-k", "not other").exit_code == 0
+    assert sandbox.expt("pack", "-k", "not other", "-o", "two.zip").exit_code == 0
+    with pytest.raises(NoSuchRun, match="2 runs are packed in this file"):
+        sandbox.run(str(sandbox.root / "two.zip"))
+
+
+def test_an_analysis_of_the_session_gets_the_runs_that_it_goes_with_once(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.write(
+        {
+            "experiments/conftest.py": """
+            def analysis_session_all(runs):
+                print("all", sorted(run.experiment.rpartition("::")[2] for run in runs))
+                raise ValueError("broken")
+            """,
+            "experiments/a.py": """
+            def experiment_a(x: int = 1):
+                return x
+
+            def analysis_session_mean(runs):
+                mean = sum(run.results["value"] for run in runs) / len(runs)
+                print("mean", mean)
+                path = runs.save("mean.json", {"mean": mean})
+                print(path.name)
+            """,
+            "experiments/b.py": "def experiment_b(): assert False",
+        }
+    )
+    done = sandbox.expt("--sweep", "x=1,2,6", "-n", "2")
+    assert done.exit_code == 1
+    assert "analysis_session_all failed: ValueError: broken" in done.stdout + done.stderr
+    (folder,) = (sandbox.root / "runs" / ".sessions").iterdir()
+    log = (folder / "output.log").read_text().splitlines()
+    assert log[0] == "all ['experiment_a', 'experiment_a', 'experiment_a', 'experiment_b']"
+    assert log[-2:] == ["mean 3.0", "mean.json"]
+    assert (folder / "artifacts" / "mean.json").exists()
