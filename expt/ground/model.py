@@ -240,8 +240,7 @@ class Plan:
 
     `errors` are those that `--continue-on-collection-errors` went past, each told in full. `pasts`
     is what the archives say of each case, where they were asked; `done` the cases that are left
-    out since they are done;
-    `gathered` are the ids of experiments whose runs are analysed together.
+    out since they are done; `gathered` the ids of experiments whose runs are analysed together.
     """
 
     cases: tuple[Case, ...]

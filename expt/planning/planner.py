@@ -319,7 +319,7 @@ class Planner:
             tuple(dict.fromkeys(notes)),
             deselected,
             tuple(errors),
-            frozenset(one.experiment.id for one in bindings if one.session_analyses),
+            gathered=frozenset(one.experiment.id for one in bindings if one.session_analyses),
         )
 
     def _refuse(self, mistakes: Iterable[ExptError]) -> list[str]:
