@@ -149,6 +149,18 @@ def test_a_band_is_cut_where_a_column_has_no_finite_value() -> None:
     assert right[0, 0] > 59_800
 
 
+def test_the_mean_of_a_column_is_of_its_finite_values() -> None:
+    values = np.tile([1.0, NAN, 3.0, INF], MOST_POINTS // 2)
+
+    curve = make_curve(range(values.size), values, smooth=True)
+
+    assert curve.smooth is not None
+    assert curve.smooth[1] == pytest.approx(np.full(curve.smooth[1].size, 2.0), abs=0.4)
+    whole = make_curve(range(values.size), np.full(values.size, 5.0), smooth=True)
+    assert whole.smooth is not None
+    assert whole.smooth[1] == pytest.approx(np.full(whole.smooth[1].size, 5.0))
+
+
 def test_columns_are_by_step_and_not_by_entry() -> None:
     steps = np.concatenate([np.arange(5000), [1_000_000]])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
+import types
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -65,6 +67,21 @@ def test_an_archive_that_is_there_is_not_touched(tmp_path: Path, archive: Path) 
     with pytest.raises(ExptError, match="is there already"):
         unpack_archives(file, tmp_path / "runs")
     assert (archive / "run.json").read_text() == '{"mine": 1}'
+
+
+def test_what_takes_more_than_is_free_is_not_begun(
+    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "runs.zip"
+    pack_archives([(PLACE, archive)], file)
+    size = sum(len(content) for content in files_below(archive).values())
+    room = types.SimpleNamespace(free=size - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: room)
+    with pytest.raises(ExptError, match=r"it takes .*, more than is free"):
+        unpack_archives(file, tmp_path / "other")
+    assert list((tmp_path / "other").iterdir()) == []
+    room.free = size
+    assert len(unpack_archives(file, tmp_path / "other")) == 1
 
 
 def make_zip(path: Path, names: dict[str, int]) -> Path:

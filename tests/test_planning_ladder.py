@@ -258,6 +258,45 @@ def test_a_text_is_read_for_the_type_of_the_default(
     assert sandbox.run().results["x"] == value
 
 
+def test_who_says_more_is_asked_first(sandbox: Sandbox) -> None:
+    """A file of values before a provider, any default before a plugin's provider, the experiment's
+    own default before that of its provider."""
+    sandbox.write(
+        {
+            "plugin.py": """
+            import expt
+            @expt.provider
+            def size(): return "plugin"
+            @expt.provider
+            def depth(): return "plugin"
+            def expt_make_providers(): return {"size": size, "depth": depth}
+            """,
+            "experiments/a.py": """
+            import expt
+            @expt.provider
+            def lr(): return "provider"
+            @expt.provider
+            def net(width="provider"): return width
+            def experiment_a(lr, net, size, depth="default", width="own"):
+                return [lr, net, size, depth]
+            """,
+            "values.toml": "lr = 'file'\n",
+        }
+    )
+    ran(sandbox, "--plugin", "plugin.py")
+    assert sandbox.run().results["value"] == ["provider", "own", "plugin", "default"]
+    ran(sandbox, "--plugin", "plugin.py", "--params", "values.toml")
+    assert sandbox.run().results["value"] == ["file", "own", "plugin", "default"]
+
+
+def test_what_is_swept_inside_of_a_value_is_laid_over_what_is_swept_of_it(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.write({"experiments/a.py": "def experiment_a(opt: dict = {}): return opt['lr']\n"})
+    ran(sandbox, "--sweep", "opt.lr=7", "--sweep", "opt=[{lr=1}, {lr=2}]")
+    assert [run.results["value"] for run in sandbox.runs()] == [7, 7]
+
+
 def test_of_two_annotations_the_one_that_checks_something_is_read_by(sandbox: Sandbox) -> None:
     sandbox.write(
         {
