@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,7 +17,12 @@ import pytest
 import expt
 from expt.ground.errors import NewerArchive
 
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
+
 ARCHIVES = Path(__file__).parent / "archives"
+PAGE = Path(__file__).parents[1] / "docs/reference/archive-format.md"
+NODE = shutil.which("node")
 
 
 @pytest.fixture
@@ -79,3 +86,48 @@ def test_a_newer_format_is_named(archive: Path) -> None:
     record.write_text(record.read_text().replace('"format": 1', '"format": 99', 1))
     with pytest.raises(NewerArchive, match="99"):
         expt.load(archive)
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_the_reader_in_javascript_of_the_formats_page_reads_every_kind(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/all.py": """
+                import numpy as np
+
+                def experiment_all(track, lr: float = 0.1):
+                    for step in range(3):
+                        track("loss", 1 / (step + 1), step=step)
+                        track("count", step * 10, step=step / 2)
+                    track("text", "hällo")
+                    track("facts", {"nan": float("nan"), "keys": {1: 2}})
+                    track("weights", np.eye(3))
+                    return {"inf": float("inf"), "list": [1, 2]}
+            """
+        }
+    )
+    assert sandbox.expt().exit_code == 0
+    run = sandbox.run()
+    with (run.path / "series/entries.jsonl").open("a") as file:
+        file.write('{"id": 3, "st')  # torn
+    found = re.search(r"^```javascript\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    assert found is not None
+    assert found[1].count("\n") <= 40
+    script = sandbox.root / "read.mjs"
+    script.write_text(found[1], encoding="utf-8")
+    done = subprocess.run(
+        [str(NODE), script, run.path], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stderr == ""
+    head, *lines = done.stdout.splitlines()
+    assert head.startswith("completed { lr: 0.1")
+    assert "inf: Infinity" in head
+    assert lines[:3] == [
+        "loss 3 2 0.3333333333333333",
+        "count 3 1 20",
+        "text 1 0 hällo",
+    ]
+    assert "nan: NaN" in done.stdout
+    assert "Map(1) { 1 => 2 }" in done.stdout
+    (weights,) = (line for line in lines if line.startswith("weights"))
+    assert Path(weights.split(" ", 3)[3]).is_file()
