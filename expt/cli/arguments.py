@@ -47,6 +47,7 @@ VERBS: Final = {
     "note": "write the note of a run",
     "requirements": "the packages of a run, as pins",
     "verify": "check archives against their hashes",
+    "cache": "the kept values of cached providers",
     "du": "the sizes of archives on the disk",
     "rm": "delete archives",
     "pack": "pack archives into one zip file",
@@ -248,6 +249,12 @@ def _add_running(group: Group) -> None:
         "--devices",
         metavar="LIST",
         help="each running case holds one: '0,1'; '2x0,2x1' shares them; 'auto' is all there are",
+    )
+    add(
+        "--no-cache",
+        dest="cache",
+        action="store_false",
+        help="make what providers with cache=True give, and keep none of it",
     )
     add("--isolate", action="store_true", help="a fresh process for every run")
     add(

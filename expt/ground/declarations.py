@@ -64,26 +64,35 @@ class ProviderDeclaration:
 
     scope: Scope = "run"
     name: str | None = None
+    cache: bool = False
 
 
 @overload
 def provider(function: F, /) -> F: ...
 @overload
-def provider(*, scope: Scope = "run", name: str | None = None) -> Callable[[F], F]: ...
 def provider(
-    function: F | None = None, /, *, scope: Scope = "run", name: str | None = None
+    *, scope: Scope = "run", name: str | None = None, cache: bool = False
+) -> Callable[[F], F]: ...
+def provider(
+    function: F | None = None,
+    /,
+    *,
+    scope: Scope = "run",
+    name: str | None = None,
+    cache: bool = False,
 ) -> F | Callable[[F], F]:
     """Mark a function that supplies the argument of its name to experiments and providers.
 
     `scope="session"` keeps the value between runs of one worker, for as long as every value that
     it was made from is the same. A generator function yields its value once; what stands after
-    the `yield` is its teardown. Raises `ValueError` for an unknown scope.
+    the `yield` is its teardown. `cache=True` keeps the value below `runs/.cache`, for all runs
+    that make it from the same code and values. Raises `ValueError` for an unknown scope.
     """
     if scope not in SCOPES:
         raise ValueError(f"a provider's scope is 'run' or 'session', not {scope!r}")
 
     def mark_function(function: F) -> F:
-        setattr(function, PROVIDER_ATTRIBUTE, ProviderDeclaration(scope, name))
+        setattr(function, PROVIDER_ATTRIBUTE, ProviderDeclaration(scope, name, cache))
         return function
 
     return mark_function if function is None else mark_function(function)

@@ -29,6 +29,7 @@ RUNS_DIR: Final = "runs"
 SMOKE_DIR: Final = ".smoke"
 SCRATCH_DIR: Final = ".scratch"
 SESSIONS_DIR: Final = ".sessions"  # what belongs to a whole session: pictures of its sweep
+CACHE_DIR: Final = ".cache"  # values of providers with cache=True
 INDEX_FILE: Final = ".index.sqlite"
 OWNER_FILE: Final = ".owner.json"  # in an archive of --scratch: whose the folder is
 

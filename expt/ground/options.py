@@ -107,6 +107,7 @@ class RunningOptions:
     retries: int = 0
     order: str | None = None
     devices: tuple[str, ...] = ()
+    cache: bool = True
 
 
 @attrs.frozen

@@ -29,12 +29,14 @@ class BoundExperiment:
         convert: Convert | None,
         measure: Callable[[Case], dict[str, dict[str, Any]]],
         sources_of: Callable[[Binding], dict[str, tuple[str, bytes]]],
+        code_of: Callable[[tuple[str, ...]], str],
     ) -> None:
         self._binding = binding
         self.graph = graph
         self._coercer = Coercer(convert)
         self._measure = measure
         self._sources_of = sources_of
+        self.code_of = code_of  # the hash of files and of what they import below the root
 
     @property
     def listeners(self) -> tuple[Listener, ...]:

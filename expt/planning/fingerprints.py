@@ -35,7 +35,7 @@ class Fingerprints:
             name: told["sha256"] or [told["size"], told["time"]]
             for name, told in self.measure_inputs(case).items()
         }
-        code = self._closure(binding.modules)
+        code = self.code_of(binding.modules)
         told = [case.experiment.id, dict(case.axes), opaque_as_text(values), inputs, code]
         return hashlib.sha256(dumps(told).encode()).hexdigest()
 
@@ -48,7 +48,7 @@ class Fingerprints:
                 measured[name] = measure_input(path, self._hashes)
         return measured
 
-    def _closure(self, modules: tuple[str, ...]) -> str:
+    def code_of(self, modules: tuple[str, ...]) -> str:
         """The hash of the modules and of everything below the root that they import statically."""
         if modules not in self._closures:
             files = static_closure([self._root / path for path in modules], self._root)

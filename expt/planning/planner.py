@@ -181,6 +181,7 @@ class Planner:
             self._opening(self._converter(binding.hooks)),
             self._fingerprints.measure_inputs,
             self.sources_of,
+            self._fingerprints.code_of,
         )
 
     def _opening(self, convert: Convert | None) -> Convert:

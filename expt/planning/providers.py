@@ -81,6 +81,7 @@ class Provider:
     scope: Scope = "run"
     generator: bool = False
     description: str = ""
+    cached: bool = False
 
     @property
     def place(self) -> Place:
@@ -142,9 +143,20 @@ def read_provider(call: Callable[..., Any], function: Function) -> Provider:
             str(function.place),
             "make it a plain def",
         )
+    if declaration.cache and inspect.isgeneratorfunction(call):
+        raise PlanningError(
+            f"the provider '{name}' yields, and its value is to be cached",
+            str(function.place),
+            "return the value, or leave out cache=True: what is kept has no teardown",
+        )
     doc = inspect.getdoc(call) or ""
     return Provider(
-        name, function, declaration.scope, inspect.isgeneratorfunction(call), doc.partition("\n")[0]
+        name,
+        function,
+        declaration.scope,
+        inspect.isgeneratorfunction(call),
+        doc.partition("\n")[0],
+        declaration.cache,
     )
 
 

@@ -27,6 +27,7 @@ from expt.parameters import is_secret_name, make_scrubber
 from expt.planning.providers import session_key
 from expt.reading import load_archive
 from expt.reading.series import summarise_series
+from expt.running.caching import Cache
 from expt.running.capture import captured_output
 from expt.running.checkpointing import Checkpoint, find_origin
 from expt.running.failure import (
@@ -232,7 +233,10 @@ class _Run:
         self._randomness.begin()
         try:
             arguments = scope.make_arguments(
-                self._around.scope, self._session_key, self._in_own_randomness
+                self._around.scope,
+                self._session_key,
+                self._in_own_randomness,
+                self._from_cache,
             )
         finally:
             self._tell_made(scope)
@@ -399,6 +403,14 @@ class _Run:
 
     def _session_key(self, node: Node) -> str:
         return session_key(self._bound.graph, node, self._case.params)
+
+    def _from_cache(self, node: Node, make: Callable[[], Any]) -> Any:
+        """The value of a provider with `cache=True`."""
+        options = self._around.options
+        if not options.running.cache:
+            return self._in_own_randomness(node, make)
+        cache = Cache(options.keeping.runs, self._case, self._bound, self._notices.append)
+        return cache.get(node, lambda: self._in_own_randomness(node, make))
 
     def _in_own_randomness(self, node: Node, make: Callable[[], Any]) -> Any:
         """Make a session provider's value, the same for all cases that it is kept for.

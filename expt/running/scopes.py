@@ -104,21 +104,26 @@ class RunScope:
         session: SessionScope,
         key_of: Callable[[Node], str],
         around_session: Callable[[Node, Callable[[], Any]], Any],
+        around_cached: Callable[[Node, Callable[[], Any]], Any],
     ) -> dict[str, Any]:
         """Call every provider in order; the arguments of the experiment itself.
 
         `around_session(node, make)` calls `make` for a session provider with a random state of
-        its own, so that a kept value and one made now leave the same state behind.
+        its own, so that a kept value and one made now leave the same state behind; so does
+        `around_cached`, for a provider whose value is kept on disk.
         """
         for node in self._graph.order:
             provider = self._graph.provider(node)
-            if provider.scope == "run":
+            around = around_cached if provider.cached else around_session
+            if provider.scope == "session":
+                maker = self._session_maker(node, provider, around)
+                self._made[node] = session.get(key_of(node), maker)
+            elif provider.cached:
+                maker = self._session_maker(node, provider, around)
+                self._made[node] = maker(self._teardowns)
+            else:
                 arguments = self._arguments(provider.function, node)
                 self._made[node] = make_value(provider, arguments, self._teardowns)
-            else:
-                self._made[node] = session.get(
-                    key_of(node), self._session_maker(node, provider, around_session)
-                )
         return self._arguments(self._graph.root, None)
 
     def arguments_of(self, function: Function) -> dict[str, Any]:
