@@ -225,6 +225,13 @@ def _add_parameters(group: Group) -> None:
         default=[],
         help="values of [expt.variants.NAME]; a,b is an axis",
     )
+    add(
+        "--use",
+        action="append",
+        metavar="FILE",
+        default=[],
+        help="take the providers and listeners of a module, as [expt] use does",
+    )
     add("--smoke", action="store_true", help="values of [expt.smoke], archives in runs/.smoke")
     add(
         "--max-cases",

@@ -11,8 +11,8 @@ from expt.cli.arguments import Parser
 from expt.discovery import find_experiments
 from expt.ground import layout
 from expt.ground.configuration import find_root
-from expt.ground.errors import ExitCode, UsageError
-from expt.ground.screen import linked, output
+from expt.ground.errors import ExitCode, ExptError, UsageError
+from expt.ground.screen import Screen, linked, output, paragraph
 
 _FIRST: Final = '''\
 """What this file is about, in a sentence."""
@@ -73,8 +73,21 @@ def main(words: list[str]) -> int:
     _write(path, text)
     screen = output()
     screen.line("wrote ", linked(str(path), path))
+    if words_parsed.extends is not None:
+        _tell_parts(path if path.suffix == ".py" else path.parent, screen)
     screen.line(_next(path))
     return int(ExitCode.OK)
+
+
+def _tell_parts(place: Path, screen: Screen) -> None:
+    """What an experiment that extends another may change: parameters, hook points, listeners."""
+    from expt.cli.params import show_parts  # it starts a worker that imports the base
+
+    screen.line(("what it may give otherwise:", "dim"))
+    try:
+        show_parts([str(place)], screen, ("points", "listeners"))
+    except ExptError as error:
+        screen.lines(paragraph(str(error), ("not known: ", "yellow")))
 
 
 def _next(path: Path) -> str:

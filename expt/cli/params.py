@@ -49,6 +49,13 @@ def main(words: list[str]) -> int:
     return int(ExitCode.OK if described else ExitCode.NOTHING_SELECTED)
 
 
+def show_parts(words: list[str], screen: Screen, sections: Sequence[str]) -> None:
+    """The values of what the words select, and some of what takes part."""
+    options, plugins, _ = read_options(words, verb="params")
+    for one in describe_session(options, plugins)[:1]:
+        _show(one, screen, verbose=False, sections=sections)
+
+
 def _to_json(one: Description) -> dict[str, object]:
     parts = {
         section: [
@@ -65,9 +72,11 @@ def _to_json(one: Description) -> dict[str, object]:
     return {**case_to_json(one.case), **parts}
 
 
-def _show(one: Description, screen: Screen, *, verbose: bool) -> None:
+def _show(
+    one: Description, screen: Screen, *, verbose: bool, sections: Sequence[str] = _SECTIONS
+) -> None:
     print_case(one.case, screen, verbose=verbose)
-    for section in _SECTIONS:
+    for section in sections:
         parts: Sequence[Part] = getattr(one, section)
         if parts:
             told = ["  ".join(filter(None, [part.detail, part.description])) for part in parts]

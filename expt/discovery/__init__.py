@@ -94,7 +94,8 @@ def find_experiments(
                 experiments.extend(tree.experiments_of_folder(folder))
             else:
                 experiments.extend(tree.experiments_of_file(path))
-    return Found(tuple(experiments), (*walked.mistakes, *tree.mistakes))
+    meant = tuple(experiment for experiment in experiments if not experiment.is_base)
+    return Found(meant, (*walked.mistakes, *tree.mistakes))
 
 
 @contextlib.contextmanager

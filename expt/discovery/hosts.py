@@ -19,7 +19,7 @@ from expt.discovery.modules import Hosted, Modules
 from expt.discovery.syntax import Asks
 from expt.ground.errors import ParameterError, PlanningError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE
-from expt.ground.model import Axis, Experiment
+from expt.ground.model import BASE_MARK, Axis, Experiment
 from expt.parameters import (
     axes_of_folders,
     is_random_axis,
@@ -128,6 +128,7 @@ class Tree:
         experiment = attrs.evolve(
             experiment,
             id=str(host),
+            marks=tuple(mark for mark in experiment.marks if mark != BASE_MARK),
             host=host.place,
             extends=tuple(str(base) for base in chain[1:]),
         )

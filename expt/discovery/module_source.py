@@ -192,8 +192,7 @@ class _Reading:
             known = self._experiments.get(name)
             if isinstance(value, ast.Call) and from_expt == ("extends",):
                 if name.startswith(EXPERIMENT_PREFIX):
-                    given = [*value.args, *(keyword.value for keyword in value.keywords)]
-                    base = dotted_name(given[0]) if len(given) == 1 else ()
+                    base = dotted_name(value.args[0]) if len(value.args) == 1 else ()
                     self._add(ExtendsCall(name, statement.lineno, base), block)
             elif from_expt[:1] == ("mark",):  # slow = expt.mark.slow
                 self._imports[name] = Imported(0, ("expt", *from_expt))

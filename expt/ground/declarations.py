@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar, overload
 
 import attrs
@@ -190,6 +190,7 @@ class Extension:
     base: Callable[..., Any] | Extension
     file: str
     line: int
+    values: Mapping[str, Any] = attrs.field(factory=dict)
 
     def name_in(self, module: ModuleType) -> str:
         """The name that the module gave it. Raises `LookupError` where it gave none."""
@@ -199,15 +200,17 @@ class Extension:
         raise LookupError(f"{self.file}:{self.line}: the extension is bound to no name")
 
 
-def extends(base: Callable[..., Any] | Extension) -> Extension:
+def extends(base: Callable[..., Any] | Extension, /, **values: Any) -> Extension:
     """Host an experiment of another module here: `experiment_big = expt.extends(experiment_train)`.
+
+    `values` are of its parameters, as a `params.toml` beside it would give them.
 
     Raises `TypeError` for anything that is neither a function nor itself an extension.
     """
     if not callable(base) and not isinstance(base, Extension):
         raise TypeError(f"expt.extends takes an experiment function, not {base!r}")
     caller = sys._getframe(1)
-    return Extension(base, caller.f_code.co_filename, caller.f_lineno)
+    return Extension(base, caller.f_code.co_filename, caller.f_lineno, values)
 
 
 class Secret(str):

@@ -26,6 +26,7 @@ KINDS: Final = ("scalar", "figure", "image", "array", "text", "structured")
 LAYER_DEFAULT: Final = "default"  # a default in a signature
 LAYER_PROVIDER: Final = "provider"  # a provider of a plugin, a conftest or a module
 LAYER_PARAMS: Final = "params.toml"  # a top-level key, or a key of an [experiment_name] table
+LAYER_EXTENDS: Final = "extends"  # a value in the call of expt.extends
 LAYER_VARIANT: Final = "--variant"
 LAYER_SMOKE: Final = "--smoke"
 LAYER_FILE: Final = "--params"
@@ -41,6 +42,10 @@ BUILTIN_PROVIDERS: Final = frozenset(
     )
 )
 """The reserved argument names: what they supply is told in docs/reference/parameters.md."""
+
+
+BASE_MARK: Final = "base"
+"""`@expt.mark.base`: an experiment that is hosted elsewhere and never run itself."""
 
 
 @attrs.frozen
@@ -100,6 +105,11 @@ class Experiment:
     host: str = ""
     extends: tuple[str, ...] = ()
     marks_complete: bool = True
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it is there to be extended alone, and never run itself."""
+        return BASE_MARK in self.marks and not self.extends
 
     @property
     def place(self) -> str:

@@ -84,6 +84,7 @@ class ValueOptions:
     zips: tuple[tuple[str, ...], ...] = ()
     repeat: int | None = None
     variants: tuple[str, ...] = ()
+    use: tuple[str, ...] = ()
     smoke: bool = False
     max_cases: int = 10_000
 

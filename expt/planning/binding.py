@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
 from expt.archive.snapshot import static_closure
 from expt.ground import layout
-from expt.ground.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Mark
+from expt.ground.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Extension, Mark
 from expt.ground.errors import PlanningError
-from expt.ground.model import Place
+from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Place
 from expt.ground.text import error_name
 from expt.parameters import Layer, ParamsFile, table_layers
 from expt.planning.contents import (
@@ -75,8 +76,15 @@ class Binding:
 class Binder:
     """Binds experiments of one tree, reading every file once."""
 
-    def __init__(self, files: Files, source_of: Callable[[str], bytes], provided: Rank) -> None:
+    def __init__(
+        self,
+        files: Files,
+        source_of: Callable[[str], bytes],
+        provided: Rank,
+        used: Sequence[HostPlace] = (),
+    ) -> None:
         self._files = files
+        self._used = used
         self._source_of = source_of
         self._provided = provided
         self._contents: dict[tuple[str, bool], Contents] = {}
@@ -85,7 +93,7 @@ class Binder:
     def bind(self, experiment: Experiment) -> Binding:
         """Import what counts for the experiment. Raises `PlanningError` or `ParameterError`."""
         host = find_host(experiment, self._files)
-        places = places_of(host, self._files)
+        places = [*places_of(host, self._files), *self._used]
         modules = [p for p in places if p.kind == "module"]
         brought = {p.path: self._read(p) for p in modules}
         functions = [step.function for step in host.chain()]
@@ -173,10 +181,14 @@ class Binder:
 
     def _own_lines(self, host: Host, places: Sequence[HostPlace]) -> frozenset[str]:
         """Where tables of the experiment's name say something that its base does not hear."""
-        if host.base is None or host.function in (step.function for step in host.base.chain()):
+        if host.base is None:
             return frozenset()
+        own = HostPlace("module", host.file, (host.function,))
+        given = {layer.where(()) or "" for layer in self._given(own)} if host.file else set()
+        if host.function in (step.function for step in host.base.chain()):
+            return frozenset(given)
         files = [self._files.params(place.path) for place in places if place.kind == "params"]
-        return frozenset(
+        return frozenset(given) | frozenset(
             f"{file.path}:{line}"
             for file in files
             for keys, line in file.lines.items()
@@ -188,9 +200,22 @@ class Binder:
         for place in places:
             if place.kind == "module":
                 ranks.append(brought[place.path].providers)
+                ranks += self._given(place)
                 continue
             ranks += table_layers(self._files.params(place.path), place.tables)[::-1]
         return ranks
+
+    def _given(self, place: HostPlace) -> Iterator[Layer]:
+        """What `expt.extends` gives there, weakest first."""
+        for function in place.tables:
+            found = getattr(self._files.module(place.path), function, None)
+            if isinstance(found, Extension) and found.values:
+                where = f"{place.path}:{found.line}"
+                yield Layer(LAYER_EXTENDS, found.values, partial(_at, where))
+
+
+def _at(where: str, _: tuple[str, ...]) -> str:
+    return where
 
 
 def _spoken(value: Any) -> str:
@@ -225,6 +250,8 @@ def choose_analyses(brought: Sequence[Contents] | Any, functions: Sequence[str])
 
 def marks_of(call: Callable[..., Any], experiment: Experiment) -> tuple[Mark, ...]:
     """Marks of decorators, with their arguments, and those of folders by name."""
-    live: tuple[Mark, ...] = getattr(call, MARKS_ATTRIBUTE, ())
+    live: Sequence[Mark] = getattr(call, MARKS_ATTRIBUTE, ())
+    if experiment.extends:
+        live = [mark for mark in live if mark.name != BASE_MARK]
     named = {mark.name for mark in live}
     return (*live, *(Mark(name) for name in experiment.marks if name not in named))

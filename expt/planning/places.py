@@ -26,7 +26,7 @@ from expt.ground.text import error_message, error_name
 from expt.parameters import ParamsFile, read_params_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from types import ModuleType
 
     from expt.ground.model import Experiment
@@ -64,9 +64,10 @@ PlaceKind = Literal["module", "params"]
 class HostPlace:
     """One file that counts for an experiment.
 
-    For `params`, `tables` are the `[experiment_name]` tables that count in it, weakest first. A
-    conftest, or a module brought in by `use`, counts for the whole tree below `tree`, and hears of
-    it; an experiment's own module has None.
+    For `params`, `tables` are the `[experiment_name]` tables that count in it, weakest first; for
+    the module of an experiment, the names there whose `expt.extends` may give values. A conftest,
+    or a module brought in by `use`, counts for the whole tree below `tree`, and hears of it; an
+    experiment's own module has None.
     """
 
     kind: PlaceKind
@@ -260,7 +261,18 @@ def _own_places(host: Host, files: Files) -> Iterator[HostPlace]:
         if has_params:
             yield HostPlace("params", prefix + layout.PARAMS_FILE, (host.function,))
     if host.file:
-        yield HostPlace("module", host.file)
+        yield HostPlace("module", host.file, (host.function,))
+
+
+def used_places(names: Collection[str], cwd: Path, files: Files) -> list[HostPlace]:
+    """The modules of `--use`, which count for the whole tree. Raises `PlanningError`."""
+    paths = [files.relative(os.path.normpath(cwd / name)) for name in names]
+    for name, path in zip(names, paths, strict=True):
+        if path.startswith("../"):
+            raise PlanningError(f"'{name}' lies outside the root directory", f"--use {name}")
+        if not path.endswith(".py") or not (files.root / path).is_file():
+            raise PlanningError(f"there is no module '{name}' to use", f"--use {name}")
+    return [HostPlace("module", path, tree="") for path in paths]
 
 
 def _used_modules(prefix: str, folder: str, files: Files) -> Iterator[str]:

@@ -50,7 +50,7 @@ from expt.planning.contents import plugin_provider
 from expt.planning.deviations import find_deviations
 from expt.planning.fingerprints import Fingerprints
 from expt.planning.naming import label_cases
-from expt.planning.places import Files
+from expt.planning.places import Files, used_places
 from expt.planning.providers import Provider, session_key
 from expt.planning.resolution import Point, Resolution
 from expt.planning.skipping import skip_reason, tell_left_out
@@ -127,7 +127,8 @@ class Planner:
         self._loader = ModuleLoader(options.root)
         self._loader.install()
         self._files = Files(options.root, self._loader, announce)
-        self._binder = Binder(self._files, self._source_of, _plugin_providers(provided))
+        used = used_places(options.values.use, options.cwd, self._files)
+        self._binder = Binder(self._files, self._source_of, _plugin_providers(provided), used)
         self._bindings: dict[str, Binding] = {}
         self._resolutions: dict[tuple[str, tuple[str, ...]], Resolution] = {}
         self._values_files: list[ParamsFile] | None = None
@@ -351,6 +352,8 @@ class Planner:
 
     def _is_reached(self, binding: Binding, notes: list[str]) -> bool:
         """Whether the experiment has the variants and the smoke values that are asked for."""
+        if self._named(binding).is_base:
+            return False
         if self._options.values.smoke and not any("smoke" in f.reserved for f in binding.files):
             notes.append(f"{binding.experiment.id}: no [expt.smoke] reaches it")
             return False

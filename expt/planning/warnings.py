@@ -23,8 +23,8 @@ from expt.discovery import walk_sources
 from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE
 from expt.ground.errors import did_you_mean
 from expt.ground.layout import ANALYSIS_PREFIX, RESERVED_TABLE
-from expt.ground.model import BUILTIN_PROVIDERS
-from expt.parameters import KeyPath, experiment_values, folder_values, parse_name
+from expt.ground.model import BUILTIN_PROVIDERS, LAYER_EXTENDS
+from expt.parameters import KeyPath, Layer, experiment_values, folder_values, parse_name
 from expt.planning.contents import place_of
 from expt.planning.hook_points import read_points
 from expt.planning.unknown import function_names
@@ -76,6 +76,12 @@ def unused_keys(
         warnings.update(_certain(list(_suspects(file, bindings, taken)), files.root))
     for binding in bindings:
         known = taken[binding.experiment.id] | {"seed"}
+        for rank in binding.ranks:
+            if isinstance(rank, Layer) and rank.name == LAYER_EXTENDS:
+                place = rank.where(()) or binding.experiment.place
+                for name in rank.values.keys() - known:
+                    what = f"nothing takes the parameter '{name}' of expt.extends"
+                    warnings[_Suspect(name, place, what, known).tell()] = None
         for name in binding.declared_axes:
             if name.partition(".")[0] not in known:
                 what = f"nothing takes the axis '{name}'"

@@ -68,7 +68,7 @@ def swept_on_command_line(options: Options) -> Swept:
     to be there: what selects cases by them is then asked again when they are known.
     """
     sweeps: list[Axis | Sweep] = []
-    more = any("," in name for name in options.values.variants)
+    more = any("," in name for name in options.values.variants) or bool(options.values.use)
     for sweep in options.values.sweeps:
         axis = read_sweep(sweep)
         if is_secret_name(sweep.name.rpartition(".")[2]):
