@@ -111,6 +111,19 @@ def test_other_values_are_deviations_and_todays_code_is_told(tree: Sandbox) -> N
     assert "  other code: experiments/helper.py" in done.lines
 
 
+def test_the_command_that_a_run_shows_works_from_another_folder(
+    tree: Sandbox, tmp_path: Path
+) -> None:
+    tree.expt("-k", "seeded")
+    first = tree.run()
+    (line,) = (line for line in tree.expt("show", first.id).lines if line.startswith("  as it was"))
+    words = line.split()[4:]
+    (tmp_path / "elsewhere").mkdir()
+    assert tree.expt(*words, cwd=tmp_path / "elsewhere").exit_code == 0
+    assert tree.run().lineage["rerun_of"] == first.id
+    assert tree.run().results == first.results
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

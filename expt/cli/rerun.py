@@ -14,6 +14,7 @@ from expt.cli.arguments import Parser
 from expt.cli.command_line import masked_command
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, UsageError
+from expt.ground.layout import INDEX_FILE, RUNS_DIR
 from expt.ground.options import KeepingOptions, RunningOptions, TellingOptions
 from expt.ground.screen import Column, Screen, output
 from expt.parameters import parse_assignment
@@ -26,6 +27,7 @@ from expt.sessions.session import run_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from expt.ground.options import Options
     from expt.reading import Run
@@ -145,6 +147,8 @@ def _run_again(run: Run, again: Again, asked: argparse.Namespace) -> tuple[Verdi
     """Run one again; an error of its own is a verdict where several are checked."""
     if run.status not in _ENDED and asked.check:
         return Verdict(run, None, (f"it is {run.status}",)), int(ExitCode.FAILED)
+    runs = again.keeping.runs if asked.runs else _root_of(run, again.keeping.runs)
+    again = attrs.evolve(again, keeping=attrs.evolve(again.keeping, runs=runs))
     try:
         with options_again(run, again) as options:
             outcomes, code = _carry_out(options, quiet=asked.check)
@@ -158,6 +162,14 @@ def _run_again(run: Run, again: Again, asked: argparse.Namespace) -> tuple[Verdi
     doubts = find_doubts(run, new, current_code=again.current_code)
     unlike = find_unlike(run, new, asked.rtol) if asked.check else []
     return Verdict(run, new, tuple(unlike), tuple(doubts)), code
+
+
+def _root_of(run: Run, usual: Path) -> Path:
+    """Where the new archive goes: beside the old one, also where that is of another project."""
+    above = list(run.path.absolute().parents)
+    if usual in above:
+        return usual
+    return next((p for p in above if p.name == RUNS_DIR or (p / INDEX_FILE).exists()), usual)
 
 
 def _carry_out(options: Options, *, quiet: bool) -> tuple[list[str], int]:
