@@ -113,8 +113,8 @@ def collapse_progress(text: str) -> str:
 
 def _overwrite(segments: Sequence[str]) -> str:
     line = ""
-    for segment in segments:
-        line = segment + line[len(segment) :]
+    for segment in reversed(segments):  # the other way round each costs what it adds
+        line += segment[len(line) :]
     return line
 
 

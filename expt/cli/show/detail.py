@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _SPARK: Final = 20
 _MOST_SERIES: Final = 60
 _LOG_LINES: Final = 8
+_LOG_TAIL: Final = 20_000  # characters of which the last lines are taken
 _GENERATIONS: Final = 5  # of runs of which each is a rerun of the next
 
 
@@ -181,10 +182,12 @@ def _show_artifacts(view: View) -> None:
 
 def _show_log(view: View) -> None:
     """The last lines, and where all of it is."""
-    lines = printed(view.run.log.expandtabs(), colour=False).rstrip("\n").split("\n")
-    shown = lines[-_LOG_LINES:]
+    text = view.run.log.rstrip("\n")
+    count = text.count("\n") + 1
+    last = text[-_LOG_TAIL:].split("\n")[-_LOG_LINES:]
+    shown = [printed(line.expandtabs(), colour=False) for line in last]
     view.screen.lines([f"  {line}"] for line in shown)
-    many = f"the last {len(shown)} of {len(lines)} lines: " if len(shown) < len(lines) else "in "
+    many = f"the last {len(shown)} of {count} lines: " if len(shown) < count else "in "
     view.screen.line((f"  {many}", "dim"), view.path(view.run.path / LOG_FILE))
 
 

@@ -143,7 +143,7 @@ def _values_of(run: Run) -> Mapping[str, Any]:
     values: Mapping[str, Any] = run.params
     if any(isinstance(value, dict) for value in values.values()):
         values = dict(leaf_values(values))
-    sweep = run.lineage.get("sweep") if run.case is not None else None
+    sweep = run.listed_lineage.get("sweep") if run.case is not None else None
     added = {n: v for n, v in (sweep or {}).items() if n.partition(".")[0] not in run.params}
     return {**values, **added} if added else values
 
