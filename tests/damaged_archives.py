@@ -363,13 +363,15 @@ READERS: tuple[Callable[[Path, Path], object], ...] = (
 
 
 def ask(root: Path, path: Path, turn: int) -> None:
-    """The list, the run in Python, and one of `READERS`, each of them every twentieth turn.
+    """The list, and every other turn the run in Python, else one of `READERS`.
 
     The healthy archive is listed whatever became of this one, which is listed or named.
     """
     listed, told = show(root)
     assert "heal" in listed
     assert path.name.rpartition("_")[2][:4] in listed or path.name in told
-    for read in (lambda _, path: read_run(path), READERS[turn % len(READERS)]):
-        with contextlib.suppress(ReadingError):
-            read(root, path)
+    with contextlib.suppress(ReadingError):
+        if turn % 2:
+            read_run(path)
+        else:
+            READERS[turn // 2 % len(READERS)](root, path)

@@ -1,7 +1,7 @@
 """Damage is data: whatever was done to an archive, each reader tells of it and goes on.
 
 Edits are drawn from an endless list with fixed seeds (`damaged_archives`) and done to one file of
-one of two archives beside a healthy one. `EXPT_EDITS=100000` tries so many instead of 2,000, and
+one of two archives beside a healthy one. CI tries 2,000; `EXPT_EDITS=100000` tries so many, and
 `EXPT_EDITS_FROM` starts elsewhere in the list.
 """
 
@@ -26,14 +26,20 @@ from expt.archive import write_record
 from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive, NoSuchRun
 from expt.ground.model import RunRecord
-from expt.reading import Runs, load_archive, load_run
+from expt.page.frozen import gather
+from expt.reading import Runs, find_runs, load_archive, load_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EDITS = int(os.environ.get("EXPT_EDITS", "2000"))
+EDITS = int(os.environ.get("EXPT_EDITS", "2000" if os.environ.get("CI") else "100"))
 FIRST = int(os.environ.get("EXPT_EDITS_FROM", "0"))
-EARLIER: tuple[Edit, ...] = (Edit("completed", "run.json", "value", 1),)
+EARLIER = (
+    Edit("completed", "run.json", "value", 1),
+    Edit("running", "run.json", "value", 2214988870),  # a lineage that is no object
+    Edit("running", "output.log", "grown", 4276392250),  # a hole of a terabyte
+    Edit("running", "series/results.jsonl", "value", 1446392723),  # the end of the calendar
+)
 """Edits of earlier days that a reader did not survive."""
 
 
@@ -195,7 +201,7 @@ def test_a_file_that_says_it_is_a_terabyte_long_takes_no_memory(
     try:
         os.truncate(edited / "m" / NAMES[archive] / file, 2**40)
         tracemalloc.start()
-        for turn in range(20):
+        for turn in (0, 1, 2, 22):  # one run in full, in Python, on the page, in lists
             ask(edited, edited / "m" / NAMES[archive], turn)
         assert tracemalloc.get_traced_memory()[1] < 400e6
     finally:
@@ -342,3 +348,60 @@ def test_a_comparison_tells_what_a_run_would_notice(
         runs.append(load_archive(path))
     differing = {row["name"].partition(".")[0] for row in Runs(runs).compare()}
     assert differing == (set() if same else {"params", "results"})
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_nothing_differs_is_not_said_of_what_could_not_be_compared(
+    others: int, roots: tuple[Path, Path]
+) -> None:
+    good, edited = roots
+    place = edited / "m" / NAMES["completed"]
+    copies = []
+    try:
+        for number in range(others):
+            copy = place.with_name(f"2026-11-23_10-15-4{number}_copy{number}aaaaa")
+            shutil.copytree(place, copy)
+            copies.append(copy)
+        set_value(place / "run.json", ("series", "loss", "count"), '"x"')
+        shown, _ = show(edited, *map(str, (place, *copies)))
+        first, *rest = shown.split("\n")
+        assert first == "nothing differs in what could be compared"
+        assert any(line.startswith("last") and "series" in line for line in rest)
+    finally:
+        for copy in copies:
+            shutil.rmtree(copy)
+        restore(good, edited, "completed")
+
+
+def test_packages_that_differ_are_told_where_code_cannot_be_read(roots: tuple[Path, Path]) -> None:
+    good, edited = roots
+    place = edited / "m" / NAMES["completed"]
+    try:
+        set_value(place / "environment.json", ("packages", "numpy"), '"3"')
+        shutil.rmtree(place / "code")
+        (place / "code").symlink_to(good)
+        (place / "code").unlink()
+        (place / "code").mkdir()
+        os.mkfifo(place / "code" / "m.py")
+        os.truncate(place / "environment.json", (place / "environment.json").stat().st_size)
+        shown, _ = show(edited, "heal", str(place))
+        assert "numpy" in shown
+    finally:
+        restore(good, edited, "completed")
+
+
+def test_the_report_tells_what_can_be_read_of_a_damaged_run(roots: tuple[Path, Path]) -> None:
+    good, edited = roots
+    place = edited / "m" / NAMES["completed"]
+    try:
+        (place / "environment.json").write_text("{")
+        (place / "series" / "0005-arr" / "000000.npy").write_bytes(b"")
+        told = gather(find_runs(edited))
+        damage = told["runs"]["compaaaaaa"]["damage"]
+        assert "environment.json" in damage.pop("environment")
+        assert not damage
+        assert told["runs"]["compaaaaaa"]["params"] == {"lr": 0.1, "optimizer": {"name": "adam"}}
+        assert told["series"]["compaaaaaa"]["loss"]["count"] == 3
+        assert not told["runs"]["healaaaaaa"]["damage"]
+    finally:
+        restore(good, edited, "completed")

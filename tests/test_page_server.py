@@ -367,11 +367,35 @@ def test_an_empty_a_missing_and_a_damaged_root_are_shown(tmp_path: Path) -> None
     assert len(told(client.get("/api/runs"))) == 1
 
 
-def test_a_damaged_file_of_a_run_is_named_and_no_internal_error(client: Client, root: Path) -> None:
-    (find_runs(root)[0].path / "environment.json").write_text("{")
-    answer = client.get(f"/api/runs/{id_of(2)}")
-    assert answer.status_code == 500
-    assert "environment.json" in told(answer)["error"]
+DAMAGES = [
+    ("environment.json", "environment"),
+    ("plots/index.json", "pictures"),
+    ("plots/notices.json", "notices"),
+]
+
+
+@pytest.mark.parametrize(("file", "section"), DAMAGES)
+def test_a_section_that_is_damaged_is_named_and_the_rest_is_told(
+    file: str, section: str, client: Client, root: Path
+) -> None:
+    place = find_runs(root)[0].path / file
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("{")
+    run = told(client.get(f"/api/runs/{id_of(2)}"))
+    assert list(run["damage"]) == [section]
+    assert place.name in run["damage"][section]
+    assert not run[section]
+    assert run["params"] and run["series"]
+
+
+def test_a_field_of_the_record_that_is_damaged_takes_no_other_with_it(
+    client: Client, root: Path
+) -> None:
+    record = find_runs(root)[0].path / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"origins": 5, "inputs": [1]}))
+    run = told(client.get(f"/api/runs/{id_of(2)}"))
+    assert sorted(run["damage"]) == ["inputs", "origins"]
+    assert run["params"] and run["series"]
 
 
 # What changes

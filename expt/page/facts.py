@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from expt.ground.encoding import to_json
+from expt.ground.errors import ReadingError
 from expt.ground.layout import SERIES_DIR
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from expt.reading import Run
     from expt.reading.series.tracked import Series
@@ -84,35 +85,53 @@ def _column(part: str, name: str, found: Mapping[int, Any], count: int) -> dict[
 
 
 def tell_run(run: Run) -> dict[str, Any]:
-    """One run in full: its outline, origins, lineage, environment, code, log, error and files."""
-    record = run.record
+    """One run in full: its outline, origins, lineage, environment, code, log, error and files.
+
+    `damage` is section → why, of the sections that cannot be read: those are empty.
+    """
+    told = {**run.outline(), "short": run.short_id, "setup": run.setup}
+    damage: dict[str, str] = {}
+    for name, (tell, empty) in _SECTIONS.items():
+        try:
+            told[name] = tell(run)
+        except ReadingError as error:
+            told[name], damage[name] = empty(), error.what
+    return {**told, "damage": damage}
+
+
+def _tell_origins(run: Run) -> dict[str, Any]:
     return {
-        **run.outline(),
-        "short": run.short_id,
-        "setup": run.setup,
-        "origins": {
-            name: [{"layer": o.layer, "where": o.where, "value": to_json(o.value)} for o in chain]
-            for name, chain in run.origins.items()
-        },
-        "inputs": to_json(dict(record.inputs)),
-        "error": None
-        if run.error is None
-        else {
-            "type": run.error.type,
-            "message": run.error.message,
-            "traceback": run.error.traceback,
-        },
-        "notices": list(run.notices),
-        "environment": to_json(run.environment),
-        "code": {name: text[:_LARGEST_TEXT] for name, text in run.code.items()},
-        "log": run.log[-_LARGEST_TEXT:],
-        "series": {name: dict(to_json(summary)) for name, summary in run.series_summaries.items()},
-        "artifacts": {name: found.size for name, found in run.artifacts.items()},
-        "pictures": {
-            name: [path.relative_to(run.path).as_posix() for path in paths]
-            for name, paths in run.plots.items()
-        },
+        name: [{"layer": o.layer, "where": o.where, "value": to_json(o.value)} for o in chain]
+        for name, chain in run.origins.items()
     }
+
+
+def _tell_error(run: Run) -> dict[str, str] | None:
+    error = run.error
+    if error is None:
+        return None
+    return {"type": error.type, "message": error.message, "traceback": error.traceback}
+
+
+def _tell_pictures(run: Run) -> dict[str, list[str]]:
+    return {
+        name: [path.relative_to(run.path).as_posix() for path in paths]
+        for name, paths in run.plots.items()
+    }
+
+
+_SECTIONS: Final[dict[str, tuple[Callable[[Run], Any], Callable[[], Any]]]] = {
+    "origins": (_tell_origins, dict),
+    "inputs": (lambda run: to_json(dict(run.inputs)), dict),
+    "error": (_tell_error, lambda: None),
+    "notices": (lambda run: list(run.notices), list),
+    "environment": (lambda run: to_json(run.environment), dict),
+    "code": (lambda run: {name: text[:_LARGEST_TEXT] for name, text in run.code.items()}, dict),
+    "log": (lambda run: run.log[-_LARGEST_TEXT:], str),
+    "series": (lambda run: {n: dict(to_json(s)) for n, s in run.series_summaries.items()}, dict),
+    "artifacts": (lambda run: {name: found.size for name, found in run.artifacts.items()}, dict),
+    "pictures": (_tell_pictures, dict),
+}
 
 
 def tell_series(

@@ -94,15 +94,28 @@ def gather(runs: Sequence[Run]) -> dict[str, Any]:
     told: dict[str, Any] = {"table": tell_table(runs), "runs": {}, "series": {}, "files": {}}
     for run in whole:
         try:
-            told["runs"][run.id] = tell_run(run)
-            told["series"][run.id] = {
-                name: _spread(tell_series(series, POINTS)) for name, series in run.series.items()
-            }
+            found = tell_run(run)
         except ReadingError as error:
-            told["runs"].setdefault(run.id, {"damaged": error.what})
+            told["runs"][run.id] = {"damaged": error.what}
             continue
+        told["runs"][run.id] = found
+        told["series"][run.id] = _tell_every_series(run, found["damage"])
         files, left = _take_files(run, told["series"][run.id], left)
         told["files"][run.id] = files
+    return told
+
+
+def _tell_every_series(run: Run, damage: dict[str, str]) -> dict[str, Any]:
+    """What each series is told as; one that cannot be read is named in `damage`."""
+    told = {}
+    try:
+        for name, series in run.series.items():
+            try:
+                told[name] = _spread(tell_series(series, POINTS))
+            except ReadingError as error:
+                damage[f"series {name}"] = error.what
+    except ReadingError as error:
+        damage["series"] = error.what
     return told
 
 

@@ -13,7 +13,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -100,14 +100,16 @@ def find_difference(one: Run, other: Run) -> Difference:
         return pairs
 
     code = compare("code", _code_of)
+    readable = () if code is None else (one, other)
+    texts = [text for run in readable for text in run.code.values()]
     packages = compare("packages", lambda run: _surroundings(run, "packages"))
     return Difference(
         one,
         other,
         params=compare("params", lambda run: dict(leaf_values(run.params))),
         code=None if code is None else {name: _unified(name, *pair) for name, pair in code.items()},
-        inputs=compare("inputs", lambda run: run.record.inputs),
-        packages=packages and _imported_first(packages, (one, other)),
+        inputs=compare("inputs", lambda run: run.inputs),
+        packages=packages and _imported_first(packages, texts),
         environment=compare("environment", lambda run: _surroundings(run, "")),
         git=compare("git", _git_of),
         results=compare("results", _results_of),
@@ -130,6 +132,17 @@ def _with_hash(run: Run, value: Any) -> Any:
         return f"{value} sha256 {describe_file(run.path, value.as_posix())['sha256'][:12]}"
     except (OSError, ValueError) as error:
         raise DamagedArchive(f"the artifact '{value}' cannot be read", str(run.path)) from error
+
+
+def find_unread_values(runs: Iterable[Run]) -> tuple[str, ...]:
+    """Which last values of these runs are left out of a comparison, and why."""
+    told = []
+    for run in runs:
+        try:
+            _last_of(run)
+        except ReadingError as error:
+            told.append(f"last of {run.short_id} not compared: {error.what}")
+    return tuple(told)
 
 
 def _last_of(run: Run) -> Mapping[str, Any]:
@@ -227,14 +240,9 @@ def _git_of(run: Run) -> Mapping[str, Any]:
     return facts
 
 
-def _imported_first(packages: Pairs, runs: Sequence[Run]) -> Pairs:
+def _imported_first(packages: Pairs, texts: Iterable[str]) -> Pairs:
     """The packages that the archived code imports by name, then the others."""
-    used = {
-        name.lower()
-        for run in runs
-        for text in run.code.values()
-        for name in _IMPORTED.findall(text)
-    }
+    used = {name.lower() for text in texts for name in _IMPORTED.findall(text)}
     return dict(
         sorted(packages.items(), key=lambda pair: pair[0].replace("-", "_").lower() not in used)
     )

@@ -274,6 +274,11 @@ class Run(InputRun):
         return error
 
     @property
+    def inputs(self) -> Mapping[str, Mapping[str, Any]]:
+        """Dotted name → `{path, size, sha256}` of a file that it read. Raises `DamagedArchive`."""
+        return self._field("inputs") or {}
+
+    @property
     def host(self) -> str:
         """The name of the machine that it ran on. Raises `DamagedArchive`."""
         return self._field("host") or ""

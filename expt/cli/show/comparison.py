@@ -10,7 +10,7 @@ from expt.ground.encoding import is_same
 from expt.ground.screen import Column, Line, Part
 from expt.ground.text import case_text
 from expt.reading import Runs
-from expt.reading.differences import find_difference
+from expt.reading.differences import find_difference, find_unread_values
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
@@ -53,14 +53,17 @@ def show_comparison(runs: Sequence[Run], screen: Screen, *, every: bool) -> None
             ((f"  {name}", "cyan"), told_values(row), _change(title, row))
             for name, row in values.items()
         ]
+    problems = find_unread_values(runs) if difference is None else difference.problems
     if rows:
         _show_table(screen, runs, rows)
     elif difference is None or not difference.code:
-        screen.line("nothing differs")
+        compared = "nothing differs in what could be compared" if problems else "nothing differs"
+        screen.line(compared)
     if difference is not None:
         _show_code(screen, difference)
     if not every:
         _show_same(screen, runs, difference)
+    screen.lines([(each, "yellow")] for each in problems)
 
 
 def _show_cause(screen: Screen, difference: Difference) -> None:
@@ -133,7 +136,7 @@ def _show_code(screen: Screen, difference: Difference) -> None:
 
 
 def _show_same(screen: Screen, runs: Sequence[Run], difference: Difference | None) -> None:
-    """What was compared and does not differ, and what could not be compared."""
+    """What was compared and does not differ."""
     first, *others = (dict(leaf_values(run.params)) for run in runs)
     same = {
         name: value
@@ -151,4 +154,3 @@ def _show_same(screen: Screen, runs: Sequence[Run], difference: Difference | Non
         screen.line()
         both = "both" if len(runs) == 2 else "all"
         screen.line((f"the same in {both}: ", "dim"), ", ".join(told))
-    screen.lines([(each, "yellow")] for each in (difference.problems if difference else ()))

@@ -213,7 +213,7 @@ def _show_lineage(view: View) -> None:
         sweep = lineage.get("sweep")
         text = f"  sweep {' × '.join(map(str, sweep))}" if isinstance(sweep, Mapping) else ""
         branches.append(([("session ", "dim"), str(session), (text, "dim")], ()))
-    inputs = run.record.inputs
+    inputs = run.inputs
     if inputs:
         files: list[Branch] = [(_input(dict(entry)), ()) for entry in inputs.values()]
         branches.append(([("inputs", "dim")], files))

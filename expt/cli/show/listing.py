@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
@@ -198,7 +199,9 @@ def value_column(
 
 def _cell_text(value: Any) -> str:
     if isinstance(value, dt.datetime):
-        return value.astimezone().isoformat(" ", "seconds")[:19]
+        with contextlib.suppress(OverflowError, ValueError):  # at the ends of the calendar
+            value = value.astimezone()
+        return str(value.isoformat(" ", "seconds"))[:19]
     if isinstance(value, tuple):  # tags
         return ", ".join(map(str, value))
     return value if isinstance(value, str) else short_text(value)

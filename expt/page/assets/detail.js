@@ -24,11 +24,13 @@ export class Detail {
     if (!run) { replace(this.body, el("p", {}, "this file holds the values of this run, not its series, code and log")); return; }
     if (run.damaged) { replace(this.body, el("p.error", {}, `this archive is damaged: ${run.damaged}`)); return; }
     this.charts = el("div.grid");
+    this.damage = { ...run.damage, packages: run.damage.environment };
     replace(this.body,
       el("h2", {}, `${run.experiment}${run.case ? `[${run.case}]` : ""} `, el("span.id", {}, run.short)),
       el("p", {}, run.description || ""),
       el("p", {}, el(`span.status.${run.status}`, {}, run.status), ` ${showTime(run.started)}, ${showDuration(run.duration)}${run.setup ? ` and ${showDuration(run.setup)} of set-up` : ""}`),
       this.makeLabels(run),
+      Object.keys(run.damage).length ? this.section("damaged", this.makePairs(Object.entries(run.damage))) : null,
       run.error ? this.section("error", el("pre.error", {}, run.error.traceback || `${run.error.type}: ${run.error.message}`)) : null,
       run.notices.length ? this.section("notices", el("ul", {}, run.notices.map((notice) => el("li", {}, notice)))) : null,
       this.section("results", this.makePairs(leaves(run.results))),
@@ -44,12 +46,13 @@ export class Detail {
       this.section("environment", this.makePairs(leaves({ ...run.environment, packages: "" })), true),
       this.section("packages", this.makePairs(Object.entries(run.environment.packages || {})), true));
     const log = this.body.querySelector("pre.log");
-    log.scrollTop = log.scrollHeight;
+    if (log) log.scrollTop = log.scrollHeight;
     await this.drawSeries(run);
   }
 
   section(name, content, closed = false) {
-    return el("details.section", { open: !closed }, el("summary", {}, name), content);
+    const why = this.damage[name]; // it cannot be read, and nothing is said of what it held
+    return el("details.section", { open: !closed }, el("summary", {}, name), why ? el("p.error", {}, `damaged: ${why}`) : content);
   }
 
   makePairs(pairs) {
