@@ -47,6 +47,8 @@ VERBS: Final = {
     "note": "write the note of a run",
     "requirements": "the packages of a run, as pins",
     "verify": "check archives against their hashes",
+    "status": "what runs now, where, since when",
+    "stop": "end a running run, and not its session",
     "cache": "the kept values of cached providers",
     "du": "the sizes of archives on the disk",
     "rm": "delete archives",

@@ -36,6 +36,7 @@ OWNER_FILE: Final = ".owner.json"  # in an archive of --scratch: whose the folde
 # An archive
 RUN_FILE: Final = "run.json"
 LABELS_FILE: Final = "labels.json"
+STOPPED_FILE: Final = "%tmp-stopped"  # while somebody has asked for the end of this run alone
 MANIFEST_FILE: Final = "manifest.json"
 ENVIRONMENT_FILE: Final = "environment.json"
 LOG_FILE: Final = "output.log"

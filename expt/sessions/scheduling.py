@@ -10,11 +10,13 @@ from __future__ import annotations
 import concurrent.futures
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from expt.archive import check_writable
+from expt.ground.layout import STOPPED_FILE
 from expt.ground.messages import (
     AnnounceRequest,
     Notice,
@@ -122,7 +124,7 @@ class Schedule:
             if future.cancelled():
                 continue
             outcome = self._outcome_of(case, future)
-            self._interrupts.came |= outcome.status == "interrupted"
+            self._interrupts.came |= outcome.status == "interrupted" and not _was_stopped(outcome)
             retried = self._is_tried_again(case, outcome)
             if not retried:
                 self._outcomes.append(outcome)
@@ -183,6 +185,15 @@ class Schedule:
         error = rendering.exception()
         made = RunRendered(path, (), (f"not rendered: {error}",)) if error else rendering.result()
         self._books.hear(made)
+
+
+def _was_stopped(outcome: Outcome) -> bool:
+    """Whether 'expt stop' ended the run, and not somebody who wants the session to end."""
+    asked = Path(outcome.path, STOPPED_FILE)
+    there = bool(outcome.path) and asked.exists()
+    if there:
+        asked.unlink(missing_ok=True)
+    return there
 
 
 def _needed_later(cases: Sequence[Case]) -> list[frozenset[str]]:

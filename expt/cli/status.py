@@ -1,0 +1,57 @@
+"""`expt status`: what runs now below an archive root, where, since when, with its latest values."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expt.cli.arguments import Parser
+from expt.ground.errors import ExitCode
+from expt.ground.screen import Column, output
+from expt.ground.text import human_duration, short_text
+from expt.reading import find_archive_root, find_runs
+
+if TYPE_CHECKING:
+    from expt.reading import Run
+
+_VALUES = 4  # of a run that a line shows
+
+
+def main(words: list[str]) -> int:
+    """Show a line for each run that is running."""
+    parser = Parser(prog="expt status", description="What runs now, and where.")
+    add: Any = parser.add_argument
+    add("--json", action="store_true", help="a JSON array of objects, as of 'expt show --json'")
+    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    asked = parser.parse_args(words)
+    found = find_runs(find_archive_root(asked.runs), status=("running",), smoke=True, scratch=True)
+    runs = [run for run in found if run.status == "running"]
+    screen = output()
+    if asked.json:
+        told = [{**run.outline(), "host": run.host, "pid": run.record.pid} for run in runs]
+        screen.write(json.dumps(told) + "\n")
+        return int(ExitCode.OK)
+    if not runs:
+        screen.line("nothing is running")
+        return int(ExitCode.OK)
+    now = dt.datetime.now(dt.UTC)
+    ages = [human_duration((now - run.started).total_seconds()) for run in runs]
+    screen.table(
+        [
+            Column("id", [run.short_id for run in runs], "cyan"),
+            Column("run", [run.node_id for run in runs]),
+            Column("where", [f"{run.host} pid {run.record.pid}" for run in runs], "dim"),
+            Column("for", ages, right=True),
+            Column("latest", [_latest(run) for run in runs]),
+        ]
+    )
+    return int(ExitCode.OK)
+
+
+def _latest(run: Run) -> str:
+    """`loss=0.1 accuracy=0.9`: the first few of its last values."""
+    values = list(run.last.items())
+    more = " …" if len(values) > _VALUES else ""
+    return " ".join(f"{name}={short_text(value)}" for name, value in values[:_VALUES]) + more

@@ -1,0 +1,65 @@
+"""`expt status` tells what runs now; `expt stop` ends one run and not its session."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
+
+TREE = {
+    "experiments/first.py": """
+        import time
+
+        def experiment_one(track, lr: int):
+            track("loss", 0.5)
+            end = time.monotonic() + (30 if lr == 1 else 0)
+            while time.monotonic() < end:
+                time.sleep(0.05)
+    """
+}
+
+
+def wait_until_it_tracked(sandbox: Sandbox) -> dict:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if (sandbox.root / "runs").exists():
+            told = sandbox.expt("status", "--json").json()
+            if told and told[0]["last"]:
+                return told[0]
+        time.sleep(0.05)
+    raise AssertionError("nothing runs")
+
+
+@pytest.mark.parametrize(("words", "status"), [((), "interrupted"), (("--kill",), "failed")])
+def test_a_run_is_listed_and_stopped_and_the_others_go_on(
+    sandbox: Sandbox, words: tuple[str, ...], status: str
+) -> None:
+    sandbox.write(TREE)
+    process = sandbox.start("experiments", "--sweep", "lr=1,2")
+    run = wait_until_it_tracked(sandbox)
+    assert run["pid"] > 0
+    assert run["host"] == os.uname().nodename
+    told = sandbox.expt("status").stdout
+    assert "experiment_one[lr-1]" in told
+    assert "loss=0.5" in told
+    stopped = sandbox.expt("stop", *words, run["id"])
+    assert stopped.exit_code == 0, stopped.stderr
+    process.communicate(timeout=60)
+    assert process.returncode == (2 if status == "interrupted" else 1)
+    ended = {run.case: run.status for run in sandbox.runs()}
+    assert ended == {"lr-1": status, "lr-2": "completed"}
+    assert sandbox.expt("verify", run["id"]).exit_code == 0
+    assert sandbox.expt("status").stdout == "nothing is running\n"
+
+
+def test_what_does_not_run_is_not_stopped(sandbox: Sandbox) -> None:
+    sandbox.write(TREE)
+    sandbox.expt("experiments", "-p", "lr=2")
+    done = sandbox.expt("stop", "latest")
+    assert done.exit_code == 4
+    assert done.stderr.splitlines()[0].endswith("is completed")
