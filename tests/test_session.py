@@ -613,6 +613,31 @@ def test_labels_and_scratch(sandbox: Sandbox) -> None:
     assert len(list((sandbox.root / "runs/.scratch").rglob("run.json"))) == 1
 
 
+@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize(("words", "ran"), [(["-x"], "ab"), (["--maxfail", "2"], "abcd")])
+def test_after_so_many_failures_no_other_run_begins(
+    sandbox: Sandbox, words: list[str], ran: str, workers: str
+) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                import expt
+
+                def experiment_a(): expt.skip("is no failure")
+                def experiment_b(): raise ValueError("first")
+                def experiment_c(): return 1
+                def experiment_d(): raise ValueError("second")
+                def experiment_e(): return 1
+                def experiment_f(): return 1
+                def experiment_g(): return 1
+            """
+        }
+    )
+    assert sandbox.expt(*words, "-n", workers).exit_code == 1
+    names = "".join(run.experiment[-1] for run in reversed(sandbox.runs()))
+    assert names == ran or (workers == "1" and names.startswith(ran) and names != "abcdefg")
+
+
 def test_skipping(sandbox: Sandbox) -> None:
     sandbox.write(
         {
