@@ -196,6 +196,8 @@ def test_one_step_for_all_is_one_column() -> None:
         (np.linspace(1, 999, 100), False),
         (np.geomspace(1, 999, 100), False),
         (np.geomspace(1, 1001, 100), True),
+        (np.array([0.1, 15, 15, 15, 100]), False),  # half are above a tenth of the largest
+        (np.array([0.1, 9, 9, 9, 100]), True),
         (np.array([0.0, *np.geomspace(1, 1e6, 99)]), False),
         (-np.geomspace(1, 1e6, 100), False),
         (np.array([NAN, *np.geomspace(1, 1e6, 99)]), True),

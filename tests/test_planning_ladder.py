@@ -286,7 +286,10 @@ def test_who_says_more_is_asked_first(sandbox: Sandbox) -> None:
     ran(sandbox, "--plugin", "plugin.py")
     assert sandbox.run().results["value"] == ["provider", "own", "plugin", "default"]
     ran(sandbox, "--plugin", "plugin.py", "--params", "values.toml")
-    assert sandbox.run().results["value"] == ["file", "own", "plugin", "default"]
+    run = sandbox.run()
+    assert run.results["value"] == ["file", "own", "plugin", "default"]
+    assert (run.params["width"], run.params["depth"]) == ("own", "default")
+    assert [origin.value for origin in run.origins["width"]] == ["own", "provider"]
 
 
 def test_what_is_swept_inside_of_a_value_is_laid_over_what_is_swept_of_it(
