@@ -53,6 +53,10 @@ def test_where_no_name_tells_both_ends_are_marked() -> None:
     ]
 
 
+def test_a_flat_line_has_no_lowest_and_no_highest_point() -> None:
+    assert marks(range(3), [2.0, 2.0, 2.0]) == [("last", 2, 2.0)]
+
+
 def test_the_option_beats_the_name() -> None:
     assert marks([0, 1], [1.0, 2.0], name="loss", best="max")[1] == ("best", 1, 2.0)
 

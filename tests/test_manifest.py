@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -66,6 +67,24 @@ def test_what_is_missing_added_or_a_link_is_told(archive: Path) -> None:
         Deviation("code/experiments/a.py", "missing"),
         Deviation("code/more.py", "added"),
         Deviation("run.json", "missing"),
+    ]
+
+
+def test_what_the_disk_does_not_give_is_told_and_the_rest_is_compared(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (archive / "code/added.py").write_text("")
+    open_any = os.open
+
+    def refuse(path: Any, *words: Any, **named: Any) -> int:
+        if str(path).endswith("run.json"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return open_any(path, *words, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert check_manifest(archive) == [
+        Deviation("code/added.py", "added"),
+        Deviation("run.json", "unreadable"),
     ]
 
 

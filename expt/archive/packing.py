@@ -112,12 +112,7 @@ def _extract(packed: zipfile.ZipFile, folder: Path) -> None:
         target = folder / about.filename
         target.parent.mkdir(parents=True, exist_ok=True)
         with packed.open(about) as source, target.open("xb") as copy:
-            left = about.file_size
-            while piece := source.read(_PIECE):
-                left -= len(piece)
-                if left < 0:
-                    raise _refused(packed, f"'{about.filename}' is larger than it says")
-                copy.write(piece)
+            shutil.copyfileobj(source, copy, _PIECE)  # no more than the size that it says
 
 
 def _reject_unsafe(packed: zipfile.ZipFile) -> None:
