@@ -187,6 +187,8 @@ def picture(root: Path) -> Path:
     run = find_runs(root)[0]
     (run.path / "plots").mkdir()
     (run.path / "plots" / "loss.png").write_bytes(b"\x89PNG")
+    (run.path / "plots" / "loss.html").write_bytes(b"<script>secret</script>")
+    (run.path / "plots" / "loss.svg").write_bytes(b"<svg><script>secret</script></svg>")
     (root / "outside.png").write_bytes(b"secret")
     (run.path / "plots" / "link.png").symlink_to(root / "outside.png")
     (run.path / "beside").symlink_to(root)
@@ -213,6 +215,8 @@ def test_a_picture_of_the_archive_is_sent(client: Client, picture: Path) -> None
         "beside/outside.png",
         "plots/none.png",
         "plots",
+        "plots/loss.html",
+        "plots/loss.svg",
         "run.json",
         "plots/a%00.png",
         "x" * 5000 + ".png",
