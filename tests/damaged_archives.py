@@ -25,6 +25,7 @@ from expt.archive.run_labels import Labels, write_labels
 from expt.cli.main import main
 from expt.ground.errors import ReadingError
 from expt.ground.model import Origin, RunRecord
+from expt.ground.text import visible
 from expt.page.facts import tell_run, tell_series, tell_table
 from expt.reading import find_runs, load_archive, load_run
 from expt.reading.differences import find_difference
@@ -369,7 +370,11 @@ def ask(root: Path, path: Path, turn: int) -> None:
     """
     listed, told = show(root)
     assert "heal" in listed
-    assert path.name.rpartition("_")[2][:4] in listed or path.name in told
+    try:
+        name = load_archive(path).id[:4]
+    except ReadingError:
+        name = path.name
+    assert visible(name) in listed + told
     with contextlib.suppress(ReadingError):
         if turn % 2:
             read_run(path)

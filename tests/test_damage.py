@@ -38,6 +38,7 @@ EARLIER = (
     Edit("completed", "run.json", "value", 1),
     Edit("running", "run.json", "value", 2214988870),  # a lineage that is no object
     Edit("running", "output.log", "grown", 4276392250),  # a hole of a terabyte
+    Edit("running", "run.json", "value", 3614336894),  # an id that is not that of the folder
     Edit("running", "series/results.jsonl", "value", 1446392723),  # the end of the calendar
 )
 """Edits of earlier days that a reader did not survive."""

@@ -189,6 +189,18 @@ def headings(page: str, level: int) -> list[str]:
     return re.findall(rf"^#{{{level}}} (.+)$", text, re.MULTILINE)
 
 
+def test_each_promise_is_held_by_a_test_that_exists() -> None:
+    rows = [line for line in (DOCS / "promises.md").read_text().splitlines() if line[:2] == "| "]
+    rows = [row for row in rows if not row.startswith("| Promise")]
+    assert len(rows) > 15
+    for row in rows:
+        named = re.findall(r"`(test_\w+\.py)::(\w+)`", row)
+        assert named, row
+        for file, function in named:
+            source = (ROOT / "tests" / file).read_text()
+            assert f"def {function}(" in source, f"{file} has no {function}"
+
+
 def test_each_hook_stands_in_the_reference_with_its_arguments_and_its_process() -> None:
     page = (DOCS / "reference/hooks.md").read_text(encoding="utf-8")
     for name, spec in inspect.getmembers(hookspecs, inspect.isfunction):
