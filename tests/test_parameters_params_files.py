@@ -208,7 +208,8 @@ def test_a_table_that_says_nothing_still_reaches(tmp_path: Path) -> None:
             (
                 "[expt] has no key 'lr'\n"
                 "  at experiments/params.toml:2\n"
-                "  keys: choices, extends, marks, repeat, smoke, sweep, use, variants, zip\n"
+                "  keys: choices, extends, marks, repeat, search, smoke, sweep, use, variants, "
+                "zip\n"
                 "  parameters stand above the first table, not below [expt]"
             ),
         ),
@@ -218,7 +219,7 @@ def test_a_table_that_says_nothing_still_reaches(tmp_path: Path) -> None:
                 "[expt] has no key 'extend'\n"
                 "  at experiments/params.toml:3\n"
                 "  did you mean 'extends'? "
-                "keys: choices, extends, marks, repeat, smoke, sweep, use, variants, zip\n"
+                "keys: choices, extends, marks, repeat, search, smoke, sweep, use, variants, zip\n"
                 "  parameters stand above the first table, not below [expt]"
             ),
         ),

@@ -16,6 +16,7 @@ from expt.ground.options import (
     KeepingOptions,
     Options,
     RunningOptions,
+    SearchWords,
     SelectionOptions,
     TellingOptions,
     ValueOptions,
@@ -34,6 +35,7 @@ VERBS: Final = {
     "run": "find and run experiments: what 'expt PATH' does",
     "params": "one experiment's values, origins, providers and hook points",
     "new": "write a first experiment, an extended one, or a conftest.py",
+    "search": "the trials of a search: the best, how it went, what mattered",
     "show": "list archived runs, show one, compare several",
     "diff": "what differs between two runs",
     "table": "a result of runs by two of their values, for a paper",
@@ -234,6 +236,7 @@ def _add_parameters(group: Group) -> None:
         default=[],
         help="take the providers and listeners of a module, as [expt] use does",
     )
+    _add_search(group)
     add("--smoke", action="store_true", help="values of [expt.smoke], archives in runs/.smoke")
     add(
         "--max-cases",
@@ -242,6 +245,28 @@ def _add_parameters(group: Group) -> None:
         default=10_000,
         help="refuse a plan of more cases (10000)",
     )
+
+
+def _add_search(group: Group) -> None:
+    add = group.add_argument
+    add("--search", type=_count, metavar="N", help="look for good values: N trials, 0 for none")
+    add(
+        "--space",
+        action="append",
+        metavar="NAME=…",
+        default=[],
+        help="what is searched: NAME={log=[1e-5,1e-1]}, {float=[0,1]}, {int=[1,8]}, V1,V2",
+    )
+    for word in ("maximize", "minimize"):
+        add(
+            f"--{word}",
+            action="append",
+            metavar="NAME",
+            default=[],
+            help=f"{word} results.x, last.x, min.x or max.x; repeatable",
+        )
+    add("--sampler", metavar="NAME", help="who chooses: tpe (at first), random, grid, qmc, cmaes")
+    add("--prune", metavar="SERIES", help="stop trials whose SERIES is hopeless")
 
 
 def _add_running(group: Group) -> None:
@@ -427,7 +452,14 @@ def make_options(
     """The options of a command line over a configuration. Raises `UsageError`."""
     # not needed for --help
     from expt.discovery import place_node_id
-    from expt.parameters import parse_assignment, parse_sweep, parse_zip, reject_swept_twice
+    from expt.parameters import (
+        parse_assignment,
+        parse_objectives,
+        parse_space,
+        parse_sweep,
+        parse_zip,
+        reject_swept_twice,
+    )
 
     configured = tuple(configuration.get("paths", ("experiments",)))
     places, node_ids = split_words(words.paths)
@@ -452,6 +484,13 @@ def make_options(
             ],
             "workers": min(0 if words.pdb else words.workers, len(devices) or words.workers),
             "devices": devices,
+            "search": SearchWords(
+                trials=words.search,
+                objectives=parse_objectives(words.maximize, words.minimize),
+                space=tuple(parse_space(text) for text in words.space),
+                sampler=words.sampler,
+                prune=words.prune,
+            ),
             "timeout": words.timeout or configuration.get("timeout"),
             "runs": absolute(runs, cwd),
             "junit": absolute(words.junit, cwd) if words.junit else None,

@@ -1,7 +1,7 @@
 """The plugin contract: every hook, and the one process that it is called in.
 
-    parent   add_options ─ add_verbs ─ make_executor ─ collection_finished ─ plan_finished
-             session_started ─ event_received … ─ session_finished
+    parent   add_options ─ add_verbs ─ make_executor ─ collection_finished ─ make_sampler
+             plan_finished ─ session_started ─ event_received … ─ session_finished
     worker   make_providers ─ convert_values ─ run_started ─ value_recognised … ─ run_finished
     renderer series_rendered … ─ run_rendered
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.ground.messages import Event, Executor
-    from expt.ground.model import Case, Experiment, Kind, Outcome, Plan
+    from expt.ground.model import Case, Experiment, Kind, Outcome, Plan, SearchTerms
     from expt.ground.options import Options
 
 PROJECT: Final = "expt"
@@ -79,6 +79,12 @@ def expt_add_verbs(verbs: dict[str, Callable[[list[str]], int]]) -> None:
 @spec(firstresult=True)
 def expt_make_executor(options: Options, make_worker: Callable[[], Any]) -> Executor | None:
     """Deciding, parent. Supply the executor of this session; None leaves it to the next plugin."""
+
+
+@spec(firstresult=True)
+def expt_make_sampler(terms: SearchTerms) -> Any | None:
+    """Deciding, parent. Supply what chooses the trials of a search, with `ask` and `tell`; None
+    leaves it to the next plugin, and then to expt. `terms.sampler` is the name that was given."""
 
 
 @spec

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from expt.ground.errors import ExptError
-    from expt.ground.model import Case, Experiment
+    from expt.ground.model import Case, Experiment, Search, SpacePoint
     from expt.ground.options import Options
 
 
@@ -117,6 +117,21 @@ class SessionRendered:
 
 
 @attrs.frozen
+class CasesAdded:
+    """Cases that a search decided on after the plan; `more` is how many runs may follow them."""
+
+    cases: tuple[Case, ...]
+    more: int
+
+
+@attrs.frozen
+class SearchEnded:
+    """A search has no more trials in this session; its `known` says what it came to."""
+
+    search: Search
+
+
+@attrs.frozen
 class Notice:
     """Something that a person should read, and that fails nothing."""
 
@@ -133,6 +148,8 @@ Event = (
     | RunAnnounced
     | RunRendered
     | SessionRendered
+    | CasesAdded
+    | SearchEnded
     | Notice
 )
 
@@ -171,6 +188,14 @@ class PlanRequest:
 
     experiments: tuple[Experiment, ...]
     unsure: frozenset[str] = frozenset()
+
+
+@attrs.frozen
+class TrialRequest:
+    """Make cases of points of a search's space. Answered by a `Trials`."""
+
+    search: Search
+    points: tuple[SpacePoint, ...]
 
 
 @attrs.frozen
@@ -219,8 +244,16 @@ class SessionAnalysisRequest:
     runs: tuple[tuple[Case, str], ...]
 
 
+@attrs.frozen
+class Trials:
+    """The cases of each point that was asked for: several where it is repeated."""
+
+    cases: tuple[tuple[Case, ...], ...]
+
+
 Request = (
     PlanRequest
+    | TrialRequest
     | DescribeRequest
     | RunRequest
     | AnnounceRequest
@@ -228,7 +261,7 @@ Request = (
     | SessionRenderRequest
     | SessionAnalysisRequest
 )
-Reply = Plan | Description | Outcome | RunRendered | SessionRendered | None
+Reply = Plan | Trials | Description | Outcome | RunRendered | SessionRendered | None
 
 
 @attrs.frozen

@@ -151,6 +151,94 @@ class PinnedRun:
 
 
 @attrs.frozen
+class Dimension:
+    """One name of a search's space: an interval, or the values that it may take.
+
+    `kind` is "float", "int" or "choice"; `step` is 0 for an interval without steps.
+    """
+
+    name: str
+    kind: Literal["float", "int", "choice"]
+    low: float = 0
+    high: float = 0
+    log: bool = False
+    step: float = 0
+    choices: tuple[Any, ...] = ()
+    where: str | None = attrs.field(default=None, eq=False)
+
+    @property
+    def first(self) -> Any:
+        """One of its values."""
+        return self.choices[0] if self.kind == "choice" else self.low
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value lies in it, and on a step where it has steps."""
+        if self.kind == "choice":
+            return any(type(value) is type(one) and value == one for one in self.choices)
+        numbers = (int,) if self.kind == "int" else (int, float)
+        if not isinstance(value, numbers) or isinstance(value, bool):
+            return False
+        if not self.low <= value <= self.high:
+            return False
+        steps = (value - self.low) / self.step if self.step else 0.0
+        return abs(steps - round(steps)) < 1e-9 * max(1.0, abs(steps))
+
+    def __str__(self) -> str:
+        """`1e-05 to 0.1, log`, `adam or sgd`."""
+        if self.kind == "choice":
+            return " or ".join(map(str, self.choices))
+        step = f", step {self.step:g}" if self.step else ""
+        whole = ", whole" if self.kind == "int" else ""
+        return f"{self.low:g} to {self.high:g}{whole}{', log' if self.log else ''}{step}"
+
+
+@attrs.frozen
+class Objective:
+    """What a search is for: a name as `--where` reads it, and which of its values are good."""
+
+    name: str
+    direction: Literal["minimize", "maximize"]
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.name}"
+
+
+@attrs.frozen
+class SearchTerms:
+    """What a search varies, what for, who chooses, and the seed that trials are drawn from."""
+
+    space: tuple[Dimension, ...]
+    objectives: tuple[Objective, ...]
+    trials: int
+    sampler: str = "tpe"
+    prune: str | None = None
+    seed: int = 0
+
+
+@attrs.frozen
+class Pruning:
+    """When a trial is hopeless: once the best of its `series` is worse than the bound of a step.
+
+    `bounds` stand for the `steps` of their places and for those up to the next.
+    """
+
+    series: str
+    direction: Literal["minimize", "maximize"]
+    steps: tuple[float, ...]
+    bounds: tuple[float, ...]
+
+
+@attrs.frozen
+class Trial:
+    """Which trial of which search a case is."""
+
+    study: str
+    number: int
+    terms: SearchTerms
+    pruning: Pruning | None = None
+
+
+@attrs.frozen
 class Case:
     """An experiment with every value fixed: plain data, ready to travel.
 
@@ -181,6 +269,7 @@ class Case:
     words: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     skip: str | None = None
     goes_on_from: tuple[str, ...] = ()
+    trial: Trial | None = None
 
     @property
     def id(self) -> str:
@@ -245,6 +334,38 @@ class Past:
 
 
 @attrs.frozen
+class Search:
+    """Cases that are chosen one after the other, each for what is known of those before it.
+
+    `case` has what all trials share, and some point of the space. `study` names the search in the
+    archives. `drawn` says whether nobody gave the seed. `repeats` is how many runs a trial has,
+    None for one without an axis of repeats. `where` tells for each axis where it was said. `known`
+    is what is to be told of trials that have ended before.
+    """
+
+    case: Case
+    terms: SearchTerms
+    study: str
+    drawn: bool = False
+    repeats: int | None = None
+    where: Mapping[str, str | None] = attrs.field(factory=dict)
+    known: str = ""
+
+
+@attrs.frozen
+class SpacePoint:
+    """A point of a search's space: the values of its names, for the trial of a number.
+
+    With `axes`, the point of a run that is not of the search, and what it was swept by.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    axes: Mapping[str, Any] | None = None
+    pruning: Pruning | None = None
+
+
+@attrs.frozen
 class Plan:
     """The ordered cases, decided before anything runs, and what is worth saying about them.
 
@@ -261,6 +382,7 @@ class Plan:
     pasts: Mapping[str, Past] = attrs.field(factory=dict)
     done: tuple[Case, ...] = ()
     gathered: frozenset[str] = frozenset()
+    searches: tuple[Search, ...] = ()
 
 
 @attrs.frozen

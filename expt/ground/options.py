@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from expt.ground.model import Dimension, Objective
+
 Operator = Literal["=", "+=", ":="]
 
 
@@ -61,6 +63,18 @@ class Sweep:
 
 
 @attrs.frozen
+class SearchWords:
+    """What one place says of a search; None and empty where it says nothing."""
+
+    trials: int | None = None
+    objectives: tuple[Objective, ...] = ()
+    space: tuple[Dimension, ...] = ()
+    sampler: str | None = None
+    prune: str | None = None
+    where: str = "--search"
+
+
+@attrs.frozen
 class SelectionOptions:
     """Which experiments. Paths are absolute; `configured_paths` are as the configuration says."""
 
@@ -87,6 +101,7 @@ class ValueOptions:
     use: tuple[str, ...] = ()
     smoke: bool = False
     max_cases: int = 10_000
+    search: SearchWords = SearchWords()
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ from __future__ import annotations
 from expt.parameters.choices import Choice, read_choices
 from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
-from expt.parameters.folder_axes import axes_of_folders, repeat_of_folders
+from expt.parameters.folder_axes import axes_of_folders, repeat_of_folders, search_of_folders
 from expt.parameters.layers import Layer, Resolved, Where
 from expt.parameters.masking import SHORTEST, Secrets, make_scrubber, mask_patch, mask_source
 from expt.parameters.params_files import (
@@ -29,6 +29,7 @@ from expt.parameters.params_files import (
     table_layers,
 )
 from expt.parameters.points import is_random, is_range, read_points
+from expt.parameters.search_tables import merge_words, parse_objectives, parse_space
 from expt.parameters.secrets import (
     find_secrets,
     is_secret_name,
@@ -106,8 +107,11 @@ __all__ = [
     "mask_source",
     "masked_case",
     "merge_axes",
+    "merge_words",
     "parse_assignment",
     "parse_name",
+    "parse_objectives",
+    "parse_space",
     "parse_sweep",
     "parse_value",
     "parse_zip",
@@ -125,6 +129,7 @@ __all__ = [
     "repeat_axis",
     "repeat_of_folders",
     "repeat_seed",
+    "search_of_folders",
     "secret_names",
     "secret_texts",
     "seed_words",

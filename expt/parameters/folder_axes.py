@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from expt.ground.layout import RESERVED_TABLE
+from expt.ground.options import SearchWords
 from expt.parameters.params_files import ParamsFile, experiment_values, folder_values
+from expt.parameters.search_tables import merge_words
 from expt.parameters.sweeps import Group, drop_names, merge_axes, repeat_axis
 from expt.parameters.typed_text import parse_name
 
@@ -63,6 +65,15 @@ def repeat_of_folders(files: Sequence[ParamsFile]) -> Axis | None:
             where = file.where((RESERVED_TABLE, "repeat"))
             return repeat_axis(file.reserved["repeat"], where)
     return None
+
+
+def search_of_folders(files: Iterable[ParamsFile]) -> SearchWords:
+    """What the `[expt.search]` of the files say together, weakest first."""
+    words = SearchWords()
+    for file in files:
+        if "search" in file.reserved:
+            words = merge_words(words, file.reserved["search"])
+    return words
 
 
 def _place_of_value(file: ParamsFile, functions: Iterable[str], name: str) -> str | None:

@@ -19,6 +19,7 @@ from expt.ground.toml_reading import read_toml
 from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText
 from expt.parameters.layers import Layer
+from expt.parameters.search_tables import read_search
 from expt.parameters.sweeps import Group, axes_from_table, read_zip
 from expt.parameters.typed_text import NO_VALUE, parse_name, read_toml_value
 
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.ground.model import Axis
+    from expt.ground.options import SearchWords
 
 RESERVED_KEYS: Final = (
-    "choices", "extends", "marks", "repeat", "smoke", "sweep", "use", "variants", "zip"
+    "choices", "extends", "marks", "repeat", "search", "smoke", "sweep", "use", "variants", "zip"
 )  # fmt: skip
 REMINDER: Final = f"parameters stand above the first table, not below [{RESERVED_TABLE}]"
 
@@ -267,6 +269,11 @@ def _read_repeat(value: Any, key: str, file: ParamsFile) -> int:
     return value
 
 
+def _read_search(value: Any, key: str, file: ParamsFile) -> SearchWords:
+    table = _read_table(value, key, file)
+    return read_search(table, lambda keys: file.where((RESERVED_TABLE, key, *keys)))
+
+
 def _read_choices(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
     choices = _read_table(value, key, file)
     for name, choice in choices.items():
@@ -303,6 +310,7 @@ _READERS: Final[Mapping[str, Callable[[Any, str, ParamsFile], Any]]] = {
     "extends": _read_extends,
     "marks": _read_texts,
     "repeat": _read_repeat,
+    "search": _read_search,
     "smoke": _read_smoke,
     "sweep": _read_sweep,
     "use": _read_texts,

@@ -23,6 +23,7 @@ from expt.parameters import (
     repeat_axis,
     repeat_of_folders,
 )
+from expt.planning.searches import searched_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,7 +43,7 @@ def swept_names(binding: Binding, options: Options) -> frozenset[str]:
     axes = [*_declared(binding, None), *axes_of_folders(_files(binding)).axes]
     names = {name for axis in axes for name in axis.names}
     names.update(sweep.name for sweep in options.values.sweeps)
-    return frozenset(names)
+    return frozenset(names) | searched_names(binding, options)
 
 
 def variant_axes(options: Options) -> tuple[list[str], Axis | None]:

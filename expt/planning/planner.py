@@ -26,6 +26,7 @@ from expt.ground.model import (
     Case,
     Origin,
     Plan,
+    Trial,
 )
 from expt.loading import ModuleLoader
 from expt.parameters import (
@@ -53,10 +54,12 @@ from expt.planning.naming import label_cases
 from expt.planning.places import Files, used_places
 from expt.planning.providers import Provider, session_key
 from expt.planning.resolution import Point, Resolution
+from expt.planning.searches import Sought, decide_search, value_at
 from expt.planning.skipping import skip_reason, tell_left_out
 from expt.planning.unknown import (
     addresses,
     function_names,
+    reject_unknown_space,
     reject_unknown_sweeps,
     reject_unknown_values,
     reject_unknown_variants,
@@ -67,7 +70,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-    from expt.ground.model import Experiment, PinnedRun
+    from expt.ground.model import Experiment, PinnedRun, Search, SpacePoint
     from expt.ground.options import Options
     from expt.planning.contents import Hook
 
@@ -132,6 +135,7 @@ class Planner:
         self._bindings: dict[str, Binding] = {}
         self._resolutions: dict[tuple[str, tuple[str, ...]], Resolution] = {}
         self._values_files: list[ParamsFile] | None = None
+        self._sought: dict[tuple[str, tuple[str, ...]], Sought | None] = {}
         self._fingerprints = Fingerprints(options.root, options.cwd)
         self._keyword, self._marks = compile_selection(
             options.selection.keyword, options.selection.marks
@@ -174,8 +178,7 @@ class Planner:
     def bind(self, case: Case) -> BoundExperiment:
         """What runs a case: its function, its graph, its listeners, from this process's imports."""
         binding = self._bind(case.experiment)
-        chosen = case.axes.get(VARIANT)
-        resolution = self._resolve(binding, () if chosen is None else tuple(chosen.split("+")))
+        resolution = self._resolve(binding, chosen_variants(case))
         return BoundExperiment(
             binding,
             resolution.graph,
@@ -286,6 +289,7 @@ class Planner:
         if bindings:
             reject_unknown_values(self._options.values.params, bindings, taken)
             reject_unknown_sweeps(self._options.values.sweeps, taken)
+            reject_unknown_space(self._options.values.search.space, taken)
         sizes = {
             f"{binding.experiment.id}{'+'.join(chosen)}": axes
             for binding, shapes in reached
@@ -293,12 +297,19 @@ class Planner:
         }
         reject_many_cases(sizes, self._options.values.max_cases)
         cases: list[Case] = []
+        searches: list[Search] = []
         for binding, shapes in reached:
             with mistakes.of(binding.experiment):
                 made = list(self._cases(binding, shapes))
-                cases += made
+                for case in made:
+                    search = self._search_of(case, binding, shapes)
+                    if search is None:
+                        cases.append(case)
+                    else:
+                        searches.append(search)
                 deselected += sum(product_size(axes) for _, axes in shapes) - len(made)
-        errors = self._refuse([*mistakes.sure, *(() if cases else mistakes.unsure.values())])
+        found = [*cases, *searches]
+        errors = self._refuse([*mistakes.sure, *(() if found else mistakes.unsure.values())])
         notes += [tell_left_out([id_], mistake) for id_, mistake in mistakes.unsure.items()]
         warnings = unused_keys(self._files, bindings, taken, self._read_values_files())
         warnings += unheard_points(self._options.root, bindings)
@@ -322,7 +333,49 @@ class Planner:
             deselected,
             tuple(errors),
             gathered=frozenset(one.experiment.id for one in bindings if one.session_analyses),
+            searches=tuple(searches),
         )
+
+    def _search_of(self, case: Case, binding: Binding, shapes: Sequence[Shape]) -> Search | None:
+        """The search that stands for a case; None for one that is run as it is."""
+        chosen = chosen_variants(case)
+        sought = self._sought[binding.experiment.id, chosen]
+        if sought is None:
+            return None
+        axes = dict(shapes)[chosen]
+        return sought.search(case, {name: axis.where for axis in axes for name in axis.names})
+
+    def try_points(self, search: Search, points: Sequence[SpacePoint]) -> list[tuple[Case, ...]]:
+        """The cases of points of a search's space: one, or one for each repeat of the trial.
+
+        Of a point with axes, the one case that a run which was swept by them would be now.
+        """
+        binding = self._bind(search.case.experiment)
+        resolution = self._resolve(binding, chosen_variants(search.case))
+        return [tuple(self._trial(search, binding, resolution, point)) for point in points]
+
+    def _trial(
+        self, search: Search, binding: Binding, resolution: Resolution, point: SpacePoint
+    ) -> Iterator[Case]:
+        base = search.case
+        outer = {
+            name: value_at(base.params, name) if value == MASK else value
+            for name, value in base.axes.items()
+        }
+        repeats: Sequence[int | None] = range(search.repeats) if search.repeats else [None]
+        if point.axes is not None:
+            repeats = [point.axes.get(REPEAT)]
+        for repeat in repeats:
+            values = {**outer, **point.values} | ({} if repeat is None else {REPEAT: repeat})
+            told = [base.label, f"trial-{point.number}"]
+            told += [] if repeat is None else [f"repeat-{repeat}"]
+            label = "-".join(part for part in told if part)
+            case = self._case(binding, base.experiment, resolution, values, search.where, label)
+            if point.axes is not None:
+                case = attrs.evolve(case, axes=point.axes)
+            trial = Trial(search.study, point.number, search.terms, point.pruning)
+            fingerprint = self._fingerprints.of(case, binding)
+            yield attrs.evolve(case, skip=base.skip, fingerprint=fingerprint, trial=trial)
 
     def _refuse(self, mistakes: Iterable[ExptError]) -> list[str]:
         """Raise what was found, once each; with --continue-on-collection-errors, tell it."""
@@ -373,7 +426,11 @@ class Planner:
         for chosen in choices:
             resolution = self._resolve(binding, chosen)
             axes, said = decide_axes(binding, self._options, resolution, self._draw_root_seed)
-            notes += [f"{binding.experiment.id}: {note}" for note in said]
+            sought, axes, more = decide_search(
+                binding, self._options, resolution, axes, self._draw_root_seed
+            )
+            self._sought[binding.experiment.id, chosen] = sought
+            notes += [f"{binding.experiment.id}: {note}" for note in (*said, *more)]
             if chosen:
                 value = "+".join(chosen)
                 axes = [Axis((VARIANT,), ((value,),), f"--variant {value}"), *axes]
@@ -388,10 +445,15 @@ class Planner:
         for chosen, axes in shapes:
             resolution = self._resolve(binding, chosen)
             where = {name: axis.where for axis in axes for name in axis.names}
+            sought = self._sought[binding.experiment.id, chosen]
+            if sought is not None:
+                where |= {one.name: one.where for one in sought.terms.space}
             for values in expand_axes(axes):
                 label = next(labels)
                 if self._is_selected(named, label):
-                    case = self._case(binding, named, resolution, values, where, label)
+                    point = values if sought is None else {**values, **sought.first}
+                    case = self._case(binding, named, resolution, point, where, label)
+                    case = attrs.evolve(case, axes={n: case.axes[n] for n in values})
                     fingerprint = self._fingerprints.of(case, binding)
                     yield attrs.evolve(case, skip=skip, fingerprint=fingerprint)
 
@@ -465,6 +527,12 @@ class Planner:
             )
             for binding in bindings
         }
+
+
+def chosen_variants(case: Case) -> tuple[str, ...]:
+    """The variants that a case has by an axis of them."""
+    chosen = case.axes.get(VARIANT)
+    return () if chosen is None else tuple(chosen.split("+"))
 
 
 def draw_seed() -> int:

@@ -10,6 +10,7 @@ from expt.parameters import parse_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from expt.ground.model import Dimension
     from expt.ground.options import Assignment, Options, Sweep
     from expt.planning.binding import Binding
 
@@ -54,6 +55,15 @@ def reject_unknown_sweeps(sweeps: Iterable[Sweep], taken: Mapping[str, frozenset
     for sweep in sweeps:
         if parse_name(sweep.name, sweep.where)[0] not in known:
             raise _unknown_parameter(sweep.name, f"--sweep {sweep.name}", known)
+
+
+def reject_unknown_space(space: Iterable[Dimension], taken: Mapping[str, frozenset[str]]) -> None:
+    """Raise `ParameterError` for a `--space` of a name that nobody takes."""
+    known = sorted({name for names in taken.values() for name in names})
+    for dimension in space:
+        at = f"--space {dimension.name}"
+        if parse_name(dimension.name, at)[0] not in known:
+            raise _unknown_parameter(dimension.name, at, known)
 
 
 def reject_unknown_variants(options: Options, bindings: Iterable[Binding]) -> None:

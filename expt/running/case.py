@@ -38,7 +38,8 @@ from expt.running.failure import (
 )
 from expt.running.isolation import call_apart, ignored_interrupts
 from expt.running.made import made_values, tell_made
-from expt.running.outcomes import claim_archive, outcome_of, scrub_file, start_record
+from expt.running.outcomes import claim_archive, end_trial, outcome_of, scrub_file, start_record
+from expt.running.pruning import Pruner, TrialPruned
 from expt.running.randomness import Randomness, kept_random_state, seed_globals
 from expt.running.records import logged_records
 from expt.running.scopes import RunScope, SessionScope
@@ -137,6 +138,7 @@ class _Run:
         self._heard: dict[Listener, Mapping[str, Any]] = {}
         self._provider_seconds = 0.0  # of session providers
         self._randomness = Randomness(case.params["seed"])
+        self._pruned = False
 
     # Before
 
@@ -163,7 +165,7 @@ class _Run:
             self._archive.path / layout.SERIES_DIR,
             label=self._archive.id,
             recognise=around.recognise,
-            on_tracked=around.on_tracked,
+            on_tracked=self._on_tracked(),
         )
         self._results = Results(self._recorder.set_result)
         self._checkpoint = Checkpoint(
@@ -177,6 +179,12 @@ class _Run:
         self._archive.write_environment(around.files.environment(self._recorder))
         self._write_code()
         self._write_record()
+
+    def _on_tracked(self) -> Callable[[str, Any, float, Any], None] | None:
+        trial = self._case.trial
+        if trial is None or trial.pruning is None:
+            return self._around.on_tracked
+        return Pruner(trial.pruning, self._around.on_tracked)
 
     def _write_code(self) -> None:
         """Add to `code/` what was imported since the last time."""
@@ -224,7 +232,8 @@ class _Run:
             if isinstance(raised, Stopped):
                 self._notices.append(f"stopped: {raised.reason}" if raised.reason else "stopped")
                 raised = None
-            if raised is not None and self._around.debug and not isinstance(raised, Skipped):
+            is_calm = isinstance(raised, (Skipped, TrialPruned))
+            if raised is not None and self._around.debug and not is_calm:
                 self._around.debug(raised)
             teardown = self._finish_scope(scope)
             return self._judge(raised, teardown)
@@ -305,6 +314,10 @@ class _Run:
         if isinstance(raised, Skipped) and not teardown:
             self._notices.append(f"skipped: {raised.reason}" if raised.reason else "skipped")
             return "skipped", None
+        if isinstance(raised, TrialPruned) and not teardown:
+            self._notices.append(str(raised))
+            self._pruned = True
+            return "completed", None
         errors = (
             [*teardown] if raised is None or isinstance(raised, Skipped) else [raised, *teardown]
         )
@@ -454,6 +467,7 @@ class _Run:
         self._record = attrs.evolve(
             self._record,
             status=status,
+            lineage=end_trial(self._record.lineage, "pruned" if self._pruned else status),
             finished=dt.datetime.now().astimezone().isoformat(),
             duration=duration,
             setup=self._around.import_seconds + self._provider_seconds,
@@ -470,7 +484,8 @@ class _Run:
 
     def follow_up(self, outcome: Outcome) -> None:
         """Analyses and observers, after the terminal status and outside the duration."""
-        analyses = self._bound.analyses if outcome.status == "completed" else ()
+        is_whole = outcome.status == "completed" and not self._pruned
+        analyses = self._bound.analyses if is_whole else ()
         heard = self._around.listens("expt_run_finished")
         if not analyses and not heard:
             return
@@ -478,7 +493,7 @@ class _Run:
         def tell() -> None:
             with self._captured():
                 self._outer_run().announce()
-                if outcome.status == "completed":
+                if is_whole:
                     self._analyse()
                 if heard:
                     self._around.report(RunAnnounced(self._case.id))

@@ -20,6 +20,7 @@ from expt.archive import (
     write_record,
 )
 from expt.archive.manifest import write_manifest
+from expt.archive.search_facts import write_search_terms
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import remove_unfinished
@@ -30,7 +31,7 @@ from expt.reading.series import summarise_series
 from expt.running.supplies import remove_temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from expt.ground.messages import Begin, RunStarted, SessionInfo
     from expt.ground.model import Case, ErrorInfo, Status
@@ -107,6 +108,7 @@ def write_dead_outcome(
         record = attrs.evolve(
             record,
             status=status,
+            lineage=end_trial(record.lineage, status),
             finished=now.isoformat(),
             duration=seconds,
             results=read_results(series),
@@ -154,11 +156,21 @@ def lineage_of(case: Case, session_id: str, options: Options) -> dict[str, Any]:
         "sweep": dict(case.axes) or None,
         "fingerprint": case.fingerprint,
     }
-    told = {
+    told: dict[str, Any] = {
         "choices": dict(case.choices),
         "inputs": {name: run.id for name, run in case.runs.items()},
     }
+    if case.trial is not None:
+        trial = case.trial
+        named = {"study": trial.study, "number": trial.number, "state": "running"}
+        told["search"] = {**named, **write_search_terms(trial.terms)}
     return {**lineage, **{name: facts for name, facts in told.items() if facts}}
+
+
+def end_trial(lineage: Mapping[str, Any], state: str) -> dict[str, Any]:
+    """The lineage of a run that has ended, with the state of its trial where it is one."""
+    search = lineage.get("search")
+    return {**lineage, **({"search": {**search, "state": state}} if search else {})}
 
 
 def _set_anew(case: Case, options: Options) -> dict[str, Any]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from expt.ground.options import Options
     from expt.sessions.books import Books
     from expt.sessions.crew import Crew
+    from expt.sessions.feeding import Feed
     from expt.sessions.interrupting import Interrupts
 
 
@@ -58,16 +59,18 @@ class Schedule:
         self._outcomes = outcomes
         self._gathered: frozenset[str] = frozenset()
         self._ends: list[tuple[Case, str]] = []
+        self._feed: Feed | None = None
         self._runs: dict[Future[Any], Case] = {}
         self._tries: Counter[str] = Counter()  # of cases that failed, by their ids
         self._announcements: list[Future[Any]] = []
         self._renderings: list[Future[Any]] = []
 
-    def carry_out(self, plan: Plan, *, keep: bool = False) -> None:
-        """Run every case in order, until `-x` or an interrupt says otherwise.
+    def carry_out(self, plan: Plan, feed: Feed | None = None, *, keep: bool = False) -> None:
+        """Run every case in order, then what is fed, until `-x` or an interrupt says otherwise.
 
         With `keep` there may be another plan, for which the last session providers stay.
         """
+        self._feed = feed
         self._gathered |= plan.gathered
         self._tries.clear()
         for case in plan.cases:
@@ -80,7 +83,7 @@ class Schedule:
             needed |= case.session_keys if keep else frozenset()
             if self._begin(case, needed).done() or len(self._runs) > ahead:
                 self._collect_some()
-        while self._runs:
+        while self._begin_more() or self._runs:
             if self._has_failed_enough():
                 for future in self._runs:
                     future.cancel()
@@ -96,6 +99,20 @@ class Schedule:
         analysing = self._crew.runner.submit(SessionAnalysisRequest(session_id, runs))
         analysing.add_done_callback(partial(self._tell_rendering, ""))
         self._renderings.append(analysing)
+
+    def _begin_more(self) -> bool:
+        """Begin what is fed as far as workers are free: the later one asks, the more is known."""
+        begun = False
+        while self._feed is not None and len(self._runs) < max(1, self._options.running.workers):
+            if self._interrupts.came or self._has_failed_enough():
+                break
+            cases = self._feed.more()
+            if not cases:
+                break
+            for case in cases:
+                self._begin(case, case.session_keys)
+            begun = True
+        return begun
 
     def render_together(self, session_id: str) -> None:
         """Have what the runs have in common drawn, after the pictures of each."""
@@ -128,6 +145,8 @@ class Schedule:
             retried = self._is_tried_again(case, outcome)
             if not retried:
                 self._outcomes.append(outcome)
+                if self._feed is not None:
+                    self._feed.hear(case, outcome)
                 if case.experiment.id in self._gathered:
                     self._ends.append((case, outcome.path))
             if case.id in self._crew.undertaker.unheard:

@@ -27,6 +27,7 @@ from expt.parameters import Secrets, mask_patch, secret_names, secret_texts
 from expt.sessions.books import Books
 from expt.sessions.crew import Crew
 from expt.sessions.deciding import decide_cases
+from expt.sessions.feeding import Feed, open_studies, with_known
 from expt.sessions.interrupting import Interrupts
 from expt.sessions.looking_back import choose_cases, look_back, needs_looking_back
 from expt.sessions.scheduling import Schedule
@@ -127,11 +128,15 @@ class Session:
         plan = decide_cases(self._crew, options, collected, self._surroundings)
         if needs_looking_back(options):
             plan = choose_cases(look_back(plan, options), options)
+        studies = open_studies(self._crew, options, self._plugins, plan)
+        plan = with_known(plan, studies)
         self._plugins.observe("expt_plan_finished", options=options, plan=plan)
-        if plan.cases:
+        if plan.cases or plan.searches:
             self._crew.tell_session(_session_info(self.id, plan, *self._surroundings()))
             self._interrupts.pass_on_to(self._crew.interrupt)
-            self._schedule.carry_out(plan, keep=self._keep)
+            feed = Feed(self._crew, self._books, studies)
+            self._schedule.carry_out(plan, feed, keep=self._keep)
+            feed.conclude()
         return plan
 
     def run(self, options: Options) -> list[Outcome]:
@@ -170,7 +175,8 @@ def plan_session(options: Options, plugins: Plugins) -> Plan:
         plan = look_back(decide_cases(crew, options, collect(options, plugins)), options)
         chosen = choose_cases(plan, options)
         kept = {case.id for case in (*chosen.cases, *chosen.done)}
-        return attrs.evolve(chosen, cases=tuple(c for c in plan.cases if c.id in kept))
+        shown = attrs.evolve(chosen, cases=tuple(c for c in plan.cases if c.id in kept))
+        return with_known(shown, open_studies(crew, options, plugins, shown))
 
 
 def describe_session(options: Options, plugins: Plugins) -> list[Description]:
@@ -196,7 +202,8 @@ def _at_work(
 def _session_info(
     session_id: str, plan: Plan, environment: Mapping[str, Any], patch: bytes
 ) -> SessionInfo:
-    secrets = Secrets(secret_texts(plan.cases), secret_names(plan.cases))
+    cases = [*plan.cases, *(search.case for search in plan.searches)]
+    secrets = Secrets(secret_texts(cases), secret_names(cases))
     if patch:
         patch = mask_patch(patch, secrets)
     return SessionInfo(session_id, environment, patch, secrets.texts, secrets.names)
@@ -213,7 +220,7 @@ def judge(
     statuses = {outcome.status for outcome in outcomes}
     if interrupted or "interrupted" in statuses:
         return ExitCode.INTERRUPTED
-    if not plan.cases and not plan.done:
+    if not (plan.cases or plan.done or plan.searches):
         return ExitCode.USAGE if plan.errors else ExitCode.NOTHING_SELECTED
     failed = unsynced or plan.errors or "failed" in statuses
     return ExitCode.FAILED if failed else ExitCode.OK

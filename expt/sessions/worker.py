@@ -2,6 +2,7 @@
 
     begin   ─► what all requests have in common is kept
     answer  ─► PlanRequest      import, resolve, decide         ─► Plan
+               TrialRequest     points of a search            ─► Trials
                RunRequest       run one case                    ─► Outcome
                AnnounceRequest  tell hooks of a dead run's end  ─► None
                RenderRequest    read an archive, draw           ─► RunRendered
@@ -33,6 +34,8 @@ from expt.ground.messages import (
     SessionAnalysisRequest,
     SessionRendered,
     SessionRenderRequest,
+    TrialRequest,
+    Trials,
 )
 from expt.ground.options import runs_root
 from expt.plugins.builtin import worker_plugins
@@ -76,6 +79,8 @@ class Worker:
     def _answer(self, request: Request) -> Any:
         if isinstance(request, PlanRequest):
             return self._plan(request)
+        if isinstance(request, TrialRequest):
+            return Trials(tuple(self._get_planner().try_points(request.search, request.points)))
         if isinstance(request, DescribeRequest):
             return self._describe(request)
         if isinstance(request, RunRequest):

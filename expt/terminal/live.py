@@ -12,6 +12,7 @@ import attrs
 
 from expt.ground.layout import SERIES_DIR
 from expt.ground.messages import (
+    CasesAdded,
     ModuleImporting,
     ProviderMaking,
     RunFinished,
@@ -171,6 +172,7 @@ class LiveView:
         self._counts: Counter[str] = Counter()
         self._took: dict[str, list[float]] = {}  # experiment -> seconds of its ended runs
         self._waiting: Counter[str] = Counter()  # experiment -> cases that have not started
+        self._to_come = 0  # runs of trials that are not decided on
         self._rendered = 0
         self._best: tuple[str, float] | None = None
         self.names: dict[str, str] = {}
@@ -181,6 +183,13 @@ class LiveView:
         self._waiting = Counter(case.experiment.id for case in plan.cases)
         self._importing = None
         self.names = case_names(plan.cases)
+
+    def _take_added(self, event: CasesAdded) -> None:
+        """Know of cases that a search decided on, and how many runs may follow them."""
+        self._plan |= {case.id: case for case in event.cases}
+        self._waiting.update(case.experiment.id for case in event.cases)
+        self._to_come = event.more
+        self.names |= {case.id: case.label or case.id for case in event.cases}
 
     def take_in(self, event: Event, now: float) -> None:
         """Know what has just happened."""
@@ -196,6 +205,8 @@ class LiveView:
                 run.move_on(event, now)
         elif isinstance(event, RunFinished):
             self._take_end(event.outcome, now)
+        elif isinstance(event, CasesAdded):
+            self._take_added(event)
         elif isinstance(event, RunRendered):
             self._rendered += 1
         elif isinstance(event, ModuleImporting):
@@ -312,7 +323,7 @@ class LiveView:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
-        planned, ended = len(self._plan), self._counts.total()
+        planned, ended = len(self._plan) + self._to_come, self._counts.total()
         importing = "" if self._importing is None else f"importing {self._importing}"
         elapsed = whole_seconds(now - self._began)
         told: Line = []

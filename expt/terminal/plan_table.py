@@ -19,7 +19,7 @@ from expt.parameters import masked_case
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from expt.ground.model import Case, Origin, Past, Plan
+    from expt.ground.model import Case, Origin, Past, Plan, Search
 
 _SHOWN: Final = 40  # cases of an experiment without -v
 Leaf = tuple[str, Any, "Sequence[Origin]"]
@@ -33,6 +33,9 @@ def print_plan(plan: Plan, screen: Screen, *, verbose: bool) -> None:
     pasts = plan.pasts if any(past.state != "new" for past in plan.pasts.values()) else {}
     for cases in grouped.values():
         _print_experiment(screen, cases, verbose, pasts)
+        screen.line()
+    for search in plan.searches:
+        _print_search(screen, search)
         screen.line()
     for note in plan.notes:
         screen.lines(paragraph(note, ("note: ", "dim")))
@@ -296,6 +299,33 @@ def _price(plan: Plan) -> str:
     return f"about {human_duration(seconds)} of runs and {human_size(int(size))}, from earlier ones"
 
 
+def _print_search(screen: Screen, search: Search) -> None:
+    """The space with what is known, and the values that all trials share."""
+    case = masked_case(search.case)
+    screen.line((case.id, "bold"), f"  {search_text(search)}")
+    if case.experiment.description:
+        screen.lines([OneRow([(f"  {case.experiment.description}", "dim")])])
+    screen.line()
+    columns = [
+        Column("searched", [one.name for one in search.terms.space], "cyan"),
+        Column("from", [str(one) for one in search.terms.space]),
+        Column("said", [one.where or "" for one in search.terms.space], "dim"),
+    ]
+    screen.table(columns, indent=2)
+    searched = {one.name for one in search.terms.space}
+    leaves = [leaf for leaf in leaf_values(case.params, case.origins) if leaf[0] not in searched]
+    screen.line()
+    print_values(screen, leaves, words=case.words)
+
+
+def search_text(search: Search) -> str:
+    """`60 trials by tpe, minimize results.loss, pruned by loss: 12 of 60 trials are known`."""
+    terms = search.terms
+    goals = ", ".join(map(str, terms.objectives))
+    pruned = f", pruned by {terms.prune}" if terms.prune else ""
+    return f"{counted(terms.trials, 'trial')} by {terms.sampler}, {goals}{pruned}: {search.known}"
+
+
 def _total(plan: Plan) -> str:
     experiments = len({case.experiment.id for case in plan.cases})
     skipped = sum(case.skip is not None for case in plan.cases)
@@ -306,6 +336,9 @@ def _total(plan: Plan) -> str:
         parts.append(", ".join(told))
     if plan.done:
         parts.append(f"{len(plan.cases) - len(plan.done)} to run")
+    if plan.searches:
+        parts = parts if plan.cases else []
+        parts.append(counted(len(plan.searches), "search"))
     if skipped:
         parts.append(f"{len(plan.cases) - skipped} to run, {skipped} skipped")
     if plan.deselected:
@@ -314,5 +347,5 @@ def _total(plan: Plan) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """`1 case`, `2 cases`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    """`1 case`, `2 cases`, `2 searches`."""
+    return f"{number} {what}{'' if number == 1 else 'es' if what.endswith('ch') else 's'}"

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from expt.ground.errors import ExitCode
 from expt.ground.hookspecs import hook
-from expt.ground.messages import Notice, RunFinished, RunRendered, RunStarted, SessionRendered
+from expt.ground.messages import (
+    CasesAdded,
+    Notice,
+    RunFinished,
+    RunRendered,
+    RunStarted,
+    SearchEnded,
+    SessionRendered,
+)
 from expt.ground.screen import STATUS_STYLES, Line, Screen, paragraph
 from expt.ground.text import human_duration
 from expt.parameters import masked_case
@@ -25,7 +33,7 @@ from expt.terminal import endings
 from expt.terminal.live import LiveView
 from expt.terminal.nothing_selected import nothing_selected
 from expt.terminal.output import Output
-from expt.terminal.plan_table import counted, leaf_values, print_values
+from expt.terminal.plan_table import counted, leaf_values, print_values, search_text
 from expt.terminal.region import Region
 from expt.terminal.sweep_table import curves_lines, show_sweeps
 
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from expt.ground.messages import Event
-    from expt.ground.model import Case, Experiment, Outcome, Plan
+    from expt.ground.model import Case, Experiment, Outcome, Plan, Search
     from expt.ground.options import Options
 
 _TICK: Final = 0.25  # seconds between two drawings
@@ -64,6 +72,8 @@ class Terminal:
         self._drawn_at = 0.0
         self._above: list[Line] = []
         self._cases: dict[str, Case] = {}
+        self._expected = 0  # runs, those of trials that are not decided on among them
+        self._searches: list[Search] = []
         self._deselected = 0
         self._warnings = 0
         self._session = ""
@@ -86,12 +96,15 @@ class Terminal:
     @hook
     def expt_plan_finished(self, plan: Plan) -> None:
         self._cases = {case.id: case for case in plan.cases}
+        self._expected = len(self._cases)
         self._deselected += plan.deselected
         self._warnings = len(plan.warnings)
         with self._lock:
             self._live.take_plan(plan)
         workers = self._options.running.workers
-        if len(plan.cases) > 1 or plan.deselected:
+        for search in plan.searches:
+            self._say(*paragraph(f"searching: {search_text(search)}"))
+        if len(plan.cases) > 1 or (plan.deselected and not plan.searches):
             on = f" on {workers} workers" if workers > 1 else ""
             self._say([f"planned {counted(len(plan.cases), 'case')}{on}"])
         for note in plan.notes:
@@ -112,6 +125,11 @@ class Terminal:
             elif isinstance(event, (RunRendered, SessionRendered)):
                 run = self._told.get(event.path, Path(event.path).name)
                 self._notices += [(failure, run) for failure in event.failures]
+            elif isinstance(event, CasesAdded):
+                self._cases |= {case.id: case for case in event.cases}
+                self._expected = len(self._cases) + event.more
+            elif isinstance(event, SearchEnded):
+                self._searches.append(event.search)
             elif isinstance(event, Notice):
                 self._take_notice(event)
             due = not self._draws or self._ended.is_set() or now - self._drawn_at > _TICK
@@ -131,7 +149,7 @@ class Terminal:
             self._draw(time.monotonic())
             if self._dots and self._told:
                 self._screen.write("\n" if len(self._told) % _DOTS else "")
-            if outcomes or self._cases:
+            if outcomes or self._cases or self._searches:
                 self._end(options, outcomes)
             elif options.telling.verbosity > -2:
                 self._end_without_cases(options, exit_code)
@@ -174,7 +192,7 @@ class Terminal:
             self._screen.write(endings.DOTS.get(outcome.status, "?") + end)
         elif self._talks:
             done = len(set(self._told.values()))
-            counter = f"[{done}/{len(self._cases)}] " if len(self._cases) > 1 else ""
+            counter = f"[{done}/{self._expected}] " if self._expected > 1 else ""
             names = self._live.names
             width = min(max(map(len, names.values()), default=0), 40)
             name = f"{names.get(outcome.case_id, outcome.case_id):<{width}}"
@@ -219,6 +237,9 @@ class Terminal:
         screen.line((summary, endings.summary_style(counts)))
         if self._talks:
             show_sweeps(screen, self._cases, outcomes)
+            for search in self._searches:
+                screen.lines(paragraph(f"{search.case.id}: {search.known}"))
+                screen.line(("all trials: ", "dim"), f"expt search {search.case.id}")
             screen.lines(curves_lines(options.keeping.runs, self._session, options.cwd))
             screen.lines(endings.where_lines(outcomes, options))
 

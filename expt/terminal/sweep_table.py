@@ -38,7 +38,7 @@ def show_sweeps(screen: Screen, cases: Mapping[str, Case], outcomes: Sequence[Ou
     known = [outcome for outcome in outcomes if outcome.case_id in places]
     for outcome in sorted(known, key=lambda outcome: places[outcome.case_id]):
         case = cases[outcome.case_id]
-        if case.axes:
+        if case.axes and case.trial is None:
             swept.setdefault(case.experiment.id, []).append((masked_case(case), outcome))
     for name, pairs in swept.items():
         done = [(case, o) for case, o in pairs if o.status == "completed" and numbers(o.results)]

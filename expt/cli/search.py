@@ -1,0 +1,205 @@
+"""`expt search [REF]`: the search that a run is a trial of: the best, its course, what mattered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from expt.archive.search_facts import read_search_terms
+from expt.cli.arguments import Parser
+from expt.ground.encoding import to_json
+from expt.ground.errors import ExitCode, UsageError
+from expt.ground.screen import Column, Screen, output
+from expt.ground.text import number_text, value_text
+from expt.reading import find_archive_root, find_runs, load_run
+from expt.reading.fields import dotted_value
+from expt.searching import Ended, best_of, find_importances, is_better, judge_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from expt.ground.model import SearchTerms
+    from expt.reading import Run
+
+_SHOWN = 40  # trials, without -v
+
+
+@attrs.frozen
+class _Tried:
+    """One trial with its runs; `ended` is None where it goes on, or was cut short."""
+
+    number: int
+    runs: tuple[Run, ...]
+    ended: Ended | None
+
+    @property
+    def state(self) -> str:
+        return self.runs[-1].status if self.ended is None else self.ended.state
+
+
+def main(words: list[str]) -> int:
+    """Find the search, tell of it."""
+    parser = Parser(prog="expt search", description="Show the trials of a search.")
+    add: Any = parser.add_argument
+    add("reference", metavar="REF", nargs="?", help="a trial of it, or the experiment; the newest")
+    add("-v", "--verbose", action="store_true", help="all trials")
+    add("--json", action="store_true", help="for machines")
+    add("--smoke", action="store_true", help="of archives of --smoke")
+    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    asked = parser.parse_args(words)
+    root = find_archive_root(asked.runs)
+    every = find_runs(root, smoke=asked.smoke)
+    run = _find_trial(root, every, asked.reference)
+    terms = read_search_terms(_facts(run))
+    if terms is None:
+        raise UsageError(f"what {run.short_id} says of its search cannot be read", str(run.path))
+    tried = _gather(every, _facts(run)["study"], terms)
+    importances = find_importances(terms, [one.ended for one in tried if one.ended])
+    if asked.json:
+        told = _to_json(run, terms, tried, importances)
+        output().write(json.dumps(told, allow_nan=False) + "\n")
+    else:
+        _show(output(), run, terms, tried, importances, verbose=asked.verbose)
+    return int(ExitCode.OK)
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    facts = run.listed_lineage.get("search")
+    return facts if isinstance(facts, dict) else {}
+
+
+def _find_trial(root: Path, every: Sequence[Run], reference: str | None) -> Run:
+    """The trial that is meant: the run, or the newest trial of the experiment, or of all."""
+    trials = [run for run in every if _facts(run)]
+    for run in trials:
+        if reference in (None, "latest", run.experiment, run.experiment.rpartition("::")[2]):
+            return run
+    named = None if reference is None else load_run(reference, root)
+    if named is not None and _facts(named):
+        return named
+    what = "no run is a trial" if named is None else f"{named.short_id} is no trial of a search"
+    raise UsageError(what, None, "expt experiments/ --search 50 --maximize results.NAME searches")
+
+
+def _gather(every: Iterable[Run], study: str, terms: SearchTerms) -> list[_Tried]:
+    """The trials of a study in their order, of each point the newest run."""
+    found: dict[int, dict[Any, Run]] = {}
+    for run in every:  # the newest first
+        facts = _facts(run)
+        if facts.get("study") == study and isinstance(facts.get("number"), int):
+            axes = run.listed_lineage.get("sweep") or {}
+            found.setdefault(facts["number"], {}).setdefault(axes.get("repeat"), run)
+    tried = []
+    for number, repeats in sorted(found.items()):
+        runs = tuple(repeats.values())
+        whole = all(run.status in ("completed", "failed") for run in runs)
+        tried.append(_Tried(number, runs, judge_runs(runs, terms, {}, number) if whole else None))
+    return [_with_values(one, terms) for one in tried]
+
+
+def _with_values(one: _Tried, terms: SearchTerms) -> _Tried:
+    if one.ended is None:
+        return one
+    params = one.runs[0].params
+    values = {each.name: dotted_value(params, each.name) for each in terms.space}
+    return attrs.evolve(one, ended=attrs.evolve(one.ended, values=values))
+
+
+def _show(
+    screen: Screen,
+    run: Run,
+    terms: SearchTerms,
+    tried: Sequence[_Tried],
+    importances: dict[str, float],
+    *,
+    verbose: bool,
+) -> None:
+    counts = {state: sum(one.state == state for one in tried) for state in _states(tried)}
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    goals = ", ".join(map(str, terms.objectives))
+    screen.line((run.experiment, "bold"), f"  {goals}, by {terms.sampler}")
+    screen.line(f"{len(tried)} of {terms.trials} trials: {told}")
+    best = best_of([one.ended for one in tried if one.ended], terms.objectives)
+    numbers = {one.number for one in best}
+    screen.line()
+    screen.line(("best", "bold"))
+    _table(screen, terms, [one for one in tried if one.number in numbers])
+    if importances:
+        screen.line()
+        screen.line(("what mattered", "bold"))
+        names = sorted(importances, key=lambda name: -importances[name])
+        shares = [f"{importances[name]:.0%}" for name in names]
+        screen.table([Column("", names, "cyan"), Column("", shares, right=True)], indent=2)
+    shown = tried if verbose else tried[-_SHOWN:]
+    screen.line()
+    screen.line(("how it went", "bold"), "  ▲ better than all before")
+    _table(screen, terms, shown, _records(tried, terms))
+    if len(shown) < len(tried):
+        screen.line((f"  … {len(tried) - len(shown)} before them; -v shows them", "dim"))
+
+
+def _states(tried: Sequence[_Tried]) -> list[str]:
+    return list(dict.fromkeys(one.state for one in tried))
+
+
+def _records(tried: Sequence[_Tried], terms: SearchTerms) -> set[int]:
+    """The numbers of the trials that were better than all before them; of one objective."""
+    records: set[int] = set()
+    best: tuple[float, ...] | None = None
+    for one in tried if len(terms.objectives) == 1 else ():
+        goals = one.ended.goals if one.ended else None
+        if is_better(goals, best, terms.objectives):
+            best = goals
+            records.add(one.number)
+    return records
+
+
+def _table(
+    screen: Screen, terms: SearchTerms, tried: Sequence[_Tried], records: set[int] | None = None
+) -> None:
+    columns = [Column("trial", [str(one.number) for one in tried], right=True, whole=True)]
+    for place, objective in enumerate(terms.objectives):
+        goals = [one.ended.goals[place] if one.ended and one.ended.goals else None for one in tried]
+        texts = ["" if goal is None else number_text(goal) for goal in goals]
+        columns.append(Column(objective.name, texts, right=True))
+    if records is not None:
+        columns.append(Column("", ["▲" if one.number in records else "" for one in tried], "green"))
+        columns.append(Column("state", [one.state for one in tried]))
+    for each in terms.space:
+        values = [dotted_value(one.runs[0].params, each.name) for one in tried]
+        texts = [number_text(v) if type(v) is float else value_text(v) for v in values]
+        columns.append(Column(each.name, texts, "cyan", right=each.kind != "choice"))
+    columns.append(Column("run", [one.runs[0].short_id for one in tried], "dim"))
+    screen.table(columns, indent=2)
+
+
+def _to_json(
+    run: Run, terms: SearchTerms, tried: Sequence[_Tried], importances: dict[str, float]
+) -> dict[str, Any]:
+    best = best_of([one.ended for one in tried if one.ended], terms.objectives)
+    names = [objective.name for objective in terms.objectives]
+    return {
+        "study": _facts(run)["study"],
+        "experiment": run.experiment,
+        "objectives": {one.name: one.direction for one in terms.objectives},
+        "best": [one.number for one in best],
+        "importance": importances,
+        "trials": [
+            {
+                "number": one.number,
+                "state": one.state,
+                "params": {
+                    each.name: to_json(dotted_value(one.runs[0].params, each.name), each.name)
+                    for each in terms.space
+                },
+                "objectives": dict(zip(names, one.ended.goals, strict=True))
+                if one.ended and one.ended.goals
+                else None,
+                "runs": [each.id for each in one.runs],
+            }
+            for one in tried
+        ],
+    }

@@ -1,0 +1,141 @@
+"""What is searched in place of being run once: a search for each case that takes what it varies.
+
+    [expt.search] of the folders, nearest strongest < --search, --space, --maximize, --minimize, …
+
+`-p` or an axis on a name of the space collapses it: it is varied no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from expt.archive.search_facts import write_search_terms
+from expt.ground.encoding import dumps, opaque_as_text
+from expt.ground.errors import ParameterError
+from expt.ground.model import Search, SearchTerms
+from expt.parameters import REPEAT, merge_words, parse_name, search_of_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from expt.ground.model import Axis, Case
+    from expt.ground.options import Options, SearchWords
+    from expt.planning.binding import Binding
+    from expt.planning.resolution import Resolution
+
+
+@attrs.frozen
+class Sought:
+    """What the cases of one experiment are searched for; `repeat` is the axis of a trial's runs."""
+
+    terms: SearchTerms
+    repeat: Axis | None
+    drawn: bool
+
+    def search(self, case: Case, where: dict[str, str | None]) -> Search:
+        """The search that stands for a case, which is at some point of the space."""
+        return Search(
+            case=case,
+            terms=self.terms,
+            study=_study_of(case, self.terms),
+            drawn=self.drawn,
+            repeats=None if self.repeat is None else len(self.repeat),
+            where={**where, **{one.name: one.where for one in self.terms.space}}
+            | ({} if self.repeat is None else {REPEAT: self.repeat.where}),
+        )
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """Some point of the space, at which a case is checked before there are trials."""
+        return {one.name: one.first for one in self.terms.space}
+
+
+def value_at(values: Mapping[str, Any], name: str) -> Any:
+    """The value at a dotted name of nested tables."""
+    value: Any = values
+    for key in parse_name(name, ""):
+        value = value[key]
+    return value
+
+
+def _study_of(case: Case, terms: SearchTerms) -> str:
+    """The name of a search: the same for the same experiment, space, objectives and sampler."""
+    told = write_search_terms(terms)
+    names = [told["objectives"], told["space"], told["sampler"]]
+    content = dumps(opaque_as_text([case.experiment.id, case.label, *names]))
+    return hashlib.sha256(content.encode()).hexdigest()[:10]
+
+
+def searched_names(binding: Binding, options: Options) -> frozenset[str]:
+    """Every name that a search varies for this experiment, dotted; empty where none is asked."""
+    words = _words(binding, options)
+    return frozenset(one.name for one in words.space) if words.trials else frozenset()
+
+
+def decide_search(
+    binding: Binding,
+    options: Options,
+    resolution: Resolution,
+    axes: Sequence[Axis],
+    draw: Callable[[], int],
+) -> tuple[Sought | None, list[Axis], list[str]]:
+    """What is searched, the axes that are left, and what is to be said of both.
+
+    None where no search is asked for, or the experiment takes nothing of its space. `draw` gives
+    what trials are drawn from where nobody gives a seed. Raises `ParameterError`.
+    """
+    words = _words(binding, options)
+    if not words.trials:
+        return None, list(axes), []
+    _reject_half_a_search(words)
+    swept = {name for axis in axes for name in axis.names}
+    notes = [
+        f"'{one.name}' is given, and not searched"
+        for one in words.space
+        if one.name in swept | resolution.fixed_names
+    ]
+    space = tuple(
+        one
+        for one in words.space
+        if one.name not in swept | resolution.fixed_names
+        and resolution.takes(parse_name(one.name, "--space")[0])
+    )
+    if not space:
+        return None, list(axes), notes or ["it takes nothing of the space, and runs once"]
+    repeat = next((axis for axis in axes if axis.names == (REPEAT,)), None)
+    seed, given = resolution.root_seed(draw)
+    if not given:
+        notes.append(f"trials are drawn from seed {seed}: -p seed={seed} draws the same again")
+    left = [axis for axis in axes if axis is not repeat]
+    terms = SearchTerms(
+        space, words.objectives, words.trials, words.sampler or "tpe", words.prune, seed
+    )
+    return Sought(terms, repeat, not given), left, notes
+
+
+def _words(binding: Binding, options: Options) -> SearchWords:
+    return merge_words(search_of_folders(binding.files), options.values.search)
+
+
+def _reject_half_a_search(words: SearchWords) -> None:
+    if not words.objectives:
+        raise ParameterError(
+            "the search is for nothing: it has no objective",
+            words.where,
+            "add --maximize results.NAME or --minimize last.NAME",
+        )
+    if not words.space:
+        raise ParameterError(
+            "the search has no space: nothing is varied",
+            words.where,
+            "add --space 'NAME={float=[low, high]}', or [expt.search.space] to a params.toml",
+        )
+    if words.prune and len(words.objectives) > 1:
+        raise ParameterError(
+            "a search with several objectives prunes nothing",
+            words.where,
+            "leave --prune out, or name one objective",
+        )

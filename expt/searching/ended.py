@@ -1,0 +1,95 @@
+"""Trials that have ended, from the archives of their runs."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import attrs
+
+from expt.reading import MISSING, field_value, find_runs
+from expt.reading.fields import dotted_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from expt.ground.model import Objective, Search, SearchTerms
+    from expt.reading import Run
+
+_POINTS: Final = 200  # of a curve, that are kept to compare others with
+
+
+@attrs.frozen
+class Ended:
+    """How one trial ended; `number` is None where it was run by hand.
+
+    `goals` are the values of the objectives, the mean over its runs; None where it was pruned or
+    failed. `curve` holds step and value of the series that prunes, in order of the steps.
+    """
+
+    number: int | None
+    values: Mapping[str, Any]
+    state: Literal["completed", "pruned", "failed"]
+    goals: tuple[float, ...] | None = None
+    curve: tuple[tuple[float, float], ...] = ()
+
+
+def find_points(root: Path, search: Search) -> list[tuple[Run, dict[str, Any]]]:
+    """The ended runs of the search's experiment at points of its space, oldest first."""
+    found = []
+    for run in reversed(find_runs(root, status=("completed", "failed"))):
+        if run.experiment != search.case.experiment.id:
+            continue
+        values = {one.name: dotted_value(run.params, one.name) for one in search.terms.space}
+        if all(one.holds(values[one.name]) for one in search.terms.space):
+            found.append((run, values))
+    return found
+
+
+def judge_runs(
+    runs: Sequence[Run], terms: SearchTerms, values: Mapping[str, Any], number: int | None
+) -> Ended:
+    """What a trial came to, from all of its runs."""
+    curve = curve_of(runs[0], terms.prune) if terms.prune else ()
+    states = [state_of(run) for run in runs]
+    if "failed" in states:
+        return Ended(number, values, "failed", None, curve)
+    if "pruned" in states:
+        return Ended(number, values, "pruned", None, curve)
+    means = []
+    for objective in terms.objectives:
+        goals = [goal_of(run, objective) for run in runs]
+        numbers = [goal for goal in goals if goal is not None]
+        if len(numbers) < len(goals):
+            return Ended(number, values, "failed", None, curve)
+        means.append(statistics.fmean(numbers))
+    return Ended(number, values, "completed", tuple(means), curve)
+
+
+def state_of(run: Run) -> Literal["completed", "pruned", "failed"]:
+    """The state of the trial that a run is, as its archive says."""
+    if run.status != "completed":
+        return "failed"
+    search = run.listed_lineage.get("search")
+    pruned = isinstance(search, dict) and search.get("state") == "pruned"
+    return "pruned" if pruned else "completed"
+
+
+def goal_of(run: Run, objective: Objective) -> float | None:
+    """The finite number that an objective names; None where the run has none."""
+    value = field_value(run, objective.name)
+    if value is MISSING or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def curve_of(run: Run, series: str) -> tuple[tuple[float, float], ...]:
+    """Steps and values of a series of numbers, thinned; empty where the run has none."""
+    if series not in run.last:
+        return ()
+    tracked = run.series[series]
+    pairs = sorted(zip(tracked.steps.tolist(), tracked.values.tolist(), strict=True))
+    thin = max(1, -(-len(pairs) // _POINTS))
+    return (*pairs[:-1:thin], pairs[-1])

@@ -1,0 +1,204 @@
+"""Searches feed the schedule: whenever there is room, what is known decides on the next cases.
+
+archives ─► studies ─ more ─► cases ─ ─ ► runs ─ ─ ► outcome ─ hear ─► studies
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from expt.ground.messages import CasesAdded, Notice, SearchEnded, TrialRequest
+from expt.ground.model import SpacePoint
+from expt.ground.options import runs_root
+from expt.ground.text import number_text, value_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from expt.ground.errors import ExptError
+    from expt.ground.model import Case, Outcome, Plan, Search
+    from expt.ground.options import Options
+    from expt.plugins.manager import Plugins
+    from expt.reading import Run
+    from expt.searching import Ended, Study
+    from expt.sessions.books import Books
+    from expt.sessions.crew import Crew
+
+
+Studies = list[tuple["Search", "Study"]]
+"""The searches of a plan, each with what is known of it."""
+
+
+def open_studies(crew: Crew, options: Options, plugins: Plugins, plan: Plan) -> Studies:
+    """The searches of a plan with what the archives know of each.
+
+    Raises `UsageError` for a sampler that there is not, or that cannot take the space.
+    """
+    if not plan.searches:
+        return []
+    from expt.searching import Study, make_sampler  # reads archives, and few sessions search
+
+    studies = []
+    for search in plan.searches:
+        runs = _runs_that_count(crew, options, search)
+        if search.drawn:  # nobody gave a seed: the one that the search began with
+            facts = [_facts(run) for run, _, _ in runs]
+            seeds = [one["seed"] for one in facts if one.get("study") == search.study]
+            if seeds:
+                search = attrs.evolve(search, terms=attrs.evolve(search.terms, seed=seeds[-1]))
+        sampler = plugins.decide("expt_make_sampler", terms=search.terms)
+        study = Study(search.terms, sampler or make_sampler(search.terms), _ended(search, runs))
+        studies.append((search, study))
+    return studies
+
+
+def with_known(plan: Plan, studies: Studies) -> Plan:
+    """The plan, its searches with a word on what is known of each."""
+    told = tuple(attrs.evolve(search, known=tell_known(study)) for search, study in studies)
+    return attrs.evolve(plan, searches=told)
+
+
+def tell_known(study: Study) -> str:
+    if not study.ended:
+        return "nothing is known yet"
+    by_hand = sum(one.number is None for one in study.ended)
+    told = f"{len(study.ended)} of {study.terms.trials} trials are known"
+    told += f", {by_hand} of them run by hand" if by_hand else ""
+    best = study.best()
+    if not best:
+        return told
+    if len(best) > 1:
+        return f"{told}; no other is better than {len(best)} of them"
+    goals = zip(study.terms.objectives, best[0].goals or (), strict=True)
+    said = [f"{objective.name} {number_text(goal)}" for objective, goal in goals]
+    said += [f"{name} = {_short(value)}" for name, value in best[0].values.items()]
+    return f"{told}; the best: {', '.join(said)}"
+
+
+def _short(value: Any) -> str:
+    return number_text(value) if type(value) is float else value_text(value)
+
+
+_Point = tuple["Run", dict[str, Any], "Case"]
+"""A run that counts, its values in the space, and the case that it would be now."""
+
+
+def _runs_that_count(crew: Crew, options: Options, search: Search) -> list[_Point]:
+    """The runs that the search could have left: of the same code, inputs and other values."""
+    from expt.searching import find_points
+
+    found = find_points(runs_root(options), search)
+    points = []
+    for run, values in found:
+        axes = run.listed_lineage.get("sweep")
+        points.append(SpacePoint(0, values, axes if isinstance(axes, dict) else {}))
+    if not points:
+        return []
+    cases = crew.ask(TrialRequest(search, tuple(points))).cases
+    return [
+        (run, values, case)
+        for (run, values), (case,) in zip(found, cases, strict=True)
+        if run.listed_lineage.get("fingerprint") == case.fingerprint
+    ]
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    facts = run.listed_lineage.get("search")
+    return facts if isinstance(facts, dict) else {}
+
+
+def _ended(search: Search, runs: Sequence[_Point]) -> list[Ended]:
+    """The trials that runs are, those of this search by their numbers, others by their values."""
+    from expt.searching import judge_runs
+
+    own: dict[int, dict[Any, _Point]] = {}
+    others: dict[str, list[_Point]] = {}
+    for point in runs:
+        facts = _facts(point[0])
+        number = facts.get("number")
+        if facts.get("study") == search.study and isinstance(number, int):
+            own.setdefault(number, {})[point[2].axes.get("repeat")] = point  # the newest counts
+        else:
+            others.setdefault(repr(point[1]), []).append(point)
+    ended = []
+    for points in others.values():
+        one = judge_runs([run for run, _, _ in points], search.terms, points[0][1], None)
+        if one.state != "failed":
+            ended.append(one)
+    for number, repeats in own.items():
+        points = list(repeats.values())
+        if len(points) >= (search.repeats or 1):
+            ended.append(
+                judge_runs([run for run, _, _ in points], search.terms, points[0][1], number)
+            )
+    return ended
+
+
+class Feed:
+    """What is still to be decided on."""
+
+    def __init__(self, crew: Crew, books: Books, studies: Studies) -> None:
+        self._crew = crew
+        self._books = books
+        self._studies = list(studies)
+        self._trials: dict[str, tuple[Search, Study, int]] = {}  # by the id of each case that runs
+        self._heard: dict[tuple[str, int], list[Run | None]] = {}
+        self._mistake: ExptError | None = None  # why a search ended before its time
+
+    def more(self) -> tuple[Case, ...]:
+        """The cases of one more trial; empty where none is to begin now."""
+        for search, study in self._studies if self._mistake is None else ():
+            point = study.ask()
+            if point is None:
+                continue
+            cases: tuple[Case, ...]
+            (cases,) = self._crew.ask(TrialRequest(search, (point,))).cases
+            self._trials |= {case.id: (search, study, point.number) for case in cases}
+            left = sum(one.left * (each.repeats or 1) for each, one in self._studies)
+            self._books.hear(CasesAdded(cases, left))
+            return cases
+        return ()
+
+    def conclude(self) -> None:
+        """Say what each search has come to. Raises the `ExptError` of one that means nothing."""
+        for search, study in self._studies:
+            self._books.hear(SearchEnded(attrs.evolve(search, known=tell_known(study))))
+        if self._mistake is not None:
+            raise self._mistake
+
+    def hear(self, case: Case, outcome: Outcome) -> None:
+        """Know how a case ended, and the trial with the last of its cases."""
+        if case.id not in self._trials:
+            return
+        from expt.reading import load_archive
+        from expt.searching import Ended, judge_runs
+
+        search, study, number = self._trials.pop(case.id)
+        heard = self._heard.setdefault((search.study, number), [])
+        heard.append(load_archive(outcome.path) if outcome.path else None)
+        if len(heard) < (search.repeats or 1) or outcome.status == "interrupted":
+            return
+        values = study.values_of(number)
+        runs = [run for run in heard if run is not None]
+        if len(runs) < len(heard):
+            study.tell(Ended(number, values, "failed"))
+            return
+        self._look_for_goals(study, runs)
+        study.tell(judge_runs(runs, study.terms, values, number))
+
+    def _look_for_goals(self, study: Study, runs: Sequence[Run]) -> None:
+        """Where a completed run has no number for an objective: of the first trial, a mistake."""
+        from expt.reading import unknown_field
+        from expt.searching import goal_of, state_of
+
+        for run in runs:
+            for objective in study.terms.objectives:
+                if state_of(run) != "completed" or goal_of(run, objective) is not None:
+                    continue
+                if not any(one.goals for one in study.ended):
+                    self._mistake = unknown_field([run], objective.name)
+                    return
+                told = f"it has no finite number '{objective.name}': the trial failed"
+                self._books.hear(Notice(told, run.node_id))

@@ -1,0 +1,409 @@
+"""A search: its trials are runs like any other, and the archives are all that it remembers."""
+
+from __future__ import annotations
+
+import math
+import signal
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from expt.ground.model import Dimension, Objective, SearchTerms
+from expt.reading import find_runs
+from expt.searching import Ended, Study, best_of, make_sampler
+from expt.searching.bounds import direction_of, make_pruning
+
+if TYPE_CHECKING:
+    from expt.reading import Runs
+    from expt.testing import Sandbox
+
+BRANIN = """
+    import math
+    import time
+
+    def experiment_branin(x: float, y: float, pause: float = 0.0):
+        time.sleep(pause)
+        b, c = 5.1 / (4 * math.pi**2), 5 / math.pi
+        bowl = (y - b * x * x + c * x - 6) ** 2
+        return {"value": bowl + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10}
+    """
+SPACE = """
+    seed = 0
+    [expt.search]
+    minimize = "results.value"
+    [expt.search.space]
+    x = {float = [-5, 10]}
+    y = {float = [0, 15]}
+    """
+
+
+@pytest.fixture
+def branin(sandbox: Sandbox) -> Sandbox:
+    sandbox.write({"experiments/branin.py": BRANIN, "experiments/params.toml": SPACE})
+    return sandbox
+
+
+def runs_below(sandbox: Sandbox, root: str) -> Runs:
+    return find_runs(sandbox.root / root)
+
+
+def in_order(runs: Runs) -> list[tuple[int, float, float]]:
+    return sorted((r.lineage["search"]["number"], r.params["x"], r.params["y"]) for r in runs)
+
+
+# The archives are the study
+
+
+def test_trials_are_runs_whose_lineage_tells_of_the_search(branin: Sandbox) -> None:
+    done = branin.expt("experiments", "--search", "6")
+    assert done.exit_code == 0, done.stderr
+    runs = branin.runs()
+    assert [number for number, *_ in in_order(runs)] == [0, 1, 2, 3, 4, 5]
+    search = runs[0].lineage["search"]
+    assert search["state"] == "completed"
+    assert search["objectives"] == {"results.value": "minimize"}
+    assert runs[0].lineage["sweep"] == {name: runs[0].params[name] for name in ("x", "y")}
+    assert "6 of 6 trials are known; the best: results.value" in done.stdout
+
+
+def test_the_same_search_again_gives_the_same_trials(branin: Sandbox) -> None:
+    branin.expt("experiments", "--search", "14", "--runs", "a")
+    branin.expt("experiments", "--search", "14", "--runs", "b")
+    assert in_order(runs_below(branin, "a")) == in_order(runs_below(branin, "b"))
+
+
+def test_a_search_goes_on_as_if_it_had_never_stopped(branin: Sandbox) -> None:
+    """The sampler is asked as it would have been: after 7 and 7 trials there are the same 14."""
+    branin.expt("experiments", "--search", "14", "--runs", "whole")
+    branin.expt("experiments", "--search", "7", "--runs", "parts")
+    done = branin.expt("experiments", "--search", "14", "--runs", "parts")
+    assert "7 of 14 trials are known" in done.stdout
+    assert in_order(runs_below(branin, "parts")) == in_order(runs_below(branin, "whole"))
+    again = branin.expt("experiments", "--search", "14", "--runs", "parts")
+    assert again.exit_code == 0
+    assert len(runs_below(branin, "parts")) == 14
+
+
+def test_a_killed_search_ends_with_as_many_trials(branin: Sandbox) -> None:
+    process = branin.start("experiments", "--search", "12", "-p", "pause=0.05")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if len(list(branin.root.glob("runs/branin/*/*/run.json"))) >= 5:
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = branin.expt("experiments", "--search", "12", "-p", "pause=0.05")
+    assert done.exit_code == 0, done.stderr
+    completed = [run for run in branin.runs() if run.status == "completed"]
+    assert [number for number, *_ in in_order(completed)] == list(range(12))
+
+
+def test_runs_by_hand_within_the_space_count(branin: Sandbox) -> None:
+    """Those outside of it, and those of another value beside the space, do not."""
+    for x in ("1.5", "2.5", "-50.0"):
+        branin.expt("experiments", "--search", "0", "-p", f"x={x}", "-p", "y=2.0")
+    branin.expt("experiments", "--search", "0", "-p", "x=3.0", "-p", "y=2.0", "-p", "pause=0.001")
+    branin.expt("experiments", "--search", "0", "--sweep", "x=4.0,5.0", "-p", "y=2.0")
+    done = branin.expt("experiments", "--search", "6")
+    assert "4 of 6 trials are known, 4 of them run by hand" in done.stdout
+    assert sum("search" in run.lineage for run in branin.runs()) == 2
+
+
+def test_trials_of_other_code_are_no_trials_of_this_search(branin: Sandbox) -> None:
+    branin.expt("experiments", "--search", "3")
+    branin.write({"experiments/branin.py": BRANIN.replace("+ 10}", "+ 11}")})
+    done = branin.expt("experiments", "--search", "3", "--plan")
+    assert "nothing is known yet" in done.stdout
+
+
+def test_four_trials_run_at_once(branin: Sandbox) -> None:
+    done = branin.expt("experiments", "--search", "10", "-n", "4", "-p", "pause=0.1")
+    assert done.exit_code == 0, done.stderr
+    assert [number for number, *_ in in_order(branin.runs())] == list(range(10))
+    assert len({run.record.pid for run in branin.runs()}) > 1
+
+
+def lowest_branin(sampler: str, seed: int) -> float:
+    """The best of 60 trials on the function of `BRANIN`."""
+    space = (Dimension("x", "float", -5.0, 10.0), Dimension("y", "float", 0.0, 15.0))
+    terms = SearchTerms(space, TERMS.objectives, 60, sampler, seed=seed)
+    study = Study(terms, make_sampler(terms))
+    while (point := study.ask()) is not None:
+        x, y = point.values["x"], point.values["y"]
+        bowl = (y - 5.1 / (4 * math.pi**2) * x * x + 5 / math.pi * x - 6) ** 2
+        value = bowl + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
+        study.tell(Ended(point.number, point.values, "completed", (value,)))
+    return min(one.goals[0] for one in study.ended if one.goals)
+
+
+def test_tpe_finds_better_values_than_random_in_the_median_of_ten_seeds() -> None:
+    tpe, random = ([lowest_branin(name, seed) for seed in range(10)] for name in ("tpe", "random"))
+    assert statistics.median(tpe) < statistics.median(random)
+
+
+# Words
+
+
+def test_the_command_line_says_all_that_a_file_says(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/one.py": "def experiment_one(lr: float, kind: str): return lr"})
+    done = sandbox.expt(
+        *("experiments", "--search", "4", "--maximize", "results.value", "--sampler", "random"),
+        *("--space", "lr={log=[1e-3, 1]}", "--space", "kind=adam,sgd", "-p", "seed=1"),
+    )
+    assert done.exit_code == 0, done.stderr
+    runs = sandbox.runs()
+    assert len(runs) == 4
+    assert all(1e-3 <= run.params["lr"] <= 1 for run in runs)
+    assert {run.params["kind"] for run in runs} <= {"adam", "sgd"}
+    assert runs[0].origins["lr"][0].where == "--space lr"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--search", "3"], "error: the search is for nothing: it has no objective\n"),
+        (
+            ["--search", "3", "--maximize", "results.value"],
+            "error: the search has no space: nothing is varied\n",
+        ),
+        (
+            ["--search", "3", "--maximize", "x", "--space", "lrr={float=[0,1]}"],
+            "error: no selected experiment has a parameter 'lrr'\n"
+            "  at --space lrr\n"
+            "  did you mean 'lr'? parameters: kind, lr, seed\n",
+        ),
+        (
+            ["--search", "3", "--maximize", "x", "--space", "lr={float=[1,0]}"],
+            "error: 'lr' of the space must have its low end first, above 0 for log, and no step",
+        ),
+        (
+            ["--search", "3", "--maximize", "x", "--space", "lr={float=[0,1]}", "--sampler", "tp"],
+            "error: there is no sampler 'tp'\n"
+            "  at --sampler tp\n"
+            "  did you mean 'tpe'? samplers: cmaes, grid, qmc, random, tpe\n",
+        ),
+        (
+            ["--search=3", "--maximize=x", "--space", "lr={float=[0,1]}", "--sampler", "grid"],
+            "error: 'lr' has no grid: it has no step\n  at --space lr\n",
+        ),
+    ],
+)
+def test_half_a_search_is_refused_before_anything_runs(
+    sandbox: Sandbox, words: list[str], told: str
+) -> None:
+    source = "def experiment_one(lr: float = 1.0, kind: str = 'a'): return lr"
+    sandbox.write({"experiments/one.py": source})
+    done = sandbox.expt("experiments", *words)
+    assert done.exit_code == 4
+    assert done.stderr.startswith(told)
+    assert not (sandbox.root / "runs").exists()
+
+
+def test_an_objective_that_no_run_has_ends_the_search_at_once(branin: Sandbox) -> None:
+    done = branin.expt("experiments", "--search", "9", "--minimize", "results.valeu")
+    assert done.exit_code == 4
+    assert "error: no run has a value 'results.valeu'" in done.stderr
+    assert "did you mean 'results.value'?" in done.stderr
+    assert len(branin.runs()) == 1
+
+
+def test_a_given_value_is_not_searched(branin: Sandbox) -> None:
+    done = branin.expt("experiments", "--search", "3", "-p", "x=1.0", "--sampler", "random")
+    assert "'x' is given, and not searched" in done.stdout
+    assert {run.params["x"] for run in branin.runs()} == {1.0}
+
+
+def test_experiments_that_take_nothing_of_the_space_run_once(branin: Sandbox) -> None:
+    branin.write({"experiments/other.py": "def experiment_other(): return 1"})
+    done = branin.expt("experiments", "--search", "3", "--sampler", "random")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(run.experiment.rpartition("_")[2] for run in branin.runs()) == [
+        *["branin"] * 3,
+        "other",
+    ]
+
+
+def test_each_case_of_a_sweep_is_a_search_of_its_own(branin: Sandbox) -> None:
+    words = ("--search", "3", "--sampler", "random", "--sweep", "pause=0.0,0.001")
+    assert branin.expt("experiments", *words).exit_code == 0
+    runs = branin.runs()
+    assert len(runs) == 6
+    assert len({run.lineage["search"]["study"] for run in runs}) == 2
+
+
+def test_the_objective_of_a_repeated_trial_is_the_mean(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {"experiments/one.py": "def experiment_one(x: float, seed: int): return x + seed % 7"}
+    )
+    words = ("--search=5", "--minimize=results.value", "--space", "x={float=[0,1]}", "--repeat=3")
+    assert sandbox.expt("experiments", *words, "-p", "seed=3").exit_code == 0
+    assert len(sandbox.runs()) == 15
+    told = sandbox.expt("search", "--json").json()
+    for trial in told["trials"]:
+        values = [sandbox.run(one).results["value"] for one in trial["runs"]]
+        assert len(values) == 3
+        assert trial["objectives"]["results.value"] == pytest.approx(statistics.mean(values))
+    assert sandbox.expt("experiments", *words, "-p", "seed=3").exit_code == 0
+    assert len(sandbox.runs()) == 15
+
+
+def test_failed_trials_count_and_tell_nothing(sandbox: Sandbox) -> None:
+    source = """
+        def experiment_one(x: int):
+            if x % 2:
+                raise ValueError("odd")
+            return x
+        """
+    sandbox.write({"experiments/one.py": source})
+    words = ("--search=9", "--sampler=grid", "--minimize=results.value", "--space", "x={int=[2,7]}")
+    done = sandbox.expt("experiments", *words)
+    assert done.exit_code == 1
+    states = {run.params["x"]: run.lineage["search"]["state"] for run in sandbox.runs()}
+    assert states == {x: "failed" if x % 2 else "completed" for x in range(2, 8)}
+
+
+# Pruning
+
+CURVES = """
+    def experiment_curve(track, height: float, steps: int = 50):
+        for step in range(steps):
+            track("loss", height + 2.0 ** (-step / 5), step=step)
+        track("reached", 1)
+    """
+
+
+def test_hopeless_trials_are_stopped_and_keep_their_data(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/curve.py": CURVES})
+    words = ("--space", "height={float=[0,10]}", "--minimize", "last.loss", "-p", "seed=2")
+    for name, more in {"whole": (), "pruned": ("--prune", "loss")}.items():
+        done = sandbox.expt("experiments", "--search=24", *words, *more, "--runs", name)
+        assert done.exit_code == 0, done.stderr
+    whole, pruned = runs_below(sandbox, "whole"), runs_below(sandbox, "pruned")
+    steps = {
+        name: sum(len(r.series["loss"]) for r in runs)
+        for name, runs in {"whole": whole, "pruned": pruned}.items()
+    }
+    assert steps["whole"] == 24 * 50
+    assert steps["pruned"] < 0.6 * steps["whole"]
+    stopped = [run for run in pruned if run.lineage["search"]["state"] == "pruned"]
+    assert stopped
+    for run in stopped:
+        assert run.status == "completed"
+        assert 2 <= len(run.series["loss"]) < 50
+        assert "reached" not in run.series
+        assert any(text.startswith("pruned at step") for text in run.notices)
+    best = [min(run.last["loss"] for run in runs) for runs in (whole, pruned)]
+    assert best[1] <= best[0] * 1.2 + 0.05
+
+
+def ended(number: int, goal: float, curve: list[float]) -> Ended:
+    return Ended(number, {}, "completed", (goal,), tuple(enumerate(curve)))
+
+
+def test_bounds_are_the_median_of_what_was_reached_by_then() -> None:
+    curves = [[5, 4, 6], [5, 3, 2], [5, 2, 1], [5, 5, 5]]
+    trials = [ended(i, curve[-1], [float(v) for v in curve]) for i, curve in enumerate(curves)]
+    objective = Objective("min.loss", "minimize")
+    assert make_pruning("loss", objective, trials[:3]) is None
+    pruning = make_pruning("loss", objective, trials)
+    assert pruning is not None
+    assert (pruning.steps, pruning.bounds) == ((1.0, 2.0), (3.5, 3.0))
+
+
+@pytest.mark.parametrize(("sign", "direction"), [(1, "maximize"), (-1, "minimize")])
+def test_what_is_good_in_another_series_is_learned(sign: int, direction: str) -> None:
+    trials = [ended(i, i, [0.0, float(sign * i)]) for i in range(5)]
+    assert direction_of("other", Objective("results.score", "maximize"), trials) == direction
+    level = [ended(i, i, [0.0, 1.0]) for i in range(5)]
+    assert direction_of("other", Objective("results.score", "maximize"), level) is None
+
+
+# Samplers
+
+TERMS = SearchTerms(
+    (
+        Dimension("a", "float", 0.0, 1.0),
+        Dimension("b", "float", 1e-5, 1e-1, log=True),
+        Dimension("c", "int", 1, 512, log=True),
+        Dimension("d", "int", 2, 9, step=2),
+        Dimension("e", "choice", choices=("x", None, [1, 2], True)),
+        Dimension("f", "float", 0.0, 0.5, step=0.1),
+    ),
+    (Objective("results.value", "minimize"),),
+    40,
+    seed=5,
+)
+
+
+@pytest.mark.parametrize("name", ["cmaes", "qmc", "random", "tpe"])
+def test_samplers_stay_in_the_space_and_are_drawn_from_the_seed(name: str) -> None:
+    import attrs
+
+    terms = attrs.evolve(TERMS, sampler=name)
+    told = []
+    for _ in range(2):
+        study = Study(terms, make_sampler(terms))
+        while (point := study.ask()) is not None:
+            assert all(one.holds(point.values[one.name]) for one in terms.space), point.values
+            study.tell(Ended(point.number, point.values, "completed", (point.values["a"],)))
+        told.append([one.values for one in study.ended])
+    assert told[0] == told[1]
+    assert len({repr(values) for values in told[0]}) > 30
+
+
+def test_a_grid_has_every_point_once() -> None:
+    space = (Dimension("d", "int", 2, 9, step=2), Dimension("f", "float", 0.0, 0.5, step=0.1))
+    terms = SearchTerms(space, TERMS.objectives, 100, "grid")
+    study = Study(terms, make_sampler(terms), [Ended(None, {"d": 4, "f": 0.0}, "completed", (1,))])
+    points = []
+    while (point := study.ask()) is not None:
+        points.append((point.values["d"], round(point.values["f"], 6)))
+    wanted = {(d, f) for d in (2, 4, 6, 8) for f in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)}
+    assert len(points) == 23
+    assert set(points) == wanted - {(4, 0.0)}
+
+
+def test_of_several_objectives_the_best_are_those_that_no_other_is_better_than() -> None:
+    objectives = (Objective("loss", "minimize"), Objective("score", "maximize"))
+    goals = [(1, 1), (2, 3), (2, 2), (0, 0), (5, 3)]
+    trials = [Ended(i, {}, "completed", pair) for i, pair in enumerate(goals)]
+    assert [one.number for one in best_of(trials, objectives)] == [0, 1, 3]
+
+
+# Seams
+
+
+def test_a_plugin_chooses_the_trials(branin: Sandbox) -> None:
+    plugin = """
+        import expt
+
+        class Diagonal:
+            def ask(self, number):
+                return {"x": float(number), "y": float(number)}
+            def tell(self, ended):
+                pass
+
+        @expt.hook
+        def expt_make_sampler(terms):
+            return Diagonal() if terms.sampler == "diagonal" else None
+        """
+    branin.write({"diagonal.py": plugin})
+    words = ("--search", "3", "--sampler", "diagonal", "--plugin", "diagonal.py")
+    assert branin.expt("experiments", *words).exit_code == 0
+    assert in_order(branin.runs()) == [(n, float(n), float(n)) for n in range(3)]
+
+
+def test_the_verb_shows_best_history_and_importance(branin: Sandbox) -> None:
+    branin.expt("experiments", "--search", "12")
+    done = branin.expt("search", "experiment_branin")
+    assert done.exit_code == 0, done.stderr
+    assert "12 of 12 trials: 12 completed" in done.lines
+    assert {"best", "what mattered"} <= set(done.lines)
+    told = branin.expt("search", "--json").json()
+    values = [trial["objectives"]["results.value"] for trial in told["trials"]]
+    assert told["best"] == [values.index(min(values))]
+    assert sum(told["importance"].values()) == pytest.approx(1)
+    assert branin.expt("search", "--runs", "nowhere").exit_code == 4
