@@ -5,9 +5,10 @@ from expt.executors.inline import InlineExecutor
 from expt.executors.limits import count_processors, device_variables, thread_limits
 from expt.executors.starting import ForkStarter, SpawnStarter, Starter, make_starter
 from expt.executors.wire import Connection, raised
-from expt.executors.workers import CLOSE, ExecutorBroken, WorkerExecutor
+from expt.executors.workers import AHEAD, CLOSE, ExecutorBroken, WorkerExecutor
 
 __all__ = [
+    "AHEAD",
     "CLOSE",
     "Connection",
     "Death",

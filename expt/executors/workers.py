@@ -57,11 +57,15 @@ class ExecutorBroken(WorkerError):
     """The executor itself has failed; nothing that waits will begin."""
 
 
+AHEAD: Final = 100  # requests of the queue among which a worker chooses
+
+
 @attrs.define(eq=False)
 class _Worker:
     pid: int
     connection: Connection
     slot: int = 0
+    keys: frozenset[str] = frozenset()  # of the session providers' values that it has
     begun: Begin | None = None
     request: Request | None = None
     future: Future[Any] | None = None
@@ -218,13 +222,34 @@ class WorkerExecutor:
                 worker = self._idle_worker()
                 if worker is None and not self._has_been_refused():
                     return
-                request, future = self._queue.popleft()
+                request, future = self._take_next(worker)
                 if not future.set_running_or_notify_cancel():
                     continue
                 if worker is None:
                     self._bury_unborn(request, future)
                 else:
                     self._give(worker, request, future)
+
+    def _take_next(self, worker: _Worker | None) -> tuple[Request, Future[Any]]:
+        """What the worker is to do next: the first in the queue.
+
+        Where there are several workers, the first whose session providers' values it has already,
+        or that at least no other one has.
+        """
+        place = 0
+        if worker is not None and self._size > 1:
+            others = [one.keys for one in self._workers.values() if one is not worker]
+            held = frozenset[str]().union(*others)
+            waiting = itertools.islice(self._queue, AHEAD)
+            scores = [
+                (-len(keys & worker.keys), len(keys & held))
+                for keys in (_session_keys(request) for request, _ in waiting)
+            ]
+            place = scores.index(min(scores))
+        self._queue.rotate(-place)
+        taken = self._queue.popleft()
+        self._queue.rotate(place)
+        return taken
 
     def _idle_worker(self) -> _Worker | None:
         for worker in self._workers.values():
@@ -276,6 +301,7 @@ class WorkerExecutor:
     def _give(self, worker: _Worker, request: Request, future: Future[Any]) -> None:
         begin = self._begin()
         worker.request, worker.future = request, future
+        worker.keys = _session_keys(request)
         worker.began = time.monotonic()
         limit = begin.options.running.plan_timeout if isinstance(request, PlanRequest) else None
         worker.deadline = None if limit is None else worker.began + limit
@@ -432,3 +458,7 @@ class WorkerExecutor:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):
             self._waker.send(b"w")
+
+
+def _session_keys(request: Request) -> frozenset[str]:
+    return request.case.session_keys if isinstance(request, RunRequest) else frozenset()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from expt.archive import check_writable
+from expt.executors import AHEAD
 from expt.ground.layout import STOPPED_FILE
 from expt.ground.messages import (
     AnnounceRequest,
@@ -76,8 +77,11 @@ class Schedule:
         for case in plan.cases:
             self._books.forget(case.id)
         check_writable(self._options.keeping.runs)  # now, and not after the first of many runs
-        ahead = 2 * self._options.running.workers
-        for case, needed in zip(plan.cases, _needed_later(plan.cases), strict=True):
+        workers = self._options.running.workers
+        shares = workers > 1 and any(case.session_keys for case in plan.cases)
+        ahead = AHEAD if shares else 2 * workers
+        cases = _spread(plan.cases, workers) if shares else plan.cases
+        for case, needed in zip(cases, _needed_later(cases), strict=True):
             if self._interrupts.came or self._has_failed_enough():
                 break
             needed |= case.session_keys if keep else frozenset()
@@ -204,6 +208,19 @@ class Schedule:
         error = rendering.exception()
         made = RunRendered(path, (), (f"not rendered: {error}",)) if error else rendering.result()
         self._books.hear(made)
+
+
+def _spread(cases: Sequence[Case], workers: int) -> list[Case]:
+    """The cases with so many first as there are workers that share no session provider's value.
+
+    A worker then goes on with cases that share what it has: see `WorkerExecutor`.
+    """
+    first: dict[frozenset[str], Case] = {}
+    for case in cases:
+        if len(first) < workers:
+            first.setdefault(case.session_keys, case)
+    begun = {case.id for case in first.values()}
+    return [*first.values(), *(case for case in cases if case.id not in begun)]
 
 
 def _was_stopped(outcome: Outcome) -> bool:

@@ -1,0 +1,44 @@
+"""Which case runs where: those that share an expensive session provider meet on one worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
+
+TREE = {
+    "experiments/first.py": """
+        import os, time
+        import expt
+
+        @expt.provider(scope="session")
+        def dataset(data: str):
+            with open("made.txt", "a") as file:
+                file.write(f"{data}\\n")
+            return data
+
+        def experiment_one(results, dataset, lr: int):
+            results["pid"] = os.getpid()
+            time.sleep(0.1)
+    """
+}
+WORDS = ("experiments", "--sweep", "data=a,b", "--sweep", "lr=1,2,3,4")
+
+
+def test_each_value_of_a_session_provider_is_made_on_one_worker(sandbox: Sandbox) -> None:
+    sandbox.write(TREE)
+    assert sandbox.expt(*WORDS, "-n", "2").exit_code == 0
+    by_worker: dict[int, list[str]] = {}
+    for run in sandbox.runs():
+        by_worker.setdefault(run.results["pid"], []).append(run.params["data"])
+    assert len(by_worker) == 2
+    # a worker that has nothing left may help the other: one value is made twice at most
+    assert len((sandbox.root / "made.txt").read_text().split()) <= 3
+
+
+def test_one_worker_keeps_the_order_of_the_plan(sandbox: Sandbox) -> None:
+    sandbox.write(TREE)
+    assert sandbox.expt("experiments", "--sweep", "lr=1,2", "--sweep", "data=a,b").exit_code == 0
+    cases = [run.case for run in reversed(sandbox.runs())]
+    assert cases == ["lr-1-data-a", "lr-1-data-b", "lr-2-data-a", "lr-2-data-b"]
