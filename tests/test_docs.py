@@ -265,3 +265,19 @@ def test_the_pictures_of_screens_are_those_that_the_script_makes(tmp_path: Path)
         picture = (tmp_path / name).read_text()
         assert "Traceback" not in picture or name == "failure.svg"
         assert "https://cdnjs" not in picture
+
+
+def test_no_program_becomes_longer_when_it_is_ported() -> None:
+    """Lines that are not blank, of each original and of all files of its port."""
+    page = (ROOT / "docs" / "coming-from.md").read_text(encoding="utf-8")
+    sections = page.partition("## Whole programs")[2].split("\n### ")[1:]
+    assert len(sections) == 5
+    for section in sections:
+        blocks = re.findall(r"^```(.*?)\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+        lines = {"text": 0, "file": 0}
+        for head, body in blocks:
+            kind = "file" if "file=" in head else head
+            if kind in lines:
+                told = [line for line in body.splitlines() if line.strip() and line[:2] != "# "]
+                lines[kind] += len(told)
+        assert 0 < lines["file"] <= lines["text"], section.splitlines()[0]
