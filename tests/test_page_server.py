@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import shutil
@@ -347,6 +348,22 @@ def test_numbers_that_are_not_finite_are_tagged(client: Client, root: Path) -> N
     series = told(client.get(f"/api/runs/{id_of(2)}/series/loss"))
     tags = [{"$float": name} for name in ("nan", "inf", "-inf")]
     assert series["values"] == [1.0, *tags]
+
+
+def test_an_array_is_one_of_those_that_there_are(client: Client, root: Path) -> None:
+    recorder = open_recorder(find_runs(root)[0].path / "series", label="grid")
+    for number in range(2):
+        recorder.track("grid", np.array([[number, math.nan], [5.0, 9.0]]))
+    recorder.close()
+    answers = {
+        index: client.get(f"/api/runs/{id_of(2)}/array/grid?index={index}")
+        for index in (-3, -2, -1, 0, 1, 2)
+    }
+    lows = {index: told(found).get("low") for index, found in answers.items()}
+    assert lows == {-3: None, -2: 0.0, -1: 1.0, 0: 0.0, 1: 1.0, 2: None}
+    assert {found.status_code for found in answers.values()} == {200, 404}
+    pixels = base64.b64decode(told(answers[0])["pixels"])
+    assert list(pixels) == [1, 0, 142, 255]
 
 
 def test_a_name_with_slashes_and_markup_is_a_name(client: Client, root: Path) -> None:
