@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from expt.ground.options import Options
+    from expt.page.shown_runs import ShownRuns
     from expt.plugins.manager import Plugins
-    from expt.reading import Run, Runs
+    from expt.reading import Run
     from expt.sessions.session import Session as OpenSession
 
     What = str | Path | Callable[..., Any] | Extension
@@ -53,7 +54,7 @@ def runs(
     limit: int | None = None,
     smoke: bool | None = None,
     scratch: bool = False,
-) -> Runs:
+) -> ShownRuns:
     """The archived runs below `root`, newest first; smoke and scratch runs only when asked for.
 
     Inside a run, `root` and `smoke` are by default those of its session.
@@ -64,12 +65,13 @@ def runs(
     name such as `lr` or `-results.accuracy`, the largest first. Raises `expt.ExptError` for words
     that mean nothing, and for a name that no run has.
     """
+    from expt.page.shown_runs import ShownRuns
     from expt.reading import find_runs
 
     outer = find_outer_run()
     if smoke is None:
         smoke = outer is not None and outer.smoke
-    return find_runs(
+    found = find_runs(
         _archive_root(root),
         k=k,
         where=where,
@@ -84,6 +86,7 @@ def runs(
         smoke=smoke,
         scratch=scratch,
     )
+    return ShownRuns(found, found.damaged)
 
 
 def run(
@@ -93,7 +96,7 @@ def run(
     params: Mapping[str, Any] | None = None,
     sweep: Mapping[str, Iterable[Any]] | None = None,
     options: Sequence[str] = (),
-) -> Runs:
+) -> ShownRuns:
     """Run experiments as the command does, without its terminal; the runs, in order.
 
     `what` are paths, node ids, and experiment functions that a file defines. `params` and `sweep`
@@ -106,6 +109,7 @@ def run(
     too where `options` says nothing else, and `lineage["parent"]` names the run.
     """
     from expt.ground.errors import ExitCode
+    from expt.page.shown_runs import ShownRuns
     from expt.reading import load_archives
     from expt.sessions.session import run_session
 
@@ -115,7 +119,8 @@ def run(
         warnings.warn(failure, stacklevel=2)
     if result.exit_code == ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
-    return load_archives([outcome.path for outcome in result.outcomes])
+    found = load_archives([outcome.path for outcome in result.outcomes])
+    return ShownRuns(found, found.damaged)
 
 
 @contextlib.contextmanager
@@ -147,12 +152,14 @@ class Session:
         self._opened = opened
         self._options = options
 
-    def run(self, **params: Any) -> Runs:
+    def run(self, **params: Any) -> ShownRuns:
         """Run the session's experiments with these parameters; the runs, in order."""
+        from expt.page.shown_runs import ShownRuns
         from expt.reading import load_archives
 
         outcomes = self._opened.run(_with_values(self._options, params, {}))
-        return load_archives([outcome.path for outcome in outcomes])
+        found = load_archives([outcome.path for outcome in outcomes])
+        return ShownRuns(found, found.damaged)
 
 
 def _read_words(

@@ -354,6 +354,7 @@ def _add_archives(group: Group) -> None:
         "critical, or a number; logging.basicConfig(level=…) in a run changes it",
     )
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
+    add("--report", type=Path, metavar="FILE", help="write the page of these runs at the end")
 
 
 def _add_terminal(group: Group) -> None:
@@ -493,6 +494,7 @@ def make_options(
             ),
             "timeout": words.timeout or configuration.get("timeout"),
             "runs": absolute(runs, cwd),
+            "report": None if words.report is None else absolute(words.report, cwd),
             "junit": absolute(words.junit, cwd) if words.junit else None,
             "log_level": read_log_level(words.log_level or configuration.get("log_level")),
             "render": words.render and configuration.get("render", True),

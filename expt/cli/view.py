@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.arguments import Parser
 from expt.cli.which_runs import ASKED, add_filters, find_chosen, make_admits
+from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import output
 from expt.ground.text import human_size
+from expt.plugins.manager import Plugins
 from expt.reading import find_archive_root, load_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from expt.reading import Runs
+    from expt.reading import Run, Runs
 
 _PORT: Final = 8777
 _HOST: Final = "127.0.0.1"
@@ -31,6 +33,7 @@ def main(words: list[str]) -> int:
     add: Any = parser.add_argument
     add("--port", type=int, metavar="N", help=f"the port, else {_PORT} or the next that is free")
     add("--no-browser", action="store_true", help="print the address and open nothing")
+    _add_plugins(parser)
     asked = parser.parse_args(words)
     try:
         import uvicorn  # of the extra 'page'
@@ -55,6 +58,7 @@ def main(words: list[str]) -> int:
         port=port,
         words=ASKED,
         admits=make_admits(root, asked),
+        panels=find_panels(asked.plugins),
     )
     address = f"http://{_HOST}:{port}/?token={token}"
     output().write(f"{address}\n")
@@ -64,6 +68,32 @@ def main(words: list[str]) -> int:
     server = uvicorn.Server(config)
     server.run(sockets=[listener])
     return int(ExitCode.OK)
+
+
+def _add_plugins(parser: Parser) -> None:
+    add: Any = parser.add_argument
+    add(
+        "--plugin",
+        dest="plugins",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="load a plugin, by name or file; no:NAME leaves one out",
+    )
+
+
+def find_panels(named: Sequence[str]) -> Callable[[Run], list[Any]]:
+    """What the plugins of the configuration, and those that are `named`, show of a run."""
+    configured = read_configuration(find_root([], Path.cwd())).values.get("plugins", ())
+    plugins = Plugins({}, [*configured, *named])
+
+    def find(run: Run) -> list[Any]:
+        failures: list[str] = []
+        shown = plugins.observe("expt_show_run", failures.append, run=run)
+        panels = [panel for given in shown if given is not None for panel in given]
+        return [*panels, *({"title": "a plugin failed", "text": text} for text in failures)]
+
+    return find
 
 
 def _listen(port: int | None) -> socket.socket:
@@ -88,12 +118,13 @@ def report(words: list[str]) -> int:
     add: Any = parser.add_argument
     add("-o", dest="file", type=Path, required=True, metavar="FILE.html", help="the file to write")
     add("--title", default="expt report", help="the title of the page")
+    _add_plugins(parser)
     asked = parser.parse_args(words)
     from expt.page.frozen import write_report  # numpy is slow to import
 
     root = find_archive_root(asked.runs)
     runs = find_chosen(root, asked, {})
-    write_report(list(runs), asked.file, asked.title)
+    write_report(list(runs), asked.file, asked.title, find_panels(asked.plugins))
     size = asked.file.stat().st_size
     output().line(str(asked.file), f"  {len(runs)} runs, {human_size(size)}")
     return int(ExitCode.OK)

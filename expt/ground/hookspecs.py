@@ -153,6 +153,19 @@ def expt_run_finished(run: Any, case: Case, outcome: Outcome) -> None:
     """Observing, worker. The terminal status is on disk; once a run, however it ended."""
 
 
+# In the page
+
+
+@spec
+def expt_show_run(run: Any) -> Sequence[Mapping[str, Any]] | None:
+    """Observing, page. Panels that `expt view` and `expt report` show of one run.
+
+    `run` is what `expt.load` gives. A panel is `{"title": text}` and one of `"text": text`,
+    `"picture": path` (a PNG, JPEG, GIF or MP4 inside the archive) and `"chart": {"data": …,
+    "layout": …}` (plotly's JSON). None of them can bring a script.
+    """
+
+
 # In the renderer
 
 

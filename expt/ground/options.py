@@ -130,7 +130,8 @@ class RunningOptions:
 class KeepingOptions:
     """What archives are left, and where: `runs` is the archive root.
 
-    `log_level` is the least severity of the log records that are kept, as a number of `logging`.
+    `log_level` is the least severity of the log records that are kept, as a number of `logging`;
+    `report` the file that the page of the session's runs is written to.
     """
 
     runs: Path
@@ -139,6 +140,7 @@ class KeepingOptions:
     scratch: bool = False
     render: bool = True
     log_level: int | None = None
+    report: Path | None = None
 
 
 @attrs.frozen

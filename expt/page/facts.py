@@ -15,6 +15,7 @@ import numpy as np
 from expt.ground.encoding import to_json
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SERIES_DIR
+from expt.page.panels import take_panels
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
@@ -84,10 +85,11 @@ def _column(part: str, name: str, found: Mapping[int, Any], count: int) -> dict[
     return {"name": name, "part": part, "values": values, "missing": missing}
 
 
-def tell_run(run: Run) -> dict[str, Any]:
+def tell_run(run: Run, panels: Iterable[Any] = ()) -> dict[str, Any]:
     """One run in full: its outline, origins, lineage, environment, code, log, error and files.
 
-    `damage` is section → why, of the sections that cannot be read: those are empty.
+    `panels` are what plugins add to it. `damage` is section → why, of the sections that cannot
+    be read: those are empty.
     """
     told = {**run.outline(), "short": run.short_id, "setup": run.setup}
     damage: dict[str, str] = {}
@@ -96,7 +98,7 @@ def tell_run(run: Run) -> dict[str, Any]:
             told[name] = tell(run)
         except ReadingError as error:
             told[name], damage[name] = empty(), error.what
-    return {**told, "damage": damage}
+    return {**told, "damage": damage, "panels": take_panels(run, panels)}
 
 
 def _tell_origins(run: Run) -> dict[str, Any]:

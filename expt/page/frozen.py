@@ -20,10 +20,12 @@ from expt.page.bundle import asset, charts, digest, front_end
 from expt.page.facts import tell_array, tell_run, tell_series, tell_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from expt.reading import Run
+
+    Panels = Callable[[Run], Iterable[Any]]
 
 POINTS: Final = 300  # of a curve
 CURVES: Final = 200  # runs whose series, pictures and code are in the file
@@ -51,15 +53,20 @@ _PAGE: Final = """\
 """
 
 
-def write_report(runs: Sequence[Run], file: Path, title: str = "expt report") -> None:
+def write_report(
+    runs: Sequence[Run], file: Path, title: str = "expt report", panels: Panels = lambda _: ()
+) -> None:
     """Write the page of `runs`, the newest `CURVES` of them with all that they hold.
 
-    Raises `UsageError` where the extra `page` is not installed, `OSError`.
+    `panels` are what plugins add to a run. Raises `UsageError` where the extra `page` is not
+    installed, `OSError`.
     """
-    file.write_text(make_report(runs, title), encoding="utf-8")
+    file.write_text(make_report(runs, title, panels), encoding="utf-8")
 
 
-def make_report(runs: Sequence[Run], title: str = "expt report") -> str:
+def make_report(
+    runs: Sequence[Run], title: str = "expt report", panels: Panels = lambda _: ()
+) -> str:
     """The text of the file."""
     style, script, plotly = asset("style.css"), _inline(front_end()), charts()
     policy = "; ".join(
@@ -77,7 +84,7 @@ def make_report(runs: Sequence[Run], title: str = "expt report") -> str:
         title=html.escape(title),
         policy=html.escape(policy, quote=True),
         style=style,
-        data=_pack(json.dumps(gather(runs), allow_nan=False)),
+        data=_pack(json.dumps(gather(runs, panels), allow_nan=False)),
         charts=_pack(plotly),
         front_end=script,
     )
@@ -87,21 +94,26 @@ def _pack(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def gather(runs: Sequence[Run]) -> dict[str, Any]:
+def gather(runs: Sequence[Run], panels: Panels = lambda _: ()) -> dict[str, Any]:
     """All that the front end may ask for: the table, and of the newest runs everything."""
     whole = list(runs)[:CURVES]
     left = _MEDIA
     told: dict[str, Any] = {"table": tell_table(runs), "runs": {}, "series": {}, "files": {}}
     for run in whole:
         try:
-            found = tell_run(run)
+            found = tell_run(run, panels(run))
         except ReadingError as error:
             told["runs"][run.id] = {"damaged": error.what}
             continue
         told["runs"][run.id] = found
         told["series"][run.id] = _tell_every_series(run, found["damage"])
         files, left = _take_files(run, told["series"][run.id], left)
+        for panel in told["runs"][run.id]["panels"]:
+            if "picture" in panel and (content := read_inside(run.path, panel["picture"], left)):
+                left = max(0, left - len(content))
+                files[panel["picture"]] = base64.b64encode(content).decode()
         told["files"][run.id] = files
+    told["cut"] = _tell_cut(len(runs), len(whole), full=left <= 0)
     return told
 
 
@@ -117,6 +129,16 @@ def _tell_every_series(run: Run, damage: dict[str, str]) -> dict[str, Any]:
     except ReadingError as error:
         damage["series"] = error.what
     return told
+
+
+def _tell_cut(count: int, whole: int, *, full: bool) -> str:
+    """What the file does not hold, in a sentence; nothing where it holds all."""
+    parts = []
+    if whole < count:
+        parts.append(f"the newest {whole} of {count} runs are here whole")
+    if full:
+        parts.append(f"pictures end at {_MEDIA // 1024**2} MB")
+    return "; ".join(parts)
 
 
 def _spread(told: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ from expt.page.known_runs import KnownRuns
 from expt.page.watching import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -145,16 +145,17 @@ def make_app(
     port: int,
     words: Sequence[str] = (),
     admits: Callable[[Run], bool] = lambda _: True,
+    panels: Callable[[Run], Iterable[Any]] = lambda _: (),
     token: str | None = None,
 ) -> tuple[Guard, str]:
     """The application, and the token that it wants.
 
     `find` gives the runs that a query such as `{"where": "lr < 0.1"}` asks for, whose names are
     `words`; `load` gives one by its id; both raise `ExptError`. `admits` says of a run that is
-    new whether the page shows it.
+    new whether the page shows it, `panels` what plugins add to one.
     """
     token = token or secrets.token_urlsafe(24)
-    pages = _Pages(find, load, root, words, admits)
+    pages = _Pages(find, load, root, words, admits, panels)
     threading.Thread(target=pages.prepare, daemon=True).start()
     routes = [
         Route("/", pages.index),
@@ -189,10 +190,12 @@ class _Pages:
         root: Path,
         words: Sequence[str],
         admits: Callable[[Run], bool],
+        panels: Callable[[Run], Iterable[Any]],
     ) -> None:
         self._find = find
         self._load = load
         self._words = words
+        self._panels = panels
         self._known = KnownRuns(find, root)
         self._watcher = Watcher(root, admits)
 
@@ -221,7 +224,7 @@ class _Pages:
     async def run(self, request: Request) -> Response:
         _asked(request)
         run = await self._run_of(request)
-        return await run_in_threadpool(lambda: _json(tell_run(run)))
+        return await run_in_threadpool(lambda: _json(tell_run(run, self._panels(run))))
 
     async def series(self, request: Request) -> Response:
         asked = _asked(request, "points", "from", "to")

@@ -24,6 +24,10 @@ def parent_plugins(options: Options, stream: TextIO) -> dict[str, Any]:
         from expt.plugins.junit import JUnit
 
         plugins["junit"] = JUnit(options.telling.junit)
+    if options.keeping.report is not None:
+        from expt.plugins.page_report import PageReport
+
+        plugins["report"] = PageReport(stream, options.keeping.report)
     return plugins
 
 

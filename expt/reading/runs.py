@@ -46,7 +46,7 @@ class Runs(Sequence[Run]):
     def __getitem__(self, index: slice) -> Runs: ...
     def __getitem__(self, index: int | slice) -> Run | Runs:
         if isinstance(index, slice):
-            return Runs(self._runs[index], self.damaged)
+            return type(self)(self._runs[index], self.damaged)
         return self._runs[index]
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ class Runs(Sequence[Run]):
 
     def filter(self, accept: Callable[[Run], bool]) -> Runs:
         """The runs for which `accept(run)` is true."""
-        return Runs((run for run in self if accept(run)), self.damaged)
+        return type(self)((run for run in self if accept(run)), self.damaged)
 
     def table(self, columns: Sequence[str] | None = None) -> Table:
         """One row a run. Columns are names such as `lr`, `results.accuracy`, `min.loss`.
@@ -149,7 +149,7 @@ class Runs(Sequence[Run]):
         Values may be of any type; a run that lacks one is in a group of its own. Raises
         `UsageError` for a name that no run has, with the closest ones.
         """
-        return group_runs(self, names, Runs)
+        return group_runs(self, names, type(self))
 
     def best(self, name: str, choose: Callable[..., Any] = min) -> Run:
         """The run whose `name` is the smallest, or with `max` the largest.

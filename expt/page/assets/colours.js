@@ -1,4 +1,5 @@
 // Colours of values: a scale for numbers, and for kinds a palette that the colour-blind can read.
+import {el} from "./dom.js";
 import {show} from "./values.js";
 
 const KINDS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6d00", "#888888"];
@@ -12,7 +13,14 @@ export function onScale(share) {
   return `rgb(${a.map((value, i) => Math.round(value + (b[i] - value) * (at - low))).join(",")})`;
 }
 
-export const PLOTLY_SCALE = SCALE.map((_, i) => [i / (SCALE.length - 1), onScale(i / (SCALE.length - 1))]);
+// The part of the scale that is seen on the paper of the page.
+export function tint(share) {
+  return onScale(document.documentElement.dataset.theme === "dark" ? 0.25 + 0.75 * share : 0.92 * share);
+}
+
+export function plotlyScale() {
+  return SCALE.map((_, i) => [i / (SCALE.length - 1), tint(i / (SCALE.length - 1))]);
+}
 
 // For each row its colour, its dash and the legend: a bar for numbers, names for kinds.
 export function colouring(runs, rows, name) {
@@ -22,12 +30,22 @@ export function colouring(runs, rows, name) {
     const log = numbers.length && numbers.every((x) => x > 0) && Math.max(...numbers) / Math.min(...numbers) >= 100;
     const place = log ? Math.log10 : (x) => x;
     const [low, high] = [Math.min(...numbers.map(place)), Math.max(...numbers.map(place))];
-    const of = (row) => { const x = place(runs.number(row, name)); return { colour: Number.isFinite(x) ? onScale(high > low ? ((x - low) / (high - low)) * 0.92 : 0.5) : "#888888", dash: "solid" }; };
+    const of = (row) => { const x = place(runs.number(row, name)); return { colour: Number.isFinite(x) ? tint(high > low ? (x - low) / (high - low) : 0.5) : "#888888", dash: "solid" }; };
     return { of, bar: { low, high, log }, kinds: null };
   }
   const kinds = [...new Set(rows.map((row) => show(runs.value(row, name))))].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
   const of = (row) => { const i = kinds.indexOf(show(runs.value(row, name))); return { colour: KINDS[i % KINDS.length], dash: DASHES[Math.floor(i / KINDS.length) % DASHES.length] }; };
   return { of, bar: null, kinds };
+}
+
+// What the colours of kinds mean, in words beside the charts: at most as many as can be told apart.
+export function legend({ of, kinds }, runs, rows, name) {
+  if (!kinds || !name || kinds.length > 2 * KINDS.length) return [];
+  return kinds.map((kind) => {
+    const swatch = el("i.swatch");
+    swatch.style.background = of(rows.find((row) => show(runs.value(row, name)) === kind), 0).colour;
+    return el("span.kind", {}, swatch, kind === "" ? "none" : kind);
+  });
 }
 
 // The value that tells the rows apart most, to colour by when nobody says: one with few kinds.

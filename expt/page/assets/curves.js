@@ -2,7 +2,7 @@
 import {el, replace, choice, check, slider} from "./dom.js";
 import {show, showNumber, meanAndDeviation} from "./values.js";
 import {title} from "./runs.js";
-import {colouring, telling, PLOTLY_SCALE} from "./colours.js";
+import {colouring, telling, legend, plotlyScale} from "./colours.js";
 import {draw, clear, each} from "./charts.js";
 
 export class Curves {
@@ -38,7 +38,7 @@ export class Curves {
     for (const [name, chart] of this.charts) if (!shown.includes(name)) { clear(chart); chart.remove(); this.charts.delete(name); }
     const turn = (this.turn += 1);
     const colours = colouring(runs, rows, color);
-    this.legend = this.makeLegend(colours, color);
+    this.told.append(...legend(colours, runs, rows, color));
     for (const name of shown) {
       if (!this.charts.has(name)) this.charts.set(name, el("div.chart"));
       this.grid.append(this.charts.get(name));
@@ -51,8 +51,6 @@ export class Curves {
       await this.draw(name, rows, told, across, colours, band, color);
     }
   }
-
-  makeLegend({ kinds }, color) { return kinds && color ? kinds : null; }
 
   async fetch(row, name, range = null) {
     const { runs, source, versions } = this.page;
@@ -171,7 +169,7 @@ export function colourBar({ low, high, log }, text) {
   const ticks = [low, (low + high) / 2, high];
   return {
     x: [null], y: [null], mode: "markers", type: "scatter", hoverinfo: "skip", showlegend: false,
-    marker: { color: [low], cmin: low, cmax: high, colorscale: PLOTLY_SCALE, showscale: true, colorbar: { title: { text: escapeText(text), side: "right" }, thickness: 10, tickvals: ticks, ticktext: ticks.map((x) => showNumber(log ? 10 ** x : x, 3)) } },
+    marker: { color: [low], cmin: low, cmax: high, colorscale: plotlyScale(), showscale: true, colorbar: { title: { text: escapeText(text), side: "right" }, thickness: 10, tickvals: ticks, ticktext: ticks.map((x) => showNumber(log ? 10 ** x : x, 3)) } },
   };
 }
 

@@ -37,8 +37,9 @@ export class Detail {
       this.section("series", this.charts),
       this.section("values", this.makeValues(run)),
       this.makePictures(run),
+      (run.panels || []).map((panel) => this.section(panel.title, this.makePanel(run, panel))),
       this.section("log", el("pre.log", {}, run.log || "nothing was printed")),
-      this.section("lineage", this.makePairs(leaves(run.lineage).filter(([, value]) => value !== null && show(value) !== ""))),
+      this.section("lineage", this.makePairs(leaves(run.lineage).filter(([, value]) => value !== null && show(value) !== "" && show(value) !== "[]" && show(value) !== "{}"))),
       Object.keys(run.inputs || {}).length ? this.section("inputs", this.makePairs(leaves(run.inputs))) : null,
       Object.keys(run.artifacts).length ? this.section("artifacts", this.makePairs(Object.entries(run.artifacts).map(([name, size]) => [name, `${size} bytes`]))) : null,
       this.section("run it again", el("pre", {}, `expt rerun ${run.short}\nexpt show ${run.short}\n${run.path}`)),
@@ -93,6 +94,19 @@ export class Detail {
       return el("figure", {}, picture, el("figcaption", {}, name));
     }).filter(Boolean);
     return shown.length ? this.section("pictures", el("div.pictures", {}, shown)) : null;
+  }
+
+  // What a plugin shows of the run: a text, a picture of the archive or a chart.
+  makePanel(run, { text, picture, chart }) {
+    if (chart) {
+      const place = el("div.chart");
+      draw(place, chart.data, { height: 320, ...chart.layout });
+      return place;
+    }
+    if (!picture) return el("pre", {}, text || "");
+    const address = this.page.source.address(run.id, picture);
+    if (!address) return el("em", {}, "not in this file");
+    return picture.endsWith(".mp4") ? el("video", { src: address, controls: true }) : el("figure", {}, el("img", { src: address, alt: picture }));
   }
 
   async drawSeries(run) {

@@ -28,7 +28,7 @@ class Page {
     this.chips = el("div.chips");
     this.tabs = el("nav", { role: "tablist" });
     this.main = el("main");
-    root.append(el("header", {}, el("strong", {}, "expt"), this.tabs, this.filter, this.told), this.chips, this.main, el("footer", {}, KEYS));
+    root.append(el("header", {}, el("strong", {}, "expt"), this.tabs, this.filter, this.told), this.chips, this.main, el("footer", {}, source.cut ? el("span.cut", {}, source.cut, " · ") : null, KEYS));
     document.addEventListener("keydown", (event) => this.key(event));
     this.filter.value = this.state.where;
     this.theme();

@@ -2,10 +2,11 @@
 import {el, replace} from "./dom.js";
 import {show, showNumber} from "./values.js";
 import {title} from "./runs.js";
-import {onScale} from "./colours.js";
+import {tint} from "./colours.js";
 
 const TOP = 46;
 const BOTTOM = 22;
+const NEAR = 0.012; // of an axis: a brush that ends there means its end
 
 export class Parallel {
   constructor(page) {
@@ -72,7 +73,7 @@ export class Parallel {
     context.lineWidth = 1.2;
     const strength = Math.max(0.06, Math.min(0.8, 40 / Math.max(1, kept.size)));
     for (const row of this.all) if (!kept.has(row)) draw(row, "#888888", 0.06);
-    for (const row of this.all) if (kept.has(row)) { const share = last.share(runs.position(row, last.name)); draw(row, Number.isFinite(share) ? onScale(share * 0.92) : "#888888", strength); }
+    for (const row of this.all) if (kept.has(row)) { const share = last.share(runs.position(row, last.name)); draw(row, Number.isFinite(share) ? tint(share) : "#888888", strength); }
     context.globalAlpha = 1;
     replace(this.overlay, this.axes.map((axis, i) => this.makeAxis(axis, x(i), y, height, state.ranges[axis.name])));
   }
@@ -102,7 +103,7 @@ export class Parallel {
         const end = shareAt(next);
         const [low, high] = [Math.min(start, end), Math.max(start, end)];
         const slack = axis.numeric ? 0 : 0.49 / Math.max(1, axis.high - axis.low);
-        state.setRange(axis.name, [low <= 0 ? axis.low - (axis.numeric ? 0 : 0.5) : axis.value(low - slack), high >= 1 ? axis.high + (axis.numeric ? 0 : 0.5) : axis.value(high + slack)]);
+        state.setRange(axis.name, [low <= NEAR ? axis.low - (axis.numeric ? 0 : 0.5) : axis.value(low - slack), high >= 1 - NEAR ? axis.high + (axis.numeric ? 0 : 0.5) : axis.value(high + slack)]);
       };
       line.addEventListener("pointermove", move);
       line.addEventListener("pointerup", up);

@@ -1,7 +1,7 @@
 // A value against a result, a dot a run; a box drawn over dots chooses them in the table.
 import {el, replace, choice} from "./dom.js";
 import {title} from "./runs.js";
-import {colouring, telling} from "./colours.js";
+import {colouring, telling, legend} from "./colours.js";
 import {draw} from "./charts.js";
 import {colourBar, escapeText} from "./curves.js";
 
@@ -10,7 +10,8 @@ export class Scatter {
     this.page = page;
     this.tools = el("div.tools");
     this.chart = el("div.chart.tall");
-    this.element = el("section.view", {}, this.tools, this.chart);
+    this.told = el("p.same");
+    this.element = el("section.view", {}, this.tools, this.told, this.chart);
   }
 
   async show() {
@@ -25,6 +26,7 @@ export class Scatter {
     replace(this.tools, choice("across", across, names, (value) => state.set({ across: value })), choice("up", up, names, (value) => state.set({ up: value })),
       choice("colour", state.color, [["", "as it tells most"], ...varied.map((name) => [name, title(name)])], (value) => state.set({ color: value })));
     const colours = colouring(runs, rows, color);
+    replace(this.told, legend(colours, runs, rows, color));
     const x = rows.map((row) => runs.position(row, across));
     const y = rows.map((row) => runs.position(row, up));
     const traces = [{

@@ -14,7 +14,7 @@ export async function unpack(text) {
 }
 
 class EmbeddedSource {
-  constructor(data) { this.data = data; this.live = false; }
+  constructor(data) { this.data = data; this.live = false; this.cut = data.cut; }
   async table() { return this.data.table; }
   async run(id) { const found = this.data.runs[id]; return found ? revive(found) : null; }
   async series(id, name) { const found = this.data.series[id]?.[name]; return found ? revive(found) : null; }

@@ -33,8 +33,9 @@ export class State {
     }
     this.written = query.toString();
     const opens = names.includes("view") || names.includes("open");
-    history[opens ? "pushState" : "replaceState"](null, "", `#${this.written}`);
-    if (opens) window.addEventListener("popstate", () => {}, { once: true });
+    try {
+      history[opens ? "pushState" : "replaceState"](null, "", `#${this.written}`);
+    } catch { /* a frame in a notebook has no address of its own */ }
     this.changed(this, names);
   }
 

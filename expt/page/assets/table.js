@@ -129,7 +129,8 @@ export class RunsTable {
         if (name === "id") return el("td", {}, `${rows.length} runs`);
         if (!/^(results|last)\.|^duration$/.test(name)) return el("td");
         const { n, mean, std } = runs.summary(rows, name);
-        return el("td.number", {}, n ? `${showNumber(mean, 4)}${std === null ? "" : ` ± ${showNumber(std, 2)}`}` : "");
+        const [told, spread] = name === "duration" ? [showDuration, showDuration] : [(x) => showNumber(x, 4), (x) => showNumber(x, 2)];
+        return el("td.number", {}, n ? `${told(mean)}${std === null ? "" : ` ± ${spread(std)}`}` : "");
       }));
     }
     const id = runs.ids[item.row];

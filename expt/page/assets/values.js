@@ -76,6 +76,7 @@ function rank(value) {
 export function meanAndDeviation(numbers) {
   const n = numbers.length;
   if (!n) return { n, mean: NaN, std: NaN };
+  if (n > 1 && numbers.every((x) => x === numbers[0])) return { n, mean: numbers[0], std: 0 };
   const mean = numbers.reduce((sum, x) => sum + x, 0) / n;
   const std = n > 1 ? Math.sqrt(numbers.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (n - 1)) : null;
   return { n, mean, std };

@@ -1,0 +1,108 @@
+"""A real browser for the tests of the page: the system's Chromium, driven by playwright."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+PATIENCE = 20_000  # milliseconds that a machine which is busy may take
+
+
+def why_not() -> str | None:
+    """Why there can be no browser here, or None."""
+    try:
+        import playwright.sync_api  # noqa: F401
+        import starlette  # noqa: F401
+    except ModuleNotFoundError as error:
+        return f"'{error.name}' is not installed"
+    return None if CHROMIUM else "there is no chromium"
+
+
+@contextlib.contextmanager
+def open_browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def serve(root: Path, *words: str) -> Iterator[str]:
+    """The address of `expt view` on the archive root."""
+    command = [sys.executable, "-m", "expt", "view", "--runs", str(root), "--no-browser"]
+    process = subprocess.Popen(
+        [*command, "--port", "0", *words], stdout=subprocess.PIPE, text=True, cwd=root
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+class Tab:
+    """One tab, and all that its console and its network said."""
+
+    def __init__(self, browser: Any, address: str, **settings: Any) -> None:
+        view = {"width": 1280, "height": 800}
+        self.context = browser.new_context(**{"viewport": view, "offline": False, **settings})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.complaints: list[str] = []
+        page, say = self.page, self.complaints.append
+        page.on("console", lambda message: say(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: say(f"error: {error}"))
+        page.on("requestfailed", lambda request: say(f"{request.failure}: {request.url}"))
+        page.on("dialog", lambda dialog: say(f"dialog: {dialog.message}"))
+        self.address = address
+        page.goto(address)
+        self.wait("html[data-ready]")
+
+    def wait(self, selector: str) -> Any:
+        """The element, once it can be seen."""
+        state = "attached" if selector.startswith("html") else "visible"
+        return self.page.wait_for_selector(selector, state=state)
+
+    def until(self, condition: str) -> None:
+        """Wait until an expression of the page is true; playwright's own way is an `eval`."""
+        end = time.monotonic() + PATIENCE / 1000
+        while not self.page.evaluate(f"Boolean({condition})"):
+            assert time.monotonic() < end, f"not within {PATIENCE} ms: {condition}"
+            self.page.wait_for_timeout(50)
+
+    def view(self, name: str) -> None:
+        """Open a view by its tab."""
+        self.page.click(f'nav button:text-is("{name}")')
+
+    def told(self, text: str) -> None:
+        """Wait until the page says how many runs there are."""
+        self.until(f"document.querySelector('.told').textContent === {text!r}")
+
+    def texts(self, selector: str) -> list[str]:
+        return [str(text) for text in self.page.locator(selector).all_inner_texts()]
+
+    def column(self, name: str) -> list[str]:
+        """The texts of a column of the table, from the top."""
+        titles = self.page.eval_on_selector_all(".sort", "all => all.map(b => b.title)")
+        return self.texts(f"table.runs tbody tr:not(.space) td:nth-child({titles.index(name) + 2})")
+
+    def state(self) -> str:
+        return str(self.page.evaluate("location.hash"))
+
+    def close(self) -> None:
+        self.context.close()

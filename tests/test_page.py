@@ -1,0 +1,492 @@
+"""The page in a real browser: as `expt view` serves it, and as `expt report` freezes it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from browser_tabs import Tab, open_browser, serve, why_not
+from made_runs import id_of, make_run
+
+from expt.testing import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"no browser: {why_not()}")
+
+TREE = {
+    "expt.toml": "",
+    "experiments/params.toml": "width = 8\n",
+    "experiments/train.py": '''
+        import numpy as np
+
+        def experiment_train(track, lr: float = 0.1, seed: int = 0, name: str = "a", width=4):
+            """Descend."""
+            rng = np.random.default_rng(seed)
+            for step in range(20):
+                track("loss", 1 / (1 + lr * step * 10) + 0.01 * seed, step=step)
+                if step % 5 == 0:
+                    track("picture", rng.integers(0, 256, (8, 8, 3), np.uint8), step=step)
+                    track("weights", np.full((3, 4), lr * step), step=step)
+                    track("words", f"at {step}", step=step)
+            print("printed with", lr)
+            return {"accuracy": 1 - lr, "seed_used": seed}
+        ''',
+}
+VIEWS = ("runs", "curves", "parallel", "scatter", "media", "compare", "run")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """Six runs of a sweep, and a seventh of another code."""
+    project = Sandbox(tmp_path_factory.mktemp("project"))
+    project.write(TREE)
+    done = project.expt("experiments", "--sweep", "lr=0.1,0.01,0.001", "--sweep", "seed=0,1")
+    assert done.exit_code == 0, done.stderr
+    text = TREE["experiments/train.py"].replace("1 - lr", "0.5 - lr")
+    project.write({"experiments/train.py": text})
+    assert project.expt("experiments", "-p", "name=b").exit_code == 0
+    return project
+
+
+@pytest.fixture(scope="module")
+def served(project: Sandbox) -> Iterator[str]:
+    with serve(project.root / "runs") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def frozen(project: Sandbox) -> str:
+    assert project.expt("report", "-o", "page.html").exit_code == 0
+    return (project.root / "page.html").as_uri()
+
+
+@pytest.fixture
+def open_tab(browser: Any) -> Iterator[Callable[..., Tab]]:
+    """Opens tabs, and holds their consoles free of errors and of blocked requests."""
+    with contextlib.ExitStack() as stack:
+        tabs: list[Tab] = []
+
+        def open_tab(address: str, **settings: Any) -> Tab:
+            tab = Tab(browser, address, **settings)
+            stack.callback(tab.close)
+            tabs.append(tab)
+            return tab
+
+        yield open_tab
+        assert [tab.complaints for tab in tabs] == [[] for _ in tabs]
+
+
+@pytest.fixture(params=["view", "report"])
+def tab(request: pytest.FixtureRequest, open_tab: Callable[..., Tab]) -> Tab:
+    """The page, served; and the same frozen, with the network off."""
+    if request.param == "view":
+        return open_tab(request.getfixturevalue("served"))
+    return open_tab(request.getfixturevalue("frozen"), offline=True)
+
+
+def test_each_view_opens_and_shows_the_runs(tab: Tab) -> None:
+    tab.told("7 runs")
+    assert len(tab.column("id")) == 7
+    tab.view("curves")
+    tab.until("document.querySelectorAll('.chart .scatterlayer .trace').length >= 7")
+    tab.view("parallel")
+    tab.until("document.querySelectorAll('.axis').length >= 4")
+    tab.view("scatter")
+    tab.until("document.querySelectorAll('.scatterlayer .point').length >= 7")
+    tab.view("media")
+    tab.until("[...document.querySelectorAll('.media img')].some((i) => i.naturalWidth === 8)")
+    tab.until("document.querySelectorAll('.media canvas').length >= 7")
+    tab.view("compare")
+    assert "two runs" in tab.wait("section p").inner_text() or tab.wait("table.compare")
+    tab.view("run")
+    assert "experiment_train" in tab.wait("h2").inner_text()
+
+
+def test_a_filter_is_the_grammar_of_where_and_an_unknown_name_is_told(tab: Tab) -> None:
+    tab.page.fill(".filter", "lr < 0.05 and results.accuracy > 0.9 and seed == 1")
+    tab.told("2 of 7 runs")
+    assert sorted(tab.column("params.lr")) == ["0.001", "0.01"]
+    tab.page.fill(".filter", "lrr < 0.05")
+    tab.told("no run has a value 'lrr'; did you mean 'lr'?")
+    tab.page.fill(".filter", "lr <")
+    tab.until("document.querySelector('.told').classList.contains('error')")
+    tab.page.fill(".filter", "")
+    tab.told("7 runs")
+
+
+def test_a_column_sorts_both_ways(tab: Tab) -> None:
+    tab.page.click('.sort[title="params.lr"]')
+    assert tab.column("params.lr") == ["0.001", "0.001", "0.01", "0.01", "0.1", "0.1", "0.1"]
+    tab.page.click('.sort[title="params.lr"]')
+    assert tab.column("params.lr")[0] == "0.1"
+    assert tab.page.get_attribute("th:has(.sort[title='params.lr'])", "aria-sort") == "descending"
+
+
+def test_groups_have_mean_and_deviation_and_every_run_is_still_there(tab: Tab) -> None:
+    tab.page.select_option("select", "params.lr")
+    tab.until("document.querySelectorAll('tr.group').length === 3")
+    groups = tab.texts("tr.group")
+    assert any("2 runs" in group and "±" in group for group in groups)
+    assert tab.page.locator("table.runs tbody tr:not(.group)").count() == 7
+
+
+def test_a_pinned_column_stands_at_the_left(tab: Tab) -> None:
+    tab.page.click("th:has(.sort[title='results.accuracy']) .pin")
+    titles = tab.page.eval_on_selector_all(".sort", "all => all.map(b => b.title)")
+    assert titles[:2] == ["id", "results.accuracy"]
+    tab.page.reload()
+    tab.wait("html[data-ready]")
+    assert tab.page.eval_on_selector_all(".sort", "all => all[1].title") == "results.accuracy"
+
+
+def test_columns_are_chosen(tab: Tab) -> None:
+    tab.page.click(".columns summary")
+    tab.page.click(".menu label:has-text('params.width')")
+    assert set(tab.column("params.width")) == {"8"}
+
+
+def test_two_selected_runs_are_compared_down_to_the_line_of_code(tab: Tab) -> None:
+    tab.page.click('.sort[title="params.name"]')
+    boxes = tab.page.locator("tbody input[type=checkbox]")
+    boxes.nth(0).check()
+    boxes.nth(6).check()
+    tab.told("7 runs, 2 selected")
+    tab.view("compare")
+    tab.wait(".diff .added")
+    assert '-    return {"accuracy": 1 - lr, "seed_used": seed}' in tab.texts(".diff .gone")[0]
+    assert "0.5 - lr" in tab.texts(".diff .added")[0]
+    assert "name" in tab.texts("table.compare tbody th")
+    assert "the same in all" in tab.texts(".same")[-1]
+
+
+def drag(tab: Tab, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    mouse = tab.page.mouse
+    mouse.move(*begin)
+    mouse.down()
+    mouse.move((begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2)
+    mouse.move(*end)
+    mouse.up()
+
+
+def test_a_brush_on_an_axis_filters_the_table(tab: Tab) -> None:
+    tab.view("parallel")
+    box = tab.wait(".axis[aria-label='axis lr']").bounding_box()
+    x, top, height = box["x"] + box["width"] / 2, box["y"], box["height"]
+    drag(tab, (x, top + height * 0.3), (x, top + height - 1))
+    tab.told("4 of 7 runs")
+    tab.view("runs")
+    assert set(tab.column("params.lr")) == {"0.01", "0.001"}
+    tab.page.click(".chip")
+    tab.told("7 runs")
+
+
+def test_a_box_over_dots_filters_the_table(tab: Tab) -> None:
+    tab.page.evaluate("location.hash = 'view=scatter&across=params.lr&up=results.accuracy'")
+    tab.until("document.querySelectorAll('.scatterlayer .point').length >= 7")
+    box = tab.wait(".nsewdrag").bounding_box()
+    left, top = box["x"] + 2, box["y"] + 2
+    drag(tab, (left, top), (left + box["width"] * 0.7, top + box["height"] - 6))
+    tab.told("4 of 7 runs")
+    tab.view("runs")
+    assert set(tab.column("params.lr")) == {"0.01", "0.001"}
+
+
+def test_one_slider_moves_all_pictures_arrays_and_texts(tab: Tab) -> None:
+    tab.view("media")
+    tab.until("document.querySelectorAll('.media figure').length === 21")
+    slider = ".step input"
+    assert tab.page.get_attribute(slider, "max") == "3"
+    tab.until("document.querySelector('.media pre')?.textContent === 'at 15'")
+    before = tab.page.get_attribute(".media img", "src")
+    tab.page.fill(slider, "1")
+    tab.until("[...document.querySelectorAll('.media pre')].every((p) => p.textContent === 'at 5')")
+    assert tab.page.get_attribute(".media img", "src") != before
+    assert set(tab.texts(".media figcaption")) == {"step 5"}
+    assert "step=5" in tab.state()
+
+
+def test_one_run_in_full_tells_origins_log_code_and_how_to_run_it_again(tab: Tab) -> None:
+    tab.page.fill(".filter", "name == 'b'")
+    tab.page.click("td.id a")
+    assert "experiments/train.py::experiment_train" in tab.wait("h2").inner_text()
+    told = tab.page.inner_text("section.view")
+    for text in (
+        "width",
+        "experiments/params.toml:1",
+        "over 4 of default",
+        "-p name",
+        "printed with",
+    ):
+        assert text in told
+    assert "expt rerun" in told
+    tab.page.click("summary:text-is('code')")
+    tab.page.click("summary:text-is('experiments/train.py')")
+    assert "0.5 - lr" in tab.page.inner_text("details[open] > pre.code")
+    tab.until("document.querySelectorAll('.chart .trace').length >= 1")
+
+
+def test_labels_are_edited_and_kept(
+    open_tab: Callable[..., Tab], served: str, project: Sandbox
+) -> None:
+    tab = open_tab(served)
+    tab.page.click("td.id a >> nth=0")
+    tab.page.fill("input[aria-label=tags]", "best, checked")
+    tab.page.fill("input[aria-label=note]", "<b>look</b> again")
+    tab.page.press("input[aria-label=note]", "Enter")
+    tab.until("document.querySelector('.labels output').textContent === 'kept'")
+    newest = project.runs()[0]
+    assert (newest.tags, newest.note) == (("best", "checked"), "<b>look</b> again")
+    tab.page.reload()
+    tab.wait("html[data-ready]")
+    tab.page.keyboard.press("Escape")
+    assert tab.column("tags")[0] == "best, checked"
+    assert tab.column("note")[0] == "<b>look</b> again"
+    other = open_tab(served)
+    assert other.column("tags")[0] == "best, checked"
+
+
+def test_the_address_holds_the_view(tab: Tab) -> None:
+    tab.page.fill(".filter", "seed == 0")
+    tab.told("4 of 7 runs")
+    tab.page.click('.sort[title="results.accuracy"]')
+    tab.page.locator("tbody input[type=checkbox]").nth(1).check()
+    tab.view("curves")
+    tab.page.fill("input[aria-label=smooth]", "0.5")
+    tab.until("document.querySelectorAll('.chart .scatterlayer .trace').length === 2")
+    held, chips = tab.state(), tab.texts(".chip")
+    tab.page.reload()
+    tab.wait("html[data-ready]")
+    tab.told("4 of 7 runs, 1 selected")
+    assert tab.state() == held
+    assert tab.texts(".chip") == chips
+    tab.until("document.querySelectorAll('.chart .scatterlayer .trace').length === 2")
+    tab.page.go_back()
+    assert tab.wait("table.runs")
+
+
+def test_the_keyboard_does_it_all(tab: Tab) -> None:
+    keys = tab.page.keyboard
+    keys.press("/")
+    keys.type("seed == 1")
+    tab.told("3 of 7 runs")
+    keys.press("Escape")
+    keys.press("ArrowDown")
+    keys.press("ArrowDown")
+    keys.press("Space")
+    tab.told("3 of 7 runs, 1 selected")
+    keys.press("Enter")
+    tab.wait("h2")
+    keys.press("2")
+    assert "view=curves" in tab.state()
+    keys.press("Escape")
+    tab.wait("table.runs")
+
+
+def test_dark_and_light_follow_the_system_and_a_key(
+    open_tab: Callable[..., Tab], frozen: str
+) -> None:
+    tab = open_tab(frozen, color_scheme="dark")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    assert tab.page.evaluate(colour) == "rgb(20, 23, 26)"
+    tab.page.keyboard.press("t")
+    assert tab.page.evaluate(colour) == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("width", [390, 3840])
+def test_no_view_is_wider_than_the_window(
+    open_tab: Callable[..., Tab], frozen: str, width: int
+) -> None:
+    tab = open_tab(frozen, viewport={"width": width, "height": 844})
+    for view in VIEWS:
+        tab.page.evaluate(f"location.hash = 'view={view}'")
+        tab.until("document.querySelector('main').children.length > 0")
+        time.sleep(0.2)
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= width, view
+
+
+LIVE = """
+    import time
+    from pathlib import Path
+
+    def experiment_live(track):
+        for step in range(10_000):
+            track("loss", 1 / (step + 1), step=step)
+            time.sleep(0.05)
+            if Path("stop").exists():
+                return {"steps": step}
+    """
+
+
+def test_a_run_that_goes_on_moves_and_ends_on_the_page(
+    open_tab: Callable[..., Tab], tmp_path: Path
+) -> None:
+    project = Sandbox(tmp_path).write({"expt.toml": "", "experiments/live.py": LIVE})
+    (tmp_path / "runs").mkdir()
+    with serve(tmp_path / "runs") as address:
+        tab = open_tab(address)
+        tab.told("0 runs")
+        process = project.start("experiments")
+        try:
+            tab.told("1 runs")
+            tab.until("document.querySelector('td.status')?.textContent === 'running'")
+            cell = "document.querySelector('table.runs tbody')?.textContent"
+            tab.page.evaluate(f"window.before = {cell}")
+            tab.until(f"{cell} !== window.before")
+            tab.page.click("td.id a")
+            tab.until("document.querySelectorAll('.chart .trace').length === 1")
+            tab.page.keyboard.press("Escape")
+            (tmp_path / "stop").touch()
+            tab.until("document.querySelector('td.status')?.textContent === 'completed'")
+            tab.until(f"{cell}.includes('steps') || {cell}.length > 0")
+        finally:
+            (tmp_path / "stop").touch()
+            process.communicate(timeout=60)
+
+
+# What a user wrote is text
+
+EVIL = '<img src=x onerror="window.hit=1"><script>window.hit=2</script>\'"`${window.hit=3}'
+LINK = "javascript:window.hit=4"
+
+
+def make_hostile(root: Path) -> None:
+    for number in range(3):
+        path = make_run(
+            root,
+            number,
+            case=f"lr-{number}-{EVIL}"[:200],
+            description=EVIL,
+            note=LINK,
+            tags=(EVIL, "[red]"),
+            params={
+                "lr": number,
+                EVIL: f"{EVIL}{number}",
+                "link": LINK,
+                "__proto__": {"a": number},
+            },
+            results={"accuracy": number, f"[red]{EVIL}": number, "constructor": number},
+        )
+        (path / "output.log").write_text(f"{EVIL}\n</script><script>window.hit=5</script>\n")
+        (path / "code").mkdir()
+        (path / "code" / "evil.py").write_text(f"# {EVIL} {number}\n</script><!-- \n")
+        from expt.tracking import open_recorder
+
+        series = open_recorder(path / "series", label="x")
+        for step in range(3):
+            for name in (EVIL, "%{x} [red] <b>b</b>", "a/../../b", "__proto__"):
+                series.track(name, float(step + number), step=step)
+            series.track(f"words {EVIL}", EVIL, step=step)
+            series.track(f"array {EVIL}", np.eye(3) * step, step=step)
+        series.close()
+        record = json.loads((path / "run.json").read_text())
+        summary = {"kind": "scalar", "count": 3, "last": 2.0, "min": 0.0, "max": 2.0}
+        names = (EVIL, "%{x} [red] <b>b</b>", "a/../../b", "__proto__")
+        record["series"] = dict.fromkeys(names, summary)
+        record["series"] |= {f"words {EVIL}": {"kind": "text", "count": 3}}
+        record["series"] |= {f"array {EVIL}": {"kind": "array", "count": 3}}
+        (path / "run.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("kind", ["view", "report"])
+def test_hostile_names_and_values_are_text(
+    open_tab: Callable[..., Tab], tmp_path: Path, kind: str
+) -> None:
+    root = tmp_path / "runs"
+    make_hostile(root)
+    with contextlib.ExitStack() as stack:
+        if kind == "view":
+            address = stack.enter_context(serve(root))
+        else:
+            done = Sandbox(tmp_path).expt(
+                "report", "--runs", root, "-o", "page.html", "--title", EVIL
+            )
+            assert done.exit_code == 0, done.stderr
+            address = (tmp_path / "page.html").as_uri()
+        tab = open_tab(address)
+        tab.told("3 runs")
+        for box in tab.page.locator("tbody input[type=checkbox]").all()[:2]:
+            box.check()
+        for view in VIEWS:
+            tab.view(view)
+            time.sleep(1)
+            assert tab.page.evaluate("window.hit") is None
+            found = (
+                "document.querySelectorAll('main script, main [src=x], a[href^=javascript]').length"
+            )
+            assert tab.page.evaluate(found) == 0
+        assert EVIL in tab.page.inner_text("section.view")
+        tab.page.evaluate("location.hash = 'view=run&open=' + encodeURIComponent('<script>')")
+        tab.until("document.querySelector('section.view').textContent.length > 0")
+        tab.complaints = [text for text in tab.complaints if "404" not in text]
+        assert id_of(0)
+
+
+# The file
+
+
+def test_a_report_is_valid_html_and_holds_no_address(project: Sandbox, frozen: str) -> None:
+    html5lib = pytest.importorskip("html5lib")
+
+    text = (project.root / "page.html").read_text(encoding="utf-8")
+    html5lib.HTMLParser(strict=True).parse(text)
+    assert "://" not in text
+    assert "default-src &#x27;none&#x27;" in text
+
+
+def test_the_same_runs_give_the_same_bytes(project: Sandbox, frozen: str) -> None:
+    assert project.expt("report", "-o", "again.html").exit_code == 0
+    assert (project.root / "again.html").read_bytes() == (project.root / "page.html").read_bytes()
+
+
+def test_a_report_of_many_runs_says_which_it_does_not_hold_whole(
+    open_tab: Callable[..., Tab], tmp_path: Path
+) -> None:
+    for number in range(201):
+        make_run(tmp_path / "runs", number, params={"lr": number})
+    done = Sandbox(tmp_path).expt("report", "--runs", tmp_path / "runs", "-o", "page.html")
+    assert done.exit_code == 0, done.stderr
+    tab = open_tab((tmp_path / "page.html").as_uri())
+    tab.told("201 runs")
+    assert "the newest 200 of 201 runs are here whole" in tab.page.inner_text("footer")
+    assert tab.page.locator("table.runs tbody tr").count() < 70
+
+
+PLUGIN = """
+    import expt
+
+    @expt.hook
+    def expt_show_run(run):
+        bars = {"type": "bar", "x": ["a"], "y": [1]}
+        return [
+            {"title": "mine", "text": "<b>bold</b>"},
+            {"title": "bars", "chart": {"data": [bars]}},
+            {"title": "out", "picture": "../../x.png"},
+        ]
+    """
+
+
+def test_a_plugin_shows_texts_pictures_and_charts_of_a_run(
+    open_tab: Callable[..., Tab], project: Sandbox
+) -> None:
+    project.write({"panels.py": PLUGIN})
+    done = project.expt("report", "latest", "--plugin", "panels.py", "-o", "panels.html")
+    assert done.exit_code == 0, done.stderr
+    tab = open_tab((project.root / "panels.html").as_uri())
+    tab.view("run")
+    tab.wait("summary:text-is('mine')")
+    assert "<b>bold</b>" in tab.texts("details.section > pre")
+    tab.until("document.querySelectorAll('.chart .barlayer .point').length === 1")
+    assert "a panel that cannot be shown" in tab.texts("summary")
