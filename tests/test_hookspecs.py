@@ -548,6 +548,6 @@ def test_the_docs_list_every_hook_and_where_it_is_called() -> None:
         if name.startswith("expt_"):
             assert f"### `{name}(" in page
             who = (getattr(hookspecs, name).__doc__ or "").partition(".")[0]
-            assert who.partition(", ")[2] in ("parent", "worker", "renderer")
+            assert who.partition(", ")[2] in ("parent", "worker", "page", "renderer")
             start = page.index(f"### `{name}(")
             assert f"\n{who}.\n" in page[start : start + 400]

@@ -4,6 +4,7 @@
              plan_finished ─ session_started ─ event_received … ─ session_finished
     worker   make_providers ─ convert_values ─ run_started ─ value_recognised … ─ run_finished
     renderer series_rendered … ─ run_rendered
+    page     show_run …
 
 Deciding hooks (marked so below) may fail the session with an `ExptError`; observing hooks may
 not: a failure is reported, the others are still called, the run goes on. Plugins implement hooks

@@ -15,7 +15,7 @@ import numpy as np
 from expt.ground.encoding import to_json
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SERIES_DIR
-from expt.page.panels import take_panels
+from expt.page.run_panels import take_panels
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
