@@ -114,13 +114,14 @@ class Catalogue:
     def refuted(self, condition: str, arguments: Sequence[Any]) -> frozenset[str]:
         """The folders of runs that ended and for whose `summary` the SQL `condition` is not true.
 
-        A summary that is not as it was written refutes nothing.
+        A summary that is not as it was written refutes nothing. What is not asked for in a `CASE`
+        SQLite evaluates to its end.
         """
         if self.index is None:
             return frozenset()
-        query = f"""SELECT folder FROM summaries WHERE NOT ifnull({condition}, 0)
+        query = f"""SELECT folder FROM summaries WHERE CASE WHEN {condition} THEN 0 ELSE 1 END
             AND ifnull(json_extract(summary, '$.status'), 'running') != 'running'
-            AND instr(summary, '"$dict"') = 0 AND checksum(folder, summary) = checksum LIMIT ?"""  # noqa: S608  `narrowing` puts no word of the user's into it
+            AND summary NOT LIKE '%"$dict"%' AND checksum(folder, summary) = checksum LIMIT ?"""  # noqa: S608  `narrowing` puts no word of the user's into it
         most = len(self.rows) + len(self.problems)
         try:
             found = self.index.execute(query, (*arguments, most))

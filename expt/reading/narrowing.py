@@ -77,11 +77,24 @@ def _link(operation: ast.cmpop, left: ast.expr, right: ast.expr) -> Sql | None:
     paths = list(_paths(name))
     if comparison is None or not paths:
         return None
-    text, arguments = comparison
-    found = " OR ".join(f"json_extract(summary, ?) {text}" for _ in paths)
-    tables = " OR ".join("json_type(summary, ?) = 'object'" for _ in paths)  # tags of values
-    filled = tuple(item for path in paths for item in (path, *arguments))
-    return f"""{found} OR (instr(summary, '"$') AND ({tables}))""", (*filled, *paths)
+    parts = [
+        _guarded(word, [_at(path, *comparison) for path in some]) for word, some in paths if some
+    ]
+    every = [path for _, some in paths for path in some]
+    tags = [("json_type(summary, ?) = 'object'", (path,)) for path in every]
+    return _joined(" OR ", [*parts, _guarded('"$', tags)])
+
+
+def _at(path: str, text: str, arguments: tuple[Any, ...]) -> Sql:
+    return f"json_extract(summary, ?) {text}", (path, *arguments)
+
+
+def _guarded(word: str, parts: Sequence[Sql]) -> Sql:
+    """Any of `parts`, asked only where `word`, a pattern of `LIKE`, stands in the summary."""
+    text, arguments = _joined(" OR ", parts) or ("0", ())
+    return (
+        (f"summary LIKE ? AND ({text})", (f"%{word}%", *arguments)) if word else (text, arguments)
+    )
 
 
 def _comparison(sign: str, value: Any) -> Sql | None:
@@ -104,19 +117,24 @@ def _constant(node: ast.expr) -> Any:
     return _NOTHING
 
 
-def _paths(name: str) -> Iterator[str]:
-    """Every place of a summary where the value of a name may stand."""
+def _paths(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Every place of a summary where the value of a name may stand; those that need a word there
+    are told with it."""
     if name in FIELDS:
         if name in _FIELDS:
-            yield f"$.{name}"
+            yield "", [f"$.{name}"]
         return
     if name.count(".") > _MOST_DOTS or not _is_sayable(name):
         return
     prefix, dot, rest = name.partition(".")
     if dot and prefix in PARTS:
-        yield from _places(prefix, rest)
-    for part in UNPREFIXED:
-        yield from _places(part, name)
+        yield "", list(_places(prefix, rest))
+        again = [path for part in UNPREFIXED for path in _places(part, name)]
+        yield f'"{prefix}%"{prefix}' if prefix in ("params", "results") else f'"{prefix}', again
+        return
+    yield '"choices"', list(_places("choices", name))
+    yield '"made"', list(_places("made", name))
+    yield "", [path for part in ("params", "results", "last") for path in _places(part, name)]
 
 
 def _places(part: str, name: str) -> Iterator[str]:
