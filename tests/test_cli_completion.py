@@ -33,8 +33,8 @@ TREE = {
 }
 
 
-def offered(sandbox: Sandbox, line: str) -> list[str]:
-    """The words that the command offers after `line`."""
+def offered(sandbox: Sandbox, line: str, imported: list[str] | None = None) -> list[str]:
+    """The words that the command offers after `line`; `imported` gets what it imports for that."""
     answer = sandbox.root / "answer"
     environ = {
         **os.environ,
@@ -46,9 +46,12 @@ def offered(sandbox: Sandbox, line: str) -> list[str]:
         "COMP_TYPE": "9",
         "_ARGCOMPLETE_COMP_WORDBREAKS": "",
     }
-    subprocess.run(
-        [sys.executable, "-m", "expt"], env=environ, cwd=sandbox.root, check=False, timeout=60
+    command = [sys.executable, "-X", "importtime", "-m", "expt"]
+    done = subprocess.run(
+        command, env=environ, cwd=sandbox.root, check=False, timeout=60, stderr=subprocess.PIPE
     )
+    if imported is not None:
+        imported += [line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()]
     return [word.strip() for word in answer.read_text().splitlines()]
 
 
@@ -101,3 +104,12 @@ def test_a_script_for_each_shell(sandbox: Sandbox, shell: str) -> None:
     assert done.exit_code == 0
     assert "_ARGCOMPLETE" in done.stdout
     assert "expt" in done.stdout
+
+
+def test_node_ids_are_offered_without_importing_what_reads_values(sandbox: Sandbox) -> None:
+    sandbox.write(TREE | {"experiments/params.toml": "width = 3\n"})
+    imported: list[str] = []
+    words = offered(sandbox, "expt experiments/first.py::", imported)
+    assert words == ["experiments/first.py::experiment_train"]
+    assert "expt.discovery" in imported
+    assert not {"cattrs", "numpy", "expt.parameters", "expt.planning"} & set(imported)

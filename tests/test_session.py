@@ -500,14 +500,16 @@ def test_output_of_subprocesses_and_logs_is_in_the_log(sandbox: Sandbox) -> None
         assert words not in done.stdout
 
 
-@pytest.mark.parametrize("verb", [["--help"], ["--collect-only"]])
+@pytest.mark.parametrize("verb", [["--help"], ["--collect-only"], ["--co", "-k", "one"]])
 def test_listing_and_helping_import_nothing_slow(sandbox: Sandbox, verb: list[str]) -> None:
-    sandbox.write({"experiments/first.py": SIMPLE})
+    """Neither libraries nor what reads values: a file of values is not read to list."""
+    sandbox.write({"experiments/first.py": SIMPLE, "experiments/params.toml": "lr = 0.1"})
     script = sandbox.root / "probe.py"
     script.write_text(
         "import sys\nfrom expt.cli import main as cli\n"
         "try:\n    cli.main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
-        "slow = {'numpy', 'matplotlib', 'rich', 'cattrs', 'imageio', 'PIL'} & set(sys.modules)\n"
+        "slow = {'numpy', 'matplotlib', 'rich', 'cattrs', 'imageio', 'PIL', 'hashlib',\n"
+        "        'expt.parameters', 'expt.planning', 'expt.archive'} & set(sys.modules)\n"
         "print('slow:', sorted(slow))\n"
     )
     done = sandbox.python(script, *verb)

@@ -442,6 +442,36 @@ def _workers(text: str) -> int:
     return count_processors()
 
 
+def _read_values(words: argparse.Namespace) -> dict[str, list[Any]]:
+    """What `-p`, `--sweep` and `--zip` say. Raises `UsageError`."""
+    if not (words.params or words.sweeps or words.zips):
+        return {"params": [], "sweeps": [], "zips": []}
+    # slow, and not needed to list
+    from expt.parameters import parse_assignment, parse_sweep, parse_zip, reject_swept_twice
+
+    values: dict[str, list[Any]] = {
+        "params": [parse_assignment(text) for text in words.params],
+        "sweeps": [parse_sweep(text) for text in words.sweeps],
+        "zips": [parse_zip(text) for text in words.zips],
+    }
+    reject_swept_twice(values["sweeps"])
+    return values
+
+
+def _read_search(words: argparse.Namespace) -> SearchWords:
+    """What `--search` and its kin say. Raises `UsageError`."""
+    said = SearchWords(trials=words.search, sampler=words.sampler, prune=words.prune)
+    if not (words.maximize or words.minimize or words.space):
+        return said
+    from expt.parameters import parse_objectives, parse_space  # as above
+
+    return attrs.evolve(
+        said,
+        objectives=parse_objectives(words.maximize, words.minimize),
+        space=tuple(parse_space(text) for text in words.space),
+    )
+
+
 def make_options(
     words: argparse.Namespace,
     *,
@@ -453,14 +483,6 @@ def make_options(
     """The options of a command line over a configuration. Raises `UsageError`."""
     # not needed for --help
     from expt.discovery import place_node_id
-    from expt.parameters import (
-        parse_assignment,
-        parse_objectives,
-        parse_space,
-        parse_sweep,
-        parse_zip,
-        reject_swept_twice,
-    )
 
     configured = tuple(configuration.get("paths", ("experiments",)))
     places, node_ids = split_words(words.paths)
@@ -477,21 +499,13 @@ def make_options(
             "node_ids": [place_node_id(text, cwd, root) for text in node_ids],
             "deselect": [place_node_id(text, cwd, root) for text in words.deselect],
             "ignore": [*configuration.get("ignore", ()), *words.ignore],
-            "params": [parse_assignment(text) for text in words.params],
-            "sweeps": [parse_sweep(text) for text in words.sweeps],
-            "zips": [parse_zip(text) for text in words.zips],
+            **_read_values(words),
             "params_files": [
                 _find_values(file, cwd, absolute(runs, cwd)) for file in words.params_files
             ],
             "workers": min(0 if words.pdb else words.workers, len(devices) or words.workers),
             "devices": devices,
-            "search": SearchWords(
-                trials=words.search,
-                objectives=parse_objectives(words.maximize, words.minimize),
-                space=tuple(parse_space(text) for text in words.space),
-                sampler=words.sampler,
-                prune=words.prune,
-            ),
+            "search": _read_search(words),
             "timeout": words.timeout or configuration.get("timeout"),
             "runs": absolute(runs, cwd),
             "report": None if words.report is None else absolute(words.report, cwd),
@@ -501,7 +515,6 @@ def make_options(
             "verbosity": words.verbose - words.quiet,
         }
     )
-    reject_swept_twice(typed.sweeps)
     return Options(
         root=root,
         cwd=cwd,

@@ -16,10 +16,11 @@ import attrs
 from expt.ground.errors import ExptError
 from expt.ground.layout import PARAMS_FILE, RESERVED_TABLE
 from expt.ground.toml_reading import read_bytes
-from expt.parameters import ParamsFile, read_params_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from expt.parameters import ParamsFile
 
 
 @attrs.frozen
@@ -67,10 +68,15 @@ class Folders:
     def file(self, folder: str) -> ParamsFile | None:
         """The whole file of a folder; None where there is none. Raises `ParameterError`."""
         if folder not in self._files:
-            path = self._path(folder)
-            there = os.path.lexists(path)
-            self._files[folder] = read_params_file(path, self._root) if there else None
+            self._files[folder] = self._read_file(self._path(folder))
         return self._files[folder]
+
+    def _read_file(self, path: Path) -> ParamsFile | None:
+        if not os.path.lexists(path):
+            return None
+        from expt.parameters import read_params_file  # as slow as listing five hundred files
+
+        return read_params_file(path, self._root)
 
     def names(self, folder: str) -> frozenset[str]:
         """The names that have a value for everything in a folder; none where that is unknown."""

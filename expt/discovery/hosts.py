@@ -20,14 +20,6 @@ from expt.discovery.syntax import Asks
 from expt.ground.errors import ParameterError, PlanningError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE
 from expt.ground.model import BASE_MARK, Axis, Experiment
-from expt.parameters import (
-    axes_of_folders,
-    is_random_axis,
-    merge_axes,
-    parse_name,
-    read_sweep,
-    repeat_of_folders,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -146,6 +138,9 @@ class Tree:
             return attrs.evolve(experiment, axes=None, marks_complete=False)
         if experiment.axes is None or self._swept.more:
             return attrs.evolve(experiment, axes=None)
+        # as slow as listing five hundred files, and of use where something is swept
+        from expt.parameters import axes_of_folders, is_random_axis, merge_axes, repeat_of_folders
+
         try:
             files = self._files_of(experiment, places) if any(t.sweeps for t in tables) else []
             folders = axes_of_folders(files)
@@ -188,6 +183,8 @@ class Tree:
         self, asks: Asks, places: tuple[str, ...], known: Iterable[str]
     ) -> Mapping[str, frozenset[str | None]] | None:
         """The names that providers may ask for; `known` have a value whoever provides them."""
+        from expt.parameters import parse_name  # as above
+
         swept = [name for sweep in self._swept.sweeps for name in _names_of(sweep)]
         given = {parse_name(name, name)[0] for name in (*known, *swept)}
         if given.issubset(asks.parameters) and all(
@@ -289,6 +286,8 @@ def _read_sweep(
     sweep: Axis | Sweep, asked: Mapping[str, frozenset[str | None]] | None
 ) -> Axis | None:
     """The axis that texts mean to those who ask for the name; None where that is not shown."""
+    from expt.parameters import read_sweep  # as above
+
     if isinstance(sweep, Axis):
         return sweep
     annotations = None if asked is None else asked.get(sweep.name)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from expt.ground.errors import ParameterError
-from expt.parameters import join_axes, merge_axes, parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -107,6 +106,8 @@ def with_axes(
     `groups` are names that go in step; `asked` those that its providers may take, None where they
     are not known. An axis that may be a provider's leaves the cases unknown (`axes` is None).
     """
+    from expt.parameters import join_axes, merge_axes  # slow, and of use where there are axes
+
     if experiment.axes is None:
         return experiment
     merged = merge_axes(experiment.axes, axes)
@@ -128,6 +129,8 @@ def _one_in_other(name: str, other: str) -> bool:
 
 def _takes(experiment: Experiment, name: str, asked: Collection[str] | None) -> bool | None:
     """Whether the experiment takes an axis; None where its providers decide."""
+    from expt.parameters import parse_name  # as above
+
     root = parse_name(name, name)[0]
     if root in experiment.parameters or root == "seed":  # any run may be seeded
         return True

@@ -5,7 +5,6 @@ Each thing that is drawn has a name, so that one more of them does not change th
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 from expt.ground.errors import ParameterError
@@ -20,6 +19,8 @@ def seed_words(seed: int, name: str | None = None) -> list[int]:
     words = [abs(seed)] if seed >= 0 else [abs(seed), 1]
     if name is None:
         return words
+    import hashlib  # slow to import, and this module is read to list a tree
+
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
     return words + [int.from_bytes(digest[start : start + 4], "little") for start in (0, 4, 8, 12)]
 

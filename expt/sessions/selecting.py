@@ -15,7 +15,6 @@ from expt.ground.errors import Mistakes
 from expt.ground.expression import compile_selection
 from expt.ground.options import Typed
 from expt.ground.text import dotted
-from expt.parameters import is_secret_name, read_sweep, repeat_axis
 
 if TYPE_CHECKING:
     from expt.ground.model import Axis
@@ -67,26 +66,42 @@ def swept_on_command_line(options: Options) -> Swept:
     Text that an annotation may read in another way, and axes that planning makes, are only said
     to be there: what selects cases by them is then asked again when they are known.
     """
-    sweeps: list[Axis | Sweep] = []
     more = any("," in name for name in options.values.variants) or bool(options.values.use)
-    for sweep in options.values.sweeps:
-        axis = read_sweep(sweep)
-        if is_secret_name(sweep.name.rpartition(".")[2]):
-            more = True  # cases are named without the values
-        sweeps.append(axis if _reads_alike(sweep, axis) else sweep)
-    repeat = options.values.repeat
+    if any(map(_is_secret, options.values.sweeps)):
+        more = True  # cases are named without the values
     fixed = [
         f"{one.experiment}:{dotted(one.name)}" if one.experiment else dotted(one.name)
         for one in options.values.params
         if one.operator != "+="
     ]
     return Swept(
-        sweeps=tuple(sweeps),
+        sweeps=tuple(map(_axis_or_texts, options.values.sweeps)),
         groups=tuple((names, f"--zip {','.join(names)}") for names in options.values.zips),
-        repeat=None if repeat is None else repeat_axis(repeat, f"--repeat {repeat}"),
+        repeat=_repeat_axis(options.values.repeat),
         fixed=tuple(fixed),
         more=more,
     )
+
+
+def _is_secret(sweep: Sweep) -> bool:
+    from expt.parameters import is_secret_name  # as slow as listing five hundred files
+
+    return is_secret_name(sweep.name.rpartition(".")[2])
+
+
+def _axis_or_texts(sweep: Sweep) -> Axis | Sweep:
+    from expt.parameters import read_sweep  # as above
+
+    axis = read_sweep(sweep)
+    return axis if _reads_alike(sweep, axis) else sweep
+
+
+def _repeat_axis(count: int | None) -> Axis | None:
+    if count is None:
+        return None
+    from expt.parameters import repeat_axis  # as above
+
+    return repeat_axis(count, f"--repeat {count}")
 
 
 def _reads_alike(sweep: Sweep, axis: Axis) -> bool:
