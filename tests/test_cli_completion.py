@@ -58,7 +58,7 @@ def offered(sandbox: Sandbox, line: str, imported: list[str] | None = None) -> l
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("expt s", ["show"]),
+        ("expt sho", ["show"]),
         ("expt exp", ["experiments/"]),
         ("expt experiments/f", ["experiments/first.py"]),
         ("expt experiments/first.py::", ["experiments/first.py::experiment_train"]),
