@@ -321,6 +321,34 @@ def test_what_is_good_in_another_series_is_learned(sign: int, direction: str) ->
     assert direction_of("other", Objective("results.score", "maximize"), level) is None
 
 
+def test_the_plan_shows_the_space_and_what_is_known(branin: Sandbox) -> None:
+    branin.expt("experiments", "--search", "2", "--sampler", "random")
+    words = ("experiments", "--search", "5", "--sampler", "random", "--plan")
+    (told,) = branin.expt(*words, "--json").json()
+    assert told["id"] == "experiments/branin.py::experiment_branin"
+    assert told["search"]["space"]["x"] == {"float": [-5.0, 10.0], "log": False, "step": 0.0}
+    assert told["search"]["known"].startswith("2 of 5 trials are known; the best: results.value")
+    shown = branin.expt(*words).stdout
+    assert "x         -5 to 10  experiments/params.toml:5" in shown
+    assert shown.endswith("1 search\n")
+    assert len(branin.runs()) == 2
+
+
+def test_a_table_that_is_given_leaves_nothing_of_it_to_search(sandbox: Sandbox) -> None:
+    """So that a trial can be run again: its values are given as a whole."""
+    sandbox.write({"experiments/one.py": "def experiment_one(opt: dict): return opt['lr']"})
+    words = ("--search=2", "--minimize=results.value", "--sampler=random")
+    space = ("--space", "opt.lr={log=[1e-3,1]}")
+    done = sandbox.expt("experiments", *words, *space, "-p", "opt={lr=0.5}")
+    assert done.exit_code == 0, done.stderr
+    assert [run.params["opt"] for run in sandbox.runs()] == [{"lr": 0.5}]
+    assert sandbox.expt("experiments", *words, *space).exit_code == 0
+    trial = sandbox.run("latest")
+    assert "search" in trial.lineage
+    assert sandbox.expt("rerun", trial.id).exit_code == 0
+    assert sandbox.run("latest").params == trial.params
+
+
 # Samplers
 
 TERMS = SearchTerms(
@@ -351,6 +379,9 @@ def test_samplers_stay_in_the_space_and_are_drawn_from_the_seed(name: str) -> No
             study.tell(Ended(point.number, point.values, "completed", (point.values["a"],)))
         told.append([one.values for one in study.ended])
     assert told[0] == told[1]
+    other = Study(attrs.evolve(terms, seed=6), make_sampler(attrs.evolve(terms, seed=6))).ask()
+    assert other is not None
+    assert other.values != told[0][0]
     assert len({repr(values) for values in told[0]}) > 30
 
 

@@ -16,10 +16,11 @@ from expt.archive.search_facts import write_search_terms
 from expt.ground.encoding import dumps, opaque_as_text
 from expt.ground.errors import ParameterError
 from expt.ground.model import Search, SearchTerms
+from expt.ground.text import dotted
 from expt.parameters import REPEAT, merge_words, parse_name, search_of_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from expt.ground.model import Axis, Case
     from expt.ground.options import Options, SearchWords
@@ -91,29 +92,27 @@ def decide_search(
     if not words.trials:
         return None, list(axes), []
     _reject_half_a_search(words)
-    swept = {name for axis in axes for name in axis.names}
-    notes = [
-        f"'{one.name}' is given, and not searched"
-        for one in words.space
-        if one.name in swept | resolution.fixed_names
-    ]
-    space = tuple(
-        one
-        for one in words.space
-        if one.name not in swept | resolution.fixed_names
-        and resolution.takes(parse_name(one.name, "--space")[0])
-    )
+    given = {name for axis in axes for name in axis.names} | resolution.fixed_names
+    taken = [one for one in words.space if resolution.takes(parse_name(one.name, "--space")[0])]
+    space = tuple(one for one in taken if not _is_within(one.name, given))
+    notes = [f"'{one.name}' is given, and not searched" for one in taken if one not in space]
     if not space:
         return None, list(axes), notes or ["it takes nothing of the space, and runs once"]
     repeat = next((axis for axis in axes if axis.names == (REPEAT,)), None)
-    seed, given = resolution.root_seed(draw)
-    if not given:
+    seed, is_given = resolution.root_seed(draw)
+    if not is_given:
         notes.append(f"trials are drawn from seed {seed}: -p seed={seed} draws the same again")
     left = [axis for axis in axes if axis is not repeat]
     terms = SearchTerms(
         space, words.objectives, words.trials, words.sampler or "tpe", words.prune, seed
     )
-    return Sought(terms, repeat, not given), left, notes
+    return Sought(terms, repeat, not is_given), left, notes
+
+
+def _is_within(name: str, given: Collection[str]) -> bool:
+    """Whether a dotted name, or a table that it lies in, is one of those that are given."""
+    keys = parse_name(name, "")
+    return any(dotted(keys[:size]) in given for size in range(1, len(keys) + 1))
 
 
 def _words(binding: Binding, options: Options) -> SearchWords:

@@ -115,7 +115,8 @@ class _Sequence:
     def __init__(self, seed: int, space: Mapping[str, BaseDistribution]) -> None:
         self._space = dict(space)
         with _quiet():
-            self._study = optuna.create_study(sampler=optuna.samplers.QMCSampler(seed=seed))
+            sampler = optuna.samplers.QMCSampler(scramble=True, seed=seed)
+        self._study = optuna.create_study(sampler=sampler)
         self._points: list[dict[str, Any]] = []
 
     def at(self, number: int) -> dict[str, Any]:

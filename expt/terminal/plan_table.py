@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.archive.search_facts import write_search_terms
 from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
@@ -56,6 +57,7 @@ def print_case(case: Case, screen: Screen, *, verbose: bool) -> None:
 def plan_to_json(plan: Plan) -> str:
     """A JSON array of cases on one line, with the tags of `encoding`."""
     told = [{**case_to_json(case), **_past_to_json(plan, case)} for case in plan.cases]
+    told += [_search_to_json(search) for search in plan.searches]
     return json.dumps(told, allow_nan=False)
 
 
@@ -65,6 +67,12 @@ def _past_to_json(plan: Plan, case: Case) -> dict[str, Any]:
         return {}
     expected = {"seconds": past.seconds, "bytes": past.size}
     return {"state": past.state, "why": past.why, "run": past.run, "expected": expected}
+
+
+def _search_to_json(search: Search) -> dict[str, Any]:
+    """The case that all trials share, and what is searched from it."""
+    told = {**write_search_terms(search.terms), "known": search.known}
+    return {**case_to_json(search.case), "search": told}
 
 
 def case_to_json(case: Case) -> dict[str, Any]:
