@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from expt.ground.declarations import Extension
+from expt.ground.launchers import archived_by_rank
 from expt.ground.outer_run import find_outer_run, root_or_outer
 
 if TYPE_CHECKING:
@@ -178,7 +179,8 @@ def _read_words(
     parsed, plugins, _ = read_options(words)
     telling = attrs.evolve(parsed.telling, verbosity=-2)
     parent = None if outer is None else outer.id
-    return attrs.evolve(parsed, parent=parent, telling=telling), plugins
+    asked = attrs.evolve(parsed, parent=parent, telling=telling)
+    return archived_by_rank(asked), plugins
 
 
 def _node_id(what: Any) -> str:

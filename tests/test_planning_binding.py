@@ -101,7 +101,7 @@ def test_a_decorator_that_keeps_the_signature_hides_nothing(sandbox: Sandbox) ->
     assert [run.results["value"] for run in sandbox.runs()] == [2, 3]
 
 
-RESERVED = "archive, hooks, log, params, progress, results, rng, run, tmp_path, track"
+RESERVED = "archive, checkpoint, hooks, log, params, progress, results, rng, run, tmp_path, track"
 
 
 @pytest.mark.parametrize(

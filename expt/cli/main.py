@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from expt.cli.arguments import VERBS, make_options
 from expt.cli.command_line import find_verb, masked_command, read_command_line
 from expt.ground.errors import ExitCode, ExptError, Mistakes, UsageError
+from expt.ground.launchers import archived_by_rank
 from expt.ground.screen import Screen, output, paragraph
 from expt.ground.text import visible
 from expt.plugins.builtin import parent_plugins
@@ -110,6 +111,7 @@ def _dispatch(typed: list[str]) -> int:
 
 def run(options: Options, plugins: Plugins) -> int:
     """The main job, with the built-in plugins on the parent's hooks."""
+    options = archived_by_rank(options)
     starter = _start_first_worker(options)
     from expt.sessions.session import run_session  # not needed to list, to show or to help
 

@@ -160,7 +160,8 @@ class Options:
     """One invocation, parsed.
 
     `parent` is the id of the run that it is part of, where an experiment calls `expt.run`;
-    `rerun_of` that of the run that it runs again, with what it sets otherwise.
+    `rerun_of` that of the run that it runs again, with what it sets otherwise; `nowhere` is
+    the temporary archive root of a process that archives nothing.
     """
 
     root: Path
@@ -175,11 +176,14 @@ class Options:
     plugin_options: Mapping[str, Any] = attrs.field(factory=dict)
     configuration: Mapping[str, Any] = attrs.field(factory=dict)
     parent: str | None = None
+    nowhere: Path | None = None
     rerun_of: str | None = None
 
 
 def runs_root(options: Options) -> Path:
     """Where the archives of this session go."""
+    if options.nowhere is not None:
+        return options.nowhere
     if options.keeping.scratch:
         return options.keeping.runs / layout.SCRATCH_DIR
     return options.keeping.runs / layout.SMOKE_DIR if options.values.smoke else options.keeping.runs

@@ -20,6 +20,7 @@ from expt.archive import named_results, read_record, storable_result
 from expt.archive.kept_inputs import keep_inputs
 from expt.ground import layout
 from expt.ground.declarations import Skipped, Stopped
+from expt.ground.launchers import find_rank
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque
 from expt.ground.outer_run import OuterRun
@@ -219,6 +220,9 @@ class _Run:
             sys.breakpointhook = refuse_breakpoint
         with self._captured():
             self._outer_run().announce()
+            rank = find_rank(os.environ)
+            if rank is not None:
+                make_log("launcher").info(str(rank))
             try:
                 self._observe("expt_run_started", run=self._info(), case=self._case)
                 if self._case.skip is not None:
