@@ -126,3 +126,12 @@ def test_words_stand_in_the_plan_and_in_the_archive(sandbox: Sandbox) -> None:
     assert sandbox.expt().exit_code == 0
     assert sandbox.record()["words"] == words
     assert sandbox.run().words == words
+
+
+def test_show_tells_the_words_of_a_run(sandbox: Sandbox) -> None:
+    annotated = "A[float, 'step', '1/s']"
+    source = f"from typing import Annotated as A\ndef experiment_a(lr: {annotated} = 0.1): ..."
+    sandbox.write({"experiments/a.py": source})
+    assert sandbox.expt("-p", "seed=1").exit_code == 0
+    told = " ".join(sandbox.expt("show", "latest").stdout.split())
+    assert "lr 0.1 default experiments/a.py:2 step [1/s]" in told

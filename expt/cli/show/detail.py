@@ -129,7 +129,8 @@ def _show_error(view: View) -> None:
 
 
 def _show_params(view: View) -> None:
-    print_values(view.screen, leaf_values(view.run.params, view.run.origins))
+    leaves = leaf_values(view.run.params, view.run.origins)
+    print_values(view.screen, leaves, words=view.run.words)
 
 
 def _show_results(view: View) -> None:
