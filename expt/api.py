@@ -220,7 +220,8 @@ def main() -> None:
     """Run the experiments of the file that calls it, when that is the script that was started.
 
     `python experiments/first.py -p lr=0.1` then does what `expt experiments/first.py -p lr=0.1`
-    does, and ends the process with its exit code. When the file is imported, it does nothing.
+    does, and ends the process with its exit code; `--help` lists the parameters of its
+    experiments. When the file is imported, it does nothing.
     """
     if sys._getframe(1).f_globals.get("__name__") != "__main__":
         return
@@ -229,6 +230,11 @@ def main() -> None:
     script = sys.modules["__main__"].__file__
     if script is None:
         raise RuntimeError("expt.main() runs the file that it stands in, and here is none")
+    if {"-h", "--help"}.intersection(sys.argv[1:]):
+        shown = os.path.relpath(script)
+        sys.stdout.write(f"python {shown} [-p NAME=VALUE] …   'expt --help' has all options\n\n")
+        sys.stdout.flush()
+        sys.exit(cli.main(["params", script]))
     sys.exit(cli.main([script, *sys.argv[1:]]))
 
 

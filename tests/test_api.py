@@ -193,3 +193,25 @@ def test_an_analysis_of_the_session_gets_the_runs_that_it_goes_with_once(
     assert log[0] == "all ['experiment_a', 'experiment_a', 'experiment_a', 'experiment_b']"
     assert log[-2:] == ["mean 3.0", "mean.json"]
     assert (folder / "artifacts" / "mean.json").exists()
+
+
+def test_help_of_a_script_lists_its_parameters_with_their_words(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/x.py": """
+            from typing import Annotated
+            import expt
+
+            def experiment_x(lr: Annotated[float, "step size", "1/s"] = 0.1):
+                pass
+
+            expt.main()
+            """
+        }
+    )
+    done = sandbox.python("experiments/x.py", "--help")
+    assert done.exit_code == 0, done
+    assert done.lines[0].startswith("python experiments/x.py [-p NAME=VALUE]")
+    told = " ".join(done.stdout.split())
+    assert "lr 0.1 default experiments/x.py:4 step size [1/s]" in told
+    assert not (sandbox.root / "runs").exists()
