@@ -67,11 +67,15 @@ class Tab:
         page, say = self.page, self.complaints.append
         page.on("console", lambda message: say(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: say(f"error: {error}"))
-        page.on("requestfailed", lambda request: say(f"{request.failure}: {request.url}"))
+        page.on("requestfailed", lambda request: self._note_failure(request))
         page.on("dialog", lambda dialog: say(f"dialog: {dialog.message}"))
         self.address = address
         page.goto(address)
         self.wait("html[data-ready]")
+
+    def _note_failure(self, request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # which a tab that reloads does by itself
+            self.complaints.append(f"{request.failure}: {request.url}")
 
     def wait(self, selector: str) -> Any:
         """The element, once it can be seen."""

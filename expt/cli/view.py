@@ -64,7 +64,13 @@ def main(words: list[str]) -> int:
     output().write(f"{address}\n")
     if not asked.no_browser:
         threading.Timer(0.3, webbrowser.open, [address]).start()
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,  # an open page listens for ever
+    )
     server = uvicorn.Server(config)
     server.run(sockets=[listener])
     return int(ExitCode.OK)
