@@ -62,7 +62,7 @@ def offered(sandbox: Sandbox, line: str, imported: list[str] | None = None) -> l
         ("expt exp", ["experiments/"]),
         ("expt experiments/f", ["experiments/first.py"]),
         ("expt experiments/first.py::", ["experiments/first.py::experiment_train"]),
-        ("expt experiments/ --max", ["--max-cases", "--maxfail"]),
+        ("expt experiments/ --max", ["--maximize", "--max-cases", "--maxfail"]),
         ("expt experiments/ -p l", ["lr="]),
         ("expt experiments/ -p w", ["width="]),
         ("expt --sweep e", ["epochs="]),

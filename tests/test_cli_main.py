@@ -182,7 +182,7 @@ def test_quiet_hides_nothing_that_was_asked_for_with_s(project: Sandbox, words: 
         ),
         (
             ["show", "--columns", ","],
-            "error: '--columns' names no column\n  --columns id,lr,results.accuracy\n",
+            "error: '--columns' has no name\n  --columns lr,seed\n",
         ),
         (["new", "plug"], None),
         (["new", "plug/x.py"], None),

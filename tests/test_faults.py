@@ -362,7 +362,9 @@ def test_the_next_run_sees_what_a_first_run_would_see(sandbox: Sandbox) -> None:
                         "descriptors": len(os.listdir("/dev/fd")),
                     }
 
-                def experiment_a(results): results.update(look())
+                def experiment_a(track, results):
+                    track("x", 1.0)
+                    results.update(look())
 
                 def experiment_b():
                     os.chdir("/")
@@ -381,9 +383,10 @@ def test_the_next_run_sees_what_a_first_run_would_see(sandbox: Sandbox) -> None:
                     for number in (0, 1, 2):
                         os.close(number)
 
-                def experiment_c(results):
+                def experiment_c(track, results):
                     import time
                     print("heard")
+                    track("x", 1.0)
                     results.update(look())
                     time.sleep(0.5)
             """

@@ -181,9 +181,16 @@ def drag(tab: Tab, begin: tuple[float, float], end: tuple[float, float]) -> None
     mouse.up()
 
 
+def box_of(tab: Tab, selector: str) -> dict[str, float]:
+    """Where an element is; what is drawn anew in this moment is looked for again."""
+    while (box := tab.wait(selector).bounding_box()) is None:
+        tab.page.wait_for_timeout(20)
+    return dict(box)
+
+
 def test_a_brush_on_an_axis_filters_the_table(tab: Tab) -> None:
     tab.view("parallel")
-    box = tab.wait(".axis[aria-label='axis lr']").bounding_box()
+    box = box_of(tab, ".axis[aria-label='axis lr']")
     x, top, height = box["x"] + box["width"] / 2, box["y"], box["height"]
     drag(tab, (x, top + height * 0.3), (x, top + height - 1))
     tab.told("4 of 7 runs")
@@ -196,7 +203,7 @@ def test_a_brush_on_an_axis_filters_the_table(tab: Tab) -> None:
 def test_a_box_over_dots_filters_the_table(tab: Tab) -> None:
     tab.page.evaluate("location.hash = 'view=scatter&across=params.lr&up=results.accuracy'")
     tab.until("document.querySelectorAll('.scatterlayer .point').length >= 7")
-    box = tab.wait(".nsewdrag").bounding_box()
+    box = box_of(tab, ".nsewdrag")
     left, top = box["x"] + 2, box["y"] + 2
     drag(tab, (left, top), (left + box["width"] * 0.7, top + box["height"] - 6))
     tab.told("4 of 7 runs")
