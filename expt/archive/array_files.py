@@ -146,6 +146,15 @@ def read_exact_png(content: bytes) -> Array:
         return numpy.asarray(image.convert("RGBA" if "transparency" in image.info else "RGB"))
 
 
+def check_png(content: bytes) -> bytes:
+    """`content`, if it is a PNG that a reader takes. Raises `ValueError`."""
+    try:
+        read_exact_png(content)
+    except Exception as error:  # decoders raise anything
+        raise ValueError(f"it is no PNG: {error}") from None
+    return content
+
+
 def _check_png(data: bytes) -> None:
     place, kind = 8, b""
     while kind != b"IEND":

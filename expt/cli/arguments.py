@@ -56,6 +56,7 @@ VERBS: Final = {
     "rm": "delete archives",
     "pack": "pack archives into one zip file",
     "unpack": "unpack archives from a zip file",
+    "import": "make archives of another tool's runs",
     "completion": "print the completion script for bash, zsh or fish",
 }
 """Every verb but `run` is `main(words) -> int` of `cli/NAME`."""

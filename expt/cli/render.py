@@ -23,7 +23,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--plugin", action="append", default=[], metavar="NAME|FILE")
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)
-    plugins = _render_plugins(asked.plugin)
+    plugins = render_plugins(asked.plugin)
     failed = False
     for reference in asked.references:
         run = load_run(reference, root)
@@ -36,7 +36,7 @@ def main(words: list[str]) -> int:
     return int(ExitCode.FAILED if failed else ExitCode.OK)
 
 
-def _render_plugins(named: list[str]) -> Plugins:
+def render_plugins(named: list[str]) -> Plugins:
     """The plugins that a session here would render with."""
     options, _, _ = read_options([word for name in named for word in ("--plugin", name)])
     return Plugins(worker_plugins(options), options.plugins)

@@ -1,7 +1,7 @@
 """The plugin contract: every hook, and the one process that it is called in.
 
-    parent   add_options ─ add_verbs ─ make_executor ─ collection_finished ─ make_sampler
-             plan_finished ─ session_started ─ event_received … ─ session_finished
+    parent   add_options ─ add_verbs ─ add_formats ─ make_executor ─ collection_finished
+             make_sampler ─ plan_finished ─ session_started ─ event_received … ─ session_finished
     worker   make_providers ─ convert_values ─ run_started ─ value_recognised … ─ run_finished
     renderer series_rendered … ─ run_rendered
     page     show_run …
@@ -75,6 +75,12 @@ def expt_add_options(parser: argparse.ArgumentParser) -> None:
 @spec
 def expt_add_verbs(verbs: dict[str, Callable[[list[str]], int]]) -> None:
     """Deciding, parent. Add verbs: `verbs["name"] = main`, called with the words after the verb."""
+
+
+@spec
+def expt_add_formats(exports: dict[str, Any], imports: dict[str, Any]) -> None:
+    """Deciding, parent. Add formats of `expt export` and `expt import`: `exports["name"]` is an
+    `expt.exchange.foreign.Export`, `imports["name"]` an `Import`."""
 
 
 @spec(firstresult=True)

@@ -33,6 +33,7 @@ LAYER_FILE: Final = "--params"
 LAYER_SWEEP: Final = "sweep"
 LAYER_COMMAND: Final = "-p"
 LAYER_DRAWN: Final = "drawn"  # a seed that nobody gave
+LAYER_IMPORTED: Final = "imported"  # another tool's archive
 RERUN_OF: Final = "rerun of"  # then the id of the run that a final value is taken from: a place
 
 BUILTIN_PROVIDERS: Final = frozenset(

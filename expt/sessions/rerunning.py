@@ -59,6 +59,7 @@ def options_again(run: Run, again: Again) -> Iterator[Options]:
 
     Raises `UsageError` for a run that has no code, and `DamagedArchive`.
     """
+    _reject_imported(run)
     cwd = Path.cwd()
     configuration = read_configuration(find_root([], cwd))
     with contextlib.ExitStack() as stack:
@@ -88,6 +89,16 @@ def options_again(run: Run, again: Again) -> Iterator[Options]:
             plugins=tuple(configuration.values.get("plugins", ())),
             configuration=configuration.values,
             rerun_of=run.id,
+        )
+
+
+def _reject_imported(run: Run) -> None:
+    origin = run.lineage.get("imported_from")
+    if isinstance(origin, dict):
+        raise UsageError(
+            f"the run was made by {origin.get('format')}, and expt cannot run it",
+            str(run.path),
+            "its code is in code/, its values are in params.toml",
         )
 
 

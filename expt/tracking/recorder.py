@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.archive.array_files import write_npy
+from expt.archive.array_files import check_png, write_npy
 from expt.archive.entry_files import entry_file, entry_folder
 from expt.archive.scalar_records import Tags
 from expt.archive.series_lines import entry_line, name_line, options_line, result_line
@@ -231,6 +231,30 @@ class Recorder:
     def _keep_result(self, line: bytes, over: str) -> None:
         self._refuse_if_over(over)
         self._results.append(line)
+
+    def record(
+        self,
+        name: str,
+        value: Any,
+        *,
+        when: float,
+        step: float | None = None,
+        kind: Kind | None = None,
+        table: bool = False,
+    ) -> None:
+        """As `track`, of what was tracked at `when` (Unix seconds): by another tool, say.
+
+        Where `kind` is a picture's, the value may be the bytes of a PNG, which is kept as it is.
+        """
+        if kind in ("image", "figure") and type(value) is bytes:
+            try:
+                encoded = Encoded(kind, value, png=check_png(value))
+            except ValueError as error:
+                raise ValueError(f"{name!r} was not tracked: {error}") from None
+            job = functools.partial(self._store, name, encoded, _plain_step(step), when, bytes)
+            self._alone(job)
+        else:
+            self._track(name, value, step, when, kind, table)
 
     def close(self) -> None:
         """End: the unused rest of the record file is cut off, and later calls are refused."""

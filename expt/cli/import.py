@@ -1,0 +1,104 @@
+"""`expt import FORMAT PATH`: runs of another tool become archives like any other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expt.cli.arguments import Parser
+from expt.cli.render import render_plugins
+from expt.exchange.archiving import imported_from, write_archive
+from expt.exchange.formats import find_format, own_imports
+from expt.ground.errors import ExitCode, ExptError
+from expt.ground.screen import Screen, output
+from expt.reading import find_archive_root, find_runs, load_archive
+from expt.rendering.renderer import render_archive
+
+if TYPE_CHECKING:
+    from expt.exchange.foreign import ForeignRun, Import
+    from expt.plugins.manager import Plugins
+
+
+def main(words: list[str]) -> int:
+    """Import what is there and has not been imported; exit code 1 where something cannot be."""
+    formats = own_imports()
+    told = "".join(f"  {name:<12} {one.what}\n" for name, one in sorted(formats.items()))
+    parser = Parser(
+        prog="expt import",
+        description="Make archives of another tool's runs.",
+        epilog=f"formats:\n{told}",
+    )
+    add: Any = parser.add_argument
+    add("format", metavar="FORMAT", help="whose runs: see below, and what plugins add")
+    add("path", type=Path, metavar="PATH", help="a run, or a folder with runs below it")
+    add("--again", action="store_true", help="also what was imported before")
+    add("--tag", dest="tags", action="append", metavar="TAG", default=[], help="label the runs")
+    add("--no-render", dest="render", action="store_false", help="draw no pictures")
+    add("--plugin", dest="plugins", action="append", default=[], metavar="NAME|FILE", help=_PLUGIN)
+    add("--runs", type=Path, metavar="DIR", help="the archive root; it is made if it is not there")
+    asked = parser.parse_args(words)
+    plugins = render_plugins(asked.plugins)
+    plugins.decide("expt_add_formats", exports={}, imports=formats)
+    form: Import = find_format(asked.format, formats, "import")
+    root = asked.runs.absolute() if asked.runs else find_archive_root(None)
+    known = set() if asked.again else _known_runs(root)
+    return _import_all(form, asked.path, root, known, plugins if asked.render else None, asked.tags)
+
+
+_PLUGIN = "load a plugin, which may add a format"
+
+
+def _known_runs(root: Path) -> set[tuple[object, object]]:
+    """The format and the id of what was imported before."""
+    if not root.is_dir():
+        return set()
+    origins = [run.listed_lineage.get("imported_from") for run in find_runs(root)]
+    return {(one.get("format"), one.get("id")) for one in origins if isinstance(one, dict)}
+
+
+def _import_all(
+    form: Import,
+    path: Path,
+    root: Path,
+    known: set[tuple[object, object]],
+    plugins: Plugins | None,
+    tags: list[str],
+) -> int:
+    screen, complaints = output(), Screen(sys.stderr)
+    made = there = failed = 0
+    for found in form.read(path):
+        try:
+            if isinstance(found, ExptError):
+                raise found
+            if _key(found) in known:
+                there += 1
+                continue
+            folder, notices = write_archive(found, root, tags)
+        except ExptError as error:
+            failed += 1
+            complaints.line(("warning:", "yellow"), f" {error.at or ''}: {error.what}")
+            continue
+        known.add(_key(found))
+        made += 1
+        if plugins is not None:
+            notices = (*notices, *render_archive(folder, plugins.observe).failures)
+        run = load_archive(folder)
+        screen.line((run.short_id, "cyan"), f"  {run.node_id}  {run.status}")
+        screen.lines([("  notice: ", "yellow"), notice] for notice in notices)
+    screen.line(_conclusion(made, there, failed))
+    return int(ExitCode.FAILED if failed else ExitCode.OK)
+
+
+def _key(run: ForeignRun) -> tuple[object, object]:
+    origin = imported_from(run)
+    return origin["format"], origin["id"]
+
+
+def _conclusion(made: int, there: int, failed: int) -> str:
+    told = [f"{made} imported"]
+    if there:
+        told.append(f"{there} imported before: --again imports them once more")
+    if failed:
+        told.append(f"{failed} cannot be read")
+    return ", ".join(told)

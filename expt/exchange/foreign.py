@@ -1,0 +1,151 @@
+"""What passes between a format and archives: the values of a foreign run, and the two seams."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.ground.layout import EXPERIMENT_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from expt.ground.errors import ReadingError
+    from expt.ground.model import ErrorInfo, Kind, Status
+    from expt.reading import Run
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.+-]+")
+_LONGEST_PART: Final = 80
+
+
+@attrs.frozen(eq=False)
+class ForeignEntry:
+    """One value that another tool tracked, at `when` (Unix seconds).
+
+    `kind` names it where the value alone does not; a picture may be the bytes of a PNG. Without a
+    step it is the count of its series.
+    """
+
+    name: str
+    value: Any
+    when: float
+    step: float | None = None
+    kind: Kind | None = None
+
+
+@attrs.frozen(eq=False)
+class ForeignRun:
+    """One run as another tool left it: what an archive will say of it.
+
+    `source` is where it was read, `id` what names it there for ever: the same run is not imported
+    twice. `experiment` is a node id, see `foreign_node_id`. `entries` are read when they are
+    written. `artifacts` and `log` are files below `source`; `code` is text, by relative path.
+    `notices` say what the archive does not have of it.
+    """
+
+    format: str
+    source: Path
+    id: str
+    experiment: str
+    status: Status
+    started: dt.datetime
+    finished: dt.datetime | None = None
+    duration: float | None = None
+    case: str | None = None
+    description: str = ""
+    params: Mapping[str, Any] = attrs.field(factory=dict)
+    words: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    results: Mapping[str, Any] = attrs.field(factory=dict)
+    entries: Iterable[ForeignEntry] = ()
+    artifacts: Mapping[str, str] = attrs.field(factory=dict)
+    code: Mapping[str, bytes] = attrs.field(factory=dict)
+    log: str | bytes = b""
+    environment: Mapping[str, Any] = attrs.field(factory=dict)
+    error: ErrorInfo | None = None
+    tags: Sequence[str] = ()
+    note: str | None = None
+    command: Sequence[str] = ()
+    host: str = ""
+    notices: Sequence[str] = ()
+
+
+@attrs.frozen
+class Export:
+    """A format that runs can be written in.
+
+    `write(runs, destination)` writes them and returns what the format cannot hold, a sentence
+    each. `destination` is a path, or an address where the format has any. `what` is told by
+    `expt export --help`.
+    """
+
+    what: str
+    write: Callable[[Sequence[Run], str], Iterable[str]]
+
+
+@attrs.frozen
+class Import:
+    """A format that runs can be read from.
+
+    `read(path)` gives the runs at and below `path`, and an error in place of one that cannot be
+    read. Raises `UsageError` where there are none at all, or a package lacks.
+    """
+
+    what: str
+    read: Callable[[Path], Iterator[ForeignRun | ReadingError]]
+
+
+def foreign_node_id(place: str, name: str) -> str:
+    """`results/mnist::experiment_mnist`: the node id of what another tool calls `place`, `name`.
+
+    One that is a node id already (`name` with `::`) stays what it is, as far as it can be a path.
+    """
+    if "::" in name:
+        place, _, name = name.partition("::")
+    parts = [safe_part(part) for part in re.split(r"[/\\]", place)]
+    name = safe_part(name.removeprefix(EXPERIMENT_PREFIX)) or "unnamed"
+    return f"{'/'.join(filter(None, parts)) or 'imported'}::{EXPERIMENT_PREFIX}{name}"
+
+
+def safe_part(text: str) -> str:
+    """A text as one part of a path, on any system; empty where nothing is left of it."""
+    return _UNSAFE.sub("_", text)[:_LONGEST_PART].strip(".").lstrip("-")
+
+
+def moment(seconds: Any) -> dt.datetime | None:
+    """The local time of Unix seconds; None for what is none."""
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        return None
+    try:
+        return dt.datetime.fromtimestamp(seconds, dt.UTC).astimezone() if seconds > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def parsed_moment(text: Any) -> dt.datetime | None:
+    """The time of an ISO 8601 text, one without a zone being UTC; None for what is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        time = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).astimezone()
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number, finite or not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def finite(value: Any) -> float | None:
+    """A finite number as a float; None for anything else."""
+    try:
+        number = float(value) if is_number(value) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

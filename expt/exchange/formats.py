@@ -1,0 +1,32 @@
+"""Which formats there are: expt's own, and those that plugins add by `expt_add_formats`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from expt.exchange.foreign import Export, Import
+from expt.exchange.pycomex_archives import read_pycomex
+from expt.ground.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
+
+
+def own_exports() -> dict[str, Export]:
+    """The formats that expt writes, by name."""
+    return {}
+
+
+def own_imports() -> dict[str, Import]:
+    """The formats that expt reads, by name."""
+    return {"pycomex": Import("a PyComex archive, or a folder of them", read_pycomex)}
+
+
+def find_format(name: str, known: Mapping[str, T], verb: str) -> T:
+    """The format of that name. Raises `UsageError`, with those that there are."""
+    if name in known:
+        return known[name]
+    hint = did_you_mean(name, known) or f"formats: {', '.join(sorted(known))}"
+    raise UsageError(f"there is no format '{name}' to {verb}", f"expt {verb} {name}", hint)
