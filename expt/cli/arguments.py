@@ -56,6 +56,7 @@ VERBS: Final = {
     "rm": "delete archives",
     "pack": "pack archives into one zip file",
     "unpack": "unpack archives from a zip file",
+    "export": "write runs in another tool's format",
     "import": "make archives of another tool's runs",
     "completion": "print the completion script for bash, zsh or fish",
 }

@@ -79,12 +79,13 @@ class Export:
     """A format that runs can be written in.
 
     `write(runs, destination)` writes them and returns what the format cannot hold, a sentence
-    each. `destination` is a path, or an address where the format has any. `what` is told by
-    `expt export --help`.
+    each. `destination` is a path, or an address where the format has any; where the format `adds`
+    to what is there, it may exist. `what` is told by `expt export --help`.
     """
 
     what: str
     write: Callable[[Sequence[Run], str], Iterable[str]]
+    adds: bool = False
 
 
 @attrs.frozen

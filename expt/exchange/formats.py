@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from expt.exchange.foreign import Export, Import
+from expt.exchange.notebooks import write_notebook
+from expt.exchange.plain_tables import write_csv, write_parquet
 from expt.exchange.pycomex_archives import read_pycomex
 from expt.ground.errors import UsageError, did_you_mean
 
@@ -16,7 +18,11 @@ T = TypeVar("T")
 
 def own_exports() -> dict[str, Export]:
     """The formats that expt writes, by name."""
-    return {}
+    return {
+        "csv": Export("a folder with two tables: runs.csv and series.csv", write_csv),
+        "notebook": Export("the analysis script as a notebook", write_notebook),
+        "parquet": Export("the same tables as csv, typed", write_parquet),
+    }
 
 
 def own_imports() -> dict[str, Import]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.archive import read_analyses, write_atomically
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive
+from expt.ground.files import read_inside
 from expt.ground.hookspecs import hook
 from expt.ground.text import human_duration, visible
 from expt.rendering.closure import Closure, find_closure
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _MOST_NAMES: Final = 12  # of one kind that stand in the script; the comment beside tells of more
 _ROOTS: Final = ("", "src", layout.OUTSIDE_DIR)  # in `code/`: where imports begin
 _SEAL: Final = "# expt: "
+_LONGEST: Final = 1 << 24  # bytes of a script that somebody edited
 
 
 class Script:
@@ -87,9 +89,19 @@ def _script_of_many(cells: list[str], groups: Mapping[str, Sequence[str]]) -> st
     return _sealed([*cells, _SHOW])
 
 
-def write_script(run: Run) -> str:
-    """The text of `analysis.py`. Reads no series."""
-    return _sealed(_cells(run))
+def write_script(run: Run, reference: str | None = None) -> str:
+    """The text of `analysis.py`. Reads no series.
+
+    Where it does not lie beside `run.json` it loads `reference`, by itself the id.
+    """
+    return _sealed(_cells(run, reference or run.id))
+
+
+def script_of(run: Run) -> str:
+    """The run's script as somebody edited it, else one that works from anywhere."""
+    content = read_inside(run.path, layout.ANALYSIS_FILE, _LONGEST)
+    text = "" if content is None else content.decode("utf-8", "replace")
+    return text if text and not _is_own(text) else write_script(run, str(run.path.absolute()))
 
 
 def _sealed(cells: Iterable[str]) -> str:
@@ -139,12 +151,12 @@ def _is_own(text: str) -> bool:
     return bool(seal) and text == f"{body}{_seal(body)}\n"
 
 
-def _cells(run: Run) -> Iterator[str]:
+def _cells(run: Run, reference: str) -> Iterator[str]:
     names: dict[str, list[str]] = {}
     for name in run.series:
         names.setdefault(run.series[name].kind, []).append(name)
     yield _title_cell(run)
-    yield _fill(_LOAD, ID=run.id)
+    yield _fill(_LOAD, ID=reference)
     yield _VALUES
     for kind, template in _KIND_CELLS.items():
         if kind in names:

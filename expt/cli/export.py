@@ -1,0 +1,65 @@
+"""`expt export FORMAT [REF…] -o DEST`: runs in another tool's format."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expt.cli.arguments import Parser
+from expt.cli.command_line import read_options
+from expt.cli.which_runs import add_filters, find_chosen
+from expt.exchange.formats import find_format, own_exports
+from expt.ground.errors import ExitCode, ExptError, UsageError
+from expt.ground.screen import output
+from expt.plugins.manager import Plugins
+from expt.reading import find_archive_root
+
+if TYPE_CHECKING:
+    from expt.exchange.foreign import Export
+
+
+def main(words: list[str]) -> int:
+    """Write the chosen runs, and say what the format cannot hold of them."""
+    formats = own_exports()
+    told = "".join(f"  {name:<12} {one.what}\n" for name, one in sorted(formats.items()))
+    parser = Parser(
+        prog="expt export",
+        description="Write runs in another tool's format.",
+        epilog=f"formats:\n{told}",
+    )
+    add: Any = parser.add_argument
+    add("format", metavar="FORMAT", help="see below, and what plugins add")
+    add_filters(parser)
+    add("-o", dest="destination", required=True, metavar="DEST", help="the file, folder or address")
+    add("--force", action="store_true", help="also over what is there")
+    add("--plugin", dest="plugins", action="append", default=[], metavar="NAME|FILE", help=_PLUGIN)
+    asked = parser.parse_args(words)
+    options, _, _ = read_options([w for name in asked.plugins for w in ("--plugin", name)])
+    Plugins({}, options.plugins).decide("expt_add_formats", exports=formats, imports={})
+    form: Export = find_format(asked.format, formats, "export")
+    runs = find_chosen(find_archive_root(asked.runs), asked)
+    if not runs:
+        raise UsageError("no run is like that, nothing is exported")
+    if not (form.adds or asked.force):
+        _reject_existing(asked.destination)
+    try:
+        left_out = list(form.write(runs, asked.destination))
+    except OSError as error:
+        told = f"it cannot be exported: {error.strerror or error}"
+        raise ExptError(told, error.filename or asked.destination) from None
+    screen = output()
+    screen.line(f"{asked.destination}  {len(runs)} {'run' if len(runs) == 1 else 'runs'}")
+    screen.lines([("  not in it: ", "yellow"), told] for told in left_out)
+    return int(ExitCode.OK)
+
+
+_PLUGIN = "load a plugin, which may add a format"
+
+
+def _reject_existing(destination: str) -> None:
+    place = Path(destination)
+    if os.path.lexists(place) and not (place.is_dir() and not any(place.iterdir())):
+        raise UsageError(
+            f"{destination} is there already", f"-o {destination}", "--force writes over it"
+        )
