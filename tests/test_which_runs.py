@@ -218,3 +218,13 @@ def test_requirements_are_pins(root: Path, capsys: Any) -> None:
 def test_every_verb_of_the_table_is_a_verb() -> None:
     for verb in NAMED:
         assert callable(import_module(f"expt.cli.{verb}").main)
+
+
+@pytest.mark.parametrize(
+    "words", [["--folder", "--page"], ["loss", "--folder"], ["loss", "--page"]]
+)
+def test_open_opens_one_thing(
+    words: list[str], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["open", find_runs(root)[0].id, *words, "--runs", str(root)]) == 4
+    assert words[-1] in capsys.readouterr().err

@@ -47,6 +47,7 @@ def _run(words: Sequence[str] | None) -> int:
         import_module("expt.cli.completion").complete()
     try:
         _reject_deleted_directory()
+        _reject_nul(typed)
         return _dispatch(typed)
     except ExptError as error:
         _tell(error)
@@ -80,6 +81,13 @@ def _reject_deleted_directory() -> None:
         Path.cwd()
     except FileNotFoundError as error:
         raise UsageError("the working directory is gone", hint="'cd' to one that exists") from error
+
+
+def _reject_nul(typed: Sequence[str]) -> None:
+    """No shell types one; whoever calls `main` may, and no file and no name can have it."""
+    for word in typed:
+        if "\0" in word:
+            raise UsageError("a word of a command line has no NUL character", word)
 
 
 def _dispatch(typed: list[str]) -> int:

@@ -25,10 +25,18 @@ def main(words: list[str]) -> int:
     add: Any = parser.add_argument
     add("reference", metavar="REF", help="the run")
     add("series", metavar="SERIES", nargs="?", help="the picture of this series")
-    add("--folder", action="store_true", help="the folder of the archive")
-    add("--page", action="store_true", help="the run in the page, as 'expt view' shows it")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--folder", action="store_true", help="the folder of the archive")
+    what.add_argument(
+        "--page", action="store_true", help="the run in the page, as 'expt view' shows it"
+    )
     add("--runs", type=Path, metavar="DIR", help="the archive root")
     asked = parser.parse_args(words)
+    if asked.series is not None and (asked.folder or asked.page):
+        other = "--folder" if asked.folder else "--page"
+        raise UsageError(
+            f"'{other}' opens no picture", f"SERIES {asked.series}", "name one of them"
+        )
     run = load_run(asked.reference, find_archive_root(asked.runs))
     if asked.page:
         from expt.cli.view import main as view  # the page is slow to import

@@ -18,7 +18,15 @@ from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
 from expt.parameters.folder_axes import axes_of_folders, repeat_of_folders, search_of_folders
 from expt.parameters.layers import Layer, Resolved, Where
-from expt.parameters.masking import SHORTEST, Secrets, make_scrubber, mask_patch, mask_source
+from expt.parameters.masking import (
+    SHORTEST,
+    Secrets,
+    make_scrubber,
+    mask_patch,
+    mask_source,
+    secret_pattern,
+    secret_spellings,
+)
 from expt.parameters.params_files import (
     RESERVED_KEYS,
     ParamsFile,
@@ -131,6 +139,8 @@ __all__ = [
     "repeat_seed",
     "search_of_folders",
     "secret_names",
+    "secret_pattern",
+    "secret_spellings",
     "secret_texts",
     "seed_words",
     "settle_value",

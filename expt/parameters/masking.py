@@ -54,17 +54,27 @@ def make_scrubber(texts: Iterable[str]) -> Scrub:
 
     A shorter one than `_UNMISTAKABLE` is replaced where it is a whole word.
     """
-    spelled = {spelling for text in texts if len(text) >= SHORTEST for spelling in _spellings(text)}
+    spelled = secret_spellings(texts)
     if not spelled:
         return lambda text: text
-    parts = [
+    pattern = re.compile(secret_pattern(spelled))
+    return lambda text: pattern.sub(MASK, text)
+
+
+def secret_spellings(texts: Iterable[str]) -> list[str]:
+    """Every way in which a secret that is masked may be written, longest first."""
+    spelled = {spelling for text in texts if len(text) >= SHORTEST for spelling in _spellings(text)}
+    return sorted(spelled, key=lambda text: (-len(text), text))
+
+
+def secret_pattern(spelled: Iterable[str]) -> str:
+    """A regular expression, of text and of bytes, that matches these spellings and no other."""
+    return "|".join(
         re.escape(text)
         if len(text) >= _UNMISTAKABLE
         else rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])"
-        for text in sorted(spelled, key=lambda text: (-len(text), text))
-    ]
-    pattern = re.compile("|".join(parts))
-    return lambda text: pattern.sub(MASK, text)
+        for text in spelled
+    )
 
 
 def _spellings(text: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Everything a run writes to stdout and stderr, in its `output.log` as it happens.
 
 Descriptors 1 and 2 are pointed at the file, so that subprocesses and libraries below Python write
-there too, and nothing is in a buffer of ours when the process is killed.
+there too, and nothing is in a buffer of ours when the process is killed. Where there are secrets
+they are pointed at a pipe, and `scrubbing` writes the file.
 """
 
 from __future__ import annotations
@@ -9,14 +10,20 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import io
+import json
 import os
+import secrets
+import select
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Final, TextIO
 
+from expt.parameters import secret_pattern, secret_spellings
+from expt.running import scrubbing
 from expt.running.records import logged_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 _STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
@@ -24,21 +31,27 @@ _STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__st
 
 @contextlib.contextmanager
 def captured_output(
-    path: Path, log_level: int | None = None, scrub: Callable[[str], str] | None = None
+    path: Path,
+    log_level: int | None = None,
+    secret_texts: Iterable[str] = (),
+    on_masked: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """Send descriptors 1 and 2, `sys.stdout`, `sys.stderr` and log records to the file `path`.
 
-    What goes through the streams is written as `scrub` has it: without secrets at any moment.
-    Afterwards they are what they were, also where the run closed, replaced or deleted them.
+    What is in the file has no secret at any moment; `on_masked` is called at the end where one
+    was taken out. Afterwards the streams are what they were, also where the run closed, replaced
+    or deleted them.
     """
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
     log = _above_standard(log)
     kept = [_duplicate(number) for number in (0, 1, 2)]
     streams = {name: getattr(sys, name) for name in _STREAMS}
     _flush(*streams.values())
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    out, err = _open_stream(1, scrub), _open_stream(2, scrub)
+    spelled = secret_spellings(secret_texts)
+    scrubber = _Scrubber(path, spelled) if spelled else None
+    for number in (1, 2):
+        os.dup2(scrubber.sink if scrubber else log, number)
+    out, err = _open_stream(1), _open_stream(2)
     sys.stdout, sys.stderr = out, err
     sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[assignment,misc]
     faulted = faulthandler.is_enabled()
@@ -57,6 +70,8 @@ def captured_output(
             with contextlib.suppress(Exception):
                 faulthandler.enable()
         os.close(log)
+        if scrubber and scrubber.close():
+            on_masked()
 
 
 def _above_standard(fd: int) -> int:
@@ -86,22 +101,49 @@ def _put_back(number: int, copy: int | None) -> None:
     os.close(copy)
 
 
-def _open_stream(number: int, scrub: Callable[[str], str] | None) -> TextIO:
+def _open_stream(number: int) -> TextIO:
     """A text stream on a descriptor with no buffer in between."""
     raw = io.FileIO(number, "w", closefd=False)
-    stream = _Stream(raw, "utf-8", errors="backslashreplace", write_through=True)
-    stream.scrub = scrub
-    return stream
+    return io.TextIOWrapper(raw, "utf-8", errors="backslashreplace", write_through=True)
 
 
-class _Stream(io.TextIOWrapper):
-    scrub: Callable[[str], str] | None = None
+class _Scrubber:
+    """The process of `scrubbing` for one file, and the pipe to it."""
 
-    def write(self, text: str, /) -> int:
-        if self.scrub is None or not isinstance(text, str):
-            return super().write(text)
-        super().write(self.scrub(text))
-        return len(text)
+    def __init__(self, path: Path, spelled: list[str]) -> None:
+        source, sink = os.pipe()
+        told, tells = os.pipe()
+        self.sink, self._told = _above_standard(sink), _above_standard(told)
+        try:
+            subprocess.run(
+                [sys.executable, "-I", "-S", scrubbing.__file__],
+                stdin=source,
+                stdout=tells,
+                stderr=subprocess.DEVNULL,
+                check=True,
+            )
+        finally:
+            os.close(source)
+            os.close(tells)
+        self._marker = secrets.token_hex(16)
+        settings = {
+            "pattern": secret_pattern(spelled),
+            "spellings": spelled,
+            "marker": self._marker,
+            "owner": os.getpid(),
+            "path": os.path.abspath(path),
+        }
+        scrubbing.write_all(self.sink, json.dumps(settings).encode() + b"\n")
+
+    def close(self) -> bool:
+        """Wait until everything is in the file; whether a secret was in it."""
+        with contextlib.suppress(BrokenPipeError):  # somebody has killed it
+            scrubbing.write_all(self.sink, self._marker.encode())
+        os.close(self.sink)
+        is_done = select.select([self._told], [], [], scrubbing.PATIENCE)[0]
+        found = bool(is_done and os.read(self._told, 1) == scrubbing.FOUND)
+        os.close(self._told)
+        return found
 
 
 def _flush(*streams: TextIO | None) -> None:

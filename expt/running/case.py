@@ -39,7 +39,7 @@ from expt.running.failure import (
 )
 from expt.running.isolation import call_apart, ignored_interrupts
 from expt.running.made import made_values, tell_made
-from expt.running.outcomes import claim_archive, end_trial, outcome_of, scrub_file, start_record
+from expt.running.outcomes import claim_archive, end_trial, outcome_of, start_record
 from expt.running.pruning import Pruner, TrialPruned
 from expt.running.randomness import Randomness, kept_random_state, seed_globals
 from expt.running.records import logged_records
@@ -271,14 +271,9 @@ class _Run:
         level = self._around.options.keeping.log_level
         if self._around.debug:
             return logged_records(sys.stderr, level)
-        scrub = self._scrub_output if self._around.session.secrets else None
-        return captured_output(self._archive.path / layout.LOG_FILE, level, scrub)
-
-    def _scrub_output(self, text: str) -> str:
-        clean = self._scrub(text)
-        if clean != text:
-            self._masked.add(layout.LOG_FILE)
-        return clean
+        log = self._archive.path / layout.LOG_FILE
+        secrets = self._around.session.secrets
+        return captured_output(log, level, secrets, lambda: self._masked.add(layout.LOG_FILE))
 
     def tell_stuck(self, what: str) -> None:
         """A notice of what the next run of this process will see."""
@@ -457,8 +452,6 @@ class _Run:
         """The terminal status, after all data. Raises `OSError` where it cannot be written."""
         try:
             self._recorder.close()
-            if scrub_file(self._archive.path / layout.LOG_FILE, self._around.session.secrets):
-                self._masked.add(layout.LOG_FILE)
             self._write_code()
         except OSError as refused:  # a full disk, say: the status may still find its place
             status, error = "failed", error or self.describe(refused)

@@ -28,6 +28,7 @@ from expt.ground.model import LAYER_COMMAND, RERUN_OF, Outcome, RunRecord
 from expt.ground.options import runs_root
 from expt.parameters import make_scrubber, mask_argument, mask_secrets
 from expt.reading.series import summarise_series
+from expt.running import scrubbing
 from expt.running.supplies import remove_temporary
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def write_dead_outcome(
     remove_temporary(record.id)
     if record.status == "running":
         series = path / layout.SERIES_DIR
-        scrub_file(path / layout.LOG_FILE, session.secrets)
+        if session.secrets:
+            scrubbing.wait_until_written(path / layout.LOG_FILE)
         record = attrs.evolve(
             record,
             status=status,
@@ -188,15 +190,3 @@ def _masked_command(words: Sequence[str], session: SessionInfo) -> tuple[str, ..
     """The command line without secrets: no word that sets one, whichever of them won."""
     scrub = make_scrubber(session.secrets)
     return tuple(scrub(mask_argument(word, session.secret_names)) for word in words)
-
-
-def scrub_file(path: Path, secrets: tuple[str, ...]) -> bool:
-    """Take secret texts out of what subprocesses wrote; whether there were any."""
-    if not secrets or not path.exists():
-        return False
-    text = path.read_bytes().decode("utf-8", "surrogateescape")
-    clean = make_scrubber(secrets)(text)
-    if clean == text:
-        return False
-    path.write_bytes(clean.encode("utf-8", "surrogateescape"))
-    return True

@@ -36,7 +36,7 @@ def analyse_session(
     pid = os.getpid()
 
     def call_all() -> None:
-        with captured_output(folder / layout.LOG_FILE, log_level, scrub if secrets else None):
+        with captured_output(folder / layout.LOG_FILE, log_level, secrets):
             for analysis, paths in heard:
                 try:
                     found = load_archives(paths)
