@@ -10,11 +10,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.ground.declarations import Extension
 from expt.ground.launchers import archived_by_rank
 from expt.ground.outer_run import find_outer_run, root_or_outer
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -177,9 +176,9 @@ def _read_words(
         *(["-m", m] if m else []),
     ]
     parsed, plugins, _ = read_options(words)
-    telling = attrs.evolve(parsed.telling, verbosity=-2)
+    telling = evolve(parsed.telling, verbosity=-2)
     parent = None if outer is None else outer.id
-    asked = attrs.evolve(parsed, parent=parent, telling=telling)
+    asked = evolve(parsed, parent=parent, telling=telling)
     return archived_by_rank(asked), plugins
 
 
@@ -212,8 +211,8 @@ def _with_values(
     axes = [sweep_over(name, values, "expt.run") for name, values in sweep.items()]
     sweeps = (*options.values.sweeps, *axes)
     reject_swept_twice(sweeps)
-    values = attrs.evolve(options.values, params=(*options.values.params, *given), sweeps=sweeps)
-    return attrs.evolve(options, values=values)
+    values = evolve(options.values, params=(*options.values.params, *given), sweeps=sweeps)
+    return evolve(options, values=values)
 
 
 def main() -> None:

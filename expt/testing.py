@@ -21,8 +21,9 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import pytest
+
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _DEFAULT_TIMEOUT: Final = 60.0
 
 
-@attrs.frozen
+@frozen
 class Done:
     """How one command ended."""
 

@@ -24,8 +24,6 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.array_files import (
     PICTURE_FORMATS,
     read_npy,
@@ -47,6 +45,7 @@ from expt.ground.errors import told_as_damage
 from expt.ground.files import open_regular, read_whole
 from expt.ground.ndarrays import as_array, is_masked, storable_array
 from expt.ground.objects import ask, is_of, type_name
+from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +60,7 @@ _NUMBER_MODES: Final = ("I", "F")  # of PIL: numbers, which pictures cut to 8 or
 _MOVING: Final = (".gif", ".tif", ".tiff", ".webp", ".png")
 
 
-@attrs.frozen
+@frozen
 class Form:
     """What a value is, and how it is written by suffix; the first is that of a name without."""
 
@@ -159,7 +158,7 @@ def find_form(value: Any) -> Form:
         return _FRAME
     array = as_array(value)
     if array is None:
-        return attrs.evolve(_PLAIN, what=f"of type '{type_name(value)}'")
+        return evolve(_PLAIN, what=f"of type '{type_name(value)}'")
     return _MASKED if is_masked(array) else _ARRAY
 
 

@@ -12,10 +12,9 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.states import decode_state, encode_state
 from expt.ground.files import open_regular, read_whole, write_atomically
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +25,7 @@ _NAME: Final = re.compile(r"(.+)-([0-9a-f]{64})\.zip\Z")
 _WAIT: Final = 0.05  # seconds between two attempts at a lock that cannot be waited for
 
 
-@attrs.frozen
+@frozen
 class CachedValue:
     """A file of the cache: whose value it is, its size in bytes, when it was last used."""
 

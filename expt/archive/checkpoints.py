@@ -17,8 +17,6 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.states import decode_state, encode_state
 from expt.ground.encoding import dumps, loads
 from expt.ground.errors import DamagedArchive
@@ -30,6 +28,7 @@ from expt.ground.files import (
     write_atomically,
 )
 from expt.ground.layout import ARTIFACTS_DIR, CHECKPOINTS_DIR, FORMAT, SERIES_DIR
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +40,7 @@ _LARGEST_STATE: Final = 1 << 40
 _POINT: Final = re.compile(r"(\d{6,})\.json\Z")
 
 
-@attrs.frozen
+@frozen
 class Point:
     """One checkpoint of the folder `archive`.
 
@@ -97,7 +96,7 @@ def read_state(point: Point) -> Any:
 
 def write_point(point: Point) -> None:
     """Make a checkpoint count, and delete what no kept one needs. Raises `OSError`."""
-    fields = attrs.asdict(point, filter=lambda field, _: field.name not in ("archive", "number"))
+    fields = {name: told for name, told in vars(point).items() if name not in ("archive", "number")}
     place = point.archive / CHECKPOINTS_DIR
     place.mkdir(exist_ok=True)
     content = dumps({"format": FORMAT, **fields})

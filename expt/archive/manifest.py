@@ -13,8 +13,6 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import attrs
-
 from expt.ground.encoding import loads
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import (
@@ -25,6 +23,7 @@ from expt.ground.files import (
     write_atomically,
 )
 from expt.ground.layout import ANALYSIS_FILE, FORMAT, LABELS_FILE, MANIFEST_FILE, PLOTS_DIR
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +36,7 @@ _encode: Final = json.JSONEncoder(allow_nan=False).encode
 Difference = Literal["changed", "missing", "added", "unreadable"]
 
 
-@attrs.frozen
+@frozen
 class Deviation:
     """One file that is not as the manifest says; `name` is relative to the archive."""
 
@@ -45,7 +44,7 @@ class Deviation:
     what: Difference
 
 
-@attrs.frozen
+@frozen
 class Content:
     """The bytes of a file and their hash: many archives of a session hold the same ones."""
 
@@ -57,7 +56,7 @@ class Content:
         return cls(data, hashlib.sha256(data).hexdigest())
 
 
-@attrs.frozen
+@frozen
 class Written:
     """A file as its writer left it: nobody has to read it again to know its hash."""
 

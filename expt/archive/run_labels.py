@@ -11,12 +11,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.encoding import dumps, loads
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside, write_atomically
 from expt.ground.layout import LABELS_FILE
+from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 _LARGEST: Final = 1024 * 1024  # bytes
 
 
-@attrs.frozen
+@frozen
 class Labels:
     """What was added to a run; nothing where nobody added anything."""
 
@@ -41,13 +40,13 @@ class Labels:
         """These labels with `names` added."""
         names = tuple(names)
         tags = tuple(dict.fromkeys((*self.tags, *names)))
-        return attrs.evolve(self, tags=tags, removed=_without(self.removed, names))
+        return evolve(self, tags=tags, removed=_without(self.removed, names))
 
     def without_tags(self, names: Iterable[str]) -> Labels:
         """These labels with `names` taken away, also from what the run itself says."""
         names = tuple(names)
         removed = tuple(dict.fromkeys((*self.removed, *names)))
-        return attrs.evolve(self, tags=_without(self.tags, names), removed=removed)
+        return evolve(self, tags=_without(self.tags, names), removed=removed)
 
 
 def read_labels(archive: Path) -> Labels:
@@ -69,8 +68,7 @@ def read_labels(archive: Path) -> Labels:
 
 def write_labels(archive: Path, labels: Labels) -> None:
     """Make `labels` those of an archive, at once. Raises `OSError`."""
-    told = attrs.asdict(labels)
-    write_atomically(archive / LABELS_FILE, dumps(told, indent=1).encode())
+    write_atomically(archive / LABELS_FILE, dumps(vars(labels), indent=1).encode())
 
 
 def _texts(data: dict[str, Any], key: str) -> tuple[str, ...]:

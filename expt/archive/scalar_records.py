@@ -11,7 +11,7 @@ import math
 import struct
 from typing import Final
 
-import attrs
+from expt.ground.value_classes import frozen
 
 RECORD_SIZE: Final = 32
 KIND_FLOAT: Final = 0
@@ -44,7 +44,7 @@ KIND_MASK: Final = 0xFFFFFFFF  # of a tag
 ID_SHIFT: Final = 32
 
 
-@attrs.frozen
+@frozen
 class Tags:
     """The last eight bytes of the records of one series."""
 

@@ -12,13 +12,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-import attrs
-
 from expt.archive.entry_files import FILE_KINDS, find_entry_file
 from expt.archive.lines import make_line, read_lines
 from expt.ground.encoding import from_json
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE
 from expt.ground.model import KINDS, Kind
+from expt.ground.value_classes import define, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,17 +26,17 @@ if TYPE_CHECKING:
 _INT64: Final = range(-(2**63), 2**63)
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class Name:
     """What `names.jsonl` says of one name. It has several numbers where it was written twice."""
 
     name: str
     kind: Kind | None
     numbers: list[int]
-    options: dict[str, Any] = attrs.field(factory=dict)
+    options: dict[str, Any] = field(factory=dict)
 
 
-@attrs.frozen
+@frozen
 class Entry:
     """One line of `entries.jsonl`: a file that exists, or a value."""
 

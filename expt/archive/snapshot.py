@@ -21,10 +21,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.imports import Import, ImportTree, read_imports
 from expt.ground.layout import NOT_CODE
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -145,7 +144,7 @@ def _read_distribution(path: str, stem: str) -> tuple[str, str]:
 # Git
 
 
-@attrs.frozen
+@frozen
 class _Answer:
     """What a git command said; `problem` is None where it did what it was asked."""
 

@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
-import attrs
-
 from expt.cli.devices import read_devices
 from expt.ground import layout
 from expt.ground.errors import UsageError, did_you_mean
@@ -22,11 +20,12 @@ from expt.ground.options import (
     ValueOptions,
 )
 from expt.ground.screen import output, paragraph, styled
+from expt.ground.value_classes import evolve, field_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-T = TypeVar("T", bound=attrs.AttrsInstance)
+T = TypeVar("T")
 
 TRACEBACK_STYLES: Final = ("auto", "long", "short", "line", "native", "no")
 
@@ -467,7 +466,7 @@ def _read_search(words: argparse.Namespace) -> SearchWords:
         return said
     from expt.parameters import parse_objectives, parse_space  # as above
 
-    return attrs.evolve(
+    return evolve(
         said,
         objectives=parse_objectives(words.maximize, words.minimize),
         space=tuple(parse_space(text) for text in words.space),
@@ -554,8 +553,7 @@ def _find_values(text: str, cwd: Path, runs: Path) -> Path:
 
 def _take(group: type[T], typed: argparse.Namespace) -> T:
     """The fields of `group` from what was typed; lists become tuples."""
-    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(group)
-    given = {field.name: getattr(typed, field.name) for field in fields}
+    given = {name: getattr(typed, name) for name in field_names(group)}
     return group(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 

@@ -8,8 +8,6 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.cli.arguments import Parser
 from expt.cli.command_line import masked_command
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
@@ -17,6 +15,7 @@ from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.layout import INDEX_FILE, RUNS_DIR
 from expt.ground.options import KeepingOptions, RunningOptions, TellingOptions
 from expt.ground.screen import Column, Screen, output
+from expt.ground.value_classes import evolve, frozen
 from expt.parameters import parse_assignment
 from expt.plugins.builtin import parent_plugins
 from expt.plugins.manager import Plugins
@@ -36,7 +35,7 @@ _LINES: Final = 12  # of what differs in one run
 _ENDED: Final = ("completed", "failed", "interrupted")
 
 
-@attrs.frozen
+@frozen
 class Verdict:
     """What came of running one run again; `new` is None where it could not be run."""
 
@@ -148,7 +147,7 @@ def _run_again(run: Run, again: Again, asked: argparse.Namespace) -> tuple[Verdi
     if run.status not in _ENDED and asked.check:
         return Verdict(run, None, (f"it is {run.status}",)), int(ExitCode.FAILED)
     runs = again.keeping.runs if asked.runs else _root_of(run, again.keeping.runs)
-    again = attrs.evolve(again, keeping=attrs.evolve(again.keeping, runs=runs))
+    again = evolve(again, keeping=evolve(again.keeping, runs=runs))
     try:
         with options_again(run, again) as options:
             outcomes, code = _carry_out(options, quiet=asked.check)

@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.archive.search_facts import read_search_terms
 from expt.cli.arguments import Parser
 from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Column, Screen, output
 from expt.ground.text import number_text, value_text
+from expt.ground.value_classes import evolve, frozen
 from expt.reading import find_archive_root, find_runs, load_run
 from expt.reading.fields import dotted_value
 from expt.searching import Ended, best_of, find_importances, is_better, judge_runs
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 _SHOWN = 40  # trials, without -v
 
 
-@attrs.frozen
+@frozen
 class _Tried:
     """One trial with its runs; `ended` is None where it goes on, or was cut short."""
 
@@ -105,7 +104,7 @@ def _with_values(one: _Tried, terms: SearchTerms) -> _Tried:
         return one
     params = one.runs[0].params
     values = {each.name: dotted_value(params, each.name) for each in terms.space}
-    return attrs.evolve(one, ended=attrs.evolve(one.ended, values=values))
+    return evolve(one, ended=evolve(one.ended, values=values))
 
 
 def _show(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.archive.run_labels import Labels, read_labels, write_labels
 from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, ExptError, NoSuchRun, UsageError
 from expt.ground.screen import output
+from expt.ground.value_classes import evolve
 from expt.reading import find_archive_root, load_run
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def write_note(words: list[str]) -> int:
     add("--runs", type=Path, metavar="DIR", help="the archive root")
     asked = parser.parse_args(words)
     run = load_run(asked.reference, find_archive_root(asked.runs))
-    _change(run, lambda labels: attrs.evolve(labels, note=asked.text))
+    _change(run, lambda labels: evolve(labels, note=asked.text))
     return int(ExitCode.OK)
 
 

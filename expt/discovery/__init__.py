@@ -16,8 +16,6 @@ import gc
 import warnings
 from typing import TYPE_CHECKING
 
-import attrs
-
 from expt.discovery.folders import Folders
 from expt.discovery.hosts import Swept, Tree
 from expt.discovery.labels import (
@@ -36,6 +34,7 @@ from expt.discovery.selection import (
 )
 from expt.discovery.walk import walk, walk_sources
 from expt.ground.layout import PARAMS_FILE
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +61,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen
+@frozen
 class Found:
     """The experiments below the paths, in the order of a listing, and what could not be read."""
 

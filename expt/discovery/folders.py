@@ -11,11 +11,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from expt.ground.errors import ExptError
 from expt.ground.layout import PARAMS_FILE, RESERVED_TABLE
 from expt.ground.toml_reading import read_bytes
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from expt.parameters import ParamsFile
 
 
-@attrs.frozen
+@frozen
 class Base:
     """One entry of `extends`: `PATH::experiment_x` as it stands, and where."""
 
@@ -31,7 +30,7 @@ class Base:
     where: str
 
 
-@attrs.frozen
+@frozen
 class Folder:
     """The `[expt]` table of one folder. `broken` says that the file cannot be read."""
 

@@ -10,8 +10,6 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-import attrs
-
 from expt.discovery.asking import names_asked
 from expt.discovery.labels import with_axes
 from expt.discovery.module_source import Definition, ExtendsCall
@@ -20,6 +18,7 @@ from expt.discovery.syntax import Asks
 from expt.ground.errors import ParameterError, PlanningError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE
 from expt.ground.model import BASE_MARK, Axis, Experiment
+from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from expt.parameters import Group, ParamsFile
 
 
-@attrs.frozen
+@frozen
 class Swept:
     """What the command line says of axes, as far as it is known before planning.
 
@@ -117,7 +116,7 @@ class Tree:
                 axes=None,
                 marks_complete=False,
             )
-        experiment = attrs.evolve(
+        experiment = evolve(
             experiment,
             id=str(host),
             marks=tuple(mark for mark in experiment.marks if mark != BASE_MARK),
@@ -133,11 +132,11 @@ class Tree:
         if not (tables or self._swept.changes or experiment.axes):
             return experiment
         marks = dict.fromkeys((*experiment.marks, *(m for table in tables for m in table.marks)))
-        experiment = attrs.evolve(experiment, marks=tuple(marks))
+        experiment = evolve(experiment, marks=tuple(marks))
         if any(table.broken for table in tables):
-            return attrs.evolve(experiment, axes=None, marks_complete=False)
+            return evolve(experiment, axes=None, marks_complete=False)
         if experiment.axes is None or self._swept.more:
-            return attrs.evolve(experiment, axes=None)
+            return evolve(experiment, axes=None)
         # as slow as listing five hundred files, and of use where something is swept
         from expt.parameters import axes_of_folders, is_random_axis, merge_axes, repeat_of_folders
 
@@ -145,14 +144,14 @@ class Tree:
             files = self._files_of(experiment, places) if any(t.sweeps for t in tables) else []
             folders = axes_of_folders(files)
         except ParameterError:  # planning tells of it
-            return attrs.evolve(experiment, axes=None)
+            return evolve(experiment, axes=None)
         known = {name for axis in (*experiment.axes, *folders.axes) for name in axis.names}
         fixed = self._swept.fixed_for(experiment)
         asked = self._asked(asks, places, (*known, *fixed))
         typed = [_read_sweep(sweep, asked) for sweep in self._swept.sweeps]
         axes = merge_axes(folders.axes, [axis for axis in typed if axis is not None])
         if None in typed or any(is_random_axis(axis) for axis in axes):
-            return attrs.evolve(experiment, axes=None)
+            return evolve(experiment, axes=None)
         placed = with_axes(
             experiment,
             axes,
@@ -163,7 +162,7 @@ class Tree:
         repeat = self._swept.repeat or repeat_of_folders([file for file, _ in files])
         if placed.axes is None or repeat is None:
             return placed
-        return attrs.evolve(placed, axes=(*placed.axes, repeat))
+        return evolve(placed, axes=(*placed.axes, repeat))
 
     def _files_of(
         self, experiment: Experiment, places: Sequence[str]

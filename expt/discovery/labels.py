@@ -14,9 +14,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.errors import ParameterError
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -115,11 +114,11 @@ def with_axes(
     inside = any(_one_in_other(name, other) for name in answers for other in fixed)
     left_out = {name for name, answer in answers.items() if answer is False or name in fixed}
     if inside or any(answers[name] is None for name in answers.keys() - left_out):
-        return attrs.evolve(experiment, axes=None)
+        return evolve(experiment, axes=None)
     try:
-        return attrs.evolve(experiment, axes=tuple(join_axes(merged, groups, left_out)))
+        return evolve(experiment, axes=tuple(join_axes(merged, groups, left_out)))
     except ParameterError:  # planning tells of it
-        return attrs.evolve(experiment, axes=None)
+        return evolve(experiment, axes=None)
 
 
 def _one_in_other(name: str, other: str) -> bool:

@@ -9,8 +9,6 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.discovery.syntax import (
     Asks,
     arguments_of,
@@ -24,6 +22,7 @@ from expt.discovery.syntax import (
 )
 from expt.ground.errors import CollectionError
 from expt.ground.layout import EXPERIMENT_PREFIX
+from expt.ground.value_classes import evolve, field, frozen
 
 if TYPE_CHECKING:
     from expt.ground.errors import ExptError
@@ -35,7 +34,7 @@ _PUBLIC: Final = ("extends", "hook", "mark", "on", "provider", "skip", "sweep")
 NOT_PARSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
-@attrs.frozen
+@frozen
 class Definition:
     """A `def experiment_*`. `axes` is None where a sweep must be executed to know them.
 
@@ -51,7 +50,7 @@ class Definition:
     decorators: tuple[tuple[str, ...], ...] = ()
 
 
-@attrs.frozen
+@frozen
 class ExtendsCall:
     """An `experiment_* = expt.extends(base)`; `base` are the parts of a dotted name, or empty."""
 
@@ -60,7 +59,7 @@ class ExtendsCall:
     base: tuple[str, ...]
 
 
-@attrs.frozen
+@frozen
 class Imported:
     """Where a local name comes from: `from ..a import b` is level 2, `("a", "b")`."""
 
@@ -68,16 +67,16 @@ class Imported:
     target: tuple[str, ...]
 
 
-@attrs.frozen
+@frozen
 class ModuleSource:
     """One module as its source shows it.
 
     `open` says that it may have providers which the source does not show.
     """
 
-    experiments: dict[str, Definition | ExtendsCall] = attrs.field(factory=dict)
-    providers: dict[str, Asks] = attrs.field(factory=dict)
-    imports: dict[str, Imported] = attrs.field(factory=dict)
+    experiments: dict[str, Definition | ExtendsCall] = field(factory=dict)
+    providers: dict[str, Asks] = field(factory=dict)
+    imports: dict[str, Imported] = field(factory=dict)
     stars: tuple[Imported, ...] = ()
     open: bool = False
     mistakes: tuple[ExptError, ...] = ()
@@ -198,7 +197,7 @@ class _Reading:
                 self._imports[name] = Imported(0, ("expt", *from_expt))
             elif isinstance(known, Definition):  # experiment_x = decorate(experiment_x)
                 decorators = (*known.decorators, decorator_name(value))
-                self._experiments[name] = attrs.evolve(known, decorators=decorators)
+                self._experiments[name] = evolve(known, decorators=decorators)
 
     def _read_function(self, function: ast.FunctionDef | ast.AsyncFunctionDef, block: int) -> None:
         if isinstance(function, ast.AsyncFunctionDef):

@@ -6,8 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final, Literal
 
-import attrs
-
 from expt.discovery.module_source import (
     EMPTY,
     NOT_PARSED,
@@ -18,6 +16,7 @@ from expt.discovery.module_source import (
 )
 from expt.discovery.syntax import names_used
 from expt.ground.errors import CollectionError
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +26,7 @@ _MARKING: Final = (("mark",), ("sweep",))
 _SOURCE_FOLDERS: Final = ("", "src")  # from where modules are imported, besides a file's own folder
 
 
-@attrs.frozen
+@frozen
 class Hosted:
     """One place, a file or folder, and the name of an experiment or a provider there."""
 

@@ -10,11 +10,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Final, Protocol
 
-import attrs
-
 from expt.discovery.labels import UNKNOWN_CASE, known_labels
 from expt.ground.errors import UsageError, did_you_mean
 from expt.ground.text import python_name
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +66,7 @@ def _case_id(experiment: Experiment, label: str | None) -> str:
     return experiment.id if label is None else f"{experiment.id}[{label}]"
 
 
-@attrs.frozen
+@frozen
 class Selected:
     """What a selection keeps of the experiments that were found, and how many it leaves out.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.discovery.labels import MAX_LISTED
 from expt.ground.model import Axis
+from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 _NOT_LITERAL: Final = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
 
 
-@attrs.frozen
+@frozen
 class Asks:
     """The arguments of an experiment or a provider, and those of them that have no default.
 
@@ -25,7 +24,7 @@ class Asks:
 
     parameters: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
-    annotations: Mapping[str, str] = attrs.field(factory=dict)
+    annotations: Mapping[str, str] = field(factory=dict)
 
 
 def module_level_statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, int]]:

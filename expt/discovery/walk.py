@@ -10,11 +10,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from expt.ground.errors import CollectionError, UsageError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE, RUN_FILE
 from expt.ground.toml_reading import read_bytes
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,7 @@ _ARCHIVE_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\w{10}")  # a
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
-@attrs.frozen
+@frozen
 class Walked:
     """Paths relative to the root, in the order of a listing: `*.py`, and each `params.toml`."""
 

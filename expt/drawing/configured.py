@@ -9,8 +9,9 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import attrs
 import matplotlib as mpl
+
+from expt.ground.value_classes import field_names, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ CHOICES: Final[dict[str, tuple[Any, ...]]] = {
 }
 
 
-@attrs.frozen
+@frozen
 class Configured:
     """The options of one series; None for what was not asked for.
 
@@ -59,10 +60,10 @@ class Configured:
 def read_options(options: Mapping[str, Any]) -> Configured:
     """What a picture can follow of `options`; warns of the rest."""
     known: dict[str, Any] = {}
-    for field in attrs.fields(Configured):
-        asked = options.get(field.name)
+    for name in field_names(Configured):
+        asked = options.get(name)
         if asked is not None:
-            known[field.name] = _READERS[field.name](field.name, asked)
+            known[name] = _READERS[name](name, asked)
     low, high = known.get("vmin"), known.get("vmax")
     if low is not None and high is not None and not low < high:
         warnings.warn(f"the option vmin is {low!r}, and vmax is {high!r}: not above", stacklevel=2)

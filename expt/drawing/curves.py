@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import numpy as np
 
 from expt.drawing.smoothing import FEW, Floats, is_noise, smoothed
 from expt.ground.text import direction
+from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ _LOG_RANGE: Final = (1e-250, 1e250)  # of a log axis, whose decades must not ove
 _SAMPLES: Final = 4096
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class MarkedPoint:
     """A point worth naming: the last entry, the best, the lowest or the highest value."""
 
@@ -45,7 +45,7 @@ class MarkedPoint:
     value: Any
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Curve:
     """One series as it is drawn. `y` has NaN for gaps; `above` and `below` are the steps of ±inf.
 
@@ -141,7 +141,7 @@ def at_power(curve: Curve, power: int) -> Curve:
     if curve.power == power:
         return curve
     share = 10.0 ** (curve.power - power)
-    return attrs.evolve(
+    return evolve(
         curve,
         y=curve.y * share,
         band=tuple(part * [1.0, share, share] for part in curve.band),

@@ -13,13 +13,12 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.drawing.frames import Frame, sized
 from expt.drawing.numbers import number_text, number_texts
 from expt.drawing.panels import LARGE, PLAIN, SMALL, Cell, Panel, Surround
 from expt.drawing.sheets import DPI, WIDTH, new_figure
 from expt.drawing.styles import Style, fitted, neutral, wrapped
+from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,25 +36,25 @@ _SPLIT_FIRST: Final = re.compile(rf"({_SPLITS})[/_. -](.+)", re.IGNORECASE | re.
 _SPLIT_LAST: Final = re.compile(rf"(.+)[/_. -]({_SPLITS})", re.IGNORECASE | re.DOTALL)
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Tile:
     """One place of a sheet: curves by name that share a panel, or a picture."""
 
     title: str
-    curves: Mapping[str, Curve] = attrs.field(factory=dict)
+    curves: Mapping[str, Curve] = field(factory=dict)
     frame: Frame | None = None
     caption: str = ""
     around: Surround = PLAIN
 
 
-@attrs.frozen
+@frozen
 class Heading:
     """What stands above the tiles; `case` is written whole. `left_out` are tiles not shown."""
 
     title: str
     case: str = ""
     aside: str = ""
-    numbers: Mapping[str, Any] = attrs.field(factory=dict)
+    numbers: Mapping[str, Any] = field(factory=dict)
     left_out: int = 0
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
@@ -24,6 +23,7 @@ from expt.drawing.numbers import log_ticks, round_ticks, step_texts, tick_texts,
 from expt.drawing.quick_text import QuickText
 from expt.drawing.styles import Style, fitted, mixed, text_width
 from expt.drawing.ticks import NumberFormatter, RoundLocator
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ MOST_STROKES: Final = 64  # curves that have artists of their own
 _DENSE: Final = 300  # points from which on a line is drawn thinner
 
 
-@attrs.frozen
+@frozen
 class Cell:
     """The place of a panel with its titles, in inches from the lower left corner of the figure."""
 
@@ -47,7 +47,7 @@ class Cell:
     height: float
 
 
-@attrs.frozen
+@frozen
 class Sizes:
     """The sizes of a panel: fonts in points, distances in inches, how many ticks to aim at."""
 
@@ -67,7 +67,7 @@ SMALL: Final = Sizes(
 )
 
 
-@attrs.frozen
+@frozen
 class Surround:
     """What stands around curves: texts at the axes, whose they are, and limits of the values."""
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import attrs
 import numpy as np
 
 from expt.drawing import arrays, histograms, stills
@@ -25,6 +24,7 @@ from expt.drawing.overview import Heading, Sheets, Tile
 from expt.drawing.panels import Surround
 from expt.drawing.sheets import LinePlots
 from expt.drawing.structures import table_of
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ class Tracked(Protocol):
     def leaves(self) -> Mapping[str, Any]: ...
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Drawing:
     """A figure, and what goes between the stem and the suffix of its file.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
@@ -14,6 +13,7 @@ from expt.drawing.numbers import number_text
 from expt.drawing.panels import LARGE
 from expt.drawing.sheets import DPI, new_figure, write_titles
 from expt.drawing.styles import Style, fitted, neutral
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ _COLUMN_WIDTHS: Final = (0.7, 2.6)
 _MOST_ROWS, _MOST_COLUMNS = 20, 8
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Picture:
     """One picture of a contact sheet."""
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.ft2font import LoadFlags
 
 from expt.ground.text import visible
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ NEUTRAL: Final[dict[Any, Any]] = {
 _LONGEST: Final = 200  # characters of a text that are looked at
 
 
-@attrs.frozen
+@frozen
 class Style:
     """Colours, colour maps and the font families of one look."""
 

@@ -14,7 +14,6 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import numpy as np
 
 from expt.drawing.arrays import PLAIN
@@ -25,6 +24,7 @@ from expt.drawing.sheets import new_figure, write_titles
 from expt.drawing.smoothing import smoothed
 from expt.drawing.styles import Style, neutral
 from expt.drawing.varying import as_number, is_geometric, key_of, varying_values
+from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ _WIDTH, _HEIGHT = 7.6, 4.2
 BAND_NAMES: Final = ("seed", "repeat")
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class RunSeries:
     """One run: what it is called, the values that may differ, and its series."""
 
@@ -49,7 +49,7 @@ class RunSeries:
     series: Any
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class _Group:
     """Runs that are one line: the value that colours it, and mean and spread at each step."""
 
@@ -215,7 +215,7 @@ def _without_raw(curve: Curve) -> Curve:
     if curve.smooth is None:
         return curve
     nothing = np.empty(0)
-    return attrs.evolve(curve, x=nothing, y=nothing, band=())
+    return evolve(curve, x=nothing, y=nothing, band=())
 
 
 def _add_band(axes: Axes, group: _Group, curve: Curve, colour: str) -> None:

@@ -6,12 +6,12 @@ import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import imageio.v2
 from PIL import Image
 
 from expt.drawing.captions import Captions
 from expt.drawing.frames import Canvas, Frame, Palette
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ _ENCODING: Final = (
 )  # fmt: skip
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Film:
     """What a video shows: `frames()` gives its pictures from the beginning, with a text for each.
 

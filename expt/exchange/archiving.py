@@ -13,8 +13,6 @@ import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.archive import Archive, owner_of_this_process, run_folder, storable_result, sync_archive
 from expt.archive.manifest import Content
 from expt.ground import layout
@@ -22,6 +20,7 @@ from expt.ground.encoding import Unstorable, to_json
 from expt.ground.files import open_inside
 from expt.ground.model import LAYER_IMPORTED, Experiment, Origin, RunRecord
 from expt.ground.objects import safe_repr
+from expt.ground.value_classes import evolve
 from expt.parameters import mask_secrets
 from expt.parameters.secrets import find_secrets
 from expt.reading.fields import leaf_names
@@ -104,7 +103,7 @@ def _fill(archive: Archive, run: ForeignRun, tags: Sequence[str]) -> tuple[str, 
     for name, file in run.artifacts.items():
         with open_inside(run.source, file) as source, archive.open(name) as copy:
             shutil.copyfileobj(source, copy, 1024 * 1024)
-    record = attrs.evolve(
+    record = evolve(
         record,
         status=run.status,
         finished=run.finished.isoformat() if run.finished else None,

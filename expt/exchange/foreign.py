@@ -7,9 +7,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.layout import EXPERIMENT_PREFIX
+from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.+-]+")
 _LONGEST_PART: Final = 80
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class ForeignEntry:
     """One value that another tool tracked, at `when` (Unix seconds).
 
@@ -38,7 +37,7 @@ class ForeignEntry:
     kind: Kind | None = None
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class ForeignRun:
     """One run as another tool left it: what an archive will say of it.
 
@@ -58,14 +57,14 @@ class ForeignRun:
     duration: float | None = None
     case: str | None = None
     description: str = ""
-    params: Mapping[str, Any] = attrs.field(factory=dict)
-    words: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
-    results: Mapping[str, Any] = attrs.field(factory=dict)
+    params: Mapping[str, Any] = field(factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(factory=dict)
+    results: Mapping[str, Any] = field(factory=dict)
     entries: Iterable[ForeignEntry] = ()
-    artifacts: Mapping[str, str] = attrs.field(factory=dict)
-    code: Mapping[str, bytes] = attrs.field(factory=dict)
+    artifacts: Mapping[str, str] = field(factory=dict)
+    code: Mapping[str, bytes] = field(factory=dict)
     log: str | bytes = b""
-    environment: Mapping[str, Any] = attrs.field(factory=dict)
+    environment: Mapping[str, Any] = field(factory=dict)
     error: ErrorInfo | None = None
     tags: Sequence[str] = ()
     note: str | None = None
@@ -74,7 +73,7 @@ class ForeignRun:
     notices: Sequence[str] = ()
 
 
-@attrs.frozen
+@frozen
 class Export:
     """A format that runs can be written in.
 
@@ -88,7 +87,7 @@ class Export:
     adds: bool = False
 
 
-@attrs.frozen
+@frozen
 class Import:
     """A format that runs can be read from.
 

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from expt.ground.messages import Request, RunStarted
@@ -16,7 +16,7 @@ UNREACHABLE: Final = "closed its connection to the session, and was ended"
 UNREADABLE: Final = "sent what cannot be read, and was ended"
 
 
-@attrs.frozen
+@frozen
 class Death:
     """How a worker ended in the middle of a request.
 

@@ -22,8 +22,6 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Death
 from expt.executors.starting import Role, Starter, kill_group
 from expt.executors.wire import raised
@@ -38,6 +36,7 @@ from expt.ground.messages import (
     RunStarted,
 )
 from expt.ground.processes import process_is_alive
+from expt.ground.value_classes import define
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +59,7 @@ class ExecutorBroken(WorkerError):
 AHEAD: Final = 100  # requests of the queue among which a worker chooses
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class _Worker:
     pid: int
     connection: Connection

@@ -12,12 +12,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.errors import ConfigurationError, did_you_mean
 from expt.ground.layout import CONFIGURATION_FILE, PROJECT_FILE
 from expt.ground.toml_lines import KeyPath, find_keys
 from expt.ground.toml_reading import parse_toml, read_bytes, read_toml
+from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,13 +40,13 @@ _KEYS: Final[Mapping[str, str | Mapping[str, str]]] = {
 _MENTIONS_EXPT: Final = re.compile(rb"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*expt\b", re.MULTILINE)
 
 
-@attrs.frozen
+@frozen
 class Configuration:
     """The root directory and what is configured there; every key of `values` is checked."""
 
     root: Path
     file: Path | None = None
-    values: Mapping[str, Any] = attrs.field(factory=dict)
+    values: Mapping[str, Any] = field(factory=dict)
 
 
 def find_root(paths: Sequence[Path], cwd: Path) -> Path:

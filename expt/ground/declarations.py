@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar, overload
 
-import attrs
+from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -58,7 +58,7 @@ def skip(reason: str = "") -> NoReturn:
     raise Skipped(reason)
 
 
-@attrs.frozen
+@frozen
 class ProviderDeclaration:
     """What `@provider` says: the scope, and the name where it is not the function's."""
 
@@ -98,13 +98,13 @@ def provider(
     return mark_function if function is None else mark_function(function)
 
 
-@attrs.frozen
+@frozen
 class Mark:
     """One `@expt.mark.NAME(…)` on an experiment."""
 
     name: str
     args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = attrs.field(factory=dict)
+    kwargs: dict[str, Any] = field(factory=dict)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Mark a function, or make the mark that carries these arguments."""
@@ -159,7 +159,7 @@ def sweep(**axes: Iterable[Any]) -> Callable[[F], F]:
     return mark_function
 
 
-@attrs.frozen
+@frozen
 class ListenerDeclaration:
     """What `@expt.on` says: the hook point, and whether what is outside is replaced."""
 
@@ -183,14 +183,14 @@ def on(point: str, *, replace: bool = False) -> Callable[[F], F]:
     return mark_function
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Extension:
     """What `expt.extends` leaves in a module: another module's experiment, hosted here."""
 
     base: Callable[..., Any] | Extension
     file: str
     line: int
-    values: Mapping[str, Any] = attrs.field(factory=dict)
+    values: Mapping[str, Any] = field(factory=dict)
 
     def name_in(self, module: ModuleType) -> str:
         """The name that the module gave it. Raises `LookupError` where it gave none."""

@@ -14,10 +14,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from expt.ground.errors import UsageError
 from expt.ground.text import python_name
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +32,7 @@ _SPOKEN: Final = {
 _SHOWN_COLUMNS: Final = 72
 
 
-@attrs.frozen
+@frozen
 class Expression:
     """A compiled expression. `program` is its postfix order: names, and the words of the grammar.
 

@@ -19,9 +19,8 @@ import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from expt.ground.layout import OUTSIDE_DIR
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ _SUFFIXES: Final = (*EXTENSION_SUFFIXES, ".py")
 _NO_NAME: Final = re.compile(r"\W")
 
 
-@attrs.frozen
+@frozen
 class Import:
     """One module that an `import` or `from` statement names, and the names it takes from it."""
 

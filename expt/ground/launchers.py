@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import attrs
+from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ _LAUNCHERS: Final = {
 """The variable of the rank, and those beside it, the number of processes first."""
 
 
-@attrs.frozen
+@frozen
 class Rank:
     """Which of the processes of a launcher this one is."""
 
@@ -66,5 +66,5 @@ def archived_by_rank(options: Options) -> Options:
         return options
     nowhere = Path(tempfile.mkdtemp(prefix="expt-rank-"))
     atexit.register(shutil.rmtree, nowhere, ignore_errors=True)
-    keeping = attrs.evolve(options.keeping, render=False)
-    return attrs.evolve(options, keeping=keeping, nowhere=nowhere)
+    keeping = evolve(options.keeping, render=False)
+    return evolve(options, keeping=keeping, nowhere=nowhere)

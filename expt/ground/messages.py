@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import attrs
-
 from expt.ground.model import Description, Outcome, Plan
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from expt.ground.options import Options
 
 
-@attrs.frozen
+@frozen
 class SessionInfo:
     """What is taken once a session and stands in each of its archives.
 
@@ -43,7 +42,7 @@ class SessionInfo:
 # Events: what workers tell the parent while they work, and what the terminal shows.
 
 
-@attrs.frozen
+@frozen
 class RunStarted:
     """A run has claimed its archive, and is about to fill it."""
 
@@ -54,14 +53,14 @@ class RunStarted:
     when: float
 
 
-@attrs.frozen
+@frozen
 class ModuleImporting:
     """A file of the user's is about to be imported; where a worker dies, the last one is named."""
 
     path: str
 
 
-@attrs.frozen
+@frozen
 class RunProgressed:
     """`progress(iterable)` moved on; `total` is None where it is not known."""
 
@@ -71,7 +70,7 @@ class RunProgressed:
     label: str = ""
 
 
-@attrs.frozen
+@frozen
 class ProviderMaking:
     """A session provider is about to make its value; with `seconds`, it has made it."""
 
@@ -80,7 +79,7 @@ class ProviderMaking:
     seconds: float | None = None
 
 
-@attrs.frozen
+@frozen
 class RunFinished:
     """A run has its terminal status on disk."""
 
@@ -88,14 +87,14 @@ class RunFinished:
     outcome: Outcome
 
 
-@attrs.frozen
+@frozen
 class RunAnnounced:
     """The hooks that listen for a run's end are about to be called; they are called once."""
 
     case_id: str
 
 
-@attrs.frozen
+@frozen
 class RunRendered:
     """The renderings of an archive are made; `failures` are notices, never a run's failure."""
 
@@ -104,7 +103,7 @@ class RunRendered:
     failures: tuple[str, ...] = ()
 
 
-@attrs.frozen
+@frozen
 class SessionRendered:
     """The pictures of all runs of a session are made; `files` are relative to the folder `path`.
 
@@ -116,7 +115,7 @@ class SessionRendered:
     failures: tuple[str, ...] = ()
 
 
-@attrs.frozen
+@frozen
 class CasesAdded:
     """Cases that a search decided on after the plan; `more` is how many runs may follow them."""
 
@@ -124,14 +123,14 @@ class CasesAdded:
     more: int
 
 
-@attrs.frozen
+@frozen
 class SearchEnded:
     """A search has no more trials in this session; its `known` says what it came to."""
 
     search: Search
 
 
-@attrs.frozen
+@frozen
 class Notice:
     """Something that a person should read, and that fails nothing."""
 
@@ -157,14 +156,14 @@ Event = (
 # What a worker is told of the session, and what it is then asked for.
 
 
-@attrs.frozen
+@frozen
 class Equip:
     """Variables of the environment of one worker, sent before anything else. No answer."""
 
     variables: Mapping[str, str]
 
 
-@attrs.frozen
+@frozen
 class Begin:
     """What a worker keeps for every request to come; a later one takes its place. No answer.
 
@@ -179,7 +178,7 @@ class Begin:
 # Requests: one answer each, or an ExptError.
 
 
-@attrs.frozen
+@frozen
 class PlanRequest:
     """Import the selected experiments and decide their cases. Answered by a `Plan`.
 
@@ -190,7 +189,7 @@ class PlanRequest:
     unsure: frozenset[str] = frozenset()
 
 
-@attrs.frozen
+@frozen
 class TrialRequest:
     """Make cases of points of a search's space. Answered by a `Trials`."""
 
@@ -198,14 +197,14 @@ class TrialRequest:
     points: tuple[SpacePoint, ...]
 
 
-@attrs.frozen
+@frozen
 class DescribeRequest:
     """Tell what takes part in one case. Answered by a `Description`."""
 
     case: Case
 
 
-@attrs.frozen
+@frozen
 class RunRequest:
     """Run one case. Answered by an `Outcome`. `still_needed` are session keys of later cases."""
 
@@ -213,7 +212,7 @@ class RunRequest:
     still_needed: frozenset[str] = frozenset()
 
 
-@attrs.frozen
+@frozen
 class AnnounceRequest:
     """Let the hooks of a run whose worker died hear of its end. Answered by None."""
 
@@ -221,14 +220,14 @@ class AnnounceRequest:
     outcome: Outcome
 
 
-@attrs.frozen
+@frozen
 class RenderRequest:
     """Make the renderings of an archive. Answered by a `RunRendered`."""
 
     path: str
 
 
-@attrs.frozen
+@frozen
 class SessionRenderRequest:
     """Draw what the runs at `paths` have in common. Answered by a `SessionRendered`."""
 
@@ -236,7 +235,7 @@ class SessionRenderRequest:
     paths: tuple[str, ...]
 
 
-@attrs.frozen
+@frozen
 class SessionAnalysisRequest:
     """Analyse runs, each a case and its archive, together. Answered by a `SessionRendered`."""
 
@@ -244,7 +243,7 @@ class SessionAnalysisRequest:
     runs: tuple[tuple[Case, str], ...]
 
 
-@attrs.frozen
+@frozen
 class Trials:
     """The cases of each point that was asked for: several where it is repeated."""
 
@@ -264,7 +263,7 @@ Request = (
 Reply = Plan | Trials | Description | Outcome | RunRendered | SessionRendered | None
 
 
-@attrs.frozen
+@frozen
 class Answer:
     """How a worker ends a request: with a reply, or with the error that its sender shall see."""
 

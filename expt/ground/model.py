@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-import attrs
+from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ BASE_MARK: Final = "base"
 """`@expt.mark.base`: an experiment that is hosted elsewhere and never run itself."""
 
 
-@attrs.frozen
+@frozen
 class Place:
     """A line of a file: `experiments/params.toml:3`; the path is relative to the root directory."""
 
@@ -60,7 +60,7 @@ class Place:
         return self.path if self.line is None else f"{self.path}:{self.line}"
 
 
-@attrs.frozen
+@frozen
 class Origin:
     """One layer that had a value for a name; of a provider, what it made where a run kept it."""
 
@@ -69,7 +69,7 @@ class Origin:
     value: Any = None
 
 
-@attrs.frozen
+@frozen
 class Axis:
     """One axis of a sweep: `names` are varied together, one tuple of `values` a point.
 
@@ -84,7 +84,7 @@ class Axis:
         return len(self.values)
 
 
-@attrs.frozen
+@frozen
 class Experiment:
     """A found experiment; its module has perhaps never been imported.
 
@@ -131,7 +131,7 @@ class Experiment:
         return "" if place == "." else place
 
 
-@attrs.frozen
+@frozen
 class PinnedRun:
     """A run that an experiment is given, decided at planning.
 
@@ -151,7 +151,7 @@ class PinnedRun:
         return f"{told}, {self.started[:16].replace('T', ' ')}"
 
 
-@attrs.frozen
+@frozen
 class Dimension:
     """One name of a search's space: an interval, or the values that it may take.
 
@@ -165,7 +165,7 @@ class Dimension:
     log: bool = False
     step: float = 0
     choices: tuple[Any, ...] = ()
-    where: str | None = attrs.field(default=None, eq=False)
+    where: str | None = field(default=None, eq=False)
 
     @property
     def first(self) -> Any:
@@ -193,7 +193,7 @@ class Dimension:
         return f"{self.low:g} to {self.high:g}{whole}{', log' if self.log else ''}{step}"
 
 
-@attrs.frozen
+@frozen
 class Objective:
     """What a search is for: a name as `--where` reads it, and which of its values are good."""
 
@@ -204,7 +204,7 @@ class Objective:
         return f"{self.direction} {self.name}"
 
 
-@attrs.frozen
+@frozen
 class SearchTerms:
     """What a search varies, what for, who chooses, and the seed that trials are drawn from."""
 
@@ -216,7 +216,7 @@ class SearchTerms:
     seed: int = 0
 
 
-@attrs.frozen
+@frozen
 class Pruning:
     """When a trial is hopeless: once the best of its `series` is worse than the bound of a step.
 
@@ -229,7 +229,7 @@ class Pruning:
     bounds: tuple[float, ...]
 
 
-@attrs.frozen
+@frozen
 class Trial:
     """Which trial of which search a case is."""
 
@@ -239,7 +239,7 @@ class Trial:
     pruning: Pruning | None = None
 
 
-@attrs.frozen
+@frozen
 class Case:
     """An experiment with every value fixed: plain data, ready to travel.
 
@@ -258,16 +258,16 @@ class Case:
     label: str | None
     params: Mapping[str, Any]
     origins: Mapping[str, tuple[Origin, ...]]
-    axes: Mapping[str, Any] = attrs.field(factory=dict)
+    axes: Mapping[str, Any] = field(factory=dict)
     fingerprint: str | None = None
     session_keys: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     inputs: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
-    runs: Mapping[str, PinnedRun] = attrs.field(factory=dict)
-    deviations: Mapping[str, Any] = attrs.field(factory=dict)
-    choices: Mapping[str, str] = attrs.field(factory=dict)
-    words: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    runs: Mapping[str, PinnedRun] = field(factory=dict)
+    deviations: Mapping[str, Any] = field(factory=dict)
+    choices: Mapping[str, str] = field(factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(factory=dict)
     skip: str | None = None
     goes_on_from: tuple[str, ...] = ()
     trial: Trial | None = None
@@ -278,7 +278,7 @@ class Case:
         return self.experiment.id if self.label is None else f"{self.experiment.id}[{self.label}]"
 
 
-@attrs.frozen
+@frozen
 class Part:
     """Something that takes part in an experiment: a provider, a hook point's listener, a hook.
 
@@ -292,7 +292,7 @@ class Part:
     detail: str = ""
 
 
-@attrs.frozen
+@frozen
 class Description:
     """All that is known of one case without running it; parts in the order they come to work."""
 
@@ -304,7 +304,7 @@ class Description:
     analyses: tuple[Part, ...] = ()
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class Opaque:
     """Stands for a value that cannot travel or be stored: the `repr` of it, without an address.
 
@@ -312,13 +312,13 @@ class Opaque:
     """
 
     text: str
-    identity: int = attrs.field(default=0, eq=False)
+    identity: int = field(default=0, eq=False)
 
     def __repr__(self) -> str:
         return self.text
 
 
-@attrs.frozen
+@frozen
 class Past:
     """What the archives say of a case; `why` says how it failed, or what changed.
 
@@ -334,7 +334,7 @@ class Past:
     ended_badly: bool = False
 
 
-@attrs.frozen
+@frozen
 class Search:
     """Cases that are chosen one after the other, each for what is known of those before it.
 
@@ -349,11 +349,11 @@ class Search:
     study: str
     drawn: bool = False
     repeats: int | None = None
-    where: Mapping[str, str | None] = attrs.field(factory=dict)
+    where: Mapping[str, str | None] = field(factory=dict)
     known: str = ""
 
 
-@attrs.frozen
+@frozen
 class SpacePoint:
     """A point of a search's space: the values of its names, for the trial of a number.
 
@@ -366,7 +366,7 @@ class SpacePoint:
     pruning: Pruning | None = None
 
 
-@attrs.frozen
+@frozen
 class Plan:
     """The ordered cases, decided before anything runs, and what is worth saying about them.
 
@@ -380,13 +380,13 @@ class Plan:
     notes: tuple[str, ...] = ()
     deselected: int = 0
     errors: tuple[str, ...] = ()
-    pasts: Mapping[str, Past] = attrs.field(factory=dict)
+    pasts: Mapping[str, Past] = field(factory=dict)
     done: tuple[Case, ...] = ()
     gathered: frozenset[str] = frozenset()
     searches: tuple[Search, ...] = ()
 
 
-@attrs.frozen
+@frozen
 class ErrorInfo:
     """What an experiment raised; the traceback is the user's, without expt's own frames."""
 
@@ -395,7 +395,7 @@ class ErrorInfo:
     traceback: str = ""
 
 
-@attrs.frozen
+@frozen
 class Outcome:
     """How one run ended. `path` is the archive; `notices` are what went wrong beside the run.
 
@@ -407,13 +407,13 @@ class Outcome:
     path: str
     status: Status
     duration: float
-    results: Mapping[str, Any] = attrs.field(factory=dict)
+    results: Mapping[str, Any] = field(factory=dict)
     error: ErrorInfo | None = None
     notices: tuple[str, ...] = ()
     setup: float = 0.0
 
 
-@attrs.frozen
+@frozen
 class RunRecord:
     """`run.json`, field by field (docs/reference/archive-format.md). Times are ISO 8601."""
 
@@ -426,17 +426,17 @@ class RunRecord:
     finished: str | None = None
     duration: float | None = None
     setup: float | None = None
-    params: Mapping[str, Any] = attrs.field(factory=dict)
-    made: Mapping[str, Any] = attrs.field(factory=dict)
-    words: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
-    origins: Mapping[str, Sequence[Origin]] = attrs.field(factory=dict)
-    results: Mapping[str, Any] = attrs.field(factory=dict)
-    series: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
-    inputs: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
-    sources: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
+    params: Mapping[str, Any] = field(factory=dict)
+    made: Mapping[str, Any] = field(factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(factory=dict)
+    origins: Mapping[str, Sequence[Origin]] = field(factory=dict)
+    results: Mapping[str, Any] = field(factory=dict)
+    series: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    inputs: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    sources: Mapping[str, tuple[str, str]] = field(factory=dict)
     error: ErrorInfo | None = None
-    lineage: Mapping[str, Any] = attrs.field(factory=dict)
-    usage: Mapping[str, Any] = attrs.field(factory=dict)
+    lineage: Mapping[str, Any] = field(factory=dict)
+    usage: Mapping[str, Any] = field(factory=dict)
     tags: tuple[str, ...] = ()
     note: str | None = None
     smoke: bool = False
@@ -445,7 +445,7 @@ class RunRecord:
     host: str = ""
     pid: int = 0
     notices: tuple[str, ...] = ()
-    owner: Mapping[str, Any] = attrs.field(factory=dict)
+    owner: Mapping[str, Any] = field(factory=dict)
     format: int = 1
 
 

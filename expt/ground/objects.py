@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-import attrs
+from expt.ground.value_classes import frozen
 
 _MISSING: Final = object()
 
@@ -64,7 +64,7 @@ def fresh_copy(value: Any) -> Any:
     return value
 
 
-@attrs.frozen
+@frozen
 class Field:
     """A field of a class: its attribute, the key that the constructor knows it by, if any."""
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
-
 from expt.ground import layout
+from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 Operator = Literal["=", "+=", ":="]
 
 
-@attrs.frozen
+@frozen
 class Typed:
     """A text as it was typed: what it means depends on the annotation of its parameter."""
 
@@ -34,7 +33,7 @@ class Typed:
         return self.text
 
 
-@attrs.frozen
+@frozen
 class Assignment:
     """One `-p`, or one value from Python: `EXPERIMENT:NAME OPERATOR VALUE`.
 
@@ -50,7 +49,7 @@ class Assignment:
     experiment: str | None = None
 
 
-@attrs.frozen
+@frozen
 class Sweep:
     """One `--sweep`, or one axis from Python: a dotted name and its points.
 
@@ -62,7 +61,7 @@ class Sweep:
     where: str
 
 
-@attrs.frozen
+@frozen
 class SearchWords:
     """What one place says of a search; None and empty where it says nothing."""
 
@@ -74,7 +73,7 @@ class SearchWords:
     where: str = "--search"
 
 
-@attrs.frozen
+@frozen
 class SelectionOptions:
     """Which experiments. Paths are absolute; `configured_paths` are as the configuration says."""
 
@@ -88,7 +87,7 @@ class SelectionOptions:
     continue_on_errors: bool = False
 
 
-@attrs.frozen
+@frozen
 class ValueOptions:
     """What the experiments are given."""
 
@@ -104,7 +103,7 @@ class ValueOptions:
     search: SearchWords = SearchWords()
 
 
-@attrs.frozen
+@frozen
 class RunningOptions:
     """Where and how long: times are seconds; no `workers` means in this process.
 
@@ -126,7 +125,7 @@ class RunningOptions:
     cache: bool = True
 
 
-@attrs.frozen
+@frozen
 class KeepingOptions:
     """What archives are left, and where: `runs` is the archive root.
 
@@ -143,7 +142,7 @@ class KeepingOptions:
     report: Path | None = None
 
 
-@attrs.frozen
+@frozen
 class TellingOptions:
     """How much a person is told."""
 
@@ -155,7 +154,7 @@ class TellingOptions:
     junit: Path | None = None
 
 
-@attrs.frozen
+@frozen
 class Options:
     """One invocation, parsed.
 
@@ -173,8 +172,8 @@ class Options:
     telling: TellingOptions = TellingOptions()
     command: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
-    plugin_options: Mapping[str, Any] = attrs.field(factory=dict)
-    configuration: Mapping[str, Any] = attrs.field(factory=dict)
+    plugin_options: Mapping[str, Any] = field(factory=dict)
+    configuration: Mapping[str, Any] = field(factory=dict)
     parent: str | None = None
     nowhere: Path | None = None
     rerun_of: str | None = None

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import attrs
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from expt.ground.options import Options
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VARIABLE: Final = "EXPT_RUN"
 
 
-@attrs.frozen
+@frozen
 class OuterRun:
     """The run that this code is part of, with those options of its session that reach inside."""
 
@@ -44,7 +44,7 @@ class OuterRun:
 
     def announce(self) -> None:
         """Let all code of this process know, and of those that it starts."""
-        os.environ[VARIABLE] = json.dumps(attrs.asdict(self))
+        os.environ[VARIABLE] = json.dumps(vars(self))
 
     @property
     def words(self) -> list[str]:

@@ -18,10 +18,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
-import attrs
-
 from expt.ground.errors import ExptError
 from expt.ground.text import visible
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,7 +57,7 @@ _WIDEST: Final = 60  # columns of a plain table that one long value does not wid
 _NARROWEST: Final = 8  # columns that a text keeps before other columns are left out
 
 
-@attrs.frozen
+@frozen
 class Column:
     """A column: its head, a cell for each row, how they are shown.
 

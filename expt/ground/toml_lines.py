@@ -11,7 +11,7 @@ import tomllib
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
-import attrs
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ _TOKENS: Final = re.compile(
 )
 
 
-@attrs.frozen
+@frozen
 class Comment:
     """A comment on a line of its own, and the table that it stands in (None: inside an array)."""
 

@@ -9,10 +9,9 @@ import sys
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from typing import TYPE_CHECKING, Protocol
 
-import attrs
-
 from expt.ground.errors import PlanningError
 from expt.ground.imports import Import, read_imports
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from importlib.machinery import SourceFileLoader
@@ -25,7 +24,7 @@ class Resolve(Protocol):
     def __call__(self, said: Import, /) -> str | None: ...
 
 
-@attrs.frozen
+@frozen
 class Compiled:
     """The code of a file, its imports, and the full names that some of them got."""
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import attrs
-
 from expt.ground.layout import OUTSIDE_DIR
+from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -16,13 +15,13 @@ if TYPE_CHECKING:
     from expt.ground.imports import Import, ImportTree
 
 
-@attrs.frozen
+@frozen
 class LoadedSource:
     """The bytes that a module was made from. `path` is relative to the root, or `_outside/…`."""
 
     path: str
     module: str
-    content: bytes = attrs.field(repr=False)
+    content: bytes = field(repr=False)
 
 
 class Sources:

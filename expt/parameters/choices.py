@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.ground.errors import ParameterError, did_you_mean
 from expt.ground.layout import RESERVED_TABLE
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from expt.parameters.params_files import ParamsFile
 
 
-@attrs.frozen
+@frozen
 class Member:
     """One table, with the place of a key path that begins with the parameter's name."""
 
@@ -32,7 +31,7 @@ class Member:
     where: Where
 
 
-@attrs.frozen
+@frozen
 class Choice:
     """The members that an experiment may choose from, by name."""
 

@@ -15,9 +15,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.errors import ParameterError
+from expt.ground.value_classes import frozen
 from expt.parameters.coercion import annotations_in, wants_path
 from expt.parameters.typed_text import parse_value
 
@@ -53,7 +52,7 @@ class FileText(str):
         return str, (str.__str__(self),)  # what leaves the process is settled, or only shown
 
 
-@attrs.frozen
+@frozen
 class Expanded:
     """A text whose variables were read; `variables` are those that it took from the environment.
 

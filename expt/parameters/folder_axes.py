@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.layout import RESERVED_TABLE
 from expt.ground.options import SearchWords
+from expt.ground.value_classes import frozen
 from expt.parameters.params_files import ParamsFile, experiment_values, folder_values
 from expt.parameters.search_tables import merge_words
 from expt.parameters.sweeps import Group, drop_names, merge_axes, repeat_axis
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 _NOTHING: Final = object()
 
 
-@attrs.frozen
+@frozen
 class FolderAxes:
     """The axes of folders, what goes in step, and the axes that a nearer value ended: name, why."""
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError
 from expt.ground.model import LAYER_DEFAULT, LAYER_PARAMS, Origin
 from expt.ground.toml_reading import MAX_DEPTH
+from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters.coercion import MASK, Misfit, annotations_in, dotted, fields_of, plain, shown
 from expt.parameters.environment import settle_value
 
@@ -28,7 +27,7 @@ Where = Callable[[KeyPath], str | None]
 """The place of a key path that begins with a parameter's name: `experiments/params.toml:3`."""
 
 
-@attrs.frozen
+@frozen
 class Layer:
     """Values by parameter name from one source; `name` is one of `model.LAYER_*`.
 
@@ -38,10 +37,10 @@ class Layer:
     name: str
     values: Mapping[str, Any]
     where: Where
-    chosen: Mapping[str, str] = attrs.field(factory=dict)
+    chosen: Mapping[str, str] = field(factory=dict)
 
 
-@attrs.frozen
+@frozen
 class _Node:
     """A value, the layers that had one at its place, and what stands in it where it is a table.
 
@@ -55,7 +54,7 @@ class _Node:
     fields: frozenset[str] | None = None
 
 
-@attrs.frozen
+@frozen
 class Resolved:
     """What a name came to. `is_known` is False where no layer has a value for it.
 
@@ -107,7 +106,7 @@ class Resolved:
         """
         told = where if callable(where) else lambda _: where
         laid = _Laying(layer, told, append).reach(self._node, (self.name,), path, value)
-        return attrs.evolve(self, node=laid)
+        return evolve(self, node=laid)
 
     def choose(
         self, layer: str, where: str | None, member: str, values: Mapping[str, Any], place: Where
@@ -118,7 +117,7 @@ class Resolved:
         """
         laid = _Laying(LAYER_PARAMS, place, False).put(None, (self.name,), values)
         chosen = (Origin(layer, where, member), *self.chosen)
-        return attrs.evolve(self, node=laid, chosen=chosen)
+        return evolve(self, node=laid, chosen=chosen)
 
     def settle(
         self,
@@ -147,7 +146,7 @@ class Resolved:
         if self._node is None:
             return self
         node = _change_leaves(self._node, annotation, change)
-        return self if node is self._node else attrs.evolve(self, node=node)
+        return self if node is self._node else evolve(self, node=node)
 
     def misfit_error(self, misfit: Misfit, *, secret: bool = False) -> ParameterError:
         """The error for a value that does not fit: what, where it was set, what it shadows."""
@@ -171,7 +170,7 @@ def _shadows(origins: tuple[Origin, ...], secret: bool) -> str:
     return f", over {value} of {below.layer}" + (f" ({below.where})" if below.where else "")
 
 
-@attrs.frozen
+@frozen
 class _Laying:
     """One value being laid over a tree."""
 
@@ -294,4 +293,4 @@ def _change_leaves(node: _Node, annotation: Any, change: Change) -> _Node:
     if all(children[key] is child for key, child in node.children.items()):
         return node
     value = {key: child.value for key, child in children.items()}
-    return attrs.evolve(node, value=value, children=children)
+    return evolve(node, value=value, children=children)

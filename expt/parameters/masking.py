@@ -16,10 +16,9 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-import attrs
-
 from expt.ground.layout import PARAMS_FILE
 from expt.ground.toml_lines import KeyPath, find_texts
+from expt.ground.value_classes import frozen
 from expt.parameters.coercion import MASK, dotted
 from expt.parameters.secrets import is_secret_name
 
@@ -38,7 +37,7 @@ _Span = tuple[tuple[int, int], tuple[int, int], str]
 """First and last place of a text, lines from 1 and characters from 0, and what replaces it."""
 
 
-@attrs.frozen
+@frozen
 class Secrets:
     """What must not be written: texts, and the dotted names of parameters that hold them."""
 

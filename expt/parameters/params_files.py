@@ -7,8 +7,6 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.encoding import from_json
 from expt.ground.errors import ParameterError, UsageError, did_you_mean
 from expt.ground.layout import EXPERIMENT_PREFIX, RESERVED_TABLE
@@ -16,6 +14,7 @@ from expt.ground.model import LAYER_PARAMS
 from expt.ground.text import python_name
 from expt.ground.toml_lines import Comment, KeyPath, find_keys
 from expt.ground.toml_reading import read_toml
+from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText
 from expt.parameters.layers import Layer
@@ -39,7 +38,7 @@ _JSON: Final = json.JSONDecoder(parse_constant=int)  # int("NaN") refuses what i
 _LEFT_OUT: Final = re.compile(r"#\s*([^=#]+?)\s*=\s*(\S.*)")
 
 
-@attrs.frozen
+@frozen
 class ParamsFile:
     """A `params.toml`; `path` is relative to the root directory, `lines` by folded key path.
 
@@ -50,7 +49,7 @@ class ParamsFile:
     path: str
     values: Mapping[str, Any]
     lines: Mapping[KeyPath, int]
-    reserved: Mapping[str, Any] = attrs.field(factory=dict)
+    reserved: Mapping[str, Any] = field(factory=dict)
 
     def where(self, keys: KeyPath) -> str:
         """`experiments/params.toml:3`: the line of a key, or of the nearest table around it."""
@@ -156,7 +155,7 @@ def read_params_file(path: Path, root: Path) -> ParamsFile:
     file = ParamsFile(shown, values, lines)
     named = _with_python_names(values, file)
     marked = {key: _mark(value, file, (key,), path.parent) for key, value in named.items()}
-    return attrs.evolve(file, values=marked, reserved=_read_reserved(reserved, file, path.parent))
+    return evolve(file, values=marked, reserved=_read_reserved(reserved, file, path.parent))
 
 
 def _find_lines(text: str) -> tuple[dict[KeyPath, int], list[Comment]]:
@@ -337,7 +336,7 @@ def read_values_file(path: Path, cwd: Path, folder: Path | None = None) -> Param
     for comment in comments:
         _take_comment(comment, values, lines)
     kept = _without_masks(_with_python_names(values, file))
-    return attrs.evolve(
+    return evolve(
         file,
         values={
             key: _mark(value, file, (key,), folder or path.parent) for key, value in kept.items()

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any, Final, Literal
 
-import attrs
-
 from expt.ground.errors import ParameterError
+from expt.ground.value_classes import frozen
 from expt.parameters.coercion import shown
 from expt.parameters.seeds import seed_words
 
@@ -48,7 +47,7 @@ class Lazy(Sequence[Any]):
         return tuple(self.item(place) for place in places)
 
 
-@attrs.frozen
+@frozen
 class _Spaced(Lazy):
     """Numbers from `first` on: by steps of `size`, or up to the last one, which is `size`."""
 
@@ -72,7 +71,7 @@ class _Spaced(Lazy):
         return float(_EXACT.multiply(first, _EXACT.power(ratio, part)))
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Drawn(Lazy):
     """Values drawn from `seed()` and the name of the axis: the first ones are the same for any n.
 

@@ -11,12 +11,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import attrs
-
 from expt.ground.errors import ParameterError, UsageError, did_you_mean
 from expt.ground.model import Dimension, Objective
 from expt.ground.options import SearchWords, Typed
 from expt.ground.text import python_name
+from expt.ground.value_classes import evolve
 from expt.parameters.coercion import dotted
 from expt.parameters.sweeps import parse_sweep
 from expt.parameters.typed_text import KeyPath, parse_name, parse_value, read_toml_value
@@ -73,7 +72,7 @@ def merge_words(weaker: SearchWords, stronger: SearchWords) -> SearchWords:
         if getattr(stronger, field) not in (None, ())
     }
     where = stronger.where if stronger.trials is not None else weaker.where
-    return attrs.evolve(weaker, **said, space=space, where=where)
+    return evolve(weaker, **said, space=space, where=where)
 
 
 def parse_space(typed: str) -> Dimension:

@@ -6,10 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.declarations import Secret
 from expt.ground.errors import UsageError
+from expt.ground.value_classes import evolve
 from expt.parameters.coercion import (
     MASK,
     alternatives,
@@ -111,11 +110,11 @@ def masked_case(case: Case) -> Case:
         return case
     origins = {
         name: tuple(
-            attrs.evolve(origin, value=_mask(origin.value, name, case.secrets)) for origin in chain
+            evolve(origin, value=_mask(origin.value, name, case.secrets)) for origin in chain
         )
         for name, chain in case.origins.items()
     }
-    return attrs.evolve(case, params=mask_secrets(case.params, case.secrets), origins=origins)
+    return evolve(case, params=mask_secrets(case.params, case.secrets), origins=origins)
 
 
 def mask_secrets(params: Mapping[str, Any], secrets: Collection[str]) -> dict[str, Any]:

@@ -10,12 +10,11 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import attrs
-
 from expt.ground.errors import ParameterError, UsageError, did_you_mean
 from expt.ground.model import Axis
 from expt.ground.options import Sweep, Typed
 from expt.ground.text import python_name
+from expt.ground.value_classes import frozen
 from expt.parameters.coercion import dotted
 from expt.parameters.points import Drawn, Lazy, is_range, read_points
 from expt.parameters.typed_text import (
@@ -33,7 +32,7 @@ REPEAT: Final = "repeat"
 """The axis of `--repeat`: no parameter, but which seed a case has."""
 
 
-@attrs.frozen
+@frozen
 class _Zipped(Lazy):
     """The points of several axes of one length, taken together; of one axis, its values."""
 
@@ -44,7 +43,7 @@ class _Zipped(Lazy):
         return tuple(column[index] for column in self.columns)
 
 
-@attrs.frozen
+@frozen
 class _Joined(_Zipped):
     """The same where each column holds points, not values."""
 

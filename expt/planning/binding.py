@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import attrs
-
 from expt.archive.snapshot import static_closure
 from expt.ground import layout
 from expt.ground.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Extension, Mark
 from expt.ground.errors import PlanningError
 from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Place
 from expt.ground.text import error_name
+from expt.ground.value_classes import evolve, frozen
 from expt.parameters import Layer, ParamsFile, table_layers
 from expt.planning.contents import (
     DECIDING_HOOKS,
@@ -45,7 +44,7 @@ Rank = Mapping[str, "Provider"] | Layer
 """One step of the ladder: the providers of a module, or the values of a file."""
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Binding:
     """What every case of one experiment shares.
 
@@ -140,7 +139,7 @@ class Binder:
         points = self._points(tuple(brought)) if called else {}
         for one in called:
             passes = _UNKNOWN_POINT if points is None else points.get(one.point)
-            yield attrs.evolve(one, passes=passes)
+            yield evolve(one, passes=passes)
 
     def _points(self, modules: tuple[str, ...]) -> Mapping[str, HookPoint] | None:
         """The hook points that the modules, and what they import, call."""

@@ -11,12 +11,11 @@ import inspect
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground import hookspecs, layout
 from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE, ListenerDeclaration
 from expt.ground.errors import PlanningError
 from expt.ground.model import BUILTIN_PROVIDERS, Place
+from expt.ground.value_classes import evolve, frozen
 from expt.parameters.coercion import resolve_annotations
 from expt.planning.providers import Function, Provider, read_function, read_provider, reserved_name
 
@@ -34,7 +33,7 @@ The others are called before it is imported, or in other processes.
 """
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Listener:
     """One `@expt.on` function; `asker` is what it asks for, `passes` what its point may pass.
 
@@ -50,7 +49,7 @@ class Listener:
     passes: HookPoint | None = None
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Analysis:
     """One `analysis_*` function."""
 
@@ -64,7 +63,7 @@ class Analysis:
         return self.name.startswith(layout.SESSION_ANALYSIS_PREFIX)
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Hook:
     """One implementation of a plugin hook in a conftest."""
 
@@ -73,7 +72,7 @@ class Hook:
     place: Place
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Contents:
     """What one module brings."""
 
@@ -151,7 +150,7 @@ def plugin_provider(name: str, function: Callable[..., Any]) -> Provider:
     annotations = resolve_annotations(function)
     described = read_function(function, place, annotations, name=name)
     if hasattr(function, PROVIDER_ATTRIBUTE):
-        return attrs.evolve(read_provider(function, described), name=name)
+        return evolve(read_provider(function, described), name=name)
     return Provider(name, described, generator=inspect.isgeneratorfunction(function))
 
 

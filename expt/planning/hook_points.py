@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-import attrs
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +15,7 @@ _HOOK_CALLS: Final = ("call", "filter")
 _MAY_CALL: Final = re.compile(rb"\.(?:call|filter)\b")
 
 
-@attrs.frozen
+@frozen
 class HookPoint:
     """What the calls of one point pass by name: all of them, and any of them.
 

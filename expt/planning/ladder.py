@@ -13,8 +13,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.ground.errors import PlanningError
 from expt.ground.model import (
     BUILTIN_PROVIDERS,
@@ -24,6 +22,7 @@ from expt.ground.model import (
     Origin,
 )
 from expt.ground.options import Typed
+from expt.ground.value_classes import evolve, frozen
 from expt.parameters import SEED, Layer, Resolved, read_assigned, read_choices, settle_value
 from expt.parameters.coercion import annotation_at, checks_nothing, shown
 from expt.planning.providers import Function, Graph, Provider, Supply, build_graph
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from expt.planning.contents import Listener
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Climbed:
     """One name, resolved as far as all cases share it."""
 
@@ -72,7 +71,7 @@ class Ladder:
         """
         point, asker = listener.passes, listener.asker
         if point is None:  # nothing that the experiment imports calls it
-            return attrs.evolve(asker, asks=())
+            return evolve(asker, asks=())
         names = asker.asks[1:] if point.filters else asker.asks
         unsure = set(asker.asks[:1]) if point.filters is None else set()
         asks = [
@@ -83,7 +82,7 @@ class Ladder:
         ]
         passed = f"the hook point '{listener.point}' passes: "
         passed += ", ".join(sorted(point.maybe or point.always)) or "nothing by name"
-        return attrs.evolve(asker, asks=tuple(asks), hint=passed)
+        return evolve(asker, asks=tuple(asks), hint=passed)
 
     def _is_supplied(self, name: str, asker: Function) -> bool:
         return (

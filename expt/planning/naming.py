@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from expt.discovery import case_labels
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +35,7 @@ def _without_secrets(axes: Sequence[Axis], hides: Callable[[str], bool]) -> list
     if not any(hides(name) for axis in axes for name in axis.names):
         return list(axes)
     return [
-        attrs.evolve(
+        evolve(
             axis,
             values=tuple(
                 tuple(

@@ -17,12 +17,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import attrs
-
 from expt.ground import layout
 from expt.ground.declarations import Extension
 from expt.ground.errors import ExptError, PlanningError, did_you_mean
 from expt.ground.text import error_message, error_name
+from expt.ground.value_classes import evolve, frozen
 from expt.parameters import ParamsFile, read_params_file
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from expt.loading import ModuleLoader
 
 
-@attrs.frozen
+@frozen
 class Host:
     """A place that an experiment's node id names, and the one that it extends, if any.
 
@@ -60,7 +59,7 @@ class Host:
 PlaceKind = Literal["module", "params"]
 
 
-@attrs.frozen
+@frozen
 class HostPlace:
     """One file that counts for an experiment.
 
@@ -245,7 +244,7 @@ def places_of(host: Host, files: Files) -> list[HostPlace]:
             places.append(place)
         else:
             tables = dict.fromkeys((*places[known].tables, *place.tables))
-            places[known] = attrs.evolve(places[known], tables=tuple(tables))
+            places[known] = evolve(places[known], tables=tuple(tables))
     return places
 
 

@@ -10,8 +10,6 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import attrs
-
 from expt.archive import read_record
 from expt.discovery import matches_case
 from expt.ground.errors import ExptError, Mistakes, PlanningError, ReadingError
@@ -28,6 +26,7 @@ from expt.ground.model import (
     Plan,
     Trial,
 )
+from expt.ground.value_classes import define, evolve, field
 from expt.loading import ModuleLoader
 from expt.parameters import (
     MASK,
@@ -89,13 +88,13 @@ Shape = tuple[tuple[str, ...], list[Axis]]
 """A choice of variants, and the axes of the cases below it."""
 
 
-@attrs.define
+@define
 class _MistakesFound:
     """Mistakes of experiments; apart, those of which nothing tells whether they are meant."""
 
     ids: Container[str]
-    sure: list[ExptError] = attrs.field(factory=list)
-    unsure: dict[str, ExptError] = attrs.field(factory=dict)
+    sure: list[ExptError] = field(factory=list)
+    unsure: dict[str, ExptError] = field(factory=dict)
 
     @contextlib.contextmanager
     def of(self, experiment: Experiment) -> Iterator[None]:
@@ -372,10 +371,10 @@ class Planner:
             label = "-".join(part for part in told if part)
             case = self._case(binding, base.experiment, resolution, values, search.where, label)
             if point.axes is not None:
-                case = attrs.evolve(case, axes=point.axes)
+                case = evolve(case, axes=point.axes)
             trial = Trial(search.study, point.number, search.terms, point.pruning)
             fingerprint = self._fingerprints.of(case, binding)
-            yield attrs.evolve(case, skip=base.skip, fingerprint=fingerprint, trial=trial)
+            yield evolve(case, skip=base.skip, fingerprint=fingerprint, trial=trial)
 
     def _refuse(self, mistakes: Iterable[ExptError]) -> list[str]:
         """Raise what was found, once each; with --continue-on-collection-errors, tell it."""
@@ -397,7 +396,7 @@ class Planner:
 
     def _named(self, binding: Binding) -> Experiment:
         """The experiment with all that is known of it now: its bases and its marks."""
-        return attrs.evolve(
+        return evolve(
             binding.experiment,
             extends=tuple(host.node_id for host in list(binding.host.chain())[1:]),
             marks=tuple(dict.fromkeys(mark.name for mark in binding.marks)),
@@ -453,9 +452,9 @@ class Planner:
                 if self._is_selected(named, label):
                     point = values if sought is None else {**values, **sought.first}
                     case = self._case(binding, named, resolution, point, where, label)
-                    case = attrs.evolve(case, axes={n: case.axes[n] for n in values})
+                    case = evolve(case, axes={n: case.axes[n] for n in values})
                     fingerprint = self._fingerprints.of(case, binding)
-                    yield attrs.evolve(case, skip=skip, fingerprint=fingerprint)
+                    yield evolve(case, skip=skip, fingerprint=fingerprint)
 
     def _case(
         self,

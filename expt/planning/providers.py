@@ -17,8 +17,6 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin
 
-import attrs
-
 from expt.ground.declarations import (
     PROVIDER_ATTRIBUTE,
     SWEEP_ATTRIBUTE,
@@ -28,6 +26,7 @@ from expt.ground.declarations import (
 from expt.ground.encoding import to_json
 from expt.ground.errors import PlanningError, did_you_mean
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque, Place
+from expt.ground.value_classes import field, frozen
 from expt.parameters.coercion import (
     annotation_of_default,
     annotation_of_values,
@@ -44,7 +43,7 @@ SESSION_BUILTINS: Final = frozenset({"log", "rng"})
 """Built-in providers that a session provider may ask for; the others belong to one run."""
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Function:
     """A function that asks for arguments by name: an experiment or the body of a provider.
 
@@ -59,10 +58,10 @@ class Function:
     place: Place
     asks: tuple[str, ...]
     positional: int = 0
-    defaults: Mapping[str, Any] = attrs.field(factory=dict)
-    annotations: Mapping[str, Any] = attrs.field(factory=dict)
-    kinds: Mapping[str, Any] = attrs.field(factory=dict)
-    words: Mapping[str, Words] = attrs.field(factory=dict)
+    defaults: Mapping[str, Any] = field(factory=dict)
+    annotations: Mapping[str, Any] = field(factory=dict)
+    kinds: Mapping[str, Any] = field(factory=dict)
+    words: Mapping[str, Words] = field(factory=dict)
     hint: str = ""
 
     def __call__(self, arguments: Mapping[str, Any]) -> Any:
@@ -72,7 +71,7 @@ class Function:
         return self.call(*first, **rest)
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Provider:
     """A function that supplies the argument `name`; `origin` says which layer it stands in."""
 
@@ -177,7 +176,7 @@ def _is_plain(annotation: Any, name: str) -> bool:
     )
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Supply:
     """Where the argument `name` comes from: wrapping providers, strongest first, over a source.
 
@@ -197,7 +196,7 @@ Node = tuple[str, int]
 """A name and how deep below its strongest provider; `len(providers)` is the plain value."""
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Graph:
     """One experiment's arguments, resolved down to plain values and built-ins.
 
@@ -212,7 +211,7 @@ class Graph:
     values: tuple[str, ...]
     builtins: frozenset[str]
     askers: Mapping[str, tuple[Function, ...]]
-    later: Mapping[Any, Function] = attrs.field(factory=dict)
+    later: Mapping[Any, Function] = field(factory=dict)
 
     def provider(self, node: Node) -> Provider:
         name, depth = node

@@ -8,8 +8,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError, ReadingError
 from expt.ground.model import (
@@ -19,6 +17,7 @@ from expt.ground.model import (
     Origin,
     PinnedRun,
 )
+from expt.ground.value_classes import evolve, frozen
 from expt.parameters import (
     MASK,
     SEED,
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     from expt.planning.binding import Binding
 
 
-@attrs.frozen
+@frozen
 class Point:
     """One point of the sweep: values by dotted name, and where each was said."""
 
@@ -57,7 +56,7 @@ class Point:
     where: Mapping[str, str | None]
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Decided:
     """The values of one case: plain, with origins by dotted leaf."""
 
@@ -376,6 +375,4 @@ def _is_in(name: str, secrets: Iterable[str]) -> bool:
 
 
 def _mask(chain: tuple[Origin, ...]) -> tuple[Origin, ...]:
-    return tuple(
-        origin if origin.value is None else attrs.evolve(origin, value=MASK) for origin in chain
-    )
+    return tuple(origin if origin.value is None else evolve(origin, value=MASK) for origin in chain)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.archive.search_facts import write_search_terms
 from expt.ground.encoding import dumps, opaque_as_text
 from expt.ground.errors import ParameterError
 from expt.ground.model import Search, SearchTerms
 from expt.ground.text import dotted
+from expt.ground.value_classes import frozen
 from expt.parameters import REPEAT, merge_words, parse_name, search_of_folders
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from expt.planning.resolution import Resolution
 
 
-@attrs.frozen
+@frozen
 class Sought:
     """What the cases of one experiment are searched for; `repeat` is the axis of a trial's runs."""
 

@@ -17,13 +17,12 @@ import unicodedata
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.discovery import walk_sources
 from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE
 from expt.ground.errors import did_you_mean
 from expt.ground.layout import ANALYSIS_PREFIX, RESERVED_TABLE
 from expt.ground.model import BUILTIN_PROVIDERS, LAYER_EXTENDS
+from expt.ground.value_classes import frozen
 from expt.parameters import KeyPath, Layer, experiment_values, folder_values, parse_name
 from expt.planning.contents import place_of
 from expt.planning.hook_points import read_points
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from expt.planning.places import Files
 
 
-@attrs.frozen
+@frozen
 class _Suspect:
     """A name that no planned experiment takes, where it stands, and the names that there are."""
 

@@ -22,12 +22,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import pluggy
 
 from expt.ground import hookspecs
 from expt.ground.errors import ExptError, UsageError, did_you_mean
 from expt.ground.text import error_message, error_name
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from pluggy import HookImpl
@@ -41,7 +41,7 @@ BUILTIN_PLUGINS: Final = ("notify", "plots", "script", "terminal", "videos")
 Complain = Callable[[str], None]
 
 
-@attrs.frozen
+@frozen
 class EntryPoint:
     """One line of a distribution's `entry_points.txt`: `name = module:attribute`."""
 

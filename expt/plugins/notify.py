@@ -24,11 +24,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-import attrs
-
 from expt.ground.errors import ConfigurationError, did_you_mean
 from expt.ground.hookspecs import hook
 from expt.ground.screen import Screen
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +39,7 @@ _PATIENCE: Final = 0.2  # seconds that the end of a session waits at most
 _NAMED: Final = 20  # failed experiments that a message lists
 
 
-@attrs.frozen
+@frozen
 class Settings:
     """`[tool.expt.notify]`."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.errors import UsageError
 from expt.ground.text import number_text, value_text
+from expt.ground.value_classes import frozen
 from expt.reading.fields import MISSING, field_value, leaf_values, sort_key, unknown_field
 from expt.reading.groups import spelled, spread_of
 
@@ -24,7 +23,7 @@ _LATEX: Final = str.maketrans(
 _REPEAT: Final = "repeat"
 
 
-@attrs.frozen
+@frozen
 class Cell:
     """The runs of one pair of values, and the mean, std, min and max of what was asked for."""
 
@@ -44,7 +43,7 @@ class Cell:
         return mean if std is None else f"{mean} ± {number_text(std, 2)}"
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class Pivot:
     """A table of `value`: a row for each value of one name, a column for each of another."""
 

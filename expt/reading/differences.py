@@ -17,13 +17,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.manifest import describe_file
 from expt.ground.encoding import is_same, to_json
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.files import read_inside
 from expt.ground.layout import ARTIFACTS_DIR, CODE_DIR
+from expt.ground.value_classes import frozen
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _LARGEST: Final = 16 * 1024 * 1024  # bytes of one file of code
 _ABSENT: Final = object()
 
 
-@attrs.frozen
+@frozen
 class Difference:
     """Two runs and what differs between them; `code` is path → unified diff.
 

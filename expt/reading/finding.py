@@ -16,11 +16,10 @@ import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError, did_you_mean
 from expt.ground.expression import Expression, compile_expression, keyword_matcher
 from expt.ground.model import STATUSES
+from expt.ground.value_classes import evolve, field, frozen
 from expt.reading.fields import FIELDS, MISSING, field_value, sort_runs, unknown_field
 from expt.reading.index import Catalogue, Row, open_catalogue
 from expt.reading.moments import parse_day, parse_moment
@@ -40,7 +39,7 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 
-@attrs.frozen
+@frozen
 class Query:
     """What a run must be to be found. Times are microseconds since 1970, `end` is not included."""
 
@@ -51,7 +50,7 @@ class Query:
     end: int | None = None
     session: str = ""
     condition: Condition | None = None
-    seen: set[str] = attrs.field(factory=set)
+    seen: set[str] = field(factory=set)
     """Names of the condition that a run had."""
 
     @property
@@ -157,7 +156,7 @@ def find_runs(
         damaged = [error for catalogue in catalogues for error in damages(catalogue)]
         shorten = id_shortener(row.id for catalogue in catalogues for row in catalogue.rows)
         if query.session == LATEST:
-            query = attrs.evolve(query, session=_latest_session(catalogues, shorten))
+            query = evolve(query, session=_latest_session(catalogues, shorten))
         first = None if sort else limit
         found = [_select(catalogue, query, first, shorten) for catalogue in catalogues]
         merged = heapq.merge(*found, key=lambda pair: pair[0], reverse=True)
@@ -183,7 +182,7 @@ def choose_runs(
     there = list(runs)
     if query.session == LATEST:
         newest = sorted(there, key=lambda run: run.started, reverse=True)
-        query = attrs.evolve(query, session=_session_of(newest))
+        query = evolve(query, session=_session_of(newest))
     admits_name = _name_filter(query.keyword)
     found = [run for run in there if admits_name(run.experiment, run.case) and query.admits(run)]
     _reject_unknown(query, lambda: there)

@@ -21,14 +21,13 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import attrs
-
 from expt.archive import microseconds, read_headline
 from expt.archive.run_labels import read_labels
 from expt.ground.encoding import parse_strict
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import INDEX_FILE
 from expt.ground.model import STATUSES
+from expt.ground.value_classes import evolve, frozen
 from expt.reading.scanning import DOUBT, LABELLED, REFUSED, scan_archives
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class Row(NamedTuple):
         return LABELLED in self.stamp
 
 
-@attrs.frozen
+@frozen
 class Catalogue:
     """Every archive below one root, newest first, and their summaries on demand.
 
@@ -158,10 +157,10 @@ def open_catalogue(root: Path) -> Iterator[Catalogue]:
         catalogue = _look_over(root, there, index, known)
         if index is None and catalogue.fresh and not os.path.lexists(file):
             index, _ = _open_index(file, 0)
-            catalogue = attrs.evolve(catalogue, index=index)
+            catalogue = evolve(catalogue, index=index)
         if index is not None:
             unkept = _remember(index, catalogue, known)
-            catalogue = attrs.evolve(catalogue, unkept=unkept)
+            catalogue = evolve(catalogue, unkept=unkept)
         yield catalogue
     finally:
         if index is not None:

@@ -6,19 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.archive import decode_artifact, list_artifacts
 from expt.ground.errors import DamagedArchive, did_you_mean
 from expt.ground.files import path_inside
 from expt.ground.layout import ARTIFACTS_DIR
 from expt.ground.text import human_size
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class Artifact:
     """One file that an experiment saved. It can be given to whatever opens a path."""
 

@@ -8,18 +8,17 @@ import io
 import os
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.ground.dataframes import import_pandas
 from expt.ground.encoding import dumps
 from expt.ground.screen import aligned
 from expt.ground.text import number_text, value_text, visible
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class Table:
     """Rows as dicts. A row need not have every column."""
 

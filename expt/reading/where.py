@@ -21,10 +21,9 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-import attrs
-
 from expt.ground.errors import UsageError
 from expt.ground.text import visible
+from expt.ground.value_classes import frozen
 from expt.reading.moments import parse_moment
 
 OPTION: Final = "--where"
@@ -63,7 +62,7 @@ _ARITHMETIC: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
 _HELP: Final = "write for example: lr < 0.01 and results.accuracy > 0.9 and status == 'completed'"
 
 
-@attrs.frozen
+@frozen
 class Condition:
     """A compiled `--where`. `names` are those that it asks for, as `fields` spells them."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-import attrs
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@attrs.frozen
+@frozen
 class Closure:
     """Source text that defines `function` and what it uses; the names that it binds on the way.
 

@@ -14,8 +14,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-import attrs
-
 from expt.archive import named_results, read_record, storable_result
 from expt.archive.kept_inputs import keep_inputs
 from expt.ground import layout
@@ -24,6 +22,7 @@ from expt.ground.launchers import find_rank
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque
 from expt.ground.outer_run import OuterRun
+from expt.ground.value_classes import evolve, frozen
 from expt.parameters import is_secret_name, make_scrubber
 from expt.planning.providers import session_key
 from expt.reading import load_archive
@@ -78,7 +77,7 @@ class Observe(Protocol):
     def __call__(self, hook: str, /, **arguments: Any) -> None: ...
 
 
-@attrs.frozen
+@frozen
 class Surroundings:
     """What a run is handed by the worker that it runs in."""
 
@@ -158,7 +157,7 @@ class _Run:
             self._archive.path, self._bound.measure_inputs(case), case.kept
         )
         self._notices += notices
-        self._record = attrs.evolve(record, inputs=inputs)
+        self._record = evolve(record, inputs=inputs)
         self._archive.write_params(self._record.params, case.choices)
         self._archive.write_patch(around.files.patch)
         self._archive.write_analyses(self._bound.analysis_places())
@@ -198,7 +197,7 @@ class _Run:
         digests = self._archive.write_code(fresh, self._copy_of)
         for path, digest in digests.items():
             self._written_sources[path] = (sources[path][0], digest)
-        self._record = attrs.evolve(self._record, sources=dict(self._written_sources))
+        self._record = evolve(self._record, sources=dict(self._written_sources))
 
     def _copy_of(self, path: str, content: bytes) -> Content:
         copy = self._around.files.code(path, content)
@@ -260,7 +259,7 @@ class _Run:
         """Put what providers gave into the record at once: the run may not reach its end."""
         told = made_values(self._bound.graph, scope.made, self._case.secrets, self._scrub)
         if told and os.getpid() == self._pid:
-            self._record = attrs.evolve(
+            self._record = evolve(
                 self._record,
                 origins=tell_made(self._record.origins, told),
                 made={name: value for (name, depth), value in told.items() if depth == 0},
@@ -324,7 +323,7 @@ class _Run:
         if raised_by_interrupt(errors[0]):
             if limit is not None and time.monotonic() - self._clock >= limit:
                 timed_out = f"the run took longer than --timeout {limit:g}"
-                return "failed", attrs.evolve(info, type="TimeoutError", message=timed_out)
+                return "failed", evolve(info, type="TimeoutError", message=timed_out)
             return "interrupted", info
         return "failed", info
 
@@ -379,7 +378,7 @@ class _Run:
         """The run goes on from another: its lineage says so before anything is carried over."""
         resumed = read_record(origin.archive).id
         lineage = {**self._record.lineage, "resumed_from": resumed}
-        self._record = attrs.evolve(self._record, lineage=lineage)
+        self._record = evolve(self._record, lineage=lineage)
         self._write_record()
 
     def _make_progress(self, asker: Function) -> Progress:
@@ -397,7 +396,7 @@ class _Run:
             function = self._bound.graph.later.get(listener)
             if function is None or listener.passes is None:  # as far as nobody had to plan it
                 asks = tuple(BUILTIN_PROVIDERS.intersection(listener.asker.asks))
-                function = attrs.evolve(listener.asker, asks=asks)
+                function = evolve(listener.asker, asks=asks)
             self._heard[listener] = self._scope.arguments_of(function)
         return self._heard[listener]
 
@@ -461,7 +460,7 @@ class _Run:
             self._notices.append(f"secrets are masked in {', '.join(sorted(self._masked))}")
         series = summarise_series(self._archive.path / layout.SERIES_DIR)
         duration = time.monotonic() - self._clock - self._provider_seconds
-        self._record = attrs.evolve(
+        self._record = evolve(
             self._record,
             status=status,
             lineage=end_trial(self._record.lineage, "pruned" if self._pruned else status),

@@ -17,8 +17,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.archive.checkpoints import (
     Point,
     newest_point,
@@ -31,6 +29,7 @@ from expt.archive.checkpoints import (
 )
 from expt.ground.files import TEMPORARY_PREFIX
 from expt.ground.layout import ARTIFACTS_DIR, CHECKPOINTS_DIR, SERIES_DIR
+from expt.ground.value_classes import evolve
 from expt.tracking import Elsewhere
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ class Checkpoint:
         _copy_cut(origin.archive, self._archive, folder, origin.files)
         if origin.state is not None:
             _copy_cut(origin.archive, self._archive, CHECKPOINTS_DIR, {origin.state: None})
-        self._newest = attrs.evolve(origin, archive=self._archive)
+        self._newest = evolve(origin, archive=self._archive)
         write_point(self._newest)  # last: from now on it is this run that is gone on from
         self._randomness.go_on_from(origin.random)
 

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-import attrs
-
 from expt.ground.model import ErrorInfo
 from expt.ground.text import error_message, error_name
+from expt.ground.value_classes import evolve
 from expt.parameters import MASK, is_secret_name
 
 OUR_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + "/"
@@ -94,7 +93,7 @@ def describe_all(
     told = [first.traceback]
     for other in others:
         told += ["\nIn a teardown, another exception was raised:\n\n", other.traceback]
-    return attrs.evolve(first, traceback="".join(told))
+    return evolve(first, traceback="".join(told))
 
 
 # The debugger

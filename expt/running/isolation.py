@@ -16,8 +16,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import attrs
-
+from expt.ground.value_classes import frozen
 from expt.running import library_state as library
 from expt.running import process_state as process
 from expt.running import python_state as python
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@attrs.frozen
+@frozen
 class Kind:
     """One kind of state: `put_back` is given what `take` saw, and may be called twice.
 

@@ -17,12 +17,12 @@ import warnings
 from operator import is_
 from typing import Any, Final
 
-import attrs
+from expt.ground.value_classes import frozen
 
 # logging
 
 
-@attrs.frozen
+@frozen
 class _Logger:
     """One logger as it was; lists by themselves and by their content."""
 
@@ -58,7 +58,7 @@ class _Logger:
         logger.handlers, logger.filters = self.handlers, self.filters
 
 
-@attrs.frozen
+@frozen
 class _Logging:
     loggers: dict[str, _Logger]
     disabled: int

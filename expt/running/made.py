@@ -9,8 +9,7 @@ from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
+from expt.ground.value_classes import evolve
 from expt.parameters import is_secret_name, parse_name
 from expt.parameters.coercion import fields_of, holds_opaque, plain, python_scalar
 
@@ -61,7 +60,7 @@ def tell_made(
     for leaf, chain in origins.items():
         name, *below = parse_name(leaf, "")
         told[leaf] = tuple(
-            attrs.evolve(origin, value=_value_at(made[name, depth], below))
+            evolve(origin, value=_value_at(made[name, depth], below))
             if (name, depth) in made
             else origin
             for depth, origin in enumerate(chain)

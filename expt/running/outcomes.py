@@ -9,8 +9,6 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.archive import (
     Archive,
     owner_of_this_process,

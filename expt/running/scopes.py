@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
+from expt.ground.value_classes import define
 
 if TYPE_CHECKING:
     from expt.planning.providers import Function, Graph, Node, Provider
@@ -18,7 +18,7 @@ Supplied = Callable[[str, "Function"], Any]
 """Gives a plain value or a built-in for one asking function."""
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class _Teardown:
     provider: Provider
     generator: Iterator[Any]
@@ -55,7 +55,7 @@ def finish_all(teardowns: list[_Teardown]) -> list[BaseException]:
     return raised
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class _Kept:
     value: Any
     teardowns: list[_Teardown]

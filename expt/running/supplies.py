@@ -21,11 +21,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
-import attrs
-
 from expt.archive import read_results, storable_result
 from expt.ground.encoding import Unstorable, from_json, to_json
 from expt.ground.messages import RunProgressed
+from expt.ground.value_classes import frozen
 from expt.tracking import Elsewhere
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ class Results(MutableMapping[str, Any]):
         return final, notices
 
 
-@attrs.frozen
+@frozen
 class ArchiveHandle:
     """`archive`: the run's own folder, for files that are evidence."""
 
@@ -170,7 +169,7 @@ class ArchiveHandle:
         return self._open(name, mode)
 
 
-@attrs.frozen
+@frozen
 class RunInfo:
     """`run`: who this run is."""
 
@@ -251,7 +250,7 @@ class Hooks:
         return value
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class _Taker:
     """A function that is given the values that it takes by name; `names` is None for all."""
 

@@ -6,8 +6,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import attrs
-
+from expt.ground.value_classes import frozen
 from expt.reading import MISSING, field_value, find_runs
 from expt.reading.fields import dotted_value
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 _POINTS: Final = 200  # of a curve, that are kept to compare others with
 
 
-@attrs.frozen
+@frozen
 class Ended:
     """How one trial ended; `number` is None where it was run by hand.
 

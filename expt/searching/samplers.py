@@ -12,9 +12,8 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import attrs
-
 from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.value_classes import evolve
 from expt.parameters import seed_words
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def find_importances(terms: SearchTerms, ended: Sequence[Ended]) -> dict[str, fl
     whole = [one for one in ended if one.state == "completed"]
     if len(whole) < _TELLING:
         return {}
-    sampler = OptunaSampler(attrs.evolve(terms, sampler="tpe"))
+    sampler = OptunaSampler(evolve(terms, sampler="tpe"))
     for one in whole:
         sampler.tell(one)
     return sampler.importances()

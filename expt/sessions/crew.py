@@ -7,8 +7,6 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.executors import (
     InlineExecutor,
     SpawnStarter,
@@ -18,6 +16,7 @@ from expt.executors import (
     thread_limits,
 )
 from expt.ground.messages import Begin, Notice
+from expt.ground.value_classes import evolve
 from expt.sessions.burying import Undertaker
 from expt.sessions.serving import serve, warm_up
 from expt.sessions.worker import Worker
@@ -83,11 +82,11 @@ class Crew:
     def change_values(self, options: Options) -> None:
         """What is planned from now on is planned with the values of `options`."""
         self._options = options
-        self._tell(attrs.evolve(self._begin, options=options))
+        self._tell(evolve(self._begin, options=options))
 
     def tell_session(self, session: SessionInfo) -> None:
         """What every worker is to know before it runs anything; it is sent to each of them once."""
-        self._tell(attrs.evolve(self._begin, session=session))
+        self._tell(evolve(self._begin, session=session))
 
     def _tell(self, begin: Begin) -> None:
         self._begin = begin

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.ground.errors import PlanningError
 from expt.ground.messages import PlanRequest
+from expt.ground.value_classes import evolve
 from expt.sessions.burying import PlanningDied
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def decide_cases(
     """
     selected, errors, notes = collected.selected, [*collected.errors], []
     # planning finds the axes again, by the live decorators; those of the source may be lazy
-    rest = tuple(attrs.evolve(experiment, axes=None) for experiment in selected.experiments)
+    rest = tuple(evolve(experiment, axes=None) for experiment in selected.experiments)
     while True:
         planning = crew.runner.submit(PlanRequest(rest, selected.unsure))
         meanwhile()
@@ -52,4 +51,4 @@ def decide_cases(
                 errors.append(str(mistake))
             else:
                 raise
-    return attrs.evolve(plan, errors=(*errors, *plan.errors), notes=(*notes, *plan.notes))
+    return evolve(plan, errors=(*errors, *plan.errors), notes=(*notes, *plan.notes))

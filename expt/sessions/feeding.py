@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.ground.messages import CasesAdded, Notice, SearchEnded, TrialRequest
 from expt.ground.model import SpacePoint
 from expt.ground.options import runs_root
 from expt.ground.text import number_text, value_text
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +46,7 @@ def open_studies(crew: Crew, options: Options, plugins: Plugins, plan: Plan) -> 
             facts = [_facts(run) for run, _, _ in runs]
             seeds = [one["seed"] for one in facts if one.get("study") == search.study]
             if seeds:
-                search = attrs.evolve(search, terms=attrs.evolve(search.terms, seed=seeds[-1]))
+                search = evolve(search, terms=evolve(search.terms, seed=seeds[-1]))
         sampler = plugins.decide("expt_make_sampler", terms=search.terms)
         study = Study(search.terms, sampler or make_sampler(search.terms), _ended(search, runs))
         studies.append((search, study))
@@ -56,8 +55,8 @@ def open_studies(crew: Crew, options: Options, plugins: Plugins, plan: Plan) -> 
 
 def with_known(plan: Plan, studies: Studies) -> Plan:
     """The plan, its searches with a word on what is known of each."""
-    told = tuple(attrs.evolve(search, known=tell_known(study)) for search, study in studies)
-    return attrs.evolve(plan, searches=told)
+    told = tuple(evolve(search, known=tell_known(study)) for search, study in studies)
+    return evolve(plan, searches=told)
 
 
 def tell_known(study: Study) -> str:
@@ -164,7 +163,7 @@ class Feed:
     def conclude(self) -> None:
         """Say what each search has come to. Raises the `ExptError` of one that means nothing."""
         for search, study in self._studies:
-            self._books.hear(SearchEnded(attrs.evolve(search, known=tell_known(study))))
+            self._books.hear(SearchEnded(evolve(search, known=tell_known(study))))
         if self._mistake is not None:
             raise self._mistake
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from expt.ground.model import PinnedRun
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from expt.reading import Run
 
 
-@attrs.frozen
+@frozen
 class InputRuns:
     """Those that `pin` decides on at planning, and `open` hands to a run."""
 

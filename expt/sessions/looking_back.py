@@ -10,8 +10,6 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.checkpoints import read_points
 from expt.archive.snapshot import static_closure
 from expt.ground.encoding import is_same, opaque_as_text
@@ -21,6 +19,7 @@ from expt.ground.layout import CONFTEST_FILE
 from expt.ground.model import LAYER_DRAWN, Origin, Past
 from expt.ground.options import runs_root
 from expt.ground.text import value_text
+from expt.ground.value_classes import evolve
 from expt.parameters import SEED, mask_secrets
 from expt.reading import find_runs_of
 from expt.reading.fields import leaf_values
@@ -50,7 +49,7 @@ def look_back(plan: Plan, options: Options) -> Plan:
         cases = tuple(
             history.go_on(case) if pasts[case.id].state == "failed" else case for case in cases
         )
-    return attrs.evolve(plan, cases=cases, pasts=pasts)
+    return evolve(plan, cases=cases, pasts=pasts)
 
 
 def choose_cases(plan: Plan, options: Options) -> Plan:
@@ -79,9 +78,7 @@ def choose_cases(plan: Plan, options: Options) -> Plan:
         cases = [case for case in cases if pasts[case.id].state not in left_out]
     if running.order == "longest":
         cases.sort(key=lambda case: -(pasts[case.id].seconds or 0.0))
-    return attrs.evolve(
-        plan, cases=tuple(cases), done=done, notes=tuple(notes), deselected=deselected
-    )
+    return evolve(plan, cases=tuple(cases), done=done, notes=tuple(notes), deselected=deselected)
 
 
 def needs_looking_back(options: Options) -> bool:
@@ -120,16 +117,16 @@ class _History:
         past = Past("new", seconds=seconds, size=size, ended_badly=bad)
         for run in same:
             if run.status == "completed":
-                return attrs.evolve(past, state="done", run=run.id)
+                return evolve(past, state="done", run=run.id)
         for run in same:
             if run.status == "running":
-                return attrs.evolve(past, state="running", run=run.id)
+                return evolve(past, state="running", run=run.id)
         if same:
             why = "" if same[0].status == "failed" else same[0].status
-            return attrs.evolve(past, state="failed", why=why, run=same[0].id)
+            return evolve(past, state="failed", why=why, run=same[0].id)
         if named:
             run = next((run for run in named if run.status == "completed"), named[0])
-            return attrs.evolve(past, state="changed", why=self._why(case, run), run=run.id)
+            return evolve(past, state="changed", why=self._why(case, run), run=run.id)
         return past
 
     def _price(self, runs: Sequence[Run]) -> tuple[float | None, int | None]:
@@ -157,12 +154,12 @@ class _History:
         if _is_drawn(case) and type(seed) is int:
             runs = [run for run in runs if run.params.get(SEED) == seed]
             origin = Origin(LAYER_DRAWN, f"for {runs[0].id}", seed)
-            case = attrs.evolve(
+            case = evolve(
                 case,
                 params={**case.params, SEED: seed},
                 origins={**case.origins, SEED: (origin,)},
             )
-        return attrs.evolve(case, goes_on_from=tuple(str(run.path) for run in runs))
+        return evolve(case, goes_on_from=tuple(str(run.path) for run in runs))
 
     # Why a case is not what was run
 

@@ -12,8 +12,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive import CODE_CAP
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ReadingError, UsageError
@@ -28,6 +26,7 @@ from expt.ground.options import (
     TellingOptions,
     ValueOptions,
 )
+from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters import MASK, assign
 from expt.reading.fields import MISSING, dotted_value, leaf_values
 
@@ -41,15 +40,15 @@ _FINAL: Final = (LAYER_COMMAND, LAYER_SWEEP, LAYER_DRAWN)
 """Layers whose values no provider wraps: they are given again as `-p`."""
 
 
-@attrs.frozen
+@frozen
 class Again:
     """What is asked for beside the archived values, and how it is run."""
 
     params: tuple[Assignment, ...] = ()
     current_code: bool = False
-    keeping: KeepingOptions = attrs.field(kw_only=True)
-    running: RunningOptions = attrs.field(factory=RunningOptions)
-    telling: TellingOptions = attrs.field(factory=TellingOptions)
+    keeping: KeepingOptions = field(kw_only=True)
+    running: RunningOptions = field(factory=RunningOptions)
+    telling: TellingOptions = field(factory=TellingOptions)
     command: tuple[str, ...] = ()
 
 
@@ -133,7 +132,7 @@ def final_values(run: Run, given: Sequence[Assignment]) -> list[Assignment]:
         value = _chosen(run, name)
         if value is MISSING or holds_mask(value):
             continue
-        assignment = attrs.evolve(assign(name, value, RERUN_OF), where=f"{RERUN_OF} {run.id}")
+        assignment = evolve(assign(name, value, RERUN_OF), where=f"{RERUN_OF} {run.id}")
         if not any(_reaches(assignment.name, other) for other in anew):
             found.append(assignment)
     return found

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.archive import check_writable
 from expt.executors import AHEAD
 from expt.ground.layout import STOPPED_FILE
@@ -28,6 +26,7 @@ from expt.ground.messages import (
     SessionRenderRequest,
 )
 from expt.ground.model import ErrorInfo
+from expt.ground.value_classes import evolve
 from expt.sessions.crew import wait_for_some
 
 if TYPE_CHECKING:
@@ -179,7 +178,7 @@ class Schedule:
         self._books.hear(Notice(f"{case.id} failed ({why}): retry {count}"))
         self._books.forget(case.id)
         if self._options.running.resume and outcome.path:
-            case = attrs.evolve(case, goes_on_from=(outcome.path, *case.goes_on_from))
+            case = evolve(case, goes_on_from=(outcome.path, *case.goes_on_from))
         self._begin(case)
 
     def _outcome_of(self, case: Case, future: Future[Any]) -> Outcome:

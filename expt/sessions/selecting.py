@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from expt.discovery import Selected, Swept, find_experiments, select_experiments
 from expt.ground.errors import Mistakes
 from expt.ground.expression import compile_selection
 from expt.ground.options import Typed
 from expt.ground.text import dotted
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from expt.ground.model import Axis
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _SHORT: Final = 1000  # points of an axis up to which their texts are compared
 
 
-@attrs.frozen
+@frozen
 class Collected:
     """What is left of a tree, and the errors that `--continue-on-collection-errors` goes past."""
 

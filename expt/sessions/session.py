@@ -19,10 +19,9 @@ from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from expt.ground.errors import ExitCode, ExptError
 from expt.ground.messages import DescribeRequest, SessionInfo
+from expt.ground.value_classes import evolve, frozen
 from expt.parameters import Secrets, mask_patch, secret_names, secret_texts
 from expt.sessions.books import Books
 from expt.sessions.crew import Crew
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from expt.plugins.manager import Plugins
 
 
-@attrs.frozen
+@frozen
 class SessionResult:
     """What a session came to; `plan` is None where planning failed."""
 
@@ -175,7 +174,7 @@ def plan_session(options: Options, plugins: Plugins) -> Plan:
         plan = look_back(decide_cases(crew, options, collect(options, plugins)), options)
         chosen = choose_cases(plan, options)
         kept = {case.id for case in (*chosen.cases, *chosen.done)}
-        shown = attrs.evolve(chosen, cases=tuple(c for c in plan.cases if c.id in kept))
+        shown = evolve(chosen, cases=tuple(c for c in plan.cases if c.id in kept))
         return with_known(shown, open_studies(crew, options, plugins, shown))
 
 
@@ -211,7 +210,7 @@ def _session_info(
 
 
 def _without_pictures(options: Options) -> Options:
-    return attrs.evolve(options, keeping=attrs.evolve(options.keeping, render=False))
+    return evolve(options, keeping=evolve(options.keeping, render=False))
 
 
 def judge(

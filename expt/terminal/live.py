@@ -8,8 +8,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import attrs
-
 from expt.ground.layout import SERIES_DIR
 from expt.ground.messages import (
     CasesAdded,
@@ -22,6 +20,7 @@ from expt.ground.messages import (
 )
 from expt.ground.screen import STATUS_STYLES, styled
 from expt.ground.text import case_text, direction, human_duration, mean, number_text, spark
+from expt.ground.value_classes import define
 from expt.parameters import masked_case
 from expt.terminal.endings import MARKS
 from expt.terminal.plan_table import counted
@@ -65,7 +64,7 @@ def case_names(cases: Sequence[Case]) -> dict[str, str]:
     return names
 
 
-@attrs.define
+@define
 class Loop:
     """One `progress(…)`: how far it is, and how far it was when it was first heard of."""
 

@@ -17,12 +17,11 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from expt.ground.files import list_inside, read_inside
 from expt.ground.layout import CODE_DIR
 from expt.ground.screen import linked, paragraph, styled
 from expt.ground.text import visible
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +43,7 @@ _LAST_FRAMES: Final = 8
 _LARGEST: Final = 1 << 22  # bytes of a file of code that is shown
 
 
-@attrs.frozen
+@frozen
 class Frame:
     """One frame: where it is, and what Python shows below it (source, marks, locals)."""
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.dataframes import is_tabular
 from expt.ground.model import KINDS
 from expt.ground.ndarrays import as_array, storable_array
 from expt.ground.objects import type_name
 from expt.ground.real_numbers import exact_number
+from expt.ground.value_classes import field, frozen
 from expt.tracking.images import encode_figure, encode_image
 from expt.tracking.kinds import plain_structure, recognise_value, table_columns
 
@@ -25,7 +24,7 @@ _KINDS_TOLD: Final = (
 )
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Encoded:
     """A value that will be stored, since nothing about it can be refused any more.
 
@@ -38,7 +37,7 @@ class Encoded:
     number: float | int | None = None
     png: bytes | None = None
     array: Any = None
-    fields: Mapping[str, Any] = attrs.field(factory=dict)
+    fields: Mapping[str, Any] = field(factory=dict)
     notice: str | None = None
 
 

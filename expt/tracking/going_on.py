@@ -11,13 +11,12 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from expt.archive.lines import parse_line
 from expt.archive.scalar_records import COLUMN_TYPES, ID_SHIFT
 from expt.archive.series_lines import check_entry, read_names
 from expt.ground.files import open_inside, write_atomically
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
+from expt.ground.value_classes import define
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +29,7 @@ _FOLLOWING: Final = (SCALARS_FILE, ENTRIES_FILE, RESULTS_FILE)
 _FILES: Final = (NAMES_FILE, *_FOLLOWING)
 
 
-@attrs.define
+@define
 class Known:
     """One series as far as it was carried over; `files` are the numbers that its files have."""
 

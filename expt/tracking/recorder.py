@@ -20,8 +20,6 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.array_files import check_png, write_npy
 from expt.archive.entry_files import entry_file, entry_folder
 from expt.archive.scalar_records import Tags
@@ -31,6 +29,7 @@ from expt.ground.files import write_all
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
 from expt.ground.objects import type_name
 from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
+from expt.ground.value_classes import define, field
 from expt.tracking.entries import Encoded, encode_value, find_kind
 from expt.tracking.fast_path import MISSING, make_track
 from expt.tracking.going_on import Known, carry_over
@@ -106,7 +105,7 @@ def _recorders_of_this_process() -> weakref.WeakSet[Recorder]:
     return recorders
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class _Series:
     """One name: its number in the files, its kind once a value came, and the count of entries."""
 
@@ -114,8 +113,8 @@ class _Series:
     kind: Kind | None
     folder: str
     tags: Tags
-    count: Iterator[int] = attrs.field(factory=count_entries)
-    files: Iterator[int] = attrs.field(factory=itertools.count)
+    count: Iterator[int] = field(factory=count_entries)
+    files: Iterator[int] = field(factory=itertools.count)
     has_folder: bool = False
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.ground.errors import did_you_mean
 from expt.ground.objects import is_row, safe_repr
 from expt.ground.real_numbers import exact_number
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +45,7 @@ def _one_of(*words: str) -> Callable[[Any], Any]:
     return lambda value: value if isinstance(value, str) and value in words else None
 
 
-@attrs.frozen
+@frozen
 class Option:
     """What an option may be, in words and as a function that gives the plain value, or None."""
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.cli.show.listing import age_text, spark_of
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import (
@@ -30,6 +28,7 @@ from expt.ground.text import (
     short_text,
     value_text,
 )
+from expt.ground.value_classes import frozen
 from expt.reading.fields import leaf_values as value_leaves
 from expt.terminal.plan_table import leaf_values, origin_text, print_values
 from expt.terminal.tracebacks import show_error
@@ -45,7 +44,7 @@ _LOG_TAIL: Final = 20_000  # characters of which the last lines are taken
 _GENERATIONS: Final = 5  # of runs of which each is a rerun of the next
 
 
-@attrs.frozen
+@frozen
 class View:
     """A run, where it is shown, the folder that paths are told from, and how others are found."""
 

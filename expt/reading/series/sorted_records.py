@@ -9,8 +9,6 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.scalar_records import (
     COLUMN_TYPES,
     FLOAT_STEP,
@@ -23,6 +21,7 @@ from expt.archive.scalar_records import (
 from expt.ground.errors import DamagedArchive, told_as_damage
 from expt.ground.files import open_inside
 from expt.ground.layout import SCALARS_FILE
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +42,7 @@ _AT_FIRST: Final = 1 << 22  # records for which columns have room at once
 _HOLES: Final = getattr(os, "SEEK_DATA", None)
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class SoundRecords:
     """The sound records of the block that begins at byte `place` of the file.
 

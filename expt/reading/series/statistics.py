@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.scalar_records import RECORD_SIZE, read_number
 from expt.archive.series_lines import NameTable, read_entries, read_names
 from expt.ground.encoding import dumps
 from expt.ground.files import open_inside
 from expt.ground.layout import SCALARS_FILE
+from expt.ground.value_classes import define
 from expt.reading.series.tracked import numeric_leaves
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ MANY: Final = 100
 """Numbers of one structured series that are summed up as series of their own."""
 
 
-@attrs.define
+@define
 class Summary:
     """The summary of one series so far. `lowest` and `highest` leave NaN out."""
 

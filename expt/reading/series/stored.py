@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
-import attrs
-
 from expt.archive.entry_files import FILE_KINDS, read_entry_file
+from expt.ground.value_classes import define, field, frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +30,7 @@ class SeriesSource(Protocol):
     def files(self) -> tuple[Path, ...]: ...
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class RecordSource:
     """A series of scalars: the records with any of `numbers`."""
 
@@ -54,7 +53,7 @@ class RecordSource:
         return ()
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class EntrySource:
     """A series of any other kind."""
 
@@ -79,11 +78,11 @@ class EntrySource:
         return tuple(entry.file for entry in self.read() if entry.file is not None)
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class LeafSource:
     """The numbers at one place inside the values of a structured series."""
 
-    rows: list[tuple[float, float, float]] = attrs.field(factory=list)
+    rows: list[tuple[float, float, float]] = field(factory=list)
 
     def __len__(self) -> int:
         return len(self.rows)
