@@ -27,7 +27,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from warm_start import WarmProcess
+from warm_start import PLUGIN, WarmProcess
 
 import expt
 from expt.ground import hookspecs
@@ -110,6 +110,7 @@ def environment() -> dict[str, str]:
     }
     return {
         **kept,
+        **PLUGIN,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "COLUMNS": "100",
         "LINES": "60",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import importlib.metadata
 import json
 import os
 import selectors
@@ -42,6 +43,13 @@ _MODULES: Final = (
 )
 _COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
 _NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
+
+PLUGIN: Final = (
+    {}
+    if importlib.metadata.entry_points(group="pytest11", name="expt")
+    else {"PYTEST_PLUGINS": "expt.in_pytest"}
+)
+"""What a process of pytest needs to know `--expt` where expt is used and not installed."""
 
 
 def may_start_warm(environment: dict[str, str]) -> bool:

@@ -148,9 +148,10 @@ class Planner:
         return self._files.import_seconds
 
     def change_values(self, options: Options) -> None:
-        """Plan with the values of `options` from now on; what was imported stays."""
-        if options.values != self._options.values:
-            self._options = options
+        """Plan with the values and words of `options` from now on; what was imported stays."""
+        changed = options.values != self._options.values
+        self._options = options
+        if changed:
             self._resolutions.clear()
             self._values_files = None
             self._pinned.clear()
