@@ -105,7 +105,7 @@ def write_dead_outcome(
         series = path / layout.SERIES_DIR
         if session.secrets:
             scrubbing.wait_until_written(path / layout.LOG_FILE)
-        record = attrs.evolve(
+        record = evolve(
             record,
             status=status,
             lineage=end_trial(record.lineage, status),
