@@ -24,6 +24,7 @@ from expt.ground.errors import DamagedArchive
 from expt.ground.files import remove_unfinished
 from expt.ground.model import LAYER_COMMAND, RERUN_OF, Outcome, RunRecord
 from expt.ground.options import runs_root
+from expt.ground.value_classes import evolve
 from expt.parameters import make_scrubber, mask_argument, mask_secrets
 from expt.reading.series import summarise_series
 from expt.running import scrubbing
