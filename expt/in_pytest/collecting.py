@@ -12,13 +12,13 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import pytest
 
 from expt.cli.command_line import read_options
 from expt.discovery import find_experiments
 from expt.ground.errors import ExptError
 from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE
+from expt.ground.value_classes import frozen
 from expt.in_pytest.items import ExperimentFile
 from expt.in_pytest.lasting_session import LastingSession
 
@@ -46,7 +46,7 @@ def take_part(config: pytest.Config) -> None:
     plugin.keep_conftests(places or map(Path, config.getini("testpaths")) or [Path.cwd()])
 
 
-@attrs.frozen
+@frozen
 class Sources:
     """What discovery found, by file: a folder's experiments are those of its `params.toml`."""
 

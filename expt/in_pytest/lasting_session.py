@@ -6,10 +6,9 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-import attrs
-
 from expt.ground.messages import Notice
 from expt.ground.options import Options, runs_root
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from expt.ground.messages import Event
@@ -22,8 +21,8 @@ class LastingSession:
     """Begins with the first item; its workers, imports and session providers stay for the next."""
 
     def __init__(self, options: Options, plugins: Plugins) -> None:
-        telling = attrs.evolve(options.telling, verbosity=-2)
-        self._options = attrs.evolve(options, telling=telling)
+        telling = evolve(options.telling, verbosity=-2)
+        self._options = evolve(options, telling=telling)
         self._plugins = plugins
         self._heard = _Heard()
         self._stack = contextlib.ExitStack()
@@ -67,12 +66,12 @@ class LastingSession:
     def _only(self, experiment: Experiment, label: str | None) -> Options:
         case = "" if label is None else f"[{label}]"
         options = self._options
-        selection = attrs.evolve(
+        selection = evolve(
             options.selection,
             paths=(options.root / experiment.place,),
             node_ids=(f"{experiment.id}{case}",),
         )
-        return attrs.evolve(options, selection=selection)
+        return evolve(options, selection=selection)
 
     def _abandon(self) -> None:
         stopped = KeyboardInterrupt()
