@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expt.archive.served_page import find_addresses
 from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, UsageError, did_you_mean
 from expt.ground.layout import OVERVIEW_FILE, PLOTS_DIR
@@ -37,12 +39,18 @@ def main(words: list[str]) -> int:
         raise UsageError(
             f"'{other}' opens no picture", f"SERIES {asked.series}", "name one of them"
         )
-    run = load_run(asked.reference, find_archive_root(asked.runs))
+    root = find_archive_root(asked.runs)
+    run = load_run(asked.reference, root)
     if asked.page:
-        from expt.cli.view import main as view  # the page is slow to import
+        address_of = find_addresses(root)
+        if address_of is None:
+            from expt.cli.view import main as view  # the page is slow to import
 
-        where = ["--runs", str(asked.runs)] if asked.runs else []
-        return view([run.id, *where])
+            where = ["--runs", str(asked.runs)] if asked.runs else []
+            return view([run.id, *where])
+        output().write(f"{address_of(run.id)}\n")
+        webbrowser.open(address_of(run.id))
+        return int(ExitCode.OK)
     path = run.path if asked.folder else _picture(run, asked.series)
     output().line(str(path))
     opener = next(filter(None, map(shutil.which, _OPENERS)), None)

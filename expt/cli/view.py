@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.archive.served_page import told_of_page
 from expt.cli.arguments import Parser
 from expt.cli.which_runs import ASKED, add_filters, find_chosen, make_admits
 from expt.ground.configuration import find_root, read_configuration
-from expt.ground.errors import ExitCode, UsageError
+from expt.ground.errors import ExitCode, ReadingError, UsageError
 from expt.ground.screen import output
 from expt.ground.text import human_size
 from expt.plugins.manager import Plugins
@@ -61,9 +63,6 @@ def main(words: list[str]) -> int:
         panels=find_panels(asked.plugins),
     )
     address = f"http://{_HOST}:{port}/?token={token}"
-    output().write(f"{address}\n")
-    if not asked.no_browser:
-        threading.Timer(0.3, webbrowser.open, [address]).start()
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -72,7 +71,11 @@ def main(words: list[str]) -> int:
         timeout_graceful_shutdown=1,  # an open page listens for ever
     )
     server = uvicorn.Server(config)
-    server.run(sockets=[listener])
+    with told_of_page(root, address):
+        output().write(f"{address}\n")
+        if not asked.no_browser:
+            threading.Timer(0.3, webbrowser.open, [address]).start()
+        server.run(sockets=[listener])
     return int(ExitCode.OK)
 
 
@@ -96,6 +99,11 @@ def find_panels(named: Sequence[str]) -> Callable[[Run], list[Any]]:
     def find(run: Run) -> list[Any]:
         failures: list[str] = []
         shown = plugins.observe("expt_show_run", failures.append, run=run)
+        with contextlib.suppress(ReadingError):  # which the page tells of by itself
+            for series in run.series.values():
+                shown += plugins.observe(
+                    "expt_show_series", failures.append, run=run, series=series
+                )
         panels = [panel for given in shown if given is not None for panel in given]
         return [*panels, *({"title": "a plugin failed", "text": text} for text in failures)]
 

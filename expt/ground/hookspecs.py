@@ -173,6 +173,15 @@ def expt_show_run(run: Any) -> Sequence[Mapping[str, Any]] | None:
     """
 
 
+@spec
+def expt_show_series(run: Any, series: Any) -> Sequence[Mapping[str, Any]] | None:
+    """Observing, page. Panels of one tracked series, as `expt_show_run` gives those of a run.
+
+    For a kind of value that a plugin knows how to show: `series.kind`, `series.name` and
+    `series.values` tell which it is. `run` and `series` are what `expt.load` gives.
+    """
+
+
 # In the renderer
 
 

@@ -31,6 +31,7 @@ SCRATCH_DIR: Final = ".scratch"
 SESSIONS_DIR: Final = ".sessions"  # what belongs to a whole session: pictures of its sweep
 CACHE_DIR: Final = ".cache"  # values of providers with cache=True
 INDEX_FILE: Final = ".index.sqlite"
+PAGE_FILE: Final = ".page.json"  # while a page of the root is served: its address
 OWNER_FILE: Final = ".owner.json"  # in an archive of --scratch: whose the folder is
 
 # An archive

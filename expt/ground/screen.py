@@ -23,7 +23,7 @@ from expt.ground.text import visible
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from rich.console import Console, RenderableType
@@ -96,6 +96,14 @@ class Screen:
         forced = bool(self._environ.get("FORCE_COLOR"))
         self.colour = (self.terminal or forced) and not self._environ.get("NO_COLOR")
         self.live = self.terminal and not self._environ.get("CI")
+        self.address_of: Callable[[str], str] | None = None
+
+    def run(self, text: str, run_id: str, path: str | os.PathLike[str], style: str = "") -> Part:
+        """A text that stands for a run: by it a terminal opens the run in the page, where
+        `address_of` an id is known, else its archive."""
+        if self.address_of is None:
+            return linked(text, path, style)
+        return text, f"{style} link {self.address_of(run_id)}".strip()
 
     # What it can show
 

@@ -50,7 +50,9 @@ def outcome_line(
         path = relative_path(outcome.path, options.cwd) if outcome.path else ""
         head: list[Line] = [[counter, (outcome.status, style)], [outcome.case_id], [duration]]
         return _joined([*head, told, [path]])
-    identity = [linked(outcome.run_id, outcome.path, "dim")] if outcome.path else []
+    identity = (
+        [screen.run(outcome.run_id, outcome.run_id, outcome.path, "dim")] if outcome.path else []
+    )
     mark: Part = (MARKS.get(outcome.status, "?"), style)
     row = OneRow([mark, " ", *_joined([[name], [f"{duration:>6}"], identity, told])])
     if options.telling.verbosity > 0 and outcome.path:
@@ -109,7 +111,9 @@ def show_failures(
             continue
         name = names.get(outcome.case_id, "")
         case = [("  " + name, "")] if name and name not in outcome.case_id else []
-        identity = linked(outcome.run_id, outcome.path) if outcome.path else outcome.run_id
+        identity: Part = outcome.run_id
+        if outcome.path:
+            identity = screen.run(outcome.run_id, outcome.run_id, outcome.path)
         screen.line((f"✗ {outcome.case_id}", "bold red"), "  ", identity, *case)
         if outcome.error is None:
             screen.line(lines[0])

@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from expt.archive.served_page import find_addresses
 from expt.ground.errors import ExitCode
 from expt.ground.hookspecs import hook
 from expt.ground.messages import (
@@ -58,6 +59,8 @@ class Terminal:
         workers, told = options.running.workers, options.telling
         self._options = options
         self._screen = Screen(stream if workers else self._beside(stream), environ)
+        if self._screen.draws:
+            self._screen.address_of = find_addresses(options.keeping.runs)
         self._region = Region(self._screen)
         self._began = time.monotonic()
         self._live = LiveView(self._began, renders=options.keeping.render, workers=workers)

@@ -101,7 +101,7 @@ def _show_sweep(
         screen.line((f"… {len(groups) - len(shown)} more", "dim"))
     if any(left_out):
         screen.line((f"not shown: {', '.join(filter(None, left_out))}", "dim"))
-    screen.lines(_best_line(done, results))
+    screen.lines(_best_line(screen, done, results))
 
 
 def _counted(completed: int, wanted: int) -> str:
@@ -139,7 +139,9 @@ def _bars(means: Sequence[float]) -> list[Line]:
     return bars
 
 
-def _best_line(done: Sequence[tuple[Case, Outcome]], results: Sequence[str]) -> list[Line]:
+def _best_line(
+    screen: Screen, done: Sequence[tuple[Case, Outcome]], results: Sequence[str]
+) -> list[Line]:
     """The best run by the first result whose name says which end is the good one."""
     for result in results:
         good = direction(result)
@@ -152,7 +154,8 @@ def _best_line(done: Sequence[tuple[Case, Outcome]], results: Sequence[str]) -> 
             choose = min if good == "min" else max
             number, case, outcome = choose(having, key=lambda found: found[0])
             told = f" {result}={number_text(number)}  {case_text(case.axes)}"
-            return [[], ["best ", linked(outcome.run_id, outcome.path, "cyan"), told]]
+            identity = screen.run(outcome.run_id, outcome.run_id, outcome.path, "cyan")
+            return [[], ["best ", identity, told]]
     return []
 
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.archive.served_page import find_addresses
 from expt.cli.arguments import Parser
 from expt.cli.show.listing import show_columns, show_listing, show_undetermined
 from expt.cli.show.machine import csv_text, json_text, series_csv
@@ -79,7 +80,7 @@ def _find(asked: argparse.Namespace, root: Path) -> tuple[Runs, bool]:
 
 
 def _show_named(runs: Runs, asked: argparse.Namespace, root: Path) -> int:
-    screen = output()
+    screen = _screen(root)
     if asked.json or asked.csv:
         return _write_machine(runs, asked, screen, whole=True)
     # each of these with what it needs alone: a list of runs waits for none of it
@@ -99,6 +100,14 @@ def _show_named(runs: Runs, asked: argparse.Namespace, root: Path) -> int:
 
         show_comparison(runs, screen, every=asked.all)
     return int(ExitCode.OK)
+
+
+def _screen(root: Path) -> Screen:
+    """Where it is shown; runs are links into the page, where one is served."""
+    screen = output()
+    if screen.draws:
+        screen.address_of = find_addresses(root)
+    return screen
 
 
 def _alike(run: Run, root: Path) -> list[Run]:
@@ -164,7 +173,7 @@ def _reject_contradictions(asked: argparse.Namespace) -> None:
 
 
 def _list(runs: Runs, asked: argparse.Namespace, root: Path, more: bool) -> int:
-    screen = output()
+    screen = _screen(root)
     if asked.json or asked.csv:
         return _write_machine(runs, asked, screen, whole=False)
     if not runs:

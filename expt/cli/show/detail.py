@@ -58,6 +58,10 @@ class View:
         told = str(path.relative_to(self.cwd) if path.is_relative_to(self.cwd) else path)
         return linked(text or told, path)
 
+    def id(self, run: Run) -> Part:
+        """The id of a run, by which a terminal opens it."""
+        return self.screen.run(run.short_id, run.id, run.path, "cyan")
+
     def pairs(self, facts: Mapping[str, Part | Line]) -> None:
         """Names and what is said of them, those of which nothing is said left out."""
         told = [(name, fact) for name, fact in facts.items() if fact and fact[0]]
@@ -94,7 +98,7 @@ def _show_head(view: View) -> None:
         )
     view.pairs(
         {
-            "id": linked(run.id, run.path, "cyan"),
+            "id": view.screen.run(run.id, run.id, run.path, "cyan"),
             "status": [*status, _why_lost(run)],
             "started": f"{run.started.isoformat(' ', 'seconds')}, {age_text(run, dated=False)}",
             "took": _usage(run),
@@ -226,7 +230,7 @@ def _show_lineage(view: View) -> None:
             branches.append(
                 ([(f"{name.replace('_', ' ')} ", "dim"), short_text(lineage[name])], ())
             )
-    view.screen.tree(([run.experiment, " ", linked(run.short_id, run.path, "cyan")], branches))
+    view.screen.tree(([run.experiment, " ", view.id(run)], branches))
 
 
 def _deviation(run: Run, name: str, value: Any) -> Line:
@@ -242,7 +246,7 @@ def _ancestry(view: View, reference: str, left: int) -> Branch:
     except ReadingError:
         return [("rerun of ", "dim"), reference, (" (not found)", "dim")], ()
     above = run.lineage.get("rerun_of")
-    line: Line = [("rerun of ", "dim"), linked(run.short_id, run.path, "cyan"), f" {age_text(run)}"]
+    line: Line = [("rerun of ", "dim"), view.id(run), f" {age_text(run)}"]
     return line, [_ancestry(view, str(above), left - 1)] if above and left else ()
 
 
@@ -252,7 +256,7 @@ def _input_run(view: View, name: str, reference: str) -> Line:
         run = view.find(reference)
     except ReadingError:
         return [(name, "cyan"), f"  {reference}  ", ("gone", "yellow")]
-    return [(name, "cyan"), "  ", linked(run.short_id, run.path, "cyan"), f"  {run.node_id}"]
+    return [(name, "cyan"), "  ", view.id(run), f"  {run.node_id}"]
 
 
 def _input(entry: Mapping[str, Any]) -> Line:

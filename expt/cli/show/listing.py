@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import is_same
 from expt.ground.errors import ReadingError
-from expt.ground.screen import STATUS_STYLES, Column, Part, linked
+from expt.ground.screen import STATUS_STYLES, Column, Part
 from expt.ground.text import (
     case_text,
     human_age,
@@ -108,7 +108,7 @@ def _ids(runs: Sequence[Run], screen: Screen) -> Column:
     names = [run.short_id for run in runs]
     if not screen.draws:  # no link is made ten thousand times for nobody
         return Column("id", names, whole=True)
-    cells = [linked(name, run.path, "cyan") for name, run in zip(names, runs, strict=True)]
+    cells = [screen.run(run.short_id, run.id, run.path, "cyan") for run in runs]
     return Column("id", cells, whole=True)
 
 
