@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from expt.reading import Run
     from expt.testing import Sandbox
@@ -37,3 +39,29 @@ def make_everything(sandbox: Sandbox, *words: str) -> Run:
     done = sandbox.expt("experiments", "--tag", "good", "--note", "a note", *words)
     assert done.exit_code == 0, done
     return sandbox.run()
+
+
+def assert_came_back(
+    old: Run, new: Run, *, without: set[str], rounded: set[str], precision: float = 0.0
+) -> None:
+    """That values, steps, times, results and the rest are what they were.
+
+    Series `without` are not there, `rounded` ones are not compared; times may differ by
+    `precision` seconds.
+    """
+    assert set(new.series) == set(old.series) - without
+    for name in set(new.series) - rounded:
+        series, before = new.series[name], old.series[name]
+        assert series.kind == before.kind, name
+        values, expected = list(series.values), list(before.values)
+        assert len(values) == len(expected)
+        for value, one in zip(values, expected, strict=True):
+            assert type(value) is type(one)
+            np.testing.assert_array_equal(value, one)
+        assert series.steps.tolist() == before.steps.tolist(), name
+        assert np.abs(series.times - before.times).max() <= precision, name
+    for part in ("params", "results", "case", "status", "started", "finished", "duration"):
+        assert getattr(new, part) == getattr(old, part), part
+    for part in ("experiment", "description", "tags", "note"):
+        assert getattr(new, part) == getattr(old, part), part
+    assert new.lineage["imported_from"]["id"] == old.id

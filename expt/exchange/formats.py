@@ -8,6 +8,7 @@ from expt.exchange.foreign import Export, Import
 from expt.exchange.notebooks import write_notebook
 from expt.exchange.plain_tables import write_csv, write_parquet
 from expt.exchange.pycomex_archives import read_pycomex
+from expt.exchange.tensorboard_events import read_tensorboard, write_tensorboard
 from expt.ground.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -22,12 +23,16 @@ def own_exports() -> dict[str, Export]:
         "csv": Export("a folder with two tables: runs.csv and series.csv", write_csv),
         "notebook": Export("the analysis script as a notebook", write_notebook),
         "parquet": Export("the same tables as csv, typed", write_parquet),
+        "tensorboard": Export("event files in a log directory", write_tensorboard, adds=True),
     }
 
 
 def own_imports() -> dict[str, Import]:
     """The formats that expt reads, by name."""
-    return {"pycomex": Import("a PyComex archive, or a folder of them", read_pycomex)}
+    return {
+        "pycomex": Import("a PyComex archive, or a folder of them", read_pycomex),
+        "tensorboard": Import("a log directory: a run for each folder of events", read_tensorboard),
+    }
 
 
 def find_format(name: str, known: Mapping[str, T], verb: str) -> T:

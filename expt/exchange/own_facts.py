@@ -1,0 +1,119 @@
+"""What a format has no place for, as one text beside the rest: so a run comes back as it was.
+
+    {"id", "experiment", "case", "status", "started", …, "params", "results", "kinds", "whole"}
+
+Formats keep numbers, steps and times in their own way, and whoever reads them sees those; this text
+has what they would lose: the types of values, results, the kind of a picture, whether numbers are
+whole. It is as trustworthy as the rest of the file: everything in it is checked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.exchange.foreign import finite, foreign_node_id, parsed_moment
+from expt.ground.encoding import dumps, loads
+from expt.ground.model import KINDS, ErrorInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from expt.exchange.foreign import ForeignEntry, ForeignRun
+    from expt.reading import Run
+
+_ENDED: Final = ("completed", "failed", "interrupted", "skipped")
+
+
+def tell_facts(run: Run, added: Iterable[str] = ()) -> str:
+    """The text. `added` are names under which the format shows something that is no series."""
+    error = run.error
+    return dumps(
+        {
+            "id": run.id,
+            "experiment": run.experiment,
+            "case": run.case,
+            "description": run.description,
+            "status": run.status,
+            "started": run.started.isoformat(),
+            "finished": run.finished.isoformat() if run.finished else None,
+            "duration": run.duration,
+            "params": run.params,
+            "results": run.results,
+            "error": error and [error.type, error.message, error.traceback],
+            "tags": list(run.tags),
+            "note": run.note,
+            "kinds": {name: one.get("kind") for name, one in run.listed_series.items()},
+            "whole": [name for name in run.listed_series if _is_whole(run, name)],
+            "added": list(added),
+        }
+    )
+
+
+def _is_whole(run: Run, name: str) -> bool:
+    series = run.series[name]
+    return series.kind == "scalar" and series.values.dtype.kind == "i"
+
+
+def with_facts(found: ForeignRun, text: str | bytes) -> ForeignRun:
+    """`found` with what the text says of it; as it was where that is not what expt wrote."""
+    try:
+        facts = loads(text)
+    except (ValueError, RecursionError):
+        return found
+    started = parsed_moment(facts.get("started")) if isinstance(facts, dict) else None
+    if started is None or facts.get("status") not in _ENDED:
+        return found
+    error = facts.get("error")
+    return attrs.evolve(
+        found,
+        id=_text(facts, "id") or found.id,
+        experiment=foreign_node_id("", _text(facts, "experiment") or found.experiment),
+        case=_text(facts, "case"),
+        description=_text(facts, "description") or "",
+        status=facts["status"],
+        started=started,
+        finished=parsed_moment(facts.get("finished")),
+        duration=finite(facts.get("duration")),
+        params=_table(facts, "params"),
+        results=_table(facts, "results"),
+        error=ErrorInfo(*map(str, error)) if _is_error(error) else None,
+        tags=[tag for tag in _list(facts, "tags") if isinstance(tag, str)],
+        note=_text(facts, "note"),
+        entries=_as_it_was(found.entries, facts),
+        notices=(),
+    )
+
+
+def _as_it_was(entries: Iterable[ForeignEntry], facts: Mapping[str, Any]) -> Iterator[ForeignEntry]:
+    kinds, added = _table(facts, "kinds"), set(map(str, _list(facts, "added")))
+    whole = set(map(str, _list(facts, "whole")))
+    for entry in entries:
+        if entry.name in added:
+            continue
+        kind = kinds.get(entry.name)
+        if kind in KINDS:
+            entry = attrs.evolve(entry, kind=kind)
+        if entry.name in whole and finite(entry.value) is not None:
+            entry = attrs.evolve(entry, value=int(entry.value))
+        yield entry
+
+
+def _text(facts: Mapping[str, Any], name: str) -> str | None:
+    value = facts.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _table(facts: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = facts.get(name)
+    return {k: v for k, v in value.items() if type(k) is str} if isinstance(value, dict) else {}
+
+
+def _list(facts: Mapping[str, Any], name: str) -> list[Any]:
+    value = facts.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _is_error(error: Any) -> bool:
+    return isinstance(error, list) and len(error) == 3

@@ -1,0 +1,363 @@
+"""TensorBoard's event files, in both directions, without TensorBoard.
+
+Written are scalars as double tensors (float32 would lose digits), texts and pictures, the
+parameters for the HParams tab, and one text, `expt/run`, that has what there is no place for. Read
+is what any writer leaves. The files themselves are in `event_files`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.archive.entry_files import read_entry_file
+from expt.exchange.bounded import LARGEST_PICTURE
+from expt.exchange.event_files import (
+    BLOBS,
+    FLOAT,
+    SCALAR,
+    TENSOR,
+    Metadata,
+    Value,
+    decode_tensor,
+    double_tensor,
+    make_event,
+    make_record,
+    make_value,
+    parse_event,
+    read_events,
+    read_numbers,
+    shape_of,
+    string_tensor,
+)
+from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment, safe_part
+from expt.exchange.leaving_out import files_left_out, kinds_left_out, named
+from expt.exchange.own_facts import tell_facts, with_facts
+from expt.exchange.protobuf_wire import (
+    block,
+    bytes_of,
+    double,
+    double_of,
+    fields_of,
+    int_of,
+    read_fields,
+    text_of,
+    whole,
+)
+from expt.exchange.text_values import text_of_value
+from expt.ground.errors import DamagedArchive, UsageError
+from expt.ground.files import list_inside, open_inside, temporary_beside
+from expt.reading.fields import leaf_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from expt.ground.errors import ReadingError
+    from expt.ground.model import Kind
+    from expt.reading import Run, Series
+
+_FACTS: Final = "expt/run"
+_NOT_HELD: Final[tuple[Kind, ...]] = ("array", "structured")
+_EVENTS: Final = re.compile(r"(^|/)[^/]*tfevents[^/]*\Z")
+_ENDS: Final = {"completed": 1, "failed": 2}  # hparams.Status
+_METADATA: Final[Mapping[str, Metadata]] = {
+    "scalar": ("scalars", SCALAR),
+    "text": ("text", TENSOR),
+    "image": ("images", BLOBS),
+    "figure": ("images", BLOBS),
+}
+
+
+# Out
+
+
+def write_tensorboard(runs: Sequence[Run], destination: str) -> Iterator[str]:
+    """An event file for each run, in a folder of its own below the log directory."""
+    broken: dict[str, None] = {}
+    for run in runs:
+        place, _, function = run.experiment.partition("::")
+        parts = [*place.removesuffix(".py").split("/"), function, run.path.name]
+        folder = Path(destination, *filter(None, map(safe_part, parts)))
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"events.out.tfevents.{int(run.started.timestamp())}.expt.{run.id}"
+        temporary = temporary_beside(file)
+        try:
+            with open(temporary, "wb") as stream:
+                for event in _events(run, broken):
+                    stream.write(make_record(event))
+            os.replace(temporary, file)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    yield from kinds_left_out(runs, _NOT_HELD)
+    if broken:
+        yield f"steps that are no whole numbers (in their place the count): {named(broken)}"
+    if large := _too_large(runs):
+        yield f"whole numbers beyond 2^53, rounded: {named(large)}"
+    yield from files_left_out(runs)
+
+
+def _too_large(runs: Sequence[Run]) -> list[str]:
+    found: dict[str, None] = {}
+    for run in runs:
+        for name, summary in run.listed_series.items():
+            extremes = [summary.get(key) for key in ("min", "max", "last")]
+            if any(type(one) is int and abs(one) > 2**53 for one in extremes):
+                found[name] = None
+    return list(found)
+
+
+def _events(run: Run, broken: dict[str, None]) -> Iterator[bytes]:
+    start = run.started.timestamp()
+    yield double(1, start) + block(3, "brain.Event:2")
+    yield make_event(start, 0, _hparams("session_start_info", _session_start(run, start)))
+    added = {f"results/{name}": value for name, value in leaf_values(run.results)}
+    added = {name: value for name, value in added.items() if _is_real(value)}
+    added = {name: value for name, value in added.items() if name not in run.listed_series}
+    facts = tell_facts(run, added)
+    yield make_event(start, 0, make_value(_FACTS, string_tensor([facts]), _METADATA["text"]))
+    for name, series in run.series.items():
+        if series.kind not in _NOT_HELD:
+            yield from _series_events(name, series, broken)
+    end = (run.finished or run.started).timestamp()
+    for name, value in added.items():
+        yield make_event(end, 0, make_value(name, double_tensor(float(value)), _METADATA["scalar"]))
+    ended = whole(1, _ENDS.get(run.status, 0)) + double(2, end)
+    yield make_event(end, 0, _hparams("session_end_info", block(4, ended)))
+
+
+def _series_events(name: str, series: Series, broken: dict[str, None]) -> Iterator[bytes]:
+    steps, times = series.steps.tolist(), series.times.tolist()
+    if any(type(step) is float and not step.is_integer() for step in steps):
+        broken[name] = None
+        steps = list(range(len(steps)))
+    told: Metadata | None = _METADATA[series.kind]
+    for step, time, tensor in zip(steps, times, _tensors(series), strict=True):
+        yield make_event(time, int(step), make_value(name, tensor, told))
+        told = None  # the first of a tag says it for all
+
+
+def _tensors(series: Series) -> Iterator[bytes]:
+    if series.kind == "scalar":
+        yield from map(double_tensor, series.values.astype("f8").tolist())
+    elif series.kind == "text":
+        yield from (string_tensor([text]) for text in series.values)
+    else:
+        for file in series.files:
+            height, width = read_entry_file(file).shape[:2]
+            yield string_tensor([str(width), str(height), file.read_bytes()])
+
+
+def _hparams(tag: str, content: bytes) -> bytes:
+    """`HParamsPluginData`, which stands in the metadata of a value that has none."""
+    plugin = block(1, "hparams") + block(2, whole(1, 0) + content)
+    nothing = whole(1, FLOAT) + block(2, block(2, whole(1, 0)))
+    return block(1, f"_hparams_/{tag}") + block(9, block(1, plugin)) + block(8, nothing)
+
+
+def _session_start(run: Run, start: float) -> bytes:
+    values = b"".join(
+        block(1, block(1, name) + block(2, _protobuf_value(value)))
+        for name, value in leaf_values(run.params)
+    )
+    return block(3, values + block(4, run.experiment) + double(5, start))
+
+
+def _protobuf_value(value: Any) -> bytes:
+    """`google.protobuf.Value`."""
+    if isinstance(value, bool):
+        return whole(4, value)
+    if _is_real(value) and math.isfinite(value):
+        return double(2, float(value))
+    return block(3, text_of_value(value))
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and _fits(value)
+
+
+def _fits(value: float) -> bool:
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
+
+
+# In
+
+
+def read_tensorboard(path: Path) -> Iterator[ForeignRun | ReadingError]:
+    """A run for each folder at or below `path` that has event files."""
+    if not path.is_dir():
+        raise UsageError(f"there is no folder '{path}'", str(path))
+    folders: dict[str, list[str]] = {}
+    for name in list_inside(path):
+        if _EVENTS.search(name):
+            folders.setdefault(name.rpartition("/")[0], []).append(name)
+    if not folders:
+        raise UsageError("no file there is called '…tfevents…'", str(path))
+    for folder, names in sorted(folders.items()):
+        try:
+            yield _read_run(path, folder, names)
+        except (ValueError, OSError, DamagedArchive) as error:
+            told = error.what if isinstance(error, DamagedArchive) else str(error)
+            yield DamagedArchive(f"its events cannot be read: {told}", str(path / folder))
+
+
+@attrs.define
+class _Found:
+    """What the events of one run say beside their entries."""
+
+    first: float = math.inf
+    last: float = -math.inf
+    params: dict[str, Any] = attrs.field(factory=dict)
+    status: int = 0
+    facts: str = ""
+    left_out: Counter[str] = attrs.field(factory=Counter)
+
+
+def _read_run(path: Path, folder: str, names: Sequence[str]) -> ForeignRun:
+    """Two passes: what the run is, and, when it is written, its entries."""
+    found, damage = _Found(), list[str]()
+    for time, _, value in _values_in(path, names, damage):
+        found.first, found.last = min(found.first, time), max(found.last, time)
+        _look_at(value, found)
+    started, finished = moment(found.first), moment(found.last)
+    if started is None or finished is None:
+        raise ValueError("they have no time")
+    place = path.absolute().name if folder in ("", ".") else folder
+    parent, _, name = place.rpartition("/")
+    notices = [*damage]
+    notices += [f"{what}: {count} left out" for what, count in sorted(found.left_out.items())]
+    if not found.status:
+        notices.append("TensorBoard does not say how the run ended")
+    run = ForeignRun(
+        format="tensorboard",
+        source=path,
+        id=place,
+        experiment=foreign_node_id(parent or path.absolute().name, name),
+        status="failed" if found.status == 2 else "completed",
+        started=started,
+        finished=finished,
+        duration=found.last - found.first,
+        params=found.params,
+        entries=_entries(path, names),
+        notices=notices,
+    )
+    return with_facts(run, found.facts) if found.facts else run
+
+
+def _entries(path: Path, names: Sequence[str]) -> Iterator[ForeignEntry]:
+    plugins: dict[str, str] = {}
+    for time, step, value in _values_in(path, names, []):
+        plugin = _plugin_of(value, plugins)
+        if value.tag != _FACTS:
+            yield from _decode(value, plugin, time, step)
+
+
+def _values_in(
+    path: Path, names: Sequence[str], damage: list[str]
+) -> Iterator[tuple[float, int, Value]]:
+    for name in names:
+        with open_inside(path, name) as file:
+            try:
+                for event in read_events(file):
+                    time, step, values = parse_event(event)
+                    yield from ((time, step, value) for value in values)
+            except ValueError as error:
+                damage.append(f"{name} is read up to its damage: {error}")
+
+
+def _plugin_of(value: Value, known: dict[str, str]) -> str:
+    """Which plugin's a value is; the first of a tag says it for all."""
+    if 9 in value.fields:
+        data = fields_of(fields_of(value.fields[9]).get(1))
+        known.setdefault(value.tag, text_of(data.get(1)))
+    return known.get(value.tag, "")
+
+
+def _look_at(value: Value, found: _Found) -> None:
+    metadata = fields_of(fields_of(value.fields.get(9)).get(1))
+    if text_of(metadata.get(1)) == "hparams":
+        _read_hparams(fields_of(metadata.get(2)), found)
+    elif value.tag == _FACTS:
+        found.facts = _joined(decode_tensor(value.fields.get(8)))
+    elif 6 in value.fields or text_of(metadata.get(1)) == "audio":
+        found.left_out["audio"] += 1
+    elif text_of(metadata.get(1)).startswith("graph") or 3 in value.fields:
+        found.left_out["graphs"] += 1
+
+
+def _read_hparams(data: Mapping[int, int | bytes], found: _Found) -> None:
+    for number, entry in read_fields(bytes_of(data.get(3))):
+        if number == 1:
+            pair = fields_of(entry)
+            found.params[text_of(pair.get(1))] = _read_protobuf_value(bytes_of(pair.get(2)))
+    if 4 in data:
+        found.status = int_of(fields_of(data[4]).get(1))
+
+
+def _read_protobuf_value(message: bytes) -> Any:
+    for number, content in read_fields(message):
+        if number == 2:
+            value = double_of(content)
+            return int(value) if value.is_integer() and abs(value) < 2**53 else value
+        if number == 3:
+            return text_of(content)
+        if number == 4:
+            return bool(content)
+    return None
+
+
+def _decode(value: Value, plugin: str, time: float, step: int) -> Iterator[ForeignEntry]:
+    """The entries that one value is; none for what has no kind here."""
+    fields, tag = value.fields, value.tag
+    if 2 in fields:
+        yield ForeignEntry(tag, double_of(fields[2]), time, step, "scalar")
+    elif 4 in fields:
+        yield from _pictures(tag, [bytes_of(fields_of(fields[4]).get(4))], time, step)
+    elif 5 in fields:
+        yield ForeignEntry(tag, _histogram(bytes_of(fields[5])), time, step, "structured")
+    elif 8 in fields and plugin not in ("hparams", "audio") and not plugin.startswith("graph"):
+        tensor = decode_tensor(fields[8])
+        if plugin == "images" and all(isinstance(one, bytes) for one in tensor):
+            yield from _pictures(tag, list(tensor[2:]), time, step)
+        elif all(isinstance(one, bytes) for one in tensor):
+            yield ForeignEntry(tag, _joined(tensor), time, step, "text")
+        elif len(tensor) == 1 and not shape_of(fields[8]):
+            yield ForeignEntry(tag, tensor[0], time, step, "scalar")
+        else:
+            import numpy  # slow: only for histograms and other arrays
+
+            array = numpy.array(list(tensor)).reshape(shape_of(fields[8]))
+            yield ForeignEntry(tag, array, time, step, "array")
+
+
+def _joined(tensor: Sequence[Any]) -> str:
+    return b"\n".join(map(bytes_of, tensor)).decode("utf-8", "replace")
+
+
+def _pictures(tag: str, encoded: Sequence[bytes], time: float, step: int) -> Iterator[ForeignEntry]:
+    for index, picture in enumerate(encoded):
+        name = tag if len(encoded) == 1 else f"{tag}/{index}"
+        if len(picture) <= LARGEST_PICTURE:
+            yield ForeignEntry(name, picture, time, step, "image")
+
+
+def _histogram(message: bytes) -> dict[str, Any]:
+    """`HistogramProto`."""
+    told: dict[str, Any] = {}
+    names = {1: "min", 2: "max", 3: "num", 4: "sum", 5: "sum_squares"}
+    for number, content in read_fields(message):
+        if number in names:
+            told[names[number]] = double_of(content)
+        elif number in (6, 7):
+            key = "bucket_limit" if number == 6 else "bucket"
+            told.setdefault(key, []).extend(read_numbers(bytes_of(content), "d"))
+    return told
