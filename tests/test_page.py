@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"no browser: {why
 
 TREE = {
     "expt.toml": "",
-    "experiments/params.toml": "width = 8\n",
+    "experiments/params.toml": "width = 8  # hidden units\n",
     "experiments/train.py": '''
         import numpy as np
 
@@ -233,6 +233,7 @@ def test_one_run_in_full_tells_origins_log_code_and_how_to_run_it_again(tab: Tab
     told = tab.page.inner_text("section.view")
     for text in (
         "width",
+        "hidden units",
         "experiments/params.toml:1",
         "over 4 of default",
         "-p name",

@@ -1,4 +1,4 @@
-"""What people say of parameters is told in the plan and kept in the archive."""
+"""What people say of parameters is told in the plan, kept in the archive, shown by the page."""
 
 from __future__ import annotations
 
@@ -135,3 +135,45 @@ def test_show_tells_the_words_of_a_run(sandbox: Sandbox) -> None:
     assert sandbox.expt("-p", "seed=1").exit_code == 0
     told = " ".join(sandbox.expt("show", "latest").stdout.split())
     assert "lr 0.1 default experiments/a.py:2 step [1/s]" in told
+
+
+def test_comments_beside_keys_are_words_where_no_function_says_any(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/params.toml": """
+                # on a line of its own: of nothing
+                lr = 0.1  # from the file
+                size = 3  # sites of the lattice [1]
+                optimizer.momentum = 0.9  # of the last step
+                data = [
+                    1,  # inside of a value
+                ]  # after it
+                text = "no # comment"  #
+
+                [experiment_a]
+                size = 4  # of this one
+                """,
+            "experiments/deep/params.toml": """
+                text = "x"  # nearer
+                [expt]
+                marks = ["slow"]  # of no parameter
+                """,
+            "experiments/deep/a.py": """
+                from typing import Annotated
+                def experiment_a(lr: Annotated[float, "stronger"], size, optimizer, data, text): ...
+                def experiment_b(lr: Annotated[float, "stronger", "1/s"], size): ...
+                """,
+        }
+    )
+    first, second = (case["words"] for case in sandbox.expt("--plan", "--json").json())
+    assert first == {
+        "lr": {"description": "stronger"},
+        "size": {"description": "of this one"},
+        "optimizer.momentum": {"description": "of the last step"},
+        "data": {"description": "after it"},
+        "text": {"description": "nearer"},
+    }
+    assert second == {
+        "lr": {"description": "stronger", "unit": "1/s"},
+        "size": {"description": "sites of the lattice", "unit": "1"},
+    }

@@ -37,15 +37,20 @@ _TOKENS: Final = re.compile(
 
 @frozen
 class Comment:
-    """A comment on a line of its own, and the table that it stands in (None: inside an array)."""
+    """A comment outside of values, and the table that it stands in (None: inside an array).
+
+    `beside` is the path of the key, or of the table's header, on whose line it stands; None for
+    one on a line of its own.
+    """
 
     text: str
     table: KeyPath | None
     line: int
+    beside: KeyPath | None = None
 
 
 def find_keys(text: str) -> tuple[dict[KeyPath, int], list[Comment]]:
-    """The 1-based line of every key by its path, and the comments on lines of their own.
+    """The 1-based line of every key by its path, and the comments outside of values.
 
     A table has the line of its header, or of the first key that implies it. Keys inside of arrays
     have no path: an array is one value.
@@ -75,11 +80,16 @@ class _Scanner:
         self._header = 0
         self._keys: list[str] | None = []
         self._path: KeyPath | None = ()
+        self._outer: KeyPath | None = None  # what the last value on the table's level belongs to
 
     def read(self, kind: str, word: str, position: int) -> None:
         if kind == "comment":
-            if self._keys == [] and not self._open and not self._header:
-                self.comments.append(Comment(word, self._table, self._line(position)))
+            if not self._open:
+                own_line = self._keys == [] and not self._header
+                beside = None if own_line else self._table if self._header else self._outer
+                if own_line or beside is not None:
+                    line = self._line(position)
+                    self.comments.append(Comment(word, self._table, line, beside))
         elif kind == "newline":
             if not self._open:
                 self._header, self._keys = 0, []
@@ -94,6 +104,8 @@ class _Scanner:
         elif word == "=":
             base = self._open[-1][1] if self._open else self._table
             self._path = None if base is None else (*base, *keys)
+            if not self._open:
+                self._outer = self._path
             self._record(self._path, position)
             self._keys = None
         elif word == "[":

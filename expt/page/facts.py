@@ -124,6 +124,7 @@ def _tell_pictures(run: Run) -> dict[str, list[str]]:
 
 _SECTIONS: Final[dict[str, tuple[Callable[[Run], Any], Callable[[], Any]]]] = {
     "origins": (_tell_origins, dict),
+    "words": (lambda run: run.words, dict),
     "inputs": (lambda run: to_json(dict(run.inputs)), dict),
     "error": (_tell_error, lambda: None),
     "notices": (lambda run: list(run.notices), list),

@@ -35,6 +35,7 @@ from expt.parameters.params_files import (
     read_params_file,
     read_values_file,
     table_layers,
+    table_remarks,
 )
 from expt.parameters.points import is_random, is_range, read_points
 from expt.parameters.search_tables import merge_words, parse_objectives, parse_space
@@ -146,5 +147,6 @@ __all__ = [
     "settle_value",
     "sweep_over",
     "table_layers",
+    "table_remarks",
     "zip_axes",
 ]

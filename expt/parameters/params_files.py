@@ -43,13 +43,15 @@ class ParamsFile:
     """A `params.toml`; `path` is relative to the root directory, `lines` by folded key path.
 
     `values` are the top level without `[expt]`, `reserved` is `[expt]` checked: `extends`, `use`
-    and `marks` as tuples of texts, the others as they stand.
+    and `marks` as tuples of texts, the others as they stand. `remarks` are the comments beside
+    keys, without their marks, by folded key path.
     """
 
     path: str
     values: Mapping[str, Any]
     lines: Mapping[KeyPath, int]
     reserved: Mapping[str, Any] = field(factory=dict)
+    remarks: Mapping[KeyPath, str] = field(factory=dict)
 
     def where(self, keys: KeyPath) -> str:
         """`experiments/params.toml:3`: the line of a key, or of the nearest table around it."""
@@ -93,6 +95,24 @@ def experiment_values(values: Mapping[str, Any], function: str) -> dict[str, Any
     """The parameters of a table that go to one experiment alone."""
     value: Any = values.get(function)
     return value if _is_experiment(function, value) else {}
+
+
+def table_remarks(file: ParamsFile, functions: Iterable[str]) -> dict[KeyPath, str]:
+    """The remarks on the parameters that a file gives to an experiment, by key path.
+
+    `functions` are as for `table_layers`: what stands in the last of their tables counts most.
+    """
+    tables = {name for name, value in file.values.items() if _is_experiment(name, value)}
+    said = {
+        path: text
+        for path, text in file.remarks.items()
+        if path[0] != RESERVED_TABLE and path[0] not in tables
+    }
+    for function in functions:
+        if function in tables:
+            own = {p[1:]: text for p, text in file.remarks.items() if p[0] == function and p[1:]}
+            said |= own
+    return said
 
 
 def _is_experiment(name: str, value: Any) -> bool:
@@ -150,9 +170,9 @@ def read_params_file(path: Path, root: Path) -> ParamsFile:
     """The `params.toml` at `path`. Raises `ParameterError`, with the line where there is one."""
     shown = os.path.relpath(path, root).replace(os.sep, "/")
     values, text = read_toml(path, shown, ParameterError)
-    lines, _ = _find_lines(text)
+    lines, comments = _find_lines(text)
     reserved = values.pop(RESERVED_TABLE, {})
-    file = ParamsFile(shown, values, lines)
+    file = ParamsFile(shown, values, lines, remarks=_remarks(comments))
     named = _with_python_names(values, file)
     marked = {key: _mark(value, file, (key,), path.parent) for key, value in named.items()}
     return evolve(file, values=marked, reserved=_read_reserved(reserved, file, path.parent))
@@ -161,6 +181,15 @@ def read_params_file(path: Path, root: Path) -> ParamsFile:
 def _find_lines(text: str) -> tuple[dict[KeyPath, int], list[Comment]]:
     lines, comments = find_keys(text)
     return {tuple(map(python_name, path)): line for path, line in lines.items()}, comments
+
+
+def _remarks(comments: Iterable[Comment]) -> dict[KeyPath, str]:
+    told = {
+        tuple(map(python_name, comment.beside)): comment.text.lstrip("#").strip()
+        for comment in comments
+        if comment.beside is not None
+    }
+    return {path: text for path, text in told.items() if text}
 
 
 def _with_python_names(
@@ -361,7 +390,7 @@ def _read_chosen(table: Any, file: ParamsFile) -> dict[str, str]:
 def _take_comment(comment: Comment, values: dict[str, Any], lines: dict[KeyPath, int]) -> None:
     """Add `# name = null`, or any JSON that is no TOML. Every other comment is a comment."""
     match = _LEFT_OUT.fullmatch(comment.text)
-    if match is None or comment.table is None:
+    if match is None or comment.table is None or comment.beside is not None:
         return
     try:
         value, end = _JSON.raw_decode(match[2])

@@ -42,6 +42,7 @@ from expt.parameters.coercion import (
 )
 from expt.planning.ladder import Climbed, Ladder, kinds_of, provider_in, provider_origin
 from expt.planning.providers import missing_value
+from expt.planning.words import words_of_files, words_together
 
 if TYPE_CHECKING:
     from expt.ground.options import Assignment
@@ -128,10 +129,13 @@ class Resolution:
 
     @cached_property
     def words(self) -> dict[str, Mapping[str, str]]:
-        """What is said of the names, by dotted name: by the experiment before its providers."""
-        said: dict[str, Mapping[str, str]] = {}
-        for function in reversed(list(self.graph.functions())):
-            said.update(function.words)
+        """What is said of the names, by dotted name: by the experiment before its providers.
+
+        What a file says counts where no function says it.
+        """
+        by_files = words_of_files(self._binding.files, self._binding.tables)
+        by_functions = [function.words for function in self.graph.functions()]
+        said = words_together([by_files, *reversed(by_functions)])
         return {n: words for n, words in said.items() if parse_name(n, "")[0] in {*self.names()}}
 
     def names(self) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""What people say of parameters: `Annotated[float, "step size", "1/s"]`, or a docstring's section.
+"""What people say of parameters: `Annotated[float, "step size", "1/s"]`, a docstring, a remark.
 
-Args:                              Parameters
-    lr: Step size [1/s].           ----------
+Args:                              Parameters          of a params.toml:
+    lr: Step size [1/s].           ----------              lr = 0.1  # step size [1/s]
     epochs (int): Passes.          lr : float
                                        Step size [1/s].
 """
@@ -13,10 +13,13 @@ import re
 import typing
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.parameters import table_remarks
 from expt.parameters.coercion import alternatives, dotted, key_fields, resolve_annotations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from expt.parameters import ParamsFile
 
 Words = dict[str, str]
 """`description` and `unit`, those that are said."""
@@ -35,6 +38,26 @@ def words_of(call: Callable[..., Any], annotations: Mapping[str, Any]) -> dict[s
     for name, annotation in annotations.items():
         said.update(_annotated((name,), annotation))
     return said
+
+
+def words_of_files(
+    files: Iterable[ParamsFile], tables: Iterable[tuple[str, ...]]
+) -> dict[str, Words]:
+    """What comments beside keys say, by dotted name: of two files, weakest first, the nearer."""
+    return {
+        dotted(path): _split_unit(text)
+        for file, functions in zip(files, tables, strict=True)
+        for path, text in table_remarks(file, functions).items()
+    }
+
+
+def words_together(said: Iterable[Mapping[str, Words]]) -> dict[str, Words]:
+    """What is said in all of them, the last ones before the first."""
+    merged: dict[str, Words] = {}
+    for words in said:
+        for name, own in words.items():
+            merged[name] = {**merged.get(name, {}), **own}
+    return merged
 
 
 def _annotated(path: tuple[str, ...], annotation: Any) -> Iterator[tuple[str, Words]]:

@@ -64,8 +64,10 @@ export class Detail {
     return el("table.pairs", {}, leaves(run.params).map(([name, value]) => {
       const chain = run.origins[name] || [];
       const told = ({ layer, where }) => [layer, where].filter(Boolean).join(" ");
+      const { description, unit } = (run.words || {})[name] || {};
+      const said = [description, unit && `[${unit}]`].filter(Boolean).join(" ");
       const over = chain.slice(1).map((origin) => `over ${show(origin.value)} of ${told(origin)}`).join("; ");
-      return el("tr", {}, el("th", {}, name), el("td", {}, show(value)), el("td.origin", {}, chain.length ? told(chain[0]) : "", over ? el("small", {}, ` ${over}`) : null));
+      return el("tr", {}, el("th", {}, name), el("td", {}, show(value)), el("td.origin", {}, chain.length ? told(chain[0]) : "", over ? el("small", {}, ` ${over}`) : null), el("td.origin", {}, said));
     }));
   }
 
