@@ -33,6 +33,7 @@ TRACEBACK_STYLES: Final = ("auto", "long", "short", "line", "native", "no")
 VERBS: Final = {
     "run": "find and run experiments: what 'expt PATH' does",
     "params": "one experiment's values, origins, providers and hook points",
+    "schema": "write a JSON Schema beside each params.toml, for editors",
     "new": "write a first experiment, an extended one, or a conftest.py",
     "search": "the trials of a search: the best, how it went, what mattered",
     "show": "list archived runs, show one, compare several",

@@ -36,11 +36,12 @@ from {module} import {base_name}
 {name} = expt.extends({base_name})
 '''
 
-_HOSTED: Final = """\
+_HOSTED: Final = f"""\
+{layout.SCHEMA_LINE}
 # values that deviate stand here, above the table
 
 [expt]
-extends = "{base}"
+extends = "{{base}}"
 """
 
 _CONFTEST: Final = '''\
@@ -75,6 +76,8 @@ def main(words: list[str]) -> int:
     screen.line("wrote ", linked(str(path), path))
     if words_parsed.extends is not None:
         _tell_parts(path if path.suffix == ".py" else path.parent, screen)
+    if path.name == layout.PARAMS_FILE:
+        _write_schema(path.parent, screen)
     screen.line(_next(path))
     return int(ExitCode.OK)
 
@@ -88,6 +91,16 @@ def _tell_parts(place: Path, screen: Screen) -> None:
         show_parts([str(place)], screen, ("points", "listeners"))
     except ExptError as error:
         screen.lines(paragraph(str(error), ("not known: ", "yellow")))
+
+
+def _write_schema(folder: Path, screen: Screen) -> None:
+    """What an editor needs to complete the new file."""
+    from expt.cli.schema import read_schemas, write_schemas  # as above
+
+    try:
+        write_schemas(read_schemas([str(folder)]), screen)
+    except ExptError:  # told above
+        screen.line("'expt schema' writes what the first line of the file names")
 
 
 def _next(path: Path) -> str:

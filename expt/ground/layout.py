@@ -16,6 +16,9 @@ FORMAT: Final = 1
 
 # An experiment tree
 PARAMS_FILE: Final = "params.toml"
+SCHEMA_FILE: Final = "params.schema.json"  # beside a params.toml
+SCHEMA_DIRECTIVE: Final = "#:schema"  # by which editors of TOML find a file's schema
+SCHEMA_LINE: Final = f"{SCHEMA_DIRECTIVE} {SCHEMA_FILE}"
 CONFTEST_FILE: Final = "conftest.py"
 EXPERIMENT_PREFIX: Final = "experiment_"
 ANALYSIS_PREFIX: Final = "analysis_"

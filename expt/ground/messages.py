@@ -205,6 +205,13 @@ class DescribeRequest:
 
 
 @frozen
+class SchemaRequest:
+    """Tell what every `params.toml` of the experiments may say. Answered by `Schemas`."""
+
+    experiments: tuple[Experiment, ...]
+
+
+@frozen
 class RunRequest:
     """Run one case. Answered by an `Outcome`. `still_needed` are session keys of later cases."""
 
@@ -244,6 +251,13 @@ class SessionAnalysisRequest:
 
 
 @frozen
+class Schemas:
+    """A JSON Schema by the path of each `params.toml`, relative to the root directory."""
+
+    by_file: Mapping[str, Mapping[str, Any]]
+
+
+@frozen
 class Trials:
     """The cases of each point that was asked for: several where it is repeated."""
 
@@ -254,13 +268,14 @@ Request = (
     PlanRequest
     | TrialRequest
     | DescribeRequest
+    | SchemaRequest
     | RunRequest
     | AnnounceRequest
     | RenderRequest
     | SessionRenderRequest
     | SessionAnalysisRequest
 )
-Reply = Plan | Trials | Description | Outcome | RunRendered | SessionRendered | None
+Reply = Plan | Trials | Description | Schemas | Outcome | RunRendered | SessionRendered | None
 
 
 @frozen

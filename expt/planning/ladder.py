@@ -121,7 +121,7 @@ class Ladder:
 
     def climb(self, name: str) -> Climbed:
         askers = self.graph.askers.get(name, ())
-        annotation = self._annotation(name, askers)
+        annotation = self.annotation(name)
         resolved = self._lay_defaults(Resolved(name), name, askers)
         laid = int(resolved.is_known)
         shadowed: list[tuple[int, Origin]] = []
@@ -172,7 +172,9 @@ class Ladder:
         supply = self.graph.supplies.get(name)
         return () if supply is None else supply.providers
 
-    def _annotation(self, name: str, askers: Iterable[Function]) -> Any:
+    def annotation(self, name: str) -> Any:
+        """What is wanted of a name, by the first who asks for it and says something."""
+        askers = self.graph.askers.get(name, ())
         found = [asker.annotations[name] for asker in askers if name in asker.annotations]
         strict = [annotation for annotation in found if not checks_nothing(annotation)]
         kinds = [] if found else kinds_of(name, askers)

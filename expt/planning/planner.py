@@ -49,10 +49,12 @@ from expt.planning.choosing import unknown_keys
 from expt.planning.contents import plugin_provider
 from expt.planning.deviations import find_deviations
 from expt.planning.fingerprints import Fingerprints
+from expt.planning.ladder import Ladder
 from expt.planning.naming import label_cases
 from expt.planning.places import Files, used_places
 from expt.planning.providers import Provider, session_key
 from expt.planning.resolution import Point, Resolution
+from expt.planning.schemas import make_schemas
 from expt.planning.searches import Sought, decide_search, value_at
 from expt.planning.skipping import skip_reason, tell_left_out
 from expt.planning.unknown import (
@@ -335,6 +337,20 @@ class Planner:
             gathered=frozenset(one.experiment.id for one in bindings if one.session_analyses),
             searches=tuple(searches),
         )
+
+    def make_schemas(self, experiments: Sequence[Experiment]) -> dict[str, Any]:
+        """A JSON Schema for each `params.toml` that counts for the experiments, by its path.
+
+        Values need not be there, nor fit. Raises `ExptError`.
+        """
+        mistakes = _MistakesFound(())
+        bound = []
+        for experiment in experiments:
+            with mistakes.of(experiment):
+                binding = self._bind(experiment)
+                bound.append((binding, Ladder(binding, (), frozenset(), self._options.cwd)))
+        self._refuse(mistakes.sure)
+        return make_schemas(bound)
 
     def _search_of(self, case: Case, binding: Binding, shapes: Sequence[Shape]) -> Search | None:
         """The search that stands for a case; None for one that is run as it is."""

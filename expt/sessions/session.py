@@ -20,7 +20,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.errors import ExitCode, ExptError
-from expt.ground.messages import DescribeRequest, SessionInfo
+from expt.ground.messages import DescribeRequest, SchemaRequest, SessionInfo
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters import Secrets, mask_patch, secret_names, secret_texts
 from expt.sessions.books import Books
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.executors import Starter
+    from expt.ground.messages import Schemas
     from expt.ground.model import Description, Outcome, Plan
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
@@ -184,6 +185,14 @@ def describe_session(options: Options, plugins: Plugins) -> list[Description]:
         plan = decide_cases(crew, options, collect(options, plugins))
         cases = [*plan.cases, *(search.case for search in plan.searches)]
         return [crew.ask(DescribeRequest(case)) for case in cases]
+
+
+def schemas_session(options: Options, plugins: Plugins) -> Mapping[str, Any]:
+    """The JSON Schema of each `params.toml` that counts for the experiments; nothing runs."""
+    with _at_work(_without_pictures(options), plugins) as (crew, _, _):
+        experiments = collect(options, plugins).selected.experiments
+        schemas: Schemas = crew.ask(SchemaRequest(experiments))
+        return schemas.by_file
 
 
 @contextlib.contextmanager

@@ -31,6 +31,8 @@ from expt.ground.messages import (
     RenderRequest,
     RunRendered,
     RunRequest,
+    SchemaRequest,
+    Schemas,
     SessionAnalysisRequest,
     SessionRendered,
     SessionRenderRequest,
@@ -83,6 +85,8 @@ class Worker:
             return Trials(tuple(self._get_planner().try_points(request.search, request.points)))
         if isinstance(request, DescribeRequest):
             return self._describe(request)
+        if isinstance(request, SchemaRequest):
+            return Schemas(self._get_planner().make_schemas(request.experiments))
         if isinstance(request, RunRequest):
             return self._run(request)
         if isinstance(request, AnnounceRequest):

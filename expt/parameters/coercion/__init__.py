@@ -31,6 +31,7 @@ from expt.parameters.coercion.annotations import (
     wants_text,
 )
 from expt.parameters.coercion.fitting import Coercer, Convert, Misfit
+from expt.parameters.coercion.json_schema import JsonSchema, any_of, default_of, schema_of
 from expt.parameters.coercion.plain import (
     MASK,
     fields_of,
@@ -46,6 +47,7 @@ __all__ = [
     "MASK",
     "Coercer",
     "Convert",
+    "JsonSchema",
     "Misfit",
     "admits_none",
     "admits_text",
@@ -54,7 +56,9 @@ __all__ = [
     "annotation_of_default",
     "annotation_of_values",
     "annotations_in",
+    "any_of",
     "checks_nothing",
+    "default_of",
     "dotted",
     "expected_text",
     "fields_of",
@@ -66,6 +70,7 @@ __all__ = [
     "prefer",
     "python_scalar",
     "resolve_annotations",
+    "schema_of",
     "shown",
     "wants_path",
     "wants_run",
