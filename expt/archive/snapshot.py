@@ -58,10 +58,13 @@ def take_environment(root: Path) -> dict[str, Any]:
         "accelerators": _take_accelerators(),
         "packages": _take_packages(),
         "git": _take_git(_Git(root)),
-        "variables": {
-            name: value for name, value in sorted(os.environ.items()) if _VARIABLES.fullmatch(name)
-        },
+        "variables": take_variables(),
     }
+
+
+def take_variables() -> dict[str, str]:
+    """The variables of the environment that an archive tells of: an allow-list."""
+    return {name: value for name, value in sorted(os.environ.items()) if _VARIABLES.fullmatch(name)}
 
 
 # The machine

@@ -278,8 +278,14 @@ def _add_running(group: Group) -> None:
         dest="workers",
         type=_workers,
         metavar="N",
-        default=1,
-        help="worker processes; 'auto' is one a core; 0 runs everything in this process",
+        help="worker processes (1); 'auto' is one a core; 0 runs everything in this process; "
+        "with --executor, how many cases it is handed at once",
+    )
+    add(
+        "--executor",
+        metavar="NAME[:ADDRESS]",
+        help="who works on the runs: 'workers' (at first), 'inline', or module:factory for any "
+        "concurrent.futures.Executor",
     )
     add(
         "--devices",
@@ -444,6 +450,22 @@ def _workers(text: str) -> int:
     return count_processors()
 
 
+def _read_executor(words: argparse.Namespace, devices: int) -> dict[str, Any]:
+    """What `--executor`, `-n`, `--pdb` and `--devices` say. Raises `UsageError`."""
+    spelled, workers = words.executor, words.workers
+    if spelled in (None, "workers", "inline"):
+        workers = 0 if words.pdb or spelled == "inline" else 1 if workers is None else workers
+        workers = min(workers, devices or workers)
+        return {"workers": workers, "engine": None, "at_engine": None}
+    at = f"--executor {spelled}"
+    if devices:
+        raise UsageError("'--devices' is of our own workers: an engine gives its own", at)
+    if words.pdb or workers == 0:
+        told = "--pdb" if words.pdb else "-n 0"
+        raise UsageError(f"'{told}' runs everything in this process, and an engine nothing", at)
+    return {"workers": 1, "engine": spelled, "at_engine": workers}
+
+
 def _read_values(words: argparse.Namespace) -> dict[str, list[Any]]:
     """What `-p`, `--sweep` and `--zip` say. Raises `UsageError`."""
     if not (words.params or words.sweeps or words.zips):
@@ -505,7 +527,7 @@ def make_options(
             "params_files": [
                 _find_values(file, cwd, absolute(runs, cwd)) for file in words.params_files
             ],
-            "workers": min(0 if words.pdb else words.workers, len(devices) or words.workers),
+            **_read_executor(words, len(devices)),
             "devices": devices,
             "search": _read_search(words),
             "timeout": words.timeout or configuration.get("timeout"),

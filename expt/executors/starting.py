@@ -30,6 +30,7 @@ from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
     import subprocess
+    from pathlib import Path
 
 Role = str
 """What a worker is for, "run" or "render": the helper hands it on to `serve`."""
@@ -269,10 +270,16 @@ def _flush_streams() -> None:
 
 
 class SpawnStarter:
-    """Workers as new interpreters, where a fork is not to be had or not wanted."""
+    """Workers as new interpreters, where a fork is not to be had or not wanted.
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    They begin in the folder `cwd`, where it is given.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
         self._environment = environment or {}
+        self._cwd = cwd
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._ahead: dict[Role, tuple[int, Connection]] = {}
 
@@ -294,6 +301,7 @@ class SpawnStarter:
                     stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                     process_group=0,
+                    cwd=self._cwd,
                     env={**os.environ, **self._environment},
                 )
             except OSError:

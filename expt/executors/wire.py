@@ -56,6 +56,15 @@ def pack(message: Any) -> bytes:
     return _HEAD.pack(_MAGIC, len(body)) + body
 
 
+def frame_body(frame: bytes) -> bytes:
+    """The body of one frame. Raises `WorkerError` for what is no whole frame of ours."""
+    magic, length = _HEAD.unpack_from(frame) if len(frame) >= _HEAD.size else (b"", 0)
+    body = frame[_HEAD.size :]
+    if magic != _MAGIC or len(body) != length:
+        raise WorkerError("a message between processes cannot be read: it is none of ours")
+    return body
+
+
 def unpack(body: bytes) -> Any:
     """The message of a frame's body. Raises `WorkerError` for anything that is no plain value."""
     try:

@@ -99,6 +99,8 @@ class WorkerExecutor:
 
     `begin` gives what every worker is to know; it is sent when a worker has not heard it yet.
     `slots` are variables of the environment, of which each living worker has one set to itself.
+    With `idle`, a worker that has had nothing to do for so many seconds is closed, and the first
+    is not started before there is something to do.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class WorkerExecutor:
         on_event: Callable[[Event], None],
         bury: Bury,
         slots: Sequence[Mapping[str, str]] = (),
+        idle: float | None = None,
     ) -> None:
         self._starter = starter
         self._size = size
@@ -119,6 +122,7 @@ class WorkerExecutor:
         self._on_event = on_event
         self._bury = bury
         self._slots = slots
+        self._idle = idle
         self._queue: collections.deque[tuple[Request, Future[Any]]] = collections.deque()
         self._workers: dict[int, _Worker] = {}
         self._closing = False
@@ -130,7 +134,8 @@ class WorkerExecutor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._watched: int | None = None  # the starter's descriptor
-        self._start_worker()  # now, so that its imports overlap with what the parent does next
+        if idle is None:
+            self._start_worker()  # now: its imports overlap with what the parent does next
         self._thread = threading.Thread(target=self._work, name=f"expt-{role}", daemon=True)
         self._thread.start()
 
@@ -209,7 +214,8 @@ class WorkerExecutor:
         """How long nothing needs to be done unless somebody says something."""
         deadlines = [worker.deadline for worker in self._workers.values() if worker.deadline]
         waits = [_LONGEST, *(max(0.0, deadline - time.monotonic()) for deadline in deadlines)]
-        if self._starter.fileno() is None or any(w.closed for w in self._workers.values()):
+        silent = self._starter.fileno() is None and self._workers
+        if silent or any(worker.closed for worker in self._workers.values()):
             waits.append(0.02)
         if self._refused is not None and self._queue:
             waits.append(_RETRY)
@@ -343,6 +349,8 @@ class WorkerExecutor:
             raise WorkerError(f"a worker sent a '{type(message).__name__}'")
         if isinstance(message, RunStarted):
             worker.started = message
+            if worker.asked == "interrupted" and not worker.killed:
+                worker.signal(signal.SIGINT)  # it began meanwhile, and may not have heard of it
             limit = self._begin().options.running.timeout
             if isinstance(worker.request, RunRequest) and limit and worker.asked is None:
                 worker.deadline = time.monotonic() + limit
@@ -357,6 +365,8 @@ class WorkerExecutor:
         future = worker.future
         with self._lock:
             worker.request = worker.future = worker.deadline = None
+            if self._idle is not None:
+                worker.deadline = time.monotonic() + self._idle
             isolated = self._begin().options.running.isolate
             if isolated or isinstance(answer.error, WorkerError):  # nobody knows its state
                 self._close_worker(worker)
@@ -371,6 +381,7 @@ class WorkerExecutor:
         if worker.asked == CLOSE:
             return
         worker.asked = CLOSE
+        worker.deadline = None
         with contextlib.suppress(OSError):
             worker.connection.send(CLOSE)
         worker.signal(signal.SIGCONT)
@@ -423,6 +434,8 @@ class WorkerExecutor:
             elif worker.closed:
                 worker.why = worker.why or UNREACHABLE
                 worker.kill()
+            elif worker.request is None:
+                self._close_worker(worker)
             elif worker.asked is None:
                 worker.asked = "timeout"
                 worker.deadline = now + GRACE

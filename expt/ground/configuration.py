@@ -25,8 +25,10 @@ _TEXT: Final = "a text"
 _TEXTS: Final = "a list of texts"
 _SWITCH: Final = "true or false"
 _SECONDS: Final = "a number of seconds above 0"
+_TABLES: Final = "a table of tables"
 _KEYS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "addopts": _TEXTS,
+    "executors": _TABLES,
     "ignore": _TEXTS,
     "log_level": _TEXT,
     "notify": {"bell": _SWITCH, "webhook": _TEXT},
@@ -124,6 +126,15 @@ def read_configuration(root: Path) -> Configuration:
     return Configuration(root, project, _checked(table, text, PROJECT_FILE, ("tool", "expt"), root))
 
 
+def place_of_key(root: Path, keys: KeyPath) -> str:
+    """`pyproject.toml:12`: where the configuration of `root` has a key, for those who check it."""
+    found = read_configuration(root).file
+    if found is None:
+        return PROJECT_FILE
+    header = ("tool", "expt") if found.name == PROJECT_FILE else ()
+    return _place(found.name, read_toml(found, found.name, ConfigurationError)[1], (*header, *keys))
+
+
 def _checked(table: Any, text: str, file: str, header: KeyPath, root: Path) -> Mapping[str, Any]:
     """What `table` says, once every key and value of it is known to be right."""
     for keys, what, hint in _mistakes_of(table, _KEYS, header):
@@ -167,6 +178,8 @@ def _is(value: Any, expected: str) -> bool:
         return isinstance(value, str) and value != "" and "\0" not in value
     if expected == _SWITCH:
         return isinstance(value, bool)
+    if expected == _TABLES:
+        return isinstance(value, dict) and all(isinstance(item, dict) for item in value.values())
     return isinstance(value, (int, float)) and value is not True and 0 < value < float("inf")
 
 

@@ -32,6 +32,7 @@ RUNS_DIR: Final = "runs"
 SMOKE_DIR: Final = ".smoke"
 SCRATCH_DIR: Final = ".scratch"
 SESSIONS_DIR: Final = ".sessions"  # what belongs to a whole session: pictures of its sweep
+MAILBOX_DIR: Final = "mailbox"  # of a session whose cases are at an engine
 CACHE_DIR: Final = ".cache"  # values of providers with cache=True
 INDEX_FILE: Final = ".index.sqlite"
 PAGE_FILE: Final = ".page.json"  # while a page of the root is served: its address

@@ -107,10 +107,14 @@ class ValueOptions:
 class RunningOptions:
     """Where and how long: times are seconds; no `workers` means in this process.
 
-    Each running case holds one of `devices`, which may name one several times.
+    Each running case holds one of `devices`, which may name one several times. `engine` is what
+    runs are handed to, as it was spelled, and `at_engine` how many at once; where it is None they
+    are worked on by our own workers.
     """
 
     workers: int = 1
+    engine: str | None = None
+    at_engine: int | None = None
     isolate: bool = False
     fail_fast: int | None = None
     timeout: float | None = None

@@ -1,4 +1,4 @@
-"""What a session has heard so far: the events of its workers, passed on to plugins and disk."""
+"""What a session has heard so far: the events of its workers, for its plugins and for the disk."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from expt.ground.messages import Notice, RunAnnounced, RunFinished, RunStarted
 from expt.sessions.syncing import Syncer
 
 if TYPE_CHECKING:
-    from expt.ground.messages import Event
-    from expt.plugins.manager import Plugins
+    from expt.ground.messages import Event, Report
 
 RunEvent = RunStarted | RunFinished | RunAnnounced
 
 
 class Books:
-    """Keeps what was said of each run, and tells plugins and the syncer of everything.
+    """Keeps what was said of each run; `tell` and the syncer hear of everything.
 
-    Plugins hear one event at a time, whichever threads the events come from.
+    `tell` hears one event at a time, whichever threads the events come from.
     """
 
-    def __init__(self, plugins: Plugins) -> None:
-        self._plugins = plugins
+    def __init__(self, tell: Report) -> None:
+        self._tell = tell
         self._syncer = Syncer(lambda text: self.hear(Notice(text)))
         self._heard: dict[tuple[type, str], RunEvent] = {}
-        self._lock = threading.RLock()  # a plugin may lead to the next event
+        self._lock = threading.RLock()  # what hears one may lead to the next event
 
     def hear(self, event: Event) -> None:
         """Take note of one event."""
@@ -33,7 +32,7 @@ class Books:
         if isinstance(event, RunEvent):
             self._heard[type(event), event.case_id] = event
         with self._lock:
-            self._plugins.observe("expt_event_received", event=event)
+            self._tell(event)
 
     @property
     def unsynced(self) -> bool:

@@ -15,6 +15,7 @@ from expt.executors import (
     make_starter,
     thread_limits,
 )
+from expt.ground.errors import ExptError
 from expt.ground.messages import Begin, Notice
 from expt.ground.value_classes import evolve
 from expt.sessions.burying import Undertaker
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from expt.executors import Starter
+    from expt.executors.engines import Engine
     from expt.ground.messages import Executor, Report, Request, SessionInfo
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
@@ -58,6 +60,7 @@ class Crew:
         self._begin = Begin(options)
         self._local: list[Worker] = []  # workers in this process
         self._stack = contextlib.ExitStack()
+        self.at_once: int | None = None  # runs that an engine is handed at once
         self.undertaker = Undertaker(lambda: self._begin, books)
         self.is_rendering = False
 
@@ -128,7 +131,9 @@ class Crew:
                 self._books.hear,
                 self._options.running.timeout,
             )
-        return WorkerExecutor(
+        spelled = self._options.running.engine
+        engine = None if spelled is None else self._find_engine(spelled)
+        workers = WorkerExecutor(
             self._starter or self._make_starter(),
             size=self._options.running.workers,
             role="run",
@@ -136,6 +141,36 @@ class Crew:
             on_event=self._books.hear,
             bury=self.undertaker.bury,
             slots=self._slots(),
+        )
+        return workers if engine is None else self._hand_to(engine, workers)
+
+    def _find_engine(self, spelled: str) -> Engine:
+        from expt.executors.engines import find_engine  # few sessions have one
+
+        options = self._options
+        at_once = options.running.at_engine
+        try:
+            engine = find_engine(spelled, options.configuration, options.root, at_once)
+        except ExptError:
+            if self._starter is not None:
+                self._starter.close()
+            raise
+        self.at_once = engine.at_once
+        return engine
+
+    def _hand_to(self, engine: Engine, workers: Executor) -> Executor:
+        """The engine for runs, our workers for the rest."""
+        from expt.executors.engines import EngineExecutor
+        from expt.sessions.node import work_on
+
+        return EngineExecutor(
+            workers,
+            engine,
+            work_on=work_on,
+            begin=lambda: self._begin,
+            on_event=self._books.hear,
+            bury=self.undertaker.bury,
+            unheard=self.undertaker.unheard.add,
         )
 
     def _slots(self) -> list[dict[str, str]]:

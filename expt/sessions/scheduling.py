@@ -79,6 +79,8 @@ class Schedule:
         workers = self._options.running.workers
         shares = workers > 1 and any(case.session_keys for case in plan.cases)
         ahead = AHEAD if shares else 2 * workers
+        if self._crew.at_once is not None:
+            ahead = self._crew.at_once - 1
         cases = _spread(plan.cases, workers) if shares else plan.cases
         for case, needed in zip(cases, _needed_later(cases), strict=True):
             if self._interrupts.came or self._has_failed_enough():
@@ -106,7 +108,9 @@ class Schedule:
     def _begin_more(self) -> bool:
         """Begin what is fed as far as workers are free: the later one asks, the more is known."""
         begun = False
-        while self._feed is not None and len(self._runs) < max(1, self._options.running.workers):
+        running = self._options.running
+        most = max(1, running.at_engine or running.workers)
+        while self._feed is not None and len(self._runs) < most:
             if self._interrupts.came or self._has_failed_enough():
                 break
             cases = self._feed.more()

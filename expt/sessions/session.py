@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.executors import Starter
-    from expt.ground.messages import Schemas
+    from expt.ground.messages import Event, Schemas
     from expt.ground.model import Description, Outcome, Plan
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
@@ -88,7 +88,7 @@ def open_session(options: Options, plugins: Plugins) -> Iterator[Session]:
     session = Session(options, plugins, keep=True)
     exit_code = ExitCode.INTERRUPTED
     interrupts = Interrupts()
-    books = Books(plugins)
+    books = _open_books(plugins)
     try:
         with contextlib.closing(books), Crew(options, plugins, books, spawn=True) as crew:
             session.begin(crew, books, interrupts)
@@ -202,10 +202,19 @@ def _at_work(
     """Processes, books and handlers of signals; all put away at the end, however it comes."""
     interrupts = Interrupts()
     with interrupts.heard(inline=options.running.workers == 0):
-        books = Books(plugins)
+        books = _open_books(plugins)
         with contextlib.closing(books), Crew(options, plugins, books, starter, spawn=spawn) as crew:
             yield crew, books, interrupts
             books.finish()  # beside the processes that come to their ends
+
+
+def _open_books(plugins: Plugins) -> Books:
+    """Books whose every event plugins hear of."""
+
+    def tell(event: Event) -> None:
+        plugins.observe("expt_event_received", event=event)
+
+    return Books(tell)
 
 
 def _session_info(

@@ -1,15 +1,4 @@
-"""A sandbox for tests: write a tree, run the command, read the archives.
-
-For plugin authors too. In a `conftest.py` of your tests:
-
-    pytest_plugins = ["expt.testing"]
-
-    def test_my_plugin_adds_an_option(sandbox):
-        sandbox.write({"experiments/first.py": "def experiment_one(track): track('x', 1.0)"})
-        done = sandbox.expt("experiments", "--plugin", "my_plugin", "--my-option")
-        assert done.exit_code == 0
-        assert sandbox.run().series["x"].last == 1.0
-"""
+"""A project in a temporary folder, and the `expt` command in it."""
 
 from __future__ import annotations
 

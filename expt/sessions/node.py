@@ -1,0 +1,228 @@
+"""What a node does with a parcel: the one function that goes through an engine.
+
+    parcel ─► our own worker, kept warm ─► Outcome, events ─► bytes
+                 │ dies, hangs: buried here, as in a session
+                 └ meanwhile: does the session still want it?  `stop`, its process, 'expt stop'
+
+The engine's process runs nothing of the user's and has threads that are not ours: workers are new
+interpreters. They stay for the cases that follow, and are closed when none does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import concurrent.futures
+import contextlib
+import functools
+import multiprocessing.util
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.archive import owner_is_alive
+from expt.executors import SpawnStarter, WorkerExecutor
+from expt.executors.engines import Mailbox, Returned, read_parcel, write_returned
+from expt.executors.engines.parcels import unpack_begin
+from expt.executors.engines.standard import ignore_interrupts
+from expt.executors.workers import GRACE
+from expt.ground.errors import WorkerError
+from expt.ground.messages import ModuleImporting, RunProgressed, RunStarted
+from expt.sessions.books import Books
+from expt.sessions.burying import Undertaker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Future
+
+    from expt.executors.engines import Parcel
+    from expt.ground.messages import Begin, Event, SessionInfo
+
+_IDLE: Final = 30.0  # seconds that a worker waits for another case
+_LOOK: Final = 0.5  # seconds between two looks at what the session says
+_MANY: Final = 1 << 20  # workers: as many as the engine gives cases at once
+
+
+def work_on(parcel: bytes) -> bytes:
+    """Run the case of a parcel to its end, and answer. Never raises, and runs no user's code."""
+    try:
+        ignore_interrupts()
+        return write_returned(_node().work_on(read_parcel(parcel)))
+    except BaseException as error:
+        told = str(error) if isinstance(error, WorkerError) else traceback.format_exc()
+        return write_returned(Returned(problem=told))
+
+
+@functools.cache
+def _node() -> _Node:
+    """What this process keeps from case to case."""
+    node = _Node()
+    atexit.register(node.close)
+    multiprocessing.util.Finalize(
+        None, node.close, exitpriority=100
+    )  # of pools, which have no atexit
+    return node
+
+
+class _Node:
+    """The workers of each session that this process has cases of."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._guests: dict[str, _Guest] = {}
+        self._watcher: threading.Thread | None = None
+
+    def work_on(self, parcel: Parcel) -> Returned:
+        with self._lock:
+            self._end_with(parcel.sender)
+            guest = self._guest_of(parcel)
+            guest.busy += 1
+        try:
+            return guest.work_on(parcel)
+        finally:
+            with self._lock:
+                guest.busy -= 1
+
+    def _guest_of(self, parcel: Parcel) -> _Guest:
+        guest = self._guests.get(parcel.mailbox)
+        if guest is None:
+            for other, idle in list(self._guests.items()):
+                if not idle.busy:
+                    del self._guests[other]
+                    idle.close(wait=False)
+            guest = self._guests[parcel.mailbox] = _Guest(parcel)
+        guest.know(parcel)
+        return guest
+
+    def _end_with(self, sender: Mapping[str, Any]) -> None:
+        """End with the session, where it is what started this process and alone speaks to it."""
+        if self._watcher is None and sender.get("pid") == os.getppid() and owner_is_alive(sender):
+            self._watcher = threading.Thread(target=self._watch, args=(sender,), daemon=True)
+            self._watcher.start()
+
+    def _watch(self, sender: Mapping[str, Any]) -> None:
+        while owner_is_alive(sender):
+            time.sleep(2 * _LOOK)
+        while any(guest.busy for guest in self._guests.values()):
+            time.sleep(_LOOK)
+        self.close()
+        os._exit(1)
+
+    def close(self) -> None:
+        """Tear down what workers have, before this process ends."""
+        with self._lock:
+            guests = list(self._guests.values())
+            self._guests.clear()
+        for guest in guests:
+            guest.close()
+
+
+class _Guest:
+    """One session on this node: its workers, and what they say."""
+
+    def __init__(self, parcel: Parcel) -> None:
+        self.busy = 0
+        self._mailbox = Mailbox(Path(parcel.mailbox))
+        self._packed = b""
+        self._begin: Begin
+        self._said: dict[str, list[Event]] = {}
+        self._tickets: dict[str, str] = {}
+        self.know(parcel)
+        self._books = Books(self._hear)
+        self._undertaker = Undertaker(lambda: self._begin, self._books)
+        self._workers = WorkerExecutor(
+            SpawnStarter(parcel.variables, self._begin.options.cwd),
+            size=_MANY,
+            role="run",
+            begin=lambda: self._begin,
+            on_event=self._books.hear,
+            bury=self._undertaker.bury,
+            idle=_IDLE,
+        )
+
+    def know(self, parcel: Parcel) -> None:
+        """Take in what all cases to come have in common."""
+        if parcel.begin == self._packed:
+            return
+        begin = unpack_begin(parcel.begin)
+        if not self._mailbox.is_seen():
+            raise WorkerError(
+                f"the node {socket.gethostname()} does not see {self._mailbox.folder}: "
+                "share the file system with it"
+            )
+        assert begin.session is not None  # noqa: S101 - a session that runs something
+        here = _seen_from_here(begin.session, begin.options.root, parcel.sender)
+        session = attrs.evolve(here, patch=self._mailbox.patch())
+        self._begin = attrs.evolve(begin, session=session)
+        self._packed = parcel.begin
+
+    def work_on(self, parcel: Parcel) -> Returned:
+        case = parcel.request.case
+        if self._mailbox.stop():
+            return Returned()
+        if not self._mailbox.begin(parcel.ticket):
+            return Returned(begun_before=True)
+        self._said[case.id] = []
+        self._tickets[case.id] = parcel.ticket
+        try:
+            future = self._workers.submit(parcel.request)
+            self._watch(future, parcel)
+            said = tuple(self._said[case.id])
+            if future.cancelled():
+                return Returned(None, said)
+            error = future.exception()
+            if error is not None:
+                return Returned(None, said, problem=str(error))
+            return Returned(future.result(), said, case.id in self._undertaker.unheard)
+        finally:
+            self._undertaker.unheard.discard(case.id)
+            self._books.forget(case.id)
+            del self._said[case.id], self._tickets[case.id]
+
+    def _watch(self, future: Future[Any], parcel: Parcel) -> None:
+        """Wait for the end of a run, whose session may change its mind meanwhile."""
+        asked, left_at = "", None
+        while not concurrent.futures.wait({future}, timeout=_LOOK).done:
+            stop: str = self._mailbox.stop()
+            if parcel.is_awaited and owner_is_alive(parcel.sender) is False:
+                left_at = left_at or time.monotonic()  # what nobody waits for is not to go on
+                stop = "interrupt" if time.monotonic() < left_at + GRACE else "kill"
+            if stop in ("interrupt", "kill") and stop != asked:
+                asked = stop
+                self._workers.interrupt(kill=stop == "kill")
+
+    def _hear(self, event: Event) -> None:
+        """Keep what the session is to hear of a case."""
+        if isinstance(event, (ModuleImporting, RunProgressed)):
+            return
+        case_id = getattr(event, "case_id", None)
+        for said in [self._said.get(case_id)] if case_id else list(self._said.values())[:1]:
+            if said is not None:
+                said.append(event)
+        if isinstance(event, RunStarted) and case_id in self._tickets:
+            with contextlib.suppress(OSError):  # it is for the screen, and for a lost node
+                self._mailbox.tell_started(self._tickets[case_id], event)
+
+    def close(self, *, wait: bool = True) -> None:
+        self._workers.shutdown(wait)
+        self._books.finish()
+        if wait:
+            self._books.close()
+
+
+def _seen_from_here(session: SessionInfo, root: Path, sender: Mapping[str, Any]) -> SessionInfo:
+    """What archives say of the session, with the machine that this is."""
+    from expt.archive.snapshot import take_environment, take_variables  # slow, and once a session
+
+    told = dict(session.environment)
+    is_same = (
+        sender.get("host") == socket.gethostname() and told.get("executable") == sys.executable
+    )
+    here = {"variables": take_variables()} if is_same else take_environment(root)
+    return attrs.evolve(session, environment={**told, **here, "git": told.get("git")})
