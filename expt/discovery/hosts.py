@@ -14,7 +14,7 @@ from expt.discovery.asking import names_asked
 from expt.discovery.labels import with_axes
 from expt.discovery.module_source import Definition, ExtendsCall
 from expt.discovery.modules import Hosted, Modules
-from expt.discovery.syntax import Asks
+from expt.discovery.syntax import Asks, Target
 from expt.ground.errors import ParameterError, PlanningError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE
 from expt.ground.model import BASE_MARK, Axis, Experiment
@@ -67,6 +67,7 @@ class Tree:
         self._swept = swept
         self._modules = Modules(root)
         self._known_above: dict[tuple[str, ...], tuple[list[Folder], list[str]]] = {}
+        self._asking: set[tuple[str, str]] = set()  # what is needed, and looked at now
         self.mistakes: list[ExptError] = []
 
     # Experiments
@@ -77,7 +78,8 @@ class Tree:
         self.mistakes.extend(source.mistakes)
         for name, found in sorted(source.experiments.items(), key=lambda item: item[1].line):
             if isinstance(found, Definition):
-                yield self._placed(self._defined(path, found), (path,), found.asks)
+                placed = self._placed(self._defined(path, found), (path,), found.asks)
+                yield self._with_needed(placed, path, found.needs) if found.needs else placed
             else:
                 yield from self._hosted(Hosted(path, name), f"{path}:{found.line}")
 
@@ -124,7 +126,50 @@ class Tree:
             extends=tuple(str(base) for base in chain[1:]),
         )
         places = tuple(hosted.place for hosted in reversed(chain))
-        yield self._placed(experiment, places, asks)
+        placed = self._placed(experiment, places, asks)
+        if isinstance(found, Definition) and found.needs:
+            placed = evolve(placed, axes=None)  # it may need what is hosted beside it
+        yield placed
+
+    def _with_needed(
+        self, experiment: Experiment, path: str, targets: Iterable[Target]
+    ) -> Experiment:
+        """With the axes of what it needs; `axes` is None where sources do not show them."""
+        needed: list[Sequence[Axis]] = []
+        for target in targets:
+            axes = None if self._swept.changes else self._axes_of(path, target)
+            if axes is None:
+                return evolve(experiment, axes=None)
+            needed += [axes] if axes else []
+        if not needed or experiment.axes is None:
+            return experiment
+        from expt.parameters import inherit_axes  # as below
+
+        return evolve(experiment, axes=tuple(inherit_axes(experiment.axes, needed)))
+
+    def _axes_of(self, path: str, target: Target) -> tuple[Axis, ...] | None:
+        """The axes of what a module names; None where they are not known."""
+        if not isinstance(target, str):
+            found = self._modules.resolve(path, target, "experiments")
+            home = None if found is None else (found.place, found.name)
+        else:
+            place, _, name = target.rpartition("::")
+            near = os.path.normpath(os.path.join(os.path.dirname(path), place))
+            places = [near, os.path.normpath(place)] if place else [path]
+            homes = [one for one in places if os.path.isfile(os.path.join(self._root, one))]
+            home = (homes[0].replace(os.sep, "/"), name) if homes else None
+        if home is None or home in self._asking:
+            return None  # of a circle, planning tells
+        self._asking.add(home)
+        known = len(self.mistakes)
+        try:
+            for experiment in self.experiments_of_file(home[0]):
+                if experiment.name == home[1]:
+                    return experiment.axes
+            return None
+        finally:
+            self._asking.discard(home)
+            del self.mistakes[known:]  # they are told where the file itself is asked for
 
     def _placed(self, experiment: Experiment, places: tuple[str, ...], asks: Asks) -> Experiment:
         """With the marks and axes of the folders above each place and of the command line."""

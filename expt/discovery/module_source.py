@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.discovery.syntax import (
     Asks,
+    Target,
     arguments_of,
     decorator_name,
     dotted_name,
@@ -19,6 +20,7 @@ from expt.discovery.syntax import (
     literal,
     literal_axes,
     module_level_statements,
+    needed_by,
 )
 from expt.ground.errors import CollectionError
 from expt.ground.layout import EXPERIMENT_PREFIX
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 _PREFIX_BYTES: Final = EXPERIMENT_PREFIX.encode()
 _DEFINES: Final = re.compile(rb"\bdef[ \t]+" + _PREFIX_BYTES)
-_PUBLIC: Final = ("extends", "hook", "mark", "on", "provider", "skip", "sweep")
+_PUBLIC: Final = ("extends", "hook", "mark", "needs", "on", "provider", "skip", "sweep")
 NOT_PARSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -39,6 +41,7 @@ class Definition:
     """A `def experiment_*`. `axes` is None where a sweep must be executed to know them.
 
     `decorators` are the dotted names of those that are not expt's; empty where one has no name.
+    `needs` are the experiments whose axes it has too.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Definition:
     marks: tuple[str, ...]
     axes: tuple[Axis, ...] | None
     decorators: tuple[tuple[str, ...], ...] = ()
+    needs: tuple[Target, ...] = ()
 
 
 @frozen
@@ -215,18 +219,29 @@ class _Reading:
             )
             return
         marks, axes, decorators = self._read_decorators(function)
+        needs = self._read_needs(function)
+        asks = arguments_of(function.args)
+        asks = evolve(asks, required=tuple(n for n in asks.required if n not in needs))
         self._add(
             Definition(
                 name=function.name,
                 line=function.lineno,
                 description=first_line(function.body),
-                asks=arguments_of(function.args),
+                asks=asks,
                 marks=marks,
                 axes=axes,
                 decorators=decorators,
+                needs=tuple(target for target in needs.values() if target is not None),
             ),
             block,
         )
+
+    def _read_needs(self, function: ast.FunctionDef) -> dict[str, Target | None]:
+        needs: dict[str, Target | None] = {}
+        for decorator in function.decorator_list:
+            if self._expt_name(decorator_name(decorator)) == ("needs",):
+                needs |= needed_by(decorator, function.args)
+        return needs
 
     def _refuse(self, function: ast.stmt, what: str, hint: str) -> None:
         name = getattr(function, "name", "")

@@ -148,6 +148,35 @@ def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:
     yield from (default for default in arguments.kw_defaults if default is not None)
 
 
+Target = str | tuple[str, ...]
+"""What an experiment needs: a node id, or a dotted name; empty where the source does not tell."""
+
+
+def needed_by(decorator: ast.expr, arguments: ast.arguments) -> dict[str, Target | None]:
+    """What `@needs(model="train.py::experiment_train")` says, by argument.
+
+    None where the runs of all cases are given, so that the cases of the two are not the same.
+    """
+    if not isinstance(decorator, ast.Call):
+        return {}
+    known = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    annotations = {argument.arg: argument.annotation for argument in known}
+    targets: dict[str, Target | None] = {}
+    for keyword in decorator.keywords:
+        if keyword.arg is None:
+            targets[""] = ()  # **anything
+            continue
+        annotation = annotations.get(keyword.arg)
+        if isinstance(annotation, ast.Subscript):
+            targets[keyword.arg] = None
+        elif annotation is not None and dotted_name(annotation)[-1:] != ("Run",):
+            targets[keyword.arg] = ()
+        else:
+            text = literal(keyword.value)
+            targets[keyword.arg] = text if isinstance(text, str) else dotted_name(keyword.value)
+    return targets
+
+
 def literal_axes(decorator: ast.expr, where: str) -> dict[str, Axis] | None:
     """The axes of `@sweep(lr=[0.1, 0.01])`; None where a value is not literal."""
     if not isinstance(decorator, ast.Call) or decorator.args:

@@ -25,6 +25,7 @@ SCOPES: Final = ("run", "session")
 PROVIDER_ATTRIBUTE: Final = "__expt_provider__"
 MARKS_ATTRIBUTE: Final = "__expt_marks__"
 SWEEP_ATTRIBUTE: Final = "__expt_sweep__"
+NEEDS_ATTRIBUTE: Final = "__expt_needs__"
 LISTENERS_ATTRIBUTE: Final = "__expt_listeners__"
 _MOST_POINTS: Final = 1_000_000  # of an iterator, which may have no end
 
@@ -211,6 +212,34 @@ def extends(base: Callable[..., Any] | Extension, /, **values: Any) -> Extension
         raise TypeError(f"expt.extends takes an experiment function, not {base!r}")
     caller = sys._getframe(1)
     return Extension(base, caller.f_code.co_filename, caller.f_lineno, values)
+
+
+def needs(**experiments: str | Callable[..., Any] | Extension) -> Callable[[F], F]:
+    """Have runs of other experiments made first; each is given as the argument of its name.
+
+    @expt.needs(model="train.py::experiment_train")
+    def experiment_evaluate(model: expt.Run): ...
+
+    An experiment is the function itself, or a node id: its path is relative to the folder of this
+    file, or to the root directory, and without a path it is one of this file. An argument that is
+    annotated as `list[expt.Run]` is given the runs of all its cases. Raises `TypeError` for
+    anything else, and for an argument that two decorators name.
+    """
+    for name, experiment in experiments.items():
+        if not isinstance(experiment, (str, Extension)) and not callable(experiment):
+            raise TypeError(
+                f"what '{name}' needs is a node id or an experiment, not {experiment!r}"
+            )
+
+    def mark_function(function: F) -> F:
+        below = getattr(function, NEEDS_ATTRIBUTE, {})
+        for name in experiments:
+            if name in below:
+                raise TypeError(f"'{name}' of '{function.__name__}' is needed twice")
+        setattr(function, NEEDS_ATTRIBUTE, {**experiments, **below})
+        return function
+
+    return mark_function
 
 
 class Secret(str):

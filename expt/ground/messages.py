@@ -117,7 +117,7 @@ class SessionRendered:
 
 @frozen
 class CasesAdded:
-    """Cases that a search decided on after the plan; `more` is how many runs may follow them."""
+    """Cases that were decided on after the plan; `more` is how many runs may follow them."""
 
     cases: tuple[Case, ...]
     more: int
@@ -259,7 +259,10 @@ class Schemas:
 
 @frozen
 class Trials:
-    """The cases of each point that was asked for: several where it is repeated."""
+    """The cases of each point that was asked for, after those that they need.
+
+    There are several where it is repeated.
+    """
 
     cases: tuple[tuple[Case, ...], ...]
 

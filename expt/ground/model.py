@@ -24,6 +24,7 @@ KINDS: Final = ("scalar", "figure", "image", "array", "text", "structured")
 
 # Layer names, as they stand in origins
 LAYER_DEFAULT: Final = "default"  # a default in a signature
+LAYER_NEEDS: Final = "needs"  # the run of an experiment that @expt.needs names
 LAYER_PROVIDER: Final = "provider"  # a provider of a plugin, a conftest or a module
 LAYER_PARAMS: Final = "params.toml"  # a top-level key, or a key of an [experiment_name] table
 LAYER_EXTENDS: Final = "extends"  # a value in the call of expt.extends
@@ -248,10 +249,11 @@ class Case:
     session providers' values that the case needs, so that a worker knows when one is done with.
     `secrets` are the dotted names whose values are masked wherever they are written, `inputs`
     the names of values that are existing paths, `kept` those that are copied, `runs` the runs that
-    dotted names are, `deviations` the values that differ from those of
-    the experiment that this one extends, `choices` the members that values are,
-    `words` what is said of a dotted name: its `description` and `unit`. `goes_on_from` are the
-    archives with checkpoints from which it may go on, the first the likeliest.
+    dotted names are, `needs` the ids of the cases whose runs a name will be, `deviations` the
+    values that differ from those of the experiment that this one extends, `choices` the members
+    that values are, `words` what is said of a dotted name: its `description` and `unit`.
+    `goes_on_from` are the archives with checkpoints from which it may go on, the first the
+    likeliest.
     """
 
     experiment: Experiment
@@ -265,6 +267,7 @@ class Case:
     inputs: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     runs: Mapping[str, PinnedRun] = field(factory=dict)
+    needs: Mapping[str, tuple[str, ...]] = field(factory=dict)
     deviations: Mapping[str, Any] = field(factory=dict)
     choices: Mapping[str, str] = field(factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(factory=dict)
@@ -372,7 +375,9 @@ class Plan:
 
     `errors` are those that `--continue-on-collection-errors` went past, each told in full. `pasts`
     is what the archives say of each case, where they were asked; `done` the cases that are left
-    out since they are done; `gathered` the ids of experiments whose runs are analysed together.
+    out since they are done; `gathered` the ids of experiments whose runs are analysed together;
+    `added` the ids of cases that were not selected, and that others need; `reused` the runs that
+    cases are given in the place of cases that are not run again, by the ids of these.
     """
 
     cases: tuple[Case, ...]
@@ -383,6 +388,8 @@ class Plan:
     pasts: Mapping[str, Past] = field(factory=dict)
     done: tuple[Case, ...] = ()
     gathered: frozenset[str] = frozenset()
+    added: frozenset[str] = frozenset()
+    reused: Mapping[str, PinnedRun] = field(factory=dict)
     searches: tuple[Search, ...] = ()
 
 

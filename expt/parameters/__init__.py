@@ -13,6 +13,7 @@ Nothing here imports, knows an experiment or evaluates a text.
 
 from __future__ import annotations
 
+from expt.parameters.chained_axes import inherit_axes, point_key, points_for
 from expt.parameters.choices import Choice, read_choices
 from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
@@ -103,6 +104,7 @@ __all__ = [
     "experiment_values",
     "find_secrets",
     "folder_values",
+    "inherit_axes",
     "is_random",
     "is_random_axis",
     "is_range",
@@ -125,6 +127,8 @@ __all__ = [
     "parse_value",
     "parse_zip",
     "place_path",
+    "point_key",
+    "points_for",
     "product_size",
     "read_assigned",
     "read_choices",

@@ -2,8 +2,8 @@
 
     @expt.sweep < [expt.sweep] of the folders, nearest strongest < --sweep < --repeat, --variant
 
-An experiment gets the axes that it or its providers take. `-p` on a swept name collapses it, and a
-plain value in a nearer folder ends the axis of an outer one.
+An experiment gets the axes that it, its providers or what it needs take. `-p` on a swept name
+collapses it, and a plain value in a nearer folder ends the axis of an outer one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from expt.ground.options import Options
     from expt.parameters import ParamsFile
     from expt.planning.binding import Binding
-    from expt.planning.resolution import Resolution
+    from expt.planning.chains import Reach
 
 VARIANT: Final = "variant"
 """The axis of `--variant a,b`."""
@@ -69,16 +69,16 @@ def variant_axes(options: Options) -> tuple[list[str], Axis | None]:
 
 
 def decide_axes(
-    binding: Binding, options: Options, resolution: Resolution, draw: Callable[[], int]
+    binding: Binding, options: Options, reach: Reach, draw: Callable[[], int]
 ) -> tuple[list[Axis], list[str]]:
-    """The axes of one experiment, and what is to be said of them.
+    """The axes of one experiment, and what is to be said of them; `reach` is what it takes.
 
     `draw` gives what random axes are drawn from where nobody gives a seed. Raises `ParameterError`
     or `UsageError` for an axis that is none.
     """
 
     def root() -> tuple[int, bool]:
-        value, given = resolution.root_seed(draw)
+        value, given = reach.root_seed(draw)
         first = None if given else _first_seed(axes)
         return (value, given) if first is None else (first, True)
 
@@ -87,16 +87,15 @@ def decide_axes(
 
     folders = axes_of_folders(_files(binding), seed)
     typed = [
-        read_sweep(sweep, resolution.annotation_of(sweep.name), seed)
-        for sweep in options.values.sweeps
+        read_sweep(sweep, reach.annotation_of(sweep.name), seed) for sweep in options.values.sweeps
     ]
     axes = merge_axes(merge_axes(_declared(binding, seed), folders.axes), typed)
     names = [name for axis in axes for name in axis.names]
-    collapsed = [name for name in names if name in resolution.fixed_names]
+    collapsed = [name for name in names if name in reach.fixed_names]
     ended = {name: why for name, why in folders.ended.items() if name not in names}
-    notes = [why for name, why in ended.items() if resolution.takes(_head(name))]
+    notes = [why for name, why in ended.items() if reach.takes(_head(name))]
     notes += [f"-p {name} collapses the axis '{name}'" for name in collapsed]
-    left_out = {name for name in names if not resolution.takes(_head(name))}
+    left_out = {name for name in names if not reach.takes(_head(name))}
     left_out |= {*collapsed, *ended}
     groups = [
         *folders.groups,

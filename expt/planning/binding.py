@@ -32,6 +32,7 @@ from expt.planning.contents import (
     read_contents,
 )
 from expt.planning.hook_points import HookPoint, read_points
+from expt.planning.needs import Need, read_needs
 from expt.planning.places import Files, Host, HostPlace, find_host, places_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Binding:
     unheard: tuple[str, ...]
     marks: tuple[Mark, ...]
     declared_axes: Mapping[str, Sequence[Any]]
+    needs: Mapping[str, Need]
     files: tuple[ParamsFile, ...]
     fixtures: Mapping[str, Place]
 
@@ -127,6 +129,7 @@ class Binder:
             unheard=tuple(text for c in brought.values() for text in c.unheard),
             marks=marks_of(call, experiment),
             declared_axes=getattr(call, SWEEP_ATTRIBUTE, {}),
+            needs=read_needs(function, host, self._files),
             files=tuple(self._files.params(p.path) for p in places if p.kind == "params"),
             fixtures={name: at for c in brought.values() for name, at in c.fixtures.items()},
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from expt.ground.model import LAYER_DEFAULT, Opaque
 from expt.ground.objects import fresh_copy
 from expt.parameters.coercion import Coercer, Convert, fields_of, holds_opaque
+from expt.planning.needs import needed_annotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,8 @@ class BoundExperiment:
         value = copy.deepcopy(case.params[name])
         if holds_opaque(value):
             value = _with_live(value, self.live_default(name))
-        return self._coercer(value, asker.annotations.get(name, Any))
+        said = asker.annotations.get(name, Any)
+        return self._coercer(value, needed_annotation(self._binding.needs, name, said))
 
     def live_default(self, name: str) -> Any:
         """The default of the signature: the experiment's own, else of a provider that asks.

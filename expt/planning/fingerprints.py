@@ -14,6 +14,8 @@ from expt.planning.inputs import measure_input
 from expt.planning.resolution import is_drawn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from expt.ground.model import Case
     from expt.planning.binding import Binding
 
@@ -27,16 +29,21 @@ class Fingerprints:
         self._closures: dict[tuple[str, ...], str] = {}
         self._hashes: dict[tuple[str, int, int], str] = {}
 
-    def of(self, case: Case, binding: Binding) -> str:
-        """The fingerprint of a case; a seed that nobody gave is no part of it."""
+    def of(self, case: Case, binding: Binding, needs: Mapping[str, Sequence[str]]) -> str:
+        """The fingerprint of a case; a seed that nobody gave is no part of it.
+
+        `needs` are the fingerprints of the cases that it needs, in the place of their runs.
+        """
         drawn = is_drawn(case.origins.get(SEED, ()))
-        values = {name: v for name, v in case.params.items() if not (name == SEED and drawn)}
+        left_out = {*case.needs, *((SEED,) if drawn else ())}
+        values = {name: v for name, v in case.params.items() if name not in left_out}
         inputs = {
             name: told["sha256"] or [told["size"], told["time"]]
             for name, told in self.measure_inputs(case).items()
         }
         code = self.code_of(binding.modules)
         told = [case.experiment.id, dict(case.axes), opaque_as_text(values), inputs, code]
+        told += [{name: list(prints) for name, prints in needs.items()}] if needs else []
         return hashlib.sha256(dumps(told).encode()).hexdigest()
 
     def measure_inputs(self, case: Case) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from expt.ground.model import (
     BUILTIN_PROVIDERS,
     LAYER_COMMAND,
     LAYER_DEFAULT,
+    LAYER_NEEDS,
     LAYER_PROVIDER,
     Origin,
 )
@@ -25,6 +26,7 @@ from expt.ground.options import Typed
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters import SEED, Layer, Resolved, read_assigned, read_choices, settle_value
 from expt.parameters.coercion import annotation_at, checks_nothing, shown
+from expt.planning.needs import needed_annotation
 from expt.planning.providers import Function, Graph, Provider, Supply, build_graph
 
 if TYPE_CHECKING:
@@ -110,8 +112,10 @@ class Ladder:
             elif isinstance(rank, Layer) and name in rank.values:
                 return Supply(name, tuple(wrapping))
         plugin = provider_in(self._binding.ranks[0], name)
-        defaulted = name in self._binding.function.defaults or any(
-            name in provider.function.defaults for provider in wrapping
+        defaulted = (
+            name in self._binding.needs
+            or name in self._binding.function.defaults
+            or any(name in provider.function.defaults for provider in wrapping)
         )
         if plugin is None or overridden or defaulted:
             return Supply(name, tuple(wrapping))
@@ -123,6 +127,9 @@ class Ladder:
         askers = self.graph.askers.get(name, ())
         annotation = self.annotation(name)
         resolved = self._lay_defaults(Resolved(name), name, askers)
+        need = self._binding.needs.get(name)
+        if need is not None:
+            resolved = resolved.lay(LAYER_NEEDS, need.where, need.target)
         laid = int(resolved.is_known)
         shadowed: list[tuple[int, Origin]] = []
         active = {id(provider) for provider in self._active(name)}
@@ -178,7 +185,8 @@ class Ladder:
         found = [asker.annotations[name] for asker in askers if name in asker.annotations]
         strict = [annotation for annotation in found if not checks_nothing(annotation)]
         kinds = [] if found else kinds_of(name, askers)
-        return (strict or found or kinds or [int if name == SEED else Any])[0]
+        said = (strict or found or kinds or [int if name == SEED else Any])[0]
+        return needed_annotation(self._binding.needs, name, said)
 
     def _lay_defaults(self, resolved: Resolved, name: str, askers: Sequence[Function]) -> Resolved:
         """The experiment's own default stands over those of its providers."""
@@ -211,8 +219,10 @@ class Ladder:
 
     def _is_set_above(self, name: str) -> bool:
         layers = [rank for rank in self._binding.ranks if isinstance(rank, Layer)]
-        return name in self._final or any(
-            name in layer.values for layer in [*layers, *self._overrides]
+        return (
+            name in self._final
+            or name in self._binding.needs
+            or any(name in layer.values for layer in [*layers, *self._overrides])
         )
 
     def lay_given(self, resolved: Resolved, one: Assignment, annotation: Any) -> Resolved:

@@ -6,7 +6,7 @@ bind (import) ─► resolve (layers, graph) ─► axes ─► cases ─► sel
 from __future__ import annotations
 
 import contextlib
-import secrets
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,48 +15,31 @@ from expt.discovery import matches_case
 from expt.ground.errors import ExptError, Mistakes, PlanningError, ReadingError
 from expt.ground.expression import compile_selection
 from expt.ground.layout import RUN_FILE
-from expt.ground.model import (
-    LAYER_FILE,
-    LAYER_SMOKE,
-    LAYER_SWEEP,
-    LAYER_VARIANT,
-    Axis,
-    Case,
-    Origin,
-    Plan,
-    Trial,
-)
-from expt.ground.value_classes import define, evolve, field
+from expt.ground.model import LAYER_FILE, LAYER_SMOKE, LAYER_VARIANT, Plan
+from expt.ground.value_classes import define, field
 from expt.loading import ModuleLoader
 from expt.parameters import (
-    MASK,
-    REPEAT,
-    SEED,
     Layer,
     ParamsFile,
-    expand_axes,
     product_size,
     read_values_file,
     reject_many_cases,
-    repeat_seed,
     table_layers,
 )
-from expt.parameters.coercion import Convert, plain, wants_run
-from expt.planning.axes import VARIANT, decide_axes, swept_names, variant_axes
+from expt.parameters.coercion import Convert, wants_run
+from expt.planning.axes import swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
 from expt.planning.bound import BoundExperiment
+from expt.planning.cases import CaseMaker, Shape, chosen_variants, named_experiment
+from expt.planning.chains import Chains, Demand
 from expt.planning.choosing import unknown_keys
 from expt.planning.contents import plugin_provider
-from expt.planning.deviations import find_deviations
 from expt.planning.fingerprints import Fingerprints
 from expt.planning.ladder import Ladder
-from expt.planning.naming import label_cases
 from expt.planning.places import Files, used_places
-from expt.planning.providers import Provider, session_key
-from expt.planning.resolution import Point, Resolution
+from expt.planning.resolution import Resolution
 from expt.planning.schemas import make_schemas
-from expt.planning.searches import Sought, decide_search, value_at
-from expt.planning.skipping import skip_reason, tell_left_out
+from expt.planning.skipping import tell_left_out, tell_needed
 from expt.planning.unknown import (
     addresses,
     function_names,
@@ -71,9 +54,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-    from expt.ground.model import Experiment, PinnedRun, Search, SpacePoint
+    from expt.ground.model import Case, Experiment, PinnedRun, Search, SpacePoint
     from expt.ground.options import Options
     from expt.planning.contents import Hook
+    from expt.planning.providers import Provider
 
 
 class InputRuns(Protocol):
@@ -84,10 +68,6 @@ class InputRuns(Protocol):
 
     def open(self, value: str, /) -> Any:
         """The run of `PinnedRun.value`. Raises `ReadingError`."""
-
-
-Shape = tuple[tuple[str, ...], list[Axis]]
-"""A choice of variants, and the axes of the cases below it."""
 
 
 @define
@@ -134,15 +114,14 @@ class Planner:
         used = used_places(options.values.use, options.cwd, self._files)
         self._binder = Binder(self._files, self._source_of, _plugin_providers(provided), used)
         self._bindings: dict[str, Binding] = {}
-        self._resolutions: dict[tuple[str, tuple[str, ...]], Resolution] = {}
+        self._resolutions: dict[tuple[str, tuple[str, ...], frozenset[str]], Resolution] = {}
         self._values_files: list[ParamsFile] | None = None
-        self._sought: dict[tuple[str, tuple[str, ...]], Sought | None] = {}
         self._fingerprints = Fingerprints(options.root, options.cwd)
+        self._chains = Chains(self._files, self._bind, self._resolve)
+        self._maker = CaseMaker(options, self._chains, self._resolve, self._fingerprints)
         self._keyword, self._marks = compile_selection(
             options.selection.keyword, options.selection.marks
         )
-        self._root_seed: int | None = None
-        self._secret_by_name: set[str] = set()
 
     @property
     def import_seconds(self) -> float:
@@ -157,7 +136,8 @@ class Planner:
             self._resolutions.clear()
             self._values_files = None
             self._pinned.clear()
-            self._secret_by_name.clear()
+            self._chains.forget()
+            self._maker.change_values(options)
 
     def close(self) -> None:
         """Give `sys.path` and the import system back."""
@@ -180,7 +160,7 @@ class Planner:
     def bind(self, case: Case) -> BoundExperiment:
         """What runs a case: its function, its graph, its listeners, from this process's imports."""
         binding = self._bind(case.experiment)
-        resolution = self._resolve(binding, chosen_variants(case))
+        resolution = self._maker.resolution(binding, chosen_variants(case), case.axes)
         return BoundExperiment(
             binding,
             resolution.graph,
@@ -217,9 +197,14 @@ class Planner:
         source = self._loader.sources.get(path)
         return source.content if source is not None else self._files.content(path)
 
-    def _resolve(self, binding: Binding, chosen: tuple[str, ...]) -> Resolution:
-        """The names of one experiment under one choice of variants."""
-        key = (binding.experiment.id, chosen)
+    def _resolve(
+        self, binding: Binding, chosen: tuple[str, ...], swept: frozenset[str] = frozenset()
+    ) -> Resolution:
+        """The names of one experiment under one choice of variants.
+
+        `swept` are those that are swept for what needs it, beside its own.
+        """
+        key = (binding.experiment.id, chosen, swept)
         if key not in self._resolutions:
             steady, _ = variant_axes(self._options)
             given = [
@@ -229,7 +214,7 @@ class Planner:
                 binding,
                 self._overrides(binding, (*steady, *chosen)),
                 given,
-                swept_names(binding, self._options),
+                swept_names(binding, self._options) | swept,
                 self._options.cwd,
                 self._converter(binding.hooks),
                 self._pin,
@@ -272,20 +257,25 @@ class Planner:
         where several experiments have one each.
         """
         mistakes = _MistakesFound(unsure)
-        reached: list[tuple[Binding, list[Shape]]] = []
+        meant: list[Binding] = []
         notes: list[str] = []
         deselected = 0
         for experiment in experiments:
             with mistakes.of(experiment):
                 binding = self._bind(experiment)
                 if self._is_reached(binding, notes):
-                    shapes = self._shapes(binding, notes)
+                    shapes = self._shapes(binding)
                     if self._may_be_meant(binding, shapes):
-                        reached.append((binding, shapes))
+                        meant.append(binding)
                     else:
-                        deselected += sum(product_size(axes) for _, axes in shapes)
+                        deselected += sum(product_size(shape.axes) for shape in shapes)
         self._refuse(mistakes.sure)
-        bindings = [binding for binding, _ in reached]
+        ordered = self._chains.ordered(pair for one in meant for pair in self._choices(one))
+        needed = self._chains.needed_by(pair for one in meant for pair in self._choices(one))
+        reached = [(one, self._shapes(one, needed)) for one in meant]
+        for binding, shapes in reached:
+            notes += [f"{binding.experiment.id}: {note}" for one in shapes for note in one.notes]
+        bindings = [*meant, *(one for one in ordered.values() if one not in meant)]
         taken = self._taken_names(bindings)
         reject_unknown_variants(self._options, self._bindings.values())
         if bindings:
@@ -293,26 +283,35 @@ class Planner:
             reject_unknown_sweeps(self._options.values.sweeps, taken)
             reject_unknown_space(self._options.values.search.space, taken)
         sizes = {
-            f"{binding.experiment.id}{'+'.join(chosen)}": axes
+            f"{binding.experiment.id}{'+'.join(shape.chosen)}": shape.axes
             for binding, shapes in reached
-            for chosen, axes in shapes
+            for shape in shapes
         }
         reject_many_cases(sizes, self._options.values.max_cases)
         cases: list[Case] = []
         searches: list[Search] = []
+        demand = Demand()
         for binding, shapes in reached:
             with mistakes.of(binding.experiment):
-                made = list(self._cases(binding, shapes))
-                for case in made:
-                    search = self._search_of(case, binding, shapes)
-                    if search is None:
+                made = list(self._cases(binding, shapes, demand))
+                for case, shape in made:
+                    if shape.sought is None:
                         cases.append(case)
                     else:
-                        searches.append(search)
-                deselected += sum(product_size(axes) for _, axes in shapes) - len(made)
+                        searches.append(shape.sought.search(case, shape.where))
+                deselected += sum(product_size(shape.axes) for shape in shapes) - len(made)
         found = [*cases, *searches]
         errors = self._refuse([*mistakes.sure, *(() if found else mistakes.unsure.values())])
         notes += [tell_left_out([id_], mistake) for id_, mistake in mistakes.unsure.items()]
+        added = {case.id: case for case in demand.needed_by(cases)}
+        for case in cases:
+            added.pop(case.id, None)
+        notes += tell_needed(added.values(), cases)
+        deselected -= sum(
+            case.experiment.id in {b.experiment.id for b in meant} for case in added.values()
+        )
+        ranks = {id_: rank for rank, id_ in enumerate(ordered)}
+        cases = sorted((*cases, *added.values()), key=lambda case: ranks[case.experiment.id])
         warnings = unused_keys(self._files, bindings, taken, self._read_values_files())
         warnings += unheard_points(self._options.root, bindings)
         warnings += older_runs(cases)
@@ -321,12 +320,12 @@ class Planner:
         warnings += dict.fromkeys(
             text
             for binding, shapes in reached
-            for chosen, _ in shapes
-            for text in unknown_keys(binding, self._resolve(binding, chosen).annotation_of)
+            for shape in shapes
+            for text in unknown_keys(binding, self._resolve(binding, shape.chosen).annotation_of)
         )
         warnings += [
             f"the value of '{name}' is masked for its name; annotate it as expt.Secret"
-            for name in sorted(self._secret_by_name)
+            for name in sorted(self._maker.secret_by_name)
         ]
         return Plan(
             tuple(cases),
@@ -335,6 +334,7 @@ class Planner:
             deselected,
             tuple(errors),
             gathered=frozenset(one.experiment.id for one in bindings if one.session_analyses),
+            added=frozenset(added),
             searches=tuple(searches),
         )
 
@@ -352,46 +352,15 @@ class Planner:
         self._refuse(mistakes.sure)
         return make_schemas(bound)
 
-    def _search_of(self, case: Case, binding: Binding, shapes: Sequence[Shape]) -> Search | None:
-        """The search that stands for a case; None for one that is run as it is."""
-        chosen = chosen_variants(case)
-        sought = self._sought[binding.experiment.id, chosen]
-        if sought is None:
-            return None
-        axes = dict(shapes)[chosen]
-        return sought.search(case, {name: axis.where for axis in axes for name in axis.names})
-
     def try_points(self, search: Search, points: Sequence[SpacePoint]) -> list[tuple[Case, ...]]:
         """The cases of points of a search's space: one, or one for each repeat of the trial.
 
-        Of a point with axes, the one case that a run which was swept by them would be now.
+        Before them, those that they need. Of a point with axes, the one case that a run which was
+        swept by them would be now.
         """
         binding = self._bind(search.case.experiment)
-        resolution = self._resolve(binding, chosen_variants(search.case))
-        return [tuple(self._trial(search, binding, resolution, point)) for point in points]
-
-    def _trial(
-        self, search: Search, binding: Binding, resolution: Resolution, point: SpacePoint
-    ) -> Iterator[Case]:
-        base = search.case
-        outer = {
-            name: value_at(base.params, name) if value == MASK else value
-            for name, value in base.axes.items()
-        }
-        repeats: Sequence[int | None] = range(search.repeats) if search.repeats else [None]
-        if point.axes is not None:
-            repeats = [point.axes.get(REPEAT)]
-        for repeat in repeats:
-            values = {**outer, **point.values} | ({} if repeat is None else {REPEAT: repeat})
-            told = [base.label, f"trial-{point.number}"]
-            told += [] if repeat is None else [f"repeat-{repeat}"]
-            label = "-".join(part for part in told if part)
-            case = self._case(binding, base.experiment, resolution, values, search.where, label)
-            if point.axes is not None:
-                case = evolve(case, axes=point.axes)
-            trial = Trial(search.study, point.number, search.terms, point.pruning)
-            fingerprint = self._fingerprints.of(case, binding)
-            yield evolve(case, skip=base.skip, fingerprint=fingerprint, trial=trial)
+        shape = self._maker.shape(binding, chosen_variants(search.case))
+        return [self._maker.trials(binding, shape, search, point) for point in points]
 
     def _refuse(self, mistakes: Iterable[ExptError]) -> list[str]:
         """Raise what was found, once each; with --continue-on-collection-errors, tell it."""
@@ -402,28 +371,16 @@ class Planner:
 
     def _may_be_meant(self, binding: Binding, shapes: Sequence[Shape]) -> bool:
         """Whether the selection takes any case; what is too many to be named may be meant."""
-        if sum(product_size(axes) for _, axes in shapes) > self._options.values.max_cases:
+        if sum(product_size(shape.axes) for shape in shapes) > self._options.values.max_cases:
             return True
-        named = self._named(binding)
-        labels = self._labels(binding, shapes)
-        return any(self._is_selected(named, label) for label in labels)
-
-    def _labels(self, binding: Binding, shapes: Sequence[Shape]) -> Iterator[str | None]:
-        return label_cases((axes, self._resolve(binding, c).hides) for c, axes in shapes)
-
-    def _named(self, binding: Binding) -> Experiment:
-        """The experiment with all that is known of it now: its bases and its marks."""
-        return evolve(
-            binding.experiment,
-            extends=tuple(host.node_id for host in list(binding.host.chain())[1:]),
-            marks=tuple(dict.fromkeys(mark.name for mark in binding.marks)),
-        )
+        named = named_experiment(binding)
+        return any(self._is_selected(named, x) for x in self._maker.labels(binding, shapes))
 
     def _is_reached(self, binding: Binding, notes: list[str]) -> bool:
         """Whether the experiment has the variants and the smoke values that are asked for."""
-        if self._named(binding).is_base:
+        if named_experiment(binding).is_base:
             return False
-        if self._options.values.smoke and not any("smoke" in f.reserved for f in binding.files):
+        if self._options.values.smoke and not _has_smoke(binding):
             notes.append(f"{binding.experiment.id}: no [expt.smoke] reaches it")
             return False
         steady, axis = variant_axes(self._options)
@@ -432,93 +389,34 @@ class Planner:
             if not any(name in f.reserved.get("variants", {}) for f in binding.files):
                 notes.append(f"{binding.experiment.id}: it has no variant '{name}'")
                 return False
+        needed = self._chains.ordered(self._choices(binding))
+        bare = [id_ for id_, other in needed.items() if not _has_smoke(other)]
+        if self._options.values.smoke and bare:
+            told = f"it needs {bare[0]}, which no [expt.smoke] reaches"
+            notes.append(f"{binding.experiment.id}: {told}")
+            return False
         return True
 
-    def _shapes(self, binding: Binding, notes: list[str]) -> list[Shape]:
-        """For each choice of variants, the axes of the cases below it."""
+    def _choices(self, binding: Binding) -> list[tuple[Binding, tuple[str, ...]]]:
+        """The binding with each choice of variants that the command line asks for."""
         _, variants = variant_axes(self._options)
-        choices = [()] if variants is None else [tuple(v.split("+")) for (v,) in variants.values]
-        shapes = []
-        for chosen in choices:
-            resolution = self._resolve(binding, chosen)
-            axes, said = decide_axes(binding, self._options, resolution, self._draw_root_seed)
-            sought, axes, more = decide_search(
-                binding, self._options, resolution, axes, self._draw_root_seed
-            )
-            self._sought[binding.experiment.id, chosen] = sought
-            notes += [f"{binding.experiment.id}: {note}" for note in (*said, *more)]
-            if chosen:
-                value = "+".join(chosen)
-                axes = [Axis((VARIANT,), ((value,),), f"--variant {value}"), *axes]
-            shapes.append((chosen, axes))
-        return shapes
+        chosen = [()] if variants is None else [tuple(v.split("+")) for (v,) in variants.values]
+        return [(binding, one) for one in chosen]
 
-    def _cases(self, binding: Binding, shapes: Sequence[Shape]) -> Iterator[Case]:
-        """Those cases that the selection takes: a value of another may be as wrong as it likes."""
-        skip = skip_reason(binding)
-        named = self._named(binding)
-        labels = self._labels(binding, shapes)
-        for chosen, axes in shapes:
-            resolution = self._resolve(binding, chosen)
-            where = {name: axis.where for axis in axes for name in axis.names}
-            sought = self._sought[binding.experiment.id, chosen]
-            if sought is not None:
-                where |= {one.name: one.where for one in sought.terms.space}
-            for values in expand_axes(axes):
-                label = next(labels)
-                if self._is_selected(named, label):
-                    point = values if sought is None else {**values, **sought.first}
-                    case = self._case(binding, named, resolution, point, where, label)
-                    case = evolve(case, axes={n: case.axes[n] for n in values})
-                    fingerprint = self._fingerprints.of(case, binding)
-                    yield evolve(case, skip=skip, fingerprint=fingerprint)
-
-    def _case(
-        self,
-        binding: Binding,
-        named: Experiment,
-        resolution: Resolution,
-        values: Mapping[str, Any],
-        where: Mapping[str, str | None],
-        label: str | None,
-    ) -> Case:
-        swept = {
-            n: v for n, v in values.items() if n not in (VARIANT, REPEAT) or resolution.takes(n)
-        }
-        decided = resolution.decide(Point(swept, where), draw_seed)
-        params, origins = dict(decided.params), dict(decided.origins)
-        self._secret_by_name.update(decided.secret_by_name)
-        if REPEAT in values:
-            seed = repeat_seed(params[SEED], values[REPEAT])
-            params[SEED] = seed
-            origins[SEED] = (Origin(LAYER_SWEEP, where[REPEAT], seed), *origins[SEED])
-        graph = resolution.graph
-        keys = [
-            session_key(graph, node, params)
-            for node in graph.order
-            if graph.provider(node).scope == "session"
+    def _shapes(self, binding: Binding, needed: Container[str] = ()) -> list[Shape]:
+        """For each choice of variants, the axes of the cases below it."""
+        is_needed = binding.experiment.id in needed
+        return [
+            self._maker.shape(binding, chosen, needed=is_needed)
+            for _, chosen in self._choices(binding)
         ]
-        return Case(
-            experiment=named,
-            label=label,
-            params=params,
-            origins=origins,
-            axes={n: MASK if resolution.hides(n) else plain(v) for n, v in values.items()},
-            session_keys=frozenset(keys),
-            secrets=decided.secrets,
-            inputs=decided.inputs,
-            kept=decided.kept,
-            runs=decided.runs,
-            deviations=find_deviations(binding, origins),
-            choices=decided.choices,
-            words=resolution.words,
-        )
 
-    def _draw_root_seed(self) -> int:
-        """What random axes are drawn from where nobody gives a seed: one for the whole plan."""
-        if self._root_seed is None:
-            self._root_seed = draw_seed()
-        return self._root_seed
+    def _cases(
+        self, binding: Binding, shapes: Sequence[Shape], demand: Demand
+    ) -> Iterator[tuple[Case, Shape]]:
+        named = named_experiment(binding)
+        is_selected = partial(self._is_selected, named)
+        return self._maker.cases(binding, named, shapes, is_selected, demand)
 
     def _is_selected(self, experiment: Experiment, label: str | None) -> bool:
         return matches_case(
@@ -537,7 +435,7 @@ class Planner:
         return {
             binding.experiment.id: frozenset(
                 name
-                for (identity, _), resolution in self._resolutions.items()
+                for (identity, *_), resolution in self._resolutions.items()
                 if identity == binding.experiment.id
                 for name in resolution.names()
             )
@@ -545,15 +443,8 @@ class Planner:
         }
 
 
-def chosen_variants(case: Case) -> tuple[str, ...]:
-    """The variants that a case has by an axis of them."""
-    chosen = case.axes.get(VARIANT)
-    return () if chosen is None else tuple(chosen.split("+"))
-
-
-def draw_seed() -> int:
-    """A seed that nobody gave."""
-    return secrets.randbits(32)
+def _has_smoke(binding: Binding) -> bool:
+    return any("smoke" in file.reserved for file in binding.files)
 
 
 def _folder_of_archived(file: Path, cwd: Path) -> Path | None:

@@ -13,6 +13,7 @@ from expt.ground.errors import ParameterError, ReadingError
 from expt.ground.model import (
     LAYER_DEFAULT,
     LAYER_DRAWN,
+    LAYER_NEEDS,
     LAYER_SWEEP,
     Origin,
     PinnedRun,
@@ -41,6 +42,7 @@ from expt.parameters.coercion import (
     wants_run,
 )
 from expt.planning.ladder import Climbed, Ladder, kinds_of, provider_in, provider_origin
+from expt.planning.needs import needed_annotation, reject_untaken
 from expt.planning.providers import missing_value
 from expt.planning.words import words_of_files, words_together
 
@@ -103,6 +105,7 @@ class Resolution:
         self._ladder = Ladder(binding, overrides, frozenset(final), cwd)
         self.graph = self._ladder.graph
         self._names = {name: self._ladder.climb(name) for name in self._taken()}
+        reject_untaken(binding.needs.values(), self.names(), binding.experiment.name)
         self._check_known()
         self._provided = dict(self._provided_origins())
         self._shared: dict[str, _DecidedName] = {}
@@ -111,6 +114,12 @@ class Resolution:
     def takes(self, name: str) -> bool:
         """Whether the experiment or one of its providers takes a name (dotted: its first part)."""
         return name in self.graph.askers or name == SEED
+
+    def is_needed(self, name: str) -> bool:
+        """Whether the run of `name` is to be made: nothing else gives it a value."""
+        known = self._names.get(name)
+        is_given = any(one.name[0] == name for one in self._given) or name in self._swept
+        return known is not None and known.resolved.layer == LAYER_NEEDS and not is_given
 
     def annotation_of(self, name: str) -> Any:
         """The annotation at a dotted name, for reading a text of the command line."""
@@ -193,6 +202,7 @@ class Resolution:
             leaf: self._pinned[name, value]
             for name, known in self._names.items()
             for leaf, value in _runs_in((name,), params[name], known.annotation)
+            if not self.is_needed(name)
         }
         by_name = tuple(name for name, only in secrets.items() if only)
         return Decided(params, origins, frozenset(secrets), inputs, kept, runs, choices, by_name)
@@ -237,6 +247,8 @@ class Resolution:
 
     def _pin_runs(self, name: str, value: Any, annotation: Any, origin: Origin) -> tuple[Any, str]:
         """The ids of runs in the place of what names them."""
+        if origin.layer == LAYER_NEEDS:
+            return value, ""  # it is not made yet
         if isinstance(value, str) and wants_run(annotation):
             try:
                 pinned = self._pin(value)
@@ -259,7 +271,7 @@ class Resolution:
 
     def _check(self, name: str, resolved: Resolved) -> Any:
         """The value as plain data, once it fits whoever asks for it."""
-        if resolved.layer == LAYER_DEFAULT:
+        if resolved.layer in (LAYER_DEFAULT, LAYER_NEEDS):
             return plain(resolved.value)
         value = None
         for annotation in self._wanted(name):
@@ -283,8 +295,11 @@ class Resolution:
     def _wanted(self, name: str) -> list[Any]:
         """The annotations that a value is held against, of everybody who asks for it."""
         askers = self.graph.askers.get(name, ())
-        wanted = [asker.annotations.get(name, Any) for asker in askers] or [Any]
-        said = any(name in asker.annotations for asker in askers)
+        wanted = [
+            needed_annotation(self._binding.needs, name, asker.annotations.get(name, Any))
+            for asker in askers
+        ] or [Any]
+        said = name in self._binding.needs or any(name in asker.annotations for asker in askers)
         return wanted if said else [*wanted, *kinds_of(name, askers)]
 
     def _told(self, known: Climbed, resolved: Resolved) -> dict[str, tuple[Origin, ...]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Axis, Case
     from expt.ground.options import Options, SearchWords
     from expt.planning.binding import Binding
-    from expt.planning.resolution import Resolution
+    from expt.planning.chains import Reach
 
 
 @frozen
@@ -78,7 +78,7 @@ def searched_names(binding: Binding, options: Options) -> frozenset[str]:
 def decide_search(
     binding: Binding,
     options: Options,
-    resolution: Resolution,
+    reach: Reach,
     axes: Sequence[Axis],
     draw: Callable[[], int],
 ) -> tuple[Sought | None, list[Axis], list[str]]:
@@ -91,14 +91,14 @@ def decide_search(
     if not words.trials:
         return None, list(axes), []
     _reject_half_a_search(words)
-    given = {name for axis in axes for name in axis.names} | resolution.fixed_names
-    taken = [one for one in words.space if resolution.takes(parse_name(one.name, "--space")[0])]
+    given = {name for axis in axes for name in axis.names} | reach.fixed_names
+    taken = [one for one in words.space if reach.takes(parse_name(one.name, "--space")[0])]
     space = tuple(one for one in taken if not _is_within(one.name, given))
     notes = [f"'{one.name}' is given, and not searched" for one in taken if one not in space]
     if not space:
         return None, list(axes), notes or ["it takes nothing of the space, and runs once"]
     repeat = next((axis for axis in axes if axis.names == (REPEAT,)), None)
-    seed, is_given = resolution.root_seed(draw)
+    seed, is_given = reach.root_seed(draw)
     if not is_given:
         notes.append(f"trials are drawn from seed {seed}: -p seed={seed} draws the same again")
     left = [axis for axis in axes if axis is not repeat]

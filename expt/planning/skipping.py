@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.errors import PlanningError
 from expt.parameters.coercion import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from expt.ground.declarations import Mark
     from expt.ground.errors import ExptError
+    from expt.ground.model import Case
     from expt.planning.binding import Binding
 
 
 def tell_left_out(ids: Sequence[str], mistake: ExptError) -> str:
     """The note on experiments that cannot be planned and that were perhaps never meant."""
     return f"{', '.join(ids)}: left out, since nothing tells whether it is meant\n{mistake}"
+
+
+def tell_needed(added: Collection[Case], cases: Iterable[Case]) -> list[str]:
+    """The notes on cases that were not selected, and that others need."""
+    everyone = [*cases, *added]
+    counts = Counter(case.experiment.id for case in added)
+    notes = []
+    for id_, count in counts.items():
+        ids = {case.id for case in added if case.experiment.id == id_}
+        askers = dict.fromkeys(
+            case.experiment.id
+            for case in everyone
+            if any(ids.intersection(needed) for needed in case.needs.values())
+        )
+        told = "added" if count == 1 else f"{count} cases are added"
+        verb = "needs" if len(askers) == 1 else "need"
+        notes.append(f"{id_}: {told}, since {' and '.join(askers)} {verb} it")
+    return notes
 
 
 def skip_reason(binding: Binding) -> str | None:

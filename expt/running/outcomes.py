@@ -157,15 +157,22 @@ def lineage_of(case: Case, session_id: str, options: Options) -> dict[str, Any]:
         "sweep": dict(case.axes) or None,
         "fingerprint": case.fingerprint,
     }
+    given = case.runs.items()
     told: dict[str, Any] = {
         "choices": dict(case.choices),
-        "inputs": {name: run.id for name, run in case.runs.items()},
+        "inputs": {name: run.id for name, run in given if not _is_need(name, case)},
+        "needs": {name: run.id for name, run in given if _is_need(name, case)},
     }
     if case.trial is not None:
         trial = case.trial
         named = {"study": trial.study, "number": trial.number, "state": "running"}
         told["search"] = {**named, **write_search_terms(trial.terms)}
     return {**lineage, **{name: facts for name, facts in told.items() if facts}}
+
+
+def _is_need(name: str, case: Case) -> bool:
+    """Whether the run of a dotted name was made for the case."""
+    return name.partition("[")[0] in case.needs
 
 
 def end_trial(lineage: Mapping[str, Any], state: str) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def _runs_that_count(crew: Crew, options: Options, search: Search) -> list[_Poin
     cases = crew.ask(TrialRequest(search, tuple(points))).cases
     return [
         (run, values, case)
-        for (run, values), (case,) in zip(found, cases, strict=True)
+        for (run, values), (*_, case) in zip(found, cases, strict=True)
         if run.listed_lineage.get("fingerprint") == case.fingerprint
     ]
 
@@ -138,12 +138,16 @@ def _ended(search: Search, runs: Sequence[_Point]) -> list[Ended]:
 class Feed:
     """What is still to be decided on."""
 
-    def __init__(self, crew: Crew, books: Books, studies: Studies) -> None:
+    def __init__(
+        self, crew: Crew, books: Books, studies: Studies, planned: Sequence[Case] = ()
+    ) -> None:
         self._crew = crew
         self._books = books
         self._studies = list(studies)
         self._trials: dict[str, tuple[Search, Study, int]] = {}  # by the id of each case that runs
         self._heard: dict[tuple[str, int], list[Run | None]] = {}
+        self._known = {case.id for case in planned}  # those that trials need, and that are begun
+        self._by_fingerprint = {case.fingerprint or case.id: case.id for case in planned}
         self._mistake: ExptError | None = None  # why a search ended before its time
 
     def more(self) -> tuple[Case, ...]:
@@ -154,11 +158,34 @@ class Feed:
                 continue
             cases: tuple[Case, ...]
             (cases,) = self._crew.ask(TrialRequest(search, (point,))).cases
-            self._trials |= {case.id: (search, study, point.number) for case in cases}
+            self._trials |= {
+                case.id: (search, study, point.number) for case in cases if case.trial is not None
+            }
+            cases = self._made_once(cases)
             left = sum(one.left * (each.repeats or 1) for each, one in self._studies)
             self._books.hear(CasesAdded(cases, left))
             return cases
         return ()
+
+    def _made_once(self, cases: Sequence[Case]) -> tuple[Case, ...]:
+        """The cases, without those that trials need and that this session has already."""
+        same: dict[str, str] = {}
+        fresh = []
+        for case in cases:
+            if case.trial is None:
+                known = self._by_fingerprint.setdefault(case.fingerprint or case.id, case.id)
+                same[case.id] = known
+                if known in self._known:
+                    continue
+                self._known.add(known)
+            needs = {name: tuple(same[id_] for id_ in ids) for name, ids in case.needs.items()}
+            fresh.append(evolve(case, needs=needs))
+        return tuple(fresh)
+
+    @property
+    def open_trials(self) -> int:
+        """How many trials have begun and not ended."""
+        return len({(search.study, number) for search, _, number in self._trials.values()})
 
     def conclude(self) -> None:
         """Say what each search has come to. Raises the `ExptError` of one that means nothing."""

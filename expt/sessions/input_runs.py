@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from expt.ground.errors import ReadingError
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -29,4 +31,8 @@ class InputRuns:
         """The run of a `PinnedRun`, by its value."""
         from expt.reading import load_run
 
+        root = self._options.nowhere  # what was made there for this run
+        if root is not None:
+            with contextlib.suppress(ReadingError):
+                return load_run(value, root)
         return load_run(value, self._options.keeping.runs)

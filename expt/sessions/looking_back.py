@@ -16,13 +16,14 @@ from expt.ground.encoding import is_same, opaque_as_text
 from expt.ground.errors import ReadingError
 from expt.ground.files import folder_size
 from expt.ground.layout import CONFTEST_FILE
-from expt.ground.model import LAYER_DRAWN, Origin, Past
+from expt.ground.model import LAYER_DRAWN, Origin, Past, PinnedRun
 from expt.ground.options import runs_root
 from expt.ground.text import value_text
 from expt.ground.value_classes import evolve
 from expt.parameters import SEED, mask_secrets
 from expt.reading import find_runs_of
 from expt.reading.fields import leaf_values
+from expt.sessions.needing import needed_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _RECENT: Final = 20  # runs of an experiment from which a price is told
 _UNFINISHED: Final = ("failed", "interrupted", "lost")
 _SHOWN: Final = 40  # characters of a value in a reason
+_BUSY: Final = "it runs in another session"
 
 
 def look_back(plan: Plan, options: Options) -> Plan:
@@ -43,13 +45,21 @@ def look_back(plan: Plan, options: Options) -> Plan:
     the newest of their checkpoints, and takes over its seed where none is given.
     """
     history = _History(options, plan.cases)
-    pasts = {case.id: history.past_of(case) for case in plan.cases}
+    pasts: dict[str, Past] = {}
+    for case in plan.cases:  # after those that it needs
+        pasts[case.id] = history.past_of(case, pasts)
     cases = plan.cases
     if options.running.resume:
         cases = tuple(
-            history.go_on(case) if pasts[case.id].state == "failed" else case for case in cases
+            history.go_on(case, pasts) if pasts[case.id].state == "failed" else case
+            for case in cases
         )
-    return evolve(plan, cases=cases, pasts=pasts)
+    reused = {
+        case.id: history.pinned(past.run)
+        for case in cases
+        if (past := pasts[case.id]).state == "done" and past.run is not None
+    }
+    return evolve(plan, cases=cases, pasts=pasts, reused=reused)
 
 
 def choose_cases(plan: Plan, options: Options) -> Plan:
@@ -62,8 +72,10 @@ def choose_cases(plan: Plan, options: Options) -> Plan:
         if not failed:
             notes.append("no case failed when it last ran")
         if running.last_failed:
-            deselected += len(cases) - len(failed)
-            cases = failed
+            chosen = _with_needs(cases, failed, pasts)
+            notes += _tell_reused(chosen, plan)
+            deselected += len(cases) - len(chosen)
+            cases = chosen
         else:
             cases = [*failed, *(case for case in cases if not pasts[case.id].ended_badly)]
     done: tuple[Case, ...] = ()
@@ -74,11 +86,41 @@ def choose_cases(plan: Plan, options: Options) -> Plan:
         if done:
             to_run = len(cases) - len(done) - len(busy)
             notes.append(f"{len(done)} of {len(cases)} cases are done, {to_run} to run")
-        notes += [f"{case_id}: left out, it runs in another session" for case_id in busy]
+        notes += [f"{case_id}: left out, {pasts[case_id].why or _BUSY}" for case_id in busy]
         cases = [case for case in cases if pasts[case.id].state not in left_out]
+    run_again = {case.id for case in cases}
+    reused = {id_: run for id_, run in plan.reused.items() if id_ not in run_again}
     if running.order == "longest":
         cases.sort(key=lambda case: -(pasts[case.id].seconds or 0.0))
-    return evolve(plan, cases=tuple(cases), done=done, notes=tuple(notes), deselected=deselected)
+    return evolve(
+        plan,
+        cases=tuple(cases),
+        done=done,
+        notes=tuple(notes),
+        deselected=deselected,
+        reused=reused,
+    )
+
+
+def _with_needs(
+    cases: Sequence[Case], failed: Sequence[Case], pasts: Mapping[str, Past]
+) -> list[Case]:
+    """The failed cases with those that need them, and with what they need that is not done."""
+    chosen = {case.id for case in failed}
+    for case in cases:  # each after those that it needs
+        if chosen.intersection(needed_ids(case)):
+            chosen.add(case.id)
+    for case in reversed(cases):
+        if case.id in chosen:
+            chosen.update(id_ for id_ in needed_ids(case) if pasts[id_].state != "done")
+    return [case for case in cases if case.id in chosen]
+
+
+def _tell_reused(chosen: Sequence[Case], plan: Plan) -> list[str]:
+    """The notes on runs that are given to cases without being made anew."""
+    ids = {case.id for case in chosen}
+    given = dict.fromkeys(id_ for case in chosen for id_ in needed_ids(case) if id_ not in ids)
+    return [f"{id_}: its run {plan.reused[id_].id} is given to what needs it" for id_ in given]
 
 
 def needs_looking_back(options: Options) -> bool:
@@ -94,6 +136,7 @@ class _History:
         self._options = options
         self._by_fingerprint: dict[str, list[Run]] = {}
         self._by_name: dict[str, list[Run]] = {}
+        self._by_id: dict[str, Run] = {}
         self._by_experiment: dict[str, list[Run]] = {}
         self._closures: dict[str, list[str]] = {}
         experiments = {case.experiment.id for case in cases}
@@ -102,10 +145,17 @@ class _History:
             if isinstance(fingerprint, str):
                 self._by_fingerprint.setdefault(fingerprint, []).append(run)
             self._by_name.setdefault(run.node_id, []).append(run)
+            self._by_id[run.id] = run
             self._by_experiment.setdefault(run.experiment, []).append(run)
         self._prices = {name: self._price(runs) for name, runs in self._by_experiment.items()}
 
-    def past_of(self, case: Case) -> Past:
+    def pinned(self, run_id: str) -> PinnedRun:
+        """A run as it is given to what needs it."""
+        run = self._by_id[run_id]
+        return PinnedRun(run.id, run.id, run.node_id, run.started.isoformat())
+
+    def past_of(self, case: Case, pasts: Mapping[str, Past]) -> Past:
+        """What is known of a case; `pasts` holds that of all that it needs."""
         named = self._by_name.get(case.id, [])
         same = self._by_fingerprint.get(case.fingerprint or "", [])
         known = same or named
@@ -115,12 +165,21 @@ class _History:
         if durations and durations[0] is not None:
             seconds = durations[0]
         past = Past("new", seconds=seconds, size=size, ended_badly=bad)
-        for run in same:
+        for id_ in needed_ids(case):
+            if pasts[id_].state == "running":
+                why = f"it needs {id_}, which runs in another session"
+                return evolve(past, state="running", why=why)
+        why = _needs_anew(case, pasts)
+        for run in same if not why else ():
             if run.status == "completed":
-                return evolve(past, state="done", run=run.id)
+                why = self._other_needs(case, run, pasts)
+                if not why:
+                    return evolve(past, state="done", run=run.id)
         for run in same:
             if run.status == "running":
                 return evolve(past, state="running", run=run.id)
+        if why and known:
+            return evolve(past, state="changed", why=why, run=known[0].id)
         if same:
             why = "" if same[0].status == "failed" else same[0].status
             return evolve(past, state="failed", why=why, run=same[0].id)
@@ -128,6 +187,27 @@ class _History:
             run = next((run for run in named if run.status == "completed"), named[0])
             return evolve(past, state="changed", why=self._why(case, run), run=run.id)
         return past
+
+    def _other_needs(self, case: Case, run: Run, pasts: Mapping[str, Past]) -> str:
+        """Why a run is not one that is made from the runs that would be given now; '' for none.
+
+        A run of the same code, values and seed is as good as the very one.
+        """
+        lineage = run.listed_lineage.get("needs")
+        before = list(lineage.values()) if isinstance(lineage, dict) else []
+        now = [pasts[id_].run or "" for id_ in needed_ids(case)]
+        for id_, old, new in zip(needed_ids(case), before, now, strict=False):
+            if old != new and self._identity(old) != self._identity(new):
+                return f"{id_} was the run {old} and is {new}"
+        if len(before) != len(now):
+            return f"it was given {len(before)} runs that it needs and would be given {len(now)}"
+        return ""
+
+    def _identity(self, run_id: str) -> Any:
+        """What two runs have in common that must come out alike: else the id."""
+        run = self._by_id.get(run_id)
+        seed = None if run is None else run.params.get(SEED)
+        return run_id if run is None else (run.listed_lineage.get("fingerprint"), seed)
 
     def _price(self, runs: Sequence[Run]) -> tuple[float | None, int | None]:
         """Expected seconds and bytes of a run of the experiment."""
@@ -141,12 +221,14 @@ class _History:
 
     # Going on
 
-    def go_on(self, case: Case) -> Case:
+    def go_on(self, case: Case, pasts: Mapping[str, Past]) -> Case:
         """The case with the archives that it may go on from, and the seed of the first of them."""
         runs = [
             run
             for run in self._by_fingerprint.get(case.fingerprint or "", [])
-            if run.status in _UNFINISHED and next(read_points(run.path), None) is not None
+            if run.status in _UNFINISHED
+            and not self._other_needs(case, run, pasts)
+            and next(read_points(run.path), None) is not None
         ]
         if not runs:
             return case
@@ -227,6 +309,14 @@ class _History:
             before: Mapping[str, Any] = run.record.inputs.get(name, {})
             if path.exists() and measure_input(path, {})["sha256"] != before.get("sha256"):
                 yield f"the file of {name}, {path}"
+
+
+def _needs_anew(case: Case, pasts: Mapping[str, Past]) -> str:
+    """Why a case cannot be done, since what it needs is not; '' where all of that is."""
+    for id_ in needed_ids(case):
+        if pasts[id_].state != "done":
+            return f"{id_} is {'to be run' if pasts[id_].state == 'new' else 'run again'}"
+    return ""
 
 
 def _is_drawn(case: Case) -> bool:

@@ -8,6 +8,8 @@ submit a few ahead ─► wait for some ─► outcome ─► render
 from __future__ import annotations
 
 import concurrent.futures
+import datetime as dt
+import threading
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -28,6 +30,7 @@ from expt.ground.messages import (
 from expt.ground.model import ErrorInfo
 from expt.ground.value_classes import evolve
 from expt.sessions.crew import wait_for_some
+from expt.sessions.needing import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +63,10 @@ class Schedule:
         self._gathered: frozenset[str] = frozenset()
         self._ends: list[tuple[Case, str]] = []
         self._feed: Feed | None = None
+        self._waiting = Waiting({})
+        self._enough = False  # of failures, so that nothing more begins
+        self._failed = 0
+        self._lock = threading.RLock()  # what runs is cancelled by another thread
         self._runs: dict[Future[Any], Case] = {}
         self._tries: Counter[str] = Counter()  # of cases that failed, by their ids
         self._announcements: list[Future[Any]] = []
@@ -71,6 +78,7 @@ class Schedule:
         With `keep` there may be another plan, for which the last session providers stay.
         """
         self._feed = feed
+        self._waiting = Waiting(plan.reused)
         self._gathered |= plan.gathered
         self._tries.clear()
         for case in plan.cases:
@@ -81,17 +89,8 @@ class Schedule:
         ahead = AHEAD if shares else 2 * workers
         if self._crew.at_once is not None:
             ahead = self._crew.at_once - 1
-        cases = _spread(plan.cases, workers) if shares else plan.cases
-        for case, needed in zip(cases, _needed_later(cases), strict=True):
-            if self._interrupts.came or self._has_failed_enough():
-                break
-            needed |= case.session_keys if keep else frozenset()
-            if self._begin(case, needed).done() or len(self._runs) > ahead:
-                self._collect_some()
-        while self._begin_more() or self._runs:
-            if self._has_failed_enough():
-                for future in self._runs:
-                    future.cancel()
+        self._waiting.add(_spread(plan.cases, workers) if shares else plan.cases)
+        while self._begin_some(ahead, keep=keep) or self._runs:
             self._collect_some()
         if self._announcements:
             concurrent.futures.wait(self._announcements)
@@ -105,21 +104,32 @@ class Schedule:
         analysing.add_done_callback(partial(self._tell_rendering, ""))
         self._renderings.append(analysing)
 
-    def _begin_more(self) -> bool:
-        """Begin what is fed as far as workers are free: the later one asks, the more is known."""
+    def _begin_some(self, ahead: int, *, keep: bool) -> bool:
+        """Begin what may begin, a few ahead of the workers; whether there was anything."""
         begun = False
+        while len(self._runs) <= ahead and not (self._interrupts.came or self._enough):
+            case = self._waiting.next() or self._next_fed()
+            if case is None:
+                break
+            begun = True
+            needed = self._waiting.session_keys | (case.session_keys if keep else frozenset())
+            if self._begin(case, needed).done():
+                break
+        return begun
+
+    def _next_fed(self) -> Case | None:
+        """A case that is fed while a worker is free: the later one asks, the more is known."""
         running = self._options.running
         most = max(1, running.at_engine or running.workers)
         while self._feed is not None and len(self._runs) < most:
-            if self._interrupts.came or self._has_failed_enough():
-                break
-            cases = self._feed.more()
+            cases = self._feed.more() if self._feed.open_trials < most else ()
             if not cases:
                 break
-            for case in cases:
-                self._begin(case, case.session_keys)
-            begun = True
-        return begun
+            self._waiting.add(cases)
+            case = self._waiting.next()
+            if case is not None:
+                return case
+        return None
 
     def render_together(self, session_id: str) -> None:
         """Have what the runs have in common drawn, after the pictures of each."""
@@ -138,13 +148,33 @@ class Schedule:
             wait_for_some({rendering})
 
     def _begin(self, case: Case, needed: frozenset[str] = frozenset()) -> Future[Any]:
-        future = self._crew.runner.submit(RunRequest(case, needed))
-        self._runs[future] = case
+        with self._lock:
+            future = self._crew.runner.submit(RunRequest(case, needed))
+            self._runs[future] = case
+        future.add_done_callback(partial(self._count_failure, case))
         return future
+
+    def _count_failure(self, case: Case, future: Future[Any]) -> None:
+        """Cancel what has not begun once enough have failed: at once, in the executor's thread.
+
+        Its worker would have begun with the next case before this one was collected.
+        """
+        limit = self._options.running.fail_fast
+        if limit is None or future.cancelled() or self._tries_left(case):
+            return
+        if future.exception() is None and future.result().status != "failed":
+            return
+        with self._lock:
+            self._failed += 1
+            if self._failed >= limit:
+                self._enough = True
+                for other in self._runs:
+                    other.cancel()
 
     def _collect_some(self) -> None:
         for future in wait_for_some(set(self._runs)):
-            case = self._runs.pop(future)
+            with self._lock:
+                case = self._runs.pop(future)
             if future.cancelled():
                 continue
             outcome = self._outcome_of(case, future)
@@ -152,6 +182,7 @@ class Schedule:
             retried = self._is_tried_again(case, outcome)
             if not retried:
                 self._outcomes.append(outcome)
+                self._waiting.hear(case, outcome, self._started(case))
                 if self._feed is not None:
                     self._feed.hear(case, outcome)
                 if case.experiment.id in self._gathered:
@@ -167,12 +198,17 @@ class Schedule:
 
     def _is_tried_again(self, case: Case, outcome: Outcome) -> bool:
         """Whether `--retries` allows the failed case another run."""
-        tries = self._options.running.retries
-        return (
-            outcome.status == "failed"
-            and self._tries[case.id] < tries
-            and not self._interrupts.came
-        )
+        is_over = self._interrupts.came or self._enough
+        return outcome.status == "failed" and self._tries_left(case) and not is_over
+
+    def _tries_left(self, case: Case) -> bool:
+        return self._tries[case.id] < self._options.running.retries
+
+    def _started(self, case: Case) -> str:
+        """When the last run of a case began."""
+        event = self._books.started(case.id)
+        when = None if event is None else dt.datetime.fromtimestamp(event.when)
+        return "" if when is None else when.astimezone().isoformat()
 
     def _try_again(self, case: Case, outcome: Outcome) -> None:
         """Run a failed case once more: from its checkpoint, where the session resumes."""
@@ -194,11 +230,6 @@ class Schedule:
             return self._crew.undertaker.bury_failed(case, info)
         outcome: Outcome = future.result()
         return outcome
-
-    def _has_failed_enough(self) -> bool:
-        limit = self._options.running.fail_fast
-        failed = sum(outcome.status == "failed" for outcome in self._outcomes)
-        return limit is not None and failed >= limit
 
     def _render(self, path: str) -> None:
         rendering = self._crew.renderer.submit(RenderRequest(path))
@@ -233,13 +264,3 @@ def _was_stopped(outcome: Outcome) -> bool:
     if there:
         asked.unlink(missing_ok=True)
     return there
-
-
-def _needed_later(cases: Sequence[Case]) -> list[frozenset[str]]:
-    """For each case, the session keys of the cases after it."""
-    needed: list[frozenset[str]] = []
-    later: frozenset[str] = frozenset()
-    for case in reversed(cases):
-        needed.append(later)
-        later |= case.session_keys
-    return needed[::-1]

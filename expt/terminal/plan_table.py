@@ -92,6 +92,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
             for name, origins in case.origins.items()
         },
         **({"words": {n: dict(words) for n, words in case.words.items()}} if case.words else {}),
+        "needs": {name: list(ids) for name, ids in case.needs.items()},
         "skip": case.skip,
         "fingerprint": case.fingerprint,
     }

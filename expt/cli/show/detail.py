@@ -221,11 +221,12 @@ def _show_lineage(view: View) -> None:
     if inputs:
         files: list[Branch] = [(_input(dict(entry)), ()) for entry in inputs.values()]
         branches.append(([("inputs", "dim")], files))
-    given = lineage.get("inputs")
-    if isinstance(given, Mapping):
-        runs: list[Branch] = [(_input_run(view, str(n), str(i)), ()) for n, i in given.items()]
-        branches.append(([("given runs", "dim")], runs))
-    for name in ("needs", "parent", "resumed_from", "search", "imported_from"):
+    for name, title in (("inputs", "given runs"), ("needs", "needs")):
+        given = lineage.get(name)
+        if isinstance(given, Mapping):
+            runs: list[Branch] = [(_input_run(view, str(n), str(i)), ()) for n, i in given.items()]
+            branches.append(([(title, "dim")], runs))
+    for name in ("parent", "resumed_from", "search", "imported_from"):
         if lineage.get(name):
             branches.append(
                 ([(f"{name.replace('_', ' ')} ", "dim"), short_text(lineage[name])], ())

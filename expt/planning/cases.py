@@ -1,0 +1,375 @@
+"""The cases of an experiment: at every point of its axes, for another that needs it, or of a trial.
+
+shape (axes, search) ─► points ─► values ─► what it needs ─► fingerprint ─► Case
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+from expt.ground.model import (
+    LAYER_SWEEP,
+    Axis,
+    Case,
+    Origin,
+    Trial,
+)
+from expt.ground.value_classes import evolve, frozen
+from expt.parameters import (
+    MASK,
+    REPEAT,
+    SEED,
+    expand_axes,
+    inherit_axes,
+    parse_name,
+    point_key,
+    points_for,
+    product_size,
+    repeat_seed,
+)
+from expt.parameters.coercion import plain
+from expt.planning.axes import VARIANT, decide_axes, swept_names
+from expt.planning.chains import Demand
+from expt.planning.deviations import find_deviations
+from expt.planning.naming import label_cases
+from expt.planning.providers import session_key
+from expt.planning.resolution import Point, Resolution
+from expt.planning.searches import Sought, decide_search, value_at
+from expt.planning.skipping import skip_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Protocol
+
+    from expt.ground.model import Experiment, Search, SpacePoint
+    from expt.ground.options import Options
+    from expt.planning.binding import Binding
+    from expt.planning.chains import Chains, Chosen, Needed, Reach
+    from expt.planning.fingerprints import Fingerprints
+
+    class Resolve(Protocol):
+        def __call__(
+            self, binding: Binding, chosen: Chosen, swept: frozenset[str] = frozenset()
+        ) -> Resolution: ...
+
+
+NOT_SEARCHED: Final = "it is run for what needs it, and not searched itself"
+
+
+@frozen
+class Shape:
+    """The axes of an experiment under a choice of variants, and what is searched there."""
+
+    chosen: Chosen
+    axes: tuple[Axis, ...]
+    sought: Sought | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def all_axes(self) -> list[Axis]:
+        """With that of the variants, which varies slowest."""
+        if not self.chosen:
+            return [*self.axes]
+        value = "+".join(self.chosen)
+        return [Axis((VARIANT,), ((value,),), f"--variant {value}"), *self.axes]
+
+    @property
+    def where(self) -> dict[str, str | None]:
+        """For each name that differs between the cases, where that was said."""
+        where = {name: axis.where for axis in self.all_axes for name in axis.names}
+        return where | {
+            one.name: one.where for one in (self.sought.terms.space if self.sought else ())
+        }
+
+
+class CaseMaker:
+    """Makes the cases of one plan after the other, and of trials."""
+
+    def __init__(
+        self, options: Options, chains: Chains, resolve: Resolve, fingerprints: Fingerprints
+    ) -> None:
+        self._options = options
+        self._chains = chains
+        self._resolve = resolve
+        self._fingerprints = fingerprints
+        self._shapes: dict[tuple[str, Chosen, bool], Shape] = {}
+        self._labels: dict[tuple[str, Chosen], dict[str, str]] = {}
+        self._names: dict[str, frozenset[str]] = {}
+        self._root_seed: int | None = None
+        self.secret_by_name: set[str] = set()
+
+    def change_values(self, options: Options) -> None:
+        """Make cases with the values of `options` from now on."""
+        self._options = options
+        self._shapes.clear()
+        self._labels.clear()
+        self._names.clear()
+        self.secret_by_name.clear()
+
+    def _draw_root_seed(self) -> int:
+        """What random axes are drawn from where nobody gives a seed: one for the whole plan."""
+        if self._root_seed is None:
+            self._root_seed = draw_seed()
+        return self._root_seed
+
+    # Shapes
+
+    def shape(self, binding: Binding, chosen: Chosen, *, needed: bool = False) -> Shape:
+        """The axes of an experiment; one that others need (`needed`) is not searched itself."""
+        key = (binding.experiment.id, chosen, needed)
+        if key not in self._shapes:
+            self._shapes[key] = self._make_shape(binding, chosen, needed=needed)
+        return self._shapes[key]
+
+    def _make_shape(self, binding: Binding, chosen: Chosen, *, needed: bool) -> Shape:
+        reach = self._chains.reach(binding, chosen)
+        own, notes = decide_axes(binding, self._options, reach, self._draw_root_seed)
+        others = [
+            self.shape(one.binding, one.chosen, needed=True).axes
+            for one in self._chains.of(binding, chosen)
+            if not one.need.many
+        ]
+        axes = inherit_axes(own, others)
+        sought, left, said = decide_search(
+            binding, self._options, reach, axes, self._draw_root_seed
+        )
+        if needed:
+            notes += [NOT_SEARCHED] if sought is not None else []
+            return Shape(chosen, tuple(axes), None, tuple(notes))
+        return Shape(chosen, tuple(left), sought, (*notes, *said))
+
+    def labels(self, binding: Binding, shapes: Iterable[Shape]) -> Iterator[str | None]:
+        """The label of each case of each shape, in order; None for a case without axes."""
+        return label_cases(
+            (shape.all_axes, self._chains.reach(binding, shape.chosen).hides) for shape in shapes
+        )
+
+    # Cases
+
+    def cases(
+        self,
+        binding: Binding,
+        named: Experiment,
+        shapes: Sequence[Shape],
+        is_selected: Callable[[str | None], bool],
+        demand: Demand,
+    ) -> Iterator[tuple[Case, Shape]]:
+        """Those cases that the selection takes: a value of another may be as wrong as it likes."""
+        labels = self.labels(binding, shapes)
+        for shape in shapes:
+            for values in expand_axes(shape.all_axes):
+                label = next(labels)
+                if not is_selected(label):
+                    continue
+                if shape.sought is None:
+                    yield self._needed_or_new(binding, named, shape, values, label, demand), shape
+                else:  # at some point of the space, and what it needs there is no part of the plan
+                    point = {**values, **shape.sought.first}
+                    case = self._case(binding, named, shape, point, label, Demand())
+                    yield evolve(case, axes={n: case.axes[n] for n in values}), shape
+
+    def trials(
+        self, binding: Binding, shape: Shape, search: Search, point: SpacePoint
+    ) -> tuple[Case, ...]:
+        """The cases of a point of a search's space, after those that they need."""
+        base = search.case
+        outer = {
+            name: value_at(base.params, name) if value == MASK else value
+            for name, value in base.axes.items()
+        }
+        repeats: Sequence[int | None] = range(search.repeats) if search.repeats else [None]
+        swept = None
+        if point.axes is not None:
+            repeats, swept = [point.axes.get(REPEAT)], frozenset(point.axes)
+        demand = Demand(trial=point.number, searched=frozenset(point.values), swept=swept)
+        cases = []
+        for repeat in repeats:
+            values = {**outer, **point.values} | ({} if repeat is None else {REPEAT: repeat})
+            told = [base.label, f"trial-{point.number}"]
+            told += [] if repeat is None else [f"repeat-{repeat}"]
+            label = "-".join(part for part in told if part)
+            case = self._case(
+                binding, base.experiment, shape, values, label, demand, search.where, point.axes
+            )
+            trial = Trial(search.study, point.number, search.terms, point.pruning)
+            cases.append(evolve(case, skip=base.skip, trial=trial))
+        return (*demand.needed_by(cases), *cases)
+
+    def _needed_or_new(
+        self,
+        binding: Binding,
+        named: Experiment,
+        shape: Shape,
+        values: Mapping[str, Any],
+        label: str | None,
+        demand: Demand,
+        where: Mapping[str, str | None] | None = None,
+    ) -> Case:
+        """The one case of a plan at a point, whoever asks for it first."""
+        key = (binding.experiment.id, shape.chosen, point_key(values))
+        if key not in demand.cases:
+            axes = (
+                values
+                if demand.swept is None
+                else {n: values[n] for n in values if n in demand.swept}
+            )
+            demand.cases[key] = self._case(
+                binding, named, shape, values, label, demand, where, axes
+            )
+        return demand.cases[key]
+
+    def _case(
+        self,
+        binding: Binding,
+        named: Experiment,
+        shape: Shape,
+        values: Mapping[str, Any],
+        label: str | None,
+        demand: Demand,
+        where: Mapping[str, str | None] | None = None,
+        axes: Mapping[str, Any] | None = None,
+    ) -> Case:
+        """The case at a point. `axes` are what it says that it was swept by: else all `values`."""
+        resolution = self.resolution(binding, shape.chosen, values)
+        reach = self._chains.reach(binding, shape.chosen)
+        where = {**shape.where, **(where or {})}
+        swept = {
+            n: v for n, v in values.items() if n not in (VARIANT, REPEAT) or resolution.takes(n)
+        }
+        decided = resolution.decide(Point(swept, where), draw_seed)
+        params, origins = dict(decided.params), dict(decided.origins)
+        self.secret_by_name.update(decided.secret_by_name)
+        if REPEAT in values:
+            seed = repeat_seed(params[SEED], values[REPEAT])
+            params[SEED] = seed
+            origins[SEED] = (Origin(LAYER_SWEEP, where.get(REPEAT), seed), *origins[SEED])
+        needs: dict[str, tuple[str, ...]] = {}
+        prints: dict[str, list[str]] = {}
+        for one in self._chains.of(binding, shape.chosen):
+            name = one.need.name
+            cases = list(self._needed(one, values, where, demand))
+            needs[name] = tuple(case.id for case in cases)
+            prints[name] = [case.fingerprint or "" for case in cases]
+            params[name] = [*needs[name]] if one.need.many else needs[name][0]
+            above, *below = origins[name]
+            origins[name] = (evolve(above, value=params[name]), *below)
+        graph = resolution.graph
+        keys = [
+            session_key(graph, node, params)
+            for node in graph.order
+            if graph.provider(node).scope == "session"
+        ]
+        told = values if axes is None else axes
+        case = Case(
+            experiment=named,
+            label=label,
+            params=params,
+            origins=origins,
+            axes={n: MASK if reach.hides(n) else plain(v) for n, v in told.items()},
+            session_keys=frozenset(keys),
+            secrets=decided.secrets,
+            inputs=decided.inputs,
+            kept=decided.kept,
+            runs=decided.runs,
+            needs=needs,
+            deviations=find_deviations(binding, origins),
+            choices=decided.choices,
+            words=resolution.words,
+            skip=skip_reason(binding),
+        )
+        return evolve(case, fingerprint=self._fingerprints.of(case, binding, prints))
+
+    def resolution(self, binding: Binding, chosen: Chosen, names: Iterable[str]) -> Resolution:
+        """The names of an experiment where `names` are swept, by it or by what needs it."""
+        known = self._resolve(binding, chosen)
+        others = [n for n in names if n not in self._own_names(binding)]
+        extra = frozenset(n for n in others if known.takes(parse_name(n, "--sweep")[0]))
+        return self._resolve(binding, chosen, extra) if extra else known
+
+    def _own_names(self, binding: Binding) -> frozenset[str]:
+        """The names whose axes an experiment has whoever needs it."""
+        id_ = binding.experiment.id
+        if id_ not in self._names:
+            self._names[id_] = swept_names(binding, self._options) | {VARIANT, REPEAT}
+        return self._names[id_]
+
+    # What a case needs
+
+    def _needed(
+        self,
+        needed: Needed,
+        values: Mapping[str, Any],
+        where: Mapping[str, str | None],
+        demand: Demand,
+    ) -> Iterator[Case]:
+        """The cases of an experiment that a case at a point needs."""
+        binding, chosen = needed.binding, needed.chosen
+        shape = self.shape(binding, chosen, needed=True)
+        reach = self._chains.reach(binding, chosen)
+        own = {name for axis in shape.axes for name in axis.names}
+        given = {n: v for n, v in values.items() if n in own or _hands_on(n, reach)}
+        variant = {VARIANT: "+".join(chosen)} if chosen else {}
+        for point in points_for(shape.axes, given):
+            point = {**variant, **point}
+            label = self._label(binding, shape, point, reach, demand)
+            yield self._needed_or_new(
+                binding, named_experiment(binding), shape, point, label, demand, where
+            )
+
+    def _label(
+        self,
+        binding: Binding,
+        shape: Shape,
+        point: Mapping[str, Any],
+        reach: Reach,
+        demand: Demand,
+    ) -> str | None:
+        """The label of a case that is needed: the one that its experiment gives it, if it does."""
+        key = (binding.experiment.id, shape.chosen)
+        if key not in self._labels:
+            self._labels[key] = {}
+            if product_size(shape.axes) <= self._options.values.max_cases:
+                points = map(point_key, expand_axes(shape.all_axes))
+                labels = self.labels(binding, [shape])
+                self._labels[key] = {
+                    p: told for p, told in zip(points, labels, strict=True) if told
+                }
+        known = self._labels[key].get(point_key(point))
+        if known is not None or not point:
+            return known
+        plainly = {n: v for n, v in point.items() if n not in demand.searched}
+        axes = [Axis((name,), ((value,),)) for name, value in plainly.items()]
+        label = next(label_cases([(axes, reach.hides)])) if axes else None
+        if len(plainly) < len(point):
+            label = "-".join(filter(None, [label, f"trial-{demand.trial}"]))
+        return demand.free_label(binding.experiment.id, label or "")
+
+
+def _hands_on(name: str, reach: Reach) -> bool:
+    """Whether a swept value reaches an experiment that is needed."""
+    return (
+        name not in (VARIANT, REPEAT)
+        and name not in reach.fixed_names
+        and reach.takes(parse_name(name, "--sweep")[0])
+    )
+
+
+def named_experiment(binding: Binding) -> Experiment:
+    """The experiment with all that is known of it now: its bases and its marks."""
+    return evolve(
+        binding.experiment,
+        extends=tuple(host.node_id for host in list(binding.host.chain())[1:]),
+        marks=tuple(dict.fromkeys(mark.name for mark in binding.marks)),
+    )
+
+
+def chosen_variants(case: Case) -> Chosen:
+    """The variants that a case has by an axis of them."""
+    chosen = case.axes.get(VARIANT)
+    return () if chosen is None else tuple(chosen.split("+"))
+
+
+def draw_seed() -> int:
+    """A seed that nobody gave."""
+    return secrets.randbits(32)

@@ -1,0 +1,321 @@
+"""Chains of experiments at work: what is run, what it is given, and what becomes of failures."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from expt.testing import Done, Sandbox
+
+TRAIN = """
+from pathlib import Path
+
+def experiment_train(track, archive, lr: float = 0.1, epochs: int = 2):
+    if Path("broken").exists() and lr in (0.1, 2):
+        raise OSError("the disk is full")
+    for epoch in range(epochs):
+        track("loss", lr / (epoch + 1), step=epoch)
+    archive.save("weights.json", {"lr": lr})
+    return {"weight": lr * epochs}
+"""
+EVALUATE = """
+import expt
+
+@expt.provider
+def weights(model):
+    return model.artifacts["weights.json"].load()
+
+@expt.needs(model="train.py::experiment_train")
+def experiment_evaluate(model: expt.Run, weights, threshold: float = 1.0):
+    assert model.status == "completed"
+    assert weights["lr"] == model.params["lr"]
+    return {"score": model.results["weight"] * threshold}
+"""
+COMPARE = """
+import expt
+
+@expt.needs(model="train.py::experiment_train", scores="evaluate.py::experiment_evaluate")
+def experiment_compare(model, scores: list[expt.Run]):
+    for run in scores:
+        assert run.lineage["needs"] == {"model": model.id}
+    return {"best": max(run.results["score"] for run in scores), "of": len(scores)}
+"""
+
+
+@pytest.fixture
+def chain(sandbox: Sandbox) -> Sandbox:
+    return sandbox.write(
+        {
+            "experiments/compare.py": COMPARE,
+            "experiments/evaluate.py": EVALUATE,
+            "experiments/train.py": TRAIN,
+        }
+    )
+
+
+def ran(done: Done) -> list[str]:
+    """What ran, in the order of its ends."""
+    return [
+        line.partition("::experiment_")[2].split()[0]
+        for line in done.lines
+        if "::experiment_" in line and "  runs/" in line
+    ]
+
+
+SWEEP = ("--sweep", "lr=1,2", "--sweep", "threshold=3,4")
+
+
+@pytest.mark.parametrize("workers", ["0", "1", "3"])
+def test_what_is_needed_runs_once_and_before_what_needs_it(chain: Sandbox, workers: str) -> None:
+    done = chain.expt(*SWEEP, "-n", workers)
+    assert done.exit_code == 0, done
+    assert sorted(ran(done)) == [
+        *("compare[lr-1]", "compare[lr-2]"),
+        *(f"evaluate[lr-{lr}-threshold-{threshold}]" for lr in (1, 2) for threshold in (3, 4)),
+        *("train[lr-1]", "train[lr-2]"),
+    ]
+    record = chain.record("experiment_compare[lr-2]")
+    train = chain.record("experiment_train[lr-2]")
+    scores = [chain.record(f"experiment_evaluate[lr-2-threshold-{t}]")["id"] for t in (3, 4)]
+    assert record["results"] == {"best": 16.0, "of": 2}
+    assert record["params"]["model"] == train["id"]
+    assert record["lineage"]["needs"] == {
+        "model": train["id"],
+        "scores[0]": scores[0],
+        "scores[1]": scores[1],
+    }
+    (origin,) = record["origins"]["model"]
+    assert (origin["layer"], origin["value"]) == (
+        "needs",
+        "experiments/train.py::experiment_train[lr-2]",
+    )
+    told = chain.expt("show", record["id"]).stdout
+    (line,) = [line for line in told.splitlines() if "model" in line and "train" in line]
+    assert "experiments/train.py::experiment_train[lr-2]" in line
+    assert "needs" in told
+
+
+def test_what_is_independent_runs_at_once(sandbox: Sandbox) -> None:
+    """Each of the two waits until the other has begun."""
+    source = """
+        import time
+        from pathlib import Path
+
+        def experiment_{name}():
+            Path("{name}").touch()
+            end = time.monotonic() + 30
+            while not Path("{other}").exists():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+    """
+    sandbox.write(
+        {
+            "experiments/left.py": source.format(name="left", other="right"),
+            "experiments/right.py": source.format(name="right", other="left"),
+            "experiments/both.py": """
+                import expt
+
+                @expt.needs(one="left.py::experiment_left", two="right.py::experiment_right")
+                def experiment_both(one, two):
+                    return [one.status, two.status]
+            """,
+        }
+    )
+    assert sandbox.expt("-k", "both", "-n", "2").exit_code == 0
+    assert sandbox.record("experiment_both")["results"] == {"value": ["completed", "completed"]}
+
+
+def test_resume_reuses_what_is_done_and_runs_what_is_not(chain: Sandbox) -> None:
+    assert chain.expt("-k", "train", *SWEEP[:2]).exit_code == 0
+    done = chain.expt("-k", "evaluate", *SWEEP, "--resume")
+    assert done.exit_code == 0, done
+    assert sorted(ran(done)) == [
+        f"evaluate[lr-{lr}-threshold-{threshold}]" for lr in (1, 2) for threshold in (3, 4)
+    ]
+    again = chain.expt(*SWEEP, "--resume")
+    assert ran(again) == ["compare[lr-1]", "compare[lr-2]"]
+    assert ran(chain.expt(*SWEEP, "--resume")) == []
+
+
+def test_without_resume_no_older_run_is_taken(chain: Sandbox) -> None:
+    assert chain.expt("-k", "train", "-p", "seed=1").exit_code == 0
+    older = chain.run().id
+    assert ran(chain.expt("-k", "evaluate", "-p", "seed=1")) == ["train", "evaluate"]
+    assert chain.record("experiment_evaluate")["params"]["model"] != older
+
+
+def test_a_changed_trainer_runs_again_what_needs_it_and_says_so(chain: Sandbox) -> None:
+    assert chain.expt().exit_code == 0
+    chain.write({"experiments/train.py": TRAIN.replace("lr * epochs", "lr * epochs + 1")})
+    told = {
+        case["id"].partition("::experiment_")[2]: (case["state"], case["why"])
+        for case in chain.expt("--plan", "--resume", "--json").json()
+    }
+    again = "experiments/train.py::experiment_train is run again"
+    assert told == {
+        "train": ("changed", "experiments/train.py:9"),
+        "evaluate": ("changed", again),
+        "compare": ("changed", again),
+    }
+    assert ran(chain.expt("--resume")) == ["train", "evaluate", "compare"]
+    chain.write({"experiments/evaluate.py": f"{EVALUATE}\nMORE = 1\n"})
+    assert ran(chain.expt("--resume")) == ["evaluate", "compare"]
+
+
+def test_a_newer_run_with_another_seed_makes_what_was_made_from_the_older_one_anew(
+    chain: Sandbox,
+) -> None:
+    assert chain.expt("-k", "evaluate").exit_code == 0
+    older = chain.record("experiment_train")["id"]
+    assert chain.expt("-k", "train").exit_code == 0  # another seed is drawn
+    newer = chain.record("experiment_train")["id"]
+    (_, case) = chain.expt("-k", "evaluate", "--plan", "--resume", "--json").json()
+    assert (
+        case["why"] == f"experiments/train.py::experiment_train was the run {older} and is {newer}"
+    )
+    assert ran(chain.expt("-k", "evaluate", "--resume")) == ["evaluate"]
+
+
+def test_a_newer_run_of_the_same_seed_is_as_good(chain: Sandbox) -> None:
+    assert chain.expt("-k", "evaluate", "-p", "seed=1").exit_code == 0
+    assert chain.expt("-k", "train", "-p", "seed=1").exit_code == 0
+    assert ran(chain.expt("-k", "evaluate", "-p", "seed=1", "--resume")) == []
+
+
+def test_what_needs_a_failed_run_is_skipped_with_the_reason(chain: Sandbox) -> None:
+    assert chain.expt(*SWEEP).exit_code == 0
+    chain.write({"broken": ""})
+    done = chain.expt(*SWEEP, "-n", "2")
+    assert done.exit_code == 1
+    statuses = {
+        run.node_id.partition("::experiment_")[2]: run.status
+        for run in chain.runs(session="latest")
+    }
+    assert statuses["train[lr-2]"] == "failed"
+    assert {statuses[name] for name in statuses if "lr-1" in name} == {"completed"}
+    assert statuses["compare[lr-2]"] == statuses["evaluate[lr-2-threshold-3]"] == "skipped"
+    record = chain.record("experiment_evaluate[lr-2-threshold-3]")
+    assert record["notices"] == [
+        "skipped: it needs experiments/train.py::experiment_train[lr-2], which failed"
+    ]
+    assert "needs" not in record["lineage"]
+    (chain.root / "broken").unlink()
+    again = chain.expt(*SWEEP, "--lf")
+    assert again.exit_code == 0
+    assert chain.record("experiment_compare[lr-2]")["status"] == "completed"
+
+
+@pytest.mark.parametrize("word", ["--lf", "--resume"])
+def test_after_a_failure_what_it_held_up_runs_too(chain: Sandbox, word: str) -> None:
+    chain.write({"broken": ""})
+    assert chain.expt("--sweep", "lr=1,2").exit_code == 1
+    (chain.root / "broken").unlink()
+    done = chain.expt("--sweep", "lr=1,2", word)
+    assert ran(done) == ["train[lr-2]", "evaluate[lr-2]", "compare[lr-2]"]
+
+
+def test_lf_gives_a_failed_case_the_run_that_is_there_and_says_so(chain: Sandbox) -> None:
+    chain.write({"experiments/evaluate.py": EVALUATE.replace("* threshold", "/ threshold")})
+    assert chain.expt("-k", "evaluate", "-p", "threshold=0").exit_code == 1
+    train = chain.record("experiment_train")["id"]
+    done = chain.expt("-k", "evaluate", "-p", "threshold=0", "--lf")
+    assert ran(done) == ["evaluate"]
+    told = f"experiments/train.py::experiment_train: its run {train} is given to what needs it"
+    assert f"note: {told}" in done.lines
+
+
+def test_a_retried_need_is_waited_for(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/train.py": """
+                from pathlib import Path
+                import expt
+
+                def experiment_train():
+                    if not Path("tried").exists():
+                        Path("tried").touch()
+                        raise OSError
+
+                @expt.needs(model="experiment_train")
+                def experiment_use(model):
+                    return model.id
+            """
+        }
+    )
+    assert sandbox.expt("--retries", "1").exit_code == 0
+    completed = [
+        run.id for run in sandbox.runs(k="train", status="completed") if "train" in run.node_id
+    ]
+    assert sandbox.record("experiment_use")["results"]["value"] in completed
+
+
+def test_rerun_gives_the_same_runs_again(chain: Sandbox) -> None:
+    assert chain.expt(*SWEEP).exit_code == 0
+    first = chain.record("experiment_compare[lr-2]")
+    assert chain.expt("-k", "train", *SWEEP[:2]).exit_code == 0  # newer ones, which are not taken
+    done = chain.expt("rerun", first["id"], "--check")
+    assert done.exit_code == 0, done
+    again = chain.record()
+    assert again["lineage"]["rerun_of"] == first["id"]
+    assert again["params"]["model"] == first["params"]["model"]
+    assert again["lineage"]["inputs"] == first["lineage"]["needs"]
+    assert again["results"] == first["results"]
+
+
+def test_smoke_and_scratch_chains_are_given_runs_of_their_own_kind(chain: Sandbox) -> None:
+    chain.write({"experiments/params.toml": "[expt.smoke]\nepochs = 1"})
+    assert chain.expt().exit_code == 0
+    for word, folder in (("--smoke", ".smoke"), ("--scratch", ".scratch")):
+        done = chain.expt(word)
+        assert done.exit_code == 0, done
+        found = {
+            record["experiment"].partition("::experiment_")[2]: record
+            for path in (chain.root / "runs" / folder).rglob("run.json")
+            if (record := json.loads(path.read_text()))
+        }
+        assert found["evaluate"]["lineage"]["needs"] == {"model": found["train"]["id"]}
+
+
+def test_a_plan_under_resume_says_done_of_the_whole_chain(chain: Sandbox) -> None:
+    assert chain.expt(*SWEEP).exit_code == 0
+    told = chain.expt("--plan", "--resume", "--json", *SWEEP).json()
+    assert {case["state"] for case in told} == {"done"}
+
+
+def test_an_interrupt_leaves_what_waits_unstarted(sandbox: Sandbox) -> None:
+    """Of the two, only what is needed has begun."""
+    sandbox.write(
+        {
+            "experiments/train.py": """
+                import time
+                from pathlib import Path
+                import expt
+
+                def experiment_train():
+                    Path("begun").touch()
+                    time.sleep(60)
+
+                @expt.needs(model="experiment_train")
+                def experiment_use(model):
+                    pass
+            """
+        }
+    )
+    process = sandbox.start()
+    try:
+        end = time.monotonic() + 60
+        while not (sandbox.root / "begun").exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert process.returncode == 2
+    assert [run.node_id.rpartition("_")[2] for run in sandbox.runs()] == ["train"]
