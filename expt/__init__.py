@@ -40,6 +40,7 @@ _HOMES = {
     "extends": "expt.ground.declarations",
     "hook": "expt.ground.hookspecs",
     "load": "expt.api",
+    "load_ipython_extension": "expt.in_ipython",
     "main": "expt.api",
     "mark": "expt.ground.declarations",
     "needs": "expt.ground.declarations",
@@ -51,6 +52,7 @@ _HOMES = {
     "skip": "expt.ground.declarations",
     "stop": "expt.ground.declarations",
     "sweep": "expt.ground.declarations",
+    "unload_ipython_extension": "expt.in_ipython",
 }
 
 __all__ = [

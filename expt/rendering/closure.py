@@ -55,6 +55,15 @@ def find_closure(source: str, path: str, function: str) -> Closure | None:
     return Closure(function, text.strip("\n"), names, modules)
 
 
+def imported_modules(path: str, source: str) -> set[str]:
+    """The modules that a file of code imports, by absolute dotted names; none of another file."""
+    try:
+        statements = ast.parse(source).body if path.endswith(".py") else []
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    return {name for statement in statements for name in _imported(statement, path)}
+
+
 def _is_left_out(statement: ast.stmt) -> bool:
     """`from __future__`, which the script begins with, and `if __name__ == "__main__"`."""
     if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":

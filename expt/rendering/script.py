@@ -19,7 +19,8 @@ from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside
 from expt.ground.hookspecs import hook
 from expt.ground.text import human_duration, visible
-from expt.rendering.closure import Closure, find_closure
+from expt.rendering.closure import Closure, find_closure, imported_modules
+from expt.rendering.inline_metadata import metadata_block
 from expt.rendering.plots import alike, curves_of
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Script:
 def write_session_script(session_id: str, groups: Mapping[str, Sequence[str]]) -> str:
     """The text of a session's `analysis.py`; `groups` has the series of each experiment."""
     cells = [
+        metadata_block(),
         "# %%\n# This script starts from all runs of a session. Change it as you like.\n#\n"
         + comment("session", session_id),
         _fill(_SESSION_LOAD, SESSION=session_id),
@@ -68,6 +70,7 @@ def write_session_script(session_id: str, groups: Mapping[str, Sequence[str]]) -
 def write_runs_script(runs: Runs) -> str:
     """The text of a script that starts from all of `runs`, wherever they are."""
     cells = [
+        metadata_block(),
         "# %%\n# This script starts from many runs. Change it as you like.\n#\n"
         + comment("runs", str(len(runs))),
         _fill(_RUNS_LOAD, PATHS=[str(run.path.absolute()) for run in runs]),
@@ -155,6 +158,8 @@ def _cells(run: Run, reference: str) -> Iterator[str]:
     names: dict[str, list[str]] = {}
     for name in run.series:
         names.setdefault(run.series[name].kind, []).append(name)
+    analyses, damage = _read_closures(run)
+    yield _metadata_of(run, [closure for _, closure in analyses if closure is not None])
     yield _title_cell(run)
     yield _fill(_LOAD, ID=reference)
     yield _VALUES
@@ -166,8 +171,24 @@ def _cells(run: Run, reference: str) -> Iterator[str]:
     yield _SESSION
     if "scalar" in names:
         yield _fill(_TOGETHER, NAME=names["scalar"][0])
-    yield from _analysis_cells(run)
+    yield from _analysis_cells(run, analyses) if damage is None else [damage]
     yield _SHOW
+
+
+def _metadata_of(run: Run, closures: Iterable[Closure]) -> str:
+    """What analyses import, and where they import modules of the archive, what those do."""
+    modules = {name for closure in closures for name in closure.imports}
+    if not modules:
+        return metadata_block()
+    own = {part for name in run.code for part in name.removesuffix(".py").split("/")}
+    if any(name.partition(".")[0] in own for name in modules):
+        modules.update(*(imported_modules(*item) for item in run.code.items()))
+    try:
+        packages = run.environment.get("packages")
+    except DamagedArchive:
+        packages = None
+    foreign = [name for name in modules if name.partition(".")[0] not in own]
+    return metadata_block(foreign, packages if isinstance(packages, dict) else {})
 
 
 def _title_cell(run: Run) -> str:
@@ -202,15 +223,20 @@ def _fill(template: str, **values: Any) -> str:
     return re.sub(rf"\b({words})\b", lambda word: literal(values[word[0]]), template)
 
 
-def _analysis_cells(run: Run) -> Iterator[str]:
+def _read_closures(run: Run) -> tuple[list[tuple[dict[str, Any], Closure | None]], str | None]:
+    """The run's analyses, each with what it needs; or the cell that tells why they are unknown."""
     try:
         entries = read_analyses(run.path)
     except DamagedArchive as error:
-        yield f"# %% analysis\n{comment('damaged', error.what)}"
-        return
-    closures = [(entry, _closure_of(run, entry)) for entry in entries]
+        return [], f"# %% analysis\n{comment('damaged', error.what)}"
+    return [(entry, _closure_of(run, entry)) for entry in entries], None
+
+
+def _analysis_cells(
+    run: Run, closures: Sequence[tuple[dict[str, Any], Closure | None]]
+) -> Iterator[str]:
     if any(_imports_own(run, closure) for _, closure in closures if closure is not None):
-        own = [str(entry.get("path")).rpartition("/")[0] for entry in entries]
+        own = [str(entry.get("path")).rpartition("/")[0] for entry, _ in closures]
         folders = [name.rpartition("/")[0] for name in run.code if name.endswith(".py")]
         yield _fill(_CODE_PATH, ROOTS=list(_ROOTS), FOLDERS=list(dict.fromkeys([*own, *folders])))
     for entry, closure in closures:

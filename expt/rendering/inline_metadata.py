@@ -1,0 +1,62 @@
+"""The block of inline script metadata (PEP 723) that a generated script begins with.
+
+`uv run analysis.py`, `pipx run` and `hatch run` read it, and make what the script needs:
+
+    # /// script
+    # requires-python = ">=3.11"
+    # dependencies = [
+    #     "expt-runner",
+    #     "scipy==1.14.1",
+    # ]
+    # ///
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_PYTHON: Final = ">=3.11"
+_OURS: Final = "expt-runner"  # it brings numpy and matplotlib
+_BROUGHT: Final = frozenset(("expt", "matplotlib", "numpy"))
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+
+
+def metadata_block(modules: Iterable[str] = (), packages: Mapping[str, Any] | None = None) -> str:
+    """The block for a script that imports `modules` (dotted names) beside expt.
+
+    `packages` are distributions with versions, as `environment.json` has them: of those the script
+    gets the very versions.
+    """
+    tops = {module.partition(".")[0] for module in modules}
+    tops -= {*sys.stdlib_module_names, *_BROUGHT}
+    needed = sorted({_requirement(name, packages or {}) for name in tops if _NAME.fullmatch(name)})
+    lines = [f"    {json.dumps(text)}," for text in (_OURS, *needed)]
+    told = [f'requires-python = "{_PYTHON}"', "dependencies = [", *lines, "]"]
+    return "\n".join(["# /// script", *(f"# {line}" for line in told), "# ///"])
+
+
+def _requirement(module: str, packages: Mapping[str, Any]) -> str:
+    """The distribution that has a module, pinned where it is known."""
+    known = {_folded(name): name for name in packages}
+    names = [module]
+    if _folded(module) not in known:
+        from importlib.metadata import packages_distributions  # reads every distribution
+
+        names += packages_distributions().get(module, [])
+    for name in names:
+        found = known.get(_folded(name))
+        if found is not None and _NAME.fullmatch(found):
+            version = str(packages[found])
+            return f"{found}=={version}" if _VERSION.fullmatch(version) else found
+    return names[-1]
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,122 @@
+"""`%load_ext expt` gives `%expt …`, which shows what the command shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from expt.in_ipython import run_line
+
+if TYPE_CHECKING:
+    from expt.testing import Sandbox
+
+pytest.importorskip("IPython", reason="of the extra 'test'")
+
+TREE = {
+    "experiments/a.py": """
+        import expt
+
+        def experiment_a(track, lr: float = 0.1):
+            track("lr", lr)
+            return {"lr": lr}
+        """,
+    "shell.py": """
+        import sys
+        from IPython.core.interactiveshell import InteractiveShell
+
+        shell = InteractiveShell.instance()
+        for cell in sys.stdin.read().split(";;"):
+            result = shell.run_cell(cell.strip())
+            result.raise_error()
+        """,
+}
+
+
+def environment() -> dict[str, str]:
+    left_out = ("PYTEST", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONDONTWRITEBYTECODE")
+    return {name: text for name, text in os.environ.items() if not name.startswith(left_out)}
+
+
+def run_cells(sandbox: Sandbox, *cells: str) -> str:
+    """What cells show, one after the other, without colours."""
+    done = subprocess.run(
+        [sys.executable, "shell.py"],
+        input=";;".join(["%load_ext expt", *cells]),
+        cwd=sandbox.root,
+        env={**environment(), "IPYTHONDIR": str(sandbox.root / ".ipython")},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_magic_runs_the_command_with_variables_of_the_notebook(sandbox: Sandbox) -> None:
+    sandbox.write(TREE)
+    told = run_cells(
+        sandbox,
+        "lr = 0.25",
+        "%expt experiments -p lr={lr} -p seed=1 --no-render",
+        "assert _exit_code == 0",
+        "%expt show latest",
+    )
+    assert sandbox.run().params["lr"] == 0.25
+    assert "\x1b[" in told
+    plain = re.sub(r"\x1b\[[\d;]*m|\x1b\]8;.*?\x1b\\", "", told)
+    assert "1 completed in" in plain
+    _, _, shown = plain.partition("next: expt show")
+    assert "0.25" in shown
+    assert sandbox.run().id in shown
+
+
+def test_what_the_command_refuses_is_told_and_raises_nothing(sandbox: Sandbox) -> None:
+    sandbox.write(TREE)
+    told = run_cells(
+        sandbox,
+        "%expt experiments -p lrr=1",
+        "print(_exit_code)",
+        "%expt 'open",
+        "print(_exit_code)",
+    )
+    assert "no selected experiment has a parameter 'lrr'" in told
+    assert "error: No closing quotation" in told
+    assert [line for line in told.splitlines() if line.isdigit()] == ["4", "4"]
+
+
+def test_an_interrupt_is_passed_on_to_the_command(sandbox: Sandbox) -> None:
+    slow = "import time\ndef experiment_slow(track):\n    track('x', 1)\n    time.sleep(100)\n"
+    sandbox.write({"experiments/slow.py": slow, "line.py": RUN})
+    process = subprocess.Popen(
+        [sys.executable, "line.py"],
+        cwd=sandbox.root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not list(sandbox.root.glob("runs/**/scalars.bin")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        told, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert told.splitlines()[-1] == "2"
+    assert sandbox.run().status == "interrupted"
+
+
+RUN = "from expt.in_ipython import run_line\nprint(run_line('experiments --no-render'))\n"
+
+
+def test_a_line_is_shown_where_python_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_line("--version") == 0
+    assert capsys.readouterr().out.startswith("expt ")
