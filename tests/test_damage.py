@@ -40,6 +40,7 @@ EARLIER = (
     Edit("running", "output.log", "grown", 4276392250),  # a hole of a terabyte
     Edit("running", "run.json", "value", 3614336894),  # an id that is not that of the folder
     Edit("running", "series/results.jsonl", "value", 1446392723),  # the end of the calendar
+    Edit("running", "run.json", "value", 2684094680),  # a tag around what it cannot hold
 )
 """Edits of earlier days that a reader did not survive."""
 
@@ -88,6 +89,9 @@ DETAIL = [
     ("run.json", ("command",), "[1]", "command"),
     ("run.json", ("host",), "[]", "host"),
     ("run.json", ("notices",), '{"a": 1}', "notices"),
+    ("run.json", ("usage",), '{"$dict": [[1]]}', "usage"),
+    ("run.json", ("usage", "cpu_time"), '"x"', "usage"),
+    ("run.json", ("usage", "peak_memory"), "1" + "0" * 400, "usage"),
     ("environment.json", ("accelerators",), '"x"', "environment"),
     ("environment.json", ("memory",), "1" + "0" * 400, "environment"),
     ("environment.json", ("cpu",), "[]", "environment"),
@@ -113,6 +117,19 @@ def test_a_section_that_is_damaged_says_so_and_the_others_are_shown(
         assert "impossible value" in shown or "not what was written" in shown
     finally:
         restore(good, edited, "completed")
+
+
+def test_a_lost_run_whose_host_is_damaged_says_so(roots: tuple[Path, Path]) -> None:
+    """sibling of case: detail-crash"""
+    good, edited = roots
+    place = edited / "m" / NAMES["running"]
+    try:
+        set_value(place / "run.json", ("host",), "[]")
+        shown, _ = show(edited, str(place))
+        assert "impossible value for 'host'" in shown
+        assert "in Python" in shown
+    finally:
+        restore(good, edited, "running")
 
 
 def set_value(file: Path, path: tuple[Any, ...], value: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,6 +103,27 @@ def test_results_that_are_files_are_compared_by_what_they_hold(tmp_path: Path) -
     newer, older = find_runs(tmp_path)
     assert set(find_difference(older, newer).results or {}) == {"x"}
     assert find_difference(older, older).results == {}
+
+
+def test_a_result_of_a_terabyte_is_not_read_to_be_compared(tmp_path: Path) -> None:
+    """sibling of case: files-memory"""
+    place = "artifacts/x.bin"
+    for number in (1, 2):
+        path = make_run(tmp_path, number)
+        (path / "artifacts").mkdir()
+        (path / place).touch()
+        os.truncate(path / place, 2**40)
+        stored = {"$path": place}
+        edit_json(path / "run.json", lambda data, s=stored: data.update(results={"x": s}))
+    newer, older = find_runs(tmp_path)
+    untold = find_difference(older, newer)
+    assert untold.results is None
+    assert "'artifacts/x.bin' is large, and no manifest has its hash" in "".join(untold.problems)
+    for run, digest in ((newer, "a" * 64), (older, "b" * 64)):
+        files = {place: {"size": 2**40, "sha256": digest}}
+        (run.path / "manifest.json").write_text(json.dumps({"format": 1, "files": files}))
+    told = find_difference(older, newer).results or {}
+    assert [text[-12:] for text in told["x"]] == ["b" * 12, "a" * 12]
 
 
 def test_runs_of_one_fingerprint_and_one_seed_that_differ_are_told_once(

@@ -54,12 +54,25 @@ def test_whatever_is_typed_or_configured_is_answered(fresh_place: Callable[[], P
     assert not failures, "\n".join([f"{len(failures)} command lines", *failures[:20]])
 
 
+WRITING = (
+    ["pack", "latest", "-o"],
+    ["report", "-o"],
+    ["analyze", "-o"],
+    ["export", "csv", "latest", "-o"],
+    ["m.py", "-n", "0", "--report"],
+    ["m.py", "-n", "0", "--junitxml"],
+)
 EARLIER = [
     ({"expt.toml": 'addopts = ["a\\u0000b"]'}, {}, ["--plan"]),
     ({}, {}, ["new", "\0"]),
     ({}, {}, ["show", "latest\0"]),
     ({}, {}, ["-p", "name=\0"]),
     ({}, {}, ["report", "-o", "a\0.html"]),
+    *(({}, {}, [*words, text]) for text in ("", ".", "/") for words in WRITING),
+    ({}, {}, ["m.py", "--plan", "--repeat", "9" * 40]),
+    ({"params.toml": f"[expt]\nrepeat = {'9' * 40}"}, {}, ["params", "m.py::experiment_a"]),
+    ({}, {}, ["m.py", "--plan", "--sweep", "lr={linspace=[0,1,%s]}" % ("9" * 40)]),
+    ({}, {}, ["m.py", "--plan", "--search", "9" * 40, "--sampler", "random"]),
 ]
 """What was once answered by a traceback of ours."""
 

@@ -204,6 +204,8 @@ class Typed:
             _answer(self, place, said)
         code = _wait(child)
         text = said.read_text("utf-8", "replace")
+        if "--pdb" in self.words:  # the traceback of the experiment
+            text = text.replace("Traceback", "")
         is_told = code is not None and 0 <= code != ExitCode.INTERNAL and "Traceback" not in text
         return None if is_told else f"exit code {code}\n{text[-1500:]}"
 

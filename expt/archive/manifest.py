@@ -145,6 +145,21 @@ def _read_manifest(archive: Path) -> dict[str, Any] | None:
     raise DamagedArchive(f"{MANIFEST_FILE} is not what expt writes", str(archive))
 
 
+def hash_of(archive: Path, name: str, most: int) -> str:
+    """The SHA-256 of a file; of one above `most` bytes, what the manifest has for its size.
+
+    Raises `OSError`, `ValueError`, and `DamagedArchive` for a large file that no manifest lists.
+    """
+    with open_inside(archive, name) as file:  # a size costs nothing, and may be a terabyte
+        size = os.fstat(file.fileno()).st_size
+    if size <= most:
+        return str(describe_file(archive, name)["sha256"])
+    listed = (_read_manifest(archive) or {}).get(name)
+    if isinstance(listed, dict) and listed.get("size") == size:
+        return str(listed.get("sha256"))
+    raise DamagedArchive(f"'{name}' is large, and no manifest has its hash", str(archive))
+
+
 def describe_file(archive: Path, name: str) -> dict[str, Any]:
     """`size` and `sha256` of a file of an archive. Raises `OSError`, `ValueError`."""
     digest, size = hashlib.sha256(), 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -236,6 +237,14 @@ def _lineage(value: Any) -> dict[str, Any]:
     return plain
 
 
+def _usage(value: Any) -> dict[str, Any]:
+    plain = _mapping(value)
+    for amount in (plain.get("peak_memory"), plain.get("cpu_time")):
+        if amount is not None and not 0 <= float(_number(amount)) < math.inf:
+            raise ValueError
+    return plain
+
+
 def _mapping_of_mappings(value: Any) -> dict[str, Any]:
     plain = _mapping(value)
     if not all(isinstance(item, dict) for item in plain.values()):
@@ -378,6 +387,7 @@ _HEADLINE: Final = {
 _EXTREMES: Final = ("last", "min", "max")
 _INT64: Final = range(-(2**63), 2**63)
 _text: Final = _exactly(str)
+_number: Final = _exactly(int, float)
 _text_or_none: Final = _exactly(str, type(None))
 _REQUIRED: Final = ("id", "experiment", "status", "started")
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -400,7 +410,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "sources": _sources,
     "error": _error,
     "lineage": _lineage,
-    "usage": _mapping,
+    "usage": _usage,
     "tags": _texts,
     "note": _text_or_none,
     "smoke": _exactly(bool),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from expt.cli.arguments import Parser
+from expt.cli.arguments import Parser, file_to_write
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.files import write_atomically
@@ -19,7 +18,14 @@ def main(words: list[str]) -> int:
     parser = Parser(prog="expt analyze", description="An analysis script for many runs.")
     add_filters(parser)
     add: Any = parser.add_argument
-    add("-o", dest="file", type=Path, required=True, metavar="FILE.py", help="the file to write")
+    add(
+        "-o",
+        dest="file",
+        type=file_to_write,
+        required=True,
+        metavar="FILE.py",
+        help="the file to write",
+    )
     add("--force", action="store_true", help="also over a file that is there")
     asked = parser.parse_args(words)
     if asked.file.exists() and not asked.force:

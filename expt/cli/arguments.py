@@ -362,7 +362,12 @@ def _add_archives(group: Group) -> None:
         "critical, or a number; logging.basicConfig(level=…) in a run changes it",
     )
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
-    add("--report", type=Path, metavar="FILE", help="write the page of these runs at the end")
+    add(
+        "--report",
+        type=file_to_write,
+        metavar="FILE",
+        help="write the page of these runs at the end",
+    )
 
 
 def _add_terminal(group: Group) -> None:
@@ -384,7 +389,13 @@ def _add_terminal(group: Group) -> None:
         action="store_true",
         help="show local variables in tracebacks",
     )
-    add("--junitxml", dest="junit", metavar="FILE", help="write the session as JUnit's XML")
+    add(
+        "--junitxml",
+        dest="junit",
+        type=file_to_write,
+        metavar="FILE",
+        help="write the session as JUnit's XML",
+    )
     add("--durations", type=_count, metavar="N", help="the N slowest runs; 0 for all")
     add(
         "--plugin",
@@ -394,6 +405,13 @@ def _add_terminal(group: Group) -> None:
         default=[],
         help="load a plugin; no:NAME leaves one out",
     )
+
+
+def file_to_write(text: str) -> Path:
+    """The type of an argument that names a file; a folder is told by who writes."""
+    if not Path(text).name:
+        raise argparse.ArgumentTypeError(f"a file, not {text!r}")
+    return Path(text)
 
 
 def _positive(text: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.packing import pack_archives, unpack_archives
-from expt.cli.arguments import Parser
+from expt.cli.arguments import Parser, file_to_write
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.screen import output
@@ -22,7 +22,14 @@ def main(words: list[str]) -> int:
     parser = Parser(prog="expt pack", description="Pack archives into one zip file.")
     add_filters(parser)
     add: Any = parser.add_argument
-    add("-o", dest="file", type=Path, required=True, metavar="FILE.zip", help="the file to write")
+    add(
+        "-o",
+        dest="file",
+        type=file_to_write,
+        required=True,
+        metavar="FILE.zip",
+        help="the file to write",
+    )
     asked = parser.parse_args(words)
     if not is_choosing(asked):
         raise UsageError("expt pack needs to be told which runs", None, "expt pack latest -o x.zip")

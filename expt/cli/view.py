@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.served_page import told_of_page
-from expt.cli.arguments import Parser
+from expt.cli.arguments import Parser, file_to_write
 from expt.cli.which_runs import ASKED, add_filters, find_chosen, make_admits
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ExitCode, ReadingError, UsageError
@@ -130,7 +130,14 @@ def report(words: list[str]) -> int:
     parser = Parser(prog="expt report", description="The page of runs, frozen in one file.")
     add_filters(parser)
     add: Any = parser.add_argument
-    add("-o", dest="file", type=Path, required=True, metavar="FILE.html", help="the file to write")
+    add(
+        "-o",
+        dest="file",
+        type=file_to_write,
+        required=True,
+        metavar="FILE.html",
+        help="the file to write",
+    )
     add("--title", default="expt report", help="the title of the page")
     _add_plugins(parser)
     asked = parser.parse_args(words)

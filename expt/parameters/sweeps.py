@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from expt.ground.model import Axis
 from expt.ground.options import Sweep, Typed
 from expt.ground.text import python_name
 from expt.ground.value_classes import frozen
-from expt.parameters.coercion import dotted
+from expt.parameters.coercion import dotted, shown
 from expt.parameters.points import Drawn, Lazy, is_range, read_points
 from expt.parameters.typed_text import (
     KeyPath,
@@ -336,4 +337,6 @@ def repeat_axis(count: int, where: str) -> Axis:
     """The axis of `--repeat COUNT`: the indices of the repeats."""
     if count < 1:
         raise UsageError(f"{count} repeats are no repeats", where, "give 1 or more")
+    if count >= sys.maxsize:
+        raise UsageError(f"{shown(count)} repeats are more than can be counted", where)
     return make_axis(REPEAT, range(count), where)

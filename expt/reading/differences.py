@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive.manifest import describe_file
+from expt.archive.manifest import hash_of
 from expt.ground.encoding import is_same, to_json
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.files import read_inside
@@ -35,6 +35,7 @@ CAUSES: Final = ("params", "code", "inputs", "packages", "environment", "git")
 PARTS: Final = (*CAUSES, "results", "last")
 _IMPORTED: Final = re.compile(r"^\s*(?:import|from)\s+([A-Za-z_]\w*)", re.MULTILINE)
 _LARGEST: Final = 16 * 1024 * 1024  # bytes of one file of code
+_LARGEST_HASHED: Final = 1 << 28  # bytes of an artifact that are read for a comparison
 _ABSENT: Final = object()
 
 
@@ -128,7 +129,7 @@ def _with_hash(run: Run, value: Any) -> Any:
     if not isinstance(value, PurePath) or value.parts[:1] != (ARTIFACTS_DIR,):
         return value
     try:
-        return f"{value} sha256 {describe_file(run.path, value.as_posix())['sha256'][:12]}"
+        return f"{value} sha256 {hash_of(run.path, value.as_posix(), _LARGEST_HASHED)[:12]}"
     except (OSError, ValueError) as error:
         raise DamagedArchive(f"the artifact '{value}' cannot be read", str(run.path)) from error
 

@@ -151,8 +151,8 @@ class Run(InputRun):
     @cached_property
     def usage(self) -> dict[str, Any]:
         """`peak_memory` (bytes) and `cpu_time` (seconds); empty until the end, and where a worker
-        died."""
-        return self._mapping("usage")
+        died. Raises `DamagedArchive`."""
+        return self._field("usage", self._data) or {}
 
     @cached_property
     def params(self) -> dict[str, Any]:

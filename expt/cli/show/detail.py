@@ -34,6 +34,8 @@ from expt.terminal.plan_table import leaf_values, origin_text, print_values
 from expt.terminal.tracebacks import show_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from expt.ground.screen import Screen
     from expt.reading import Run
 
@@ -99,14 +101,22 @@ def _show_head(view: View) -> None:
     view.pairs(
         {
             "id": view.screen.run(run.id, run.id, run.path, "cyan"),
-            "status": [*status, _why_lost(run)],
+            "status": [*status, _unless_damaged(_why_lost, run)],
             "started": f"{run.started.isoformat(' ', 'seconds')}, {age_text(run, dated=False)}",
-            "took": _usage(run),
+            "took": _unless_damaged(_usage, run),
             "archive": view.path(run.path),
             "tags": ", ".join(run.tags),
             "note": run.note or "",
         }
     )
+
+
+def _unless_damaged(tell: Callable[[Run], str], run: Run) -> Part:
+    """What is told of a run; where that is damaged, that it is."""
+    try:
+        return tell(run)
+    except DamagedArchive as error:
+        return f"  {error.what}", "red"
 
 
 def _usage(run: Run) -> str:
