@@ -223,6 +223,17 @@ def test_a_module_that_ends_or_hangs_at_import_is_named(
     assert not (sandbox.root / "runs").exists()
 
 
+def test_a_hang_at_import_in_this_process_is_ended_and_named(sandbox: Sandbox) -> None:
+    """sibling of case: timeout-ignored-with-n0"""
+    sandbox.write({"experiments/a.py": f"import time; time.sleep(1000)\n{ONE}"})
+    done = sandbox.expt("--plan-timeout", "3", "-n", "0", timeout=60)
+    assert done.exit_code == 4
+    assert done.stderr == (
+        "error: the process that imports experiments took longer than --plan-timeout 3\n"
+        "  at experiments/a.py\n  while importing this file; nothing was run\n"
+    )
+
+
 def test_a_hang_that_swallows_exceptions_is_ended(sandbox: Sandbox) -> None:
     body = "import time\nwhile True:\n    try: time.sleep(9)\n    except BaseException: pass\n"
     sandbox.write({"experiments/a.py": f"{body}{ONE}"})

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expt.executors.wire import raised
 from expt.executors.workers import GRACE
-from expt.ground.errors import ExptError, UsageError
-from expt.ground.messages import RunStarted
+from expt.ground.errors import ExptError, PlanningError, UsageError
+from expt.ground.messages import ModuleImporting, PlanRequest, RunStarted
 
 _LONGEST: Final = 1e8  # seconds, three years: the most that every system's timer takes
 
@@ -33,7 +33,7 @@ class InlineExecutor:
 
     `make_workplace` is given what its events go to. Ctrl-C is Python's own `KeyboardInterrupt`
     inside the run, and so is a run's `timeout`, in seconds: an alarm, which comes again until it
-    is heard.
+    is heard. `plan_timeout` is the same for a request to plan, which is an error then.
     """
 
     def __init__(
@@ -41,43 +41,64 @@ class InlineExecutor:
         make_workplace: Callable[[Callable[[Event], None]], Workplace],
         on_event: Callable[[Event], None],
         timeout: float | None = None,
+        plan_timeout: float | None = None,
     ) -> None:
-        if timeout is not None and not _may_set_alarms():
+        limits = {"--timeout": timeout, "--plan-timeout": plan_timeout}
+        asked = [option for option, limit in limits.items() if limit is not None]
+        if asked and not _may_set_alarms():
             raise UsageError(
-                "'--timeout' cannot be kept here: it takes an alarm of the main thread",
+                f"'{asked[0]}' cannot be kept here: it takes an alarm of the main thread",
                 hint="leave it out, or run with '-n 1'",
             )
         self._workplace = make_workplace(self._hear)
         self._on_event = on_event
         self._timeout = timeout
+        self._plan_timeout = plan_timeout
+        self._importing: str | None = None
+        self._is_late = False
 
     def submit(self, request: Request, /) -> Future[Any]:
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
+        limit = self._plan_timeout if isinstance(request, PlanRequest) else None
+        self._importing, self._is_late = None, False
         try:
             with self._heard_alarms():
+                if limit is not None:
+                    _set_alarm(limit)
                 reply = self._workplace.answer(request)
             future.set_result(reply)
         except (ExptError, OSError) as error:
             future.set_exception(raised(error))
+        except KeyboardInterrupt:
+            if not self._is_late or limit is None:
+                raise
+            what = f"the process that imports experiments took longer than --plan-timeout {limit:g}"
+            where = "while importing this file; nothing was run" if self._importing else None
+            future.set_exception(PlanningError(what, self._importing, where or "nothing was run"))
         return future
 
     @contextlib.contextmanager
     def _heard_alarms(self) -> Iterator[None]:
-        if self._timeout is None:
+        if self._timeout is None and self._plan_timeout is None:
             yield
             return
-        # whoever holds back a Ctrl-C holds back this one too
-        before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+        before = signal.signal(signal.SIGALRM, lambda *_: self._tell_late())
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
+    def _tell_late(self) -> None:
+        self._is_late = True
+        signal.raise_signal(signal.SIGINT)  # whoever holds back a Ctrl-C holds back this one too
+
     def _hear(self, event: Event) -> None:
         if isinstance(event, RunStarted) and self._timeout is not None:
-            signal.setitimer(signal.ITIMER_REAL, min(self._timeout, _LONGEST), GRACE)
+            _set_alarm(self._timeout)
+        if isinstance(event, ModuleImporting):
+            self._importing = event.path
         self._on_event(event)
 
     def interrupt(self, *, kill: bool = False) -> None:
@@ -85,6 +106,10 @@ class InlineExecutor:
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._workplace.close()
+
+
+def _set_alarm(seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, _LONGEST), GRACE)
 
 
 def _may_set_alarms() -> bool:

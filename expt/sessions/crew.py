@@ -130,6 +130,7 @@ class Crew:
                 lambda report: self._make_local(report, may_restore=True),
                 self._books.hear,
                 self._options.running.timeout,
+                self._options.running.plan_timeout,
             )
         spelled = self._options.running.engine
         engine = None if spelled is None else self._find_engine(spelled)
