@@ -40,6 +40,7 @@ EARLIER = (
     Edit("running", "output.log", "grown", 4276392250),  # a hole of a terabyte
     Edit("running", "run.json", "value", 3614336894),  # an id that is not that of the folder
     Edit("running", "series/results.jsonl", "value", 1446392723),  # the end of the calendar
+    Edit("running", "series/names.jsonl", "value", 3010249330),  # a series without a name
     Edit("running", "run.json", "value", 2684094680),  # a tag around what it cannot hold
 )
 """Edits of earlier days that a reader did not survive."""

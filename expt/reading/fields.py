@@ -54,8 +54,8 @@ def field_value(run: Run, name: str) -> Any:
     """The value of `name` in `run`, or `MISSING`."""
     if name in FIELDS:
         return getattr(run, name)
-    prefix, _, rest = name.partition(".")
-    if rest and prefix in PARTS:
+    prefix, dot, rest = name.partition(".")  # the rest may be empty, as any name may
+    if dot and prefix in PARTS:
         value = _part_value(run, prefix, rest)
         if value is not MISSING:
             return value
