@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from expt.exchange.foreign import Export, Import
+from expt.exchange.mlflow_store import read_mlflow, write_mlflow
 from expt.exchange.notebooks import write_notebook
 from expt.exchange.plain_tables import write_csv, write_parquet
 from expt.exchange.pycomex_archives import read_pycomex
@@ -21,6 +22,7 @@ def own_exports() -> dict[str, Export]:
     """The formats that expt writes, by name."""
     return {
         "csv": Export("a folder with two tables: runs.csv and series.csv", write_csv),
+        "mlflow": Export("MLflow's file store, or a server at http://…", write_mlflow, adds=True),
         "notebook": Export("the analysis script as a notebook", write_notebook),
         "parquet": Export("the same tables as csv, typed", write_parquet),
         "tensorboard": Export("event files in a log directory", write_tensorboard, adds=True),
@@ -30,6 +32,7 @@ def own_exports() -> dict[str, Export]:
 def own_imports() -> dict[str, Import]:
     """The formats that expt reads, by name."""
     return {
+        "mlflow": Import("MLflow's file store: mlruns/, an experiment or a run in it", read_mlflow),
         "pycomex": Import("a PyComex archive, or a folder of them", read_pycomex),
         "tensorboard": Import("a log directory: a run for each folder of events", read_tensorboard),
     }

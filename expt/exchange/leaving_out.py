@@ -40,6 +40,27 @@ def files_left_out(
     yield "environments, origins of values, lineage"
 
 
+def broken_steps(runs: Sequence[Run]) -> list[str]:
+    """Numbers, texts and pictures that have a step which is no whole number."""
+    found: dict[str, None] = {}
+    for run in runs:
+        for name, series in run.series.items():
+            if series.steps.dtype.kind == "f" and (series.steps % 1 != 0).any():
+                found[name] = None
+    return list(found)
+
+
+def large_numbers(runs: Sequence[Run]) -> list[str]:
+    """Series with whole numbers that a double does not hold."""
+    found: dict[str, None] = {}
+    for run in runs:
+        for name, summary in run.listed_series.items():
+            extremes = [summary.get(key) for key in ("min", "max", "last")]
+            if any(type(one) is int and abs(one) > 2**53 for one in extremes):
+                found[name] = None
+    return list(found)
+
+
 def named(names: Iterable[str]) -> str:
     """`a, b, c and 4 more`."""
     every = list(names)

@@ -9,25 +9,39 @@ whole. It is as trustworthy as the rest of the file: everything in it is checked
 
 from __future__ import annotations
 
+import io
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.exchange.foreign import finite, foreign_node_id, parsed_moment
+from expt.archive.array_files import read_npy
+from expt.archive.entry_files import FILE_KINDS
+from expt.exchange.foreign import ForeignEntry, finite, foreign_node_id, parsed_moment
 from expt.ground.encoding import dumps, loads
+from expt.ground.errors import told_as_damage
 from expt.ground.model import KINDS, ErrorInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from expt.exchange.foreign import ForeignEntry, ForeignRun
-    from expt.reading import Run
+    from expt.exchange.foreign import ForeignRun
+    from expt.ground.model import Kind
+    from expt.reading import Run, Series
 
 _ENDED: Final = ("completed", "failed", "interrupted", "skipped")
 
 
-def tell_facts(run: Run, added: Iterable[str] = ()) -> str:
-    """The text. `added` are names under which the format shows something that is no series."""
+def tell_facts(
+    run: Run,
+    added: Iterable[str] = (),
+    keys: Mapping[str, str] | None = None,
+    kinds: Collection[Kind] = (),
+) -> str:
+    """The text. `added` are names under which the format shows something that is no series, `keys`
+    the names of series as the format spells them. Series of `kinds` are in the text: their values,
+    or the paths of their files in the archive.
+    """
     error = run.error
     return dumps(
         {
@@ -47,8 +61,25 @@ def tell_facts(run: Run, added: Iterable[str] = ()) -> str:
             "kinds": {name: one.get("kind") for name, one in run.listed_series.items()},
             "whole": [name for name in run.listed_series if _is_whole(run, name)],
             "added": list(added),
+            "series": {n: list(_rows(run, s)) for n, s in run.series.items() if s.kind in kinds},
+            "names": {key: name for name, key in (keys or {}).items() if key != name},
         }
     )
+
+
+def _rows(run: Run, series: Series) -> Iterator[list[Any]]:
+    """Step, time, and value or file of each entry."""
+    values = [file.relative_to(run.path).as_posix() for file in series.files]
+    told = values or [_plain(value) for value in series.values]
+    for row in zip(series.steps.tolist(), series.times.tolist(), told, strict=True):
+        yield list(row)
+
+
+def _plain(value: Any) -> Any:
+    """A value with the columns of a table as lists."""
+    if not isinstance(value, dict):
+        return value
+    return {k: v.tolist() if hasattr(v, "tolist") else v for k, v in value.items()}
 
 
 def _is_whole(run: Run, name: str) -> bool:
@@ -56,8 +87,13 @@ def _is_whole(run: Run, name: str) -> bool:
     return series.kind == "scalar" and series.values.dtype.kind == "i"
 
 
-def with_facts(found: ForeignRun, text: str | bytes) -> ForeignRun:
-    """`found` with what the text says of it; as it was where that is not what expt wrote."""
+def with_facts(
+    found: ForeignRun, text: str | bytes, read: Callable[[str], bytes] | None = None
+) -> ForeignRun:
+    """`found` with what the text says of it; as it was where that is not what expt wrote.
+
+    `read` gives the content of a file that the text names.
+    """
     try:
         facts = loads(text)
     except (ValueError, RecursionError):
@@ -81,23 +117,45 @@ def with_facts(found: ForeignRun, text: str | bytes) -> ForeignRun:
         error=ErrorInfo(*map(str, error)) if _is_error(error) else None,
         tags=[tag for tag in _list(facts, "tags") if isinstance(tag, str)],
         note=_text(facts, "note"),
-        entries=_as_it_was(found.entries, facts),
+        entries=itertools.chain(_as_it_was(found.entries, facts), _rest(facts, read)),
         notices=(),
     )
 
 
 def _as_it_was(entries: Iterable[ForeignEntry], facts: Mapping[str, Any]) -> Iterator[ForeignEntry]:
     kinds, added = _table(facts, "kinds"), set(map(str, _list(facts, "added")))
+    names = _table(facts, "names")
     whole = set(map(str, _list(facts, "whole")))
     for entry in entries:
         if entry.name in added:
             continue
+        name = names.get(entry.name)
+        if isinstance(name, str):
+            entry = attrs.evolve(entry, name=name)
         kind = kinds.get(entry.name)
         if kind in KINDS:
             entry = attrs.evolve(entry, kind=kind)
         if entry.name in whole and finite(entry.value) is not None:
             entry = attrs.evolve(entry, value=int(entry.value))
         yield entry
+
+
+def _rest(facts: Mapping[str, Any], read: Callable[[str], bytes] | None) -> Iterator[ForeignEntry]:
+    kinds = _table(facts, "kinds")
+    for name, rows in _table(facts, "series").items():
+        kind = kinds.get(name)
+        if kind not in KINDS or not isinstance(rows, list):
+            continue
+        for row in rows:
+            if not isinstance(row, list) or len(row) != 3 or finite(row[1]) is None:
+                continue
+            step, when, value = row
+            if kind in FILE_KINDS:
+                value = read(value) if read is not None and isinstance(value, str) else b""
+                if kind == "array":
+                    with told_as_damage(f"the array '{name}' cannot be read", "its artifacts"):
+                        value = read_npy(io.BytesIO(value), len(value))
+            yield ForeignEntry(name, value, when, step, kind)
 
 
 def _text(facts: Mapping[str, Any], name: str) -> str | None:

@@ -37,7 +37,13 @@ from expt.exchange.event_files import (
     string_tensor,
 )
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment, safe_part
-from expt.exchange.leaving_out import files_left_out, kinds_left_out, named
+from expt.exchange.leaving_out import (
+    broken_steps,
+    files_left_out,
+    kinds_left_out,
+    large_numbers,
+    named,
+)
 from expt.exchange.own_facts import tell_facts, with_facts
 from expt.exchange.protobuf_wire import (
     block,
@@ -79,7 +85,6 @@ _METADATA: Final[Mapping[str, Metadata]] = {
 
 def write_tensorboard(runs: Sequence[Run], destination: str) -> Iterator[str]:
     """An event file for each run, in a folder of its own below the log directory."""
-    broken: dict[str, None] = {}
     for run in runs:
         place, _, function = run.experiment.partition("::")
         parts = [*place.removesuffix(".py").split("/"), function, run.path.name]
@@ -89,30 +94,20 @@ def write_tensorboard(runs: Sequence[Run], destination: str) -> Iterator[str]:
         temporary = temporary_beside(file)
         try:
             with open(temporary, "wb") as stream:
-                for event in _events(run, broken):
+                for event in _events(run):
                     stream.write(make_record(event))
             os.replace(temporary, file)
         finally:
             Path(temporary).unlink(missing_ok=True)
     yield from kinds_left_out(runs, _NOT_HELD)
-    if broken:
+    if broken := broken_steps(runs):
         yield f"steps that are no whole numbers (in their place the count): {named(broken)}"
-    if large := _too_large(runs):
+    if large := large_numbers(runs):
         yield f"whole numbers beyond 2^53, rounded: {named(large)}"
     yield from files_left_out(runs)
 
 
-def _too_large(runs: Sequence[Run]) -> list[str]:
-    found: dict[str, None] = {}
-    for run in runs:
-        for name, summary in run.listed_series.items():
-            extremes = [summary.get(key) for key in ("min", "max", "last")]
-            if any(type(one) is int and abs(one) > 2**53 for one in extremes):
-                found[name] = None
-    return list(found)
-
-
-def _events(run: Run, broken: dict[str, None]) -> Iterator[bytes]:
+def _events(run: Run) -> Iterator[bytes]:
     start = run.started.timestamp()
     yield double(1, start) + block(3, "brain.Event:2")
     yield make_event(start, 0, _hparams("session_start_info", _session_start(run, start)))
@@ -123,7 +118,7 @@ def _events(run: Run, broken: dict[str, None]) -> Iterator[bytes]:
     yield make_event(start, 0, make_value(_FACTS, string_tensor([facts]), _METADATA["text"]))
     for name, series in run.series.items():
         if series.kind not in _NOT_HELD:
-            yield from _series_events(name, series, broken)
+            yield from _series_events(name, series)
     end = (run.finished or run.started).timestamp()
     for name, value in added.items():
         yield make_event(end, 0, make_value(name, double_tensor(float(value)), _METADATA["scalar"]))
@@ -131,10 +126,9 @@ def _events(run: Run, broken: dict[str, None]) -> Iterator[bytes]:
     yield make_event(end, 0, _hparams("session_end_info", block(4, ended)))
 
 
-def _series_events(name: str, series: Series, broken: dict[str, None]) -> Iterator[bytes]:
+def _series_events(name: str, series: Series) -> Iterator[bytes]:
     steps, times = series.steps.tolist(), series.times.tolist()
     if any(type(step) is float and not step.is_integer() for step in steps):
-        broken[name] = None
         steps = list(range(len(steps)))
     told: Metadata | None = _METADATA[series.kind]
     for step, time, tensor in zip(steps, times, _tensors(series), strict=True):
