@@ -122,7 +122,8 @@ CHANGES = {
         " asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())",
         "asyncio.events._event_loop_policy is None",
     ),
-    "numpy": (
+    "numpy": ("np.seterr(all='raise')", "np.geterr()['divide']"),
+    "numpy.random": (
         "np.random.set_bit_generator(np.random.PCG64(1))",
         "type(np.random.get_bit_generator()).__name__",
     ),
@@ -137,7 +138,6 @@ CHANGES = {
 # what the table does not hold: put back by other means
 OTHERS = {
     "context variables": ("VARIABLE.set(1)", "VARIABLE.get(0)"),
-    "numpy's error state": ("np.seterr(all='raise')", "np.geterr()['divide']"),
     "standard streams": (
         "sys.stdout = sys.stderr = sys.__stdout__ = None; os.close(0); os.close(1); os.close(2)",
         "[sys.stdout is None, len(os.listdir('/dev/fd'))]",

@@ -18,6 +18,7 @@ from expt.archive.snapshot import (
     static_closure,
     take_environment,
     take_patch,
+    take_surroundings,
     without_credentials,
 )
 
@@ -174,6 +175,43 @@ def test_a_bare_repository(tmp_path):
     told = take_environment(tmp_path)["git"]
     assert told["problem"] == "fatal: this operation must be run in a work tree"
     assert take_patch(tmp_path) == b""
+
+
+@pytest.mark.parametrize(
+    ("is_there", "is_changed", "asked"),
+    [(False, False, []), (True, False, ["config", "status"]), (True, True, ["diff"])],
+    ids=["no repository", "clean", "changed"],
+)
+def test_git_is_asked_no_more_than_it_takes(
+    tmp_path, repository, monkeypatch, is_there, is_changed, asked
+):
+    place = repository if is_there else tmp_path
+    if is_changed:
+        (repository / "a.py").write_text("x = 3\n")
+        asked = ["config", "status", "diff"]
+    elsewhere = tmp_path / "bin"
+    elsewhere.mkdir()
+    log = tmp_path / "asked"
+    log.touch()
+    wrapper = elsewhere / "git"
+    git_itself = shutil.which("git")
+    wrapper.write_text(
+        "#!/bin/sh\n"
+        'for word in "$@"; do\n'
+        f"case $word in config|status|diff|hash-object) echo $word >> {log}; break;; esac\n"
+        "done\n"
+        f'exec {git_itself} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{elsewhere}:{os.environ['PATH']}")
+    environment, patch = take_surroundings(place)
+    assert log.read_text().split() == asked
+    assert (environment["git"] is not None) == is_there
+    assert bool(patch) == is_changed
+
+
+def test_the_platform_is_told_as_python_tells_it(tmp_path):
+    assert take_environment(tmp_path)["platform"] == platform.platform()
 
 
 def test_a_damaged_repository(repository):

@@ -10,33 +10,41 @@
 Nothing of the user's is imported, executed or unpickled, and nothing outside an archive is opened.
 """
 
-from expt.archive.artifact_names import list_artifacts
-from expt.archive.artifacts import decode_artifact
-from expt.archive.json_files import (
-    environment_to_bytes,
-    read_analyses,
-    read_environment,
-    read_plot_notices,
-    read_plots,
-    write_plots,
-)
-from expt.archive.owner import owner_is_alive, owner_of_this_process
-from expt.archive.params_toml import write_params_toml
-from expt.archive.record import (
-    field_from_json,
-    microseconds,
-    parse_headline,
-    parse_time,
-    read_fields,
-    read_headline,
-    read_record,
-    record_from_json,
-    record_to_json,
-)
-from expt.archive.returned import named_results, storable_result
-from expt.archive.series_lines import read_results
-from expt.archive.writer import CODE_CAP, Archive, check_writable, run_folder, write_record
-from expt.ground.files import sync_archive, write_atomically
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from expt.ground.surface import surface
+
+if TYPE_CHECKING:
+    from expt.archive.artifact_names import list_artifacts
+    from expt.archive.artifacts import decode_artifact
+    from expt.archive.claiming import check_writable
+    from expt.archive.json_files import (
+        environment_to_bytes,
+        read_analyses,
+        read_environment,
+        read_plot_notices,
+        read_plots,
+        write_plots,
+    )
+    from expt.archive.owner import owner_is_alive, owner_of_this_process
+    from expt.archive.params_toml import write_params_toml
+    from expt.archive.record import (
+        field_from_json,
+        microseconds,
+        parse_headline,
+        parse_time,
+        read_fields,
+        read_headline,
+        read_record,
+        record_from_json,
+        record_to_json,
+    )
+    from expt.archive.returned import named_results, storable_result
+    from expt.archive.series_lines import read_results
+    from expt.archive.writer import CODE_CAP, Archive, run_folder, write_record
+    from expt.ground.files import sync_archive, write_atomically
 
 __all__ = [
     "CODE_CAP",
@@ -70,3 +78,27 @@ __all__ = [
     "write_plots",
     "write_record",
 ]
+
+if not TYPE_CHECKING:  # which knows the names above, and no others
+    __getattr__ = surface(
+        __name__,
+        {
+            "expt.archive.artifact_names": "list_artifacts",
+            "expt.archive.artifacts": "decode_artifact",
+            "expt.archive.claiming": "check_writable",
+            "expt.archive.json_files": (
+                "environment_to_bytes read_analyses read_environment read_plot_notices read_plots "
+                "write_plots"
+            ),
+            "expt.archive.owner": "owner_is_alive owner_of_this_process",
+            "expt.archive.params_toml": "write_params_toml",
+            "expt.archive.record": (
+                "field_from_json microseconds parse_headline parse_time read_fields read_headline "
+                "read_record record_from_json record_to_json"
+            ),
+            "expt.archive.returned": "named_results storable_result",
+            "expt.archive.series_lines": "read_results",
+            "expt.archive.writer": "Archive CODE_CAP run_folder write_record",
+            "expt.ground.files": "sync_archive write_atomically",
+        },
+    )

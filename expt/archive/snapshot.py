@@ -1,8 +1,9 @@
 """What surrounds the runs of a session: machine, packages, git, and what a file imports.
 
 Nothing here writes, and nothing that a repository's configuration names is executed: no hook, no
-file-system monitor, no external diff, no filter. Git is asked twice, what can be asked at one
-moment at one moment; the rest is read from files.
+file-system monitor, no external diff, no filter. Git is asked for its settings and for what was
+changed, and for the changes where there are any; outside a repository it is not asked at all, and
+the rest is read from files.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ import hashlib
 import os
 import platform
 import re
-import subprocess
 import sys
-import tempfile
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +25,7 @@ from expt.ground.layout import NOT_CODE
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Sequence
 
 PATCH_CAP: Final = 5 * 1024 * 1024  # bytes
@@ -42,7 +42,16 @@ _VARIABLES: Final = re.compile(
 )
 
 
-def take_environment(root: Path) -> dict[str, Any]:
+def take_surroundings(root: Path) -> tuple[dict[str, Any], bytes]:
+    """What `take_environment` and `take_patch` give, with no question to git asked twice."""
+    git = _Git(root)
+    environment = take_environment(root, git)
+    told = environment["git"]
+    is_clean = told is None or told["dirty"] is False
+    return environment, b"" if is_clean else take_patch(root, git)
+
+
+def take_environment(root: Path, git: _Git | None = None) -> dict[str, Any]:
     """The content of `environment.json`, as plain values; see the archive format in the docs.
 
     `git` is None outside a repository; where git is missing or refuses, its `problem` says why.
@@ -51,13 +60,13 @@ def take_environment(root: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "executable": sys.executable,
-        "platform": platform.platform(),
+        "platform": _name_platform(),
         "machine": platform.machine(),
         "cpu": _take_cpu(),
         "memory": _take_memory(),
         "accelerators": _take_accelerators(),
         "packages": _take_packages(),
-        "git": _take_git(_Git(root)),
+        "git": _take_git(git or _Git(root)),
         "variables": take_variables(),
     }
 
@@ -68,6 +77,16 @@ def take_variables() -> dict[str, str]:
 
 
 # The machine
+
+
+def _name_platform() -> str:
+    """What `platform.platform()` says, for which that starts a process and reads all of Python."""
+    try:
+        library, version = os.confstr("CS_GNU_LIBC_VERSION").split()  # type: ignore[union-attr]
+    except (AttributeError, OSError, ValueError):  # no Linux, or one with another library
+        return platform.platform()
+    system = os.uname()
+    return f"{system.sysname}-{system.release}-{system.machine}-with-{library}{version}"
 
 
 def _take_cpu() -> dict[str, Any]:
@@ -160,6 +179,7 @@ class _Git:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._known: dict[str, str] | None = None
         self._settings = [
             "core.fsmonitor=false",
             f"core.hooksPath={os.devnull}",
@@ -182,6 +202,8 @@ class _Git:
 
         Git calls them, whatever they are, to compare a file of the work tree.
         """
+        if self._known is not None:
+            return self._known
         answer = self.ask("config", "--list", "-z")()
         settings = dict(
             entry.partition("\n")[::2]
@@ -191,13 +213,26 @@ class _Git:
         for name in sorted(filters - {"filter.lfs"}):  # large files would all seem changed
             self._settings += [f"{name}.{key}=" for key in ("clean", "smudge", "process")]
             self._settings.append(f"{name}.required=false")
+        self._known = settings
         return settings
+
+    def is_there(self) -> bool:
+        """Whether the folder may be in a repository; no git is started to hear that it is not."""
+        root = Path(os.path.abspath(self._root))
+        return any(
+            os.path.lexists(folder / name)
+            for folder in (root, *root.parents)
+            for name in (".git", "HEAD")  # the second of a repository without a work tree
+        )
 
     def ask(self, *words: str, cap: int | None = None) -> Callable[[], _Answer]:
         """Start a git command; what is returned waits for it, at most `_GIT_SECONDS`.
 
         No more than `cap` bytes of its output are read, and one byte to tell that there are more.
         """
+        import subprocess  # slow, as is the other, and not every project is in a repository
+        import tempfile
+
         options = [word for setting in self._settings for word in ("-c", setting)]
         complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed by the one who waits)
         try:
@@ -240,6 +275,8 @@ def _wait_for(process: subprocess.Popen[bytes], complaints: IO[bytes], cap: int 
 
 def _take_git(git: _Git) -> dict[str, Any] | None:
     """Commit, branch, whether tracked files were changed, and the remote."""
+    if not git.is_there():
+        return None
     facts: dict[str, Any] = {"commit": None, "branch": None, "dirty": None, "remote": None}
     settings = git.read_settings()
     answer = git.ask(
@@ -279,13 +316,15 @@ def without_credentials(url: str) -> str:
     return f"{scheme}://{host}{slash}{re.split('[?#]', path)[0]}"
 
 
-def take_patch(root: Path) -> bytes:
+def take_patch(root: Path, git: _Git | None = None) -> bytes:
     """The uncommitted changes of tracked files as `git apply` takes them; empty where none are.
 
     Secrets, keys, data and archives (`layout.NOT_CODE`) are left out, and where the rest takes
     more than `PATCH_CAP` bytes it is cut after a file; the first line says so.
     """
-    git = _Git(root)
+    git = git or _Git(root)
+    if not git.is_there():
+        return b""
     git.read_settings()
     answer = _ask_for_changes(git, "HEAD")
     if answer.problem is not None and "HEAD" in answer.problem:  # nothing was ever committed

@@ -17,13 +17,13 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from expt.archive.artifact_names import ArtifactNames, encode_name
 from expt.archive.artifacts import encode_value, stated_suffix
+from expt.archive.claiming import told_where
 from expt.archive.json_files import analyses_to_bytes, environment_to_bytes
 from expt.archive.manifest import Content, Written, write_manifest
 from expt.archive.params_toml import write_params_toml
 from expt.archive.record import record_to_bytes
 from expt.archive.scratch import claim_scratch
 from expt.ground import layout
-from expt.ground.errors import ExptError
 from expt.ground.files import (
     list_inside,
     open_regular,
@@ -34,7 +34,7 @@ from expt.ground.files import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from expt.ground.model import Experiment, RunRecord
 
@@ -104,7 +104,7 @@ class Archive:
         Raises `ExptError` where the place cannot be written.
         """
         parent = runs / folder
-        with _told_where(parent):
+        with told_where(parent):
             parent.mkdir(parents=True, exist_ok=True)
             for _ in range(_TRIES):
                 run_id = _new_id()
@@ -118,7 +118,7 @@ class Archive:
     def claim_scratch(cls, root: Path, folder: str, label: str | None, experiment: str) -> Archive:
         """The folder below `root` that each run of this case overwrites: see `scratch`."""
         run_id = _new_id()
-        with _told_where(root / folder):
+        with told_where(root / folder):
             return cls(claim_scratch(root, folder, label, experiment, run_id), run_id)
 
     def write_record(self, record: RunRecord) -> None:
@@ -230,29 +230,6 @@ class Archive:
                 Path(temporary).unlink(missing_ok=True)
                 raise OSError(error.errno, error.strerror, str(place)) from error
         return place
-
-
-def check_writable(runs: Path) -> None:
-    """Raise `ExptError` where no archive could be made below `runs`, which is made if missing."""
-    with _told_where(runs):
-        runs.mkdir(parents=True, exist_ok=True)
-        if not os.access(runs, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-
-@contextlib.contextmanager
-def _told_where(place: Path) -> Iterator[None]:
-    """What the disk refuses, as a mistake that names the first thing that is in the way."""
-    try:
-        yield
-    except OSError as error:
-        ways = [way for way in (place, *place.parents) if os.path.lexists(way)]
-        in_way = ways[0] if ways and not ways[0].is_dir() else place
-        raise ExptError(
-            f"no archive can be made: {error.strerror}",
-            str(in_way),
-            "'--runs DIR' puts the archives elsewhere",
-        ) from error
 
 
 def _new_id() -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +45,8 @@ def find_devices(at: str) -> list[str]:
 
 
 def _ask_driver() -> list[str]:
+    import subprocess  # slow, and few ask for devices
+
     try:
         told = subprocess.run(
             _TOOL, capture_output=True, text=True, timeout=_PATIENCE, check=True

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -82,6 +81,8 @@ def _no_path(place: str, typed: Sequence[str]) -> UsageError:
         name, _, text = bare.partition("=")
         swept = "," in text and not text.startswith(("[", "{", "(", '"', "'"))
         rest += ["--sweep" if swept else "-p", f"{name}={text}"]
+    import shlex  # slow, and only for mistakes
+
     return UsageError(
         f"'{place}' is no path; a parameter is set with -p, a list of values is swept",
         None,

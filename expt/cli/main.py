@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +59,8 @@ def _run(words: Sequence[str] | None) -> int:
         _tell(_refusal(error))
         return int(ExitCode.USAGE)
     except Exception:
+        import traceback  # slow, and not meant to be needed
+
         screen = Screen(sys.stderr)
         screen.lines(paragraph(traceback.format_exc()))
         screen.line("internal error: this is a bug of expt")

@@ -20,7 +20,6 @@ it happens inside the user's own function and belongs to its traceback.
 from __future__ import annotations
 
 import contextlib
-import difflib
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -126,5 +125,7 @@ def told_as_damage(what: str, at: str) -> Iterator[None]:
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """`did you mean 'lr'?` for the closest of `choices`, or None where nothing is close."""
+    import difflib  # slow, and only for mistakes
+
     close = difflib.get_close_matches(word, sorted(set(choices) - {word}), n=3, cutoff=0.6)
     return "did you mean " + " or ".join(f"'{name}'" for name in close) + "?" if close else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import threading
 from pathlib import Path
@@ -179,6 +178,8 @@ def remove_unfinished(folder: Path) -> None:
     for place in list(folder.rglob(f"{TEMPORARY_PREFIX}*")):
         with contextlib.suppress(OSError):
             if place.is_dir() and not place.is_symlink():
+                import shutil  # slow, and seldom is there a folder
+
                 shutil.rmtree(place)
             else:
                 place.unlink()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +62,9 @@ def archived_by_rank(options: Options) -> Options:
     rank = find_rank(os.environ)
     if rank is None or rank.number == 0:
         return options
+    import shutil  # slow, as is the other, and few are launched
+    import tempfile
+
     nowhere = Path(tempfile.mkdtemp(prefix="expt-rank-"))
     atexit.register(shutil.rmtree, nowhere, ignore_errors=True)
     keeping = evolve(options.keeping, render=False)

@@ -128,6 +128,11 @@ class RunningOptions:
     devices: tuple[str, ...] = ()
     cache: bool = True
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether what is to run depends on what the archives say."""
+        return self.resume or self.last_failed or self.failed_first or bool(self.order)
+
 
 @frozen
 class KeepingOptions:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +31,8 @@ def start_of(pid: int) -> str | None:
 
 
 def _start_by_ps(pid: int) -> str | None:
+    import subprocess  # slow, and not needed where there is a /proc
+
     try:
         listing = subprocess.run(
             ["ps", "-o", "stat=,lstart=", "-p", str(pid)],

@@ -17,6 +17,9 @@ from expt.ground.model import Opaque
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+MASK: Final = "***"
+"""What stands in the place of a secret, wherever one would be shown or written."""
+
 _BARE_KEY: Final = re.compile(r"[\w-]+")
 _COLOURS: Final = re.compile(r"(\x1b\[[\d;]*m)")
 _SHORT: Final = 24  # characters of a value in a cell

@@ -13,72 +13,76 @@ Nothing here imports, knows an experiment or evaluates a text.
 
 from __future__ import annotations
 
-from expt.parameters.chained_axes import inherit_axes, point_key, points_for
-from expt.parameters.choices import Choice, read_choices
-from expt.parameters.coercion import MASK
-from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
-from expt.parameters.folder_axes import axes_of_folders, repeat_of_folders, search_of_folders
-from expt.parameters.layers import Layer, Resolved, Where
-from expt.parameters.masking import (
-    SHORTEST,
-    Secrets,
-    make_scrubber,
-    mask_patch,
-    mask_source,
-    secret_pattern,
-    secret_spellings,
-)
-from expt.parameters.params_files import (
-    RESERVED_KEYS,
-    ParamsFile,
-    experiment_values,
-    folder_values,
-    read_params_file,
-    read_values_file,
-    table_layers,
-    table_remarks,
-)
-from expt.parameters.points import is_random, is_range, read_points
-from expt.parameters.search_tables import merge_words, parse_objectives, parse_space
-from expt.parameters.secrets import (
-    find_secrets,
-    is_secret_name,
-    mask_argument,
-    mask_secrets,
-    masked_case,
-    secret_names,
-    secret_texts,
-)
-from expt.parameters.seeds import SEED, repeat_seed, seed_words
-from expt.parameters.sweeps import (
-    REPEAT,
-    Group,
-    axes_from_table,
-    drop_names,
-    expand_axes,
-    is_random_axis,
-    join_axes,
-    make_axis,
-    merge_axes,
-    parse_sweep,
-    parse_zip,
-    product_size,
-    read_sweep,
-    read_zip,
-    reject_many_cases,
-    reject_swept_twice,
-    repeat_axis,
-    sweep_over,
-    zip_axes,
-)
-from expt.parameters.typed_text import (
-    KeyPath,
-    assign,
-    parse_assignment,
-    parse_name,
-    parse_value,
-    read_assigned,
-)
+from typing import TYPE_CHECKING
+
+from expt.ground.surface import surface
+
+if TYPE_CHECKING:
+    from expt.ground.text import MASK
+    from expt.parameters.chained_axes import inherit_axes, point_key, points_for
+    from expt.parameters.choices import Choice, read_choices
+    from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
+    from expt.parameters.folder_axes import axes_of_folders, repeat_of_folders, search_of_folders
+    from expt.parameters.layers import Layer, Resolved, Where
+    from expt.parameters.masking import (
+        SHORTEST,
+        make_scrubber,
+        mask_patch,
+        mask_source,
+        secret_pattern,
+        secret_spellings,
+    )
+    from expt.parameters.params_files import (
+        RESERVED_KEYS,
+        ParamsFile,
+        experiment_values,
+        folder_values,
+        read_params_file,
+        read_values_file,
+        table_layers,
+        table_remarks,
+    )
+    from expt.parameters.points import is_random, is_range, read_points
+    from expt.parameters.search_tables import merge_words, parse_objectives, parse_space
+    from expt.parameters.secret_values import (
+        Secrets,
+        is_secret_name,
+        mask_secrets,
+        masked_case,
+        secret_names,
+        secret_texts,
+    )
+    from expt.parameters.secrets import find_secrets, mask_argument
+    from expt.parameters.seeds import SEED, repeat_seed, seed_words
+    from expt.parameters.sweeps import (
+        REPEAT,
+        Group,
+        axes_from_table,
+        drop_names,
+        expand_axes,
+        is_random_axis,
+        join_axes,
+        make_axis,
+        merge_axes,
+        parse_sweep,
+        parse_zip,
+        product_size,
+        read_sweep,
+        read_zip,
+        reject_many_cases,
+        reject_swept_twice,
+        repeat_axis,
+        sweep_over,
+        zip_axes,
+    )
+    from expt.parameters.typed_text import (
+        KeyPath,
+        assign,
+        parse_assignment,
+        parse_name,
+        parse_value,
+        read_assigned,
+    )
 
 __all__ = [
     "MASK",
@@ -154,3 +158,38 @@ __all__ = [
     "table_remarks",
     "zip_axes",
 ]
+
+if not TYPE_CHECKING:  # which knows the names above, and no others
+    __getattr__ = surface(
+        __name__,
+        {
+            "expt.ground.text": "MASK",
+            "expt.parameters.chained_axes": "inherit_axes point_key points_for",
+            "expt.parameters.choices": "Choice read_choices",
+            "expt.parameters.environment": "FileText expand_environment place_path settle_value",
+            "expt.parameters.folder_axes": "axes_of_folders repeat_of_folders search_of_folders",
+            "expt.parameters.layers": "Layer Resolved Where",
+            "expt.parameters.masking": (
+                "SHORTEST make_scrubber mask_patch mask_source secret_pattern secret_spellings"
+            ),
+            "expt.parameters.params_files": (
+                "ParamsFile RESERVED_KEYS experiment_values folder_values read_params_file "
+                "read_values_file table_layers table_remarks"
+            ),
+            "expt.parameters.points": "is_random is_range read_points",
+            "expt.parameters.search_tables": "merge_words parse_objectives parse_space",
+            "expt.parameters.secret_values": (
+                "Secrets is_secret_name mask_secrets masked_case secret_names secret_texts"
+            ),
+            "expt.parameters.secrets": "find_secrets mask_argument",
+            "expt.parameters.seeds": "SEED repeat_seed seed_words",
+            "expt.parameters.sweeps": (
+                "Group REPEAT axes_from_table drop_names expand_axes is_random_axis join_axes "
+                "make_axis merge_axes parse_sweep parse_zip product_size read_sweep read_zip "
+                "reject_many_cases reject_swept_twice repeat_axis sweep_over zip_axes"
+            ),
+            "expt.parameters.typed_text": (
+                "KeyPath assign parse_assignment parse_name parse_value read_assigned"
+            ),
+        },
+    )

@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from expt.ground.layout import PARAMS_FILE
+from expt.ground.text import MASK, dotted
 from expt.ground.toml_lines import KeyPath, find_texts
-from expt.ground.value_classes import frozen
-from expt.parameters.coercion import MASK, dotted
-from expt.parameters.secrets import is_secret_name
+from expt.parameters.secret_values import Secrets, is_secret_name
 
 SHORTEST: Final = 6  # characters: a shorter text is as likely a word of the output
 _UNMISTAKABLE: Final = 12  # characters: not by chance a part of a longer word
@@ -35,14 +34,6 @@ _NAMED: Final = re.compile(
 )
 _Span = tuple[tuple[int, int], tuple[int, int], str]
 """First and last place of a text, lines from 1 and characters from 0, and what replaces it."""
-
-
-@frozen
-class Secrets:
-    """What must not be written: texts, and the dotted names of parameters that hold them."""
-
-    texts: tuple[str, ...] = ()
-    names: frozenset[str] = frozenset()
 
 
 Scrub = Callable[[str], str]

@@ -11,11 +11,10 @@ from expt.ground.encoding import from_json
 from expt.ground.errors import ParameterError, UsageError, did_you_mean
 from expt.ground.layout import EXPERIMENT_PREFIX, RESERVED_TABLE
 from expt.ground.model import LAYER_PARAMS
-from expt.ground.text import python_name
+from expt.ground.text import MASK, python_name
 from expt.ground.toml_lines import Comment, KeyPath, find_keys
 from expt.ground.toml_reading import read_toml
 from expt.ground.value_classes import evolve, field, frozen
-from expt.parameters.coercion import MASK
 from expt.parameters.environment import FileText
 from expt.parameters.layers import Layer
 from expt.parameters.search_tables import read_search

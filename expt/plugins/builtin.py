@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 def parent_plugins(options: Options, stream: TextIO) -> dict[str, Any]:
     """The plugins of the process that draws the screen on `stream`, by name."""
-    from expt.plugins.notify import Notify
     from expt.terminal import Terminal
 
-    plugins: dict[str, Any] = {
-        "terminal": Terminal(stream, options),
-        "notify": Notify(stream, options),
-    }
+    plugins: dict[str, Any] = {"terminal": Terminal(stream, options)}
+    if "notify" in options.configuration:
+        from expt.plugins.notify import Notify
+
+        plugins["notify"] = Notify(stream, options)
     if options.telling.junit is not None:
         from expt.plugins.junit import JUnit
 
@@ -32,7 +32,7 @@ def parent_plugins(options: Options, stream: TextIO) -> dict[str, Any]:
 
 
 def worker_plugins(options: Options) -> dict[str, Any]:
-    """The plugins of the processes that run and render, by name."""
+    """The plugins of a process that draws, by name; one that only runs has none."""
     from expt.rendering.script import Script
 
     plugins: dict[str, Any] = {"script": Script()}

@@ -16,7 +16,6 @@ import importlib.util
 import inspect
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -334,6 +333,8 @@ def _place_of(function: Callable[..., Any]) -> tuple[str, int]:
 
 def _where(error: BaseException, files: Sequence[str]) -> str:
     """The deepest line in one of `files` that an error went through, else the deepest of all."""
+    import traceback  # slow, and few plugins fail
+
     frames = traceback.extract_tb(error.__traceback__)
     last = [frame for frame in frames if frame.filename in files] or frames
     return f"{last[-1].filename}:{last[-1].lineno}"
@@ -375,6 +376,8 @@ def _load(load: Callable[[], Any], what: str) -> Any:
 
 
 def _unloadable(what: str, error: Exception) -> UsageError:
+    import traceback  # slow, and most can be imported
+
     last = traceback.extract_tb(error.__traceback__)[-1]
     nowhere = last.filename.startswith("<") or last.filename == __file__
     where = None if nowhere else f"{last.filename}:{last.lineno}"

@@ -16,7 +16,6 @@ import json
 import os
 import platform
 import string
-import subprocess
 import sys
 import threading
 import urllib.parse
@@ -30,6 +29,7 @@ from expt.ground.screen import Screen
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping, Sequence
 
     from expt.ground.model import Outcome
@@ -132,6 +132,8 @@ class Notify:
 
 
 def _start_delivery() -> subprocess.Popen[str]:
+    import subprocess  # slow, and few have a webhook
+
     return subprocess.Popen(
         [sys.executable, "-I", str(Path(__file__).with_name("delivery.py"))],
         stdin=subprocess.PIPE,

@@ -12,9 +12,7 @@ import faulthandler
 import io
 import json
 import os
-import secrets
 import select
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -111,6 +109,8 @@ class _Scrubber:
     """The process of `scrubbing` for one file, and the pipe to it."""
 
     def __init__(self, path: Path, spelled: list[str]) -> None:
+        import subprocess  # slow, and most runs have no secret
+
         source, sink = os.pipe()
         told, tells = os.pipe()
         self.sink, self._told = _above_standard(sink), _above_standard(told)
@@ -125,7 +125,7 @@ class _Scrubber:
         finally:
             os.close(source)
             os.close(tells)
-        self._marker = secrets.token_hex(16)
+        self._marker = os.urandom(16).hex()
         settings = {
             "pattern": secret_pattern(spelled),
             "spellings": spelled,

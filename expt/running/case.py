@@ -25,9 +25,7 @@ from expt.ground.outer_run import OuterRun
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters import is_secret_name, make_scrubber
 from expt.planning.providers import session_key
-from expt.reading import load_archive
 from expt.reading.series import summarise_series
-from expt.running.caching import Cache
 from expt.running.capture import captured_output
 from expt.running.checkpointing import Checkpoint, find_origin
 from expt.running.failure import (
@@ -420,6 +418,8 @@ class _Run:
         options = self._around.options
         if not options.running.cache:
             return self._in_own_randomness(node, make)
+        from expt.running.caching import Cache  # slow, and few providers are kept
+
         cache = Cache(options.keeping.runs, self._case, self._bound, self._notices.append)
         return cache.get(node, lambda: self._in_own_randomness(node, make))
 
@@ -508,6 +508,8 @@ class _Run:
             self._around.report(Notice(told, self._case.id))
 
     def _analyse(self) -> None:
+        from expt.reading import load_archive  # slow, and not every experiment has analyses
+
         for analysis in self._bound.analyses:
             try:
                 analysis.function(load_archive(self._archive.path))

@@ -14,7 +14,6 @@ import os
 import shutil
 import threading
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.checkpoints import (
@@ -104,7 +103,7 @@ class Checkpoint:
         with self._alone():
             self._go_on()
             place = self._archive / CHECKPOINTS_DIR
-            path = place / f"{TEMPORARY_PREFIX}{token_hex(6)}"
+            path = place / f"{TEMPORARY_PREFIX}{os.urandom(6).hex()}"
             path.mkdir(parents=True)
             known = self._newest
             if known is not None and known.folder is not None:

@@ -70,6 +70,7 @@ STATE: Final = (
     Kind("start method", library.take_start_method, library.put_start_method),
     Kind("event loop", library.take_event_loop, library.put_event_loop),
     Kind("numpy", library.take_numpy, library.put_numpy),
+    Kind("numpy.random", library.take_numpy_random, library.put_numpy_random),
     Kind("matplotlib", library.take_matplotlib, library.put_matplotlib),
 )
 """In this order: what the C library reads from the environment is asked to read it again."""

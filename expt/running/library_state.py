@@ -204,30 +204,55 @@ def put_event_loop(before: tuple[Any, dict[str, Any]]) -> None:
 # Libraries of others
 
 
+_NUMPY_ERRORS: Final = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+_NUMPY_PRINTING: Final = {
+    "edgeitems": 3,
+    "threshold": 1000,
+    "floatmode": "maxprec",
+    "precision": 8,
+    "suppress": False,
+    "linewidth": 75,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "sign": "-",
+    "formatter": None,
+    "legacy": False,
+}
+"""How numpy is when it is imported, as its documentation has it."""
+
+
 def take_numpy() -> tuple[Any, ...] | None:
     numpy: Any = sys.modules.get("numpy")
-    if numpy is None or "numpy.random" not in sys.modules:
+    if numpy is None:
         return None
-    return (
-        numpy.random.get_bit_generator(),
-        numpy.random.get_state(),
-        numpy.geterr(),
-        numpy.geterrcall(),
-        numpy.get_printoptions(),
-    )
+    return numpy.geterr(), numpy.geterrcall(), numpy.get_printoptions()
 
 
 def put_numpy(before: tuple[Any, ...] | None) -> None:
     numpy: Any = sys.modules.get("numpy")
-    if before is None or numpy is None:  # every run seeds it, and so imports it, before it begins
+    if numpy is None:
         return
-    generator, state, errors, call, printing = before
-    numpy.random.set_bit_generator(generator)
-    numpy.random.set_state(state)
+    errors, call, printing = before or (_NUMPY_ERRORS, None, _NUMPY_PRINTING)
     numpy.seterr(**errors)
     numpy.seterrcall(call)
     if numpy.get_printoptions() != printing:
         numpy.set_printoptions(**printing)
+
+
+def take_numpy_random() -> tuple[Any, Any] | None:
+    loaded: Any = sys.modules.get("numpy.random")
+    return None if loaded is None else (loaded.get_bit_generator(), loaded.get_state())
+
+
+def put_numpy_random(before: tuple[Any, Any] | None) -> None:
+    loaded: Any = sys.modules.get("numpy.random")
+    if loaded is None:
+        return
+    if before is None:  # the next run seeds it
+        loaded.set_bit_generator(loaded.MT19937())
+    else:
+        loaded.set_bit_generator(before[0])
+        loaded.set_state(before[1])
 
 
 def take_matplotlib() -> tuple[dict[str, Any], Any, frozenset[str]] | None:

@@ -1,7 +1,7 @@
 """What is random in a run: where it starts, and how it goes on where a checkpoint left off.
 
 rng                    a generator for each function that asks, keyed by seed and function
-random, numpy.random   seeded from the seed for each run
+random, numpy.random   seeded from the seed for each run; numpy when it is imported, if ever
 torch, tensorflow      seeded likewise, where the user imported them
 """
 
@@ -17,6 +17,7 @@ from expt.parameters import seed_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from importlib.machinery import ModuleSpec
 
     import numpy as np
 
@@ -33,13 +34,13 @@ def seed_globals(seed: int, function_name: str | None = None) -> None:
     """
     import random
 
-    import numpy as np  # slow to import; its global state must be seeded whoever uses it later
-
     if function_name is not None:
+        from numpy.random import SeedSequence  # slow to import
+
         words = seed_words(seed, function_name)
-        seed = int(np.random.SeedSequence(words).generate_state(1)[0])
+        seed = int(SeedSequence(words).generate_state(1)[0])
     random.seed(seed)
-    np.random.seed(seed % (1 << 32))
+    _seed_numpy(seed % (1 << 32))
     for module, path in _SEEDED_IF_IMPORTED.items():
         with contextlib.suppress(Exception):  # what is imported is the user's, of any kind
             seed_function: Any = sys.modules.get(module)
@@ -54,14 +55,64 @@ def kept_random_state() -> Iterator[None]:
     """`random` and `numpy.random` are afterwards as they were."""
     import random
 
-    import numpy as np  # slow to import; it is imported by now, since the run seeded it
-
-    states = random.getstate(), np.random.get_state()
+    state, waiting, loaded = random.getstate(), _waiting_seed(), sys.modules.get("numpy.random")
+    twister: Any = None if loaded is None else loaded.get_state()
     try:
         yield
     finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
+        random.setstate(state)
+        if loaded is not None:
+            loaded.set_state(twister)
+        elif waiting is not None:
+            _seed_numpy(waiting.seed)
+
+
+# numpy, which takes longer to import than all of expt
+
+
+class _SeedAtImport:
+    """Stands in the way of the import of `numpy.random`, to seed it when it is there."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._loader: Any = None
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != _NUMPY:
+            return None
+        others = [finder for finder in sys.meta_path if finder is not self]
+        found = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is not None:
+            self._loader, spec.loader = spec.loader, self  # type: ignore[assignment]  # it has what is asked for
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        module.seed(self.seed)
+
+
+_NUMPY: Final = "numpy.random"
+
+
+def _seed_numpy(seed: int) -> None:
+    """Seed it where it is loaded; else have it seeded when the run imports it."""
+    loaded: Any = sys.modules.get(_NUMPY)
+    waiting = _waiting_seed()
+    if waiting is not None:
+        sys.meta_path.remove(waiting)
+    if loaded is None:
+        sys.meta_path.insert(0, _SeedAtImport(seed))
+    else:
+        loaded.seed(seed)
+
+
+def _waiting_seed() -> _SeedAtImport | None:
+    return next((one for one in sys.meta_path if isinstance(one, _SeedAtImport)), None)
 
 
 class Randomness:
@@ -92,7 +143,7 @@ class Randomness:
         """All of it, as strict JSON holds it."""
         import random
 
-        import numpy as np  # the run seeded it
+        import numpy as np  # what was to seed it does so now
 
         _, words, gauss = random.getstate()
         twister: Any = np.random.get_state(legacy=False)
@@ -128,7 +179,7 @@ class Randomness:
 def _put_globals(state: Mapping[str, Any]) -> None:
     import random
 
-    import numpy as np  # the run seeded it
+    import numpy as np  # the run tracked its state
 
     own, twister = state["random"], state["numpy"]
     key = np.frombuffer(_as_bytes(twister["key"]), "<u4").astype("u4")

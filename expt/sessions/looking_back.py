@@ -123,12 +123,6 @@ def _tell_reused(chosen: Sequence[Case], plan: Plan) -> list[str]:
     return [f"{id_}: its run {plan.reused[id_].id} is given to what needs it" for id_ in given]
 
 
-def needs_looking_back(options: Options) -> bool:
-    """Whether what is to run depends on what the archives say."""
-    running = options.running
-    return running.resume or running.last_failed or running.failed_first or bool(running.order)
-
-
 class _History:
     """The runs of a plan's experiments, newest first."""
 

@@ -34,7 +34,7 @@ def serve(connection: Connection, role: str) -> None:
     warm_up(role)
     gate = _InterruptGate()
     with _outside_output(connection):
-        worker = Worker(connection.send)
+        worker = Worker(connection.send, draws=role != "run")
         with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
             while (message := _receive(connection)) != CLOSE:
                 if isinstance(message, Equip):
@@ -93,7 +93,7 @@ class _InterruptGate:
 
 
 _WARM_UP: Final = {
-    "run": ("expt.planning", "expt.running", "numpy.random"),
+    "run": ("expt.planning", "expt.running"),
     "render": ("expt.rendering.renderer", "expt.drawing.sheets", "expt.rendering.plots"),
     "script": ("expt.rendering.renderer", "expt.rendering.script"),
 }

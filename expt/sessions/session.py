@@ -15,20 +15,19 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
+import os
 from functools import partial
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.errors import ExitCode, ExptError
 from expt.ground.messages import DescribeRequest, SchemaRequest, SessionInfo
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import Secrets, mask_patch, secret_names, secret_texts
+from expt.parameters import Secrets, secret_names, secret_texts
 from expt.sessions.books import Books
 from expt.sessions.crew import Crew
 from expt.sessions.deciding import decide_cases
 from expt.sessions.feeding import Feed, open_studies, with_known
 from expt.sessions.interrupting import Interrupts
-from expt.sessions.looking_back import choose_cases, look_back, needs_looking_back
 from expt.sessions.scheduling import Schedule
 from expt.sessions.selecting import collect
 
@@ -126,7 +125,9 @@ class Session:
         """Plan and run what `options` say; the outcomes are added to `outcomes`."""
         collected = collect(options, self._plugins)
         plan = decide_cases(self._crew, options, collected, self._surroundings)
-        if needs_looking_back(options):
+        if options.running.looks_back:
+            from expt.sessions.looking_back import choose_cases, look_back  # slow: it reads runs
+
             plan = choose_cases(look_back(plan, options), options)
         studies = open_studies(self._crew, options, self._plugins, plan)
         plan = with_known(plan, studies)
@@ -171,6 +172,8 @@ def plan_session(options: Options, plugins: Plugins) -> Plan:
 
     What the archives say of each case is in its `pasts`.
     """
+    from expt.sessions.looking_back import choose_cases, look_back  # slow: it reads runs
+
     with _at_work(_without_pictures(options), plugins) as (crew, _, _):
         plan = look_back(decide_cases(crew, options, collect(options, plugins)), options)
         chosen = choose_cases(plan, options)
@@ -223,6 +226,8 @@ def _session_info(
     cases = [*plan.cases, *(search.case for search in plan.searches)]
     secrets = Secrets(secret_texts(cases), secret_names(cases))
     if patch:
+        from expt.parameters import mask_patch  # slow, and most trees are clean
+
         patch = mask_patch(patch, secrets)
     return SessionInfo(session_id, environment, patch, secrets.texts, secrets.names)
 
@@ -246,11 +251,11 @@ def judge(
 
 def new_session_id() -> str:
     """When it began, and a few random letters: `2026-11-23_10-15-30_k3f9`."""
-    return f"{dt.datetime.now():%Y-%m-%d_%H-%M-%S}_{token_hex(3)}"
+    return f"{dt.datetime.now():%Y-%m-%d_%H-%M-%S}_{os.urandom(3).hex()}"
 
 
 def take_surroundings(root: Path) -> tuple[Mapping[str, Any], bytes]:
     """The environment and the uncommitted changes: taken once a session."""
-    from expt.archive.snapshot import take_environment, take_patch
+    from expt.archive import snapshot  # not needed where nothing is run
 
-    return take_environment(root), take_patch(root)
+    return snapshot.take_surroundings(root)

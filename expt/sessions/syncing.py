@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from expt.archive import sync_archive
+from expt.ground.files import sync_archive
 from expt.ground.messages import RunFinished, RunStarted
 
 if TYPE_CHECKING:

@@ -59,11 +59,12 @@ if TYPE_CHECKING:
 class Worker:
     """What one worker keeps from request to request."""
 
-    def __init__(self, report: Report, *, may_restore: bool = False) -> None:
+    def __init__(self, report: Report, *, may_restore: bool = False, draws: bool = True) -> None:
         self.importing: str | None = None
         self._begin: Begin
         self._report = report
         self._may_restore = may_restore
+        self._draws = draws
         self._planner: Planner | None = None
         self._plugins: Plugins | None = None
         self._scope: SessionScope | None = None
@@ -187,7 +188,8 @@ class Worker:
     def _get_plugins(self) -> Plugins:
         if self._plugins is None:
             options = self._begin.options
-            self._plugins = Plugins(worker_plugins(options), options.plugins)
+            builtin = worker_plugins(options) if self._draws else {}
+            self._plugins = Plugins(builtin, options.plugins)
         return self._plugins
 
     def _get_planner(self) -> Planner:

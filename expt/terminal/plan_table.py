@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive.search_facts import write_search_terms
 from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
@@ -71,6 +70,8 @@ def _past_to_json(plan: Plan, case: Case) -> dict[str, Any]:
 
 def _search_to_json(search: Search) -> dict[str, Any]:
     """The case that all trials share, and what is searched from it."""
+    from expt.archive.search_facts import write_search_terms  # slow, and few plans are searches
+
     told = {**write_search_terms(search.terms), "known": search.known}
     return {**case_to_json(search.case), "search": told}
 

@@ -28,6 +28,7 @@ from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside, write_atomically
 from expt.ground.layout import MAILBOX_DIR, SESSIONS_DIR
 from expt.ground.messages import RunStarted
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ _LARGEST: Final = 1 << 16  # bytes of a ticket
 _LARGEST_PATCH: Final = 1 << 24
 
 
-@attrs.frozen
+@frozen
 class Ticket:
     """A case that a node has begun; `started` is None until its archive is claimed."""
 

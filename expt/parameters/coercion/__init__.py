@@ -33,7 +33,6 @@ from expt.parameters.coercion.annotations import (
 from expt.parameters.coercion.fitting import Coercer, Convert, Misfit
 from expt.parameters.coercion.json_schema import JsonSchema, any_of, default_of, schema_of
 from expt.parameters.coercion.plain import (
-    MASK,
     fields_of,
     holds_opaque,
     key_fields,
@@ -44,7 +43,6 @@ from expt.parameters.coercion.plain import (
 
 __all__ = [
     "EXACT",
-    "MASK",
     "Coercer",
     "Convert",
     "JsonSchema",

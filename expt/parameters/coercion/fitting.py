@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NoReturn, Union
 
 from expt.ground.declarations import InputRun, Secret
 from expt.ground.errors import did_you_mean
-from expt.ground.text import dotted
+from expt.ground.text import MASK, dotted
 from expt.parameters.coercion.annotations import (
     LISTS,
     NONE,
@@ -28,7 +28,6 @@ from expt.parameters.coercion.annotations import (
 )
 from expt.parameters.coercion.exact import fit_number
 from expt.parameters.coercion.plain import (
-    MASK,
     Step,
     is_model_class,
     is_table_class,

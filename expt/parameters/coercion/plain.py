@@ -19,9 +19,6 @@ from expt.ground.objects import class_fields, safe_repr
 from expt.ground.text import visible
 from expt.ground.toml_reading import MAX_DEPTH
 
-MASK: Final = "***"
-"""What stands in the place of a secret, wherever one would be shown or written."""
-
 Step = str | int
 """A key of a table, or an index of a list."""
 

@@ -11,7 +11,7 @@ from expt.ground.encoding import dumps
 from expt.ground.files import open_inside
 from expt.ground.layout import SCALARS_FILE
 from expt.ground.value_classes import define
-from expt.reading.series.tracked import numeric_leaves
+from expt.reading.series.leaves import numeric_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from expt.archive.series_lines import Entry, NameTable, read_entries, read_names
 from expt.ground.dataframes import import_pandas
 from expt.ground.errors import did_you_mean
+from expt.reading.series.leaves import numeric_leaves
 from expt.reading.series.sorted_records import Columns
 from expt.reading.series.stored import EntrySource, LeafSource, RecordSource, SeriesSource
 
@@ -83,16 +84,6 @@ class Series:
                 for path, number in numeric_leaves(value, f"{self.name}/"):
                     found.setdefault(path, LeafSource()).rows.append((step, time, number))
         return {path: Series(path, "scalar", self.options, leaf) for path, leaf in found.items()}
-
-
-def numeric_leaves(value: Any, prefix: str) -> Iterator[tuple[str, float | int]]:
-    """`eval/acc` and `eval/test/acc` of `{"acc": 0.9, "test": {"acc": 0.8}}`; no bools."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if type(item) is int or type(item) is float:
-                yield f"{prefix}{key}", item
-            else:
-                yield from numeric_leaves(item, f"{prefix}{key}/")
 
 
 class SeriesMap(Mapping[str, Series]):

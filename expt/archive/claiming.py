@@ -1,0 +1,37 @@
+"""Whether archives can be made at a place, and what is said where they cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from expt.ground.errors import ExptError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def check_writable(runs: Path) -> None:
+    """Raise `ExptError` where no archive could be made below `runs`, which is made if missing."""
+    with told_where(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        if not os.access(runs, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@contextlib.contextmanager
+def told_where(place: Path) -> Iterator[None]:
+    """What the disk refuses, as a mistake that names the first thing that is in the way."""
+    try:
+        yield
+    except OSError as error:
+        ways = [way for way in (place, *place.parents) if os.path.lexists(way)]
+        in_way = ways[0] if ways and not ways[0].is_dir() else place
+        raise ExptError(
+            f"no archive can be made: {error.strerror}",
+            str(in_way),
+            "'--runs DIR' puts the archives elsewhere",
+        ) from error
