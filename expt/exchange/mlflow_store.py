@@ -18,6 +18,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from expt.exchange.bounded import list_bounded, read_bytes
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment
 from expt.exchange.mlflow_server import is_address, send_runs
@@ -28,7 +30,6 @@ from expt.exchange.yaml_files import read_yaml
 from expt.ground.encoding import loads
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError
 from expt.ground.layout import CODE_DIR, ENVIRONMENT_FILE, LOG_FILE
-from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -240,7 +241,7 @@ def _with_archive(run: ForeignRun, folder: Path, kept: Iterable[str]) -> Foreign
         about = loads(read_bytes(folder, environment) or b"{}")
     except (ValueError, RecursionError):
         about = {}
-    whole = evolve(
+    whole = attrs.evolve(
         run,
         tags=(),
         command=(),

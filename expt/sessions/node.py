@@ -24,6 +24,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from expt.archive import owner_is_alive
 from expt.executors import SpawnStarter, WorkerExecutor
 from expt.executors.engines import Mailbox, Returned, read_parcel, write_returned
@@ -32,7 +34,6 @@ from expt.executors.engines.standard import ignore_interrupts
 from expt.executors.workers import GRACE
 from expt.ground.errors import WorkerError
 from expt.ground.messages import ModuleImporting, RunProgressed, RunStarted
-from expt.ground.value_classes import evolve
 from expt.sessions.books import Books
 from expt.sessions.burying import Undertaker
 
@@ -157,8 +158,8 @@ class _Guest:
             )
         assert begin.session is not None  # noqa: S101 - a session that runs something
         here = _seen_from_here(begin.session, begin.options.root, parcel.sender)
-        session = evolve(here, patch=self._mailbox.patch())
-        self._begin = evolve(begin, session=session)
+        session = attrs.evolve(here, patch=self._mailbox.patch())
+        self._begin = attrs.evolve(begin, session=session)
         self._packed = parcel.begin
 
     def work_on(self, parcel: Parcel) -> Returned:
@@ -224,4 +225,4 @@ def _seen_from_here(session: SessionInfo, root: Path, sender: Mapping[str, Any])
         sender.get("host") == socket.gethostname() and told.get("executable") == sys.executable
     )
     here = {"variables": take_variables()} if is_same else take_environment(root)
-    return evolve(session, environment={**told, **here, "git": told.get("git")})
+    return attrs.evolve(session, environment={**told, **here, "git": told.get("git")})

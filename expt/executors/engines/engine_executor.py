@@ -20,6 +20,8 @@ from concurrent.futures import BrokenExecutor, Future
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+import attrs
+
 from expt.archive import owner_of_this_process
 from expt.executors.death import Bury, Death
 from expt.executors.engines.mailbox import Mailbox
@@ -31,7 +33,6 @@ from expt.ground.errors import ExptError, WorkerError
 from expt.ground.messages import Notice, RunRequest, RunStarted
 from expt.ground.options import runs_root
 from expt.ground.processes import process_is_alive
-from expt.ground.value_classes import define, evolve
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -65,7 +66,7 @@ class _Promise(Future[Any]):
         return dropped
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class _Errand:
     """A case at the engine."""
 
@@ -210,7 +211,7 @@ class EngineExecutor:
         begin = self._begin()
         assert self._mailbox is not None and begin.session is not None  # noqa: S101 - opened
         if self._packed is None or self._packed[0] is not begin:
-            lean = evolve(begin, session=evolve(begin.session, patch=b""))
+            lean = attrs.evolve(begin, session=attrs.evolve(begin.session, patch=b""))
             self._packed = begin, pack_begin(lean)
         return write_parcel(
             Parcel(

@@ -28,7 +28,6 @@ from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside, write_atomically
 from expt.ground.layout import MAILBOX_DIR, SESSIONS_DIR
 from expt.ground.messages import RunStarted
-from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +43,7 @@ _LARGEST: Final = 1 << 16  # bytes of a ticket
 _LARGEST_PATCH: Final = 1 << 24
 
 
-@frozen
+@attrs.frozen
 class Ticket:
     """A case that a node has begun; `started` is None until its archive is claimed."""
 

@@ -15,7 +15,6 @@ import attrs
 
 from expt.executors.wire import frame_body, pack, unpack
 from expt.ground.errors import WorkerError
-from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _FAST: Final = 1  # of zlib
 
 
-@frozen
+@attrs.frozen
 class Parcel:
     """One case on its way to a node.
 
@@ -42,10 +41,10 @@ class Parcel:
     mailbox: str
     sender: Mapping[str, Any]
     is_awaited: bool = True
-    variables: Mapping[str, str] = field(factory=dict)
+    variables: Mapping[str, str] = attrs.field(factory=dict)
 
 
-@frozen
+@attrs.frozen
 class Returned:
     """What a node answers: how a run ended, what was said on the way, and who was not told.
 

@@ -17,10 +17,11 @@ import importlib.util
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from expt.executors.engines.standard import make_standard
 from expt.ground.configuration import place_of_key
 from expt.ground.errors import ConfigurationError, UsageError, did_you_mean
-from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +41,7 @@ _TEXTS: Final = "a table of texts"
 _COMMON: Final = {"at_once": _NUMBER, "variables": _TEXTS}
 
 
-@frozen
+@attrs.frozen
 class _Known:
     """An engine that expt has an adapter for."""
 
@@ -54,7 +55,7 @@ class _Known:
 _KNOWN: Final[Mapping[str, _Known]] = {}
 
 
-@frozen
+@attrs.frozen
 class Engine:
     """An engine, ready to be made.
 
