@@ -4,6 +4,7 @@ import {show, showNumber, showDuration, showTime, isNumber} from "./values.js";
 import {title} from "./runs.js";
 
 const HEIGHT = 28;
+const OVERSCAN = 6; // rows above and below what can be seen
 const ALWAYS = ["id", "experiment", "case", "status"];
 const AFTER = ["duration", "started", "tags", "note"];
 
@@ -16,6 +17,8 @@ export class RunsTable {
     this.table = el("table.runs", { role: "grid" }, this.head, this.body);
     this.scroll = el("div.scroll", { tabIndex: 0, onscroll: () => this.paint(), onkeydown: (event) => this.key(event) }, this.table);
     this.same = el("p.same");
+    this.slots = [];
+    this.made = new Map();
     this.tools = el("div.tools");
     this.element = el("section.view", {}, this.tools, this.scroll, this.same);
   }
@@ -26,14 +29,25 @@ export class RunsTable {
     this.items = this.makeItems(rows);
     this.widths = this.names.map((name) => this.width(name));
     this.cursor = Math.min(this.cursor, Math.max(0, this.items.length - 1));
-    const open = this.tools.querySelector("details")?.open;
     this.varied = runs.differing(rows, runs.valueNames("params"));
-    replace(this.tools, this.makeGrouping(), check("only what differs", state.differing, (on) => state.set({ differing: on })), this.makeColumns(open));
-    replace(this.head, this.makeHead());
-    const { same } = this.varied;
+    const { differs, same } = this.varied;
+    this.renew("tools", [this.names, runs.columns.size, differs, state.group, state.differing, state.columns], () => {
+      const open = this.tools.querySelector("details")?.open;
+      replace(this.tools, this.makeGrouping(), check("only what differs", state.differing, (on) => state.set({ differing: on })), this.makeColumns(open));
+    });
+    this.renew("head", [this.names, this.widths, state.sort, state.pinned], () => replace(this.head, this.makeHead()));
+    const { selected } = this.page;
+    this.head.querySelector("input").checked = selected.size > 0 && rows.every((row) => selected.has(runs.ids[row]));
+    this.renew("slots", [this.names], () => { this.slots = []; });
     replace(this.same, state.differing && rows.length > 1 && same.length ? ["the same in all: ", same.map(([name, value]) => `${title(name)}=${value}`).join("  ")] : []);
     this.shown = null;
     this.paint();
+  }
+
+  // Make a part of the table again if what it is made of is not what it was.
+  renew(part, from, make) {
+    const key = JSON.stringify(from);
+    if (this.made.get(part) !== key) { this.made.set(part, key); make(); }
   }
 
   columnNames() {
@@ -106,51 +120,69 @@ export class RunsTable {
 
   paint() {
     if (!this.items) return;
-    const first = Math.max(0, Math.floor(this.scroll.scrollTop / HEIGHT) - 10);
-    const count = Math.ceil((this.scroll.clientHeight || 600) / HEIGHT) + 20;
+    const first = Math.max(0, Math.floor(this.scroll.scrollTop / HEIGHT) - OVERSCAN);
+    const count = Math.ceil((this.scroll.clientHeight || 600) / HEIGHT) + 2 * OVERSCAN;
     const end = Math.min(this.items.length, first + count);
     const key = `${first}-${end}-${this.cursor}`;
     if (this.shown === key) return;
     this.shown = key;
+    const selected = this.page.selected;
+    const rowOf = (item, i) => (item.group ? this.makeGroup(item.group, first + i) : this.fill(i, item.row, first + i, selected));
     const space = (rows) => { const row = el("tr.space", {}, el("td", { colSpan: this.names.length + 1 })); row.style.height = `${rows * HEIGHT}px`; return row; };
-    replace(this.body, first ? space(first) : null, this.items.slice(first, end).map((item, i) => this.makeRow(item, first + i)), end < this.items.length ? space(this.items.length - end) : null);
+    replace(this.body, first ? space(first) : null, this.items.slice(first, end).map(rowOf), end < this.items.length ? space(this.items.length - end) : null);
     if (!this.items.length) replace(this.body, el("tr", {}, el("td.none", { colSpan: this.names.length + 1 }, this.page.runs.count ? "no run is like that" : "there are no runs yet")));
   }
 
-  makeRow(item, place) {
-    const { runs, selected, state } = this.page;
-    const at = place === this.cursor ? ".at" : "";
-    if (item.group) {
-      const { values, rows } = item.group;
-      const group = state.list("group");
-      return el(`tr.group${at}`, {}, el("td.pick"), this.names.map((name) => {
-        const place = group.indexOf(name);
-        if (place >= 0) return el("td", {}, show(values[place]));
-        if (name === "id") return el("td", {}, `${rows.length} runs`);
-        if (!/^(results|last)\.|^duration$/.test(name)) return el("td");
-        const { n, mean, std } = runs.summary(rows, name);
-        const [told, spread] = name === "duration" ? [showDuration, showDuration] : [(x) => showNumber(x, 4), (x) => showNumber(x, 2)];
-        return el("td.number", {}, n ? `${told(mean)}${std === null ? "" : ` ± ${spread(std)}`}` : "");
-      }));
-    }
-    const id = runs.ids[item.row];
-    const box = el("input", { type: "checkbox", checked: selected.has(id), "aria-label": `select ${runs.short[item.row]}`, onclick: (event) => this.page.toggle(id, event.shiftKey ? this.range(place) : null) });
-    return el(`tr${at}${selected.has(id) ? ".selected" : ""}`, { ondblclick: () => this.page.open(id) }, el("td.pick", {}, box), this.names.map((name) => this.makeCell(item.row, id, name)));
+  makeGroup({ values, rows }, place) {
+    const { runs, state } = this.page;
+    const group = state.list("group");
+    return el(`tr.group${place === this.cursor ? ".at" : ""}`, {}, el("td.pick"), this.names.map((name) => {
+      const place = group.indexOf(name);
+      if (place >= 0) return el("td", {}, show(values[place]));
+      if (name === "id") return el("td", {}, `${rows.length} runs`);
+      if (!/^(results|last)\.|^duration$/.test(name)) return el("td");
+      const { n, mean, std } = runs.summary(rows, name);
+      const [told, spread] = name === "duration" ? [showDuration, showDuration] : [(x) => showNumber(x, 4), (x) => showNumber(x, 2)];
+      return el("td.number", {}, n ? `${told(mean)}${std === null ? "" : ` ± ${spread(std)}`}` : "");
+    }));
+  }
+
+  // The row of a run: made once, and filled again for whichever run stands there now.
+  fill(index, row, place, selected) {
+    const { runs } = this.page;
+    const slot = (this.slots[index] ??= this.makeSlot());
+    const id = runs.ids[row];
+    Object.assign(slot, { id, place });
+    slot.row.className = [place === this.cursor && "at", selected.has(id) && "selected"].filter(Boolean).join(" ");
+    slot.box.checked = selected.has(id);
+    slot.box.setAttribute("aria-label", `select ${runs.short[row]}`);
+    this.names.forEach((name, i) => this.put(slot.cells[i], id, name, runs.value(row, name)));
+    return slot.row;
+  }
+
+  makeSlot() {
+    const slot = { cells: this.names.map((name) => (name === "id" ? el("td.id", {}, el("a")) : el("td"))) };
+    slot.box = el("input", { type: "checkbox", onclick: (event) => this.page.toggle(slot.id, event.shiftKey ? this.range(slot.place) : null) });
+    slot.row = el("tr", { ondblclick: () => this.page.open(slot.id) }, el("td.pick", {}, slot.box), slot.cells);
+    const link = slot.row.querySelector("a");
+    link?.addEventListener("click", (event) => { event.preventDefault(); this.page.open(slot.id); });
+    return slot;
+  }
+
+  put(cell, id, name, value) {
+    const text = this.text(name, value);
+    const place = name === "id" ? cell.firstChild : cell;
+    if (name === "id") place.href = `#view=run&open=${id}`;
+    else cell.className = name === "status" ? `status ${text}` : isNumber(value) ? "number" : "";
+    if (place.textContent === text) return;
+    place.textContent = text;
+    if (text.length > 40) cell.title = text; else cell.removeAttribute("title");
   }
 
   range(place) {
     const [low, high] = [Math.min(this.cursor, place), Math.max(this.cursor, place)];
     this.cursor = place;
     return this.items.slice(low, high + 1).filter((item) => item.row !== undefined).map((item) => this.page.runs.ids[item.row]);
-  }
-
-  makeCell(row, id, name) {
-    const { runs } = this.page;
-    const value = runs.value(row, name);
-    const text = this.text(name, value);
-    if (name === "id") return el("td.id", {}, el("a", { href: `#view=run&open=${id}`, onclick: (event) => { event.preventDefault(); this.page.open(id); } }, text));
-    if (name === "status") return el(`td.status.${text}`, {}, text);
-    return el(isNumber(value) ? "td.number" : "td", { title: text.length > 40 ? text : null }, text);
   }
 
   key(event) {

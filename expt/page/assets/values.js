@@ -58,7 +58,7 @@ export function sorted(rows, values, descending) {
   const kinds = [[], [], [], []];
   for (const row of rows) kinds[rank(values[row])].push(row);
   const sign = descending ? -1 : 1;
-  const by = (key) => (a, b) => { const [x, y] = [key(a), key(b)]; return x < y ? -sign : x > y ? sign : a - b; };
+  const by = (key) => (a, b) => { const x = key(a), y = key(b); return x < y ? -sign : x > y ? sign : a - b; };
   kinds[0].sort(by((row) => values[row]));
   kinds[1].sort(by((row) => values[row]));
   const texts = new Map(kinds[2].map((row) => [row, show(values[row])]));
