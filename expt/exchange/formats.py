@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from expt.exchange.foreign import Export, Import
+from expt.exchange.hydra_runs import read_hydra
 from expt.exchange.mlflow_store import read_mlflow, write_mlflow
 from expt.exchange.notebooks import write_notebook
 from expt.exchange.plain_tables import write_csv, write_parquet
 from expt.exchange.pycomex_archives import read_pycomex
+from expt.exchange.sacred_runs import read_sacred
 from expt.exchange.tensorboard_events import read_tensorboard, write_tensorboard
 from expt.ground.errors import UsageError, did_you_mean
 
@@ -32,8 +34,10 @@ def own_exports() -> dict[str, Export]:
 def own_imports() -> dict[str, Import]:
     """The formats that expt reads, by name."""
     return {
+        "hydra": Import("output folders of Hydra: outputs/, multirun/, or one run", read_hydra),
         "mlflow": Import("MLflow's file store: mlruns/, an experiment or a run in it", read_mlflow),
         "pycomex": Import("a PyComex archive, or a folder of them", read_pycomex),
+        "sacred": Import("folders of Sacred's FileStorageObserver", read_sacred),
         "tensorboard": Import("a log directory: a run for each folder of events", read_tensorboard),
     }
 
