@@ -67,6 +67,112 @@ def test_a_nearer_plain_value_ends_the_axis_of_an_outer_folder(sandbox: Sandbox)
     assert "experiments/a.py::experiment_x[lr-1-wd-3]" in ids
 
 
+EXTENDED = """
+    import expt
+
+    @expt.sweep(lr=[1, 2], wd=[3, 4])
+    def experiment_a(lr: float = 0.1, wd: float = 0.0): return lr
+
+    experiment_b = expt.extends(experiment_a, lr=0.5)
+    experiment_c = expt.extends(experiment_b, wd=7)
+    one = 1
+    experiment_d = expt.extends(experiment_a, wd=one)
+    """
+
+
+def test_a_value_of_expt_extends_ends_the_axis_of_its_base(sandbox: Sandbox) -> None:
+    """As a nearer plain value does; the labels are known without importing where it is a literal,
+    and a folder that hosts it may sweep the name again."""
+    again = '[expt]\nextends = "../a.py::experiment_b"\n[expt.sweep]\nlr = [8, 9]\n'
+    sandbox.write(
+        {
+            "experiments/a.py": EXTENDED,
+            "experiments/flat/params.toml": 'wd = 9\n[expt]\nextends = "../a.py::experiment_a"\n',
+            "experiments/again/params.toml": again,
+            "experiments/swept/params.toml": "[expt.sweep]\nlr = [5, 6]\n",
+            "experiments/swept/e.py": """
+                import expt
+                def experiment_e(lr: float = 0.1): return lr
+                experiment_f = expt.extends(experiment_e, lr=0.5)
+                """,
+        }
+    )
+    ids = sorted(case["id"].removeprefix("experiments/") for case in plan(sandbox))
+    assert [one for one in ids if "experiment_a[" not in one] == [
+        *(f"a.py::experiment_b[wd-{wd}]" for wd in (3, 4)),
+        "a.py::experiment_c",
+        *(f"a.py::experiment_d[lr-{lr}]" for lr in (1, 2)),
+        *(f"again::experiment_b[wd-{wd}-lr-{lr}]" for wd in (3, 4) for lr in (8, 9)),
+        *(f"swept/e.py::experiment_e[lr-{lr}]" for lr in (5, 6)),
+        "swept/e.py::experiment_f",
+    ]
+    assert [one for one in ids if one.startswith("flat")] == [
+        f"flat::experiment_a[lr-{lr}]" for lr in (1, 2)
+    ]
+    listed = sandbox.expt("--co", "-q").lines
+    unknown = f"experiments/{ids[ids.index('a.py::experiment_d[lr-1]')]}"
+    assert set(listed) == {
+        *(f"experiments/{one}" for one in ids if "experiment_d" not in one),
+        unknown.replace("[lr-1]", "[?]"),
+    }
+    said = told(sandbox)
+    for note in (
+        "a.py::experiment_b: experiments/a.py:6 ends the axis 'lr' of experiments/a.py:3",
+        "flat::experiment_a: experiments/flat/params.toml:1 ends the axis 'wd' of",
+        "swept/e.py::experiment_f: experiments/swept/e.py:3 ends the axis 'lr' of",
+    ):
+        assert f"note: experiments/{note}" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "cases"),
+    [
+        ("opt={lr=5}", [{"lr": 5, "name": "adam"}]),
+        ("opt={name='x'}", [{"lr": 1, "name": "x"}, {"lr": 2, "name": "x"}]),
+        ("opt={lr=5, name='x'}", [{"lr": 5, "name": "x"}]),
+        ("opt.lr=5", [{"lr": 5, "name": "adam"}]),
+        ("opt={}", [{"lr": 1, "name": "adam"}, {"lr": 2, "name": "adam"}]),
+        ("opt+={name='x'}", None),
+    ],
+)
+def test_a_table_of_p_collapses_the_axes_of_what_it_says(
+    sandbox: Sandbox, given: str, cases: list[dict[str, Any]] | None
+) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                def experiment_x(opt: dict = {"lr": 0.1, "name": "adam"}): return opt["lr"]
+                """
+        }
+    )
+    words = ("--sweep", "opt.lr=1,2", "-p", given)
+    if cases is None:
+        assert sandbox.expt("--plan", *words).exit_code == 4
+        return
+    assert [case["params"]["opt"] for case in plan(sandbox, *words)] == cases
+    if len(cases) == 1:
+        name = given.partition("=")[0]
+        assert f"-p {name} collapses the axis 'opt.lr'" in told(sandbox, *words)
+
+
+def test_a_member_by_p_collapses_the_axes_below_the_choice(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/params.toml": """
+                [expt.choices.db]
+                default = "mysql"
+                [expt.choices.db.mysql]
+                port = 3306
+                [expt.choices.db.postgresql]
+                port = 5432
+                """,
+            "experiments/a.py": "def experiment_x(db: dict): return db['port']\n",
+        }
+    )
+    (case,) = plan(sandbox, "-p", "db=postgresql", "--sweep", "db.port=1,2")
+    assert case["params"]["db"] == {"port": 5432}
+
+
 def test_a_provider_wraps_the_value_that_ended_an_axis(sandbox: Sandbox) -> None:
     """A swept value is final; one that ends an axis is a plain value again."""
     sandbox.write(

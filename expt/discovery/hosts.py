@@ -17,7 +17,7 @@ from expt.discovery.modules import Hosted, Modules
 from expt.discovery.syntax import Asks, Target
 from expt.ground.errors import ParameterError, PlanningError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE
-from expt.ground.model import BASE_MARK, Axis, Experiment
+from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Axis, Experiment
 from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from expt.discovery.folders import Base, Folder, Folders
     from expt.ground.errors import ExptError
     from expt.ground.options import Sweep
-    from expt.parameters import Group, ParamsFile
+    from expt.parameters import Group, ParamsFile, Step
 
 
 @frozen
@@ -183,14 +183,27 @@ class Tree:
         if experiment.axes is None or self._swept.more:
             return evolve(experiment, axes=None)
         # as slow as listing five hundred files, and of use where something is swept
-        from expt.parameters import axes_of_folders, is_random_axis, merge_axes, repeat_of_folders
+        from expt.parameters import (
+            axes_of_folders,
+            drop_names,
+            ended_by,
+            is_random_axis,
+            merge_axes,
+            repeat_of_folders,
+        )
 
+        above: list[Step] = []
+        nearer: list[Step] = []
+        files: list[ParamsFile] = []
         try:
-            files = self._files_of(experiment, places) if any(t.sweeps for t in tables) else []
-            folders = axes_of_folders(files)
-        except ParameterError:  # planning tells of it
+            if any(table.sweeps for table in tables) or (experiment.axes and places[1:]):
+                above, nearer, files = self._steps_of(experiment, places)
+            folders = axes_of_folders([*above, *nearer])
+        except (ParameterError, LookupError):  # planning tells of it, or knows it
             return evolve(experiment, axes=None)
-        known = {name for axis in (*experiment.axes, *folders.axes) for name in axis.names}
+        declared = drop_names(experiment.axes, ended_by(nearer, experiment.axes))
+        experiment = evolve(experiment, axes=declared)
+        known = {name for axis in (*declared, *folders.axes) for name in axis.names}
         fixed = self._swept.fixed_for(experiment)
         asked = self._asked(asks, places, (*known, *fixed))
         typed = [_read_sweep(sweep, asked) for sweep in self._swept.sweeps]
@@ -204,24 +217,44 @@ class Tree:
             fixed=fixed,
             asked=asked,
         )
-        repeat = self._swept.repeat or repeat_of_folders([file for file, _ in files])
+        repeat = self._swept.repeat or repeat_of_folders(files)
         if placed.axes is None or repeat is None:
             return placed
         return evolve(placed, axes=(*placed.axes, repeat))
 
-    def _files_of(
+    def _steps_of(
         self, experiment: Experiment, places: Sequence[str]
-    ) -> list[tuple[ParamsFile, list[str]]]:
-        """The files that count, weakest first, with the names of its bases and its own."""
+    ) -> tuple[list[Step], list[Step], list[ParamsFile]]:
+        """What counts, weakest first, with the names of its bases and its own: above the function
+        and nearer than it; and the files alone.
+
+        Raises `LookupError` where the source does not show what an `expt.extends` gives.
+        """
+        from expt.parameters import Given, Layer  # as above
+
         names = [
             text.rpartition("::")[2] for text in (*reversed(experiment.extends), experiment.id)
         ]
         functions: dict[str, list[str]] = {}
-        for place, name in zip(places, names, strict=True):
+        files: list[ParamsFile] = []
+        steps: tuple[list[Step], list[Step]] = ([], [])
+        for number, (place, name) in enumerate(zip(places, names, strict=True)):
             for folder in _folders_above([place]):
+                is_new = folder not in functions
                 functions.setdefault(folder, []).append(name)
-        files = [(self._folders.file(folder), names) for folder, names in functions.items()]
-        return [(file, names) for file, names in files if file is not None]
+                file = self._folders.file(folder) if is_new else None
+                if file is not None:
+                    files.append(file)
+                    steps[number > 0].append((file, functions[folder]))
+            if number == 0 or not place.endswith(".py"):
+                continue
+            found = self._modules.source(place).experiments.get(name)
+            if isinstance(found, ExtendsCall):
+                if found.gives is None:
+                    raise LookupError(name)
+                layer = Layer(LAYER_EXTENDS, found.gives, lambda _: None)
+                steps[1].append((Given(layer), ()))
+        return *steps, files
 
     def _asked(
         self, asks: Asks, places: tuple[str, ...], known: Iterable[str]

@@ -27,6 +27,8 @@ from expt.ground.layout import EXPERIMENT_PREFIX
 from expt.ground.value_classes import evolve, field, frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from expt.ground.errors import ExptError
     from expt.ground.model import Axis
 
@@ -56,11 +58,13 @@ class Definition:
 
 @frozen
 class ExtendsCall:
-    """An `experiment_* = expt.extends(base)`; `base` are the parts of a dotted name, or empty."""
+    """An `experiment_* = expt.extends(base, lr=0.1)`; `base` are the parts of a dotted name, or
+    empty. `gives` are the values, None where the source does not show them."""
 
     name: str
     line: int
     base: tuple[str, ...]
+    gives: Mapping[str, Any] | None = field(factory=dict)
 
 
 @frozen
@@ -196,7 +200,7 @@ class _Reading:
             if isinstance(value, ast.Call) and from_expt == ("extends",):
                 if name.startswith(EXPERIMENT_PREFIX):
                     base = dotted_name(value.args[0]) if len(value.args) == 1 else ()
-                    self._add(ExtendsCall(name, statement.lineno, base), block)
+                    self._add(ExtendsCall(name, statement.lineno, base, _gives(value)), block)
             elif from_expt[:1] == ("mark",):  # slow = expt.mark.slow
                 self._imports[name] = Imported(0, ("expt", *from_expt))
             elif isinstance(known, Definition):  # experiment_x = decorate(experiment_x)
@@ -302,3 +306,10 @@ class _Reading:
             None if swept is None else tuple(swept.values()),
             tuple(others),
         )
+
+
+def _gives(call: ast.Call) -> Mapping[str, Any] | None:
+    """The keyword arguments of a call; None where one of them is no literal."""
+    values = {pair.arg: literal(pair.value) for pair in call.keywords if pair.arg is not None}
+    is_shown = len(values) == len(call.keywords) and None not in values.values()
+    return values if is_shown else None

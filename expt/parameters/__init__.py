@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from expt.parameters.chained_axes import inherit_axes, point_key, points_for
     from expt.parameters.choices import Choice, read_choices
     from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
-    from expt.parameters.folder_axes import axes_of_folders, repeat_of_folders, search_of_folders
+    from expt.parameters.folder_axes import (
+        Given,
+        Step,
+        axes_of_folders,
+        ended_by,
+        repeat_of_folders,
+        search_of_folders,
+    )
     from expt.parameters.layers import Layer, Resolved, Where
     from expt.parameters.masking import (
         SHORTEST,
@@ -92,17 +99,20 @@ __all__ = [
     "SHORTEST",
     "Choice",
     "FileText",
+    "Given",
     "Group",
     "KeyPath",
     "Layer",
     "ParamsFile",
     "Resolved",
     "Secrets",
+    "Step",
     "Where",
     "assign",
     "axes_from_table",
     "axes_of_folders",
     "drop_names",
+    "ended_by",
     "expand_axes",
     "expand_environment",
     "experiment_values",
@@ -167,7 +177,9 @@ if not TYPE_CHECKING:  # which knows the names above, and no others
             "expt.parameters.chained_axes": "inherit_axes point_key points_for",
             "expt.parameters.choices": "Choice read_choices",
             "expt.parameters.environment": "FileText expand_environment place_path settle_value",
-            "expt.parameters.folder_axes": "axes_of_folders repeat_of_folders search_of_folders",
+            "expt.parameters.folder_axes": (
+                "Given Step axes_of_folders ended_by repeat_of_folders search_of_folders"
+            ),
             "expt.parameters.layers": "Layer Resolved Where",
             "expt.parameters.masking": (
                 "SHORTEST make_scrubber mask_patch mask_source secret_pattern secret_spellings"

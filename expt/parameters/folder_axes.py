@@ -1,11 +1,11 @@
 """The axes that the folders above an experiment give it, nearest strongest.
 
-A plain value in a nearer folder ends the axis of an outer one.
+A plain value in a nearer folder ends the axis of an outer one, and so does one of `expt.extends`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.layout import RESERVED_TABLE
@@ -13,15 +13,39 @@ from expt.ground.options import SearchWords
 from expt.ground.value_classes import frozen
 from expt.parameters.params_files import ParamsFile, experiment_values, folder_values
 from expt.parameters.search_tables import merge_words
-from expt.parameters.sweeps import Group, drop_names, merge_axes, repeat_axis
+from expt.parameters.sweeps import drop_names, merge_axes, repeat_axis
 from expt.parameters.typed_text import parse_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from expt.ground.model import Axis
+    from expt.parameters.layers import Layer
+    from expt.parameters.sweeps import Group
+    from expt.parameters.typed_text import KeyPath
 
 _NOTHING: Final = object()
+
+
+@frozen
+class Given:
+    """What `expt.extends` gives, where it stands among the files."""
+
+    layer: Layer
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        return self.layer.values
+
+    def where(self, keys: KeyPath) -> str:
+        return self.layer.where(keys) or ""
+
+    def axes(self, _: Callable[[], int] | None = None) -> tuple[list[Axis], list[Group]]:
+        return [], []
+
+
+Step = tuple[ParamsFile | Given, Sequence[str]]
+"""What says values and axes, with the names of its tables that count."""
 
 
 @frozen
@@ -33,28 +57,34 @@ class FolderAxes:
     ended: Mapping[str, str]
 
 
-def axes_of_folders(
-    files: Iterable[tuple[ParamsFile, Iterable[str]]], seed: Callable[[], int] | None = None
-) -> FolderAxes:
-    """What the files say, weakest first, each with the names of its tables that count.
+def axes_of_folders(steps: Iterable[Step], seed: Callable[[], int] | None = None) -> FolderAxes:
+    """What the steps say, weakest first.
 
     `seed` gives what random points are drawn from. Raises `ParameterError`.
     """
     axes: tuple[Axis, ...] = ()
     groups: list[Group] = []
     ended: dict[str, str] = {}
-    for file, functions in files:
-        for axis in axes:
-            for name in axis.names:
-                place = _place_of_value(file, functions, name)
-                if place is not None:
-                    ended[name] = f"{place} ends the axis '{name}' of {axis.where}"
-        own, said = file.axes(seed)
+    for step in steps:
+        ended.update(ended_by([step], axes))
+        own, said = step[0].axes(seed)
         axes = merge_axes(drop_names(axes, ended), own)
         swept = {name for axis in axes for name in axis.names}
         ended = {name: why for name, why in ended.items() if name not in swept}
         groups += said
     return FolderAxes(axes, tuple(groups), ended)
+
+
+def ended_by(steps: Iterable[Step], axes: Iterable[Axis]) -> dict[str, str]:
+    """The names of axes that plain values of nearer steps end, and what is to be said of each."""
+    ended = {}
+    for file, functions in steps:
+        for axis in axes:
+            for name in axis.names:
+                place = _place_of_value(file, functions, name)
+                if place is not None:
+                    ended[name] = f"{place} ends the axis '{name}' of {axis.where}"
+    return ended
 
 
 def repeat_of_folders(files: Sequence[ParamsFile]) -> Axis | None:
@@ -75,7 +105,7 @@ def search_of_folders(files: Iterable[ParamsFile]) -> SearchWords:
     return words
 
 
-def _place_of_value(file: ParamsFile, functions: Iterable[str], name: str) -> str | None:
+def _place_of_value(file: ParamsFile | Given, functions: Iterable[str], name: str) -> str | None:
     """The line where a file gives a plain value to a dotted name; None where it gives none."""
     keys = parse_name(name, "")
     tables = [((f,), experiment_values(file.values, f)) for f in functions]

@@ -14,6 +14,8 @@ from expt.parameters import (
     SEED,
     axes_from_table,
     axes_of_folders,
+    drop_names,
+    ended_by,
     is_random_axis,
     join_axes,
     make_axis,
@@ -26,11 +28,10 @@ from expt.parameters import (
 from expt.planning.searches import searched_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from expt.ground.model import Axis
     from expt.ground.options import Options
-    from expt.parameters import ParamsFile
     from expt.planning.binding import Binding
     from expt.planning.chains import Reach
 
@@ -40,7 +41,7 @@ VARIANT: Final = "variant"
 
 def swept_names(binding: Binding, options: Options) -> frozenset[str]:
     """Every name that anything sweeps for this experiment, dotted."""
-    axes = [*_declared(binding, None), *axes_of_folders(_files(binding)).axes]
+    axes = [*_declared(binding, None)[0], *axes_of_folders(binding.steps).axes]
     names = {name for axis in axes for name in axis.names}
     names.update(sweep.name for sweep in options.values.sweeps)
     return frozenset(names) | searched_names(binding, options)
@@ -85,16 +86,17 @@ def decide_axes(
     def seed() -> int:
         return root()[0]
 
-    folders = axes_of_folders(_files(binding), seed)
+    folders = axes_of_folders(binding.steps, seed)
+    declared, ended = _declared(binding, seed)
     typed = [
         read_sweep(sweep, reach.annotation_of(sweep.name), seed) for sweep in options.values.sweeps
     ]
-    axes = merge_axes(merge_axes(_declared(binding, seed), folders.axes), typed)
+    axes = merge_axes(merge_axes(declared, folders.axes), typed)
     names = [name for axis in axes for name in axis.names]
-    collapsed = [name for name in names if name in reach.fixed_names]
-    ended = {name: why for name, why in folders.ended.items() if name not in names}
+    collapsed = {name: at for name in names if (at := reach.fixing(name)) is not None}
+    ended = {n: why for n, why in {**ended, **folders.ended}.items() if n not in names}
     notes = [why for name, why in ended.items() if reach.takes(_head(name))]
-    notes += [f"-p {name} collapses the axis '{name}'" for name in collapsed]
+    notes += [f"-p {at} collapses the axis '{name}'" for name, at in collapsed.items()]
     left_out = {name for name in names if not reach.takes(_head(name))}
     left_out |= {*collapsed, *ended}
     groups = [
@@ -110,10 +112,6 @@ def decide_axes(
     return [*axes, *([repeat] if repeat else [])], notes
 
 
-def _files(binding: Binding) -> Iterable[tuple[ParamsFile, Iterable[str]]]:
-    return zip(binding.files, binding.tables, strict=True)
-
-
 def _first_seed(axes: Iterable[Axis]) -> int | None:
     """The first of the seeds that are swept, if any."""
     for axis in axes:
@@ -123,9 +121,14 @@ def _first_seed(axes: Iterable[Axis]) -> int | None:
     return None
 
 
-def _declared(binding: Binding, seed: Callable[[], int] | None) -> list[Axis]:
+def _declared(
+    binding: Binding, seed: Callable[[], int] | None
+) -> tuple[Sequence[Axis], dict[str, str]]:
+    """The axes of the decorator, and those that a nearer value has ended: name, why."""
     place = str(binding.function.place)
-    return axes_from_table(binding.declared_axes, lambda _: place, (), seed)
+    axes = axes_from_table(binding.declared_axes, lambda _: place, (), seed)
+    ended = ended_by(binding.nearer, axes)
+    return drop_names(axes, ended), ended
 
 
 def _repeat(binding: Binding, options: Options) -> Axis | None:

@@ -18,7 +18,7 @@ from expt.ground.errors import PlanningError
 from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Place
 from expt.ground.text import error_name
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import Layer, ParamsFile, table_layers
+from expt.parameters import Given, Layer, ParamsFile, Step, table_layers
 from expt.planning.contents import (
     DECIDING_HOOKS,
     WRAPS_HINT,
@@ -50,8 +50,10 @@ class Binding:
     """What every case of one experiment shares.
 
     `ranks`, and `files` with the `tables` that count in each, are weakest first; the first rank
-    are the providers of plugins. `new_paths` are files that count beside those of its base, and
-    `own_lines` those of tables of the experiment's name in any file (`params.toml:3`).
+    are the providers of plugins. `steps` are the files with what `expt.extends` gives, and `nearer`
+    those of them that stand nearer than the function itself. `new_paths` are files that count
+    beside those of its base, and `own_lines` those of tables of the experiment's name in any file
+    (`params.toml:3`).
     """
 
     experiment: Experiment
@@ -69,6 +71,8 @@ class Binding:
     unheard: tuple[str, ...]
     marks: tuple[Mark, ...]
     declared_axes: Mapping[str, Sequence[Any]]
+    steps: tuple[Step, ...]
+    nearer: tuple[Step, ...]
     needs: Mapping[str, Need]
     files: tuple[ParamsFile, ...]
     fixtures: Mapping[str, Place]
@@ -98,6 +102,7 @@ class Binder:
         modules = [p for p in places if p.kind == "module"]
         brought = {p.path: self._read(p) for p in modules}
         functions = [step.function for step in host.chain()]
+        above, nearer = self._steps(places, host)
         call = self._find_function(host)
         function = describe_function(call, self._files)
         hidden = hidden_arguments(call, experiment.parameters)
@@ -129,6 +134,8 @@ class Binder:
             unheard=tuple(text for c in brought.values() for text in c.unheard),
             marks=marks_of(call, experiment),
             declared_axes=getattr(call, SWEEP_ATTRIBUTE, {}),
+            steps=(*above, *nearer),
+            nearer=tuple(nearer),
             needs=read_needs(function, host, self._files),
             files=tuple(self._files.params(p.path) for p in places if p.kind == "params"),
             fixtures={name: at for c in brought.values() for name, at in c.fixtures.items()},
@@ -206,6 +213,22 @@ class Binder:
                 continue
             ranks += table_layers(self._files.params(place.path), place.tables)[::-1]
         return ranks
+
+    def _steps(self, places: Sequence[HostPlace], host: Host) -> tuple[list[Step], list[Step]]:
+        """The files and what `expt.extends` gives, weakest first; and those nearer than the
+        function itself."""
+        *_, root = host.chain()
+        above: list[Step] = []
+        nearer: list[Step] = []
+        steps = above
+        for place in places:
+            if place.kind == "params":
+                steps.append((self._files.params(place.path), place.tables))
+                continue
+            if place.path == root.file and place.tree is None:
+                steps = nearer
+            steps += [(Given(layer), ()) for layer in self._given(place)]
+        return above, nearer
 
     def _given(self, place: HostPlace) -> Iterator[Layer]:
         """What `expt.extends` gives there, weakest first."""

@@ -350,7 +350,7 @@ def _hands_on(name: str, reach: Reach) -> bool:
     """Whether a swept value reaches an experiment that is needed."""
     return (
         name not in (VARIANT, REPEAT)
-        and name not in reach.fixed_names
+        and reach.fixing(name) is None
         and reach.takes(parse_name(name, "--sweep")[0])
     )
 

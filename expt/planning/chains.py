@@ -61,7 +61,10 @@ class Reach:
         return self.own.hides(name) or any(other.hides(name) for other in self.needed)
 
     def _varied(self, name: str) -> list[Reach]:
-        return [other for other in self.needed if name not in other.fixed_names]
+        return [other for other in self.needed if other.fixing(name) is None]
+
+    def fixing(self, name: str) -> str | None:
+        return self.own.fixing(name)
 
     @property
     def fixed_names(self) -> frozenset[str]:

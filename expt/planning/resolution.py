@@ -26,6 +26,7 @@ from expt.parameters import (
     Resolved,
     find_secrets,
     parse_name,
+    read_assigned,
 )
 from expt.parameters.coercion import (
     Coercer,
@@ -133,8 +134,24 @@ class Resolution:
 
     @property
     def fixed_names(self) -> frozenset[str]:
-        """Dotted names that `-p` sets, so that an axis of one collapses."""
+        """Dotted names that `-p` sets."""
         return frozenset(dotted(one.name) for one in self._given if one.operator != "+=")
+
+    def fixing(self, name: str) -> str | None:
+        """Which `-p` sets a dotted name, so that an axis of it collapses; None where none does.
+
+        A table sets what it says, and anything else at the place of a table sets all below it.
+        """
+        path = parse_name(name, "--sweep")
+        for one in self._given:
+            size = len(one.name)
+            if one.operator == "+=" or path[:size] != one.name:
+                continue
+            if size == len(path) or _says(
+                read_assigned(one, self.annotation_of(dotted(one.name))), path[size:]
+            ):
+                return dotted(one.name)
+        return None
 
     @cached_property
     def words(self) -> dict[str, Mapping[str, str]]:
@@ -395,3 +412,14 @@ def _is_in(name: str, secrets: Iterable[str]) -> bool:
 
 def _mask(chain: tuple[Origin, ...]) -> tuple[Origin, ...]:
     return tuple(origin if origin.value is None else evolve(origin, value=MASK) for origin in chain)
+
+
+def _says(value: Any, path: Sequence[str]) -> bool:
+    """Whether a value decides what stands at `path` below it."""
+    for key in path:
+        if not isinstance(value, Mapping):
+            return True
+        if key not in value:
+            return False
+        value = value[key]
+    return True
