@@ -641,3 +641,18 @@ def test_a_tail_waits_for_the_end_of_a_line(whole):
     assert tail.poll()["array"] == (3, None)
     (whole / "entries.jsonl").write_bytes(content)
     assert tail.poll()["array"] == (4, None)
+
+
+def test_a_notebook_shows_the_first_and_the_last_entries_of_a_series(track, folder):
+    for step in range(100):
+        track("<loss>", step / 4, step=step)
+    track("note", "<script>alert(1)</script>")
+    track("array", np.zeros((2, 3)))
+    series = SeriesMap(folder)
+    shown = series["<loss>"]._repr_html_()
+    assert "&lt;loss&gt;: scalar, 100 entries" in shown
+    assert "<th>4</th><td style='text-align:left'>1</td></tr><tr><th>…</th>" in shown
+    assert "<th>99</th><td style='text-align:left'>24.75</td></tr></table>" in shown
+    assert shown.count("<tr>") == 11
+    assert "<script" not in series["note"]._repr_html_()
+    assert "array of 2 × 3" in series["array"]._repr_html_()

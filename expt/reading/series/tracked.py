@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.series_lines import Entry, NameTable, read_entries, read_names
 from expt.ground.dataframes import import_pandas
 from expt.ground.errors import did_you_mean
+from expt.ground.text import short_text, visible
 from expt.reading.series.leaves import numeric_leaves
 from expt.reading.series.sorted_records import Columns
 from expt.reading.series.stored import EntrySource, LeafSource, RecordSource, SeriesSource
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from expt.ground.model import Kind
+
+
+_SHOWN: Final = 5  # entries at either end that a notebook shows
 
 
 class Series:
@@ -37,6 +42,20 @@ class Series:
 
     def __repr__(self) -> str:
         return f"<Series {self.name!r}: {self.kind}, {len(self)} entries>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first and the last entries."""
+        count = len(self)
+        places = [*range(count)] if count <= 2 * _SHOWN else [*range(_SHOWN), *range(-_SHOWN, 0)]
+        rows = [(f"{self.steps[place]:g}", _entry_text(self.values[place])) for place in places]
+        if len(rows) < count:
+            rows.insert(_SHOWN, ("…", "…"))
+        cells = "".join(
+            f"<tr><th>{step}</th><td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for step, text in rows
+        )
+        head = html.escape(f"{visible(self.name)}: {self.kind}, {count} entries")
+        return f"<b>{head}</b><table>{cells}</table>"
 
     @cached_property
     def values(self) -> Any:
@@ -84,6 +103,13 @@ class Series:
                 for path, number in numeric_leaves(value, f"{self.name}/"):
                     found.setdefault(path, LeafSource()).rows.append((step, time, number))
         return {path: Series(path, "scalar", self.options, leaf) for path, leaf in found.items()}
+
+
+def _entry_text(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        return short_text(value)
+    return f"array of {' × '.join(map(str, shape))}" if shape else short_text(value.item())
 
 
 class SeriesMap(Mapping[str, Series]):
