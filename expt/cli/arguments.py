@@ -361,6 +361,12 @@ def _add_archives(group: Group) -> None:
         help="the log records that output.log has: debug, info (at first), warning, error, "
         "critical, or a number; logging.basicConfig(level=…) in a run changes it",
     )
+    add(
+        "--watch",
+        type=_seconds,
+        metavar="SECONDS",
+        help="measure memory, processors and GPUs this often, as series of the run: expt/memory …",
+    )
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
     add(
         "--report",

@@ -62,6 +62,7 @@ UNFINISHED_PREFIX: Final = ".unfinished-"  # a folder that a renderer writes int
 OVERVIEW_FILE: Final = "overview.png"  # in PLOTS_DIR: all scalar series on one sheet
 
 # In SERIES_DIR
+OWN_SERIES: Final = "expt/"  # begins the names of series that expt measures: no user's can
 SCALARS_FILE: Final = "scalars.bin"  # fixed-size records, see archive/scalar_records.py
 NAMES_FILE: Final = "names.jsonl"  # one line a name: {"id", "name", "kind"}; then options
 ENTRIES_FILE: Final = "entries.jsonl"  # one line an entry of every kind but scalars

@@ -139,7 +139,8 @@ class KeepingOptions:
     """What archives are left, and where: `runs` is the archive root.
 
     `log_level` is the least severity of the log records that are kept, as a number of `logging`;
-    `report` the file that the page of the session's runs is written to.
+    `report` the file that the page of the session's runs is written to; `watch` how many seconds
+    lie between two samples of what a run takes of the machine.
     """
 
     runs: Path
@@ -149,6 +150,7 @@ class KeepingOptions:
     render: bool = True
     log_level: int | None = None
     report: Path | None = None
+    watch: float | None = None
 
 
 @frozen

@@ -10,12 +10,15 @@ import os
 import re
 import reprlib
 import unicodedata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from expt.ground.layout import OWN_SERIES
 from expt.ground.model import Opaque
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+T = TypeVar("T")
 
 MASK: Final = "***"
 """What stands in the place of a secret, wherever one would be shown or written."""
@@ -260,3 +263,8 @@ def _bucket_means(values: Sequence[float], width: int) -> Iterator[float | None]
         bucket = [float(value) for value in values[start:stop:stride]]
         finite = [value for value in bucket if math.isfinite(value)]
         yield sum(value / len(finite) for value in finite) if finite else None
+
+
+def own_last(named: Mapping[str, T]) -> list[tuple[str, T]]:
+    """Series by name, what expt measured after what was tracked, each in their order."""
+    return sorted(named.items(), key=lambda item: item[0].startswith(OWN_SERIES))

@@ -21,7 +21,7 @@ from expt.archive.manifest import hash_of
 from expt.ground.encoding import is_same, to_json
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.files import read_inside
-from expt.ground.layout import ARTIFACTS_DIR, CODE_DIR
+from expt.ground.layout import ARTIFACTS_DIR, CODE_DIR, OWN_SERIES
 from expt.ground.value_classes import frozen
 from expt.reading.fields import leaf_values
 
@@ -146,9 +146,12 @@ def find_unread_values(runs: Iterable[Run]) -> tuple[str, ...]:
 
 
 def _last_of(run: Run) -> Mapping[str, Any]:
-    """The last of every scalar series. Raises `DamagedArchive` where `run.last` leaves one out."""
+    """The last of every scalar series that was tracked.
+
+    Raises `DamagedArchive` where `run.last` leaves one out.
+    """
     _ = run.series_summaries
-    return run.last
+    return {name: value for name, value in run.last.items() if not name.startswith(OWN_SERIES)}
 
 
 def find_undetermined(runs: Iterable[Run]) -> list[tuple[Run, Run, tuple[str, ...]]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import is_same
 from expt.ground.errors import ReadingError
+from expt.ground.layout import OWN_SERIES
 from expt.ground.text import value_text
 from expt.reading.fields import MISSING, leaf_values
 from expt.reading.saved import content_of
@@ -57,6 +58,8 @@ def _told(value: Any) -> str:
 
 def _unlike_series(old: Run, new: Run, rtol: float | None) -> Iterator[str]:
     for name in dict.fromkeys((*old.series, *new.series)):
+        if name.startswith(OWN_SERIES):
+            continue  # no two runs take the same of the machine
         one, other = old.series.get(name), new.series.get(name)
         if one is None or other is None:
             yield f"series {name} only in the {'new' if one is None else 'old'} run"

@@ -30,7 +30,7 @@ from expt.ground.declarations import InputRun
 from expt.ground.encoding import from_json, to_json
 from expt.ground.errors import DamagedArchive, told_as_damage
 from expt.ground.files import list_inside, open_inside, path_inside, read_inside
-from expt.ground.text import collapse_progress, human_duration, value_text, visible
+from expt.ground.text import collapse_progress, human_duration, own_last, value_text, visible
 from expt.reading.saved import Artifact, Artifacts
 from expt.reading.series import SeriesMap, summarise_series
 
@@ -189,12 +189,15 @@ class Run(InputRun):
         return self.extreme("last")
 
     def extreme(self, which: str) -> dict[str, Any]:
-        """Name → `last`, `min` or `max` of every scalar series, damaged ones left out."""
+        """Name → `last`, `min` or `max` of every scalar series, damaged ones left out.
+
+        Those that expt measured come after those that were tracked.
+        """
         live = self.status in _LIVE
         summaries = self.series_summaries if live else self._mapping("series")
         return {
             name: summary[which]
-            for name, summary in summaries.items()
+            for name, summary in own_last(summaries)
             if summary.get("kind") == "scalar" and type(summary.get(which)) in (int, float)
         }
 

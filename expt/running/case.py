@@ -18,6 +18,7 @@ from expt.archive import named_results, read_record, storable_result
 from expt.archive.kept_inputs import keep_inputs
 from expt.ground import layout
 from expt.ground.declarations import Skipped, Stopped
+from expt.ground.errors import ReadingError
 from expt.ground.launchers import find_rank
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque
@@ -52,6 +53,7 @@ from expt.running.supplies import (
     make_log,
 )
 from expt.running.usage import Meter
+from expt.running.watch import CPU, Watch
 from expt.tracking import open_recorder
 
 if TYPE_CHECKING:
@@ -174,9 +176,16 @@ class _Run:
             self._randomness,
             self._tell_origin,
         )
+        self._watch = self._make_watch()
         self._archive.write_environment(around.files.environment(self._recorder))
         self._write_code()
         self._write_record()
+        if self._watch is not None:
+            self._watch.start()
+
+    def _make_watch(self) -> Watch | None:
+        seconds = self._around.options.keeping.watch
+        return None if seconds is None else Watch(self._recorder, seconds)
 
     def _on_tracked(self) -> Callable[[str, Any, float, Any], None] | None:
         trial = self._case.trial
@@ -378,6 +387,10 @@ class _Run:
         lineage = {**self._record.lineage, "resumed_from": resumed}
         self._record = evolve(self._record, lineage=lineage)
         self._write_record()
+        if self._watch is not None:
+            with contextlib.suppress(ReadingError):
+                measured = load_archive(origin.archive).series.get(CPU)
+                self._watch.go_on_at(0.0 if measured is None else float(max(measured.steps)))
 
     def _make_progress(self, asker: Function) -> Progress:
         return Progress(self._case.id, self._around.report)
@@ -450,6 +463,8 @@ class _Run:
     def finish(self, status: Status, error: ErrorInfo | None) -> Outcome:
         """The terminal status, after all data. Raises `OSError` where it cannot be written."""
         try:
+            if self._watch is not None:
+                self._watch.stop()
             self._recorder.close()
             self._write_code()
         except OSError as refused:  # a full disk, say: the status may still find its place

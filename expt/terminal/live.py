@@ -19,7 +19,15 @@ from expt.ground.messages import (
     RunStarted,
 )
 from expt.ground.screen import STATUS_STYLES, styled
-from expt.ground.text import case_text, direction, human_duration, mean, number_text, spark
+from expt.ground.text import (
+    case_text,
+    direction,
+    human_duration,
+    mean,
+    number_text,
+    own_last,
+    spark,
+)
 from expt.ground.value_classes import define
 from expt.parameters import masked_case
 from expt.terminal.endings import MARKS
@@ -151,7 +159,7 @@ class CurrentRun:
     def values(self) -> Line:
         """`loss 0.0065 ▇▅▃▂▁▁`: the latest of each series, and how the first ones moved."""
         line: Line = []
-        for name, seen in self._values.items():
+        for name, seen in own_last(self._values):
             line += [("  " if line else "") + f"{name} ", (number_text(seen[-1]), "bold")]
             if len(seen) > 2:
                 line.append((f" {spark(seen, _SPARK)}", "cyan"))

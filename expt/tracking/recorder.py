@@ -17,6 +17,7 @@ import math
 import operator
 import os
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +27,13 @@ from expt.archive.scalar_records import Tags
 from expt.archive.series_lines import entry_line, name_line, options_line, result_line
 from expt.ground.encoding import to_json
 from expt.ground.files import write_all
-from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
+from expt.ground.layout import (
+    ENTRIES_FILE,
+    NAMES_FILE,
+    OWN_SERIES,
+    RESULTS_FILE,
+    SCALARS_FILE,
+)
 from expt.ground.objects import type_name
 from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
 from expt.ground.value_classes import define, field
@@ -253,7 +260,17 @@ class Recorder:
             job = functools.partial(self._store, name, encoded, _plain_step(step), when, bytes)
             self._alone(job)
         else:
-            self._track(name, value, step, when, kind, table)
+            self._keep(name, value, step, when, kind, table)
+
+    def measure(self, name: str, value: float, *, step: float, unit: str = "") -> None:
+        """Keep a number of expt's own, under a name that begins with `OWN_SERIES`.
+
+        Raises `RuntimeError` after the end.
+        """
+        known = self._series.get(name)
+        self._keep(name, value, step, time.time(), "scalar")
+        if unit and known is None:
+            self._configure(name, {"unit": unit})
 
     def close(self) -> None:
         """End: the unused rest of the record file is cut off, and later calls are refused."""
@@ -307,6 +324,20 @@ class Recorder:
         """Any call that the fast path left; with a `kind` where `track.image` … named it."""
         if name is MISSING or value is MISSING:
             raise TypeError("track takes a name and a value: track('loss', 0.1), track(loss=0.1)")
+        if isinstance(name, str) and name.startswith(OWN_SERIES):
+            what = f"names that begin with '{OWN_SERIES}' are what --watch measures"
+            raise ValueError(f"{name!r} was not tracked: {what}; give it another name")
+        self._keep(name, value, step, when, kind, table)
+
+    def _keep(
+        self,
+        name: Any,
+        value: Any,
+        step: Any,
+        when: float,
+        kind: Kind | None = None,
+        table: bool = False,
+    ) -> None:
         over = f"{name!r} was not tracked"
         self._refuse_if_over(over)
         name, given = _plain_name(name), type(value)
@@ -370,7 +401,7 @@ class Recorder:
     def _allow_fast(self, name: str, series: _Series, given: type) -> None:
         """Let the fast path take `name`, and numbers of the type `given`, from now on."""
         chunk = None if self._records is None else self._records.chunk
-        if chunk is None or self._on_tracked is not None:
+        if chunk is None or self._on_tracked is not None or name.startswith(OWN_SERIES):
             return
         if given.__module__ == "numpy" and given.__name__ in _EXACT:
             self._exact[given] = _EXACT[given.__name__]
