@@ -26,6 +26,7 @@ from expt.ground.outer_run import OuterRun
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters import is_secret_name, make_scrubber
 from expt.planning.providers import session_key
+from expt.reading import load_archive
 from expt.reading.series import summarise_series
 from expt.running.capture import captured_output
 from expt.running.checkpointing import Checkpoint, find_origin
