@@ -75,7 +75,7 @@ def test_a_worker_that_dies_leaves_what_was_measured(sandbox: Sandbox) -> None:
             import os, signal, time
 
             def experiment_dies(track):
-                time.sleep(1)
+                time.sleep(2)
                 os.kill(os.getpid(), signal.SIGKILL)
             """
         }

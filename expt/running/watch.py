@@ -89,6 +89,7 @@ class Watch:
         with contextlib.suppress(RuntimeError, OSError):  # the run has ended, or its disk is full
             while not is_last:
                 is_last = self._ended.wait(max(self._seconds, _SHARE * spent))
+                began = time.thread_time()  # not what others took meanwhile
                 now, sample = time.monotonic(), take_sample(os.getpid())
                 if is_first or now - before >= _SHORTEST:
                     busy = max(0.0, sample.cpu - previous.cpu) / (now - before)
@@ -96,7 +97,7 @@ class Watch:
                 if sample.memory is not None:
                     self._record(MEMORY, sample.memory, "bytes")
                 before, previous, is_first = now, sample, False
-                spent = time.monotonic() - now
+                spent = time.thread_time() - began
 
     def _read_tool(self) -> None:
         assert self._tool is not None and self._tool.stdout is not None  # noqa: S101
