@@ -319,3 +319,76 @@ def test_an_interrupt_leaves_what_waits_unstarted(sandbox: Sandbox) -> None:
             process.kill()
     assert process.returncode == 2
     assert [run.node_id.rpartition("_")[2] for run in sandbox.runs()] == ["train"]
+
+
+SEARCH = ("-k", "evaluate", "--maximize", "results.score", "-p", "seed=1")
+
+
+def test_a_search_reaches_through_what_is_needed(chain: Sandbox) -> None:
+    """`lr` is taken by the trainer alone, and each trial has a trainer of its own."""
+    words = (*SEARCH, "--search", "4", "--space", "lr={float=[0.5, 1.0]}", "--sampler", "random")
+    done = chain.expt(*words, "-n", "2")
+    assert done.exit_code == 0, done
+    trials = chain.runs(k="evaluate", session="latest")
+    assert sorted(run.node_id.partition("[")[2] for run in trials) == [
+        f"trial-{number}]" for number in range(4)
+    ]
+    for run in trials:
+        train = chain.run(run.lineage["needs"]["model"])
+        assert train.node_id.endswith(f"experiment_train[{run.case}]")
+        assert run.lineage["sweep"] == {"lr": train.params["lr"]}
+        assert run.results["score"] == train.params["lr"] * 2
+        assert "search" not in train.lineage
+    again = chain.expt(*words[:6], "--search", "6", *words[8:])
+    assert sorted(ran(again)) == [
+        "evaluate[trial-4]",
+        "evaluate[trial-5]",
+        "train[trial-4]",
+        "train[trial-5]",
+    ]
+    told = chain.expt("search", "experiment_evaluate").stdout
+    assert "6 of 6 trials: 6 completed" in told
+    assert "object at 0x" not in told
+
+
+def test_what_a_search_does_not_vary_is_made_once(chain: Sandbox) -> None:
+    words = (*SEARCH, "--search", "4", "--space", "threshold={int=[1, 9]}", "--sampler", "random")
+    done = chain.expt(*words, "-n", "2")
+    assert done.exit_code == 0, done
+    assert len(chain.runs(k="train")) == 1
+    assert len(chain.runs(k="evaluate")) == 4
+    again = chain.expt(*words[:6], "--search", "5", *words[8:], "--resume")
+    assert ran(again) == ["evaluate[trial-4]"]
+
+
+def test_the_objective_of_a_repeated_chain_is_the_mean(chain: Sandbox) -> None:
+    chain.write(
+        {
+            "experiments/train.py": TRAIN.replace("archive, ", "archive, rng, ").replace(
+                "lr * epochs", "lr * rng.integers(1, 9)"
+            )
+        }
+    )
+    words = ("--search", "3", "--space", "lr={float=[0.5, 1.0]}", "--sampler", "random")
+    assert chain.expt(*SEARCH, *words, "--repeat", "2").exit_code == 0
+    runs = chain.runs(k="evaluate")
+    assert len(runs) == 6
+    assert len(chain.runs(k="train")) == 6
+    scores: dict[int, list[float]] = {}
+    for run in runs:
+        train = chain.run(run.lineage["needs"]["model"])
+        assert train.params["seed"] == run.params["seed"]
+        scores.setdefault(run.lineage["search"]["number"], []).append(run.results["score"])
+    best = max(sum(values) / 2 for values in scores.values())
+    told = chain.expt("search", "experiment_evaluate").stdout
+    assert f"{best:.4g}"[:5] in told, told
+
+
+def test_a_failed_need_fails_the_trial(chain: Sandbox) -> None:
+    chain.write({"broken": "", "experiments/train.py": TRAIN.replace("in (0.1, 2)", "== 2")})
+    words = ("--search", "3", "--space", "lr=[1, 2, 3]", "--sampler", "grid")
+    done = chain.expt(*SEARCH, *words)
+    assert done.exit_code == 1
+    assert sorted(run.status for run in chain.runs(k="evaluate")) == [
+        *("completed", "completed", "skipped")
+    ]

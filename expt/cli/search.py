@@ -14,8 +14,15 @@ from expt.ground.screen import Column, Screen, output
 from expt.ground.text import number_text, value_text
 from expt.ground.value_classes import evolve, frozen
 from expt.reading import find_archive_root, find_runs, load_run
-from expt.reading.fields import dotted_value
-from expt.searching import Ended, best_of, find_importances, is_better, judge_runs
+from expt.searching import (
+    ENDED,
+    Ended,
+    best_of,
+    find_importances,
+    is_better,
+    judge_runs,
+    searched_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +101,7 @@ def _gather(every: Iterable[Run], study: str, terms: SearchTerms) -> list[_Tried
     tried = []
     for number, repeats in sorted(found.items()):
         runs = tuple(repeats.values())
-        whole = all(run.status in ("completed", "failed") for run in runs)
+        whole = all(run.status in ENDED for run in runs)
         tried.append(_Tried(number, runs, judge_runs(runs, terms, {}, number) if whole else None))
     return [_with_values(one, terms) for one in tried]
 
@@ -102,8 +109,7 @@ def _gather(every: Iterable[Run], study: str, terms: SearchTerms) -> list[_Tried
 def _with_values(one: _Tried, terms: SearchTerms) -> _Tried:
     if one.ended is None:
         return one
-    params = one.runs[0].params
-    values = {each.name: dotted_value(params, each.name) for each in terms.space}
+    values = {each.name: searched_value(one.runs[0], each.name) for each in terms.space}
     return evolve(one, ended=evolve(one.ended, values=values))
 
 
@@ -168,7 +174,7 @@ def _table(
         columns.append(Column("", ["▲" if one.number in records else "" for one in tried], "green"))
         columns.append(Column("state", [one.state for one in tried]))
     for each in terms.space:
-        values = [dotted_value(one.runs[0].params, each.name) for one in tried]
+        values = [searched_value(one.runs[0], each.name) for one in tried]
         texts = [number_text(v) if type(v) is float else value_text(v) for v in values]
         columns.append(Column(each.name, texts, "cyan", right=each.kind != "choice"))
     columns.append(Column("run", [one.runs[0].short_id for one in tried], "dim"))
@@ -191,7 +197,7 @@ def _to_json(
                 "number": one.number,
                 "state": one.state,
                 "params": {
-                    each.name: to_json(dotted_value(one.runs[0].params, each.name), each.name)
+                    each.name: to_json(searched_value(one.runs[0], each.name), each.name)
                     for each in terms.space
                 },
                 "objectives": dict(zip(names, one.ended.goals, strict=True))

@@ -177,8 +177,9 @@ class Dimension:
         """Whether a value lies in it, and on a step where it has steps."""
         if self.kind == "choice":
             return any(type(value) is type(one) and value == one for one in self.choices)
-        numbers = (int,) if self.kind == "int" else (int, float)
-        if not isinstance(value, numbers) or isinstance(value, bool):
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            return False
+        if self.kind == "int" and value != value // 1:  # whole, also where the parameter is a float
             return False
         if not self.low <= value <= self.high:
             return False

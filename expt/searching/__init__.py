@@ -10,11 +10,20 @@ The archives are the study: nothing is kept beside them, and the next session fi
 knew.
 """
 
-from expt.searching.ended import Ended, find_points, goal_of, judge_runs, state_of
+from expt.searching.ended import (
+    ENDED,
+    Ended,
+    find_points,
+    goal_of,
+    judge_runs,
+    searched_value,
+    state_of,
+)
 from expt.searching.samplers import SAMPLERS, Sampler, find_importances, make_sampler
 from expt.searching.study import Study, best_of, is_better
 
 __all__ = [
+    "ENDED",
     "SAMPLERS",
     "Ended",
     "Sampler",
@@ -26,5 +35,6 @@ __all__ = [
     "is_better",
     "judge_runs",
     "make_sampler",
+    "searched_value",
     "state_of",
 ]

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from expt.ground.model import Objective, Search, SearchTerms
     from expt.reading import Run
 
+ENDED: Final = ("completed", "failed", "skipped")
+"""The statuses of runs that a search counts; one is skipped where a run that it needs failed."""
+
 _POINTS: Final = 200  # of a curve, that are kept to compare others with
 
 
@@ -36,15 +39,36 @@ class Ended:
 
 
 def find_points(root: Path, search: Search) -> list[tuple[Run, dict[str, Any]]]:
-    """The ended runs of the search's experiment at points of its space, oldest first."""
+    """The ended runs of the search's experiment at points of its space, oldest first.
+
+    A name that the experiment does not take is one of a run that it was given.
+    """
     found = []
-    for run in reversed(find_runs(root, status=("completed", "failed"))):
+    runs = find_runs(root, status=ENDED)
+    by_id = {run.id: run for run in runs}
+    for run in reversed(runs):
         if run.experiment != search.case.experiment.id:
             continue
-        values = {one.name: dotted_value(run.params, one.name) for one in search.terms.space}
+        values = {one.name: searched_value(run, one.name, by_id) for one in search.terms.space}
         if all(one.holds(values[one.name]) for one in search.terms.space):
             found.append((run, values))
     return found
+
+
+def searched_value(run: Run, name: str, by_id: Mapping[str, Run] | None = None) -> Any:
+    """The value of a name in a run; of one that it does not take, in the runs that it was given.
+
+    `MISSING` where it has none; `by_id` are the runs that may have been given.
+    """
+    value = dotted_value(run.params, name)
+    swept, needs = run.listed_lineage.get("sweep"), run.listed_lineage.get("needs")
+    if value is MISSING and isinstance(swept, dict):
+        value = swept.get(name, MISSING)
+    if value is not MISSING or not by_id or not isinstance(needs, dict):
+        return value
+    given = [by_id[id_] for id_ in needs.values() if id_ in by_id]
+    found = (searched_value(other, name, by_id) for other in given)
+    return next((value for value in found if value is not MISSING), MISSING)
 
 
 def judge_runs(

@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.messages import CasesAdded, Notice, SearchEnded, TrialRequest
-from expt.ground.model import SpacePoint
+from expt.ground.model import Plan, SpacePoint
 from expt.ground.options import runs_root
 from expt.ground.text import number_text, value_text
 from expt.ground.value_classes import evolve
+from expt.sessions.looking_back import look_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from expt.ground.errors import ExptError
-    from expt.ground.model import Case, Outcome, Plan, Search
+    from expt.ground.model import Case, Outcome, PinnedRun, Search
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
     from expt.reading import Run
@@ -139,8 +140,15 @@ class Feed:
     """What is still to be decided on."""
 
     def __init__(
-        self, crew: Crew, books: Books, studies: Studies, planned: Sequence[Case] = ()
+        self,
+        options: Options,
+        crew: Crew,
+        books: Books,
+        studies: Studies,
+        planned: Sequence[Case] = (),
     ) -> None:
+        self.reused: dict[str, PinnedRun] = {}  # under --resume, in the place of cases
+        self._options = options
         self._crew = crew
         self._books = books
         self._studies = list(studies)
@@ -180,6 +188,11 @@ class Feed:
                 self._known.add(known)
             needs = {name: tuple(same[id_] for id_ in ids) for name, ids in case.needs.items()}
             fresh.append(evolve(case, needs=needs))
+        needed = tuple(case for case in fresh if case.trial is None)
+        if needed and self._options.running.resume:
+            done = look_back(Plan(needed), self._options, self.reused).reused
+            self.reused |= done
+            fresh = [case for case in fresh if case.id not in done]
         return tuple(fresh)
 
     @property

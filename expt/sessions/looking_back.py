@@ -35,17 +35,19 @@ if TYPE_CHECKING:
 _RECENT: Final = 20  # runs of an experiment from which a price is told
 _UNFINISHED: Final = ("failed", "interrupted", "lost")
 _SHOWN: Final = 40  # characters of a value in a reason
+_NEW: Final = Past("new")
 _BUSY: Final = "it runs in another session"
 
 
-def look_back(plan: Plan, options: Options) -> Plan:
+def look_back(plan: Plan, options: Options, known: Mapping[str, PinnedRun] | None = None) -> Plan:
     """The plan with what the archives say of each case; one to go on with has its checkpoint.
 
     Under `--resume` a case whose newest runs of the same fingerprint did not complete goes on from
-    the newest of their checkpoints, and takes over its seed where none is given.
+    the newest of their checkpoints, and takes over its seed where none is given. `known` are runs
+    of cases that the plan needs beside its own.
     """
     history = _History(options, plan.cases)
-    pasts: dict[str, Past] = {}
+    pasts = {id_: Past("done", run=run.id) for id_, run in (known or {}).items()}
     for case in plan.cases:  # after those that it needs
         pasts[case.id] = history.past_of(case, pasts)
     cases = plan.cases
@@ -160,7 +162,7 @@ class _History:
             seconds = durations[0]
         past = Past("new", seconds=seconds, size=size, ended_badly=bad)
         for id_ in needed_ids(case):
-            if pasts[id_].state == "running":
+            if pasts.get(id_, _NEW).state == "running":
                 why = f"it needs {id_}, which runs in another session"
                 return evolve(past, state="running", why=why)
         why = _needs_anew(case, pasts)
@@ -189,7 +191,7 @@ class _History:
         """
         lineage = run.listed_lineage.get("needs")
         before = list(lineage.values()) if isinstance(lineage, dict) else []
-        now = [pasts[id_].run or "" for id_ in needed_ids(case)]
+        now = [pasts.get(id_, _NEW).run or "" for id_ in needed_ids(case)]
         for id_, old, new in zip(needed_ids(case), before, now, strict=False):
             if old != new and self._identity(old) != self._identity(new):
                 return f"{id_} was the run {old} and is {new}"
@@ -308,8 +310,9 @@ class _History:
 def _needs_anew(case: Case, pasts: Mapping[str, Past]) -> str:
     """Why a case cannot be done, since what it needs is not; '' where all of that is."""
     for id_ in needed_ids(case):
-        if pasts[id_].state != "done":
-            return f"{id_} is {'to be run' if pasts[id_].state == 'new' else 'run again'}"
+        state = pasts.get(id_, _NEW).state
+        if state != "done":
+            return f"{id_} is {'to be run' if state == 'new' else 'run again'}"
     return ""
 
 

@@ -37,9 +37,10 @@ class Waiting:
         self._ended: dict[str, Ended] = dict(reused)
         self._keys: Counter[str] = Counter()  # session keys of all that has not begun
 
-    def add(self, cases: Iterable[Case]) -> None:
+    def add(self, cases: Iterable[Case], reused: Mapping[str, PinnedRun] | None = None) -> None:
         """Cases that are to begin after those that were added before, once their needs allow it."""
         cases = tuple(cases)
+        self._ended |= reused or {}
         self._expected.update(case.id for case in cases)
         for case in cases:
             self._count += 1

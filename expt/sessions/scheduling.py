@@ -125,7 +125,7 @@ class Schedule:
             cases = self._feed.more() if self._feed.open_trials < most else ()
             if not cases:
                 break
-            self._waiting.add(cases)
+            self._waiting.add(cases, self._feed.reused)
             case = self._waiting.next()
             if case is not None:
                 return case

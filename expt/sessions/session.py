@@ -135,7 +135,7 @@ class Session:
         if plan.cases or plan.searches:
             self._crew.tell_session(_session_info(self.id, plan, *self._surroundings()))
             self._interrupts.pass_on_to(self._crew.interrupt)
-            feed = Feed(self._crew, self._books, studies, plan.cases)
+            feed = Feed(options, self._crew, self._books, studies, plan.cases)
             self._schedule.carry_out(plan, feed, keep=self._keep)
             feed.conclude()
         return plan
