@@ -96,11 +96,14 @@ def run(
     params: Mapping[str, Any] | None = None,
     sweep: Mapping[str, Iterable[Any]] | None = None,
     options: Sequence[str] = (),
+    **named: Any,
 ) -> ShownRuns:
     """Run experiments as the command does, without its terminal; the runs, in order.
 
     `what` are paths, node ids, and experiment functions that a file defines. `params` and `sweep`
-    hold values, not texts; `options` are further words of the command line.
+    hold values, not texts; `options` are further words of the command line, and what is `named`
+    are its options: `resume=True`, `retries=2`, `n=4`, `devices="0,1"`, `tag=["a", "b"]`. With
+    `resume`, the runs of cases that are done come first.
     Raises `expt.ExptError` for what the command would refuse with exit code 4; a failed run is in
     what is returned, with its `status` and `error`. After Ctrl-C the archives are closed, and
     then `KeyboardInterrupt` is raised.
@@ -113,19 +116,20 @@ def run(
     from expt.reading import load_archives
     from expt.sessions.session import run_session
 
-    parsed, plugins = _read_words(what, k, m, options)
+    parsed, plugins = _read_words(what, k, m, [*options, *_option_words(named)])
     result = run_session(_with_values(parsed, params or {}, sweep or {}), plugins, spawn=True)
     for failure in plugins.failures:
         warnings.warn(failure, stacklevel=2)
     if result.exit_code == ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
-    found = load_archives([outcome.path for outcome in result.outcomes])
+    done = [run.path for run in result.plan.reused.values()] if result.plan else []
+    found = load_archives([*done, *(outcome.path for outcome in result.outcomes)])
     return ShownRuns(found, found.damaged)
 
 
 @contextlib.contextmanager
 def session(
-    *what: What, k: str = "", m: str = "", options: Sequence[str] = ()
+    *what: What, k: str = "", m: str = "", options: Sequence[str] = (), **named: Any
 ) -> Iterator[Session]:
     """A session whose workers stay between calls, for what is decided as results come in.
 
@@ -138,7 +142,7 @@ def session(
     """
     from expt.sessions.session import open_session
 
-    parsed, plugins = _read_words(what, k, m, options)
+    parsed, plugins = _read_words(what, k, m, [*options, *_option_words(named)])
     with open_session(parsed, plugins) as opened:
         yield Session(opened, parsed)
     for failure in plugins.failures:
@@ -166,6 +170,8 @@ def _read_words(
     what: Sequence[What], k: str, m: str, options: Sequence[str]
 ) -> tuple[Options, Plugins]:
     from expt.cli.command_line import read_options
+    from expt.ground.errors import UsageError
+    from expt.plugins.builtin import file_plugins
 
     outer = find_outer_run()
     words = [
@@ -175,11 +181,28 @@ def _read_words(
         *(["-k", k] if k else []),
         *(["-m", m] if m else []),
     ]
-    parsed, plugins, _ = read_options(words)
+    parsed, plugins, asked = read_options(words)
+    for word in ("plan", "collect_only", "version"):
+        if getattr(asked, word):
+            raise UsageError(f"'--{word.replace('_', '-')}' runs nothing: it is for the command")
     telling = evolve(parsed.telling, verbosity=-2)
     parent = None if outer is None else outer.id
-    asked = evolve(parsed, parent=parent, telling=telling)
-    return archived_by_rank(asked), plugins
+    parsed = archived_by_rank(evolve(parsed, parent=parent, telling=telling))
+    for name, plugin in file_plugins(parsed).items():
+        plugins.register(plugin, name)
+    return parsed, plugins
+
+
+def _option_words(named: Mapping[str, Any]) -> Iterator[str]:
+    """The words of the command line that options by their names are."""
+    for name, value in named.items():
+        word = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+        values = value if isinstance(value, (list, tuple)) else [value]
+        for item in values:
+            if item is True:
+                yield word
+            elif item is not None and item is not False:
+                yield f"{word}{'=' if len(name) > 1 else ''}{item}"
 
 
 def _node_id(what: Any) -> str:

@@ -89,6 +89,49 @@ def test_run_takes_a_function(sandbox: Sandbox) -> None:
     ], done
 
 
+def test_run_takes_the_options_of_the_command_by_their_names(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                from pathlib import Path
+
+                def experiment_one(lr: float = 0.1):
+                    tries = Path(f"tries-{lr}")
+                    tries.touch()
+                    tries.open("a").write("x")
+                    if lr == 2 and len(tries.read_text()) < 2:
+                        raise OSError("not yet")
+                    return lr
+            """,
+            "ask.py": """
+                import expt
+
+                words = dict(sweep={"lr": [1, 2]}, junitxml="told.xml", tag=["a", "b"])
+                runs = expt.run("experiments", options=["--no-render"], retries=1, n=2, **words)
+                print(sorted(run.results["value"] for run in runs), runs[0].tags)
+                words["sweep"]["lr"].append(3)
+                again = expt.run("experiments", options=["--no-render"], resume=True, **words)
+                print([run.results["value"] for run in again], again[0].id in {r.id for r in runs})
+                for wrong in ({"resum": True}, {"plan": True}, {"retries": "many"}):
+                    try:
+                        expt.run("experiments", **wrong)
+                    except expt.ExptError as error:
+                        print(str(error).splitlines()[0])
+            """,
+        }
+    )
+    done = sandbox.python("ask.py")
+    assert done.lines == [
+        "[1.0, 2.0] ('a', 'b')",
+        "[1.0, 2.0, 3.0] True",
+        "there is no option '--resum'",
+        "'--plan' runs nothing: it is for the command",
+        "argument --retries: a whole number, not 'many'",
+    ], done
+    assert "experiment_one[lr-3]" in (sandbox.root / "told.xml").read_text()
+    assert len(sandbox.runs()) == 4
+
+
 def test_a_session_keeps_its_workers_and_session_providers(sandbox: Sandbox) -> None:
     sandbox.write(
         {

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from expt.cli.arguments import VERBS
+from expt.cli.completion import parser_of
+
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
@@ -59,7 +62,7 @@ def offered(sandbox: Sandbox, line: str, imported: list[str] | None = None) -> l
     ("line", "words"),
     [
         ("expt sho", ["show"]),
-        ("expt exp", ["experiments/"]),
+        ("expt experim", ["experiments/"]),
         ("expt experiments/f", ["experiments/first.py"]),
         ("expt experiments/first.py::", ["experiments/first.py::experiment_train"]),
         ("expt experiments/ --max", ["--maximize", "--max-cases", "--maxfail"]),
@@ -78,6 +81,11 @@ def offered(sandbox: Sandbox, line: str, imported: list[str] | None = None) -> l
         ("expt show --status f", ["failed"]),
         ("expt show --sort dur", ["duration"]),
         ("expt show --columns id,sta", ["id,started", "id,status"]),
+        ("expt stop --k", ["--kill"]),
+        ("expt status --j", ["--json"]),
+        ("expt cache --pr", ["--prune"]),
+        ("expt diff lat", ["latest"]),
+        ("expt new --ext", ["--extends"]),
     ],
 )
 def test_what_is_offered(sandbox: Sandbox, line: str, words: list[str]) -> None:
@@ -90,6 +98,36 @@ def test_runs_are_offered_by_their_ids(sandbox: Sandbox) -> None:
     sandbox.expt()
     assert sandbox.run().id in offered(sandbox, "expt show ")
     assert offered(sandbox, "expt show --sort results.v") == ["results.value"]
+
+
+def test_a_verb_is_offered_what_it_works_on(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                from expt import provider
+
+                @provider(cache=True)
+                def table():
+                    return [1, 2]
+
+                def experiment_x(table):
+                    return 1
+            """
+        }
+    )
+    sandbox.expt()
+    run_id = sandbox.run().id
+    for verb in ("diff", "rerun", "open", "tag", "note", "verify", "requirements"):
+        assert run_id in offered(sandbox, f"expt {verb} "), verb
+    assert offered(sandbox, "expt cache ta") == ["table"]
+    assert run_id not in offered(sandbox, "expt stop ")
+
+
+def test_every_verb_has_the_parser_that_its_main_parses_with() -> None:
+    for verb in VERBS:
+        parser = parser_of(verb)
+        assert parser.parse_known_args  # what was put in its place is gone
+        assert parser.prog == ("expt" if verb in ("run", "params") else f"expt {verb}")
 
 
 def test_tags_are_offered(sandbox: Sandbox) -> None:

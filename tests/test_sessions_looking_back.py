@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +54,8 @@ def test_resume_runs_what_is_missing_and_then_nothing(night: Sandbox) -> None:
     assert again.exit_code == 0
     assert ran(again) == []
     assert "note: 3 of 3 cases are done, 0 to run" in again.stdout
+    assert night.expt(*SWEEP, "--resume", "-q").lines == ["nothing to run: 3 done"]
+    assert night.expt(*SWEEP, "--resume", "-qq").lines == []
     assert len(night.runs()) == 4
 
 
@@ -80,9 +83,34 @@ def test_a_changed_case_tells_the_file_and_line_the_value_or_the_input(
     night: Sandbox, files: dict[str, str], words: tuple[str, ...], why: str
 ) -> None:
     night.write(files)
-    told = plan(night, *words)
+    told = plan(night, *words, "--resume")
     assert [state for state, _ in told.values()] == ["changed", "changed", "changed"]
     assert all(found.startswith(why) for _, found in told.values()), told
+
+
+@pytest.mark.parametrize("words", [("-p", "extra=5"), ("-p", "data=broken")])
+def test_without_resume_a_case_of_other_values_is_new(
+    night: Sandbox, words: tuple[str, ...]
+) -> None:
+    night.write({"broken": ""})
+    assert {state for state, _ in plan(night, *words).values()} == {"new"}
+    assert {state for state, _ in plan(night, *words, "--resume").values()} == {"changed"}
+
+
+def test_a_package_of_another_version_is_a_reason_where_nothing_else_is(night: Sandbox) -> None:
+    """As after an upgrade of expt that makes other fingerprints."""
+    run = night.run("experiment_one[lr-1]")
+    for name, old, new in (
+        ("run.json", run.record.lineage["fingerprint"], "0" * 64),
+        ("environment.json", f'"attrs": "{metadata.version("attrs")}"', '"attrs": "0.1"'),
+    ):
+        path = run.path / name
+        path.write_text(path.read_text().replace(old, new))
+    state, why = plan(night, "--resume")["lr-1"]
+    assert (state, why) == (
+        "changed",
+        f"the package attrs was 0.1 and is {metadata.version('attrs')}",
+    )
 
 
 def test_an_edit_of_what_is_not_imported_changes_nothing(night: Sandbox) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 import os
 import re
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from expt.cli.arguments import VERBS, Parser, make_run_parser, split_words
 from expt.ground import layout
@@ -58,38 +59,44 @@ def complete() -> None:
     verb = typed[0] if typed and (len(typed) > 1 or line.endswith(" ")) else ""
     if verb in VERBS:
         os.environ[ASKED] = str(int(os.environ[ASKED]) + 1)
-    parser = _parser_of(verb)
+    parser = parser_of(verb)
     _add_completers(parser, verb)
     argcomplete.autocomplete(parser, always_complete_options="long")
 
 
-def _parser_of(verb: str) -> argparse.ArgumentParser:
+def parser_of(verb: str) -> argparse.ArgumentParser:
+    """The parser of a verb, or of what has none."""
     if verb in ("", "run", "params") or verb not in VERBS:
         plugins = Plugins({})
         return make_run_parser(
             VERBS, lambda parser: plugins.decide("expt_add_options", parser=parser)
         )
-    parser = Parser(prog=f"expt {verb}")
-    if verb == "show":
-        from expt.cli.show import add_arguments
+    try:
+        Parser.parse_known_args = _hand_over  # type: ignore[assignment, method-assign]
+        import_module(f"expt.cli.{verb}").main([])
+    except _Asked as asked:
+        return asked.parser
+    finally:
+        del Parser.parse_known_args
+    raise AssertionError(f"the verb '{verb}' parses nothing")
 
-        add_arguments(parser)
-    elif verb == "render":
-        parser.add_argument("references", nargs="*")
-        parser.add_argument("--runs")
-    elif verb == "completion":
-        parser.add_argument("shell", choices=SHELLS)
-    else:
-        parser.add_argument("path")
-        parser.add_argument("--extends")
-        parser.add_argument("--conftest", action="store_true")
-    return parser
+
+class _Asked(BaseException):
+    """The parser of a verb, where its main would have parsed words: this process only answers."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        super().__init__()
+        self.parser = parser
+
+
+def _hand_over(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
+    raise _Asked(parser)
 
 
 def _add_completers(parser: argparse.ArgumentParser, verb: str) -> None:
     by_name: dict[str, Callable[..., Iterable[str]]] = {
         "paths": lambda prefix, **_: _places(prefix, with_verbs=not verb),
-        "references": _references,
+        **dict.fromkeys(("references", "reference", "one", "other", "words"), _references),
         "params": _assignments,
         "sweeps": _assignments,
         "marks": lambda parsed_args, **_: {m for e in _found(parsed_args) for m in e.marks},
@@ -101,7 +108,10 @@ def _add_completers(parser: argparse.ArgumentParser, verb: str) -> None:
         "sort": lambda prefix, **_: _columns(prefix),
         "tag": lambda **_: {tag for run in _newest() for tag in run.tags},
         "status": lambda **_: STATUSES,
+        "providers": _cached,
     }
+    if verb == "stop":
+        by_name["references"] = lambda **_: [r.id for r in _newest() if r.status == "running"]
     for action in parser._actions:
         if action.dest in by_name:
             action.completer = by_name[action.dest]  # type: ignore[attr-defined]
@@ -134,6 +144,14 @@ def _references(**_: Any) -> Iterator[str]:
     for run in runs:
         yield run.id
     yield from {run.experiment for run in runs}
+
+
+def _cached(**_: Any) -> set[str]:
+    """The names of providers whose values are kept."""
+    from expt.archive.cache_files import list_cached
+    from expt.reading import find_archive_root
+
+    return {kept.provider for kept in list_cached(find_archive_root(None) / layout.CACHE_DIR)}
 
 
 def _newest() -> Sequence[Run]:

@@ -137,7 +137,8 @@ class PinnedRun:
     """A run that an experiment is given, decided at planning.
 
     `value` is what stands in `params`: the id, or the path of an archive elsewhere. `newest_of` is
-    the node id of which it was the newest completed run, where a node id named it.
+    the node id of which it was the newest completed run, where a node id named it; `path` the
+    archive, where it is known.
     """
 
     id: str
@@ -145,6 +146,7 @@ class PinnedRun:
     experiment: str
     started: str
     newest_of: str | None = None
+    path: str = ""
 
     def __str__(self) -> str:
         """`newest of experiments/train.py::experiment_train, 2026-11-25 10:15`."""

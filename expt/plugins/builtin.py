@@ -20,6 +20,12 @@ def parent_plugins(options: Options, stream: TextIO) -> dict[str, Any]:
         from expt.plugins.notify import Notify
 
         plugins["notify"] = Notify(stream, options)
+    return {**plugins, **file_plugins(options, stream)}
+
+
+def file_plugins(options: Options, stream: TextIO | None = None) -> dict[str, Any]:
+    """The plugins that write files of a session, and say so on `stream`, by name."""
+    plugins: dict[str, Any] = {}
     if options.telling.junit is not None:
         from expt.plugins.junit import JUnit
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class PageReport:
     """Writes `file`, and says so on `stream`. Raises `UsageError` where the page's extra lacks."""
 
-    def __init__(self, stream: TextIO, file: Path) -> None:
+    def __init__(self, stream: TextIO | None, file: Path) -> None:
         from expt.page.bundle import charts
 
         self._stream = stream

@@ -1,11 +1,13 @@
 """What the archives say of a plan's cases: which are done, what changed and why, what they cost.
 
 fingerprint known ─► completed: done    running: running    else: failed
-only the name known ─► changed, and why          neither ─► new
+the values known ─► changed, and why          neither ─► new
+under --resume, the name known ─► changed, and why
 """
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -148,7 +150,8 @@ class _History:
     def pinned(self, run_id: str) -> PinnedRun:
         """A run as it is given to what needs it."""
         run = self._by_id[run_id]
-        return PinnedRun(run.id, run.id, run.node_id, run.started.isoformat())
+        started = run.started.isoformat()
+        return PinnedRun(run.id, run.id, run.node_id, started, path=str(run.path))
 
     def past_of(self, case: Case, pasts: Mapping[str, Past]) -> Past:
         """What is known of a case; `pasts` holds that of all that it needs."""
@@ -174,15 +177,23 @@ class _History:
         for run in same:
             if run.status == "running":
                 return evolve(past, state="running", run=run.id)
-        if why and known:
-            return evolve(past, state="changed", why=why, run=known[0].id)
-        if same:
-            why = "" if same[0].status == "failed" else same[0].status
-            return evolve(past, state="failed", why=why, run=same[0].id)
-        if named:
-            run = next((run for run in named if run.status == "completed"), named[0])
-            return evolve(past, state="changed", why=self._why(case, run), run=run.id)
+        if same and not why:
+            how = "" if same[0].status == "failed" else same[0].status
+            return evolve(past, state="failed", why=how, run=same[0].id)
+        alike = same or self._same_values(case, named)
+        if alike or (named and self._options.running.resume):
+            among = alike or named
+            run = next((run for run in among if run.status == "completed"), among[0])
+            return evolve(past, state="changed", why=why or self._why(case, run), run=run.id)
         return past
+
+    def _same_values(self, case: Case, runs: Sequence[Run]) -> list[Run]:
+        """The newest of the runs that had the values that a case has now."""
+        alike = []
+        for run in runs[:_RECENT]:
+            with contextlib.suppress(ReadingError):
+                alike += [] if any(self._changed_values(case, run)) else [run]
+        return alike
 
     def _other_needs(self, case: Case, run: Run, pasts: Mapping[str, Past]) -> str:
         """Why a run is not one that is made from the runs that would be given now; '' for none.
@@ -246,6 +257,7 @@ class _History:
         try:
             changes = [*self._changed_values(case, run), *self._changed_code(case, run)]
             changes += [] if changes else self._changed_inputs(case, run)
+            changes += [] if changes else _changed_packages(run)
         except ReadingError as error:
             return error.what
         if not changes:
@@ -259,6 +271,8 @@ class _History:
         for name in dict.fromkeys((*now, *before)):
             if name == SEED and _is_drawn(case):
                 continue
+            if name in case.needs and run.listed_lineage.get("needs"):
+                continue  # which runs it is given is asked elsewhere
             if name not in before:
                 yield f"{name} = {_short(now[name])} is new"
             elif name not in now:
@@ -314,6 +328,20 @@ def _needs_anew(case: Case, pasts: Mapping[str, Past]) -> str:
         if state != "done":
             return f"{id_} is {'to be run' if state == 'new' else 'run again'}"
     return ""
+
+
+def _changed_packages(run: Run) -> Iterator[str]:
+    """Packages that are of another version now: no part of a fingerprint, but of what made it."""
+    from importlib import metadata  # slow, and few come here
+
+    packages = run.environment.get("packages")
+    for name, before in packages.items() if isinstance(packages, dict) else ():
+        try:
+            now = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            now = "gone"
+        if now != before:
+            yield f"the package {name} was {before} and is {now}"
 
 
 def _is_drawn(case: Case) -> bool:

@@ -78,6 +78,7 @@ class Terminal:
         self._expected = 0  # runs, those of trials that are not decided on among them
         self._searches: list[Search] = []
         self._deselected = 0
+        self._done = 0
         self._warnings = 0
         self._session = ""
         self._told: dict[str, str] = {}  # archive -> case
@@ -100,6 +101,7 @@ class Terminal:
     def expt_plan_finished(self, plan: Plan) -> None:
         self._cases = {case.id: case for case in plan.cases}
         self._expected = len(self._cases)
+        self._done = len(plan.done)
         self._deselected += plan.deselected
         self._warnings = len(plan.warnings)
         with self._lock:
@@ -248,7 +250,9 @@ class Terminal:
 
     def _end_without_cases(self, options: Options, exit_code: int) -> None:
         """What went wrong before there was a plan is told by the command line."""
-        if exit_code == ExitCode.NOTHING_SELECTED:
+        if self._done and exit_code == ExitCode.OK:
+            self._screen.line((f"nothing to run: {self._done} done", STATUS_STYLES["completed"]))
+        elif exit_code == ExitCode.NOTHING_SELECTED:
             self._screen.lines(nothing_selected(options, self._deselected))
         elif exit_code == ExitCode.INTERRUPTED:
             self._screen.line(("interrupted before anything ran", STATUS_STYLES["interrupted"]))
