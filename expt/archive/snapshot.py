@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PATCH_CAP: Final = 5 * 1024 * 1024  # bytes
 _GIT_SECONDS: Final = 10.0
+_AUTHORS_CAP: Final = 16 * 1024 * 1024  # bytes of names
 
 _VARIABLES: Final = re.compile(
     r"(CUDA_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUBLAS_WORKSPACE_CONFIG|NVIDIA_VISIBLE_DEVICES"
@@ -298,6 +299,20 @@ def _take_git(git: _Git) -> dict[str, Any] | None:
         remote = "remote.origin.url" if "remote.origin.url" in remotes else sorted(remotes)[0]
         facts["remote"] = without_credentials(settings[remote])
     return facts
+
+
+def read_authors(root: Path) -> tuple[list[str], list[str]]:
+    """Names and addresses of those who committed to the repository around `root`, and of its
+    configured user; and its remotes. Empty where there is none."""
+    git = _Git(root)
+    if not git.is_there():
+        return [], []
+    settings = git.read_settings()
+    remotes = [settings[key] for key in settings if re.fullmatch(r"remote\..*\.(push)?url", key)]
+    answer = git.ask("log", "--all", "--format=%an%n%ae%n%cn%n%ce", cap=_AUTHORS_CAP)()
+    told = answer.output.decode(errors="replace").splitlines()
+    people = [settings.get("user.name", ""), settings.get("user.email", ""), *told]
+    return [one for one in dict.fromkeys(people) if one], remotes
 
 
 def _unless(text: str | None, nothing: str) -> str | None:

@@ -167,6 +167,17 @@ def _mask_python(text: str, secrets: Secrets) -> str:
     return masked
 
 
+def replace_in_texts(source: str, change: Scrub) -> str:
+    """Python code with its strings and comments changed, and nothing else; where it is none, or
+    would be none any more, all of it changed."""
+    try:
+        changed = _replace(source, _text_spans(source, change))
+        ast.parse(changed)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
+        return change(source)
+    return changed
+
+
 def _default_spans(text: str, secrets: Secrets) -> Iterator[_Span]:
     """The defaults of parameters that are secret by their names or their annotations."""
     if not secrets.names and "Secret" not in text and not re.search(_NAME, text):
