@@ -2,19 +2,25 @@
 
 torchrun, mpirun, srun   recognised by the set of variables that each of them gives
 EXPT_RANK                says it for any other
+
+Seeds that nobody gives are drawn from what a launcher tells all of its processes alike.
 """
 
 from __future__ import annotations
 
 import atexit
+import functools
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from expt.ground.outer_run import find_outer_run
+from expt.ground.processes import start_of
 from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from expt.ground.options import Options
 
@@ -26,6 +32,17 @@ _LAUNCHERS: Final = {
     "srun": ("SLURM_PROCID", ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_ID", "SLURM_LOCALID")),
 }
 """The variable of the rank, and those beside it, the number of processes first."""
+
+_LAUNCHES: Final = {
+    "torchrun": (
+        *("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT"),
+        "TORCHELASTIC_RESTART_COUNT",
+    ),
+    "mpirun": ("PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "OMPI_MCA_orte_ess_jobid"),
+    "srun": ("SLURM_JOB_ID", "SLURM_STEP_ID"),
+}
+"""What a launcher tells all of its processes alike, and differs between two launches."""
+_PROC: Final = Path("/proc")
 
 
 @frozen
@@ -53,14 +70,55 @@ def find_rank(environ: Mapping[str, str]) -> Rank | None:
     return None
 
 
-def archived_by_rank(options: Options) -> Options:
-    """Options whose archives go nowhere, where this process is of another rank than 0.
+def find_launch(environ: Mapping[str, str]) -> str | None:
+    """A text that is the same in all processes of one launch; None where they are told none.
 
-    They go to a temporary folder that is deleted when this process ends; what is read is read
-    where it always is.
+    `torchrun` on one machine may tell each launch the same: there its own process is a part.
+    """
+    rank = find_rank(environ)
+    if rank is None or rank.launcher == VARIABLE:
+        return None
+    told = [environ.get(name, "") for name in _LAUNCHES[rank.launcher]]
+    if not any(told):
+        return None
+    if rank.launcher == "torchrun" and environ.get("LOCAL_WORLD_SIZE") == environ["WORLD_SIZE"]:
+        told.append(_process_above(b"TORCHELASTIC_RUN_ID="))
+    return " ".join(told)
+
+
+def _process_above(variable: bytes) -> str:
+    """The nearest process above this one that was not given a variable: its id and start."""
+    pid = os.getpid()
+    try:
+        while variable in (_PROC / str(pid) / "environ").read_bytes():
+            stat = (_PROC / str(pid) / "stat").read_bytes()
+            pid = int(stat[stat.rindex(b")") + 2 :].split()[1])
+    except (OSError, ValueError):
+        return ""
+    return f"{pid} {start_of(pid)}"
+
+
+@functools.cache
+def _sessions() -> Iterator[int]:
+    """The numbers of the sessions of this process: each draws for itself."""
+    return itertools.count()
+
+
+def archived_by_rank(options: Options) -> Options:
+    """Options for the rank of this process, where a launcher has started several.
+
+    Seeds are drawn alike in all of them. The archives of another rank than 0 go nowhere: to a
+    temporary folder that is deleted when this process ends; what is read is read where it always
+    is.
     """
     rank = find_rank(os.environ)
-    if rank is None or rank.number == 0:
+    if rank is None:
+        return options
+    outer = find_outer_run()
+    launch = find_launch(os.environ) if outer is None else outer.launch
+    if launch is not None:
+        options = evolve(options, launch=f"{launch} {next(_sessions())}")
+    if rank.number == 0:
         return options
     import shutil  # slow, as is the other, and few are launched
     import tempfile

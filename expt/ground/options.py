@@ -171,7 +171,8 @@ class Options:
 
     `parent` is the id of the run that it is part of, where an experiment calls `expt.run`;
     `rerun_of` that of the run that it runs again, with what it sets otherwise; `nowhere` is
-    the temporary archive root of a process that archives nothing.
+    the temporary archive root of a process that archives nothing; `launch` is what seeds are drawn
+    from where several processes draw the same.
     """
 
     root: Path
@@ -187,6 +188,7 @@ class Options:
     configuration: Mapping[str, Any] = field(factory=dict)
     parent: str | None = None
     nowhere: Path | None = None
+    launch: str | None = None
     rerun_of: str | None = None
 
 

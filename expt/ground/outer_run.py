@@ -29,10 +29,11 @@ class OuterRun:
     smoke: bool = False
     scratch: bool = False
     timeout: float | None = None
+    launch: str | None = None
 
     @classmethod
-    def of(cls, run_id: str, options: Options) -> OuterRun:
-        """What a run of a session with these options tells."""
+    def of(cls, run_id: str, case_id: str, options: Options) -> OuterRun:
+        """What the run of a case, in a session with these options, tells."""
         return cls(
             run_id,
             str(options.keeping.runs),
@@ -40,6 +41,7 @@ class OuterRun:
             options.values.smoke,
             options.keeping.scratch,
             options.running.timeout,
+            None if options.launch is None else f"{options.launch} {case_id}",
         )
 
     def announce(self) -> None:

@@ -97,6 +97,7 @@ class CaseMaker:
         self._labels: dict[tuple[str, Chosen], dict[str, str]] = {}
         self._names: dict[str, frozenset[str]] = {}
         self._root_seed: int | None = None
+        self._draw = make_draw(options.launch)
         self.secret_by_name: set[str] = set()
 
     def change_values(self, options: Options) -> None:
@@ -110,7 +111,7 @@ class CaseMaker:
     def _draw_root_seed(self) -> int:
         """What random axes are drawn from where nobody gives a seed: one for the whole plan."""
         if self._root_seed is None:
-            self._root_seed = draw_seed()
+            self._root_seed = self._draw()
         return self._root_seed
 
     # Shapes
@@ -237,7 +238,7 @@ class CaseMaker:
         swept = {
             n: v for n, v in values.items() if n not in (VARIANT, REPEAT) or resolution.takes(n)
         }
-        decided = resolution.decide(Point(swept, where), draw_seed)
+        decided = resolution.decide(Point(swept, where), self._draw)
         params, origins = dict(decided.params), dict(decided.origins)
         self.secret_by_name.update(decided.secret_by_name)
         if REPEAT in values:
@@ -370,6 +371,11 @@ def chosen_variants(case: Case) -> Chosen:
     return () if chosen is None else tuple(chosen.split("+"))
 
 
-def draw_seed() -> int:
-    """A seed that nobody gave."""
-    return int.from_bytes(os.urandom(4), "little")
+def make_draw(launch: str | None) -> Callable[[], int]:
+    """Draws seeds that nobody gave; the same ones, one after the other, for the same `launch`."""
+    if launch is None:
+        return lambda: int.from_bytes(os.urandom(4), "little")
+    import random  # slow, and few sessions are launched
+
+    drawn = random.Random(launch)  # noqa: S311 - nothing is to be kept secret by it
+    return lambda: drawn.getrandbits(32)

@@ -48,7 +48,13 @@ from expt.planning.unknown import (
     reject_unknown_values,
     reject_unknown_variants,
 )
-from expt.planning.warnings import older_runs, unheard_points, untaken_parts, unused_keys
+from expt.planning.warnings import (
+    older_runs,
+    unheard_points,
+    unshared_seeds,
+    untaken_parts,
+    unused_keys,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -314,6 +320,7 @@ class Planner:
         cases = sorted((*cases, *added.values()), key=lambda case: ranks[case.experiment.id])
         warnings = unused_keys(self._files, bindings, taken, self._read_values_files())
         warnings += unheard_points(self._options.root, bindings)
+        warnings += unshared_seeds(cases, self._options)
         warnings += older_runs(cases)
         warnings += untaken_parts(self._plugin_files, self._provided.values(), self._files)
         warnings += dict.fromkeys(text for binding in bindings for text in binding.unheard)

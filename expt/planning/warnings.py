@@ -12,6 +12,7 @@ given the benefit of doubt.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from types import FunctionType
@@ -20,12 +21,14 @@ from typing import TYPE_CHECKING, Any
 from expt.discovery import walk_sources
 from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE
 from expt.ground.errors import did_you_mean
+from expt.ground.launchers import find_rank
 from expt.ground.layout import ANALYSIS_PREFIX, RESERVED_TABLE
 from expt.ground.model import BUILTIN_PROVIDERS, LAYER_EXTENDS
 from expt.ground.value_classes import frozen
-from expt.parameters import KeyPath, Layer, experiment_values, folder_values, parse_name
+from expt.parameters import SEED, KeyPath, Layer, experiment_values, folder_values, parse_name
 from expt.planning.contents import place_of
 from expt.planning.hook_points import read_points
+from expt.planning.resolution import is_drawn
 from expt.planning.unknown import function_names
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from expt.ground.model import Case
+    from expt.ground.options import Options
     from expt.parameters import ParamsFile
     from expt.planning.binding import Binding
     from expt.planning.places import Files
@@ -164,6 +168,18 @@ def _mentioned(folder: Path, names: Collection[str]) -> set[str]:
 
 
 # Runs as inputs
+
+
+def unshared_seeds(cases: Sequence[Case], options: Options) -> list[str]:
+    """A warning where other processes run the same cases, and each draws seeds of its own."""
+    rank = find_rank(os.environ)
+    if rank is None or options.launch is not None:
+        return []
+    if not any(is_drawn(case.origins.get(SEED, ())) for case in cases):
+        return []
+    return [
+        f"each process of {rank.launcher} draws seeds of its own: -p seed=0, say, for all of them"
+    ]
 
 
 def older_runs(cases: Sequence[Case]) -> list[str]:

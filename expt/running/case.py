@@ -422,7 +422,7 @@ class _Run:
         )
 
     def _outer_run(self) -> OuterRun:
-        return OuterRun.of(self._archive.id, self._around.options)
+        return OuterRun.of(self._archive.id, self._case.id, self._around.options)
 
     def _session_key(self, node: Node) -> str:
         return session_key(self._bound.graph, node, self._case.params)
