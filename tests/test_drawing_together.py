@@ -146,6 +146,17 @@ def test_results_stand_against_each_swept_value() -> None:
     assert {"lr", "name", "accuracy", "0.01", "0.1", "a", "b"} <= texts_of(figure)
 
 
+def test_axes_and_scales_of_colour_have_units() -> None:
+    values = [{"lr": lr} for lr in (0.01, 0.1, 0.3)]
+    results = [{"accuracy": number} for number in range(3)]
+    sheet = results_figure(values, results, LIGHT, title="x", units={"lr": "1/s"})
+    assert sheet is not None and "lr [1/s]" in texts_of(sheet)
+    runs = sweep(lr=[0.01, 0.1, 0.3], seed=[0, 1, 2])
+    figure = together_figure(runs, LIGHT, name="loss", units={"lr": "1/s", "seed": "no"})
+    told = {"lr [1/s]", "9 runs    coloured by lr [1/s]    mean ± std over seed"}
+    assert told <= texts_of(figure)
+
+
 def test_no_result_and_nothing_swept_is_no_picture() -> None:
     assert results_figure([{"lr": 1}, {"lr": 2}], [{}, {}], LIGHT, title="x") is None
     assert results_figure([{"lr": 1}, {"lr": 1}], [{"a": 1}, {"a": 2}], LIGHT, title="x") is None

@@ -146,6 +146,7 @@ def test_a_script_compiles_and_runs_whatever_the_names_are(tmp_path: Path) -> No
         track,
         description=hostile,
         params={name: name for name in ODD},
+        words={name: {"description": hostile, "unit": name} for name in ODD},
         results={name: name for name in ODD},
         note=hostile,
         tags=tuple(ODD),
@@ -179,6 +180,16 @@ def test_a_script_compiles_and_runs_whatever_the_names_are(tmp_path: Path) -> No
 
 
 # What it does
+
+
+def test_it_says_what_parameters_are(tmp_path: Path) -> None:
+    words = {"lr": {"description": "step size", "unit": "1/s"}, "n": {"description": "passes"}}
+    params = {"lr": 0.1, "n": 3}
+    run = make_run(tmp_path / "a", lambda track: None, params=params, words=words)
+    (path,) = Script().expt_render_run(run) or ()
+    assert "# parameter: lr: step size [1/s]\n# parameter: n: passes\n" in path.read_text()
+    said = run_script(path, tmp_path).stdout
+    assert "params['lr'] = 0.1 1/s\nparams['n'] = 3\n" in said
 
 
 def test_it_shows_every_kind_from_anywhere_after_a_move(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from expt.drawing.sheets import new_figure, write_titles
 from expt.drawing.styles import Style, fitted, neutral
 from expt.drawing.ticks import NumberFormatter, RoundLocator
 from expt.drawing.together import BAND_NAMES
-from expt.drawing.varying import as_number, is_geometric, value_text, varying_values
+from expt.drawing.varying import as_number, is_geometric, value_text, varying_values, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,10 +39,12 @@ def results_figure(
     style: Style,
     *,
     title: str,
+    units: Mapping[str, str] | None = None,
 ) -> Figure | None:
     """Every numeric result against each value that differs: a dot a run, a line the mean of many.
 
-    None where no value differs, or no result is a number. At most six results and four values.
+    `units` are those of the values. None where no value differs, or no result is a number. At most
+    six results and four values.
     """
     swept = [name for name in varying_values(values) if name not in BAND_NAMES]
     swept = (swept or varying_values(values))[:_MOST_SWEPT]
@@ -71,7 +73,8 @@ def results_figure(
                 )
                 if pairs:
                     axes = figure.add_axes(place)
-                    _scatter(figure, axes, pairs, style, name, result)
+                    told = with_unit(name, units or {})
+                    _scatter(figure, axes, pairs, style, told, result)
         told = f"{len(values):,} runs    line: mean"
         write_titles(figure, style, title, told)
     return figure

@@ -23,7 +23,7 @@ from expt.drawing.panels import LARGE, Cell, Panel, Surround
 from expt.drawing.sheets import new_figure, write_titles
 from expt.drawing.smoothing import smoothed
 from expt.drawing.styles import Style, neutral
-from expt.drawing.varying import as_number, is_geometric, key_of, varying_values
+from expt.drawing.varying import as_number, is_geometric, key_of, varying_values, with_unit
 from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
@@ -67,8 +67,11 @@ def together_figure(
     color: str | None = None,
     band: Sequence[str] | None = None,
     options: Configured = PLAIN,
+    units: Mapping[str, str] | None = None,
 ) -> Figure:
     """The series `name` of all runs; without `color` or `band`, what seems best.
+
+    `units` are those of their values.
 
     Raises `ValueError` for a color or a band that no run has a value of.
     """
@@ -101,12 +104,12 @@ def together_figure(
             _add_band(panel.axes, group, curve, colour)
         told = [f"{len(runs):,} runs"]
         if color and len(groups) > 1:
-            told.append(f"coloured by {color}")
+            told.append(f"coloured by {with_unit(color, units or {})}")
         if several:
             told.append(f"mean ± std over {', '.join(band)}")
         write_titles(figure, style, options.heading(name), "    ".join(told))
         if room:
-            beside(figure, _WIDTH - room, color or "")
+            beside(figure, _WIDTH - room, with_unit(color, units or {}) if color else "")
     return figure
 
 

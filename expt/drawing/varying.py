@@ -14,6 +14,12 @@ _WIDE_RANGE: Final = 10.0  # from the lowest to the highest, and most of them lo
 _LOW_MEDIAN: Final = 0.35  # of numbers is logarithmic
 
 
+def with_unit(name: str, units: Mapping[str, str]) -> str:
+    """A name with its unit, where it has one: `lr [1/s]`."""
+    unit = units.get(name)
+    return f"{name} [{unit}]" if unit else name
+
+
 def varying_values(values: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names under which not all have the same, in order of first use."""
     names = dict.fromkeys(name for known in values for name in known)

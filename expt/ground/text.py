@@ -171,6 +171,12 @@ def short_text(value: Any) -> str:
     return text or "''"
 
 
+def words_text(words: Mapping[str, str]) -> str:
+    """What is said of a parameter, in a line: `step size [1/s]`."""
+    unit = words.get("unit")
+    return " ".join(filter(None, [words.get("description"), f"[{unit}]" if unit else None]))
+
+
 def case_text(values: Mapping[str, Any]) -> str:
     """`lr=0.1 hidden=64×32 opt=sgd`: a case as people read it; a node id says it to programs."""
     return " ".join(f"{visible(str(name))}={short_text(value)}" for name, value in values.items())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from expt.ground.layout import RESERVED_TABLE
 from expt.ground.model import BUILTIN_PROVIDERS
+from expt.ground.text import words_text
 from expt.parameters import RESERVED_KEYS, SEED
 from expt.parameters.coercion import JsonSchema, any_of, default_of, schema_of
 from expt.planning.unknown import function_names
@@ -128,6 +129,5 @@ def _describe_inside(schema: JsonSchema, path: str, said: Mapping[str, Words]) -
 
 
 def _description(words: Words) -> JsonSchema:
-    unit = f"[{words['unit']}]" if "unit" in words else ""
-    text = " ".join(filter(None, [words.get("description"), unit]))
+    text = words_text(words)
     return {"description": text} if text else {}

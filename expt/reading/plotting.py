@@ -41,10 +41,12 @@ def plot_together(
     color: str | None = None,
     band: str | Sequence[str] | None = None,
     style: str = "light",
+    units: Mapping[str, str] | None = None,
 ) -> Figure:
     """One scalar series of every run that has it, in one figure.
 
-    A run is its label, its parameters by dotted name, and its series. Raises `KeyError`, with the
+    A run is its label, its parameters by dotted name, and its series; `units` are those of
+    parameters. Raises `KeyError`, with the
     closest names, where no run has the series, and for a `color` or a `band` that no run has a
     value of.
     """
@@ -68,5 +70,5 @@ def plot_together(
             raise KeyError(f"no run has a parameter {asked!r}; {hint}")
     return together_figure(
         shown, find_style(style), name=name, color=color, band=over,
-        options=read_options(options),
+        options=read_options(options), units=units,
     )  # fmt: skip

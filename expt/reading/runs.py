@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, overload
 
 from expt.archive import Archive
 from expt.ground.encoding import is_same
-from expt.ground.errors import ExptError
+from expt.ground.errors import DamagedArchive, ExptError
 from expt.reading.arranging import Pivot, pivot_runs, runs_to_xarray
 from expt.reading.fields import MISSING, field_value, leaf_names, leaf_values, unknown_field
 from expt.reading.groups import Groups, group_runs
@@ -194,4 +194,16 @@ class Runs(Sequence[Run]):
             )
             for run in self
         )
-        return plot_together(told, name, color, band, style)
+        return plot_together(told, name, color, band, style, self.units)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Dotted name → unit of the parameters that have one, in any of the runs."""
+        units: dict[str, str] = {}
+        for run in self:
+            try:
+                words = run.words
+            except DamagedArchive:
+                continue
+            units.update((name, said["unit"]) for name, said in words.items() if said.get("unit"))
+        return units

@@ -89,6 +89,7 @@ class Plots:
                 [dict(leaf_values(run.results)) for run in those],
                 self._style,
                 title=experiment.rpartition("::")[2],
+                units=Runs(those).units,
             )
             if sheet is not None:
                 (stem,) = file_stems([f"{before}results"]).values() if before else ("results",)

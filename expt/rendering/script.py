@@ -18,7 +18,7 @@ from expt.ground import layout
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside
 from expt.ground.hookspecs import hook
-from expt.ground.text import human_duration, visible
+from expt.ground.text import human_duration, visible, words_text
 from expt.rendering.closure import Closure, find_closure, imported_modules
 from expt.rendering.inline_metadata import metadata_block
 from expt.rendering.plots import alike, curves_of
@@ -162,7 +162,7 @@ def _cells(run: Run, reference: str) -> Iterator[str]:
     yield _metadata_of(run, [closure for _, closure in analyses if closure is not None])
     yield _title_cell(run)
     yield _fill(_LOAD, ID=reference)
-    yield _VALUES
+    yield _values_cell(run)
     for kind, template in _KIND_CELLS.items():
         if kind in names:
             yield _kind_cell(template, names[kind])
@@ -208,6 +208,17 @@ def _title_cell(run: Run) -> str:
     if run.failure:
         lines.append(comment("failed with", run.failure))
     return "\n".join(lines)
+
+
+def _values_cell(run: Run) -> str:
+    """The cell of parameters, with what is said of each in a comment."""
+    try:
+        words = run.words
+    except DamagedArchive:
+        words = {}
+    lines = [comment("parameter", f"{name}: {words_text(said)}") for name, said in words.items()]
+    head, _, rest = _VALUES.strip("\n").partition("\n")
+    return "\n".join([head, *lines[:_MOST_NAMES], rest])
 
 
 def _kind_cell(template: str, names: Sequence[str]) -> str:
@@ -292,8 +303,10 @@ _VALUES: Final = """
 # %% Parameters and results
 # run.origins[name] lists what set a value, the strongest first, with file and line.
 for name, value in run.params.items():
+    unit = run.words.get(name, {}).get("unit")
+    unit = f" {repr(unit)[1:-1]}" if unit else ""
     origins = run.origins.get(name)
-    print(f"params[{name!r}] = {value!r}" + (f"  ({origins[0].layer})" if origins else ""))
+    print(f"params[{name!r}] = {value!r}{unit}" + (f"  ({origins[0].layer})" if origins else ""))
 
 for name, value in run.results.items():
     print(f"results[{name!r}] = {value!r}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
-from expt.ground.text import dotted, human_duration, human_size, value_text
+from expt.ground.text import dotted, human_duration, human_size, value_text, words_text
 from expt.parameters import masked_case
 
 if TYPE_CHECKING:
@@ -162,19 +162,13 @@ def print_values(
     for leaf in values:
         told = list(_origin_rows(*leaf))
         rows += told
-        said += [_words_text((words or {}).get(leaf[0], {})), *[""] * (len(told) - 1)]
+        said += [words_text((words or {}).get(leaf[0], {})), *[""] * (len(told) - 1)]
     if rows:
         names, texts, places = zip(*rows, strict=True)
         columns = [Column("", names, whole=True), Column("", texts)]
         columns += [Column("", places, "dim")] if any(places) else []
         columns += [Column("", said)] if any(said) else []
         screen.table(columns, indent=indent, heads=False)
-
-
-def _words_text(words: Mapping[str, str]) -> str:
-    """`step size [1/s]`."""
-    unit = words.get("unit")
-    return " ".join(filter(None, [words.get("description"), f"[{unit}]" if unit else None]))
 
 
 def _origin_rows(
