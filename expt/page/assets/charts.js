@@ -5,7 +5,7 @@ import {unpack} from "./source.js";
 export function layout(more = {}) {
   const style = getComputedStyle(document.documentElement);
   const [ink, faint, paper] = ["--ink", "--line", "--paper"].map((name) => style.getPropertyValue(name).trim());
-  const axis = { gridcolor: faint, zerolinecolor: faint, linecolor: faint, automargin: true };
+  const axis = { gridcolor: faint, zerolinecolor: faint, linecolor: faint, automargin: true, exponentformat: "power" };
   const merge = (one, other) => ({ ...axis, ...one, ...other });
   return {
     paper_bgcolor: paper, plot_bgcolor: paper, font: { color: ink, family: "system-ui, sans-serif", size: 12 },

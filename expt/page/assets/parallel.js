@@ -6,6 +6,7 @@ import {tint} from "./colours.js";
 
 const TOP = 46;
 const BOTTOM = 22;
+const NARROWEST = 76; // pixels between two axes, below which there is a bar to scroll
 const NEAR = 0.012; // of an axis: a brush that ends there means its end
 
 export class Parallel {
@@ -45,9 +46,10 @@ export class Parallel {
   paint() {
     const { runs, state } = this.page;
     if (!this.axes) return;
-    const width = this.frame.clientWidth || 800;
+    const width = Math.max(this.frame.clientWidth || 800, this.axes.length * NARROWEST);
     const height = this.frame.clientHeight || 440;
     const scale = window.devicePixelRatio || 1;
+    this.canvas.style.width = `${width}px`;
     this.canvas.width = width * scale;
     this.canvas.height = height * scale;
     const context = this.canvas.getContext("2d");
@@ -71,8 +73,8 @@ export class Parallel {
       context.stroke();
     };
     context.lineWidth = 1.2;
-    const strength = Math.max(0.06, Math.min(0.8, 40 / Math.max(1, kept.size)));
-    for (const row of this.all) if (!kept.has(row)) draw(row, "#888888", 0.06);
+    const strength = Math.max(0.02, Math.min(0.8, 40 / Math.max(1, kept.size)));
+    for (const row of this.all) if (!kept.has(row)) draw(row, "#888888", Math.min(0.06, strength));
     for (const row of this.all) if (kept.has(row)) { const share = last.share(runs.position(row, last.name)); draw(row, Number.isFinite(share) ? tint(share) : "#888888", strength); }
     context.globalAlpha = 1;
     replace(this.overlay, this.axes.map((axis, i) => this.makeAxis(axis, x(i), y, height, state.ranges[axis.name])));

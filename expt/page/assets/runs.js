@@ -19,6 +19,7 @@ export class Runs {
     }
     this.columns.set("id", { name: "id", part: "run", values: this.short });
     this.places = new Map();
+    this.version = 0; // of the values
   }
 
   get count() { return this.ids.length; }
@@ -62,6 +63,7 @@ export class Runs {
     set("run", "session", outline.lineage?.session ?? null);
     for (const part of ["params", "results", "last"]) for (const [name, value] of leaves(revive(outline[part] || {}))) set(part, name, value);
     this.places.clear();
+    this.version += 1;
     return row;
   }
 
@@ -72,6 +74,7 @@ export class Runs {
     const key = `last.${name}`;
     if (!this.columns.has(key)) { this.columns.set(key, { name, part: "last", values: new Array(this.count).fill(UNKNOWN) }); this.places.clear(); }
     this.columns.get(key).values[row] = revive(value);
+    this.version += 1;
   }
 
   // Rows that a condition and the brushes admit, in the order asked for.
@@ -97,24 +100,28 @@ export class Runs {
   position(row, name) {
     const column = this.column(name);
     if (!column) return NaN;
-    if (this.isNumeric(name)) return this.number(row, name);
-    const index = this.categories(name).indexOf(show(column.values[row]));
-    return index < 0 ? NaN : index;
+    const { numeric, places } = this.scale(column);
+    return numeric ? this.number(row, name) : places.get(show(column.values[row])) ?? NaN;
   }
 
   isNumeric(name) {
     const column = this.column(name);
-    return !!column && column.values.some(isNumber) && column.values.every((v) => isNumber(v) || v === null || v === UNKNOWN);
+    return !!column && this.scale(column).numeric;
   }
 
   categories(name) {
     const column = this.column(name);
-    if (!column) return [];
-    if (!column.categories || column.categories.count !== this.count) {
-      column.categories = [...new Set(column.values.filter((v) => v !== UNKNOWN).map(show))].sort();
-      column.categories.count = this.count;
+    return column ? [...this.scale(column).places.keys()] : [];
+  }
+
+  // What is asked of a column for every row: whether it is numbers, else the place of each text.
+  scale(column) {
+    if (column.scale?.version !== this.version) {
+      const numeric = column.values.some(isNumber) && column.values.every((v) => isNumber(v) || v === null || v === UNKNOWN);
+      const texts = numeric ? [] : [...new Set(column.values.filter((v) => v !== UNKNOWN).map(show))].sort();
+      column.scale = { version: this.version, numeric, places: new Map(texts.map((text, place) => [text, place])) };
     }
-    return column.categories;
+    return column.scale;
   }
 
   closest(name) {
