@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from expt.testing import Sandbox
+
 
 def make_run(folder: Path, track: Callable[[Any], None], **fields: Any) -> Run:
     """An archive of what `track` tracks."""
@@ -294,6 +296,27 @@ def test_what_a_killed_renderer_left_is_removed_by_the_next(tmp_path: Path) -> N
     render_archive(run.path, Renderer(write_picture))
 
     assert [path.name for path in run.path.rglob(".unfinished-*")] == [alive.name]
+
+
+@pytest.mark.parametrize("hook", ["expt_render_run(run, folder)", "expt_render_session(folder)"])
+def test_what_a_killed_renderer_left_is_removed_by_its_session(sandbox: Sandbox, hook: str) -> None:
+    """sibling of case: unfinished"""
+    sandbox.write(
+        {
+            "experiments/a.py": "def experiment_a(track, n: int): track('loss', n)\n",
+            "killer.py": f"""
+                import os
+
+                def {hook}:
+                    (folder / "half.png").write_bytes(b"half")
+                    os.kill(os.getpid(), 9)
+                """,
+        }
+    )
+    done = sandbox.expt("--sweep", "n=1,2", "--plugin", "killer.py", render=True)
+    assert "killed by SIGKILL" in done.stdout, done.stdout + done.stderr
+    assert list((sandbox.root / "runs").rglob(".unfinished-*")) == []
+    assert {run.status for run in sandbox.runs()} == {"completed"}
 
 
 def test_while_it_is_drawn_nothing_of_it_is_listed(tmp_path: Path) -> None:

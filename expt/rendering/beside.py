@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from expt.ground import layout
 from expt.ground.errors import ExptError
+from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,15 +27,20 @@ def folder_beside(folder: Path) -> Iterator[Path]:
     Raises `ExptError` where `folder` is a link.
     """
     reject_link(folder)
-    for left in (*_unfinished_in(folder.parent), *_unfinished_in(folder)):
-        if not _is_written_to(left):
-            _remove(left)
+    remove_left(folder)
     beside = folder.parent / f"{layout.UNFINISHED_PREFIX}{os.getpid()}"
     beside.mkdir()
     try:
         yield beside
     finally:
         _remove(beside)
+
+
+def remove_left(folder: Path) -> None:
+    """Remove what renderers that are gone left of what was to be moved into `folder`."""
+    for left in (*_unfinished_in(folder.parent), *_unfinished_in(folder)):
+        if not _is_written_to(left):
+            _remove(left)
 
 
 def reject_link(folder: Path) -> None:
@@ -56,13 +62,7 @@ def _is_written_to(unfinished: Path) -> bool:
     digits = re.match(r"\d+", unfinished.name.removeprefix(layout.UNFINISHED_PREFIX))
     if digits is None or int(digits[0]) in (0, os.getpid()):
         return False
-    try:
-        os.kill(int(digits[0]), 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
+    return process_is_alive(int(digits[0]))
 
 
 def _remove(place: Path) -> None:

@@ -2,15 +2,17 @@
 
 PlanRequest    a planning error that names the file that was being imported
 RunRequest     the outcome, written into the archive with everything that had been stored
-RenderRequest  a notice: the data is where it was; so for a SessionRenderRequest
+RenderRequest  a notice: the data is where it was; so for a SessionRenderRequest. What was half
+               drawn is removed
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.errors import PlanningError
-from expt.ground.layout import CONFTEST_FILE
+from expt.ground.layout import CONFTEST_FILE, PLOTS_DIR, SESSIONS_DIR
 from expt.ground.messages import (
     AnnounceRequest,
     RenderRequest,
@@ -22,6 +24,7 @@ from expt.ground.messages import (
     SessionRenderRequest,
 )
 from expt.ground.model import ErrorInfo, Outcome
+from expt.ground.options import runs_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,15 +62,22 @@ class Undertaker:
         if isinstance(request, AnnounceRequest):
             return None
         if isinstance(request, RenderRequest):
+            self._remove_left(Path(request.path) / PLOTS_DIR)
             why = f"the renderer {death.how}; 'expt render' tries again"
             return RunRendered(request.path, (), (why,))
         if isinstance(request, SessionRenderRequest):
+            self._remove_left(runs_root(self._begin().options) / SESSIONS_DIR / request.session_id)
             why = f"the pictures of the session are not made: the renderer {death.how}"
             return SessionRendered(request.session_id, (), (why,))
         if isinstance(request, SessionAnalysisRequest):
             why = f"the analyses of the session are not finished: the worker {death.how}"
             return SessionRendered(request.session_id, (), (why,))
         raise self._planning_error(death)
+
+    def _remove_left(self, folder: Path) -> None:
+        from expt.rendering.beside import remove_left  # few renderers die
+
+        remove_left(folder)
 
     def bury_failed(self, case: Case, error: ErrorInfo) -> Outcome:
         """The outcome of a run that its worker gave up, and that may not have said so on disk."""
