@@ -418,6 +418,24 @@ def test_a_lost_run_is_never_said_to_be_running(runs: Path, capsys) -> None:
     assert "  status      lost: its process is gone, and it never said how it ended" in out
 
 
+def test_a_comparison_says_where_each_value_is_from(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder, typed, default = (
+        Origin("params.toml", "params.toml:2", 0.1),
+        Origin("-p", "-p lr=1", 1),
+        Origin("default", "walk.py:3", 2),
+    )
+    chains = ((folder, default), (typed, folder, default))
+    for number, chain in enumerate(chains):
+        origins = {"lr": chain, "opt": chains[0]}
+        params = {"lr": chain[0].value, "opt": {"beta": number}}
+        make_run(tmp_path / "runs", number, params=params, origins=origins)
+    assert main(["latest~1", "latest"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "lr 0.1 1 params.toml:2 → -p lr=1" in lines
+    assert "opt.beta 0 1 params.toml:2" in lines
+
+
 def test_several_runs_are_compared_by_what_differs(runs: Path, capsys) -> None:
     environment = {"python": "3.11.7", "packages": {"numpy": "2.0", "rich": "15"}}
     for number in (2, 3):
@@ -447,7 +465,7 @@ def test_several_runs_are_compared_by_what_differs(runs: Path, capsys) -> None:
         "+b = 2",
         " c = 3",
         "",
-        "the same in both: steps=10, 1 packages, environment",
+        "the same in both: steps=10, 1 package, environment",
     ]
     assert "  steps" in shown(capsys, "run3", "run2", "--all")
     assert shown(capsys, "run3", "run3").startswith("nothing differs\n\nthe same in both: lr=0.3")

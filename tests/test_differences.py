@@ -74,7 +74,7 @@ def test_two_runs_that_are_alike_have_an_empty_difference(tmp_path: Path, capsys
     assert main([str(one), str(other)]) == 0
     out = capsys.readouterr().out
     assert out.startswith("nothing differs\n")
-    assert "1 files of code, 2 packages, environment" in out
+    assert "1 file of code, 2 packages, environment" in out
 
 
 def test_a_line_of_code_is_shown_and_is_the_likeliest_cause(tmp_path: Path, capsys: Any) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from expt.cli.show.listing import told_values
 from expt.ground.encoding import is_same
+from expt.ground.errors import DamagedArchive
 from expt.ground.screen import Column, Line, Part
 from expt.ground.text import case_text
 from expt.reading import Runs
 from expt.reading.differences import find_difference, find_unread_values
 from expt.reading.fields import leaf_values
+from expt.terminal.plan_table import counted, origin_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,9 +27,23 @@ _TITLES: Final = {"params": "parameters", "last": "last values"}
 _VALUES: Final = ("params", "results", "last")  # what Runs.compare tells, for any number of runs
 _EFFECTS: Final = ("results", "last")
 _NAMED: Final = 3
+_COUNTED: Final = {
+    "code": ("file", " of code"),
+    "packages": ("package", ""),
+    "inputs": ("input", ""),
+}
 _SURROUNDINGS: Final = ("inputs", "packages", "environment", "git")
 
 Sections = dict[str, "dict[str, list[Any]]"]
+
+
+class _Row(NamedTuple):
+    """A value in each of the runs; of two runs also the change, and where it is from."""
+
+    name: Part
+    texts: list[str]
+    change: str = ""
+    origin: str = ""
 
 
 def show_comparison(runs: Sequence[Run], screen: Screen, *, every: bool) -> None:
@@ -45,12 +61,17 @@ def show_comparison(runs: Sequence[Run], screen: Screen, *, every: bool) -> None
             sections["results"] |= {n: list(p) for n, p in difference.results.items()}
         sections |= {part: sections.pop(part) for part in _EFFECTS}  # causes come first
         _show_cause(screen, difference)
-    rows: list[tuple[Part, list[str], str]] = []
+    rows: list[_Row] = []
     for title, values in sections.items():
         if values:
-            rows.append(((_TITLES.get(title, title), "bold"), [""] * len(runs), ""))
+            rows.append(_Row((_TITLES.get(title, title), "bold"), [""] * len(runs)))
         rows += [
-            ((f"  {name}", "cyan"), told_values(row), _change(title, row))
+            _Row(
+                (f"  {name}", "cyan"),
+                told_values(row),
+                _change(title, row),
+                _from(title, name, runs),
+            )
             for name, row in values.items()
         ]
     problems = find_unread_values(runs) if difference is None else difference.problems
@@ -92,17 +113,31 @@ def _compared_values(runs: Sequence[Run], *, every: bool) -> Sections:
     return sections
 
 
-def _show_table(
-    screen: Screen, runs: Sequence[Run], rows: Sequence[tuple[Part, list[str], str]]
-) -> None:
-    columns = [Column("", [name for name, _, _ in rows], whole=True)]
+def _show_table(screen: Screen, runs: Sequence[Run], rows: Sequence[_Row]) -> None:
+    columns = [Column("", [row.name for row in rows], whole=True)]
     for index, run in enumerate(runs):
-        columns.append(Column(run.short_id, [texts[index] for _, texts, _ in rows], right=True))
-    if len(runs) == 2 and any(change for _, _, change in rows):
-        columns.append(Column("Δ", [change for _, _, change in rows], right=True))
+        columns.append(Column(run.short_id, [row.texts[index] for row in rows], right=True))
+    if len(runs) == 2 and any(row.change for row in rows):
+        columns.append(Column("Δ", [row.change for row in rows], right=True))
+    if len(runs) == 2 and any(row.origin for row in rows):
+        columns.append(Column("from", [(row.origin, "dim") for row in rows]))
     left_out = screen.table(columns)
     if left_out:
         screen.line((f"no room for {', '.join(left_out)}", "dim"))
+
+
+def _from(section: str, name: str, runs: Sequence[Run]) -> str:
+    """Where each of two runs has a value from; once, where both have it from one place."""
+    if section != "params" or len(runs) != 2:
+        return ""
+    told = []
+    for run in runs:
+        try:
+            chain = run.origins.get(name) or run.origins.get(name.partition(".")[0]) or ()
+        except DamagedArchive:  # told where that run is shown
+            chain = ()
+        told.append(origin_text(chain[0]) if chain else "?")
+    return "" if told == ["?", "?"] else " → ".join(dict.fromkeys(told))
 
 
 def _change(section: str, values: Sequence[Any]) -> str:
@@ -145,9 +180,9 @@ def _show_same(screen: Screen, runs: Sequence[Run], difference: Difference | Non
     }
     told = [case_text(same)] if same else []
     counts: Mapping[str, int] = {} if difference is None else difference.same
-    for part, what in (("code", "files of code"), ("packages", "packages"), ("inputs", "inputs")):
+    for part, (one, more) in _COUNTED.items():
         if counts.get(part):
-            told.append(f"{counts[part]} {what}")
+            told.append(counted(counts[part], one) + more)
     if difference is not None and difference.environment == {}:
         told.append("environment")
     if told:
