@@ -22,7 +22,7 @@ from expt.ground.layout import RUN_FILE
 from expt.ground.text import human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _PIECE: Final = 1024 * 1024
 _STORED: Final = (".png", ".jpg", ".jpeg", ".gif", ".mp4", ".npz", ".zip", ".gz")
@@ -30,14 +30,19 @@ _STORED: Final = (".png", ".jpg", ".jpeg", ".gif", ".mp4", ".npz", ".zip", ".gz"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def pack_archives(archives: Iterable[tuple[str, Path]], file: Path) -> None:
-    """Write `archives`, each with its place below the archive root, into the zip `file`.
+def pack_archives(
+    archives: Iterable[tuple[str, Path]], file: Path, beside: Mapping[str, bytes] | None = None
+) -> None:
+    """Write `archives`, each with its place below the archive root, into the zip `file`, after the
+    files that are to stand `beside` them.
 
     The same archives give the same bytes. Raises `OSError`; no half of a file is left.
     """
     temporary = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{file.name}")
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, content in (beside or {}).items():
+                packed.writestr(_about(name), content)
             for place, archive in archives:
                 for name in list_inside(archive):
                     _pack_file(packed, f"{place}/{name}", archive, name)
@@ -47,12 +52,19 @@ def pack_archives(archives: Iterable[tuple[str, Path]], file: Path) -> None:
 
 
 def _pack_file(packed: zipfile.ZipFile, name: str, archive: Path, inner: str) -> None:
+    with (
+        open_inside(archive, inner) as source,
+        packed.open(_about(name), "w", force_zip64=True) as target,
+    ):
+        shutil.copyfileobj(source, target, _PIECE)
+
+
+def _about(name: str) -> zipfile.ZipInfo:
     about = zipfile.ZipInfo(name, _EPOCH)
-    stored = inner.lower().endswith(_STORED)
+    stored = name.lower().endswith(_STORED)
     about.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
     about.external_attr = 0o644 << 16
-    with open_inside(archive, inner) as source, packed.open(about, "w", force_zip64=True) as target:
-        shutil.copyfileobj(source, target, _PIECE)
+    return about
 
 
 def packed_places(packed: zipfile.ZipFile) -> list[str]:

@@ -10,6 +10,7 @@ from expt.exchange.mlflow_store import read_mlflow, write_mlflow
 from expt.exchange.notebooks import write_notebook
 from expt.exchange.plain_tables import write_csv, write_parquet
 from expt.exchange.pycomex_archives import read_pycomex
+from expt.exchange.ro_crate import write_ro_crate
 from expt.exchange.sacred_runs import read_sacred
 from expt.exchange.tensorboard_events import read_tensorboard, write_tensorboard
 from expt.ground.errors import UsageError, did_you_mean
@@ -27,6 +28,7 @@ def own_exports() -> dict[str, Export]:
         "mlflow": Export("MLflow's file store, or a server at http://…", write_mlflow, adds=True),
         "notebook": Export("the analysis script as a notebook", write_notebook),
         "parquet": Export("the same tables as csv, typed", write_parquet),
+        "ro-crate": Export("a zip that is a Process Run Crate, with a page", write_ro_crate),
         "tensorboard": Export("event files in a log directory", write_tensorboard, adds=True),
     }
 
