@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import pytest
+from clusters import DASK, RAY, cluster, one_node_slurm, why_no_slurm
 
 from expt.testing import ExecutorContract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from expt.testing import Sandbox
 
 pytestmark = pytest.mark.timeout(300)
 
 
 def needs(module: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(find_spec(module) is None, reason=f"{module} is not installed")
+
+
+@pytest.fixture(scope="module")
+def dask_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with cluster(DASK, str(tmp_path_factory.mktemp("dask"))) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def ray_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with cluster(RAY, str(tmp_path_factory.mktemp("ray"))) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def slurm_conf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with one_node_slurm(tmp_path_factory.mktemp("slurm")) as file:
+        yield file
 
 
 class TestProcessPool(ExecutorContract):
@@ -35,3 +60,36 @@ class TestExecutorlib(ExecutorContract):
         max_workers = 2
         block_allocation = true
     """
+
+
+@needs("distributed")
+class TestDask(ExecutorContract):
+    """A cluster of two worker processes over TCP, which tries lost tasks again, as most do."""
+
+    @pytest.fixture(autouse=True)
+    def _named(self, dask_address: str) -> None:
+        self.executor = f"dask:{dask_address}"
+
+
+@needs("ray")
+class TestRay(ExecutorContract):
+    """A cluster of this machine, of two processors."""
+
+    @pytest.fixture(autouse=True)
+    def _named(self, ray_address: str) -> None:
+        self.executor = f"ray:{ray_address}"
+
+
+@pytest.mark.skipif(why_no_slurm() is not None, reason=why_no_slurm() or "")
+class TestSlurm(ExecutorContract):
+    """A real Slurm of one node; a job has a hundred cases, as it should where they are tiny."""
+
+    executor = "slurm"
+    configuration = """
+        [executors.slurm]
+        cases_per_job = 100
+    """
+
+    @pytest.fixture(autouse=True)
+    def _configured(self, sandbox: Sandbox, slurm_conf: str) -> None:
+        sandbox.environ["SLURM_CONF"] = slurm_conf

@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 import pytest
 
-from expt.archive import owner_of_this_process, read_record, write_record
+from expt.archive import owner_of_this_process, read_record, touch_run, write_record
 from expt.ground.errors import DamagedArchive, UsageError
 from expt.ground.model import ErrorInfo, Origin, RunRecord
 from expt.reading import Run, Runs, field_value, find_runs, load_archive
@@ -114,13 +114,26 @@ def test_a_run_whose_owner_is_gone_is_lost_with_everything_it_tracked(tmp_path: 
 def test_only_a_run_whose_owner_is_seen_to_live_is_running(tmp_path: Path) -> None:
     mine = owner_of_this_process()
     here = make_run(tmp_path, 1, status="running", owner=mine)
-    there = make_run(tmp_path, 2, status="running", owner={**mine, "host": "elsewhere"})
+    elsewhere = {**mine, "host": "elsewhere"}
+    silent = {key: value for key, value in elsewhere.items() if key != "beat"}
+    there = make_run(tmp_path, 2, status="running", owner=silent)
     nobody = make_run(tmp_path, 3, status="running")
     by_pid = make_run(tmp_path, 4, status="running", pid=mine["pid"], host=mine["host"])
     statuses = [run.status for run in (here, there, nobody, by_pid)]
     assert statuses == ["running", "lost", "lost", "running"]
     assert here.duration is not None
     assert [run.id for run in find_runs(tmp_path, status="running")] == ["run4", "run1"]
+
+
+def test_a_run_of_another_machine_lives_while_it_gives_signs_of_life(tmp_path: Path) -> None:
+    elsewhere = {**owner_of_this_process(), "host": "elsewhere"}
+    run = make_run(tmp_path, 1, status="running", owner=elsewhere)
+    assert run.status == "running"
+    an_hour_ago = time.time() - 3600
+    os.utime(run.path / "run.json", (an_hour_ago, an_hour_ago))
+    assert run.reload().status == "lost"
+    touch_run(run.path)
+    assert [found.status for found in find_runs(tmp_path)] == ["running"]
 
 
 def test_series_artifacts_log_code_and_environment_are_read_on_demand(tmp_path: Path) -> None:

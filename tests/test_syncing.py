@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from expt.ground.messages import RunStarted
+from expt.sessions.syncing import Syncer
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from expt.testing import Sandbox
 
 REFUSING = """
@@ -38,3 +45,20 @@ def test_an_archive_that_may_not_be_on_the_disk_is_a_notice(
     assert done.exit_code == code, done.stdout
     assert sandbox.run().status == "completed"
     assert done.stdout.count(f"{sandbox.run().path} may not be on the disk: {told}") == bool(told)
+
+
+def test_a_run_that_goes_on_is_touched_for_readers_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("expt.sessions.syncing.BEAT", 0.1)
+    archive = tmp_path / "run"
+    archive.mkdir()
+    (archive / "run.json").write_text("{}")
+    os.utime(archive / "run.json", (0, 0))
+    syncer = Syncer(lambda _: None)
+    syncer.hear(RunStarted("a", "1", str(archive), os.getpid(), 0.0))
+    deadline = time.monotonic() + 20
+    while (archive / "run.json").stat().st_mtime == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    syncer.close()
+    assert (archive / "run.json").stat().st_mtime > 0

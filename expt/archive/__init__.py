@@ -28,7 +28,13 @@ if TYPE_CHECKING:
         read_plots,
         write_plots,
     )
-    from expt.archive.owner import owner_is_alive, owner_of_this_process
+    from expt.archive.owner import (
+        BEAT,
+        owner_is_alive,
+        owner_of_this_process,
+        run_is_alive,
+        touch_run,
+    )
     from expt.archive.params_toml import write_params_toml
     from expt.archive.record import (
         field_from_json,
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from expt.ground.files import sync_archive, write_atomically
 
 __all__ = [
+    "BEAT",
     "CODE_CAP",
     "Archive",
     "check_writable",
@@ -71,8 +78,10 @@ __all__ = [
     "record_from_json",
     "record_to_json",
     "run_folder",
+    "run_is_alive",
     "storable_result",
     "sync_archive",
+    "touch_run",
     "write_atomically",
     "write_params_toml",
     "write_plots",
@@ -90,7 +99,9 @@ if not TYPE_CHECKING:  # which knows the names above, and no others
                 "environment_to_bytes read_analyses read_environment read_plot_notices read_plots "
                 "write_plots"
             ),
-            "expt.archive.owner": "owner_is_alive owner_of_this_process",
+            "expt.archive.owner": (
+                "BEAT owner_is_alive owner_of_this_process run_is_alive touch_run"
+            ),
             "expt.archive.params_toml": "write_params_toml",
             "expt.archive.record": (
                 "field_from_json microseconds parse_headline parse_time read_fields read_headline "

@@ -2,6 +2,9 @@
 
 A process id alone is reused; with the moment the process started, the boot it belongs to and the
 name space of its id, it is the name of one process for ever.
+
+On another machine no name helps. There a run lives whose `run.json` is fresh: whoever runs it
+touches the file every so many seconds, which its owner has promised (`beat`).
 """
 
 from __future__ import annotations
@@ -10,19 +13,23 @@ import contextlib
 import functools
 import os
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.layout import RUN_FILE
 from expt.ground.processes import start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+BEAT: Final = 15.0  # seconds between two signs of life
+_MISSED: Final = 4  # signs of life that may be missed: clocks differ, and networks are slow
 _PROC: Final = Path("/proc")
 
 
 def owner_of_this_process() -> dict[str, Any]:
-    """`{pid, started, boot, namespace, host}`: what `owner_is_alive` needs later, elsewhere."""
+    """`{pid, started, boot, namespace, host, beat}`: what tells later, elsewhere, if it lives."""
     return dict(_owner(os.getpid()))
 
 
@@ -35,7 +42,23 @@ def _owner(pid: int) -> dict[str, Any]:
         "boot": _boot(),
         "namespace": _namespace(),
         "host": socket.gethostname(),
+        "beat": BEAT,
     }
+
+
+def run_is_alive(owner: Mapping[str, Any], archive: Path) -> bool:
+    """Whether a run that says it is running goes on, as far as can be seen from here."""
+    alive = owner_is_alive(owner)
+    beat = owner.get("beat")
+    if alive is None and owner.get("host") and isinstance(beat, (int, float)):
+        with contextlib.suppress(OSError):
+            return abs(time.time() - os.stat(archive / RUN_FILE).st_mtime) < _MISSED * beat
+    return bool(alive)
+
+
+def touch_run(archive: Path) -> None:
+    """Say that a run goes on, to those who cannot see its process. Raises `OSError`."""
+    os.utime(archive / RUN_FILE)
 
 
 def owner_is_alive(owner: Mapping[str, Any]) -> bool | None:

@@ -284,8 +284,14 @@ def _add_running(group: Group) -> None:
     add(
         "--executor",
         metavar="NAME[:ADDRESS]",
-        help="who works on the runs: 'workers' (at first), 'inline', or module:factory for any "
-        "concurrent.futures.Executor",
+        help="who works on the runs: 'workers' (at first), 'inline', 'dask', 'ray', 'slurm', or "
+        "module:factory for any concurrent.futures.Executor",
+    )
+    add(
+        "--detach",
+        action="store_true",
+        help="with --executor slurm: submit the runs and leave; 'expt status' and --resume tell "
+        "the rest",
     )
     add(
         "--devices",
@@ -477,6 +483,12 @@ def _workers(text: str) -> int:
 def _read_executor(words: argparse.Namespace, devices: int) -> dict[str, Any]:
     """What `--executor`, `-n`, `--pdb` and `--devices` say. Raises `UsageError`."""
     spelled, workers = words.executor, words.workers
+    if words.detach and (spelled or "").partition(":")[0] != "slurm":
+        raise UsageError(
+            "nothing here goes on when expt is gone",
+            "--detach",
+            "what is left to Slurm does: --executor slurm",
+        )
     if spelled in (None, "workers", "inline"):
         workers = 0 if words.pdb or spelled == "inline" else 1 if workers is None else workers
         workers = min(workers, devices or workers)

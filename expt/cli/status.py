@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from expt.ground.text import human_duration, short_text
 from expt.reading import find_archive_root, find_runs
 
 if TYPE_CHECKING:
+    from expt.ground.screen import Line
     from expt.reading import Run
 
 _VALUES = 4  # of a run that a line shows
@@ -26,15 +28,17 @@ def main(words: list[str]) -> int:
     add("--json", action="store_true", help="a JSON array of objects, as of 'expt show --json'")
     add("--runs", type=Path, metavar="DIR", help="the archive root")
     asked = parser.parse_args(words)
-    found = find_runs(find_archive_root(asked.runs), status=("running",), smoke=True, scratch=True)
+    root = find_archive_root(asked.runs)
+    found = find_runs(root, status=("running",), smoke=True, scratch=True)
     runs = [run for run in found if run.status == "running"]
     screen = output()
     if asked.json:
         told = [{**run.outline(), "host": run.host, "pid": run.record.pid} for run in runs]
         screen.write(json.dumps(told) + "\n")
         return int(ExitCode.OK)
+    left = _left_at_engines(root)
     if not runs:
-        screen.line("nothing is running")
+        screen.lines(left or [["nothing is running"]])
         return int(ExitCode.OK)
     now = dt.datetime.now(dt.UTC)
     ages = [human_duration((now - run.started).total_seconds()) for run in runs]
@@ -47,7 +51,26 @@ def main(words: list[str]) -> int:
             Column("latest", [_latest(run) for run in runs]),
         ]
     )
+    screen.lines(left)
     return int(ExitCode.OK)
+
+
+def _left_at_engines(root: Path) -> list[Line]:
+    """A line for what each session has left at an engine, as long as something is to come."""
+    from expt.executors.engines import find_detached  # few sessions leave anything
+
+    lines: list[Line] = []
+    for one in find_detached(root):
+        waiting, is_there = len(one.waiting()), one.is_at_engine()
+        if not waiting and not is_there:
+            one.mailbox.close()  # all of it has begun, and the archives tell the rest
+            continue
+        age = human_duration(time.time() - one.at)
+        what = f"{len(one.cases)} cases left {age} ago, {waiting} wait"
+        if not is_there:
+            what += f" and will not begin, since {one.engine} knows them no more: --resume"
+        lines.append([f"{one.engine} {', '.join(one.jobs)}: ", what])
+    return lines
 
 
 def _latest(run: Run) -> str:

@@ -109,12 +109,13 @@ class RunningOptions:
 
     Each running case holds one of `devices`, which may name one several times. `engine` is what
     runs are handed to, as it was spelled, and `at_engine` how many at once; where it is None they
-    are worked on by our own workers.
+    are worked on by our own workers. With `detach` nobody waits for them.
     """
 
     workers: int = 1
     engine: str | None = None
     at_engine: int | None = None
+    detach: bool = False
     isolate: bool = False
     fail_fast: int | None = None
     timeout: float | None = None

@@ -13,7 +13,6 @@ from expt.archive import (
     CODE_CAP,
     Archive,
     field_from_json,
-    owner_is_alive,
     parse_headline,
     parse_time,
     read_environment,
@@ -23,6 +22,7 @@ from expt.archive import (
     read_plots,
     read_record,
     read_results,
+    run_is_alive,
 )
 from expt.archive.run_labels import Labels, read_labels
 from expt.ground import layout
@@ -121,7 +121,7 @@ class Run(InputRun):
         """
         status: Status = self._data["status"]
         owner = self._mapping("owner") or {key: self._data.get(key) for key in ("pid", "host")}
-        return "lost" if status == "running" and not owner_is_alive(owner) else status
+        return "lost" if status == "running" and not run_is_alive(owner, self.path) else status
 
     @cached_property
     def started(self) -> dt.datetime:

@@ -113,6 +113,12 @@ class Crew:
         else:
             self._books.hear(Notice("interrupted: waiting for what runs; again to kill it"))
 
+    def leave_behind(self) -> tuple[str, ...]:
+        """Leave to the engine what it was handed; the ids of its jobs."""
+        from expt.executors.engines import EngineExecutor
+
+        return self.runner.leave_behind() if isinstance(self.runner, EngineExecutor) else ()
+
     def _make_runner(self) -> Executor:
         made = self._plugins.decide(
             "expt_make_executor",
@@ -162,16 +168,18 @@ class Crew:
     def _hand_to(self, engine: Engine, workers: Executor) -> Executor:
         """The engine for runs, our workers for the rest."""
         from expt.executors.engines import EngineExecutor
-        from expt.sessions.node import work_on
+        from expt.sessions.node import leave, work_on
 
         return EngineExecutor(
             workers,
             engine,
             work_on=work_on,
+            leave=leave,
             begin=lambda: self._begin,
             on_event=self._books.hear,
             bury=self.undertaker.bury,
             unheard=self.undertaker.unheard.add,
+            detached=self._options.running.detach,
         )
 
     def _slots(self) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from expt.archive.snapshot import static_closure
 from expt.ground.encoding import is_same, opaque_as_text
 from expt.ground.errors import ReadingError
 from expt.ground.files import folder_size
-from expt.ground.layout import CONFTEST_FILE
+from expt.ground.layout import CONFTEST_FILE, SESSIONS_DIR
 from expt.ground.model import LAYER_DRAWN, Origin, Past, PinnedRun
 from expt.ground.options import runs_root
 from expt.ground.text import value_text
@@ -145,6 +145,7 @@ class _History:
             self._by_name.setdefault(run.node_id, []).append(run)
             self._by_id[run.id] = run
             self._by_experiment.setdefault(run.experiment, []).append(run)
+        self._waiting = _waiting_cases(runs_root(options))
         self._prices = {name: self._price(runs) for name, runs in self._by_experiment.items()}
 
     def pinned(self, run_id: str) -> PinnedRun:
@@ -177,6 +178,8 @@ class _History:
         for run in same:
             if run.status == "running":
                 return evolve(past, state="running", run=run.id)
+        if (case.id, case.fingerprint) in self._waiting:
+            return evolve(past, state="running", why="it waits at an engine")
         if same and not why:
             how = "" if same[0].status == "failed" else same[0].status
             return evolve(past, state="failed", why=how, run=same[0].id)
@@ -342,6 +345,16 @@ def _changed_packages(run: Run) -> Iterator[str]:
             now = "gone"
         if now != before:
             yield f"the package {name} was {before} and is {now}"
+
+
+def _waiting_cases(root: Path) -> frozenset[tuple[str, str | None]]:
+    """The cases that sessions have left to an engine and that have not begun, by fingerprint."""
+    if not (root / SESSIONS_DIR).is_dir():
+        return frozenset()
+    from expt.executors.engines import find_detached  # few sessions leave anything
+
+    left = [one for one in find_detached(root) if one.is_at_engine()]
+    return frozenset(case for one in left for case in one.waiting())
 
 
 def _is_drawn(case: Case) -> bool:

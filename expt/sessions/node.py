@@ -26,14 +26,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.archive import owner_is_alive
+from expt.archive import owner_is_alive, read_record
+from expt.archive.checkpoints import read_points
 from expt.executors import SpawnStarter, WorkerExecutor
 from expt.executors.engines import Mailbox, Returned, read_parcel, write_returned
 from expt.executors.engines.parcels import unpack_begin
 from expt.executors.engines.standard import ignore_interrupts
 from expt.executors.workers import GRACE
-from expt.ground.errors import WorkerError
-from expt.ground.messages import ModuleImporting, RunProgressed, RunStarted
+from expt.ground.errors import ReadingError, WorkerError
+from expt.ground.messages import ModuleImporting, RunFinished, RunProgressed, RunStarted
 from expt.sessions.books import Books
 from expt.sessions.burying import Undertaker
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from expt.executors.engines import Parcel
-    from expt.ground.messages import Begin, Event, SessionInfo
+    from expt.ground.messages import Begin, Event, RunRequest, SessionInfo
 
 _IDLE: Final = 30.0  # seconds that a worker waits for another case
 _LOOK: Final = 0.5  # seconds between two looks at what the session says
@@ -53,10 +54,27 @@ def work_on(parcel: bytes) -> bytes:
     """Run the case of a parcel to its end, and answer. Never raises, and runs no user's code."""
     try:
         ignore_interrupts()
-        return write_returned(_node().work_on(read_parcel(parcel)))
+        read = read_parcel(parcel)
+        answer = write_returned(_node().work_on(read))
+        if read.leaves_answer:
+            with contextlib.suppress(OSError):  # it comes by the engine too
+                Mailbox(Path(read.mailbox)).answer(read.ticket, answer)
+        return answer
+    except SystemExit:  # of the engine, which has asked its process to go
+        raise
     except BaseException as error:
         told = str(error) if isinstance(error, WorkerError) else traceback.format_exc()
         return write_returned(Returned(problem=told))
+
+
+def leave() -> None:
+    """End what runs here as interrupted: the engine takes this node, and tries again elsewhere.
+
+    May be called by a handler of signals, in the thread that waits.
+    """
+    leaving = threading.Thread(target=_node().leave)
+    leaving.start()
+    leaving.join(2 * GRACE)
 
 
 @functools.cache
@@ -114,6 +132,12 @@ class _Node:
         self.close()
         os._exit(1)
 
+    def leave(self) -> None:
+        """End the runs of all sessions, and wait for their ends."""
+        guests = list(self._guests.values())
+        for guest in guests:
+            guest.leave()
+
     def close(self) -> None:
         """Tear down what workers have, before this process ends."""
         with self._lock:
@@ -133,6 +157,7 @@ class _Guest:
         self._begin: Begin
         self._said: dict[str, list[Event]] = {}
         self._tickets: dict[str, str] = {}
+        self._running: set[str] = set()  # runs that have an archive and no end
         self.know(parcel)
         self._books = Books(self._hear)
         self._undertaker = Undertaker(lambda: self._begin, self._books)
@@ -164,14 +189,15 @@ class _Guest:
 
     def work_on(self, parcel: Parcel) -> Returned:
         case = parcel.request.case
-        if self._mailbox.stop():
+        if self._mailbox.stop() or _is_left(parcel):
             return Returned()
-        if not self._mailbox.begin(parcel.ticket):
+        request = self._claim(parcel)
+        if request is None:
             return Returned(begun_before=True)
         self._said[case.id] = []
         self._tickets[case.id] = parcel.ticket
         try:
-            future = self._workers.submit(parcel.request)
+            future = self._workers.submit(request)
             self._watch(future, parcel)
             said = tuple(self._said[case.id])
             if future.cancelled():
@@ -185,17 +211,33 @@ class _Guest:
             self._books.forget(case.id)
             del self._said[case.id], self._tickets[case.id]
 
+    def _claim(self, parcel: Parcel) -> RunRequest | None:
+        """The case as it is to be run here; None where another node had begun it."""
+        if self._mailbox.begin(parcel.ticket):
+            return parcel.request
+        if not was_requeued(os.environ):
+            return None
+        before = self._mailbox.ticket(parcel.ticket)
+        return _again(parcel.request, before.started if before is not None else None)
+
     def _watch(self, future: Future[Any], parcel: Parcel) -> None:
         """Wait for the end of a run, whose session may change its mind meanwhile."""
         asked, left_at = "", None
         while not concurrent.futures.wait({future}, timeout=_LOOK).done:
             stop: str = self._mailbox.stop()
-            if parcel.is_awaited and owner_is_alive(parcel.sender) is False:
+            if _is_left(parcel):
                 left_at = left_at or time.monotonic()  # what nobody waits for is not to go on
                 stop = "interrupt" if time.monotonic() < left_at + GRACE else "kill"
             if stop in ("interrupt", "kill") and stop != asked:
                 asked = stop
                 self._workers.interrupt(kill=stop == "kill")
+
+    def leave(self) -> None:
+        """End the runs, and wait for their ends."""
+        self._workers.interrupt()
+        deadline = time.monotonic() + GRACE
+        while self._running and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _hear(self, event: Event) -> None:
         """Keep what the session is to hear of a case."""
@@ -205,6 +247,10 @@ class _Guest:
         for said in [self._said.get(case_id)] if case_id else list(self._said.values())[:1]:
             if said is not None:
                 said.append(event)
+        if isinstance(event, RunStarted):
+            self._running.add(event.run_id)
+        elif isinstance(event, RunFinished):
+            self._running.discard(event.outcome.run_id)
         if isinstance(event, RunStarted) and case_id in self._tickets:
             with contextlib.suppress(OSError):  # it is for the screen, and for a lost node
                 self._mailbox.tell_started(self._tickets[case_id], event)
@@ -214,6 +260,33 @@ class _Guest:
         self._books.finish()
         if wait:
             self._books.close()
+
+
+def _is_left(parcel: Parcel) -> bool:
+    """Whether the process that waits for the answer is known to be gone."""
+    return parcel.is_awaited and owner_is_alive(parcel.sender) is False
+
+
+def was_requeued(environ: Mapping[str, str]) -> bool:
+    """Whether this is another try of a job, which its scheduler has told us of."""
+    return environ.get("SLURM_RESTART_COUNT", "0") not in ("", "0")
+
+
+def _again(request: RunRequest, started: RunStarted | None) -> RunRequest | None:
+    """The request of a case that had begun before, from its checkpoint; None where it had ended."""
+    if started is None:
+        return request
+    try:
+        status = read_record(Path(started.path)).status
+    except ReadingError:
+        status = "running"  # its node died while it claimed the archive
+    if status not in ("running", "interrupted"):
+        return None
+    if next(read_points(Path(started.path)), None) is None:
+        return request
+    case = request.case
+    case = attrs.evolve(case, goes_on_from=(started.path, *case.goes_on_from))
+    return attrs.evolve(request, case=case)
 
 
 def _seen_from_here(session: SessionInfo, root: Path, sender: Mapping[str, Any]) -> SessionInfo:

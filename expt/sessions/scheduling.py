@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive import check_writable
 from expt.executors import AHEAD
+from expt.ground.errors import UsageError
 from expt.ground.layout import STOPPED_FILE
 from expt.ground.messages import (
     AnnounceRequest,
@@ -30,7 +31,7 @@ from expt.ground.messages import (
 from expt.ground.model import ErrorInfo
 from expt.ground.value_classes import evolve
 from expt.sessions.crew import wait_for_some
-from expt.sessions.needing import Waiting
+from expt.sessions.needing import Waiting, needed_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +85,9 @@ class Schedule:
         for case in plan.cases:
             self._books.forget(case.id)
         check_writable(self._options.keeping.runs)  # now, and not after the first of many runs
+        if self._options.running.detach:
+            self._leave_behind(plan)
+            return
         workers = self._options.running.workers
         shares = workers > 1 and any(case.session_keys for case in plan.cases)
         ahead = AHEAD if shares else 2 * workers
@@ -94,6 +98,22 @@ class Schedule:
             self._collect_some()
         if self._announcements:
             concurrent.futures.wait(self._announcements)
+
+    def _leave_behind(self, plan: Plan) -> None:
+        """Hand every case to an engine that goes on without us."""
+        ids = {case.id for case in plan.cases}
+        if plan.searches or any(ids.intersection(needed_ids(case)) for case in plan.cases):
+            raise UsageError(
+                "what begins when another run has ended needs somebody who waits for that",
+                "--detach",
+                "leave it out: searches, and cases that need others, take a session that stays",
+            )
+        self._waiting.add(plan.cases)
+        while (case := self._waiting.next()) is not None:
+            self._crew.runner.submit(RunRequest(case, self._waiting.session_keys))
+        jobs = ", ".join(self._crew.leave_behind())
+        told = f"submitted as {jobs}; 'expt status' shows them, --resume runs what is missing"
+        self._books.hear(Notice(told))
 
     def analyse_together(self, session_id: str) -> None:
         """Have those analyses called that take all runs of a session."""

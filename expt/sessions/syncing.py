@@ -7,6 +7,7 @@ thread, and a file's pages are the same whoever asks for them to be written.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from expt.archive.owner import BEAT, touch_run
 from expt.ground.files import sync_archive
 from expt.ground.messages import RunFinished, RunStarted
 
@@ -41,6 +43,7 @@ class Syncer:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._synced_at = 0.0
+        self._touched_at = time.monotonic()
 
     def hear(self, event: Event) -> None:
         """Take note of a run that began or ended."""
@@ -76,7 +79,18 @@ class Syncer:
     def _work(self) -> None:
         while not self._ended.wait(_INTERVAL):
             self._sync()
+            if time.monotonic() - self._touched_at > BEAT:
+                self._touch()
         self._sync()
+
+    def _touch(self) -> None:
+        """Give the runs that go on a sign of life, for readers on other machines."""
+        self._touched_at = time.monotonic()
+        with self._lock:
+            running = list(self._running)
+        for path in running:
+            with contextlib.suppress(OSError):  # somebody deleted it, and may
+                touch_run(Path(path))
 
     def _sync(self) -> None:
         with self._lock:

@@ -238,7 +238,10 @@ class Terminal:
             outcomes, len(self._cases), self._deselected, self._warnings, len(self._notices)
         )
         took = human_duration(time.monotonic() - self._began)
-        summary = f"{endings.count_text(counts) or 'nothing ran'} in {took}"
+        told = endings.count_text(counts) or "nothing ran"
+        if options.running.detach:
+            told = f"{counted(len(self._cases), 'case')} submitted"
+        summary = f"{told} in {took}"
         screen.line((summary, endings.summary_style(counts)))
         if self._talks:
             show_sweeps(screen, self._cases, outcomes)

@@ -11,6 +11,7 @@ What an engine is asked for is little: `submit`, a future, `shutdown`. One funct
 it, from bytes to bytes, which never raises and runs no code of the user's in the engine's process.
 """
 
+from expt.executors.engines.detached import Detached, find_detached
 from expt.executors.engines.engine_executor import EngineExecutor
 from expt.executors.engines.mailbox import Mailbox, Stop, Ticket
 from expt.executors.engines.parcels import Parcel, Returned, read_parcel, write_returned
@@ -18,6 +19,7 @@ from expt.executors.engines.spelling import OWN, Engine, find_engine
 
 __all__ = [
     "OWN",
+    "Detached",
     "Engine",
     "EngineExecutor",
     "Mailbox",
@@ -25,6 +27,7 @@ __all__ = [
     "Returned",
     "Stop",
     "Ticket",
+    "find_detached",
     "find_engine",
     "read_parcel",
     "write_returned",

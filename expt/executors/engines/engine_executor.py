@@ -24,12 +24,13 @@ import attrs
 
 from expt.archive import owner_of_this_process
 from expt.executors.death import Bury, Death
+from expt.executors.engines.detached import write_detached
 from expt.executors.engines.mailbox import Mailbox
 from expt.executors.engines.parcels import Parcel, pack_begin, read_returned, write_parcel
 from expt.executors.starting import kill_group
 from expt.executors.wire import raised
 from expt.executors.workers import GRACE
-from expt.ground.errors import ExptError, WorkerError
+from expt.ground.errors import ExptError, UsageError, WorkerError
 from expt.ground.messages import Notice, RunRequest, RunStarted
 from expt.ground.options import runs_root
 from expt.ground.processes import process_is_alive
@@ -88,7 +89,8 @@ class EngineExecutor:
     """`submit` hands runs to an engine and all other requests to `local`.
 
     The engine is made when the first run is submitted. `begin` gives what every worker is to
-    know, `work_on` is what goes through the engine, `bury` and `unheard` are as for workers here.
+    know, `work_on` is what goes through the engine, `leave` what
+    ends the runs of a node, `bury` and `unheard` are as for workers here.
     """
 
     def __init__(
@@ -97,18 +99,23 @@ class EngineExecutor:
         engine: Engine,
         *,
         work_on: WorkOn,
+        leave: Callable[[], None],
         begin: Callable[[], Begin],
         on_event: Callable[[Event], None],
         bury: Bury,
         unheard: Callable[[str], None],
+        detached: bool = False,
     ) -> None:
         self._local = local
         self._engine = engine
         self._work_on = work_on
+        self._leave = leave
         self._begin = begin
         self._on_event = on_event
         self._bury = bury
         self._unheard = unheard
+        self._is_detached = detached
+        self._left: list[str] = []
         self._made: concurrent.futures.Executor | None = None
         self._mailbox: Mailbox | None = None
         self._packed: tuple[Begin, bytes] | None = None
@@ -149,6 +156,22 @@ class EngineExecutor:
                 if errand.theirs is not None:
                     errand.theirs.cancel()
 
+    def leave_behind(self) -> tuple[str, ...]:
+        """Leave all that was submitted to the engine; the ids of its jobs. Raises `ExptError`."""
+        flush = getattr(self._made, "flush", None)
+        if flush is None or self._mailbox is None:
+            return ()
+        with self._lock:
+            jobs: list[str] = flush()
+            cases = {
+                errand.ticket: (errand.case_id, errand.request.case.fingerprint)
+                for errand in self._errands.values()
+            }
+            write_detached(self._mailbox, self._engine.spelling, jobs, cases)
+            self._errands.clear()
+            self._left = sorted({job.partition("_")[0] for job in jobs})
+        return tuple(self._left)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         if cancel_futures and self._errands:
             self.interrupt()
@@ -157,7 +180,7 @@ class EngineExecutor:
             self._thread.join()
         if self._made is not None:
             self._made.shutdown(wait=wait)
-        if self._mailbox is not None:
+        if self._mailbox is not None and not self._left:
             self._mailbox.close()
         self._local.shutdown(wait)
 
@@ -167,11 +190,17 @@ class EngineExecutor:
         if self._mailbox is None:
             begin = self._begin()
             assert begin.session is not None  # noqa: S101 - told before the first run
+            if self._engine.on_disk and begin.session.secrets:
+                raise UsageError(
+                    "a parameter is secret, and this engine keeps what it is handed in files",
+                    f"--executor {self._engine.spelling}",
+                    "read it in the experiment, from the environment",
+                )
             mailbox = Mailbox.of_session(runs_root(begin.options), begin.session.id)
             mailbox.open(begin.session.patch)
             self._mailbox = mailbox
         if self._made is None:
-            self._made = self._engine.make()
+            self._made = self._engine.make(self._mailbox.folder, self._leave)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="expt-engine", daemon=True)
             self._thread.start()
@@ -220,7 +249,9 @@ class EngineExecutor:
                 errand.ticket,
                 str(self._mailbox.folder),
                 owner_of_this_process(),
+                is_awaited=not self._is_detached,
                 variables=dict(self._engine.variables),
+                leaves_answer=self._engine.on_disk and not self._is_detached,
             )
         )
 
@@ -238,6 +269,9 @@ class EngineExecutor:
         if self._mailbox is not None:
             with contextlib.suppress(OSError):  # a full disk: the engine is asked to cancel
                 self._mailbox.say(stop or "")
+        cancel_waiting = getattr(self._made, "cancel_waiting", None)
+        if stop and cancel_waiting is not None:  # an adapter's, for what is costly one by one
+            cancel_waiting()
 
     # From the engine
 
@@ -269,6 +303,10 @@ class EngineExecutor:
             errand = self._errands.get(ticket.name)
             if errand is not None and ticket.started is not None:
                 self._tell_started(errand, ticket.started)
+        for name, answer in self._mailbox.take_answers() if self._engine.on_disk else ():
+            errand = self._errands.get(name)
+            if errand is not None:
+                self._take(errand, answer)
         if self._give_up_at is not None and time.monotonic() > self._give_up_at:
             for errand in list(self._errands.values()):
                 self._lose(errand, "did not answer")
@@ -294,8 +332,12 @@ class EngineExecutor:
                 self._renew()
             self._lose(errand, f"was lost with its node ({type(error).__name__}: {error})")
             return
+        self._take(errand, theirs.result())
+
+    def _take(self, errand: _Errand, answer: bytes) -> None:
+        """What a node says of a case."""
         try:
-            returned = read_returned(theirs.result())
+            returned = read_returned(answer)
         except ExptError as mistake:
             self._finish(errand).set_exception(mistake)
             return

@@ -4,6 +4,7 @@
       stop               the session's word: "hold", "interrupt" or "kill"
       patch              the uncommitted changes, which every run archives
       <ticket>.json      a node's word that this case has begun: where, and its archive
+      <ticket>.answer    its answer, where the engine's own comes with those of other cases
 
 A ticket is made exclusively, before anything of the user's runs: an engine that gives a case out
 a second time, since its first node has died, is refused there. It goes when the answer has come:
@@ -38,6 +39,7 @@ Stop = Literal["", "hold", "interrupt", "kill"]
 _STOP: Final = "stop"
 _PATCH: Final = "patch"
 _TICKET: Final = ".json"
+_ANSWER: Final = ".answer"
 _STOPS: Final[dict[bytes, Stop]] = {b"hold": "hold", b"interrupt": "interrupt", b"kill": "kill"}
 _LARGEST: Final = 1 << 16  # bytes of a ticket
 _LARGEST_PATCH: Final = 1 << 24
@@ -97,6 +99,16 @@ class Mailbox:
         except (DamagedArchive, ValueError, TypeError, AttributeError):  # not what we write
             return Ticket(name, "", None)
 
+    def take_answers(self) -> list[tuple[str, bytes]]:
+        """The answers that nodes have left, by ticket; each is given once."""
+        found = []
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self.folder):
+                if name.endswith(_ANSWER):
+                    found.append((name.removesuffix(_ANSWER), (self.folder / name).read_bytes()))
+                    (self.folder / name).unlink()
+        return found
+
     def end(self, ticket: str) -> None:
         """The case has been answered."""
         (self.folder / f"{ticket}{_TICKET}").unlink(missing_ok=True)
@@ -138,6 +150,10 @@ class Mailbox:
     def tell_started(self, ticket: str, started: RunStarted) -> None:
         """Say which archive the run has claimed."""
         self._write(ticket, attrs.asdict(started))
+
+    def answer(self, ticket: str, answer: bytes) -> None:
+        """Leave the answer for the session."""
+        write_atomically(self.folder / f"{ticket}{_ANSWER}", answer)
 
     def _write(self, ticket: str, started: dict[str, Any] | None) -> None:
         told = {"host": socket.gethostname(), "at": time.time(), "started": started}

@@ -32,7 +32,8 @@ class Parcel:
     `begin` is `pack_begin` of what its worker must know. `mailbox` is the folder that the node
     shares with the session, empty where they share none; `ticket` the case's name there.
     `sender` is the process that sends it, and waits for the answer if `is_awaited`. `variables`
-    are set in the worker's environment.
+    are set in the worker's environment. With `leaves_answer` the answer lies in the mailbox too:
+    the engine's own comes late.
     """
 
     begin: bytes
@@ -42,6 +43,7 @@ class Parcel:
     sender: Mapping[str, Any]
     is_awaited: bool = True
     variables: Mapping[str, str] = attrs.field(factory=dict)
+    leaves_answer: bool = False
 
 
 @attrs.frozen

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from pathlib import Path
 
+    Leave = Callable[[], None]
+
 OWN: Final = ("workers", "inline")
 """What is no engine: our own worker processes, and this process."""
 
@@ -38,7 +40,21 @@ _TEXT: Final = "a text"
 _NUMBER: Final = "a whole number from 1"
 _SWITCH: Final = "true or false"
 _TEXTS: Final = "a table of texts"
+_TABLE: Final = "a table"
+_LIST: Final = "a list of texts"
+_AMOUNT: Final = "a number from 0"
+_NUMBERS: Final = "a table of numbers from 0"
 _COMMON: Final = {"at_once": _NUMBER, "variables": _TEXTS}
+
+
+@attrs.frozen
+class _Wanted:
+    """What an adapter is made of."""
+
+    address: str | None
+    settings: Mapping[str, Any]
+    folder: Path
+    leave: Leave
 
 
 @attrs.frozen
@@ -49,25 +65,90 @@ class _Known:
     """What must be installed."""
     extra: str
     settings: Mapping[str, str]
-    make: Callable[[str | None, Mapping[str, Any]], Executor]
+    make: Callable[[_Wanted], Executor]
+    on_disk: bool = False
 
 
-_KNOWN: Final[Mapping[str, _Known]] = {}
+def _make_dask(wanted: _Wanted) -> Executor:
+    from expt.executors.engines.dask_tasks import DaskTasks  # of the extra 'dask'
+
+    return DaskTasks(wanted.address, wanted.settings)
+
+
+def _make_ray(wanted: _Wanted) -> Executor:
+    from expt.executors.engines.ray_tasks import RayTasks  # of the extra 'ray'
+
+    return RayTasks(wanted.address, wanted.settings)
+
+
+def _make_slurm(wanted: _Wanted) -> Executor:
+    from expt.executors.engines.slurm_jobs import SlurmJobs  # of the extra 'slurm'
+
+    return SlurmJobs(wanted.folder / "jobs", wanted.settings, wanted.leave)
+
+
+_KNOWN: Final = {
+    "dask": _Known(
+        "distributed",
+        "dask",
+        {
+            "address": _TEXT,
+            "scheduler_file": _TEXT,
+            "workers": _NUMBER,
+            "resources": _NUMBERS,
+        },
+        _make_dask,
+    ),
+    "ray": _Known(
+        "ray",
+        "ray",
+        {
+            "address": _TEXT,
+            "workers": _NUMBER,
+            "cpus": _AMOUNT,
+            "gpus": _AMOUNT,
+            "resources": _NUMBERS,
+        },
+        _make_ray,
+    ),
+    "slurm": _Known(
+        "submitit",
+        "slurm",
+        {
+            "account": _TEXT,
+            "cases_per_job": _NUMBER,
+            "cluster": _TEXT,
+            "cpus": _NUMBER,
+            "gpus": _NUMBER,
+            "memory": _AMOUNT,
+            "options": _TABLE,
+            "parallel": _NUMBER,
+            "partition": _TEXT,
+            "qos": _TEXT,
+            "setup": _LIST,
+            "time": _NUMBER,
+        },
+        _make_slurm,
+        on_disk=True,
+    ),
+}
 
 
 @attrs.frozen
 class Engine:
     """An engine, ready to be made.
 
-    `make` gives its `concurrent.futures.Executor` and may be called again where that breaks.
+    `make` gives its `concurrent.futures.Executor`, from a folder that nodes share and
+    what ends the runs of a node that has to go; it may be called again where that breaks.
     `at_once` is how many cases it is handed at once, `variables` what their workers find in the
-    environment.
+    environment. `on_disk` says that it keeps what it is handed in files.
     """
 
     spelling: str
-    make: Callable[[], Executor]
+    make: Callable[[Path, Leave], Executor]
     at_once: int
     variables: Mapping[str, str]
+    on_disk: bool = False
 
 
 def find_engine(
@@ -86,7 +167,12 @@ def find_engine(
         _check(table, {**_COMMON, **known.settings}, ("executors", name), root)
         _require(known.module, spelling, f"pip install 'expt-runner[{known.extra}]'")
         own = {key: value for key, value in table.items() if key not in _COMMON}
-        return _engine(spelling, lambda: known.make(address or None, own), table, at_once)
+
+        def make_known(folder: Path, leave: Leave) -> Executor:
+            return known.make(_Wanted(address or None, own, folder, leave))
+
+        engine = _engine(spelling, make_known, table, at_once)
+        return attrs.evolve(engine, on_disk=known.on_disk)
     table = tables.get(spelling, {})
     factory = table.get("factory", spelling)
     match = _FACTORY.fullmatch(factory) if isinstance(factory, str) else None
@@ -101,14 +187,17 @@ def find_engine(
     _require(module, spelling, "the name before ':' is a module, as in concurrent.futures:…")
     words = {key: value for key, value in table.items() if key not in ("factory", *_COMMON)}
 
-    def make() -> Executor:
+    def make(*_: Any) -> Executor:
         return make_standard(module, attribute, words, at_once, spelling)
 
     return _engine(spelling, make, table, at_once)
 
 
 def _engine(
-    spelling: str, make: Callable[[], Executor], table: Mapping[str, Any], at_once: int | None
+    spelling: str,
+    make: Callable[[Path, Leave], Executor],
+    table: Mapping[str, Any],
+    at_once: int | None,
 ) -> Engine:
     most: int = at_once or table.get("at_once", _AT_ONCE)
     return Engine(spelling, make, most, table.get("variables", {}))
@@ -135,7 +224,15 @@ def _is(value: Any, expected: str) -> bool:
         return isinstance(value, bool)
     if expected == _TEXTS:
         return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if expected == _TABLE:
+        return isinstance(value, dict)
+    if expected == _LIST:
+        return isinstance(value, list) and all(isinstance(text, str) for text in value)
+    if expected == _NUMBERS:
+        return isinstance(value, dict) and all(_is(amount, _AMOUNT) for amount in value.values())
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return value >= 0 if expected == _AMOUNT else isinstance(value, int) and value >= 1
 
 
 def _require(module: str, spelling: str, hint: str) -> None:

@@ -1,0 +1,159 @@
+"""Clusters of this machine, for tests: started, named by their address, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DASK = """
+    from distributed import LocalCluster
+
+    if __name__ == "__main__":
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as cluster:
+            print(cluster.scheduler_address, flush=True)
+            input()
+"""
+RAY = """
+    import ray
+
+    context = ray.init(num_cpus=2, include_dashboard=False)
+    print(context.address_info["gcs_address"], flush=True)
+    input()
+"""
+
+
+@contextlib.contextmanager
+def cluster(script: str, folder: str) -> Iterator[str]:
+    """The address of a cluster of two worker processes, which a script keeps up."""
+    file = f"{folder}/cluster.py"
+    with open(file, "w") as written:
+        written.write(textwrap.dedent(script))
+    process = subprocess.Popen(
+        [sys.executable, file],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        address = process.stdout.readline().strip()
+        assert address, "the cluster does not start"
+        yield address
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+SLURM_CONF = """
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CryptoType=crypto/munge
+MpiDefault=none
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+ReturnToService=2
+KillWait=2
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SwitchType=switch/none
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+MinJobAge=600
+NodeName={host} NodeAddr=127.0.0.1 CPUs={processors} RealMemory=1000 State=UNKNOWN
+PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def why_no_slurm() -> str | None:
+    """Why Slurm cannot be started here; None where it can."""
+    if os.name != "posix" or os.geteuid() != 0:
+        return "a Slurm of one node is started by root"
+    missing = [name for name in ("slurmctld", "slurmd", "munged") if shutil.which(name) is None]
+    if missing:
+        return f"{missing[0]} is not installed: apt-get install slurm-wlm munge"
+    return None if find_spec("submitit") else "submitit is not installed"
+
+
+@contextlib.contextmanager
+def one_node_slurm(folder: Path) -> Iterator[str]:
+    """A real Slurm whose one node is this machine: its configuration file, for SLURM_CONF."""
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
+    file = folder / "slurm.conf"
+    sockets = [socket.socket(), socket.socket()]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    host = socket.gethostname().partition(".")[0]
+    text = SLURM_CONF.format(host=host, ports=ports, folder=folder, processors=os.cpu_count())
+    file.write_text(text)
+    environ = {**os.environ, "SLURM_CONF": str(file)}
+    pids: list[Path] = []
+    try:
+        if subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode:
+            Path("/run/munge").mkdir(exist_ok=True)
+            shutil.chown("/run/munge", "munge", "munge")
+            pids.append(Path("/run/munge/munged.pid"))
+            told = ["runuser", "-u", "munge", "--", "munged", f"--pid-file={pids[0]}"]
+            subprocess.run(told, check=True, timeout=30)
+        for daemon in ("slurmctld", "slurmd"):
+            subprocess.run([daemon], env=environ, check=True, timeout=30)
+            pids.append(folder / f"{daemon}.pid")
+        deadline = time.monotonic() + 60
+        while "idle" not in ask_slurm(str(file), "sinfo", "-h", "-o", "%T"):
+            assert time.monotonic() < deadline, "the node does not come up"
+            time.sleep(0.2)
+        yield str(file)
+        ask_slurm(str(file), "scancel", "--me")
+    finally:
+        for pid in reversed(pids):
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int(pid.read_text()), signal.SIGTERM)
+
+
+def ask_slurm(conf: str, *words: str) -> str:
+    """What a command of Slurm's says."""
+    done = subprocess.run(
+        words,
+        env={**os.environ, "SLURM_CONF": conf},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.stdout
