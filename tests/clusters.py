@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -37,6 +38,10 @@ RAY = """
 """
 
 
+RAY_TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+"""What whoever speaks to that cluster has in the environment."""
+
+
 @contextlib.contextmanager
 def cluster(script: str, folder: str) -> Iterator[str]:
     """The address of a cluster of two worker processes, which a script keeps up."""
@@ -46,6 +51,7 @@ def cluster(script: str, folder: str) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, file],
         cwd=folder,
+        env={**os.environ, **RAY_TOKEN},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

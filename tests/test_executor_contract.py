@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
-from clusters import DASK, RAY, cluster, one_node_slurm, why_no_slurm
+from clusters import DASK, RAY, RAY_TOKEN, cluster, one_node_slurm, why_no_slurm
 
 from expt.testing import ExecutorContract
 
@@ -76,7 +76,8 @@ class TestRay(ExecutorContract):
     """A cluster of this machine, of two processors."""
 
     @pytest.fixture(autouse=True)
-    def _named(self, ray_address: str) -> None:
+    def _named(self, sandbox: Sandbox, ray_address: str) -> None:
+        sandbox.environ |= RAY_TOKEN
         self.executor = f"ray:{ray_address}"
 
 
