@@ -56,6 +56,19 @@ def test_many_workers_that_ask_at_once_make_it_once(sandbox: Sandbox) -> None:
     assert {run.results["sum"] for run in sandbox.runs()} == {6}
 
 
+def test_eight_processes_that_ask_at_once_make_it_once(sandbox: Sandbox) -> None:
+    sandbox.write(TREE)
+    processes = [sandbox.start("experiments", "-n", "0") for _ in range(8)]
+    try:
+        ends = [process.communicate(timeout=120) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0] * 8, ends
+    assert made(sandbox) == 1
+    assert [run.results["sum"] for run in sandbox.runs()] == [6] * 8
+
+
 def test_a_kept_value_has_its_types_and_leaves_the_same_randomness(cached: Sandbox) -> None:
     assert cached.expt("experiments", "-p", "seed=1").exit_code == 0
     assert made(cached) == 1

@@ -22,7 +22,14 @@ from expt.ground.files import (
     read_inside,
     write_atomically,
 )
-from expt.ground.layout import ANALYSIS_FILE, FORMAT, LABELS_FILE, MANIFEST_FILE, PLOTS_DIR
+from expt.ground.layout import (
+    ANALYSIS_FILE,
+    FORMAT,
+    LABELS_FILE,
+    MANIFEST_FILE,
+    PLOTS_DIR,
+    UNFINISHED_PREFIX,
+)
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -95,7 +102,7 @@ def evidence(archive: Path) -> Iterator[str]:
     for name in list_inside(archive):
         own = name in (MANIFEST_FILE, LABELS_FILE, ANALYSIS_FILE)
         unfinished = name.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
-        if not own and not unfinished and not name.startswith(f"{PLOTS_DIR}/"):
+        if not own and not unfinished and not name.startswith((f"{PLOTS_DIR}/", UNFINISHED_PREFIX)):
             yield name
 
 

@@ -1,6 +1,6 @@
 """What Ctrl-C, SIGTERM and SIGHUP do to a session; the three mean the same.
 
-until the plan is there   ─► everything ends at once
+until the plan is there   ─► everything ends at once; after a second, whatever holds it up
 while it is carried out   first  ─► the current runs end as interrupted, no other begins
                           second ─► they are killed
 in this process (-n 0)    ─► Python's own `KeyboardInterrupt`
@@ -9,9 +9,12 @@ in this process (-n 0)    ─► Python's own `KeyboardInterrupt`
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from expt.ground.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +25,8 @@ _NUMBERS: Final = tuple(
     if (number := getattr(signal, name, None)) is not None
 )
 
+_PATIENCE: Final = 2.0  # seconds after a second interrupt until the process ends itself
+
 
 class PassOn(Protocol):
     """What is to be told of an interrupt; `kill` says that it is not the first."""
@@ -30,10 +35,15 @@ class PassOn(Protocol):
 
 
 class Interrupts:
-    """Whether an interrupt came, and who is to be told of one."""
+    """Whether an interrupt came, and who is to be told of one.
 
-    def __init__(self) -> None:
+    `may_exit` says that the process is the session's own: it ends though a plugin does not let go.
+    """
+
+    def __init__(self, *, may_exit: bool = False) -> None:
         self.came = False
+        self._may_exit = may_exit
+        self._ending: threading.Timer | None = None
         self._pass_on: PassOn | None = None
 
     def pass_on_to(self, pass_on: PassOn | None) -> None:
@@ -54,6 +64,8 @@ class Interrupts:
         try:
             yield
         finally:
+            if self._ending is not None:
+                self._ending.cancel()
             for number, handler in before.items():
                 if handler is not None:
                     signal.signal(number, handler)
@@ -71,6 +83,10 @@ class Interrupts:
     def _hear(self, *_: Any) -> None:
         kill, self.came = self.came, True
         if self._pass_on is None:
+            if kill and self._may_exit and self._ending is None:
+                self._ending = threading.Timer(_PATIENCE, os._exit, [int(ExitCode.INTERRUPTED)])
+                self._ending.daemon = True
+                self._ending.start()
             raise KeyboardInterrupt
         # by a thread: a lock may be held by the very code that the signal stopped
         threading.Thread(target=self._pass_on, kwargs={"kill": kill}).start()

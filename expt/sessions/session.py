@@ -203,7 +203,7 @@ def _at_work(
     options: Options, plugins: Plugins, starter: Starter | None = None, *, spawn: bool = False
 ) -> Iterator[tuple[Crew, Books, Interrupts]]:
     """Processes, books and handlers of signals; all put away at the end, however it comes."""
-    interrupts = Interrupts()
+    interrupts = Interrupts(may_exit=not spawn)
     with interrupts.heard(inline=options.running.workers == 0):
         books = _open_books(plugins)
         with contextlib.closing(books), Crew(options, plugins, books, starter, spawn=spawn) as crew:
