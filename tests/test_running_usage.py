@@ -36,3 +36,37 @@ def test_each_run_of_a_worker_tells_its_own_peak_and_processor_time(sandbox: San
     assert large.usage["peak_memory"] > small.usage["peak_memory"] + 150 * MEGABYTE
     assert large.usage["cpu_time"] >= 0.3 > small.usage["cpu_time"]
     assert "of CPU" in sandbox.expt("show", large.id).stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the mark cannot be set back")
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_run_whose_worker_died_tells_what_it_took(sandbox: Sandbox, method: str) -> None:
+    """The run before it, in the same worker, took more."""
+    sandbox.write(
+        {
+            "experiments/first.py": """
+                import os, time
+
+                def work(seconds):
+                    end = time.process_time() + seconds
+                    while time.process_time() < end:
+                        pass
+
+                def experiment_a_before():
+                    held = bytearray(300 << 20)
+                    work(0.6)
+
+                def experiment_b_dies(track):
+                    held = bytearray(100 << 20)
+                    work(0.2)
+                    os.kill(os.getpid(), 9)
+            """
+        }
+    )
+    sandbox.environ["EXPT_START_METHOD"] = method
+    assert sandbox.expt("experiments").exit_code == 1
+    before, died = (sandbox.run(f"first.py::experiment_{n}") for n in ("a_before", "b_dies"))
+    assert died.record.error is not None
+    assert died.record.error.type == "WorkerDied"
+    assert 0.2 <= died.usage["cpu_time"] < before.usage["cpu_time"]
+    assert 100 * MEGABYTE < died.usage["peak_memory"] < before.usage["peak_memory"]

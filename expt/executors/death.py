@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from expt.ground.value_classes import frozen
 
@@ -16,13 +17,26 @@ UNREACHABLE: Final = "closed its connection to the session, and was ended"
 UNREADABLE: Final = "sent what cannot be read, and was ended"
 
 
+class Usage(NamedTuple):
+    """What a process used in its whole life: the most memory at once (bytes), seconds of CPU."""
+
+    peak_memory: int
+    cpu_time: float
+
+
+def read_usage(told: Any) -> Usage:
+    """Of what `os.wait4` tells."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Usage(int(told.ru_maxrss) * unit, told.ru_utime + told.ru_stime)
+
+
 @frozen
 class Death:
     """How a worker ended in the middle of a request.
 
     `code` is its exit code, negative for a signal, None where nobody saw it; `asked` says why the
     parent ended it: "interrupted", "timeout", or None where nobody asked; `why` tells what no
-    exit code does.
+    exit code does; `used` what it used in its life, where the system told it.
     """
 
     pid: int
@@ -32,6 +46,15 @@ class Death:
     asked: str | None
     seconds: float
     why: str = ""
+    used: Usage | None = None
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """As in `run.json`: the most memory of the process, CPU time since its run began."""
+        if self.used is None or self.started is None:
+            return {}
+        cpu_time = max(0.0, self.used.cpu_time - self.started.cpu_time)
+        return {"peak_memory": self.used.peak_memory, "cpu_time": round(cpu_time, 6)}
 
     @property
     def how(self) -> str:

@@ -24,6 +24,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
+from expt.executors.death import Usage, read_usage
 from expt.executors.wire import Connection
 from expt.ground.errors import WorkerError
 from expt.ground.processes import process_is_alive
@@ -37,10 +38,10 @@ Role = str
 
 Serve = Callable[[Connection, Role], None]
 
-End = tuple[int, int | None]
-"""A process id and its exit code: negative for a signal, None where nobody saw it."""
+End = tuple[int, int | None, Usage | None]
+"""A process id and its exit code: negative for a signal, None where nobody saw it; what it used."""
 
-_EXIT: Final = struct.Struct("<ii")
+_EXIT: Final = struct.Struct("<iiqd")  # process id, exit code, bytes, seconds
 _PATIENCE: Final = 10.0  # seconds for a helper to answer, that has nothing else to do
 
 
@@ -121,12 +122,12 @@ class ForkStarter:
     def ended(self) -> list[End]:
         while self._instead is None and select.select([self._socket], [], [], 0)[0]:
             try:
-                self._note_end(*self._read())
+                self._note_end(self._read())
             except (OSError, EOFError):
                 self._go_on_without_helper()
         if self._instead is not None:
             for pid in [pid for pid in self._living if not process_is_alive(pid)]:
-                self._note_end(pid, None)
+                self._note_end((pid, None, None))
             self._ended += self._instead.ended()
         ended, self._ended = self._ended, []
         return ended
@@ -150,26 +151,26 @@ class ForkStarter:
             self._instead = SpawnStarter(self._environment)
         return self._instead
 
-    def _note_end(self, pid: int, code: int | None) -> None:
-        self._living.discard(pid)
-        self._ended.append((pid, code))
+    def _note_end(self, end: End) -> None:
+        self._living.discard(end[0])
+        self._ended.append(end)
 
     def _read_answer(self) -> tuple[int, int]:
         while True:
-            pid, code = self._read()
+            pid, code, used = self._read()
             if code in (_STARTED, _REFUSED):
                 return pid, code
-            self._note_end(pid, code)
+            self._note_end((pid, code, used))
 
-    def _read(self) -> tuple[int, int]:
+    def _read(self) -> tuple[int, int, Usage]:
         data = b""
         while len(data) < _EXIT.size:
             piece = self._socket.recv(_EXIT.size - len(data))
             if not piece:
                 raise EOFError
             data += piece
-        pid, code = _EXIT.unpack(data)
-        return pid, code
+        pid, code, *used = _EXIT.unpack(data)
+        return pid, code, Usage(*used)
 
 
 _STARTED: Final = 1 << 30  # no exit code: the answer to a start
@@ -207,7 +208,7 @@ def _help(control: socket.socket, serve: Serve) -> None:
             answer = _fork(control, (wake_read, wake_write), role.decode(), fds, serve)
             if answer[1] == _STARTED:
                 workers.add(answer[0])
-            control.sendall(_EXIT.pack(*answer))
+            control.sendall(_EXIT.pack(*answer, 0, 0.0))
     for pid in workers:
         kill_group(pid)
 
@@ -236,14 +237,15 @@ def _fork(
 def _tell_ends(control: socket.socket, workers: set[int]) -> None:
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
         workers.discard(pid)
         with contextlib.suppress(OSError):
-            control.sendall(_EXIT.pack(pid, os.waitstatus_to_exitcode(status)))
+            code = os.waitstatus_to_exitcode(status)
+            control.sendall(_EXIT.pack(pid, code, *read_usage(used)))
 
 
 def _become_worker(fd: int, role: Role, serve: Serve) -> None:
@@ -316,10 +318,10 @@ class SpawnStarter:
     def ended(self) -> list[End]:
         ended: list[End] = []
         for pid, child in list(self._children.items()):
-            code = child.poll()
-            if code is not None:
+            end = _poll(child)
+            if end is not None:
                 del self._children[pid]
-                ended.append((pid, code))
+                ended.append(end)
         return ended
 
     def close(self) -> None:
@@ -329,6 +331,21 @@ class SpawnStarter:
             kill_group(pid)
             child.wait()
         self._children.clear()
+
+
+def _poll(child: subprocess.Popen[bytes]) -> End | None:
+    """How a child ended, with what it used where the system tells; None where it has not."""
+    if not hasattr(os, "wait4"):  # Windows
+        code = child.poll()
+        return None if code is None else (child.pid, code, None)
+    try:
+        pid, status, used = os.wait4(child.pid, os.WNOHANG)
+    except ChildProcessError:  # somebody else has waited for it
+        return child.pid, child.poll(), None
+    if pid == 0:
+        return None
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return pid, child.returncode, read_usage(used)
 
 
 def make_starter(serve: Serve, environment: Mapping[str, str]) -> Starter:

@@ -22,7 +22,7 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Death
+from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Death, Usage
 from expt.executors.starting import Role, Starter, kill_group
 from expt.executors.wire import raised
 from expt.ground.errors import WorkerError
@@ -89,9 +89,10 @@ class _Worker:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, sent)
 
-    def death(self, code: int | None) -> Death:
+    def death(self, code: int | None, used: Usage | None = None) -> Death:
         seconds = time.monotonic() - self.began
-        return Death(self.pid, code, self.started, self.importing, self.asked, seconds, self.why)
+        asked, why = self.asked, self.why
+        return Death(self.pid, code, self.started, self.importing, asked, seconds, why, used)
 
 
 class WorkerExecutor:
@@ -387,27 +388,27 @@ class WorkerExecutor:
         worker.signal(signal.SIGCONT)
 
     def _reap(self) -> None:
-        for pid, code in self._starter.ended():
+        for pid, code, used in self._starter.ended():
             worker = self._workers.get(pid)
             if worker is not None:
-                self._remove(worker, code)
+                self._remove(worker, code, used)
 
-    def _remove(self, worker: _Worker, code: int | None) -> None:
+    def _remove(self, worker: _Worker, code: int | None, used: Usage | None = None) -> None:
         kill_group(worker.pid)  # what it started must not outlive it
         if not worker.closed:
             self._drain(worker)
         worker.connection.close()
         with self._lock:
             del self._workers[worker.pid]
-        self._finish(worker, code)
+        self._finish(worker, code, used)
 
-    def _finish(self, worker: _Worker, code: int | None) -> None:
+    def _finish(self, worker: _Worker, code: int | None, used: Usage | None = None) -> None:
         """Answer the request of a worker that is no more."""
         request, future = worker.request, worker.future
         if request is None or future is None:
             return
         try:
-            reply = self._bury(request, worker.death(code))
+            reply = self._bury(request, worker.death(code, used))
         except Exception as error:
             future.set_exception(raised(error))
         else:

@@ -44,13 +44,17 @@ class SessionInfo:
 
 @frozen
 class RunStarted:
-    """A run has claimed its archive, and is about to fill it."""
+    """A run has claimed its archive, and is about to fill it.
+
+    `cpu_time` is what its process has used before, in seconds.
+    """
 
     case_id: str
     run_id: str
     path: str
     pid: int
     when: float
+    cpu_time: float = 0.0
 
 
 @frozen

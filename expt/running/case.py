@@ -152,7 +152,8 @@ class _Run:
         self._folder = TemporaryFolder(self._archive.id)
         path = str(self._archive.path)
         # at once, so that the parent knows where to write the outcome of a worker that dies now
-        around.report(RunStarted(case.id, self._archive.id, path, self._pid, now.timestamp()))
+        begun = (self._pid, now.timestamp(), self._meter.begun)
+        around.report(RunStarted(case.id, self._archive.id, path, *begun))
         record = start_record(case, around.options, around.session, self._archive.id, now)
         inputs, notices = keep_inputs(
             self._archive.path, self._bound.measure_inputs(case), case.kept

@@ -80,6 +80,7 @@ def write_dead_outcome(
     status: Status,
     error: ErrorInfo,
     seconds: float,
+    usage: Mapping[str, Any],
 ) -> Outcome:
     """Write the outcome of a run whose worker died; everything it had stored stays.
 
@@ -115,6 +116,7 @@ def write_dead_outcome(
             results=read_results(series),
             series=summarise_series(series),
             error=error,
+            usage=usage,
         )
         write_record(path, record)
     with contextlib.suppress(OSError):  # a full disk: the record stands, and its hashes are missing

@@ -19,13 +19,13 @@ class Meter:
 
     def __init__(self) -> None:
         self._resets = _reset_peak()
-        self._begun = _cpu_seconds()
+        self.begun = _cpu_seconds()
 
     def read(self) -> dict[str, Any]:
         """`peak_memory` in bytes, None where the system does not tell; `cpu_time` in seconds of
         this process and of children that have ended; `device` where the run had one of its own."""
         peak = _peak_since_reset() if self._resets else _peak_of_process()
-        taken = {"peak_memory": peak, "cpu_time": round(_cpu_seconds() - self._begun, 6)}
+        taken = {"peak_memory": peak, "cpu_time": round(_cpu_seconds() - self.begun, 6)}
         device = os.environ.get("EXPT_DEVICE")
         return taken if device is None else {**taken, "device": device}
 

@@ -27,7 +27,7 @@ from expt.ground.model import ErrorInfo, Outcome
 from expt.ground.options import runs_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from expt.executors import Death
     from expt.ground.messages import Begin, Request, RunStarted
@@ -105,7 +105,7 @@ class Undertaker:
             error = ErrorInfo("TimeoutError", f"the run took longer than --timeout {limit:g}")
         else:
             error = ErrorInfo("WorkerDied", f"the worker {death.how}")
-        outcome = self._write(case, death.started, status, error, death.seconds)
+        outcome = self._write(case, death.started, status, error, death.seconds, death.usage)
         if self._books.finished(case.id) is None:
             self._books.hear(RunFinished(case.id, outcome))
         if not self._books.is_announced(case.id) and death.asked != "interrupted":
@@ -119,10 +119,11 @@ class Undertaker:
         status: Status,
         error: ErrorInfo,
         seconds: float,
+        usage: Mapping[str, Any] | None = None,
     ) -> Outcome:
         from expt.running import write_dead_outcome  # imports numpy, and few workers die
 
-        return write_dead_outcome(case, self._begin(), started, status, error, seconds)
+        return write_dead_outcome(case, self._begin(), started, status, error, seconds, usage or {})
 
     def _planning_error(self, death: Death) -> PlanningError:
         limit = self._begin().options.running.plan_timeout
