@@ -123,6 +123,7 @@ def test_every_test_file_is_of_a_module_or_of_the_whole() -> None:
             "examples",
             "faults",
             "kills",
+            "night",
             "layers",
             "public_names",
             "typing",
