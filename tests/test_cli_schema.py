@@ -30,6 +30,9 @@ TREE = {
 
         [expt.choices.db.mysql]
         port = 1
+
+        [expt.sweep]
+        epochs = {range = [1, 4]}
         """,
     "experiments/conftest.py": """
         import expt

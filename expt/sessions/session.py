@@ -193,7 +193,8 @@ def describe_session(options: Options, plugins: Plugins) -> list[Description]:
 def schemas_session(options: Options, plugins: Plugins) -> Mapping[str, Any]:
     """The JSON Schema of each `params.toml` that counts for the experiments; nothing runs."""
     with _at_work(_without_pictures(options), plugins) as (crew, _, _):
-        experiments = collect(options, plugins).selected.experiments
+        found = collect(options, plugins).selected.experiments
+        experiments = tuple(evolve(experiment, axes=None) for experiment in found)  # may be lazy
         schemas: Schemas = crew.ask(SchemaRequest(experiments))
         return schemas.by_file
 
