@@ -3,7 +3,8 @@
     @expt.sweep < [expt.sweep] of the folders, nearest strongest < --sweep < --repeat, --variant
 
 An experiment gets the axes that it, its providers or what it needs take. `-p` on a swept name
-collapses it, and a plain value in a nearer folder ends the axis of an outer one.
+collapses it, and a plain value in a nearer folder ends the axis of an outer one; one of `--params`
+ends that of a folder or a decorator.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from expt.parameters import (
+    REPEAT,
     SEED,
+    Given,
+    Step,
     axes_from_table,
     axes_of_folders,
     drop_names,
@@ -86,8 +90,9 @@ def decide_axes(
     def seed() -> int:
         return root()[0]
 
-    folders = axes_of_folders(binding.steps, seed)
-    declared, ended = _declared(binding, seed)
+    files: list[Step] = [(Given(layer), ()) for layer in reach.given_by_files]
+    folders = axes_of_folders([*binding.steps, *files], seed)
+    declared, ended = _declared(binding, seed, files)
     typed = [
         read_sweep(sweep, reach.annotation_of(sweep.name), seed) for sweep in options.values.sweeps
     ]
@@ -109,6 +114,9 @@ def decide_axes(
         told = ", ".join(map(repr, drawn))
         notes.append(f"{told} drawn from seed {seed()}: -p seed={seed()} draws the same again")
     repeat = _repeat(binding, options)
+    if repeat is not None and options.values.repeat is None and reach.is_again:
+        notes.append(f"--params of a run ends the axis '{REPEAT}' of {repeat.where}")
+        repeat = None
     return [*axes, *([repeat] if repeat else [])], notes
 
 
@@ -122,12 +130,12 @@ def _first_seed(axes: Iterable[Axis]) -> int | None:
 
 
 def _declared(
-    binding: Binding, seed: Callable[[], int] | None
+    binding: Binding, seed: Callable[[], int] | None, files: Sequence[Step] = ()
 ) -> tuple[Sequence[Axis], dict[str, str]]:
     """The axes of the decorator, and those that a nearer value has ended: name, why."""
     place = str(binding.function.place)
     axes = axes_from_table(binding.declared_axes, lambda _: place, (), seed)
-    ended = ended_by(binding.nearer, axes)
+    ended = ended_by([*binding.nearer, *files], axes)
     return drop_names(axes, ended), ended
 
 

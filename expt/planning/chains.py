@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from expt.ground.model import Case, Experiment
+    from expt.parameters import Layer
     from expt.planning.binding import Binding
     from expt.planning.places import Files
     from expt.planning.resolution import Resolution
@@ -62,6 +63,14 @@ class Reach:
 
     def _varied(self, name: str) -> list[Reach]:
         return [other for other in self.needed if other.fixing(name) is None]
+
+    @property
+    def given_by_files(self) -> tuple[Layer, ...]:
+        return self.own.given_by_files
+
+    @property
+    def is_again(self) -> bool:
+        return self.own.is_again
 
     def fixing(self, name: str) -> str | None:
         return self.own.fixing(name)

@@ -15,7 +15,14 @@ from expt.discovery import matches_case
 from expt.ground.errors import ExptError, Mistakes, PlanningError, ReadingError
 from expt.ground.expression import compile_selection
 from expt.ground.layout import RUN_FILE
-from expt.ground.model import LAYER_FILE, LAYER_SMOKE, LAYER_VARIANT, Plan
+from expt.ground.model import (
+    LAYER_COMMAND,
+    LAYER_FILE,
+    LAYER_SMOKE,
+    LAYER_SWEEP,
+    LAYER_VARIANT,
+    Plan,
+)
 from expt.ground.value_classes import define, field
 from expt.loading import ModuleLoader
 from expt.parameters import (
@@ -60,7 +67,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-    from expt.ground.model import Case, Experiment, PinnedRun, Search, SpacePoint
+    from expt.ground.model import Case, Experiment, PinnedRun, RunRecord, Search, SpacePoint
     from expt.ground.options import Options
     from expt.planning.contents import Hook
     from expt.planning.providers import Provider
@@ -122,6 +129,7 @@ class Planner:
         self._bindings: dict[str, Binding] = {}
         self._resolutions: dict[tuple[str, tuple[str, ...], frozenset[str]], Resolution] = {}
         self._values_files: list[ParamsFile] | None = None
+        self._again: list[RunRecord] | None = None
         self._fingerprints = Fingerprints(options.root, options.cwd)
         self._chains = Chains(self._files, self._bind, self._resolve)
         self._maker = CaseMaker(options, self._chains, self._resolve, self._fingerprints)
@@ -141,6 +149,7 @@ class Planner:
         if changed:
             self._resolutions.clear()
             self._values_files = None
+            self._again = None
             self._pinned.clear()
             self._chains.forget()
             self._maker.change_values(options)
@@ -220,10 +229,11 @@ class Planner:
                 binding,
                 self._overrides(binding, (*steady, *chosen)),
                 given,
-                swept_names(binding, self._options) | swept,
+                swept_names(binding, self._options) | swept | self._final_before(),
                 self._options.cwd,
                 self._converter(binding.hooks),
                 self._pin,
+                is_again=bool(self._runs_again()),
             )
         return self._resolutions[key]
 
@@ -246,6 +256,22 @@ class Planner:
                 for file in self._options.values.params_files
             ]
         return self._values_files
+
+    def _runs_again(self) -> list[RunRecord]:
+        """The archived runs whose values `--params` takes."""
+        if self._again is None:
+            places = [file.parent for file in self._options.values.params_files]
+            self._again = [found for place in places if (found := _record_at(place)) is not None]
+        return self._again
+
+    def _final_before(self) -> frozenset[str]:
+        """What those runs had by `-p` or a sweep: no provider wrapped it."""
+        return frozenset(
+            name
+            for record in self._runs_again()
+            for name, chain in record.origins.items()
+            if "." not in name and chain and chain[0].layer in (LAYER_COMMAND, LAYER_SWEEP)
+        )
 
     def _table_layers(
         self, binding: Binding, table: tuple[str, ...], layer: str
@@ -454,6 +480,16 @@ def _has_smoke(binding: Binding) -> bool:
     return any("smoke" in file.reserved for file in binding.files)
 
 
+def _record_at(place: Path) -> RunRecord | None:
+    """The record of the archive that a folder is; None where it is none, or damaged."""
+    if not (place / RUN_FILE).exists():
+        return None
+    try:
+        return read_record(place)
+    except (ReadingError, OSError, ValueError):
+        return None
+
+
 def _folder_of_archived(file: Path, cwd: Path) -> Path | None:
     """What paths in an archive's `params.toml` are relative to: the folder that it was run from.
 
@@ -461,11 +497,9 @@ def _folder_of_archived(file: Path, cwd: Path) -> Path | None:
     """
     if not (file.parent / RUN_FILE).exists():
         return None
-    try:
-        folder = Path(read_record(file.parent).cwd)
-        return folder if folder.is_absolute() and folder.is_dir() else cwd
-    except (ReadingError, OSError, ValueError):
-        return cwd
+    record = _record_at(file.parent)
+    folder = cwd if record is None else Path(record.cwd)
+    return folder if folder.is_absolute() and folder.is_dir() else cwd
 
 
 def _plugin_providers(provided: Mapping[str, Callable[..., Any]]) -> dict[str, Provider]:

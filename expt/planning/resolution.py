@@ -13,6 +13,7 @@ from expt.ground.errors import ParameterError, ReadingError
 from expt.ground.model import (
     LAYER_DEFAULT,
     LAYER_DRAWN,
+    LAYER_FILE,
     LAYER_NEEDS,
     LAYER_SWEEP,
     Origin,
@@ -82,6 +83,7 @@ class Resolution:
     """One experiment's names under the overrides of one session, for every case of one shape.
 
     The shape is what decides the graph: which names are swept, and which variants are on.
+    `given_by_files` are the layers of `--params`; `is_again` is whether one is of an archived run.
     """
 
     def __init__(
@@ -93,7 +95,11 @@ class Resolution:
         cwd: Path,
         convert: Convert | None,
         pin: Callable[[str], PinnedRun],
+        *,
+        is_again: bool = False,
     ) -> None:
+        self.given_by_files = tuple(one for one in overrides if one.name == LAYER_FILE)
+        self.is_again = is_again
         self._pin = pin
         self._pinned: dict[tuple[str, str], PinnedRun] = {}
         self._binding = binding

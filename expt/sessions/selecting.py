@@ -65,7 +65,9 @@ def swept_on_command_line(options: Options) -> Swept:
     Text that an annotation may read in another way, and axes that planning makes, are only said
     to be there: what selects cases by them is then asked again when they are known.
     """
-    more = any("," in name for name in options.values.variants) or bool(options.values.use)
+    more = any("," in name for name in options.values.variants) or bool(
+        options.values.use or options.values.params_files
+    )
     if any(map(_is_secret, options.values.sweeps)):
         more = True  # cases are named without the values
     fixed = [
