@@ -108,7 +108,10 @@ def test_no_configuration_is_an_empty_one(tmp_path: Path, names: list[str]) -> N
     assert (read.file, read.values) == (None, {})
 
 
-KEYS = "addopts, executors, ignore, log_level, notify, paths, plots, plugins, render, runs, timeout"
+KEYS = (
+    "addopts, executors, ignore, log_level, mirror, notify, paths, plots, plugins, render, runs, "
+    "timeout"
+)
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,8 @@ def test_entry_points_are_read_from_what_is_installed(tmp_path: Path) -> None:
 
 def test_the_names_of_built_in_plugins_are_known_everywhere(tmp_path: Path) -> None:
     keeping = KeepingOptions(tmp_path / "runs")
-    options = Options(tmp_path, tmp_path, keeping, configuration={"notify": {"bell": True}})
+    configured = {"notify": {"bell": True}, "mirror": {"mlflow": "http://127.0.0.1:1"}}
+    options = Options(tmp_path, tmp_path, keeping, configuration=configured)
     made = {*parent_plugins(options, sys.stdout), *worker_plugins(options)}
     assert made == set(BUILTIN_PLUGINS)
 

@@ -26,6 +26,10 @@ def parent_plugins(options: Options, stream: TextIO) -> dict[str, Any]:
 def file_plugins(options: Options, stream: TextIO | None = None) -> dict[str, Any]:
     """The plugins that write files of a session, and say so on `stream`, by name."""
     plugins: dict[str, Any] = {}
+    if options.configuration.get("mirror"):
+        from expt.plugins.mirror import Mirror
+
+        plugins["mirror"] = Mirror(stream, options)
     if options.telling.junit is not None:
         from expt.plugins.junit import JUnit
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from expt.planning.contents import Hook
 
 ENTRY_POINT_GROUP: Final = "expt"
-BUILTIN_PLUGINS: Final = ("notify", "plots", "script", "terminal", "videos")
+BUILTIN_PLUGINS: Final = ("mirror", "notify", "plots", "script", "terminal", "videos")
 """Names that `no:NAME` knows in every process, though each has only some of these plugins."""
 
 Complain = Callable[[str], None]
