@@ -176,3 +176,28 @@ def test_new_writes_the_line_that_editors_look_for_and_the_schema(sandbox: Sandb
     assert mistakes(sandbox, "experiments/big/params.toml", text) == []
     ((where, _),) = mistakes(sandbox, "experiments/big/params.toml", "lr = true")
     assert where == "lr"
+
+
+def test_no_default_of_a_secret_stands_in_a_schema(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/params.toml": "lr = 1.0",
+            "experiments/a.py": """
+            from dataclasses import dataclass
+            import expt
+
+            @dataclass
+            class Login:
+                password: str = "hunter2"
+
+            def experiment_a(
+                lr: float, password="hunter2", key: expt.Secret = expt.Secret("hunter2"),
+                login: Login = Login(), table={"api_key": "hunter2"},
+            ): ...
+            """,
+        }
+    )
+    assert sandbox.expt("schema").exit_code == 0
+    text = (sandbox.root / "experiments/params.schema.json").read_text()
+    assert "password" in text
+    assert "hunter2" not in text

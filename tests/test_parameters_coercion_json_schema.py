@@ -36,7 +36,8 @@ class Table(TypedDict, total=False):
 ANNOTATIONS = [
     Any, bool, int, float, str, Path, Colour, Model, Table, Decimal, complex, dict, dict[str, int],
     list, list[int], tuple[int, str], tuple[float, ...], set[str], int | None, int | str,
-    Literal["a", 2], Annotated[float, "of something"], Model | int, np.float32, np.int64, object,
+    Literal["a", 2], Literal["a", None], Literal[Colour.RED],
+    Annotated[float, "of something"], Model | int, np.float32, np.int64, object,
 ]  # fmt: skip
 VALUES = [
     True, 1, -3, 0.5, "a", "b", "RED", "x y", [], [1, 2], [1, "a"], ["a", "a"], [0.5, 2], {},

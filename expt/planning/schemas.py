@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from expt.ground.layout import RESERVED_TABLE
 from expt.ground.model import BUILTIN_PROVIDERS
 from expt.ground.text import words_text
-from expt.parameters import RESERVED_KEYS, SEED
+from expt.parameters import RESERVED_KEYS, SEED, find_secrets
 from expt.parameters.coercion import JsonSchema, any_of, default_of, schema_of
 from expt.planning.unknown import function_names
 from expt.planning.words import words_of_files, words_together
@@ -109,14 +109,16 @@ def _properties(binding: Binding, ladder: Ladder) -> dict[str, JsonSchema]:
 
 def _property(name: str, ladder: Ladder, said: Mapping[str, Words]) -> JsonSchema:
     askers = ladder.graph.askers.get(name, ())
-    schema = schema_of(ladder.annotation(name))
+    annotation = ladder.annotation(name)
+    schema = schema_of(annotation)
     choice = ladder.choices.get(name)
     if choice is not None:
         members = {"enum": sorted(choice.members)}
         schema = any_of([members, schema or {"type": "object"}])
     _describe_inside(schema, name, said)
     defaults = [asker.defaults[name] for asker in askers if name in asker.defaults]
-    told = default_of(defaults[0]) if defaults else {}
+    is_told = defaults and not find_secrets(name, defaults[0], annotation)
+    told = default_of(defaults[0]) if is_told else {}
     return {**_description(said.get(name, {})), **told, **schema}
 
 

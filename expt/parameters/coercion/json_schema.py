@@ -119,7 +119,7 @@ def _class(part: Any, cls: Any, depth: int) -> JsonSchema:
     if not inspect.isclass(cls):
         return {}
     if issubclass(cls, Enum):
-        return _choices([*cls.__members__, *(member.value for member in cls)])
+        return _choices(list(cls.__members__.values()))
     if issubclass(cls, _TEXTS):
         return {"type": "string"}
     if issubclass(cls, (Decimal, Fraction, complex, dt.timedelta)):
@@ -143,8 +143,11 @@ def _of_numpy(cls: type) -> JsonSchema:
     return {}
 
 
-def _choices(values: Iterable[Any]) -> JsonSchema:
+def _choices(values: Sequence[Any]) -> JsonSchema:
+    """Those that TOML can say: it has no null. A member of an enum goes by its name too."""
+    members = [value for value in values if isinstance(value, Enum)]
     said = [value.value if isinstance(value, Enum) else value for value in values]
+    said = [value for value in (*(one.name for one in members), *said) if value is not None]
     if not all(map(sayable, said)):
         return {}
     return {"enum": list({(type(value), value): value for value in said}.values())}
