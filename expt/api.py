@@ -103,7 +103,7 @@ def run(
     `what` are paths, node ids, and experiment functions that a file defines. `params` and `sweep`
     hold values, not texts; `options` are further words of the command line, and what is `named`
     are its options: `resume=True`, `retries=2`, `n=4`, `devices="0,1"`, `tag=["a", "b"]`. With
-    `resume`, the runs of cases that are done come first.
+    `resume`, the runs of cases that are done come first; runs that others need are among them.
     Raises `expt.ExptError` for what the command would refuse with exit code 4; a failed run is in
     what is returned, with its `status` and `error`. After Ctrl-C the archives are closed, and
     then `KeyboardInterrupt` is raised.

@@ -83,6 +83,7 @@ def kill_after_a_while(sandbox: Sandbox, *words: str) -> bool:
     return alive
 
 
+@pytest.mark.timeout(120 + 10 * KILLS)
 def test_killed_at_many_moments_and_resumed_it_is_as_if_nothing_had_been(sandbox: Sandbox) -> None:
     """`EXPT_KILLS=50` kills more often."""
     sandbox.write({"experiments/first.py": training(0.01)})

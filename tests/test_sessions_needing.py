@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -392,3 +393,38 @@ def test_a_failed_need_fails_the_trial(chain: Sandbox) -> None:
     assert sorted(run.status for run in chain.runs(k="evaluate")) == [
         *("completed", "completed", "skipped")
     ]
+
+
+def test_two_chains_killed_at_any_moment_are_resumed_without_a_run_too_many(
+    chain: Sandbox,
+) -> None:
+    """One in each of two folders. However often: each case completes once, from the right run."""
+    for name, source in (("train", TRAIN), ("evaluate", EVALUATE), ("compare", COMPARE)):
+        chain.write({f"experiments/other/{name}.py": source})
+    words = (*SWEEP, "-p", "seed=1", "-n", "2", "--resume")
+    moment = random.Random(7)
+    for _ in range(6):
+        process = chain.start(*words)
+        begun = len(list(chain.root.rglob("run.json")))
+        end = time.monotonic() + 60
+        while process.poll() is None and len(list(chain.root.rglob("run.json"))) == begun:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        time.sleep(moment.random() * 0.1)
+        process.kill()
+        process.communicate()
+    done = chain.expt(*words)
+    assert done.exit_code == 0, done
+    runs = chain.runs(status="completed")
+    ids = [run.node_id for run in runs]
+    assert len(ids) == len(set(ids)) == 2 * (2 + 4 + 2)
+    for run in runs:
+        for id_ in run.lineage.get("needs", {}).values():
+            needed = chain.run(id_)
+            assert needed.status == "completed"
+            assert needed.experiment.rpartition("/")[0] == run.experiment.rpartition("/")[0]
+            own, other = run.lineage["sweep"], needed.lineage["sweep"]
+            assert {name: other[name] for name in other if name in own} == {
+                name: own[name] for name in own if name in other
+            }
+    assert ran(chain.expt(*words)) == []

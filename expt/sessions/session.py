@@ -186,7 +186,8 @@ def describe_session(options: Options, plugins: Plugins) -> list[Description]:
     """What takes part in each case of the plan; nothing runs."""
     with _at_work(_without_pictures(options), plugins) as (crew, _, _):
         plan = decide_cases(crew, options, collect(options, plugins))
-        cases = [*plan.cases, *(search.case for search in plan.searches)]
+        asked = [case for case in plan.cases if case.id not in plan.added]
+        cases = [*asked, *(search.case for search in plan.searches)]
         return [crew.ask(DescribeRequest(case)) for case in cases]
 
 
