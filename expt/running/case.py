@@ -183,7 +183,10 @@ class _Run:
         self._write_code()
         self._write_record()
         if self._watch is not None:
-            self._watch.start()
+            try:
+                self._watch.start()
+            except RuntimeError as error:
+                self._notices.append(f"nothing is watched: {error}")
 
     def _make_watch(self) -> Watch | None:
         seconds = self._around.options.keeping.watch

@@ -57,7 +57,10 @@ class Watch:
         self._began = time.monotonic()
 
     def start(self) -> None:
-        """Begin. What cannot be measured here is left out."""
+        """Begin. What cannot be measured here is left out.
+
+        Raises `RuntimeError` where the system gives no thread.
+        """
         self._begin(self._sample_processes)
         self._tool = start_tool(self._seconds, os.environ)
         if self._tool is not None:
@@ -92,7 +95,7 @@ class Watch:
                 began = time.thread_time()  # not what others took meanwhile
                 now, sample = time.monotonic(), take_sample(os.getpid())
                 if is_first or now - before >= _SHORTEST:
-                    busy = max(0.0, sample.cpu - previous.cpu) / (now - before)
+                    busy = max(0.0, sample.cpu - previous.cpu) / max(now - before, 1e-6)
                     self._record(CPU, round(busy, 3), "processors")
                 if sample.memory is not None:
                     self._record(MEMORY, sample.memory, "bytes")
