@@ -258,3 +258,33 @@ def test_help_of_a_script_lists_its_parameters_with_their_words(sandbox: Sandbox
     told = " ".join(done.stdout.split())
     assert "lr 0.1 default experiments/x.py:4 step size [1/s]" in told
     assert not (sandbox.root / "runs").exists()
+
+
+def test_a_run_inside_a_run_draws_and_keeps_what_its_session_does(sandbox: Sandbox) -> None:
+    """Siblings of the case nested-run-hides-timeout: --no-render and --no-cache."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                import expt
+
+                def experiment_outer():
+                    expt.run("experiments", k="inner")
+                """,
+            "experiments/inner.py": """
+                from expt import provider
+
+                @provider(cache=True)
+                def made(): return 1
+
+                def experiment_inner(track, made):
+                    track("loss", 1.0)
+                    track("loss", 2.0)
+                """,
+        }
+    )
+    for words, drawn in ((["--no-render", "--no-cache"], 0), ([], 1)):
+        assert sandbox.expt("-k", "outer", *words, render=True).exit_code == 0
+        kept = [path for path in (sandbox.root / "runs/.cache").rglob("*") if path.is_file()]
+        (run,) = [run for run in sandbox.runs()[:2] if "inner" in run.experiment]
+        assert len(list((run.path / "plots").glob("*.png"))) == drawn
+        assert bool(kept) is bool(drawn)

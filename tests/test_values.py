@@ -105,6 +105,42 @@ def test_whatever_is_returned_fails_no_run(sandbox: Sandbox) -> None:
     assert sorted(runs["keys"].results) == ["(1, 2)", "1", "1 (int)", "None"]
 
 
+def test_what_objects_to_being_looked_at_is_returned_all_the_same(sandbox: Sandbox) -> None:
+    """Siblings of the case attrdict-fails-the-run: a dead reference, a repr that exits, an int
+    with more digits than Python writes, a numpy duration without its unit."""
+    runs, done = run_all(
+        sandbox,
+        """
+    import collections, weakref
+    import numpy as np
+
+    class Exits:
+        def __repr__(self): raise SystemExit(3)
+
+    def dead(): return weakref.proxy(collections.UserDict())
+    def experiment_dead(): return {"x": 1, "y": dead()}
+    def experiment_dead_itself(): return dead()
+    def experiment_exits(): return {"x": 1, "y": Exits(), "z": [Exits()]}
+    def experiment_exits_itself(): return Exits()
+    def experiment_digits(): return {"x": 1, "y": 10**5000}
+    def experiment_duration(track):
+        try:
+            track("d", np.timedelta64(3, "ns"))
+        except TypeError as error:
+            return {"x": 1, "y": np.timedelta64(3, "M"), "told": str(error)}
+    """,
+    )
+    assert done.exit_code == 0, done.stdout
+    assert {run.status for run in runs.values()} == {"completed"}
+    assert all(run.results["x"] == 1 for run in runs.values() if "x" in run.results)
+    assert "weakproxy" in runs["dead"].results["y"]
+    assert "weakproxy" in runs["dead_itself"].results["value"]
+    assert runs["exits"].results["y"] == "<Exits whose repr raises SystemExit>"
+    assert int(runs["digits"].results["y"], 16) == 10**5000
+    assert "timedelta64(3,'M')" in runs["duration"].results["y"]
+    assert "timedelta64" in runs["duration"].results["told"]
+
+
 def test_only_fields_of_a_dataclass_are_its_data(sandbox: Sandbox) -> None:
     """case: dataclass-initvar"""
     runs, done = run_all(

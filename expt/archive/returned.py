@@ -21,7 +21,7 @@ from expt.archive.artifacts import natural_suffix
 from expt.ground.encoding import dumps
 from expt.ground.layout import ARTIFACTS_DIR
 from expt.ground.ndarrays import as_array, is_masked
-from expt.ground.objects import field_values, is_row, safe_repr
+from expt.ground.objects import HOSTILE, field_values, is_row, safe_repr
 from expt.ground.real_numbers import exact_number
 
 Save = Callable[[str, Any], Any]
@@ -37,7 +37,11 @@ def storable_result(name: str, value: Any, save_artifact: Save) -> tuple[Any, st
     A file becomes the artifact `results/NAME` by `save_artifact`, which returns its path.
     """
     notes: list[str] = []
-    stored = _make_storable(value, f"results/{name}", save_artifact, notes, 0)
+    try:
+        stored = _make_storable(value, f"results/{name}", save_artifact, notes, 0)
+    except HOSTILE:  # whatever it is asked, a dead reference, say
+        notes.append("it objects to being looked at, and only its repr is kept")
+        stored = _short_repr(value)
     if not notes:
         return stored, None
     return stored, f"the result '{name}' was not a plain value: {'; '.join(dict.fromkeys(notes))}"
@@ -45,7 +49,7 @@ def storable_result(name: str, value: Any, save_artifact: Save) -> tuple[Any, st
 
 def named_results(returned: Any) -> dict[str, Any]:
     """The results by name of what a run returned: the items of a mapping, else `value`."""
-    items = _parts_of(returned) if isinstance(returned, Mapping) else None
+    items = _parts_of(returned) if _is_mapping(returned) else None
     if not isinstance(items, dict):
         return {"value": returned}
     named = {str.__str__(name): item for name, item in items.items() if isinstance(name, str)}
@@ -54,6 +58,13 @@ def named_results(returned: Any) -> dict[str, Any]:
             text = safe_repr(name)
             named[f"{text} ({type(name).__name__})" if text in named else text] = item
     return named
+
+
+def _is_mapping(value: Any) -> bool:
+    try:
+        return isinstance(value, Mapping)
+    except HOSTILE:
+        return False
 
 
 def _make_storable(value: Any, name: str, save: Save, notes: list[str], depth: int) -> Any:
@@ -81,7 +92,7 @@ def _json_size(value: Any) -> int | None:
     """How many characters of JSON `value` takes; None where JSON does not hold it."""
     try:
         return len(dumps(value))
-    except Exception:  # the user's object
+    except HOSTILE:
         return None
 
 
@@ -107,7 +118,7 @@ def _parts_of(value: Any) -> dict[Any, Any] | list[Any] | None:
         array = as_array(value)
         if array is not None and array.dtype.hasobject and array.ndim and not is_masked(array):
             return list(array.tolist())
-    except Exception:  # the user's object
+    except HOSTILE:
         return None
     return None
 
@@ -128,7 +139,7 @@ def _below(name: str, key: Any) -> str:
 def _one_number(value: Any) -> float | int | None:
     try:
         return exact_number(value)
-    except Exception:  # the user's object, or a number that no float holds
+    except HOSTILE:  # or a number that no float holds
         return None
 
 
@@ -138,7 +149,7 @@ def _artifact_or_repr(value: Any, name: str, save: Save, notes: list[str]) -> An
         suffix = natural_suffix(value)
         if suffix is not None:
             return _kept_file(value, name, suffix, save, notes)
-    except Exception as error:  # the user's object, or a full disk: the rest must be kept
+    except HOSTILE as error:  # or a full disk: the rest must be kept
         notes.append(f"the {kind} could not be saved ({type(error).__name__}: {error})")
     notes.append(f"of the {kind} only the repr is kept")
     return _short_repr(value)

@@ -132,6 +132,8 @@ def _numpy_scalar(value: Any, where: str) -> Any:
     if is_of(value, "numpy", "generic") or (is_of(value, "numpy", "ndarray") and value.ndim == 0):
         if value.dtype.kind == "M":
             return _numpy_date(value, where)
+        if value.dtype.kind == "m":  # some of its items are numbers without their unit
+            return value
         plain = value.item()
         # longdouble's item() is itself: it has digits that JSON numbers lose
         return plain if isinstance(plain, (bool, int, float, str)) else value

@@ -14,13 +14,18 @@ from typing import Any, Final
 from expt.ground.value_classes import frozen
 
 _MISSING: Final = object()
+_MOST_BITS: Final = 14_000  # of an int that is written with 4,300 digits
+
+
+HOSTILE: Final = (Exception, SystemExit, GeneratorExit)
+"""What a user's object may raise at who looks at it."""
 
 
 def ask(value: Any, name: str, default: Any = None) -> Any:
     """The attribute `name` of `value`, or `default` where it has none or raises whatever."""
     try:
         return getattr(value, name, default)
-    except Exception:  # the user's object
+    except HOSTILE:
         return default
 
 
@@ -33,10 +38,10 @@ def type_name(value: Any) -> str:
 
 
 def safe_repr(value: Any) -> str:
-    """The `repr`, or what it raises."""
+    """The `repr`, or what it raises; of an int with more digits than Python writes, its hex."""
     try:
-        return repr(value)
-    except Exception as error:  # the user's object
+        return hex(value) if type(value) is int and value.bit_length() > _MOST_BITS else repr(value)
+    except HOSTILE as error:
         return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
 
 

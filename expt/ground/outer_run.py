@@ -30,6 +30,8 @@ class OuterRun:
     scratch: bool = False
     timeout: float | None = None
     launch: str | None = None
+    render: bool = True
+    cache: bool = True
 
     @classmethod
     def of(cls, run_id: str, case_id: str, options: Options) -> OuterRun:
@@ -42,6 +44,8 @@ class OuterRun:
             options.keeping.scratch,
             options.running.timeout,
             None if options.launch is None else f"{options.launch} {case_id}",
+            options.keeping.render,
+            options.running.cache,
         )
 
     def announce(self) -> None:
@@ -56,6 +60,8 @@ class OuterRun:
             *(["--smoke"] if self.smoke else []),
             *(["--scratch"] if self.scratch else []),
             *(["--timeout", repr(self.timeout)] if self.timeout else []),
+            *([] if self.render else ["--no-render"]),
+            *([] if self.cache else ["--no-cache"]),
         ]
 
 
