@@ -153,8 +153,8 @@ def list_experiments(options: Options, plugins: Plugins) -> int:
 
     collected = collect(options, plugins)
     ids = collected.selected.case_ids
-    for node_id in ids:
-        print_line(node_id)
+    if ids:
+        output().write("".join([f"{visible(node_id)}\n" for node_id in ids]))
     if options.telling.verbosity >= 0:
         print_line("")
         print_line(f"{len(ids)} collected" if ids else "nothing collected")

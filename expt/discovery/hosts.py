@@ -66,7 +66,8 @@ class Tree:
         self._folders = folders
         self._swept = swept
         self._modules = Modules(root)
-        self._known_above: dict[tuple[str, ...], tuple[list[Folder], list[str]]] = {}
+        self._telling: dict[tuple[str, ...], list[Folder]] = {}  # by folders
+        self._changes = swept.changes
         self._asking: set[tuple[str, str]] = set()  # what is needed, and looked at now
         self.mistakes: list[ExptError] = []
 
@@ -76,9 +77,10 @@ class Tree:
         """Those that a module defines or hosts, by line."""
         source = self._modules.source(path)
         self.mistakes.extend(source.mistakes)
+        places = (path,)
         for name, found in sorted(source.experiments.items(), key=lambda item: item[1].line):
             if isinstance(found, Definition):
-                placed = self._placed(self._defined(path, found), (path,), found.asks)
+                placed = self._placed(self._defined(path, found), places, found.asks)
                 yield self._with_needed(placed, path, found.needs) if found.needs else placed
             else:
                 yield from self._hosted(Hosted(path, name), f"{path}:{found.line}")
@@ -173,8 +175,8 @@ class Tree:
 
     def _placed(self, experiment: Experiment, places: tuple[str, ...], asks: Asks) -> Experiment:
         """With the marks and axes of the folders above each place and of the command line."""
-        tables, _ = self._above(places)
-        if not (tables or self._swept.changes or experiment.axes):
+        tables = self._telling_above(places)
+        if not (tables or self._changes or experiment.axes):
             return experiment
         marks = dict.fromkeys((*experiment.marks, *(m for table in tables for m in table.marks)))
         experiment = evolve(experiment, marks=tuple(marks))
@@ -268,26 +270,23 @@ class Tree:
             isinstance(sweep, Axis) for sweep in self._swept.sweeps
         ):
             return {}  # nobody else needs to be asked
-        _, reach = self._above(places)
+        reach = [place for place in places if place.endswith(".py")]
         for folder in _folders_above(places):
             given |= self._folders.names(folder)
+            modules = (CONFTEST_FILE, *self._folders.at(folder).use)
+            reach += [os.path.normpath(os.path.join(folder, module)) for module in modules]
         return names_asked(asks, reach, given, self._modules)
 
-    def _above(self, places: tuple[str, ...]) -> tuple[list[Folder], list[str]]:
-        """Of all folders above places, each once: what changes experiments, and modules."""
-        if places not in self._known_above:
-            folders = _folders_above(places)
-            tables = [self._folders.at(folder) for folder in folders]
-            reach = [place for place in places if place.endswith(".py")]
-            for folder, table in zip(folders, tables, strict=True):
-                modules = (CONFTEST_FILE, *table.use)
-                reach += [os.path.normpath(os.path.join(folder, module)) for module in modules]
-            self._known_above[places] = [t for t in tables if t.says_more], reach
-        return self._known_above[places]
+    def _telling_above(self, places: tuple[str, ...]) -> list[Folder]:
+        """The folders above places that say more of experiments than their sources, each once."""
+        homes = tuple([p.rpartition("/")[0] if p.endswith(".py") else p for p in places])
+        if homes not in self._telling:
+            tables = [self._folders.at(folder) for folder in _folders_above(homes)]
+            self._telling[homes] = [table for table in tables if table.says_more]
+        return self._telling[homes]
 
     def _defined(self, path: str, found: Definition) -> Experiment:
-        answers = [self._modules.may_mark(path, name) for name in found.decorators]
-        return Experiment(
+        told = Experiment(
             id=f"{path}::{found.name}",
             path=path,
             function=found.name,
@@ -295,6 +294,13 @@ class Tree:
             description=found.description,
             marks=found.marks,
             parameters=found.asks.parameters,
+            axes=found.axes,
+        )
+        if not found.decorators:
+            return told
+        answers = [self._modules.may_mark(path, name) for name in found.decorators]
+        return evolve(
+            told,
             axes=None if True in answers else found.axes,
             marks_complete=not any(answer is not False for answer in answers),
         )

@@ -225,7 +225,8 @@ class _Reading:
         marks, axes, decorators = self._read_decorators(function)
         needs = self._read_needs(function)
         asks = arguments_of(function.args)
-        asks = evolve(asks, required=tuple(n for n in asks.required if n not in needs))
+        if needs:
+            asks = evolve(asks, required=tuple(n for n in asks.required if n not in needs))
         self._add(
             Definition(
                 name=function.name,

@@ -100,8 +100,13 @@ def select_experiments(
     kept = []
     unsure = set()
     case_ids: list[str] = []
+    everything = keyword is None and marks is None and not (named or deselect)
     for experiment in experiments:
         labels = known_labels(experiment)
+        if everything and labels == [None]:
+            kept.append(experiment)
+            case_ids.append(experiment.id)
+            continue
         meant = {
             label: answer
             for label in labels or [None]

@@ -64,6 +64,12 @@ class _Table:
     def __init__(self, options: Mapping[str, Mapping[str, Any]]) -> None:
         self.options = options
         self.private = {name.lstrip("_"): name for name in options if name.startswith("_")}
+        self.count = len(options)
+        self.required = frozenset(options) - {
+            name
+            for name, one in options.items()
+            if not one.keys().isdisjoint(("default", "factory"))
+        }
         told = options.items()
         self.positional = tuple(name for name, one in told if not one.get("kw_only"))
         self.defaults = {name: one["default"] for name, one in told if "default" in one}
@@ -115,7 +121,7 @@ def _init(self: Any, /, *args: Any, **named: Any) -> None:
     for name, factory in table.factories:
         if name not in state:
             state[name] = factory()
-    if state.keys() != table.options.keys():
+    if len(state) != table.count or not state.keys() >= table.required:
         raise TypeError(_misfit(self, args, named))
 
 
