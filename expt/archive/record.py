@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LARGEST_RECORD: Final = 1 << 28  # bytes; what is larger was not written by expt
-_encode: Final = json.JSONEncoder(allow_nan=False).encode
+_encode_any: Final = json.JSONEncoder(allow_nan=False).encode
 
 
 def record_to_json(record: RunRecord) -> dict[str, Any]:
@@ -74,6 +75,8 @@ def _origin(origin: Origin) -> dict[str, Any]:
 
 
 def _mapping_to_json(mapping: Mapping[str, Any]) -> Any:
+    if not mapping:
+        return {}
     try:
         return to_json(opaque_as_text(mapping))
     except (Unstorable, RecursionError):
@@ -87,6 +90,17 @@ def _or_repr(value: Any) -> Any:
     except (Unstorable, RecursionError):
         return safe_repr(value)
     return text
+
+
+def _encode(value: Any) -> str:
+    """JSON in one line; what most fields are costs no new encoder."""
+    if type(value) is str:
+        return encode_basestring_ascii(value)
+    if value is None:
+        return "null"
+    if type(value) is int:
+        return repr(value)
+    return _encode_any(value) if value or type(value) not in (list, dict) else repr(value)
 
 
 def record_to_bytes(record: RunRecord) -> bytes:

@@ -11,7 +11,8 @@ import re
 import sys
 from typing import Any, Final
 
-_RESET: Final = "5"  # what `clear_refs` takes for "forget the most memory": see proc(5)
+_RESET: Final = b"5"  # what `clear_refs` takes for "forget the most memory": see proc(5)
+_PEAK: Final = re.compile(rb"^VmHWM:\s*(\d+) kB", re.MULTILINE)
 
 
 class Meter:
@@ -24,7 +25,7 @@ class Meter:
     def read(self) -> dict[str, Any]:
         """`peak_memory` in bytes, None where the system does not tell; `cpu_time` in seconds of
         this process and of children that have ended; `device` where the run had one of its own."""
-        peak = _peak_since_reset() if self._resets else _peak_of_process()
+        peak = (_peak_since_reset() if self._resets else None) or _peak_of_process()
         taken = {"peak_memory": peak, "cpu_time": round(_cpu_seconds() - self.begun, 6)}
         device = os.environ.get("EXPT_DEVICE")
         return taken if device is None else {**taken, "device": device}
@@ -37,17 +38,22 @@ def _cpu_seconds() -> float:
 
 def _reset_peak() -> bool:
     try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write(_RESET)
+        descriptor = os.open("/proc/self/clear_refs", os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         return False
-    return _peak_since_reset() is not None
+    try:
+        os.write(descriptor, _RESET)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _peak_since_reset() -> int | None:
     try:
-        with open("/proc/self/status") as file:
-            found = re.search(r"^VmHWM:\s*(\d+) kB", file.read(), re.MULTILINE)
+        with open("/proc/self/status", "rb", buffering=0) as file:
+            found = _PEAK.search(file.read())
     except OSError:
         return None
     return int(found[1]) * 1024 if found else None
