@@ -6,6 +6,7 @@ The file is read and not mapped: a run that ends meanwhile cuts it, and a map wo
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-BLOCK: Final = 1 << 20  # stays in the processor's cache, and is a whole number of records
+BLOCK: Final = 1 << 19  # stays in the processor's cache, and is a whole number of records
 _NOT_AT_FLOAT: Final = KIND_MASK ^ FLOAT_STEP
 WHOLE: Final = 1  # in the column of kinds, an int as value
 AT_FLOAT: Final = 2  # and a float as step
@@ -60,6 +61,11 @@ class SoundRecords:
     ends: list[int]
 
     @property
+    def kind(self) -> int | None:
+        """What all of `kinds` are, where that was seen at once."""
+        return int(self.kinds[0]) if self.order is None else None
+
+    @property
     def last_place(self) -> int:
         """Index in the block of the last of them."""
         return self.ends[-1] - 1 if self.order is None else int(self.order.max())
@@ -78,6 +84,7 @@ class Columns:
         self._blocks: list[SoundRecords] | None = None
         self._ranges: dict[int, list[tuple[int, int]]] = {}
         self._columns: dict[str, Array] = {}
+        self._kind: int | None = 0  # of every record, where it is the same
 
     def count(self, numbers: list[int]) -> int:
         """How many records bear one of `numbers`."""
@@ -86,16 +93,26 @@ class Columns:
 
     def steps(self, numbers: list[int]) -> Array:
         """As `values`: int64 where all are ints."""
-        at_float = self._gather("kind", numbers) & AT_FLOAT
-        return make_numbers(self._gather("step", numbers), at_float == 0)
+        at_int = self._have(AT_FLOAT, numbers) ^ True
+        return make_numbers(self._gather("step", numbers), at_int)
 
     def times(self, numbers: list[int]) -> Array:
         return self._gather("time", numbers)
 
     def values(self, numbers: list[int]) -> Array:
         """int64 where all are ints, else float64 where that is exact, else Python numbers."""
-        whole = self._gather("kind", numbers) & WHOLE
-        return make_numbers(self._gather("bits", numbers), whole != 0)
+        whole = self._have(WHOLE, numbers)
+        return make_numbers(self._gather("bits", numbers), whole)
+
+    def _have(self, flag: int, numbers: list[int]) -> Array | np.bool:
+        """Which records have a flag; one answer for all where no two records differ."""
+        import numpy  # loaded with the columns
+
+        self._column("bits")
+        if self._kind is not None:
+            return numpy.bool_(self._kind & flag)
+        flagged: Array = (self._gather("kind", numbers) & flag) != 0
+        return flagged
 
     def _gather(self, name: str, numbers: list[int]) -> Array:
         import numpy  # loaded with the columns
@@ -121,7 +138,7 @@ class Columns:
         import numpy  # slow: only once there are records to read
 
         limit = _count_records(self._folder)
-        columns = [numpy.empty(min(limit, _AT_FIRST), dtype) for dtype in ("i8", "i8", "u1")]
+        columns = [numpy.empty(min(limit, _AT_FIRST), dtype) for dtype in ("i8", "i8")]
         used = 0
         self._blocks = []
         for records, sound in sound_blocks(self._folder, self._names, self._damage, limit):
@@ -129,18 +146,21 @@ class Columns:
             start, used = used, used + sound.ends[-1]
             if used > len(columns[0]):  # never by what the file says of itself
                 columns = [numpy.resize(column, 2 * used) for column in columns]
-            steps, bits, kinds = columns
+            steps, bits = columns
             steps[start:used] = sound.take(records["step"])
             bits[start:used] = sound.take(records["bits"])
-            kinds[start:used] = sound.kinds
             for number, first, last in zip(sound.numbers, sound.starts, sound.ends, strict=True):
                 ranges = self._ranges.setdefault(number, [])
                 if ranges and ranges[-1][1] == start + first:
                     ranges[-1] = ranges[-1][0], start + last
                 else:
                     ranges.append((start + first, start + last))
-        names = ("step", "bits", "kind")
+        names = ("step", "bits")
         self._columns = {name: all_[:used] for name, all_ in zip(names, columns, strict=True)}
+        kinds = {sound.kind for sound in self._blocks}
+        self._kind = kinds.pop() if len(kinds) == 1 else None
+        if self._kind is None:
+            self._columns["kind"] = numpy.concatenate([sound.kinds for sound in self._blocks])
 
     def _read_again(self, name: str) -> Array:
         """One more column of the records that were found, also where more have followed them."""
@@ -149,7 +169,7 @@ class Columns:
         column, used = numpy.empty(len(self._columns["bits"]), dict(COLUMN_TYPES)[name]), 0
         if not self._blocks:
             return column
-        buffer = bytearray(BLOCK)
+        buffer = _make_buffer()
         what = f"{SCALARS_FILE} cannot be read"
         with told_as_damage(what, str(self._folder.parent)), _open_records(self._folder) as file:
             for sound in self._blocks:
@@ -162,8 +182,11 @@ class Columns:
         return column
 
 
-def make_numbers(bits: Array, whole: Array) -> Array:
-    """Numbers, the `whole` of them ints: int64 where all are, else float64 if exact, or objects."""
+def make_numbers(bits: Array, whole: Array | np.bool) -> Array:
+    """Numbers, the `whole` of them ints: int64 where all are, else float64 if exact, or objects.
+
+    One answer may stand for all.
+    """
     if not whole.any():
         return bits.view("f8")
     if whole.all():
@@ -214,7 +237,7 @@ def _read_blocks(folder: Path, limit: int) -> Iterator[tuple[int, Array]]:
     """Where each block begins, and its records. What was never written, a hole, is stepped over:
     a file may say that it is a terabyte long."""
     with _open_records(folder) as file:
-        place, buffer = 0, bytearray(BLOCK)
+        place, buffer = 0, _make_buffer()
         while limit and (size := file.readinto(buffer)) >= RECORD_SIZE:
             records = _block(buffer, size)[:limit]
             limit -= len(records)
@@ -241,7 +264,13 @@ def _after_hole(file: BufferedReader, place: int) -> int:
     return file.seek(max(place, data - data % RECORD_SIZE))
 
 
-def _block(data: bytearray, size: int) -> Array:
+def _make_buffer() -> mmap.mmap:
+    """Room for a block that begins with a page: copying from the file takes three times as long
+    to an address that is no multiple of 64, as those of a large `bytearray` are."""
+    return mmap.mmap(-1, BLOCK)
+
+
+def _block(data: mmap.mmap, size: int) -> Array:
     """The whole records in the first `size` bytes of `data`."""
     import numpy  # slow: only once there are records to read
 
