@@ -158,9 +158,11 @@ class Columns:
         names = ("step", "bits")
         self._columns = {name: all_[:used] for name, all_ in zip(names, columns, strict=True)}
         kinds = {sound.kind for sound in self._blocks}
-        self._kind = kinds.pop() if len(kinds) == 1 else None
-        if self._kind is None:
+        if len(kinds) > 1 or None in kinds:
+            self._kind = None
             self._columns["kind"] = numpy.concatenate([sound.kinds for sound in self._blocks])
+        elif kinds:
+            self._kind = kinds.pop()
 
     def _read_again(self, name: str) -> Array:
         """One more column of the records that were found, also where more have followed them."""
