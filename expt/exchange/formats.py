@@ -13,6 +13,7 @@ from expt.exchange.pycomex_archives import read_pycomex
 from expt.exchange.ro_crate import write_ro_crate
 from expt.exchange.sacred_runs import read_sacred
 from expt.exchange.tensorboard_events import read_tensorboard, write_tensorboard
+from expt.exchange.wandb_runs import read_wandb, write_wandb
 from expt.ground.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def own_exports() -> dict[str, Export]:
         "parquet": Export("the same tables as csv, typed", write_parquet),
         "ro-crate": Export("a zip that is a Process Run Crate, with a page", write_ro_crate),
         "tensorboard": Export("event files in a log directory", write_tensorboard, adds=True),
+        "wandb": Export("offline runs of W&B, ready for 'wandb sync'", write_wandb, adds=True),
     }
 
 
@@ -41,6 +43,7 @@ def own_imports() -> dict[str, Import]:
         "pycomex": Import("a PyComex archive, or a folder of them", read_pycomex),
         "sacred": Import("folders of Sacred's FileStorageObserver", read_sacred),
         "tensorboard": Import("a log directory: a run for each folder of events", read_tensorboard),
+        "wandb": Import("W&B's folder wandb/, or a run in it", read_wandb),
     }
 
 

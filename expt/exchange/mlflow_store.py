@@ -18,21 +18,17 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.exchange.bounded import list_bounded, read_bytes
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment
 from expt.exchange.mlflow_server import is_address, send_runs
-from expt.exchange.mlflow_words import FACTS, OWN, MlflowRun, tell_left_out, tell_run
-from expt.exchange.own_facts import with_facts
+from expt.exchange.mlflow_words import MlflowRun, tell_left_out, tell_run
+from expt.exchange.own_files import FACTS, OWN, with_own_files
 from expt.exchange.text_values import value_of_text
 from expt.exchange.yaml_files import read_yaml
-from expt.ground.encoding import loads
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError
-from expt.ground.layout import CODE_DIR, ENVIRONMENT_FILE, LOG_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from expt.ground.model import Status
     from expt.reading import Run
@@ -230,31 +226,7 @@ def _read_run(folder: Path, meta: Mapping[str, Any]) -> ForeignRun:
         tags=[text for name, text in tags.items() if name == "tags/mlflow.runName"],
         notices=notices,
     )
-    return _with_archive(run, folder, kept) if kept else run
-
-
-def _with_archive(run: ForeignRun, folder: Path, kept: Iterable[str]) -> ForeignRun:
-    """A run that expt exported: with its code, output and environment."""
-    code = f"artifacts/{OWN}/{CODE_DIR}/"
-    log, environment = f"artifacts/{OWN}/{LOG_FILE}", f"artifacts/{OWN}/{ENVIRONMENT_FILE}"
-    try:
-        about = loads(read_bytes(folder, environment) or b"{}")
-    except (ValueError, RecursionError):
-        about = {}
-    whole = attrs.evolve(
-        run,
-        tags=(),
-        command=(),
-        code={
-            name.removeprefix(code): read_bytes(folder, name)
-            for name in kept
-            if name.startswith(code)
-        },
-        log=log if log in kept else b"",
-        environment=about if isinstance(about, dict) else {},
-    )
-    facts = read_bytes(folder, f"artifacts/{FACTS}")
-    return with_facts(whole, facts, lambda name: read_bytes(folder, f"artifacts/{OWN}/{name}"))
+    return with_own_files(run, folder, "artifacts/", kept)
 
 
 def _entries(folder: Path, files: Sequence[str]) -> Iterator[ForeignEntry]:

@@ -17,9 +17,10 @@ import attrs
 
 from expt.exchange.leaving_out import broken_steps, kinds_left_out, large_numbers, named
 from expt.exchange.own_facts import tell_facts
+from expt.exchange.own_files import own_files
 from expt.exchange.text_values import text_of_value
 from expt.ground.files import list_inside
-from expt.ground.layout import ARTIFACTS_DIR, CODE_DIR, ENVIRONMENT_FILE, LOG_FILE
+from expt.ground.layout import ARTIFACTS_DIR
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from expt.ground.model import Kind
     from expt.reading import Run
 
-OWN: Final = "expt"
-"""The folder of artifacts that has the rest of the archive."""
-FACTS: Final = f"{OWN}/run.json"
 ID_TAG: Final = "expt.id"
 NOT_HELD: Final[tuple[Kind, ...]] = ("image", "figure", "array", "text", "structured")
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
@@ -191,15 +189,5 @@ def _tags(run: Run) -> dict[str, str]:
 
 
 def _artifacts(run: Run, facts: str) -> dict[str, Path | bytes]:
-    files: dict[str, Path | bytes] = {}
-    for name in list_inside(run.path, ARTIFACTS_DIR):
-        files[name] = run.path / ARTIFACTS_DIR / name
-    for name in list_inside(run.path, CODE_DIR):
-        files[f"{OWN}/{CODE_DIR}/{name}"] = run.path / CODE_DIR / name
-    for name in (LOG_FILE, ENVIRONMENT_FILE):
-        if (run.path / name).is_file():
-            files[f"{OWN}/{name}"] = run.path / name
-    for series in run.series.values():
-        for file in series.files:
-            files[f"{OWN}/{file.relative_to(run.path).as_posix()}"] = file
-    return files | {FACTS: facts.encode()}
+    names = list_inside(run.path, ARTIFACTS_DIR)
+    return {n: run.path / ARTIFACTS_DIR / n for n in names} | own_files(run, facts)

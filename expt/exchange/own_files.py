@@ -1,0 +1,68 @@
+"""The rest of an archive as files beside what a format holds: `expt/run.json`, `expt/code/` …
+
+A format that takes files takes the whole archive along, and a run that comes back has it again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from expt.exchange.bounded import read_bytes
+from expt.exchange.own_facts import with_facts
+from expt.ground.encoding import loads
+from expt.ground.files import list_inside
+from expt.ground.layout import CODE_DIR, ENVIRONMENT_FILE, LOG_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from expt.exchange.foreign import ForeignRun
+    from expt.reading import Run
+
+OWN: Final = "expt"
+"""The folder that has them."""
+FACTS: Final = f"{OWN}/run.json"
+
+
+def own_files(run: Run, facts: str) -> dict[str, Path | bytes]:
+    """Code, output, environment, the files of series, and the `facts` that name them."""
+    files: dict[str, Path | bytes] = {}
+    for name in list_inside(run.path, CODE_DIR):
+        files[f"{OWN}/{CODE_DIR}/{name}"] = run.path / CODE_DIR / name
+    for name in (LOG_FILE, ENVIRONMENT_FILE):
+        if (run.path / name).is_file():
+            files[f"{OWN}/{name}"] = run.path / name
+    for series in run.series.values():
+        for file in series.files:
+            files[f"{OWN}/{file.relative_to(run.path).as_posix()}"] = file
+    return files | {FACTS: facts.encode()}
+
+
+def with_own_files(run: ForeignRun, folder: Path, place: str, names: Collection[str]) -> ForeignRun:
+    """`run` as it was exported, where `names`, the files of `folder`, has what it needs in `place`
+    (`artifacts/`)."""
+    if f"{place}{FACTS}" not in names:
+        return run
+    code = f"{place}{OWN}/{CODE_DIR}/"
+    log, environment = f"{place}{OWN}/{LOG_FILE}", f"{place}{OWN}/{ENVIRONMENT_FILE}"
+    try:
+        about = loads(read_bytes(folder, environment) or b"{}")
+    except (ValueError, RecursionError):
+        about = {}
+    whole = attrs.evolve(
+        run,
+        tags=(),
+        command=(),
+        code={
+            name.removeprefix(code): read_bytes(folder, name)
+            for name in names
+            if name.startswith(code)
+        },
+        log=log if log in names else b"",
+        environment=about if isinstance(about, dict) else {},
+    )
+    facts = read_bytes(folder, f"{place}{FACTS}")
+    return with_facts(whole, facts, lambda name: read_bytes(folder, f"{place}{OWN}/{name}"))

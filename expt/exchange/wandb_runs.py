@@ -1,0 +1,414 @@
+"""Runs of Weights & Biases as they lie on a disk, in both directions, without its package.
+
+    offline-run-DATE_TIME-ID/
+      run-ID.wandb       what was logged, record by record: `wandb sync` sends it
+      files/             config.yaml, wandb-summary.json, wandb-metadata.json, output.log, media/…
+
+A run is written as `wandb` leaves it offline. W&B keeps one row a step with one time for all that
+was logged at it: the times of the others, and what no row can hold, go along as files. Read are the
+log, and where there is none, the files.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from expt.archive.array_files import PICTURE_FORMATS, read_picture
+from expt.exchange.bounded import (
+    LARGEST_PICTURE,
+    list_bounded,
+    parse_json,
+    read_bytes,
+    read_json,
+)
+from expt.exchange.foreign import (
+    ForeignEntry,
+    ForeignRun,
+    finite,
+    foreign_node_id,
+    is_number,
+    moment,
+    parsed_moment,
+)
+from expt.exchange.leaving_out import broken_steps, kinds_left_out, large_numbers, named
+from expt.exchange.own_facts import tell_facts
+from expt.exchange.own_files import FACTS, OWN, own_files, with_own_files
+from expt.exchange.protobuf_wire import (
+    block,
+    bytes_of,
+    fields_of,
+    int_of,
+    read_fields,
+    text_of,
+    whole,
+)
+from expt.exchange.wandb_log import LogWriter, read_log
+from expt.exchange.wandb_messages import (
+    CONFIG,
+    EXIT,
+    FILE_LIST,
+    HEADER,
+    HISTORY,
+    NUMBER,
+    OUTPUT,
+    RUN,
+    SUMMARY,
+    make_item,
+    make_nested,
+    put,
+    read_config,
+    read_item,
+    read_row,
+    timestamp_of,
+)
+from expt.exchange.yaml_files import read_yaml
+from expt.ground.errors import DamagedArchive, ReadingError, UsageError
+from expt.ground.files import list_inside, open_inside
+from expt.ground.layout import ARTIFACTS_DIR
+from expt.ground.model import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from expt.ground.model import Kind, Status
+    from expt.reading import Run
+
+_FILES: Final = "files"
+_NOT_HELD: Final[tuple[Kind, ...]] = ("figure", "image", "array", "structured")
+_PRODUCER: Final = "0.31.0+expt"  # the version of the format
+_CONSUMER: Final = "0.70.0"
+
+
+# Out
+
+
+def write_wandb(runs: Sequence[Run], destination: str) -> Iterator[str]:
+    """An offline run for each, in the folder `destination`, ready for `wandb sync`."""
+    for run in runs:
+        started = run.started.astimezone()
+        folder = Path(destination, f"offline-run-{started:%Y%m%d_%H%M%S}-{run.id}")
+        unfinished = folder.with_name(f".{folder.name}")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        (unfinished / _FILES).mkdir(parents=True)
+        files = _write_files(run, unfinished / _FILES)
+        writer = LogWriter()
+        with open(unfinished / f"run-{run.id}.wandb", "xb") as log:
+            log.write(writer.begun)
+            for number, record in enumerate(_records(run, files), 1):
+                log.write(writer.add(record + whole(NUMBER, number)))
+        if folder.exists():  # of the same run: nobody else's has its name
+            shutil.rmtree(folder)
+        os.rename(unfinished, folder)
+    for told in kinds_left_out(runs, _NOT_HELD):
+        yield f"{told} (as files alone)"
+    if broken := broken_steps(runs):
+        yield f"steps that are no whole numbers (in their place the count): {named(broken)}"
+    if large := large_numbers(runs):
+        yield f"whole numbers beyond 2^53, which W&B's page rounds: {named(large)}"
+    yield "times: one for all that was tracked at a step"
+
+
+def _write_files(run: Run, folder: Path) -> list[str]:
+    facts = tell_facts(run, kinds=KINDS)
+    names = list_inside(run.path, ARTIFACTS_DIR)
+    files = {f"{ARTIFACTS_DIR}/{name}": run.path / ARTIFACTS_DIR / name for name in names}
+    for name, content in (files | own_files(run, facts)).items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            place.write_bytes(content)
+        else:
+            shutil.copyfile(content, place, follow_symlinks=False)
+    (folder / "output.log").write_text(run.log, encoding="utf-8", errors="replace")
+    return ["output.log", *files, *own_files(run, facts)]
+
+
+def _records(run: Run, files: Sequence[str]) -> Iterator[bytes]:
+    yield block(HEADER, block(1, block(1, _PRODUCER) + block(2, _CONSUMER)))
+    config = b"".join(block(1, make_item(name, value)) for name, value in run.params.items())
+    about = block(1, run.id) + block(3, _project(run)) + block(4, config)
+    about += block(8, run.case or run.short_id) + block(9, run.note or run.description)
+    about += b"".join(block(10, tag) for tag in run.tags)
+    yield block(RUN, about + block(17, timestamp_of(run.started)))
+    yield block(FILE_LIST, b"".join(block(1, block(1, name)) for name in files))
+    start = run.started.timestamp()
+    for step, (when, values) in sorted(_rows(run).items()):
+        told = {"_step": step, "_timestamp": when, "_runtime": max(when - start, 0), **values}
+        items = b"".join(block(1, make_nested(name, value)) for name, value in told.items())
+        yield block(HISTORY, items + block(2, whole(1, step)))
+    last = {name: value for name, value in run.last.items() if name in run.series}
+    summary = {**last, **run.results}
+    yield block(SUMMARY, b"".join(block(1, make_item(n, value)) for n, value in summary.items()))
+    ended = whole(1, 0 if run.status in ("completed", "skipped") else 1)
+    yield block(EXIT, ended + whole(2, int(run.duration or 0)))
+
+
+def _rows(run: Run) -> dict[int, tuple[float, dict[str, Any]]]:
+    """What was tracked at each step, and when the last of it was."""
+    rows: dict[int, tuple[float, dict[str, Any]]] = {}
+    for name, series in run.series.items():
+        if series.kind in _NOT_HELD:
+            continue
+        steps = series.steps.tolist()
+        if any(type(step) is float and not step.is_integer() for step in steps):
+            steps = range(len(steps))
+        values = series.values.tolist() if hasattr(series.values, "tolist") else series.values
+        for step, when, value in zip(steps, series.times.tolist(), values, strict=True):
+            before, told = rows.setdefault(max(int(step), 0), (when, {}))
+            told[name] = value
+            rows[max(int(step), 0)] = (max(before, when), told)
+    return rows
+
+
+def _project(run: Run) -> str:
+    return run.experiment.rpartition("::")[2]
+
+
+# In
+
+
+def read_wandb(path: Path) -> Iterator[ForeignRun | ReadingError]:
+    """The runs at and below `path`: folders with a log, or with `files/`."""
+    if not path.is_dir():
+        raise UsageError(f"there is no folder '{path}'", str(path))
+    found = False
+    for folder, log in _find_runs(path):
+        found = True
+        try:
+            yield _read(folder, log)
+        except ReadingError as error:
+            yield error
+        except (ValueError, OSError) as error:
+            yield DamagedArchive(f"its log cannot be read: {error}", str(folder))
+    if not found:
+        raise UsageError(
+            "no run of W&B is there", str(path), "name the folder wandb/, or a run in it"
+        )
+
+
+def _find_runs(path: Path) -> Iterator[tuple[Path, str | None]]:
+    pending = [path]
+    while pending:
+        folder = pending.pop()
+        names = sorted(os.listdir(folder))
+        logs = [name for name in names if name.startswith("run-") and name.endswith(".wandb")]
+        if logs:
+            yield folder, logs[0]
+        elif _has_files(folder):
+            yield folder, None
+        else:
+            below = [folder / name for name in reversed(names)]
+            pending += [one for one in below if one.is_dir() and not one.is_symlink()]
+
+
+def _has_files(folder: Path) -> bool:
+    names = ("config.yaml", "wandb-summary.json")
+    return any((folder / _FILES / name).is_file() for name in names)
+
+
+@attrs.define
+class _Found:
+    """What the records of a log say beside its rows."""
+
+    run_id: str = ""
+    project: str = ""
+    name: str = ""
+    note: str = ""
+    tags: list[str] = attrs.field(factory=list)
+    host: str = ""
+    started: float = 0.0
+    last: float = 0.0
+    config: dict[str, Any] = attrs.field(factory=dict)
+    summary: dict[str, Any] = attrs.field(factory=dict)
+    tracked: set[str] = attrs.field(factory=set)
+    exit_code: int | None = None
+    runtime: float = 0.0
+    output: list[str] = attrs.field(factory=list)
+    damage: str = ""
+
+
+def _read(folder: Path, log: str | None) -> ForeignRun:
+    names = list_bounded(folder)
+    found = _Found(run_id=folder.name.rpartition("-")[2])
+    if log is not None:
+        _look_through(folder, log, found)
+    _look_at_files(folder, found)
+    started = moment(found.started)
+    if started is None:
+        raise DamagedArchive("nothing says when it started", str(folder))
+    seconds = found.runtime or max(found.last - found.started, 0)
+    finished = moment(found.started + seconds)
+    notices = [found.damage] if found.damage else []
+    status: Status = "completed" if found.exit_code == 0 else "failed"
+    if found.exit_code is None:
+        status = "completed" if log is None else "interrupted"
+        notices.append("W&B does not say how the run ended")
+    own = {name for name in names if name.startswith(f"{_FILES}/{OWN}/")}
+    own = own if f"{_FILES}/{FACTS}" in own else set()
+    kept = f"{_FILES}/output.log"
+    inner = {
+        name.removeprefix(f"{_FILES}/").removeprefix(f"{ARTIFACTS_DIR}/" if own else ""): name
+        for name in names
+        if name.startswith(f"{_FILES}/") and name not in own and name != kept
+    }
+    run = ForeignRun(
+        format="wandb",
+        source=folder,
+        id=found.run_id,
+        experiment=foreign_node_id("wandb", found.project or "run"),
+        status=status,
+        started=started,
+        finished=finished,
+        duration=seconds,
+        params=found.config,
+        results={n: v for n, v in found.summary.items() if n not in found.tracked},
+        entries=() if own else _entries(folder, log, found.started),
+        artifacts=inner,
+        log=kept if kept in names else "".join(found.output).encode(),
+        tags=[*filter(None, [found.name]), *found.tags],
+        note=found.note or None,
+        host=found.host,
+        environment=_environment(folder),
+        notices=notices,
+    )
+    return with_own_files(run, folder, f"{_FILES}/", own)
+
+
+def _look_through(folder: Path, log: str, found: _Found) -> None:
+    try:
+        for record in _records_in(folder, log):
+            for number, content in record.items():
+                _look_at(number, content, found)
+    except ValueError as error:
+        if not found.started:
+            raise
+        found.damage = f"{log} is read up to its damage: {error}"
+
+
+def _records_in(folder: Path, log: str) -> Iterator[dict[int, int | bytes]]:
+    with open_inside(folder, log) as file:
+        yield from map(fields_of, read_log(file))
+
+
+def _look_at(number: int, content: int | bytes, found: _Found) -> None:
+    if number == RUN:
+        _look_at_run(bytes_of(content), found)
+    elif number == CONFIG:
+        found.config |= read_config(content)
+    elif number == SUMMARY:
+        for field, item in read_fields(bytes_of(content)):
+            if field == 1:
+                path, value = read_item(item)
+                put(found.summary, path, value)
+    elif number == HISTORY:
+        row = read_row(content)
+        found.last = max(found.last, finite(row.get("_timestamp")) or 0.0)
+        found.tracked |= {name.partition(".")[0] for name in row}
+        found.tracked |= set(row)
+    elif number == EXIT:
+        fields = fields_of(content)
+        found.exit_code, found.runtime = int_of(fields.get(1)), float(int_of(fields.get(2)))
+    elif number == OUTPUT:
+        found.output.append(text_of(fields_of(content).get(3)))
+
+
+def _look_at_run(content: bytes, found: _Found) -> None:
+    fields = fields_of(content)
+    found.run_id, found.project = text_of(fields.get(1)), text_of(fields.get(3))
+    found.name, found.note = text_of(fields.get(8)), text_of(fields.get(9))
+    found.host = text_of(fields.get(13))
+    found.tags = [text_of(tag) for number, tag in read_fields(content) if number == 10]
+    found.config |= read_config(fields.get(4) or b"")
+    time = fields_of(fields.get(17))
+    found.started = int_of(time.get(1)) + int_of(time.get(2)) / 1e9
+
+
+def _entries(folder: Path, log: str | None, started: float) -> Iterator[ForeignEntry]:
+    for row in _rows_of_log(folder, log) if log else _rows_of_file(folder):
+        step = row.get("_step")
+        step = step if isinstance(step, int) else None
+        when = finite(row.get("_timestamp")) or started
+        for name, value in row.items():
+            if not name.startswith("_"):
+                yield from _entry(folder, name, value, when, step)
+
+
+def _rows_of_log(folder: Path, log: str) -> Iterator[dict[str, Any]]:
+    try:
+        for record in _records_in(folder, log):
+            if HISTORY in record:
+                yield read_row(record[HISTORY])
+    except ValueError:
+        return  # told of already
+
+
+def _rows_of_file(folder: Path) -> Iterator[dict[str, Any]]:
+    """`wandb-history.jsonl`, which older versions leave."""
+    name = f"{_FILES}/wandb-history.jsonl"
+    for line in read_bytes(folder, name).splitlines():
+        yield parse_json(line, name, folder)
+
+
+def _entry(
+    folder: Path, name: str, value: Any, when: float, step: int | None
+) -> Iterator[ForeignEntry]:
+    if is_number(value) or isinstance(value, bool):
+        yield ForeignEntry(name, value, when, step, "scalar")
+    elif isinstance(value, str):
+        spoken = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+        number = spoken.get(value)
+        kind: Kind = "text" if number is None else "scalar"
+        yield ForeignEntry(name, value if number is None else number, when, step, kind)
+    elif isinstance(value, dict) and value.get("_type") == "image-file":
+        file = f"{_FILES}/{value.get('path')}"
+        suffix = os.path.splitext(file)[1].lower()
+        picture = read_bytes(folder, file, LARGEST_PICTURE)
+        if suffix == ".png":
+            yield ForeignEntry(name, picture, when, step, "image")
+        elif suffix in PICTURE_FORMATS and picture:
+            with open_inside(folder, file) as stream:
+                yield ForeignEntry(name, read_picture(stream, suffix), when, step, "image")
+    elif isinstance(value, (dict, list)):
+        yield ForeignEntry(name, value, when, step, "structured")
+
+
+def _look_at_files(folder: Path, found: _Found) -> None:
+    """What the files say that the log did not."""
+    files = folder / _FILES
+    if not files.is_dir() or files.is_symlink():
+        return
+    if not found.config and (files / "config.yaml").is_file():
+        about = read_yaml(folder, f"{_FILES}/config.yaml")
+        found.config = {
+            name: value["value"]
+            for name, value in about.items()
+            if isinstance(value, dict)
+            and "value" in value
+            and name not in ("_wandb", "wandb_version")
+        }
+    if not found.summary:
+        for name, value in read_json(folder, f"{_FILES}/wandb-summary.json").items():
+            found.summary |= {} if name.startswith("_") else {name: value}
+            if name == "_runtime":
+                found.runtime = found.runtime or finite(value) or 0.0
+    if not found.started:
+        metadata = read_json(folder, f"{_FILES}/wandb-metadata.json")
+        started = parsed_moment(metadata.get("startedAt"))
+        found.started = started.timestamp() if started else 0.0
+        found.host = found.host or str(metadata.get("host") or "")
+        found.project = found.project or Path(str(metadata.get("program") or "")).stem
+    for row in _rows_of_file(folder):
+        found.tracked |= set(row)
+
+
+def _environment(folder: Path) -> dict[str, Any]:
+    text = read_bytes(folder, f"{_FILES}/requirements.txt").decode("utf-8", "replace")
+    pairs = [line.strip().partition("==") for line in text.splitlines()]
+    packages = {name: version for name, mark, version in pairs if mark}
+    return {"packages": packages} if packages else {}
