@@ -145,6 +145,12 @@ CMYK = (
             CMYK,
         ),
         (Image.new("L", (0, 2)), ValueError, "an image without pixels"),
+        (
+            np.ma.masked_array(np.zeros((2, 2), np.uint8), mask=True),  # sibling: npz-drops-mask
+            TypeError,
+            "a masked array, whose mask would be lost; array.filled(…) has none, and "
+            "archive.save('NAME.npz', array) keeps both",
+        ),
     ],
     ids=lambda part: type(part).__name__ if not isinstance(part, str) else part[:20],
 )

@@ -62,17 +62,22 @@ def storable_array(array: Array) -> tuple[Array, str | None]:
     """
     if array.dtype.hasobject:
         raise TypeError("an array of objects, which only pickle could store")
-    if is_masked(array):
-        raise TypeError(
-            "a masked array, whose mask would be lost; array.filled(…) has none, and "
-            "archive.save('NAME.npz', array) keeps both"
-        )
+    reject_mask(array)
     if _comes_back(array.dtype):
         return array, None
     plain = _as_own_type(array)
     if plain is None:
         raise TypeError(f"an array of type '{array.dtype}', which no file of arrays holds")
     return plain, f"{array.dtype} is stored as {plain.dtype}, which holds it exactly"
+
+
+def reject_mask(array: Array) -> None:
+    """Raise `TypeError` for a masked array."""
+    if is_masked(array):
+        raise TypeError(
+            "a masked array, whose mask would be lost; array.filled(…) has none, and "
+            "archive.save('NAME.npz', array) keeps both"
+        )
 
 
 def _comes_back(dtype: np.dtype[Any]) -> bool:

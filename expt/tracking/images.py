@@ -13,7 +13,7 @@ import sys
 import zlib
 from typing import Any, Final
 
-from expt.ground.ndarrays import as_array
+from expt.ground.ndarrays import as_array, reject_mask
 from expt.ground.objects import ask, type_name
 from expt.tracking.kinds import is_figure, is_pil_image
 
@@ -70,6 +70,7 @@ def encode_image(value: Any) -> tuple[bytes, str | None]:
     array = as_array(value)
     if array is None:
         raise TypeError(f"a value of type '{type_name(value)}' is no image")
+    reject_mask(array)
     pixels, notice = _as_pixels(array)
     return encode_pixels(pixels), notice
 
