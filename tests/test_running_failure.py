@@ -98,3 +98,22 @@ def test_every_teardown_that_raised_is_shown(sandbox: Sandbox, style: str) -> No
         assert text in done.stdout, text
     assert sandbox.record()["error"]["message"] == "boom"
     assert "/expt/running/" not in sandbox.record()["error"]["traceback"]
+
+
+def test_a_failure_has_one_line_wherever_it_has_one(sandbox: Sandbox) -> None:
+    """A sibling of the case tb-short-hides-group: what is raised may be a megabyte, or a page."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                def experiment_long(): raise ValueError("x" * 1_000_000)
+                def experiment_page(): raise ValueError("first\\nsecond")
+                """
+        }
+    )
+    done = sandbox.expt("--tb", "no")
+    told = [line for line in done.lines if "ValueError" in line]
+    assert [len(line) < 1_500 for line in told] == [True, True]
+    assert any("ValueError: first  " in line for line in told), told
+    failures = {run.failure for run in sandbox.runs()}
+    assert failures == {f"ValueError: {'x' * 1_000}…", "ValueError: first"}
+    assert max(len(run.error.message) for run in sandbox.runs() if run.error) == 1_000_000

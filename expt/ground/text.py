@@ -25,6 +25,7 @@ MASK: Final = "***"
 
 _BARE_KEY: Final = re.compile(r"[\w-]+")
 _COLOURS: Final = re.compile(r"(\x1b\[[\d;]*m)")
+_LONGEST_LINE: Final = 1_000  # characters of what was raised, where it has one line
 _SHORT: Final = 24  # characters of a value in a cell
 _LOW_WORDS: Final = re.compile(
     r"\w*loss(es)?|errors?|err|[mr]?mse|mae|mape|nll|perplexity|ppl|cost|regret|fid|[wc]er|residual"
@@ -94,6 +95,13 @@ def error_message(error: BaseException) -> str:
         return str.__str__(str(error))  # a subclass of str could not travel to another process
     except BaseException as second:  # a SystemExit in there must not end more than the text
         return f"<str() of this exception raised {error_name(second)}>"
+
+
+def failure_line(kind: str, message: str) -> str:
+    """`ValueError: boom`: the first line of what was raised, never long."""
+    line = message.strip().partition("\n")[0]
+    line = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+    return f"{kind}: {line}" if line else kind
 
 
 def error_name(error: BaseException) -> str:

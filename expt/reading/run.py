@@ -30,7 +30,14 @@ from expt.ground.declarations import InputRun
 from expt.ground.encoding import from_json, to_json
 from expt.ground.errors import DamagedArchive, told_as_damage
 from expt.ground.files import list_inside, open_inside, path_inside, read_inside
-from expt.ground.text import collapse_progress, human_duration, own_last, value_text, visible
+from expt.ground.text import (
+    collapse_progress,
+    failure_line,
+    human_duration,
+    own_last,
+    value_text,
+    visible,
+)
 from expt.reading.saved import Artifact, Artifacts
 from expt.reading.series import SeriesMap, summarise_series
 
@@ -255,7 +262,7 @@ class Run(InputRun):
     def failure(self) -> str | None:
         """`ValueError: what it says`, in a line; the whole is in `error`."""
         error = self._data.get("error")
-        return f"{error.get('type')}: {error.get('message')}" if error else None
+        return failure_line(f"{error.get('type')}", f"{error.get('message')}") if error else None
 
     @cached_property
     def record(self) -> RunRecord:

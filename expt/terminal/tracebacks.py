@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from expt.ground.files import list_inside, read_inside
 from expt.ground.layout import CODE_DIR
 from expt.ground.screen import linked, paragraph, styled
-from expt.ground.text import visible
+from expt.ground.text import failure_line, visible
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ Stack = list[Frame]
 
 def error_line(error: ErrorInfo) -> str:
     """`ValueError: boom`, on one line."""
-    message = error.message.strip().partition("\n")[0]
-    return f"{error.type}: {message}" if message else error.type
+    return failure_line(error.type, error.message)
 
 
 def show_error(
