@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from expt.exchange.extras import need
+from expt.ground.errors import UsageError
+
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
@@ -45,4 +50,48 @@ def test_a_format_that_nobody_has_is_an_error_with_the_closest(sandbox: Sandbox)
         "error: there is no format 'pycomx' to import\n"
         "  at expt import pycomx\n"
         "  did you mean 'pycomex'?\n",
+    )
+
+
+EXPORT = """
+    from pathlib import Path
+
+    import expt
+    from expt.exchange.foreign import Export
+
+    def write(runs, destination):
+        Path(destination).write_text("".join(f"{run.id} {run.status}\\n" for run in runs))
+        yield "everything else"
+
+    @expt.hook
+    def expt_add_formats(exports):
+        exports["lines"] = Export("a line a run", write)
+"""
+
+
+def test_a_plugin_adds_a_format_to_export(sandbox: Sandbox) -> None:
+    sandbox.write({"plugin.py": EXPORT, "experiments/a.py": "def experiment_a(): pass\n"})
+    sandbox.write({"expt.toml": 'plugins = ["plugin.py"]\n'})
+    sandbox.expt("experiments")
+    done = sandbox.expt("export", "lines", "latest", "-o", "out.txt")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.lines == ["out.txt  1 run", "  not in it: everything else"]
+    assert (sandbox.root / "out.txt").read_text() == f"{sandbox.run().id} completed\n"
+
+
+def test_nothing_to_export_is_an_error(sandbox: Sandbox) -> None:
+    done = sandbox.expt("export", "csv", "-o", "out")
+    assert (done.exit_code, done.stderr) == (
+        4,
+        "error: no run is like that, nothing is exported\n",
+    )
+    assert not (sandbox.root / "out").exists()
+
+
+def test_a_package_that_lacks_is_named_with_its_extra() -> None:
+    with pytest.raises(UsageError) as raised:
+        need("no_such_package.inner", "parquet")
+    assert str(raised.value) == (
+        "the format needs the package 'no_such_package': No module named 'no_such_package'\n"
+        "  pip install 'expt-runner[parquet]'"
     )

@@ -75,9 +75,9 @@ def _import_all(
                 there += 1
                 continue
             folder, notices = write_archive(found, root, tags)
-        except ExptError as error:
+        except (ExptError, OSError) as error:
             failed += 1
-            complaints.line(("warning:", "yellow"), f" {error.at or ''}: {error.what}")
+            complaints.line(("warning:", "yellow"), f" {_told(error)}")
             continue
         known.add(_key(found))
         made += 1
@@ -88,6 +88,12 @@ def _import_all(
         screen.lines([("  notice: ", "yellow"), notice] for notice in notices)
     screen.line(_conclusion(made, there, failed))
     return int(ExitCode.FAILED if failed else ExitCode.OK)
+
+
+def _told(error: ExptError | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename or ''}: {error.strerror or error}"
+    return f"{error.at or ''}: {error.what}"
 
 
 def _key(run: ForeignRun) -> tuple[object, object]:
