@@ -17,8 +17,10 @@ and so is a block marked `not-run`, which must say why.
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -27,6 +29,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from made_runs import make_run
 from warm_start import PLUGIN, WarmProcess
 
 import expt
@@ -266,6 +269,38 @@ def test_the_pictures_of_screens_are_those_that_the_script_makes(tmp_path: Path)
         picture = (tmp_path / name).read_text()
         assert "Traceback" not in picture or name == "failure.svg"
         assert "https://cdnjs" not in picture
+
+
+def test_the_page_of_benchmarks_is_made_of_archives(tmp_path: Path) -> None:
+    listed = run_command("expt experiments/benchmarks --collect-only", ROOT).stdout
+    functions = set(re.findall(r"::(experiment_\w+)", listed))
+    script = runpy.run_path(str(DOCS / "benchmarks.py"))
+    others = {"experiment_track_cost", "experiment_best_of_sixty"}
+    assert functions == {*script["ROWS"], *others}
+    row = {"value": 0.25, "low": 0.2, "high": 0.5, "unit": "× pytest --help", "goal": 0.4}
+    environment = {
+        "packages": {"numpy": "2.4"},
+        "cpu": {"model": "a", "usable": 2},
+        "python": "3.11",
+    }
+    for number, value in enumerate((0.75, 0.25)):
+        path = make_run(
+            tmp_path / "runs",
+            number,
+            experiment="experiments/benchmarks/commands.py::experiment_start_up",
+            results={"help": {**row, "value": value}},
+        )
+        (path / "environment.json").write_text(json.dumps(environment))
+    words = [sys.executable, str(DOCS / "benchmarks.py"), "--runs", "runs", "--print"]
+    done = run_command(words, tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "| help | 0.25 | 0.2 | 0.5 | × pytest --help | 0.4 |" in done.stdout
+    assert "0.75" not in done.stdout
+    assert "Not measured here: `experiment_collection`" in done.stdout
+    assert "2 cores of a, Python 3.11; numpy 2.4." in done.stdout
+    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    assert page.startswith(script["HEAD"])
+    assert all(f"**{about}**" in page for about in script["ROWS"].values())
 
 
 def test_no_program_becomes_longer_when_it_is_ported() -> None:

@@ -1,0 +1,105 @@
+"""What the benchmarks share: contestants that take turns, and commands in a place of their own."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import expt
+
+
+class Race:
+    """Contestants that take turns, so that a busy machine is as busy for each of them."""
+
+    def __init__(self, log, rounds):
+        self.log = log
+        self.rounds = rounds
+
+    def __call__(self, contestants):
+        """Name → seconds of each round. What a contestant returns it has measured by itself."""
+        times = {name: [] for name in contestants}
+        for call in contestants.values():
+            call()
+        for _ in range(self.rounds):
+            for name, call in contestants.items():
+                begun = time.perf_counter()
+                own = call()
+                times[name].append(time.perf_counter() - begun if own is None else own)
+        for name, seconds in times.items():
+            self.log.info("%-36s %10.3f ms", name, statistics.median(seconds) * 1e3)
+        return times
+
+    def ratio(self, times, name, against, goal):
+        """A row: round by round, how many times as long as another contestant."""
+        ratios = [one / other for one, other in zip(times[name], times[against], strict=True)]
+        return self.row(ratios, f"× {against}", goal)
+
+    def milliseconds(self, times, name, goal):
+        """A row: the time itself."""
+        return self.row([seconds * 1e3 for seconds in times[name]], "ms", goal)
+
+    @staticmethod
+    def row(values, unit, goal):
+        """What `docs/benchmarks.py` makes a line of: the median, the range, what is aimed at."""
+        return {
+            "value": statistics.median(values),
+            "low": min(values),
+            "high": max(values),
+            "unit": unit,
+            "goal": goal,
+        }
+
+
+@expt.provider
+def race(log, rounds: int = 7):
+    """Has contestants take turns, `rounds` times after one that does not count."""
+    return Race(log, rounds)
+
+
+@expt.provider
+def command():
+    """Runs a module of Python as a command, in a folder, without the settings of this session."""
+    ours = ("EXPT_", "PYTEST_", "PYTHON")
+    environment = {n: value for n, value in os.environ.items() if not n.startswith(ours)}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+
+    def run(*words, cwd):
+        done = subprocess.run(
+            [sys.executable, "-m", *map(str, words)],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(map(str, words))}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    return run
+
+
+@expt.provider
+def grow(track):
+    """Draws what one more costs against how many there are, and tells whether that grows."""
+    import matplotlib.pyplot as plt
+
+    def tell(name, seconds):
+        """`seconds` are of the whole, by size; the start, which all have, is left out of a cost."""
+        sizes = sorted(seconds)
+        costs = [
+            (seconds[large] - seconds[small]) / (large - small)
+            for small, large in itertools.pairwise(sizes)
+        ]
+        figure, axes = plt.subplots(figsize=(5, 3.2))
+        axes.loglog(sizes[1:], [cost * 1e6 for cost in costs], "o-")
+        axes.set(title=f"one more {name}", xlabel=f"{name}s", ylabel="µs")
+        track(f"one more {name}", figure)
+        ratio = costs[-1] / min(costs) if min(costs) > 0 else math.inf
+        return {**Race.row([ratio], "× the cheapest", 1.5), "sizes": sizes}
+
+    return tell
