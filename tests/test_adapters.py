@@ -189,6 +189,25 @@ class Boosted:
         return self
 
 
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+@pytest.mark.parametrize(
+    ("module", "name", "series"),
+    [
+        ("lightgbm", "LGBMClassifier", "training/binary_logloss"),
+        ("xgboost", "XGBClassifier", "validation_0/logloss"),
+    ],
+)
+def test_boosters_leave_their_curves(
+    tracked: Tracked, data: tuple[Any, Any], module: str, name: str, series: str
+) -> None:
+    booster = pytest.importorskip(module, reason="of the extra 'trainers'")
+    x, y = data
+    model = getattr(booster, name)(n_estimators=3)
+    results = fit(tracked.track, model, x, y, eval_set=[(x, y)])
+    assert results["score"] == model.score(x, y)
+    assert [step for step, _ in tracked.series()[series]] == [0, 1, 2]
+
+
 def test_curves_of_boosters_have_the_names_of_data_set_and_metric(tracked: Tracked) -> None:
     assert fit(tracked.track, Boosted(), [[1]], [1], eval_set=[]) == {}
     assert tracked.series() == {"valid_0/logloss": [(0, 0.5), (1, 0.25)]}

@@ -86,12 +86,15 @@ IDS = [
 ]
 
 
+def surroundings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+
+
 def run_pytest(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words],
         cwd=sandbox.root,
-        env={**kept, **PLUGIN, "NO_COLOR": "1", "COLUMNS": "120"},
+        env={**surroundings(), **PLUGIN, "NO_COLOR": "1", "COLUMNS": "120"},
         capture_output=True,
         text=True,
         timeout=110,
@@ -193,6 +196,34 @@ def test_a_pytest_that_does_not_ask_imports_one_small_module() -> None:
 def test_an_installed_expt_brings_the_plugin() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["pytest11"] == {"expt": "expt.in_pytest"}
+
+
+def test_an_entry_point_of_a_distribution_is_all_that_pytest_needs(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    metadata = tmp_path / "expt_here-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: expt-here\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[pytest11]\nexpt_here = expt.in_pytest\n")
+    sandbox.write({"experiments/a.py": "def experiment_a(): pass"})
+    paths = [str(tmp_path), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--expt", "--co", "-q", "experiments"],
+        cwd=sandbox.root,
+        env={
+            **surroundings(),
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTEST_ADDOPTS": LEAVE_OUT,
+        },
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert collected(done) == ["experiments/a.py::experiment_a"], done.stdout + done.stderr
+
+
+LEAVE_OUT = "-p no:expt"
+"""An installed expt has the plugin already: here its second name is what is tried."""
 
 
 def test_full_runs_experiments_as_they_are_also_those_that_smoke_leaves_out(
