@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import time
 from itertools import count
 
@@ -60,10 +62,25 @@ def experiment_scaling(race, command, tmp_path, cases: int = 8, seconds: float =
         "    while time.process_time() < end:\n        pass\n"
     )
     sweep = ["--no-render", "--sweep", f"n={{range=[0,{cases},1]}}", "-p", f"seconds={seconds}"]
+    spin = f"import time\nwhile time.process_time() < {cases * seconds / 2}: pass"
+
+    def processes(first, second):
+        for started in (first, second):
+            running = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(started)]
+            for process in running:
+                process.wait()
+
     times = race(
         {
             "one worker": lambda: command("expt", *sweep, "-n", 1, cwd=tree) and None,
             "two workers": lambda: command("expt", *sweep, "-n", 2, cwd=tree) and None,
+            "two processes in turn": lambda: processes(1, 1),
+            "two processes at once": lambda: processes(2, 0),
         }
     )
-    return {"two_workers": race.ratio(times, "two workers", "one worker", 1 / 1.85)}
+    return {
+        "two_workers": race.ratio(times, "two workers", "one worker", 1 / 1.85),
+        "two_plain_processes": race.ratio(
+            times, "two processes at once", "two processes in turn", None
+        ),
+    }
