@@ -13,6 +13,7 @@ from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.clock import on_local_clock
 from expt.ground.encoding import Unstorable, from_json, opaque_as_text, parse_strict, to_json
 from expt.ground.errors import DamagedArchive, NewerArchive
 from expt.ground.files import read_inside
@@ -365,7 +366,7 @@ def microseconds(moment: str) -> int:
 def parse_time(moment: str) -> dt.datetime:
     """An ISO 8601 time with its zone; one without is local time."""
     parsed = dt.datetime.fromisoformat(moment)
-    return parsed if parsed.tzinfo else parsed.astimezone()
+    return parsed if parsed.tzinfo else on_local_clock(parsed)
 
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -7,6 +7,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.clock import on_local_clock
 from expt.ground.layout import EXPERIMENT_PREFIX
 from expt.ground.value_classes import field, frozen
 
@@ -121,7 +122,7 @@ def moment(seconds: Any) -> dt.datetime | None:
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
         return None
     try:
-        return dt.datetime.fromtimestamp(seconds, dt.UTC).astimezone() if seconds > 0 else None
+        return on_local_clock(dt.datetime.fromtimestamp(seconds, dt.UTC)) if seconds > 0 else None
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -134,7 +135,7 @@ def parsed_moment(text: Any) -> dt.datetime | None:
         time = dt.datetime.fromisoformat(text)
     except ValueError:
         return None
-    return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).astimezone()
+    return on_local_clock(time if time.tzinfo else time.replace(tzinfo=dt.UTC))
 
 
 def is_number(value: Any) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.exchange.bounded import find_holders, list_bounded, read_bytes
 from expt.exchange.foreign import ForeignRun, foreign_node_id, moment, safe_part
 from expt.exchange.yaml_files import read_yaml, read_yaml_list
+from expt.ground.clock import on_local_clock
 from expt.ground.errors import DamagedArchive, ReadingError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _stamps(log: bytes) -> list[dt.datetime]:
 
 def _local(text: str) -> dt.datetime | None:
     try:
-        return dt.datetime.fromisoformat(text).astimezone()
+        return on_local_clock(dt.datetime.fromisoformat(text))
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -68,6 +68,7 @@ from expt.exchange.wandb_messages import (
     timestamp_of,
 )
 from expt.exchange.yaml_files import read_yaml
+from expt.ground.clock import on_local_clock
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError
 from expt.ground.files import list_inside, open_inside
 from expt.ground.layout import ARTIFACTS_DIR
@@ -91,7 +92,7 @@ _CONSUMER: Final = "0.70.0"
 def write_wandb(runs: Sequence[Run], destination: str) -> Iterator[str]:
     """An offline run for each, in the folder `destination`, ready for `wandb sync`."""
     for run in runs:
-        started = run.started.astimezone()
+        started = on_local_clock(run.started)
         folder = Path(destination, f"offline-run-{started:%Y%m%d_%H%M%S}-{run.id}")
         unfinished = folder.with_name(f".{folder.name}")
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -9,12 +9,12 @@ ends, however it ends.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import socket
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
+from expt.ground.clock import local_now
 from expt.ground.files import write_atomically
 from expt.ground.hookspecs import hook
 
@@ -33,7 +33,7 @@ class JUnit:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._begun = dt.datetime.now().astimezone()
+        self._begun = local_now()
         self._cases: dict[str, Case] = {}
         self._errors: tuple[str, ...] = ()
 
@@ -46,7 +46,7 @@ class JUnit:
     def expt_session_finished(self, outcomes: Sequence[Outcome]) -> None:
         elements = [self._element(outcome) for outcome in outcomes]
         elements += [_error_element(error) for error in self._errors]
-        seconds = (dt.datetime.now().astimezone() - self._begun).total_seconds()
+        seconds = (local_now() - self._begun).total_seconds()
         suite = ElementTree.Element("testsuite", name="expt", tests=str(len(elements)))
         for attribute, tag in (
             ("failures", "failure"),

@@ -16,6 +16,7 @@ import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.clock import local_now
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError, did_you_mean
 from expt.ground.expression import Expression, compile_expression, keyword_matcher
 from expt.ground.model import STATUSES
@@ -112,7 +113,7 @@ def make_query(
     until: str | dt.datetime | None = None,
 ) -> Query:
     """The query that words such as those of `find_runs` mean. Raises `UsageError`."""
-    now = dt.datetime.now().astimezone()
+    now = local_now()
     begins = [_microseconds(since, "--since", now)]
     ends = [_microseconds(until, "--until", now, later=1)]
     if on is not None:

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from typing import Final
 
+from expt.ground.clock import on_local_clock
 from expt.ground.errors import UsageError
 from expt.ground.text import visible
 
@@ -46,9 +47,9 @@ def parse_day(text: str, option: str, now: dt.datetime) -> tuple[dt.datetime, dt
 
     Raises `UsageError`.
     """
-    moment = parse_moment(text, option, now).astimezone()
+    moment = on_local_clock(parse_moment(text, option, now))
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    return _on_local_clock(midnight), _on_local_clock(midnight + dt.timedelta(days=1))
+    return on_local_clock(midnight), on_local_clock(midnight + dt.timedelta(days=1))
 
 
 def _find_moment(word: str, text: str, now: dt.datetime) -> dt.datetime:
@@ -56,11 +57,11 @@ def _find_moment(word: str, text: str, now: dt.datetime) -> dt.datetime:
     if word == "now":
         return now
     if word in ("today", "yesterday"):
-        return _on_local_clock(today - dt.timedelta(days=word == "yesterday"))
+        return on_local_clock(today - dt.timedelta(days=word == "yesterday"))
     day = word.removeprefix("last ").removeprefix("on ")
     if day in _DAYS:
         back = (today.weekday() - _DAYS.index(day)) % 7 or 7
-        return _on_local_clock(today - dt.timedelta(days=back))
+        return on_local_clock(today - dt.timedelta(days=back))
     if word.startswith("last ") and day in _UNITS:
         word = f"1 {day} ago"
     ago = _AGO.match(word)
@@ -68,9 +69,4 @@ def _find_moment(word: str, text: str, now: dt.datetime) -> dt.datetime:
         count = 1.0 if ago[1].startswith("a") else float(ago[1])
         return now - dt.timedelta(seconds=count * _UNITS[ago[2]])
     moment = dt.datetime.fromisoformat(text.strip())
-    return moment if moment.tzinfo else _on_local_clock(moment)
-
-
-def _on_local_clock(moment: dt.datetime) -> dt.datetime:
-    """What has no zone, in that which the local clock had then."""
-    return moment.astimezone()
+    return moment if moment.tzinfo else on_local_clock(moment)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
+from expt.ground.clock import local_now
 from expt.ground.errors import UsageError
 from expt.ground.text import visible
 from expt.ground.value_classes import frozen
@@ -85,7 +86,7 @@ def compile_condition(text: str, now: dt.datetime | None = None) -> Condition:
         raise UsageError(f"wrong expression passed to '{OPTION}': it is too long", None, _HELP)
     try:
         tree = ast.parse(text.strip().replace("\n", " "), mode="eval").body
-        compiler = _Compiler(text, now or dt.datetime.now().astimezone())
+        compiler = _Compiler(text, now or local_now())
         answer = compiler.logic(tree)
         return Condition(text, frozenset(compiler.names), tree, answer)
     except SyntaxError as error:

@@ -8,7 +8,6 @@ What it may call (a report function, the hooks that listen) is handed in; it loo
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import os
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from expt.archive import named_results, read_record, storable_result
 from expt.archive.kept_inputs import keep_inputs
 from expt.ground import layout
+from expt.ground.clock import local_now
 from expt.ground.declarations import Skipped, Stopped
 from expt.ground.errors import ReadingError
 from expt.ground.launchers import find_rank
@@ -145,7 +145,7 @@ class _Run:
 
     def begin(self) -> None:
         around, case = self._around, self._case
-        now = dt.datetime.now().astimezone()
+        now = local_now()
         self._archive = claim_archive(case, around.options, now)
         self._clock = time.monotonic()
         self._meter = Meter()
@@ -484,7 +484,7 @@ class _Run:
             self._record,
             status=status,
             lineage=end_trial(self._record.lineage, "pruned" if self._pruned else status),
-            finished=dt.datetime.now().astimezone().isoformat(),
+            finished=local_now().isoformat(),
             duration=duration,
             setup=self._around.import_seconds + self._provider_seconds,
             results=results,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import os
 import socket
 from pathlib import Path
@@ -20,6 +19,7 @@ from expt.archive import (
 from expt.archive.manifest import write_manifest
 from expt.archive.search_facts import write_search_terms
 from expt.ground import layout
+from expt.ground.clock import local_now
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import remove_unfinished
 from expt.ground.model import LAYER_COMMAND, RERUN_OF, Outcome, RunRecord
@@ -31,6 +31,7 @@ from expt.running import scrubbing
 from expt.running.supplies import remove_temporary
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     from expt.ground.messages import Begin, RunStarted, SessionInfo
@@ -89,7 +90,7 @@ def write_dead_outcome(
     """
     options, session = begin.options, begin.session
     assert session is not None  # noqa: S101 - told before the first run
-    now = dt.datetime.now().astimezone()
+    now = local_now()
     if started is None:
         archive = claim_archive(case, options, now)
         path = archive.path

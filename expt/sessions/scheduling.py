@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive import check_writable
 from expt.executors import AHEAD
+from expt.ground.clock import on_local_clock
 from expt.ground.errors import UsageError
 from expt.ground.layout import STOPPED_FILE
 from expt.ground.messages import (
@@ -228,7 +229,7 @@ class Schedule:
         """When the last run of a case began."""
         event = self._books.started(case.id)
         when = None if event is None else dt.datetime.fromtimestamp(event.when)
-        return "" if when is None else when.astimezone().isoformat()
+        return "" if when is None else on_local_clock(when).isoformat()
 
     def _try_again(self, case: Case, outcome: Outcome) -> None:
         """Run a failed case once more: from its checkpoint, where the session resumes."""

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.clock import on_local_clock
 from expt.ground.encoding import is_same
 from expt.ground.errors import ReadingError
 from expt.ground.screen import STATUS_STYLES, Column, Part
@@ -99,7 +100,7 @@ def age_text(run: Run, *, dated: bool = True) -> str:
     """`3m ago`; a date where the run is older than a day, unless that is told already."""
     seconds = (dt.datetime.now(dt.UTC) - run.started).total_seconds()
     if dated and seconds >= _OLD:
-        return f"{run.started.astimezone():%Y-%m-%d}"
+        return f"{on_local_clock(run.started):%Y-%m-%d}"
     age = human_age(seconds)
     return age if age == "now" else f"{age} ago"
 
@@ -200,7 +201,7 @@ def value_column(
 def _cell_text(value: Any) -> str:
     if isinstance(value, dt.datetime):
         with contextlib.suppress(OverflowError, ValueError):  # at the ends of the calendar
-            value = value.astimezone()
+            value = on_local_clock(value)
         return str(value.isoformat(" ", "seconds"))[:19]
     if isinstance(value, tuple):  # tags
         return ", ".join(map(str, value))
