@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
+WITHOUT = [f"-pno:{name}" for name in ("anyio", "cacheprovider", "cov", "hypothesispytest")]
+"""Plugins that these pytests do not need, and that take most of their time."""
+
 NEVER_IN_PYTEST = """
 import sys
 assert "_py" "test" not in sys.modules, "imported by the wrong process"
@@ -26,6 +29,7 @@ assert "_py" "test" not in sys.modules, "imported by the wrong process"
 TREE = {
     "pyproject.toml": """
         [tool.expt]
+        render = false
         [tool.pytest.ini_options]
         testpaths = ["tests"]
     """,
@@ -91,8 +95,10 @@ def surroundings() -> dict[str, str]:
 
 
 def run_pytest(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
+    if not (sandbox.root / "pyproject.toml").exists():
+        sandbox.write({"expt.toml": "render = false"})
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words],
+        [sys.executable, "-m", "pytest", *WITHOUT, *words],
         cwd=sandbox.root,
         env={**surroundings(), **PLUGIN, "NO_COLOR": "1", "COLUMNS": "120"},
         capture_output=True,
