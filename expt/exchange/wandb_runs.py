@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,6 +68,7 @@ from expt.exchange.wandb_messages import (
     read_row,
     timestamp_of,
 )
+from expt.exchange.wandb_sync import is_project, sync_runs
 from expt.exchange.yaml_files import read_yaml
 from expt.ground.clock import on_local_clock
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError
@@ -90,22 +92,14 @@ _CONSUMER: Final = "0.70.0"
 
 
 def write_wandb(runs: Sequence[Run], destination: str) -> Iterator[str]:
-    """An offline run for each, in the folder `destination`, ready for `wandb sync`."""
-    for run in runs:
-        started = on_local_clock(run.started)
-        folder = Path(destination, f"offline-run-{started:%Y%m%d_%H%M%S}-{run.id}")
-        unfinished = folder.with_name(f".{folder.name}")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        (unfinished / _FILES).mkdir(parents=True)
-        files = _write_files(run, unfinished / _FILES)
-        writer = LogWriter()
-        with open(unfinished / f"run-{run.id}.wandb", "xb") as log:
-            log.write(writer.begun)
-            for number, record in enumerate(_records(run, files), 1):
-                log.write(writer.add(record + whole(NUMBER, number)))
-        if folder.exists():  # of the same run: nobody else's has its name
-            shutil.rmtree(folder)
-        os.rename(unfinished, folder)
+    """An offline run for each, in the folder `destination`, ready for `wandb sync`; or uploaded, to
+    a project at `wandb://ENTITY/PROJECT`."""
+    if is_project(destination):
+        with tempfile.TemporaryDirectory(prefix="expt-wandb-") as folder:
+            sync_runs([_write_run(run, Path(folder)) for run in runs], destination)
+    else:
+        for run in runs:
+            _write_run(run, Path(destination))
     for told in kinds_left_out(runs, _NOT_HELD):
         yield f"{told} (as files alone)"
     if broken := broken_steps(runs):
@@ -113,6 +107,23 @@ def write_wandb(runs: Sequence[Run], destination: str) -> Iterator[str]:
     if large := large_numbers(runs):
         yield f"whole numbers beyond 2^53, which W&B's page rounds: {named(large)}"
     yield "times: one for all that was tracked at a step"
+
+
+def _write_run(run: Run, place: Path) -> Path:
+    folder = place / f"offline-run-{on_local_clock(run.started):%Y%m%d_%H%M%S}-{run.id}"
+    unfinished = folder.with_name(f".{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / _FILES).mkdir(parents=True)
+    files = _write_files(run, unfinished / _FILES)
+    writer = LogWriter()
+    with open(unfinished / f"run-{run.id}.wandb", "xb") as log:
+        log.write(writer.begun)
+        for number, record in enumerate(_records(run, files), 1):
+            log.write(writer.add(record + whole(NUMBER, number)))
+    if folder.exists():  # of the same run: nobody else's has its name
+        shutil.rmtree(folder)
+    os.rename(unfinished, folder)
+    return folder
 
 
 def _write_files(run: Run, folder: Path) -> list[str]:

@@ -31,7 +31,7 @@ _KEYS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "executors": _TABLES,
     "ignore": _TEXTS,
     "log_level": _TEXT,
-    "mirror": {"mlflow": _TEXT, "timeout": _SECONDS},
+    "mirror": {"mlflow": _TEXT, "timeout": _SECONDS, "wandb": _TEXT},
     "notify": {"bell": _SWITCH, "webhook": _TEXT},
     "paths": _TEXTS,
     "plots": {"style": _TEXT},

@@ -4,6 +4,7 @@ Off unless the configuration says so:
 
     [tool.expt.mirror]
     mlflow = "http://127.0.0.1:5000"
+    wandb = "ENTITY/PROJECT"
     timeout = 10                          # seconds that the end of a session waits at most
 
 A process of its own sends, so that nothing of it delays or fails a run. The archive is the truth:
@@ -65,7 +66,9 @@ def read_settings(options: Options) -> Settings:
         except (KeyError, ValueError) as error:
             what = f"'{name}' names a variable that the environment does not have: {error}"
             raise ConfigurationError(what, "[tool.expt.mirror]") from None
-        if "://" not in destination and name != "wandb":
+        if name == "wandb":
+            destination = f"wandb://{destination}"
+        elif "://" not in destination:
             destination = str(options.root / destination)
         destinations[name] = destination
     return Settings(destinations, float(table.get("timeout", PATIENCE)))
