@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
-import tempfile
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from expt.archive.packing import unpack_archives
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import DamagedArchive, NoSuchRun, did_you_mean
 from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR
@@ -128,6 +125,9 @@ class _Folder:
     """A temporary folder that is deleted with this object, at the latest when Python ends."""
 
     def __init__(self) -> None:
+        import shutil  # slow, as is the other, and few archives are read packed
+        import tempfile
+
         self.path = Path(tempfile.mkdtemp(prefix="expt-"))
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
@@ -135,6 +135,8 @@ class _Folder:
 def _load_packed(file: Path) -> Run:
     """The run that a zip file holds, unpacked into a folder that goes when the run does."""
     folder = _Folder()
+    from expt.archive.packing import unpack_archives  # as above
+
     places = unpack_archives(file, folder.path)
     if len(places) > 1:
         names = "\n".join(place.relative_to(folder.path).as_posix() for place in places[:_SHOWN])

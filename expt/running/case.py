@@ -26,7 +26,6 @@ from expt.ground.outer_run import OuterRun
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters import is_secret_name, make_scrubber
 from expt.planning.providers import session_key
-from expt.reading import load_archive
 from expt.reading.series import summarise_series
 from expt.running.capture import captured_output
 from expt.running.checkpointing import Checkpoint, find_origin
@@ -393,6 +392,8 @@ class _Run:
         self._record = evolve(self._record, lineage=lineage)
         self._write_record()
         if self._watch is not None:
+            from expt.reading import load_archive  # slow, and few runs go on
+
             with contextlib.suppress(ReadingError):
                 measured = load_archive(origin.archive).series.get(CPU)
                 self._watch.go_on_at(0.0 if measured is None else float(max(measured.steps)))

@@ -12,7 +12,6 @@ from expt.ground.model import Plan, SpacePoint
 from expt.ground.options import runs_root
 from expt.ground.text import number_text, value_text
 from expt.ground.value_classes import evolve
-from expt.sessions.looking_back import look_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,6 +189,8 @@ class Feed:
             fresh.append(evolve(case, needs=needs))
         needed = tuple(case for case in fresh if case.trial is None)
         if needed and self._options.running.resume:
+            from expt.sessions.looking_back import look_back  # slow: it reads runs
+
             done = look_back(Plan(needed), self._options, self.reused).reused
             self.reused |= done
             fresh = [case for case in fresh if case.id not in done]
