@@ -45,7 +45,6 @@ from expt.planning.fingerprints import Fingerprints
 from expt.planning.ladder import Ladder
 from expt.planning.places import Files, used_places
 from expt.planning.resolution import Resolution
-from expt.planning.schemas import make_schemas
 from expt.planning.skipping import tell_left_out, tell_needed
 from expt.planning.unknown import (
     addresses,
@@ -383,6 +382,8 @@ class Planner:
                 binding = self._bind(experiment)
                 bound.append((binding, Ladder(binding, (), frozenset(), self._options.cwd)))
         self._refuse(mistakes.sure)
+        from expt.planning.schemas import make_schemas  # slow, and for one verb
+
         return make_schemas(bound)
 
     def try_points(self, search: Search, points: Sequence[SpacePoint]) -> list[tuple[Case, ...]]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from expt.ground.layout import OWN_SERIES
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from expt.tracking.recorder import Recorder
@@ -78,6 +78,8 @@ class Watch:
         for thread in self._threads:
             thread.join(_PATIENCE)
         if self._tool is not None:
+            import subprocess  # loaded by who started it
+
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._tool.wait(_PATIENCE)
 
@@ -181,6 +183,8 @@ def start_tool(seconds: float, environ: Mapping[str, str]) -> subprocess.Popen[s
         if not own.strip("- "):
             return None
         words.append(f"--id={own}")
+    import subprocess  # slow, and few machines have the tool
+
     try:
         return subprocess.Popen(
             words,

@@ -117,7 +117,7 @@ class Worker:
         return self._get_planner().plan(request.experiments, request.unsure)
 
     def _describe(self, request: DescribeRequest) -> Description:
-        from expt.planning import describe
+        from expt.planning.describing import describe
 
         return describe(request.case, self._bind(request.case))
 
