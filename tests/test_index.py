@@ -360,9 +360,9 @@ def test_forged_rows_with_right_checksums_break_nothing(tmp_path: Path) -> None:
     for summary in ("{}", '{"id": 3}', "[" * 5000, '{"started": "9999-12-31T23:59:59-23:59"}'):
         with sqlite3.connect(index_file(tmp_path)) as index:
             for (folder,) in index.execute("SELECT folder FROM summaries").fetchall():
-                checksum = zlib.crc32(f"{folder}\0{summary}".encode())
+                checksum = zlib.crc32(f"{folder}\0{summary}\0".encode())
                 index.execute(
-                    "UPDATE summaries SET summary = ?, checksum = ? WHERE folder = ?",
+                    "UPDATE summaries SET summary = ?, rare = '', checksum = ? WHERE folder = ?",
                     (summary, checksum, folder),
                 )
         index.close()
@@ -380,7 +380,8 @@ def test_an_index_that_is_a_view_without_end_is_begun_again(tmp_path: Path) -> N
             "CREATE VIEW archives AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n)"
             " SELECT 'f'||i AS folder, 's' stamp, 'id' id, 'e' experiment, NULL \"case\","
             " 'completed' status, 1 started, '[]' tags, NULL problem, 0 checksum FROM n;"
-            "CREATE TABLE summaries (folder TEXT PRIMARY KEY, summary TEXT, checksum INTEGER);"
+            "CREATE TABLE summaries (folder TEXT PRIMARY KEY, summary TEXT, rare TEXT,"
+            " checksum INTEGER);"
         )
     index.close()
     for _ in range(2):

@@ -240,17 +240,19 @@ def parse_strict(text: str | bytes) -> Any:
     Raises `ValueError`, and nothing else, for what is not JSON, what is nested deeper than expt
     writes, and numbers beyond float64, which Python would take for infinite.
     """
+    text = text if isinstance(text, str) else text.decode()
     try:
-        value = _DECODER.decode(text if isinstance(text, str) else text.decode())
+        value = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    if type(value) in (dict, list, float) and not _is_within(value, DEEPEST + _SPARE):
+    most = text.count("[") + text.count("{")  # a record of a run has fewer than it may have levels
+    if most > DEEPEST + _SPARE and not _is_within(value, DEEPEST + _SPARE):
         raise ValueError("it is nested too deep")
     return value
 
 
 def _is_within(value: Any, depth: int) -> bool:
-    """Whether plain JSON has no more levels. Raises `ValueError` for a number beyond float64."""
+    """Whether plain JSON has no more levels."""
     level = [value]
     for _ in range(depth):
         deeper: list[Any] = []
@@ -260,8 +262,6 @@ def _is_within(value: Any, depth: int) -> bool:
                 deeper += item.values()
             elif kind is list:
                 deeper += item
-            elif kind is float and item - item != 0.0:
-                raise ValueError("it has a number beyond float64")
         if not deeper:
             return True
         level = deeper
@@ -272,4 +272,11 @@ def _refuse_constant(word: str) -> Any:
     raise ValueError(f"{word} is not strict JSON")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if value - value != 0.0:
+        raise ValueError("it has a number beyond float64")
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

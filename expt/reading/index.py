@@ -13,6 +13,7 @@ folder that cannot be written costs time and nothing else.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import sqlite3
@@ -28,12 +29,13 @@ from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import INDEX_FILE
 from expt.ground.model import STATUSES
 from expt.ground.value_classes import evolve, frozen
+from expt.reading.narrowing import RARE
 from expt.reading.scanning import DOUBT, LABELLED, REFUSED, scan_archives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 _APPLICATION: Final = 0x65787074  # "expt": a database of somebody else is left alone
 _TIMEOUT: Final = 0.5  # seconds that another process may hold the index
@@ -46,18 +48,26 @@ _TABLES: Final = {
     folder TEXT PRIMARY KEY, stamp TEXT, id TEXT, experiment TEXT, "case" TEXT, status TEXT,
     started INTEGER, tags TEXT, problem TEXT, checksum INTEGER
 ) WITHOUT ROWID""",
-    "summaries": "CREATE TABLE summaries (folder TEXT PRIMARY KEY, summary TEXT, checksum INTEGER)",
+    "summaries": """CREATE TABLE summaries (
+    folder TEXT PRIMARY KEY, summary TEXT, rare TEXT, checksum INTEGER
+)""",
 }
 _INSERT_ROW: Final = "INSERT OR REPLACE INTO archives VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-# The summary is the run.json without what takes room and no listing shows
-_INSERT_SUMMARY: Final = """
-INSERT OR REPLACE INTO summaries SELECT folder, summary, checksum(folder, summary) FROM (
+# The summary is the run.json without what takes room and no listing shows; `rare` tells, with a
+# letter each, which words stand in it that few have, so that nobody looks for them each time
+_RARE_WORDS: Final = " || ".join(
+    f"CASE WHEN instr(summary, '{word}') THEN '{letter}' ELSE '' END"
+    for word, letter in RARE.items()
+)
+_INSERT_SUMMARY: Final = f"""
+INSERT OR REPLACE INTO summaries SELECT folder, summary, rare, checksum(folder, summary, rare)
+FROM (SELECT folder, summary, {_RARE_WORDS} AS rare FROM (
     SELECT ? AS folder, json_remove(
         ?, '$.origins', '$.sources', '$.inputs', '$.command', '$.error.traceback'
     ) AS summary
-)
-"""
+))
+"""  # noqa: S608 - of our own words
 
 
 class Row(NamedTuple):
@@ -120,7 +130,7 @@ class Catalogue:
             return frozenset()
         query = f"""SELECT folder FROM summaries WHERE CASE WHEN {condition} THEN 0 ELSE 1 END
             AND ifnull(json_extract(summary, '$.status'), 'running') != 'running'
-            AND summary NOT LIKE '%"$dict"%' AND checksum(folder, summary) = checksum LIMIT ?"""  # noqa: S608  `narrowing` puts no word of the user's into it
+            AND NOT instr(rare, 'd') AND checksum(folder, summary, rare) = checksum LIMIT ?"""  # noqa: S608  `narrowing` puts no word of the user's into it
         most = len(self.rows) + len(self.problems)
         try:
             found = self.index.execute(query, (*arguments, most))
@@ -131,17 +141,22 @@ class Catalogue:
     def _stored(self, folders: Sequence[str]) -> Mapping[str, str]:
         if self.index is None or not folders:
             return {}
-        query = "SELECT folder, summary, checksum FROM summaries"
+        query = "SELECT folder, summary, rare, checksum FROM summaries"
         found: dict[str, str] = {}
         with contextlib.suppress(sqlite3.Error, TypeError):
-            if len(folders) > _KEYS_AT_ONCE:
-                most = len(self.rows) + len(self.problems)
-                stored = self.index.execute(f"{query} LIMIT ?", (most,))
+            most = len(self.rows) + len(self.problems)
+            if 2 * len(folders) > most:
+                asked = [self.index.execute(f"{query} LIMIT ?", (most,))]
             else:
-                marks = ",".join("?" * len(folders))
-                stored = self.index.execute(f"{query} WHERE folder IN ({marks})", folders)
-            for folder, summary, checksum in stored:
-                if _checksum(folder, summary) == checksum:
+                some = [
+                    folders[at : at + _KEYS_AT_ONCE] for at in range(0, len(folders), _KEYS_AT_ONCE)
+                ]
+                asked = [
+                    self.index.execute(f"{query} WHERE folder IN ({','.join('?' * len(few))})", few)
+                    for few in some
+                ]
+            for folder, summary, rare, checksum in itertools.chain.from_iterable(asked):
+                if _checksum_of_summary(folder, summary, rare) == checksum:
                     found[folder] = summary
         return found
 
@@ -227,7 +242,7 @@ def _open_index(path: Path, most: int) -> tuple[sqlite3.Connection | None, dict[
             where = f"{path.as_uri()}?mode=rw"
             index = sqlite3.connect(where, timeout=_TIMEOUT, isolation_level=None, uri=True)
             index.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-            index.create_function("checksum", 2, _checksum, deterministic=True)
+            index.create_function("checksum", 3, _checksum_of_summary, deterministic=True)
             if _is_ours(index):
                 return index, _known_rows(index, most)
             index.close()
@@ -297,15 +312,19 @@ def _known_rows(index: sqlite3.Connection, most: int) -> dict[str, Row]:
 
 def _is_sound(row: Row) -> bool:
     """Whether a row is one that `_read_row` makes."""
-    texts = (row.folder, row.stamp, row.id, row.experiment, row.tags)
     return (
-        all(type(text) is str for text in texts)
-        and type(row.started) is int
-        and type(row.case) in (str, type(None))
-        and type(row.problem) in (str, type(None))
+        tuple(map(type, row)) in _SOUND
         and (row.problem is not None or row.status in STATUSES)
         and (row.tags == "[]" or _are_tags(row.tags))
     )
+
+
+_SOUND: Final = frozenset(
+    (str, str, str, str, case, str, int, str, problem)
+    for case in (str, type(None))
+    for problem in (str, type(None))
+)
+"""The types of a row's fields."""
 
 
 def _are_tags(text: str) -> bool:
@@ -318,6 +337,10 @@ def _are_tags(text: str) -> bool:
 
 def _checksum(*values: object) -> int:
     return zlib.crc32("\0".join(map(str, values)).encode("utf-8", "surrogatepass"))
+
+
+def _checksum_of_summary(folder: object, summary: object, rare: object) -> int:
+    return zlib.crc32(f"{folder}\0{summary}\0{rare}".encode("utf-8", "surrogatepass"))
 
 
 def _remember(

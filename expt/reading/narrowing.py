@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 Sql = tuple[str, tuple[Any, ...]]
-"""A condition on a column `summary`, and its arguments."""
+"""A condition on the columns `summary` and `rare`, and its arguments."""
 
 _FIELDS: Final = ("id", "experiment", "case", "status", "duration")
 """Those of the run's own fields that stand in its file as they are shown once it has ended."""
+RARE: Final[Mapping[str, str]] = {'"$': "t", '"$dict"': "d", '"choices"': "c", '"made"': "m"}
+"""Words that stand in few summaries, by the letter for each that an index keeps beside it."""
 _MOST_DOTS: Final = 3
 _MARGIN: Final = 1e-9  # SQLite may read the last digits of a number otherwise than Python
 _EXACT: Final = 2**53
@@ -90,11 +92,13 @@ def _at(path: str, text: str, arguments: tuple[Any, ...]) -> Sql:
 
 
 def _guarded(word: str, parts: Sequence[Sql]) -> Sql:
-    """Any of `parts`, asked only where `word`, a pattern of `LIKE`, stands in the summary."""
+    """Any of `parts`, asked only where `word` stands in the summary, `%` in it for anything."""
     text, arguments = _joined(" OR ", parts) or ("0", ())
-    return (
-        (f"summary LIKE ? AND ({text})", (f"%{word}%", *arguments)) if word else (text, arguments)
-    )
+    if not word:
+        return text, arguments
+    if word in RARE:
+        return f"instr(rare, '{RARE[word]}') AND ({text})", arguments
+    return f"summary LIKE ? AND ({text})", (f"%{word}%", *arguments)
 
 
 def _comparison(sign: str, value: Any) -> Sql | None:
