@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from expt.exchange import anonymous
+from expt.exchange.anonymous import copy_anonymous
 from expt.exchange.identities import find_identities
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from expt.testing import Sandbox
 
 EXPERIMENT = '''
@@ -125,6 +129,26 @@ def test_what_was_changed_is_listed_with_both_hashes(packed: Sandbox) -> None:
 def test_the_archive_itself_is_not_touched(packed: Sandbox) -> None:
     text = (packed.run().path / "code/experiments/net.py").read_text()
     assert "Quillhurst" in text
+
+
+def test_a_file_that_is_too_large_to_rewrite_is_copied_or_left_out(
+    packed: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anonymous, "_LARGEST_TEXT", 100)
+    identities = find_identities([packed.run()], packed.root, ["anonym"])
+    run = packed.run()
+    large = run.path / "artifacts/large.csv"
+    large.write_text("1,2\n" * 100)
+    try:
+        copied = copy_anonymous(run, tmp_path / "one", identities)
+        assert "artifacts/large.csv" not in copied.left_out
+        assert (tmp_path / "one/artifacts/large.csv").read_text() == "1,2\n" * 100
+        large.write_text("1,2\n" * 100 + "Quillhurst")
+        copied = copy_anonymous(run, tmp_path / "two", identities)
+        assert "artifacts/large.csv" in copied.left_out
+        assert not (tmp_path / "two/artifacts/large.csv").exists()
+    finally:
+        large.unlink()
 
 
 def test_another_text_can_be_named(packed: Sandbox) -> None:

@@ -95,3 +95,42 @@ def test_a_package_that_lacks_is_named_with_its_extra() -> None:
         "the format needs the package 'no_such_package': No module named 'no_such_package'\n"
         "  pip install 'expt-runner[parquet]'"
     )
+
+
+DYING = """
+    import datetime as dt
+    import os
+    from pathlib import Path
+
+    import expt
+    from expt.exchange.foreign import ForeignEntry, ForeignRun, Import
+
+    def entries():
+        yield ForeignEntry("x", 1.5, 1.7e9)
+        if Path("die").exists():
+            os._exit(9)
+        yield ForeignEntry("x", 2.5, 1.7e9)
+
+    def read(path):
+        yield ForeignRun(
+            format="dying", source=path, id="one", experiment="n::experiment_n",
+            status="completed", started=dt.datetime(2026, 11, 23, tzinfo=dt.UTC),
+            entries=entries(),
+        )
+
+    @expt.hook
+    def expt_add_formats(imports):
+        imports["dying"] = Import("files of numbers", read)
+"""
+
+
+def test_an_import_that_was_killed_is_lost_and_is_made_again(sandbox: Sandbox) -> None:
+    sandbox.write({"plugin.py": DYING, "die": ""})
+    words = ("import", "dying", ".", "--plugin", "plugin.py", "--no-render")
+    assert sandbox.expt(*words).exit_code == 9
+    assert [run.status for run in sandbox.runs()] == ["lost"]
+    assert sandbox.run().series["x"].values.tolist() == [1.5]
+    (sandbox.root / "die").unlink()
+    assert sandbox.expt(*words).exit_code == 0
+    assert sorted(run.status for run in sandbox.runs()) == ["completed", "lost"]
+    assert sandbox.expt(*words).lines[-1].startswith("0 imported, 1 imported before")

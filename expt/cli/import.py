@@ -50,10 +50,12 @@ _PLUGIN = "load a plugin, which may add a format"
 
 
 def _known_runs(root: Path) -> set[tuple[object, object]]:
-    """The format and the id of what was imported before."""
+    """The format and the id of what was imported before, and whole: an import that was killed
+    leaves a run that is lost."""
     if not root.is_dir():
         return set()
-    origins = [run.listed_lineage.get("imported_from") for run in find_runs(root)]
+    whole = [run for run in find_runs(root) if run.status not in ("running", "lost")]
+    origins = [run.listed_lineage.get("imported_from") for run in whole]
     return {(one.get("format"), one.get("id")) for one in origins if isinstance(one, dict)}
 
 

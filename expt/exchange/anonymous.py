@@ -12,6 +12,7 @@ is; where a hash stands in `run.json` it is the new one, so that the copy is who
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 CHANGES_FILE: Final = "anonymous.json"
 _REMADE: Final = (layout.MANIFEST_FILE, layout.RUN_FILE, CHANGES_FILE)
+_LARGEST_TEXT: Final = 1 << 28  # bytes of a file that is rewritten
+_PIECE: Final = 1 << 24  # bytes of a larger one that are searched at once
+_OVERLAP: Final = 1 << 12  # bytes: longer than any name
 _TELLING: Final = ("SLURM_NODELIST", "SLURM_JOB_NAME", "SLURM_JOB_ID", "CONDA_DEFAULT_ENV")
 
 
@@ -54,6 +58,10 @@ def copy_anonymous(run: Run, folder: Path, identities: Identities) -> Copied:
     digests: dict[str, str] = {}
     for name in list_inside(run.path):
         if name in _REMADE:
+            continue
+        if os.lstat(run.path / name).st_size > _LARGEST_TEXT:
+            if not _copy_large(run.path, name, folder / scrub(name), identities):
+                copied.left_out.append(scrub(name))
             continue
         with open_inside(run.path, name) as file:
             content = file.read()
@@ -78,6 +86,22 @@ def copy_anonymous(run: Run, folder: Path, identities: Identities) -> Copied:
     _write(folder, CHANGES_FILE, dumps(about, indent=1).encode())
     write_manifest(folder)
     return copied
+
+
+def _copy_large(archive: Path, name: str, place: Path, identities: Identities) -> bool:
+    """A file that is not taken into memory: as it is, or, where it names somebody, not at all."""
+    tail = b""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with open_inside(archive, name) as file, open(place, "xb") as copy:
+        while piece := file.read(_PIECE):
+            if identities.found_in(tail + piece):
+                break
+            copy.write(piece)
+            tail = piece[-_OVERLAP:]
+        else:
+            return True
+    place.unlink()
+    return False
 
 
 def _nobodys(run: Run) -> Any:
