@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from browser_tabs import Tab, open_browser, why_not
 from exchanged import make_everything
 
 if TYPE_CHECKING:
@@ -76,6 +77,17 @@ def test_the_archives_in_it_are_whole(crate: Path, tmp_path: Path) -> None:
     found = [path.parent for path in (tmp_path / "runs").rglob("run.json")]
     assert len(found) == 2
     assert [check_manifest(path) for path in found] == [[], []]
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_the_preview_opens_in_a_browser_and_shows_the_runs(crate: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(crate) as file:
+        page = file.extract("ro-crate-preview.html", tmp_path)
+    with open_browser() as browser:
+        tab = Tab(browser, Path(page).as_uri(), offline=True)
+        tab.told("2 runs")
+        assert tab.complaints == []
+        tab.close()
 
 
 def test_the_preview_is_the_page(crate: Path) -> None:

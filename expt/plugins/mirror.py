@@ -81,6 +81,7 @@ class Mirror:
         self._settings = read_settings(options)
         self._screen = Screen(stream)
         self._skips = options.values.smoke or options.keeping.scratch or options.nowhere is not None
+        self._quiet = options.telling.verbosity < 0
         self._couriers: dict[str, _Courier] = {}
         self._sent: set[str] = set()
 
@@ -96,7 +97,7 @@ class Mirror:
         limit = time.monotonic() + self._settings.timeout
         for courier in self._couriers.values():
             courier.end(max(limit - time.monotonic(), 0))
-            courier.tell(self._screen)
+            courier.tell(self._screen, quiet=self._quiet)
 
     def _hand_over(self, outcome: Outcome) -> None:
         if self._skips or not outcome.path or outcome.status == "skipped":
@@ -156,12 +157,12 @@ class _Courier:
             self._reader.join(1)
         self._process.wait()
 
-    def tell(self, screen: Screen) -> None:
-        """What was sent; what was not, why, and the command that sends it."""
+    def tell(self, screen: Screen, *, quiet: bool) -> None:
+        """What was sent; what was not, why, and the command that sends it; that also if `quiet`."""
         unsent = [path for path in self._ids if self._answers.get(path, "") is not None]
         place = _without_credentials(self._destination)
         count = len(self._ids) - len(unsent)
-        if count:
+        if count and not quiet:
             screen.line(f"{count} {_runs(count)} sent to {self._name} at {place}")
         if not unsent:
             return
