@@ -16,7 +16,8 @@ from expt.executors import (
     thread_limits,
 )
 from expt.ground.errors import ExptError
-from expt.ground.messages import Begin, Notice
+from expt.ground.messages import Begin, Notice, RunStarted
+from expt.ground.options import runs_root
 from expt.ground.value_classes import evolve
 from expt.sessions.burying import Undertaker
 from expt.sessions.serving import serve, warm_up
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from expt.executors import Starter
     from expt.executors.engines import Engine
     from expt.ground.messages import Executor, Report, Request, SessionInfo
+    from expt.ground.model import Case
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
     from expt.sessions.books import Books
@@ -113,6 +115,18 @@ class Crew:
         else:
             self._books.hear(Notice("interrupted: waiting for what runs; again to kill it"))
 
+    def _find_begun(self, case: Case) -> RunStarted | None:
+        """The run of a case that this session has begun and that has not ended."""
+        from expt.reading import find_runs_of  # few nodes are lost
+
+        session = self._begin.session
+        for run in find_runs_of(runs_root(self._options), {case.experiment.id}):
+            is_ours = session is not None and run.session == session.id
+            if is_ours and run.node_id == case.id and run.status in ("running", "lost"):
+                when = run.started.timestamp()
+                return RunStarted(case.id, run.id, str(run.path), run.record.pid or 0, when)
+        return None
+
     def leave_behind(self) -> tuple[str, ...]:
         """Leave to the engine what it was handed; the ids of its jobs."""
         from expt.executors.engines import EngineExecutor
@@ -179,6 +193,7 @@ class Crew:
             on_event=self._books.hear,
             bury=self.undertaker.bury,
             unheard=self.undertaker.unheard.add,
+            find_begun=self._find_begun,
             detached=self._options.running.detach,
         )
 

@@ -150,6 +150,8 @@ _PR_SET_PDEATHSIG: Final = 1
 def main(arguments: list[str]) -> None:
     """`python -m expt.sessions.serving FD ROLE`: a spawned worker."""
     fd, role = int(arguments[0]), arguments[1]
+    if hasattr(signal, "pthread_sigmask"):  # an engine's threads may block what ends a run
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     _end_with_parent()
     try:
         serve(Connection(socket.socket(fileno=fd)), role)

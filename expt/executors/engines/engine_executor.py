@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from expt.executors.engines.spelling import Engine
     from expt.ground.messages import Begin, Event, Executor, Request
+    from expt.ground.model import Case
 
 _LOOK: Final = 0.5  # seconds between two looks into the mailbox
 _TRIES: Final = 3  # times that a case that has not begun is handed to the engine
@@ -90,7 +91,8 @@ class EngineExecutor:
 
     The engine is made when the first run is submitted. `begin` gives what every worker is to
     know, `work_on` is what goes through the engine, `leave` what
-    ends the runs of a node, `bury` and `unheard` are as for workers here.
+    ends the runs of a node, `bury` and `unheard` are as for workers here;
+    `find_begun` finds the archive of a case that this session has begun and not ended.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class EngineExecutor:
         on_event: Callable[[Event], None],
         bury: Bury,
         unheard: Callable[[str], None],
+        find_begun: Callable[[Case], RunStarted | None],
         detached: bool = False,
     ) -> None:
         self._local = local
@@ -114,6 +117,7 @@ class EngineExecutor:
         self._on_event = on_event
         self._bury = bury
         self._unheard = unheard
+        self._find_begun = find_begun
         self._is_detached = detached
         self._left: list[str] = []
         self._made: concurrent.futures.Executor | None = None
@@ -385,6 +389,8 @@ class EngineExecutor:
             except ExptError as error:
                 why = str(error)
         started = errand.started or (ticket.started if ticket is not None else None)
+        if started is None and begun:  # the node had no time to tell of the archive
+            started = self._find_begun(errand.request.case)
         if started is not None:
             self._tell_started(errand, started)
             _wait_for_end(started.pid, ticket.host if ticket is not None else "")
