@@ -16,8 +16,7 @@ from expt.executors import (
     thread_limits,
 )
 from expt.ground.errors import ExptError
-from expt.ground.messages import Begin, Notice, RunStarted
-from expt.ground.options import runs_root
+from expt.ground.messages import Begin, Notice
 from expt.ground.value_classes import evolve
 from expt.sessions.burying import Undertaker
 from expt.sessions.serving import serve, warm_up
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from expt.executors import Starter
     from expt.executors.engines import Engine
     from expt.ground.messages import Executor, Report, Request, SessionInfo
-    from expt.ground.model import Case
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
     from expt.sessions.books import Books
@@ -115,18 +113,6 @@ class Crew:
         else:
             self._books.hear(Notice("interrupted: waiting for what runs; again to kill it"))
 
-    def _find_begun(self, case: Case) -> RunStarted | None:
-        """The run of a case that this session has begun and that has not ended."""
-        from expt.reading import find_runs_of  # few nodes are lost
-
-        session = self._begin.session
-        for run in find_runs_of(runs_root(self._options), {case.experiment.id}):
-            is_ours = session is not None and run.session == session.id
-            if is_ours and run.node_id == case.id and run.status in ("running", "lost"):
-                when = run.started.timestamp()
-                return RunStarted(case.id, run.id, str(run.path), run.record.pid or 0, when)
-        return None
-
     def leave_behind(self) -> tuple[str, ...]:
         """Leave to the engine what it was handed; the ids of its jobs."""
         from expt.executors.engines import EngineExecutor
@@ -182,20 +168,10 @@ class Crew:
     def _hand_to(self, engine: Engine, workers: Executor) -> Executor:
         """The engine for runs, our workers for the rest."""
         from expt.executors.engines import EngineExecutor
-        from expt.sessions.node import leave, work_on
+        from expt.sessions.engine_home import EngineHome
 
-        return EngineExecutor(
-            workers,
-            engine,
-            work_on=work_on,
-            leave=leave,
-            begin=lambda: self._begin,
-            on_event=self._books.hear,
-            bury=self.undertaker.bury,
-            unheard=self.undertaker.unheard.add,
-            find_begun=self._find_begun,
-            detached=self._options.running.detach,
-        )
+        home = EngineHome(lambda: self._begin, self._books, self.undertaker, engine.files)
+        return EngineExecutor(workers, engine, home, detached=self._options.running.detach)
 
     def _slots(self) -> list[dict[str, str]]:
         return [device_variables(device) for device in self._options.running.devices]

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.checkpoints import read_points
-from expt.archive.snapshot import static_closure
 from expt.ground.encoding import is_same, opaque_as_text
 from expt.ground.errors import ReadingError
 from expt.ground.files import folder_size
-from expt.ground.layout import CONFTEST_FILE, SESSIONS_DIR
+from expt.ground.layout import SESSIONS_DIR
 from expt.ground.model import LAYER_DRAWN, Origin, Past, PinnedRun
 from expt.ground.options import runs_root
 from expt.ground.text import value_text
@@ -26,6 +25,7 @@ from expt.parameters import SEED, mask_secrets
 from expt.reading import find_runs_of
 from expt.reading.fields import leaf_values
 from expt.sessions.needing import needed_ids
+from expt.sessions.shipping import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -299,17 +299,7 @@ class _History:
         """The files of the case's fingerprint, its own first."""
         experiment = case.experiment
         if experiment.id not in self._closures:
-            own = [experiment.path, *(base.partition("::")[0] for base in experiment.extends)]
-            folders = {Path(path).parent for path in (*own, f"{experiment.folder}/x")}
-            conftests = {
-                (place / CONFTEST_FILE).as_posix()
-                for folder in folders
-                for place in (folder, *folder.parents)
-            }
-            root = self._options.root
-            first = [path for path in (*own, *sorted(conftests)) if (root / path).is_file()]
-            found = static_closure([root / path for path in first], root)
-            self._closures[experiment.id] = list(dict.fromkeys((*first, *found)))
+            self._closures[experiment.id] = files_of(experiment, self._options.root)
         return self._closures[experiment.id]
 
     def _changed_inputs(self, case: Case, run: Run) -> Iterator[str]:

@@ -14,10 +14,13 @@ import atexit
 import concurrent.futures
 import contextlib
 import functools
+import hashlib
 import multiprocessing.util
 import os
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -35,8 +38,11 @@ from expt.executors.engines.standard import ignore_interrupts
 from expt.executors.workers import GRACE
 from expt.ground.errors import ReadingError, WorkerError
 from expt.ground.messages import ModuleImporting, RunFinished, RunProgressed, RunStarted
+from expt.ground.options import runs_root
+from expt.ground.value_classes import evolve
 from expt.sessions.books import Books
 from expt.sessions.burying import Undertaker
+from expt.sessions.shipping import lay_out, moved_request, pack_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
 
     from expt.executors.engines import Parcel
     from expt.ground.messages import Begin, Event, RunRequest, SessionInfo
+    from expt.ground.options import Options
 
 _IDLE: Final = 30.0  # seconds that a worker waits for another case
 _LOOK: Final = 0.5  # seconds between two looks at what the session says
@@ -108,13 +115,14 @@ class _Node:
                 guest.busy -= 1
 
     def _guest_of(self, parcel: Parcel) -> _Guest:
-        guest = self._guests.get(parcel.mailbox)
+        key = parcel.mailbox or hashlib.sha256(parcel.begin).hexdigest()
+        guest = self._guests.get(key)
         if guest is None:
             for other, idle in list(self._guests.items()):
                 if not idle.busy:
                     del self._guests[other]
                     idle.close(wait=False)
-            guest = self._guests[parcel.mailbox] = _Guest(parcel)
+            guest = self._guests[key] = _Guest(parcel)
         guest.know(parcel)
         return guest
 
@@ -152,9 +160,14 @@ class _Guest:
 
     def __init__(self, parcel: Parcel) -> None:
         self.busy = 0
-        self._mailbox = Mailbox(Path(parcel.mailbox))
+        self._ships = not parcel.mailbox
+        self._folder = tempfile.TemporaryDirectory(prefix="expt-", ignore_cleanup_errors=True)
+        place = Path(self._folder.name)
+        self._mailbox = Mailbox(Path(parcel.mailbox) if parcel.mailbox else place / "mailbox")
+        self._laid_out: set[int] = set()
         self._packed = b""
         self._begin: Begin
+        self._sent: Options
         self._said: dict[str, list[Event]] = {}
         self._tickets: dict[str, str] = {}
         self._running: set[str] = set()  # runs that have an archive and no end
@@ -173,6 +186,9 @@ class _Guest:
 
     def know(self, parcel: Parcel) -> None:
         """Take in what all cases to come have in common."""
+        if self._ships:
+            self._lay_out(parcel)
+            return
         if parcel.begin == self._packed:
             return
         begin = unpack_begin(parcel.begin)
@@ -183,11 +199,41 @@ class _Guest:
             )
         assert begin.session is not None  # noqa: S101 - a session that runs something
         here = _seen_from_here(begin.session, begin.options.root, parcel.sender)
-        session = attrs.evolve(here, patch=self._mailbox.patch())
-        self._begin = attrs.evolve(begin, session=session)
+        session = evolve(here, patch=self._mailbox.patch())
+        self._begin = evolve(begin, session=session)
+        self._packed = parcel.begin
+
+    def _lay_out(self, parcel: Parcel) -> None:
+        """Put what came with the parcel into our folder, once."""
+        came = hash((parcel.code, parcel.given))
+        if came in self._laid_out:
+            return
+        sent = unpack_begin(parcel.begin)
+        begin = lay_out(parcel.code, parcel.given, sent, Path(self._folder.name))
+        self._laid_out.add(came)
+        if self._packed:
+            return
+        assert begin.session is not None and sent.session is not None  # noqa: S101 - as below
+        self._mailbox.open(sent.session.patch)
+        session = _seen_from_here(begin.session, begin.options.root, parcel.sender)
+        self._begin = evolve(begin, session=session)
+        self._sent = sent.options
         self._packed = parcel.begin
 
     def work_on(self, parcel: Parcel) -> Returned:
+        if not self._ships:
+            return self._work_on(parcel)
+        here = self._begin.options
+        request = moved_request(parcel.request, self._sent, here)
+        returned = self._work_on(attrs.evolve(parcel, request=request))
+        path = "" if returned.outcome is None else returned.outcome.path
+        if not path:
+            return returned
+        archive = pack_run(Path(path), runs_root(here))
+        shutil.rmtree(path, ignore_errors=True)
+        return attrs.evolve(returned, archive=archive)
+
+    def _work_on(self, parcel: Parcel) -> Returned:
         case = parcel.request.case
         if self._mailbox.stop() or _is_left(parcel):
             return Returned()
@@ -260,6 +306,7 @@ class _Guest:
         self._books.finish()
         if wait:
             self._books.close()
+            self._folder.cleanup()
 
 
 def _is_left(parcel: Parcel) -> bool:
@@ -285,8 +332,8 @@ def _again(request: RunRequest, started: RunStarted | None) -> RunRequest | None
     if next(read_points(Path(started.path)), None) is None:
         return request
     case = request.case
-    case = attrs.evolve(case, goes_on_from=(started.path, *case.goes_on_from))
-    return attrs.evolve(request, case=case)
+    case = evolve(case, goes_on_from=(started.path, *case.goes_on_from))
+    return evolve(request, case=case)
 
 
 def _seen_from_here(session: SessionInfo, root: Path, sender: Mapping[str, Any]) -> SessionInfo:
@@ -298,4 +345,4 @@ def _seen_from_here(session: SessionInfo, root: Path, sender: Mapping[str, Any])
         sender.get("host") == socket.gethostname() and told.get("executable") == sys.executable
     )
     here = {"variables": take_variables()} if is_same else take_environment(root)
-    return attrs.evolve(session, environment={**told, **here, "git": told.get("git")})
+    return evolve(session, environment={**told, **here, "git": told.get("git")})

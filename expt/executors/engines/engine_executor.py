@@ -23,108 +23,57 @@ from uuid import uuid4
 import attrs
 
 from expt.archive import owner_of_this_process
-from expt.executors.death import Bury, Death
+from expt.executors.death import Death
 from expt.executors.engines.detached import write_detached
+from expt.executors.engines.errands import Errand, Promise
 from expt.executors.engines.mailbox import Mailbox
-from expt.executors.engines.parcels import Parcel, pack_begin, read_returned, write_parcel
+from expt.executors.engines.parcels import (
+    Parcel,
+    Returned,
+    pack_begin,
+    read_returned,
+    write_parcel,
+)
 from expt.executors.starting import kill_group
 from expt.executors.wire import raised
 from expt.executors.workers import GRACE
 from expt.ground.errors import ExptError, UsageError, WorkerError
-from expt.ground.messages import Notice, RunRequest, RunStarted
+from expt.ground.messages import Notice, RunFinished, RunRequest, RunStarted
 from expt.ground.options import runs_root
 from expt.ground.processes import process_is_alive
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable
 
+    from expt.executors.engines.errands import Home
     from expt.executors.engines.spelling import Engine
     from expt.ground.messages import Begin, Event, Executor, Request
-    from expt.ground.model import Case
 
 _LOOK: Final = 0.5  # seconds between two looks into the mailbox
 _TRIES: Final = 3  # times that a case that has not begun is handed to the engine
-
-WorkOn = Any
-"""The function that goes through the engine, from bytes to bytes."""
-
-
-class _Promise(Future[Any]):
-    """What a session waits for; to cancel it is to ask that no other case begins."""
-
-    def __init__(self, ask: Callable[[_Promise], bool]) -> None:
-        super().__init__()
-        self._ask = ask
-
-    def cancel(self) -> bool:
-        return self.cancelled() or (self._ask(self) and self.drop())
-
-    def drop(self) -> bool:
-        """End as cancelled, for those who wait too."""
-        dropped = super().cancel()
-        if dropped:
-            self.set_running_or_notify_cancel()
-        return dropped
-
-
-@attrs.define(eq=False)
-class _Errand:
-    """A case at the engine."""
-
-    request: RunRequest
-    promise: _Promise
-    ticket: str
-    began: float
-    tries: int = 0
-    engine: concurrent.futures.Executor | None = None
-    theirs: Future[bytes] | None = None
-    started: RunStarted | None = None
-
-    @property
-    def case_id(self) -> str:
-        return self.request.case.id
 
 
 class EngineExecutor:
     """`submit` hands runs to an engine and all other requests to `local`.
 
-    The engine is made when the first run is submitted. `begin` gives what every worker is to
-    know, `work_on` is what goes through the engine, `leave` what
-    ends the runs of a node, `bury` and `unheard` are as for workers here;
-    `find_begun` finds the archive of a case that this session has begun and not ended.
+    The engine is made when the first run is submitted. With `detached` nobody waits for the runs,
+    and `leave_behind` is their end here.
     """
 
     def __init__(
-        self,
-        local: Executor,
-        engine: Engine,
-        *,
-        work_on: WorkOn,
-        leave: Callable[[], None],
-        begin: Callable[[], Begin],
-        on_event: Callable[[Event], None],
-        bury: Bury,
-        unheard: Callable[[str], None],
-        find_begun: Callable[[Case], RunStarted | None],
-        detached: bool = False,
+        self, local: Executor, engine: Engine, home: Home, *, detached: bool = False
     ) -> None:
         self._local = local
         self._engine = engine
-        self._work_on = work_on
-        self._leave = leave
-        self._begin = begin
-        self._on_event = on_event
-        self._bury = bury
-        self._unheard = unheard
-        self._find_begun = find_begun
+        self._home = home
         self._is_detached = detached
         self._left: list[str] = []
         self._made: concurrent.futures.Executor | None = None
         self._mailbox: Mailbox | None = None
         self._packed: tuple[Begin, bytes] | None = None
-        self._errands: dict[str, _Errand] = {}
-        self._ended: queue.SimpleQueue[_Errand | None] = queue.SimpleQueue()
+        self._errands: dict[str, Errand] = {}
+        self._ended: queue.SimpleQueue[Errand | None] = queue.SimpleQueue()
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._asked: str | None = None  # "hold", "interrupt" or "kill"
@@ -140,7 +89,7 @@ class EngineExecutor:
             if self._asked == "hold":  # another plan, after one that was held back
                 self._say(None)
             ticket = uuid4().hex[:16]
-            errand = _Errand(request, _Promise(self._cancel), ticket, time.monotonic())
+            errand = Errand(request, Promise(self._cancel), ticket, time.monotonic())
             self._errands[ticket] = errand
             try:
                 self._hand_over(errand)
@@ -159,6 +108,8 @@ class EngineExecutor:
             for errand in list(self._errands.values()):
                 if errand.theirs is not None:
                     errand.theirs.cancel()
+                if self._engine.ships:  # nothing reaches what runs there
+                    self._finish(errand).drop()
 
     def leave_behind(self) -> tuple[str, ...]:
         """Leave all that was submitted to the engine; the ids of its jobs. Raises `ExptError`."""
@@ -192,7 +143,7 @@ class EngineExecutor:
 
     def _open(self) -> None:
         if self._mailbox is None:
-            begin = self._begin()
+            begin = self._home.begin()
             assert begin.session is not None  # noqa: S101 - told before the first run
             if self._engine.on_disk and begin.session.secrets:
                 raise UsageError(
@@ -204,12 +155,12 @@ class EngineExecutor:
             mailbox.open(begin.session.patch)
             self._mailbox = mailbox
         if self._made is None:
-            self._made = self._engine.make(self._mailbox.folder, self._leave)
+            self._made = self._engine.make(self._mailbox.folder, self._home.leave())
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="expt-engine", daemon=True)
             self._thread.start()
 
-    def _hand_over(self, errand: _Errand) -> None:
+    def _hand_over(self, errand: Errand) -> None:
         """Give the case to the engine. Raises `WorkerError` where that takes nothing any more."""
         errand.tries += 1
         errand.theirs = self._submit(self._parcel(errand))
@@ -219,14 +170,14 @@ class EngineExecutor:
     def _submit(self, parcel: bytes) -> Future[bytes]:
         try:
             self._open()
-            return self._made.submit(self._work_on, parcel)  # type: ignore[union-attr]
+            return self._made.submit(self._home.work_on(), parcel)  # type: ignore[union-attr]
         except ExptError:
             raise
         except Exception:  # broken by a node that died: a new one may do
             try:
                 self._renew()
                 self._open()
-                return self._made.submit(self._work_on, parcel)  # type: ignore[union-attr]
+                return self._made.submit(self._home.work_on(), parcel)  # type: ignore[union-attr]
             except ExptError:
                 raise
             except Exception as error:
@@ -240,26 +191,30 @@ class EngineExecutor:
             with contextlib.suppress(Exception):  # it is broken
                 made.shutdown(wait=False)
 
-    def _parcel(self, errand: _Errand) -> bytes:
-        begin = self._begin()
+    def _parcel(self, errand: Errand) -> bytes:
+        begin = self._home.begin()
         assert self._mailbox is not None and begin.session is not None  # noqa: S101 - opened
+        ships = self._engine.ships
         if self._packed is None or self._packed[0] is not begin:
-            lean = attrs.evolve(begin, session=attrs.evolve(begin.session, patch=b""))
-            self._packed = begin, pack_begin(lean)
+            lean = evolve(begin, session=evolve(begin.session, patch=b""))
+            self._packed = begin, pack_begin(begin if ships else lean)
+        code, given = self._home.pack(errand.request.case) if ships else (b"", b"")
         return write_parcel(
             Parcel(
                 self._packed[1],
                 errand.request,
                 errand.ticket,
-                str(self._mailbox.folder),
+                "" if ships else str(self._mailbox.folder),
                 owner_of_this_process(),
                 is_awaited=not self._is_detached,
                 variables=dict(self._engine.variables),
-                leaves_answer=self._engine.on_disk and not self._is_detached,
+                leaves_answer=self._engine.on_disk and not (self._is_detached or ships),
+                code=code,
+                given=given,
             )
         )
 
-    def _cancel(self, promise: _Promise) -> bool:
+    def _cancel(self, promise: Promise) -> bool:
         with self._lock:
             if self._asked is None:
                 self._say("hold")
@@ -315,12 +270,12 @@ class EngineExecutor:
             for errand in list(self._errands.values()):
                 self._lose(errand, "did not answer")
 
-    def _tell_started(self, errand: _Errand, started: RunStarted) -> None:
+    def _tell_started(self, errand: Errand, started: RunStarted) -> None:
         if errand.started is None:
             errand.started = started
-            self._on_event(started)
+            self._home.hear(started)
 
-    def _take_answer(self, errand: _Errand) -> None:
+    def _take_answer(self, errand: Errand) -> None:
         theirs = errand.theirs
         if errand.promise.done() or theirs is None or self._errands.get(errand.ticket) is None:
             return
@@ -338,13 +293,19 @@ class EngineExecutor:
             return
         self._take(errand, theirs.result())
 
-    def _take(self, errand: _Errand, answer: bytes) -> None:
+    def _take(self, errand: Errand, answer: bytes) -> None:
         """What a node says of a case."""
         try:
             returned = read_returned(answer)
         except ExptError as mistake:
             self._finish(errand).set_exception(mistake)
             return
+        if returned.archive:
+            try:
+                returned = _at_home(returned, str(self._home.take(returned.archive)))
+            except (ExptError, OSError) as mistake:
+                self._finish(errand).set_exception(raised(mistake))
+                return
         if returned.begun_before:
             self._lose(errand, "was lost with its node, and its engine tried another", begun=True)
             return
@@ -352,7 +313,7 @@ class EngineExecutor:
             if isinstance(event, RunStarted):
                 self._tell_started(errand, event)
             else:
-                self._on_event(event)
+                self._home.hear(event)
         if returned.problem is not None:
             self._finish(errand).set_exception(WorkerError(returned.problem))
             return
@@ -360,10 +321,10 @@ class EngineExecutor:
             self._finish(errand).drop()
             return
         if returned.unheard:
-            self._unheard(errand.case_id)
+            self._home.miss(errand.case_id)
         self._finish(errand).set_result(returned.outcome)
 
-    def _finish(self, errand: _Errand) -> _Promise:
+    def _finish(self, errand: Errand) -> Promise:
         """The case is at the engine no more."""
         with self._lock:
             del self._errands[errand.ticket]
@@ -372,16 +333,16 @@ class EngineExecutor:
                 self._mailbox.end(errand.ticket)
         return errand.promise
 
-    def _lose(self, errand: _Errand, why: str, *, begun: bool = False) -> None:
+    def _lose(self, errand: Errand, why: str, *, begun: bool = False) -> None:
         """The engine gives no answer: hand in what never began once more, bury what did."""
         assert self._mailbox is not None  # noqa: S101 - opened
         ticket = self._mailbox.ticket(errand.ticket)
-        begun = begun or ticket is not None
+        begun = begun or ticket is not None or self._engine.ships
         if not begun and self._asked is not None:
             self._finish(errand).drop()
             return
         if not begun and errand.tries < _TRIES:
-            self._on_event(Notice(f"{errand.case_id} {why} before it began: handed in again"))
+            self._home.hear(Notice(f"{errand.case_id} {why} before it began: handed in again"))
             try:
                 with self._lock:
                     self._hand_over(errand)
@@ -390,7 +351,7 @@ class EngineExecutor:
                 why = str(error)
         started = errand.started or (ticket.started if ticket is not None else None)
         if started is None and begun:  # the node had no time to tell of the archive
-            started = self._find_begun(errand.request.case)
+            started = self._home.find_begun(errand.request.case)
         if started is not None:
             self._tell_started(errand, started)
             _wait_for_end(started.pid, ticket.host if ticket is not None else "")
@@ -400,7 +361,7 @@ class EngineExecutor:
         asked = "interrupted" if self._asked in ("interrupt", "kill") else None
         death = Death(started.pid if started else 0, None, started, None, asked, seconds, why)
         try:
-            outcome = self._bury(errand.request, death)
+            outcome = self._home.bury(errand.request, death)
         except Exception as error:
             self._finish(errand).set_exception(raised(error))
         else:
@@ -413,6 +374,20 @@ class EngineExecutor:
             promise = self._finish(errand)
             if not promise.done():
                 promise.set_exception(told)
+
+
+def _at_home(returned: Returned, path: str) -> Returned:
+    """What a node says of a run, with the place that its archive has here."""
+    events: list[Event] = []
+    for event in returned.events:
+        if isinstance(event, RunStarted):
+            events.append(evolve(event, path=path))
+        elif isinstance(event, RunFinished):
+            events.append(evolve(event, outcome=evolve(event.outcome, path=path)))
+        else:
+            events.append(event)
+    outcome = returned.outcome and evolve(returned.outcome, path=path)
+    return attrs.evolve(returned, events=tuple(events), outcome=outcome)
 
 
 def _wait_for_end(pid: int, host: str) -> None:

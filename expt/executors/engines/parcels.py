@@ -33,7 +33,7 @@ class Parcel:
     shares with the session, empty where they share none; `ticket` the case's name there.
     `sender` is the process that sends it, and waits for the answer if `is_awaited`. `variables`
     are set in the worker's environment. With `leaves_answer` the answer lies in the mailbox too:
-    the engine's own comes late.
+    the engine's own comes late. `code` and `given` are what a node needs that shares no folder.
     """
 
     begin: bytes
@@ -44,6 +44,8 @@ class Parcel:
     is_awaited: bool = True
     variables: Mapping[str, str] = attrs.field(factory=dict)
     leaves_answer: bool = False
+    code: bytes = b""
+    given: bytes = b""
 
 
 @attrs.frozen
@@ -52,6 +54,7 @@ class Returned:
 
     `outcome` is None for a case that did not begin, since the session had ended; where `problem`
     says what went wrong; and with `begun_before`, where another node had begun it and died.
+    `archive` is what the run left, packed, where the session cannot see it.
     """
 
     outcome: Outcome | None = None
@@ -59,6 +62,7 @@ class Returned:
     unheard: bool = False
     problem: str | None = None
     begun_before: bool = False
+    archive: bytes = b""
 
 
 def pack_begin(begin: Begin) -> bytes:

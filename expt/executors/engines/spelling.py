@@ -44,7 +44,12 @@ _TABLE: Final = "a table"
 _LIST: Final = "a list of texts"
 _AMOUNT: Final = "a number from 0"
 _NUMBERS: Final = "a table of numbers from 0"
-_COMMON: Final = {"at_once": _NUMBER, "variables": _TEXTS}
+_COMMON: Final = {
+    "at_once": _NUMBER,
+    "files": _LIST,
+    "ship": _SWITCH,
+    "variables": _TEXTS,
+}
 
 
 @attrs.frozen
@@ -141,13 +146,16 @@ class Engine:
     `make` gives its `concurrent.futures.Executor`, from a folder that nodes share and
     what ends the runs of a node that has to go; it may be called again where that breaks.
     `at_once` is how many cases it is handed at once, `variables` what their workers find in the
-    environment. `on_disk` says that it keeps what it is handed in files.
+    environment. `on_disk` says that it keeps what it is handed in files. With `ships` its nodes
+    share no file system with us: they get the code, and `files` that match these patterns.
     """
 
     spelling: str
     make: Callable[[Path, Leave], Executor]
     at_once: int
     variables: Mapping[str, str]
+    ships: bool = False
+    files: tuple[str, ...] = ()
     on_disk: bool = False
 
 
@@ -200,7 +208,8 @@ def _engine(
     at_once: int | None,
 ) -> Engine:
     most: int = at_once or table.get("at_once", _AT_ONCE)
-    return Engine(spelling, make, most, table.get("variables", {}))
+    ships, files = table.get("ship", False), tuple(table.get("files", ()))
+    return Engine(spelling, make, most, table.get("variables", {}), ships, files)
 
 
 def _check(

@@ -1,0 +1,76 @@
+"""The session, as the executor of an engine knows it: whom it tells, and who helps it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from expt.ground.messages import RunStarted
+from expt.ground.options import runs_root
+from expt.sessions.node import leave, work_on
+from expt.sessions.shipping import pack_code, pack_given, take_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from expt.executors import Death
+    from expt.ground.messages import Begin, Event, Request
+    from expt.ground.model import Case
+    from expt.sessions.books import Books
+    from expt.sessions.burying import Undertaker
+
+
+class EngineHome:
+    """One session's `Home`; `files` are patterns of what is shipped beside the code."""
+
+    def __init__(
+        self,
+        begin: Callable[[], Begin],
+        books: Books,
+        undertaker: Undertaker,
+        files: Sequence[str] = (),
+    ) -> None:
+        self._begin = begin
+        self._books = books
+        self._undertaker = undertaker
+        self._files = files
+        self._packed: dict[tuple[str, tuple[Any, ...]], bytes] = {}
+
+    def work_on(self) -> Callable[[bytes], bytes]:
+        return work_on
+
+    def leave(self) -> Callable[[], None]:
+        return leave
+
+    def begin(self) -> Begin:
+        return self._begin()
+
+    def hear(self, event: Event, /) -> None:
+        self._books.hear(event)
+
+    def bury(self, request: Request, death: Death, /) -> Any:
+        return self._undertaker.bury(request, death)
+
+    def miss(self, case_id: str, /) -> None:
+        self._undertaker.unheard.add(case_id)
+
+    def find_begun(self, case: Case, /) -> RunStarted | None:
+        from expt.reading import find_runs_of  # few nodes are lost
+
+        session, options = self._begin().session, self._begin().options
+        for run in find_runs_of(runs_root(options), {case.experiment.id}):
+            is_ours = session is not None and run.session == session.id
+            if is_ours and run.node_id == case.id and run.status in ("running", "lost"):
+                when = run.started.timestamp()
+                return RunStarted(case.id, run.id, str(run.path), run.record.pid or 0, when)
+        return None
+
+    def pack(self, case: Case, /) -> tuple[bytes, bytes]:
+        options = self._begin().options
+        key = case.experiment.id, tuple(str(case.params[name]) for name in case.inputs)
+        if key not in self._packed:
+            self._packed[key] = pack_code(case, options, self._files)
+        return self._packed[key], pack_given(case, options)
+
+    def take(self, archive: bytes, /) -> Path:
+        return take_archive(archive, runs_root(self._begin().options))
