@@ -296,3 +296,43 @@ def test_the_listing_shows_the_cases_of_what_it_needs(chain: Sandbox) -> None:
         "experiments/train.py::experiment_train[lr-1]",
         "experiments/train.py::experiment_train[lr-2]",
     ]
+
+
+def test_a_chain_is_as_long_as_a_hundred_and_a_diamond_costs_what_it_has(
+    sandbox: Sandbox,
+) -> None:
+    def write(count: int, *, two: bool) -> None:
+        lines = ["import expt", "def experiment_0(lr: float = 1.0): return 0"]
+        for at in range(1, count):
+            needs = {"a": at - 1} | ({"b": max(0, at - 2)} if two else {})
+            given = ", ".join(f'{name}="experiment_{n}"' for name, n in needs.items())
+            lines += [
+                f"@expt.needs({given})",
+                f"def experiment_{at}({', '.join(needs)}): return {at}",
+            ]
+        sandbox.write({"experiments/deep.py": "\n".join(lines)})
+
+    write(60, two=True)
+    assert len(sandbox.expt("--collect-only", "-q").lines) == 60
+    words = ("experiments/deep.py::experiment_59", "--sweep", "lr=1,2", "--plan", "--json")
+    assert len(sandbox.expt(*words).json()) == 120
+    write(120, two=False)
+    _fails(
+        sandbox.expt("experiments/deep.py::experiment_119"),
+        "error: more than 100 experiments need each other one after the other",
+    )
+
+
+def test_a_provider_that_needs_something_is_told_that_it_cannot(chain: Sandbox) -> None:
+    chain.write(
+        {
+            "experiments/evaluate.py": EVALUATE
+            + '\n\n@expt.provider\n@expt.needs(x="train.py::experiment_train")\n'
+            "def threshold():\n    return 1.0\n"
+        }
+    )
+    done = chain.expt("-k", "evaluate", "--plan")
+    assert (
+        "warning: experiments/evaluate.py:8: 'threshold' is no experiment, and nothing is made "
+        "for what it needs" in done.stdout
+    ), done

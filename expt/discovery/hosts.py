@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from expt.parameters import Group, ParamsFile, Step
 
 
+_DEEPEST = 50  # experiments that need each other, as far as a listing follows them
+
+
 @frozen
 class Swept:
     """What the command line says of axes, as far as it is known before planning.
@@ -69,6 +72,7 @@ class Tree:
         self._telling: dict[tuple[str, ...], list[Folder]] = {}  # by folders
         self._changes = swept.changes
         self._asking: set[tuple[str, str]] = set()  # what is needed, and looked at now
+        self._needed_axes: dict[tuple[str, str], tuple[Axis, ...] | None] = {}
         self.mistakes: list[ExptError] = []
 
     # Experiments
@@ -79,11 +83,18 @@ class Tree:
         self.mistakes.extend(source.mistakes)
         places = (path,)
         for name, found in sorted(source.experiments.items(), key=lambda item: item[1].line):
-            if isinstance(found, Definition):
-                placed = self._placed(self._defined(path, found), places, found.asks)
-                yield self._with_needed(placed, path, found.needs) if found.needs else placed
-            else:
-                yield from self._hosted(Hosted(path, name), f"{path}:{found.line}")
+            yield from self._experiments(places, name, found)
+
+    def _experiments(
+        self, places: tuple[str], name: str, found: Definition | ExtendsCall
+    ) -> Iterator[Experiment]:
+        """The experiment of one name of a module; none, and a mistake told, where it cannot be."""
+        (path,) = places
+        if isinstance(found, Definition):
+            placed = self._placed(self._defined(path, found), places, found.asks)
+            yield self._with_needed(placed, path, found.needs) if found.needs else placed
+        else:
+            yield from self._hosted(Hosted(path, name), f"{path}:{found.line}")
 
     def experiments_of_folder(self, folder: str) -> Iterator[Experiment]:
         """Those that a folder's `params.toml` hosts, in the order of its `extends`."""
@@ -160,18 +171,17 @@ class Tree:
             places = [near, os.path.normpath(place)] if place else [path]
             homes = [one for one in places if os.path.isfile(os.path.join(self._root, one))]
             home = (homes[0].replace(os.sep, "/"), name) if homes else None
-        if home is None or home in self._asking:
+        if home is None or home in self._asking or len(self._asking) > _DEEPEST:
             return None  # of a circle, planning tells
-        self._asking.add(home)
-        known = len(self.mistakes)
-        try:
-            for experiment in self.experiments_of_file(home[0]):
-                if experiment.name == home[1]:
-                    return experiment.axes
-            return None
-        finally:
+        if home not in self._needed_axes:
+            self._asking.add(home)
+            known = len(self.mistakes)
+            named = self._modules.source(home[0]).experiments.get(home[1])
+            there = [] if named is None else [*self._experiments(home[:1], home[1], named)]
+            self._needed_axes[home] = there[0].axes if there else None
             self._asking.discard(home)
             del self.mistakes[known:]  # they are told where the file itself is asked for
+        return self._needed_axes[home]
 
     def _placed(self, experiment: Experiment, places: tuple[str, ...], asks: Asks) -> Experiment:
         """With the marks and axes of the folders above each place and of the command line."""

@@ -6,7 +6,7 @@ evaluate[lr-0.1-threshold-1] ─ points_for ─► train[lr-0.1]
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import PlanningError
 from expt.ground.value_classes import define, evolve, field, frozen
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from expt.planning.binding import Binding
     from expt.planning.places import Files
     from expt.planning.resolution import Resolution
+
+_DEEPEST: Final = 100  # experiments of a chain
 
 Chosen = tuple[str, ...]
 """The variants of an axis of them."""
@@ -43,7 +45,7 @@ class Reach:
     """
 
     own: Resolution
-    needed: tuple[Reach, ...] = ()
+    others: tuple[Resolution, ...] = ()
 
     def takes(self, name: str) -> bool:
         """Whether anything in the chain takes a name (dotted: its first part)."""
@@ -59,10 +61,10 @@ class Reach:
 
     def hides(self, name: str) -> bool:
         """Whether a text at a dotted name is secret to anything in the chain."""
-        return self.own.hides(name) or any(other.hides(name) for other in self.needed)
+        return self.own.hides(name) or any(other.hides(name) for other in self.others)
 
-    def _varied(self, name: str) -> list[Reach]:
-        return [other for other in self.needed if other.fixing(name) is None]
+    def _varied(self, name: str) -> list[Resolution]:
+        return [other for other in self.others if other.fixing(name) is None]
 
     @property
     def given_by_files(self) -> tuple[Layer, ...]:
@@ -130,8 +132,11 @@ class Chains:
         key = binding.experiment.id, chosen
         if key not in self._reach:
             needed = [one for one in self.of(binding, chosen) if not one.need.many]
-            others = tuple(self.reach(one.binding, one.chosen) for one in needed)
-            self._reach[key] = Reach(self._resolve(binding, chosen), others)
+            others: dict[Resolution, None] = {}
+            for one in needed:
+                reach = self.reach(one.binding, one.chosen)
+                others |= dict.fromkeys((reach.own, *reach.others))
+            self._reach[key] = Reach(self._resolve(binding, chosen), tuple(others))
         return self._reach[key]
 
     def ordered(self, bindings: Iterable[tuple[Binding, Chosen]]) -> dict[str, Binding]:
@@ -140,16 +145,25 @@ class Chains:
         Raises `PlanningError` for a circle, with the chain.
         """
         ordered: dict[str, Binding] = {}
+        lengths: dict[tuple[str, Chosen], int] = {}  # of the chains that end here
 
-        def visit(binding: Binding, chosen: Chosen, above: tuple[str, ...]) -> None:
+        def visit(binding: Binding, chosen: Chosen, above: tuple[str, ...]) -> int:
+            key = (binding.experiment.id, chosen)
+            if key in lengths:
+                return lengths[key]
+            chain, length = (*above, binding.experiment.id), 1
             for one in self.of(binding, chosen):
-                chain = (*above, binding.experiment.id)
                 other = one.binding.experiment.id
                 if other in chain:
                     told = " → ".join((*chain[chain.index(other) :], other))
                     raise PlanningError(f"'{other}' needs itself", one.need.where, told)
-                visit(one.binding, one.chosen, chain)
+                length = max(length, 1 + visit(one.binding, one.chosen, chain))
+                if max(length, len(chain)) > _DEEPEST:
+                    what = f"more than {_DEEPEST} experiments need each other one after the other"
+                    raise PlanningError(what, one.need.where)
             ordered.setdefault(binding.experiment.id, binding)
+            lengths[key] = length
+            return length
 
         for binding, chosen in bindings:
             visit(binding, chosen, ())
@@ -158,9 +172,12 @@ class Chains:
     def needed_by(self, bindings: Iterable[tuple[Binding, Chosen]]) -> frozenset[str]:
         """The ids of all that experiments need, however far away."""
         found: set[str] = set()
-        for binding, chosen in bindings:
-            for one in self.of(binding, chosen):
-                found |= {one.binding.experiment.id, *self.needed_by([(one.binding, one.chosen)])}
+        pending = [one for binding, chosen in bindings for one in self.of(binding, chosen)]
+        while pending:
+            one = pending.pop()
+            if one.binding.experiment.id not in found:
+                found.add(one.binding.experiment.id)
+                pending += self.of(one.binding, one.chosen)
         return frozenset(found)
 
 

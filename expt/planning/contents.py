@@ -12,7 +12,12 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground import hookspecs, layout
-from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE, ListenerDeclaration
+from expt.ground.declarations import (
+    LISTENERS_ATTRIBUTE,
+    NEEDS_ATTRIBUTE,
+    PROVIDER_ATTRIBUTE,
+    ListenerDeclaration,
+)
 from expt.ground.errors import PlanningError
 from expt.ground.model import BUILTIN_PROVIDERS, Place
 from expt.ground.value_classes import evolve, frozen
@@ -110,7 +115,7 @@ def read_contents(
         analyses=tuple(one for one in analyses if not one.is_of_session),
         session_analyses=tuple(one for one in analyses if one.is_of_session),
         hooks=tuple(_read_hooks(named, files)) if hears else (),
-        unheard=() if hears else tuple(_unheard_hooks(named, files)),
+        unheard=(*(() if hears else _unheard_hooks(named, files)), *_unmade_needs(named, files)),
         experiments=frozenset(n for n in vars(module) if n.startswith(layout.EXPERIMENT_PREFIX)),
         fixtures={n: Place(path) for n, value in vars(module).items() if _is_fixture(value)},
     )
@@ -245,6 +250,14 @@ def _unheard_hooks(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[s
         if name.startswith(hookspecs.PREFIX) and hookspecs.find_misfit(value, name) is None:
             where = place_of(value, files)
             yield f"{where}: '{name}' is not called here: move it into a conftest.py or a plugin"
+
+
+def _unmade_needs(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[str]:
+    """A warning for each function that needs something and is no experiment."""
+    for name, value in named:
+        if NEEDS_ATTRIBUTE in vars(value) and not name.startswith(layout.EXPERIMENT_PREFIX):
+            told = f"'{name}' is no experiment, and nothing is made for what it needs"
+            yield f"{place_of(value, files)}: {told}"
 
 
 def _read_hooks(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[Hook]:

@@ -8,11 +8,12 @@ then nothing is made for it.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.discovery import find_experiments
 from expt.ground.declarations import NEEDS_ATTRIBUTE, Extension, InputRun
 from expt.ground.errors import PlanningError, did_you_mean
 from expt.ground.model import BUILTIN_PROVIDERS
@@ -98,7 +99,7 @@ def find_needed(need: Need, files: Files) -> Experiment:
             did_you_mean(os.path.basename(place), names)
             or "paths are relative to the folder of the file, or to the root directory",
         )
-    found = _experiments_at(place, files)
+    found = files.experiments(place)
     for experiment in found:
         if experiment.name == name:
             return experiment
@@ -110,19 +111,12 @@ def find_needed(need: Need, files: Files) -> Experiment:
     )
 
 
-def _experiments_at(place: str, files: Files) -> list[Experiment]:
-    found = find_experiments([files.root / place], files.root)
-    if found.mistakes:
-        raise found.mistakes[0]
-    return [experiment for experiment in found.experiments if experiment.place == place]
-
-
 def _beside(target: str, host: Host, files: Files) -> str:
     """The node id of what extends `target` in the place of an experiment that extends another."""
     if host.base is None:
         return target
     place = host.file or host.folder or "."
-    for experiment in _experiments_at(place, files):
+    for experiment in files.experiments(place):
         if target in experiment.extends:
             return experiment.id
     return target
@@ -135,8 +129,10 @@ def _node_id(experiment: Any, path: str, where: str, files: Files) -> str:
     if isinstance(experiment, Extension):
         home = files.relative(experiment.file)
         return f"{home}::{experiment.name_in(files.module(home))}"
-    code = getattr(inspect.unwrap(experiment), "__code__", None)
-    if code is None:
+    code = None
+    with contextlib.suppress(ValueError):  # an object that wraps itself
+        code = getattr(inspect.unwrap(experiment), "__code__", None)
+    if not isinstance(code, CodeType):
         what = f"an instance of {type(experiment).__name__} is no experiment that can be needed"
         raise PlanningError(what, where, "name it by its node id")
     return f"{files.relative(code.co_filename)}::{code.co_name}"

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from expt.discovery import find_experiments
 from expt.ground import layout
 from expt.ground.declarations import Extension
 from expt.ground.errors import ExptError, PlanningError, did_you_mean
@@ -89,6 +90,7 @@ class Files:
         self._params: dict[str, ParamsFile] = {}
         self._modules: dict[str, ModuleType] = {}
         self._listings: dict[str, frozenset[str]] = {}
+        self._experiments: dict[str, list[Experiment]] = {}
         self.import_seconds = 0.0
 
     def has(self, folder: str, name: str) -> bool:
@@ -105,6 +107,18 @@ class Files:
         if path not in self._params:
             self._params[path] = read_params_file(self.root / path, self.root)
         return self._params[path]
+
+    def experiments(self, place: str) -> list[Experiment]:
+        """Those that a file defines or a folder hosts, as sources show them.
+
+        Raises the `ExptError` of a place that cannot be read.
+        """
+        if place not in self._experiments:
+            found = find_experiments([self.root / place], self.root)
+            if found.mistakes:
+                raise found.mistakes[0]
+            self._experiments[place] = [one for one in found.experiments if one.place == place]
+        return self._experiments[place]
 
     def content(self, path: str) -> bytes:
         """The bytes of a file of the tree, as they stand now."""
