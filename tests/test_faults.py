@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from expt.ground.files import TEMPORARY_PREFIX
+from expt.reading import find_runs
 from expt.testing import Done, Sandbox
 
 NAMES = [
@@ -156,6 +157,42 @@ def test_a_process_that_ends_in_a_run_is_told_by_its_signal_or_code(sandbox: San
         name: f"the worker {how}" for name, (_, how) in ways.items()
     }
     assert {(r["status"], r["series"]["x"]["last"]) for r in records.values()} == {("failed", 1)}
+
+
+@pytest.mark.parametrize("moment", ["os.mkdir", "open"])
+def test_a_kill_around_the_claim_of_a_folder_leaves_one_archive(
+    sandbox: Sandbox, moment: str
+) -> None:
+    """The folder is announced before it is made: else an empty one is left beside the outcome."""
+    sandbox.write(
+        {
+            "experiments/a.py": f"""
+                import os, sys
+
+                def kill(event, args):
+                    folder = "runs/a/experiment_a"
+                    if event != {moment!r} or os.path.lexists("killed"):
+                        return
+                    is_claimed = os.path.isdir(folder) and len(os.listdir(folder)) == 1
+                    if is_claimed or folder + "/" in str(args[0]):
+                        os.symlink("it", "killed")
+                        os.kill(os.getpid(), 9)
+
+                sys.addaudithook(kill)
+
+                def experiment_a(track, n: int): return n
+                """
+        }
+    )
+    done = sandbox.expt("--sweep", "n=1,2")
+    assert done.exit_code == 1, done.stdout + done.stderr
+    found = find_runs(sandbox.root / "runs")
+    assert not found.damaged
+    assert sorted(run.status for run in found) == ["completed", "failed"]
+    assert len(list((sandbox.root / "runs/a/experiment_a").iterdir())) == 2
+    (failed,) = [run for run in found if run.status == "failed"]
+    assert failed.error is not None and "SIGKILL" in failed.error.message
+    assert failed.environment["python"] and failed.params["n"] == 1
 
 
 def test_a_kill_between_any_two_writes_leaves_only_what_was_tracked(sandbox: Sandbox) -> None:

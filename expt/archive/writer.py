@@ -98,9 +98,16 @@ class Archive:
         self._artifacts = ArtifactNames(path / layout.ARTIFACTS_DIR)
 
     @classmethod
-    def claim(cls, runs: Path, folder: str, now: dt.datetime) -> Archive:
+    def claim(
+        cls,
+        runs: Path,
+        folder: str,
+        now: dt.datetime,
+        announce: Callable[[str, Path], None] = lambda *_: None,
+    ) -> Archive:
         """A new folder below `runs/folder` that no other run has, whoever claims at this moment.
 
+        `announce` is told id and folder just before: who buries this process then knows of it.
         Raises `ExptError` where the place cannot be written.
         """
         parent = runs / folder
@@ -109,6 +116,7 @@ class Archive:
             for _ in range(_TRIES):
                 run_id = _new_id()
                 path = parent / f"{now:%Y-%m-%d_%H-%M-%S}_{run_id}"
+                announce(run_id, path)
                 with contextlib.suppress(FileExistsError):
                     path.mkdir()
                     return cls(path, run_id)

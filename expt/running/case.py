@@ -145,14 +145,16 @@ class _Run:
     def begin(self) -> None:
         around, case = self._around, self._case
         now = local_now()
-        self._archive = claim_archive(case, around.options, now)
         self._clock = time.monotonic()
         self._meter = Meter()
-        self._folder = TemporaryFolder(self._archive.id)
-        path = str(self._archive.path)
-        # at once, so that the parent knows where to write the outcome of a worker that dies now
         begun = (self._pid, now.timestamp(), self._meter.begun)
-        around.report(RunStarted(case.id, self._archive.id, path, *begun))
+
+        def announce(run_id: str, path: Path) -> None:
+            # so that the parent knows where to write the outcome of a worker that dies now
+            around.report(RunStarted(case.id, run_id, str(path), *begun))
+
+        self._archive = claim_archive(case, around.options, now, announce)
+        self._folder = TemporaryFolder(self._archive.id)
         record = start_record(case, around.options, around.session, self._archive.id, now)
         inputs, notices = keep_inputs(
             self._archive.path, self._bound.measure_inputs(case), case.kept

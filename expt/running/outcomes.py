@@ -32,20 +32,27 @@ from expt.running.supplies import remove_temporary
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from expt.ground.messages import Begin, RunStarted, SessionInfo
     from expt.ground.model import Case, ErrorInfo, Status
     from expt.ground.options import Options
 
 
-def claim_archive(case: Case, options: Options, now: dt.datetime) -> Archive:
-    """A folder for a run of `case` that nobody else has."""
+def claim_archive(
+    case: Case,
+    options: Options,
+    now: dt.datetime,
+    announce: Callable[[str, Path], None] = lambda *_: None,
+) -> Archive:
+    """A folder for a run of `case` that nobody else has; `announce` is told which, once."""
     folder = run_folder(case.experiment, options.selection.configured_paths)
     if options.keeping.scratch:
         root = runs_root(options)
-        return Archive.claim_scratch(root, folder, case.label, case.experiment.id)
-    return Archive.claim(runs_root(options), folder, now)
+        archive = Archive.claim_scratch(root, folder, case.label, case.experiment.id)
+        announce(archive.id, archive.path)
+        return archive
+    return Archive.claim(runs_root(options), folder, now, announce)
 
 
 def start_record(
@@ -85,7 +92,8 @@ def write_dead_outcome(
 ) -> Outcome:
     """Write the outcome of a run whose worker died; everything it had stored stays.
 
-    `started` is None where the worker died before it had an archive. Where the run had reached
+    `started` is None where the worker died before it had an archive; it may have died just before
+    it made the folder that it had announced. Where the run had reached
     its own end before, that end stands. Another run's archive is never touched, wherever it lies.
     """
     options, session = begin.options, begin.session
@@ -93,15 +101,18 @@ def write_dead_outcome(
     now = local_now()
     if started is None:
         archive = claim_archive(case, options, now)
-        path = archive.path
         record = start_record(case, options, session, archive.id, now)
-        archive.write_environment(session.environment)
-        archive.write_params(record.params, case.choices)
     else:
-        path = Path(started.path)
+        archive = Archive(Path(started.path), started.run_id)
+        archive.path.mkdir(parents=True, exist_ok=True)
         record = _read_or_restore(case, begin, started, now)
         if record.id != started.run_id:
             return Outcome(case.id, started.run_id, "", status, seconds, error=error)
+    path = archive.path
+    if not (path / layout.ENVIRONMENT_FILE).exists():
+        archive.write_environment(session.environment)
+    if not (path / layout.PARAMS_FILE).exists():
+        archive.write_params(record.params, case.choices)
     remove_unfinished(path)
     remove_temporary(record.id)
     if record.status == "running":

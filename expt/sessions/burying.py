@@ -91,7 +91,8 @@ class Undertaker:
             try:
                 outcome = self._write(case, started, "failed", error, 0.0)
             except OSError:  # what the worker could not write, we cannot
-                outcome = Outcome(case.id, started.run_id, started.path, "failed", 0.0, error=error)
+                path = started.path if Path(started.path).exists() else ""
+                outcome = Outcome(case.id, started.run_id, path, "failed", 0.0, error=error)
         self._books.hear(RunFinished(case.id, outcome))
         return outcome
 
