@@ -336,3 +336,10 @@ def test_a_provider_that_needs_something_is_told_that_it_cannot(chain: Sandbox) 
         "warning: experiments/evaluate.py:8: 'threshold' is no experiment, and nothing is made "
         "for what it needs" in done.stdout
     ), done
+
+
+def test_too_many_cases_of_what_is_needed_are_refused_before_they_are_expanded(
+    chain: Sandbox,
+) -> None:
+    done = chain.expt("-k", "compare", "--sweep", "threshold={range=[0,100000000]}", "--plan")
+    _fails(done, "error: the plan has 100,000,002 cases, and no more than 10,000 are allowed")

@@ -318,6 +318,10 @@ class Planner:
             for binding, shapes in reached
             for shape in shapes
         }
+        for binding in bindings[len(meant) :]:  # what they need is run, too
+            for _, chosen in self._choices(binding):
+                shape = self._maker.shape(binding, chosen, needed=True)
+                sizes.setdefault(f"{binding.experiment.id}{'+'.join(chosen)}", shape.axes)
         reject_many_cases(sizes, self._options.values.max_cases)
         cases: list[Case] = []
         searches: list[Search] = []
