@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _LONGEST_VARINT: Final = 10
 _WRAP: Final = 1 << 64
+_SHORT: Final = [bytes([value]) for value in range(128)]  # keys and most lengths
 
 
 def whole(number: int, value: int) -> bytes:
@@ -34,6 +35,8 @@ def block(number: int, content: bytes | str) -> bytes:
 
 
 def _varint(value: int) -> bytes:
+    if value < 128:
+        return _SHORT[value]
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -64,6 +67,8 @@ def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _read_varint(data: bytes, place: int) -> tuple[int, int]:
+    if place < len(data) and data[place] < 128:
+        return data[place], place + 1
     value = 0
     for index in range(_LONGEST_VARINT):
         if place + index >= len(data):
@@ -77,7 +82,7 @@ def _read_varint(data: bytes, place: int) -> tuple[int, int]:
 
 def fields_of(message: int | bytes | None) -> dict[int, int | bytes]:
     """The fields of a message by number, of each the last. Raises `ValueError`."""
-    return dict(read_fields(bytes_of(message)))
+    return dict(read_fields(bytes_of(message))) if message else {}
 
 
 def bytes_of(value: int | bytes | None) -> bytes:

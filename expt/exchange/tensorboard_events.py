@@ -241,27 +241,27 @@ def _read_run(path: Path, folder: str, names: Sequence[str]) -> ForeignRun:
         finished=finished,
         duration=found.last - found.first,
         params=found.params,
-        entries=_entries(path, names),
+        entries=_entries(path, names, sound=not damage),
         notices=notices,
     )
     return with_facts(run, found.facts) if found.facts else run
 
 
-def _entries(path: Path, names: Sequence[str]) -> Iterator[ForeignEntry]:
+def _entries(path: Path, names: Sequence[str], *, sound: bool) -> Iterator[ForeignEntry]:
     plugins: dict[str, str] = {}
-    for time, step, value in _values_in(path, names, []):
+    for time, step, value in _values_in(path, names, [], check=not sound):
         plugin = _plugin_of(value, plugins)
         if value.tag != _FACTS:
             yield from _decode(value, plugin, time, step)
 
 
 def _values_in(
-    path: Path, names: Sequence[str], damage: list[str]
+    path: Path, names: Sequence[str], damage: list[str], *, check: bool = True
 ) -> Iterator[tuple[float, int, Value]]:
     for name in names:
         with open_inside(path, name) as file:
             try:
-                for event in read_events(file):
+                for event in read_events(file, check=check):
                     time, step, values = parse_event(event)
                     yield from ((time, step, value) for value in values)
             except ValueError as error:
