@@ -72,6 +72,7 @@ def offered(sandbox: Sandbox, line: str, imported: list[str] | None = None) -> l
         ("expt --variant b", ["big"]),
         ("expt -m s", ["slow"]),
         ("expt --tb s", ["short"]),
+        ("expt --executor d", ["dask"]),
         ("expt show lat", ["latest"]),
         ("expt completion z", ["zsh"]),
         ("expt -p test", ["test_size="]),

@@ -109,6 +109,7 @@ def _add_completers(parser: argparse.ArgumentParser, verb: str) -> None:
         "tag": lambda **_: {tag for run in _newest() for tag in run.tags},
         "status": lambda **_: STATUSES,
         "providers": _cached,
+        "executor": _executors,
     }
     if verb == "stop":
         by_name["references"] = lambda **_: [r.id for r in _newest() if r.status == "running"]
@@ -252,6 +253,13 @@ def _params_above(folder: str) -> Iterator[dict[str, Any]]:
         path = root.joinpath(*parts[:size], layout.PARAMS_FILE)
         if path.is_file():
             yield read_toml(path, str(path), ParameterError)[0]
+
+
+def _executors(**_: Any) -> list[str]:
+    from expt.executors.engines import engine_names
+
+    configured = read_configuration(find_root([], Path.cwd())).values.get("executors", {})
+    return sorted({*engine_names(), *configured})
 
 
 def _plugins(**_: Any) -> list[str]:

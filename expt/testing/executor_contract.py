@@ -189,7 +189,7 @@ class ExecutorContract:
         self, sandbox: Sandbox
     ) -> None:
         self.prepare(sandbox, _ENDS)
-        common = ("-p", "seed=1", "--timeout", "4")
+        common = ("-p", "seed=1", "--timeout", "8")
         here = sandbox.expt("experiments", *common, "--runs", "here", timeout=self.patience)
         there = self.expt(sandbox, *common)
         assert (there.exit_code, here.exit_code) == (1, 1), there.stdout + there.stderr

@@ -11,14 +11,20 @@ What an engine is asked for is little: `submit`, a future, `shutdown`. One funct
 it, from bytes to bytes, which never raises and runs no code of the user's in the engine's process.
 """
 
-from expt.executors.engines.detached import Detached, find_detached
-from expt.executors.engines.engine_executor import EngineExecutor
-from expt.executors.engines.mailbox import Mailbox, Stop, Ticket
-from expt.executors.engines.parcels import Parcel, Returned, read_parcel, write_returned
-from expt.executors.engines.spelling import OWN, Engine, find_engine
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from expt.ground.surface import surface
+
+if TYPE_CHECKING:
+    from expt.executors.engines.detached import Detached, find_detached
+    from expt.executors.engines.engine_executor import EngineExecutor
+    from expt.executors.engines.mailbox import Mailbox, Stop, Ticket
+    from expt.executors.engines.parcels import Parcel, Returned, read_parcel, write_returned
+    from expt.executors.engines.spelling import Engine, engine_names, find_engine
 
 __all__ = [
-    "OWN",
     "Detached",
     "Engine",
     "EngineExecutor",
@@ -27,8 +33,21 @@ __all__ = [
     "Returned",
     "Stop",
     "Ticket",
+    "engine_names",
     "find_detached",
     "find_engine",
     "read_parcel",
     "write_returned",
 ]
+
+if not TYPE_CHECKING:  # which knows the names above, and no others
+    __getattr__ = surface(
+        __name__,
+        {
+            "expt.executors.engines.detached": "Detached find_detached",
+            "expt.executors.engines.engine_executor": "EngineExecutor",
+            "expt.executors.engines.mailbox": "Mailbox Stop Ticket",
+            "expt.executors.engines.parcels": "Parcel Returned read_parcel write_returned",
+            "expt.executors.engines.spelling": "Engine engine_names find_engine",
+        },
+    )

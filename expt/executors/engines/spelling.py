@@ -139,6 +139,11 @@ _KNOWN: Final = {
 }
 
 
+def engine_names() -> list[str]:
+    """What `--executor` may be without a module: our own, and the engines with an adapter."""
+    return sorted({*OWN, *_KNOWN})
+
+
 @attrs.frozen
 class Engine:
     """An engine, ready to be made.
@@ -185,7 +190,7 @@ def find_engine(
     factory = table.get("factory", spelling)
     match = _FACTORY.fullmatch(factory) if isinstance(factory, str) else None
     if match is None:
-        choices = sorted({*OWN, *_KNOWN, *tables})
+        choices = sorted({*engine_names(), *tables})
         hint = did_you_mean(name, choices) or f"executors: {', '.join(choices)}, or module:factory"
         raise UsageError(f"there is no executor '{spelling}'", f"--executor {spelling}", hint)
     _check(
