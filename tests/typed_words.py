@@ -52,8 +52,15 @@ NEEDED: Final = {
     "params": ("m.py::experiment_a",),
     "rm": ("comp",),
     "run": ("m.py",),
+    "export": ("csv", "latest", "-o", "x"),
+    "import": ("pycomex", "runs"),
+    "schema": ("sub",),
 }
 """What a verb is asked for at least."""
+FORMATS: Final = (
+    *("csv", "parquet", "tensorboard", "mlflow", "wandb", "ro-crate", "notebook"),
+    *("pycomex", "sacred", "hydra"),
+)
 
 
 def _texts(block: str, *others: str) -> tuple[str, ...]:
@@ -298,6 +305,8 @@ def draw_typed(number: int, place: Path) -> Typed:
 def _draw_words(chance: random.Random) -> list[str]:
     verb = chance.choice((*RUNNING, *VERBS))
     words = list(NEEDED.get(verb, ())) if chance.random() < 0.9 else []
+    if verb in ("export", "import") and words:
+        words[0] = chance.choice(FORMATS)
     if words and chance.random() < 0.2:
         place = chance.randrange(len(words))
         words[place] = chance.choice((*REFERENCES, *PLACES, *ODD))
