@@ -385,7 +385,8 @@ def test_the_code_takes_no_secrets_no_data_and_nothing_outside(archive, path):
 
 
 def test_the_code_has_a_size_cap(archive):
-    from expt.archive.writer import CODE_CAP, FILE_CAP
+    from expt.archive.writer import FILE_CAP
+    from expt.ground.layout import CODE_CAP
 
     many = {f"m{number}.py": b"x" * FILE_CAP for number in range(CODE_CAP // FILE_CAP + 2)}
     many["huge.py"] = b"x" * (FILE_CAP + 1)

@@ -49,12 +49,11 @@ if TYPE_CHECKING:
     )
     from expt.archive.returned import named_results, storable_result
     from expt.archive.series_lines import read_results
-    from expt.archive.writer import CODE_CAP, Archive, run_folder, write_record
+    from expt.archive.writer import Archive, run_folder, write_record
     from expt.ground.files import sync_archive, write_atomically
 
 __all__ = [
     "BEAT",
-    "CODE_CAP",
     "Archive",
     "check_writable",
     "decode_artifact",
@@ -109,7 +108,7 @@ if not TYPE_CHECKING:  # which knows the names above, and no others
             ),
             "expt.archive.returned": "named_results storable_result",
             "expt.archive.series_lines": "read_results",
-            "expt.archive.writer": "Archive CODE_CAP run_folder write_record",
+            "expt.archive.writer": "Archive run_folder write_record",
             "expt.ground.files": "sync_archive write_atomically",
         },
     )

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Experiment, RunRecord
 
-CODE_CAP: Final = 16 * 1024 * 1024  # bytes of code in one archive
 FILE_CAP: Final = 1024 * 1024  # bytes of one file of code
 _TRIES: Final = 10  # for a name of 50 random bits
 _BASE_32: Final = "abcdefghijklmnopqrstuvwxyz234567"
@@ -163,13 +162,13 @@ class Archive:
 
         `prepare` takes secrets out of a file; what has none is written as it was imported. Files
         of secrets, keys, data and archives are not taken, nor a path that leads out, a file past
-        `FILE_CAP` or what would make the code of the archive larger than `CODE_CAP`.
+        `FILE_CAP` or what would make the code of the archive larger than `layout.CODE_CAP`.
         """
         digests = {}
         folders = set()
         for path, content in sources.items():
             size = self._code_size + len(content)
-            if _is_left_out(path) or len(content) > FILE_CAP or size > CODE_CAP:
+            if _is_left_out(path) or len(content) > FILE_CAP or size > layout.CODE_CAP:
                 continue
             self._code_size = size
             copy = prepare(path, content)

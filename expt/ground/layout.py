@@ -80,3 +80,5 @@ NOT_CODE: Final = (
     *("*.safetensors", "*.onnx", "*.tfrecord", "*.sqlite", "*.sqlite3", "*.db", "*.bin"),
     *("*.png", "*.jpg", "*.jpeg", "*.gif", "*.tif", "*.tiff", "*.mp4", "*.avi", "*.wav", "*.pdf"),
 )
+
+CODE_CAP: Final = 16 * 1024 * 1024  # bytes of code in one archive

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import html
 import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive import (
-    CODE_CAP,
-    Archive,
     field_from_json,
     parse_headline,
     parse_time,
@@ -39,7 +36,7 @@ from expt.ground.text import (
     visible,
 )
 from expt.reading.saved import Artifact, Artifacts
-from expt.reading.series import SeriesMap, summarise_series
+from expt.reading.series import SeriesMap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +46,7 @@ if TYPE_CHECKING:
     from expt.ground.model import ErrorInfo, Origin, RunRecord, Status
 
 _LIVE: Final = ("running", "lost")
-_MOST_CODE: Final = 4 * CODE_CAP  # characters: what takes secrets out may lengthen it
+_MOST_CODE: Final = 4 * layout.CODE_CAP  # characters: what takes secrets out may lengthen it
 _LONGEST_LOG: Final = 1 << 26  # bytes
 
 
@@ -187,6 +184,8 @@ class Run(InputRun):
     def series_summaries(self) -> dict[str, dict[str, Any]]:
         """Name → `{kind, count, last, min, max}` of every series. Raises `DamagedArchive`."""
         if self.status in _LIVE:
+            from expt.reading.series import summarise_series  # slow, and few runs are alive
+
             return dict(summarise_series(self._series_folder))
         return self._field("series", self._data) or {}
 
@@ -439,7 +438,7 @@ class Run(InputRun):
         return self._code_file(layout.PATCH_FILE)
 
     def _code_file(self, name: str) -> str:
-        content = read_inside(self.path, f"{layout.CODE_DIR}/{name}", CODE_CAP)
+        content = read_inside(self.path, f"{layout.CODE_DIR}/{name}", layout.CODE_CAP)
         return (content or b"").decode("utf-8", "replace")
 
     @property
@@ -463,6 +462,8 @@ class Run(InputRun):
 
     def save(self, name: str, value: Any) -> Artifact:
         """Add a file to `artifacts/`, for analyses: the suffix of `name` says how it is written."""
+        from expt.archive import Archive  # slow, and few runs are added to
+
         path = Archive(self.path, self.id).save(name, value)
         self.__dict__.pop("artifacts", None)
         return next(found for found in self.artifacts.values() if found.path == path)
@@ -490,6 +491,8 @@ class Run(InputRun):
         return f"<Run {self.short_id} {visible(self.node_id)} {self.status}{duration}>"
 
     def _repr_html_(self) -> str:
+        import html  # slow, and for notebooks alone
+
         rows = [("status", self.status), ("started", str(self.started))]
         if self.failure:
             rows.append(("error", self.failure))

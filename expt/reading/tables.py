@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import os
 from typing import TYPE_CHECKING, Any
@@ -46,6 +45,8 @@ class Table:
         return "\n".join(aligned(columns, [False] * len(columns)))
 
     def _repr_html_(self) -> str:
+        import html  # slow, and for notebooks alone
+
         head = "".join(f"<th>{html.escape(visible(name))}</th>" for name in self.columns)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in texts) + "</tr>"

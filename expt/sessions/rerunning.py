@@ -12,11 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import CODE_CAP
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ReadingError, UsageError
 from expt.ground.files import list_inside, read_inside
-from expt.ground.layout import ANALYSES_FILE, CODE_DIR, PARAMS_FILE, PATCH_FILE
+from expt.ground.layout import ANALYSES_FILE, CODE_CAP, CODE_DIR, PARAMS_FILE, PATCH_FILE
 from expt.ground.model import LAYER_COMMAND, LAYER_DRAWN, LAYER_SWEEP, RERUN_OF
 from expt.ground.options import (
     KeepingOptions,
