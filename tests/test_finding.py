@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,3 +150,30 @@ def test_the_spread_has_one_less_than_n_and_survives_numbers_that_are_too_large(
     found = group.statistics("results")["r"]
     assert found["mean"] == spread[0]
     assert spread[1] is None or found["std"] == pytest.approx(spread[1])
+
+
+SORTED_BY = ["lr", "results.accuracy", "last.loss", "duration", "deep.x", "mixed", "results.lr"]
+
+
+@pytest.mark.parametrize("sort", [f"{sign}{name}" for name in SORTED_BY for sign in ("", "-")])
+def test_the_first_of_a_sort_are_the_first_of_the_whole(tmp_path: Path, sort: str) -> None:
+    """Whatever the index knows to come later is not read; what it cannot tell, is."""
+    rng = random.Random(sort)
+    values = [0.5, 0.25, 3, -1, 1e300, 5e-324, 2**60, 2**60 + 1, float("nan"), None, "text", True]
+    for number in range(120):
+        fields: dict[str, Any] = {"params": {}, "results": {}, "series": {}}
+        for part, name in [("params", "lr"), ("results", "lr"), ("results", "accuracy")]:
+            if rng.random() < 0.8:
+                fields[part][name] = rng.choice([rng.random(), rng.choice(values)])
+        if rng.random() < 0.1:
+            fields["made"] = {"lr": rng.random()}
+        fields["params"]["deep"] = rng.choice([{"x": rng.random()}, 3])
+        fields["results"]["mixed"] = rng.choice([*values, rng.random()])
+        low, high = sorted([rng.random(), rng.random()])
+        fields["series"]["loss"] = {"kind": "scalar", "count": 2, "last": high, "min": low}
+        make_run(tmp_path, number, duration=rng.random(), **fields)
+    for _ in range(2):  # the second time with an index
+        whole = find_runs(tmp_path, sort=sort)
+        for limit in (1, 7, 119, 500):
+            first = find_runs(tmp_path, sort=sort, limit=limit)
+            assert [run.id for run in first] == [run.id for run in whole[:limit]]

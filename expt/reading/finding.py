@@ -24,14 +24,14 @@ from expt.ground.value_classes import evolve, field, frozen
 from expt.reading.fields import FIELDS, MISSING, field_value, sort_runs, unknown_field
 from expt.reading.index import Catalogue, Row, open_catalogue
 from expt.reading.moments import parse_day, parse_moment
-from expt.reading.narrowing import narrow
+from expt.reading.narrowing import MARGIN, narrow, place_of_number
 from expt.reading.run import Run
 from expt.reading.runs import Runs
 from expt.reading.scanning import roots_beside
 from expt.reading.where import UNKNOWN, Condition, compile_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
     from pathlib import Path
 
 SHORTEST_ID: Final = 4
@@ -159,7 +159,8 @@ def find_runs(
         if query.session == LATEST:
             query = evolve(query, session=_latest_session(catalogues, shorten))
         first = None if sort else limit
-        found = [_select(catalogue, query, first, shorten) for catalogue in catalogues]
+        best = (sort, limit) if sort and limit else None
+        found = [_select(catalogue, query, first, shorten, best) for catalogue in catalogues]
         merged = heapq.merge(*found, key=lambda pair: pair[0], reverse=True)
         runs = [run for _, run in islice(merged, first)]
         _reject_unknown(query, lambda: _every_run(catalogues, shorten))
@@ -223,9 +224,17 @@ def _session_of(runs: Iterable[Run]) -> str:
 
 
 def _select(
-    catalogue: Catalogue, query: Query, limit: int | None, shorten: Callable[[str], str]
+    catalogue: Catalogue,
+    query: Query,
+    limit: int | None,
+    shorten: Callable[[str], str],
+    best: tuple[str, int] | None = None,
 ) -> Iterator[tuple[int, Run]]:
-    """`(started, run)` of what the query admits, newest first, read a few at a time."""
+    """`(started, run)` of what the query admits, newest first, read a few at a time.
+
+    With `best`, what is sorted by and how many are wanted, those that the index knows to come
+    after so many others may be missing.
+    """
     admits_name = _name_filter(query.keyword)
     refuted = _refuted(catalogue, query)
     rows = [
@@ -235,6 +244,9 @@ def _select(
         and query.admits_row(row)
         and admits_name(row.experiment, row.case)
     ]
+    if best is not None and query.condition is None and not query.session:
+        beyond = _beyond(catalogue, {row.folder for row in rows}, *best)
+        rows = [row for row in rows if row.folder not in beyond]
     some = len(rows) if limit is None else max(2 * limit, 50)
     for start in range(0, len(rows), some or 1):
         for row, run in _read_rows(catalogue, rows[start : start + some], shorten):
@@ -246,6 +258,22 @@ def _refuted(catalogue: Catalogue, query: Query) -> frozenset[str]:
     """The folders of runs that the index knows not to be what the condition asks for."""
     sql = None if query.condition is None else narrow(query.condition.tree)
     return frozenset() if sql is None else catalogue.refuted(*sql)
+
+
+def _beyond(catalogue: Catalogue, asked: Set[str], sort: str, limit: int) -> frozenset[str]:
+    """The folders of those asked for that come after `limit` others in the order of `sort`."""
+    name = sort.removeprefix("-")
+    place = place_of_number(name)
+    if place is None or len(asked) <= limit:
+        return frozenset()
+    sign = 1 if name == sort else -1
+    numbers = catalogue.numbers(place)
+    order = {folder: sign * numbers[folder] for folder in numbers.keys() & asked}
+    if len(order) <= limit:
+        return frozenset()
+    last = heapq.nsmallest(limit, order.values())[-1]
+    last += abs(last) * MARGIN
+    return frozenset(folder for folder, number in order.items() if number > last)
 
 
 def _read_rows(

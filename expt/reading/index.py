@@ -138,6 +138,22 @@ class Catalogue:
         except (sqlite3.Error, TypeError, ValueError):
             return frozenset()
 
+    def numbers(self, place: str) -> dict[str, float]:
+        """Folder → the number that stands at `place`, a path of SQLite's, of runs that ended and
+        in whose summaries no rare word stands; its last digits may be others."""
+        if self.index is None:
+            return {}
+        query = """SELECT folder, json_extract(summary, ?) FROM summaries WHERE rare = ''
+            AND json_type(summary, ?) IN ('integer', 'real')
+            AND ifnull(json_extract(summary, '$.status'), 'running') != 'running'
+            AND checksum(folder, summary, rare) = checksum LIMIT ?"""
+        most = len(self.rows) + len(self.problems)
+        try:
+            found = dict(self.index.execute(query, (place, place, most)).fetchall())
+        except (sqlite3.Error, TypeError, ValueError):
+            return {}
+        return {folder: found[folder] for folder in found.keys() - self.unkept}
+
     def _stored(self, folders: Sequence[str]) -> Mapping[str, str]:
         if self.index is None or not folders:
             return {}

@@ -26,7 +26,7 @@ _FIELDS: Final = ("id", "experiment", "case", "status", "duration")
 RARE: Final[Mapping[str, str]] = {'"$': "t", '"$dict"': "d", '"choices"': "c", '"made"': "m"}
 """Words that stand in few summaries, by the letter for each that an index keeps beside it."""
 _MOST_DOTS: Final = 3
-_MARGIN: Final = 1e-9  # SQLite may read the last digits of a number otherwise than Python
+MARGIN: Final = 1e-9  # SQLite may read the last digits of a number otherwise than Python
 _EXACT: Final = 2**53
 _SIGNS: Final[Mapping[type[ast.cmpop], str]] = {
     ast.Lt: "<",
@@ -54,6 +54,19 @@ def narrow(tree: ast.expr) -> Sql | None:
         ]
         return _joined(" AND ", [link for link in links if link])
     return None
+
+
+def place_of_number(name: str) -> str | None:
+    """Where a number that is the value of `name` stands in a summary that has no rare word; None
+    where there are several such places, or none."""
+    if name in FIELDS:
+        return "$.duration" if name == "duration" else None
+    prefix, dot, rest = name.partition(".")
+    part, key = (prefix, rest) if dot and prefix in PARTS else ("params", name)
+    if not key or "." in key or not _is_sayable(key):
+        return None
+    (place,) = _places(part, key)
+    return place
 
 
 def _joined(word: str, parts: Sequence[Sql]) -> Sql | None:
@@ -104,7 +117,7 @@ def _guarded(word: str, parts: Sequence[Sql]) -> Sql:
 def _comparison(sign: str, value: Any) -> Sql | None:
     if isinstance(value, str):
         return ("= ?", (value,)) if sign == "=" and value.isascii() else None
-    margin = abs(value) * _MARGIN
+    margin = abs(value) * MARGIN
     if sign == "=":
         return "BETWEEN ? AND ?", (value - margin, value + margin)
     return f"{sign[0]}= ?", (value + margin if sign[0] == "<" else value - margin,)
