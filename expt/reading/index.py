@@ -19,6 +19,7 @@ import os
 import sqlite3
 import stat
 import zlib
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -214,7 +215,7 @@ def _look_over(
         elif row is None or row.stamp != stamp or stamp.startswith(DOUBT):
             row, fresh[folder] = _read_row(root, folder, stamp)
         rows[folder] = row
-    ordered = sorted(rows.values(), key=lambda row: (row.started, row.id), reverse=True)
+    ordered = sorted(rows.values(), key=attrgetter("started", "id"), reverse=True)
     readable = tuple(row for row in ordered if row.problem is None)
     problems = tuple(row for row in ordered if row.problem is not None)
     return Catalogue(root, readable, problems, fresh, index)
@@ -320,9 +321,10 @@ def _is_ours(index: sqlite3.Connection) -> bool:
 
 def _known_rows(index: sqlite3.Connection, most: int) -> dict[str, Row]:
     rows = {}
-    for *values, checksum in index.execute("SELECT * FROM archives LIMIT ?", (most,)):
-        if _checksum(*values) == checksum and _is_sound(row := Row._make(values)):
-            rows[row.folder] = row
+    for values in index.execute("SELECT * FROM archives LIMIT ?", (most,)):
+        row = Row._make(values[:-1])
+        if _checksum(row) == values[-1] and _is_sound(row):
+            rows[values[0]] = row
     return rows
 
 
@@ -351,8 +353,10 @@ def _are_tags(text: str) -> bool:
     return isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
 
 
-def _checksum(*values: object) -> int:
-    return zlib.crc32("\0".join(map(str, values)).encode("utf-8", "surrogatepass"))
+def _checksum(row: Row) -> int:
+    a, b, c, d, e, f, g, h, i = row
+    text = f"{a}\0{b}\0{c}\0{d}\0{e}\0{f}\0{g}\0{h}\0{i}"  # half the time of a `join`
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
 def _checksum_of_summary(folder: object, summary: object, rare: object) -> int:
@@ -394,7 +398,7 @@ def _remember(
 
 def _insert(index: sqlite3.Connection, fresh: Sequence[tuple[Row, str]]) -> None:
     index.executemany(_INSERT_SUMMARY, [(row.folder, text) for row, text in fresh])
-    index.executemany(_INSERT_ROW, [(*row, _checksum(*row)) for row, _ in fresh])
+    index.executemany(_INSERT_ROW, [(*row, _checksum(row)) for row, _ in fresh])
 
 
 # a lone surrogate in a name, JSON too deep for SQLite, a run.json too long for it
