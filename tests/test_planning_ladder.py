@@ -142,7 +142,7 @@ def test_what_is_swept_arrives_as_what_it_was(
     ran(sandbox)
     assert sorted(run.results["value"] for run in sandbox.runs()) == sorted(given)
     first = sandbox.runs()[0]
-    ran(sandbox, "-k", str(first.case), "--params", str(first.path / "params.toml"))
+    ran(sandbox, "--params", str(first.path / "params.toml"))
     assert sandbox.run().params == first.params
     assert sandbox.run().results == first.results
 

@@ -91,6 +91,22 @@ def warm_server() -> WarmServer:
     return server
 
 
+def _connect() -> socket.socket:
+    """A connection to the server; to another one, where somebody has killed it."""
+    for left in (1, 0):
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(warm_server().address)
+        except OSError:
+            connection.close()
+            warm_server.cache_clear()
+            if not left:
+                raise
+        else:
+            return connection
+    raise AssertionError
+
+
 class WarmProcess:
     """A command that was started warm, as `subprocess.Popen` of a text with two pipes.
 
@@ -104,8 +120,7 @@ class WarmProcess:
         out, their_out = os.pipe()
         err, their_err = os.pipe()
         self.stdout, self.stderr = _open_text(out), _open_text(err)
-        self._keeper = socket.socket(socket.AF_UNIX)
-        self._keeper.connect(warm_server().address)
+        self._keeper = _connect()
         told = json.dumps({"words": words, "cwd": cwd, "environment": environment}).encode()
         socket.send_fds(
             self._keeper,
