@@ -95,6 +95,7 @@ def test_a_server_that_refuses_or_is_not_there_is_an_error(sandbox: Sandbox) -> 
     assert done.stderr.startswith("error: the MLflow server was not told: ")
 
 
+@pytest.mark.timeout(400)  # the package alone takes a minute to import on a busy machine
 @pytest.mark.filterwarnings("ignore")  # of mlflow and what it imports
 def test_mlflows_own_server_has_every_value(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
