@@ -626,7 +626,7 @@ class Point(tuple[int, int]):
         (1 + 2j, "(1+2j)"),
         (dt.timedelta(minutes=1, milliseconds=500), 60.5),
         (BERLIN, dt.datetime(2026, 7, 1, tzinfo=dt.timezone(dt.timedelta(hours=2)))),
-        pytest.param(10**5000, Opaque(hex(10**5000)), id="long"),
+        pytest.param(10**5000, Opaque(hex(10**5000)[:200] + "…"), id="long"),
         (HOLDS_ITSELF, Opaque("[[...]]")),
         (relu, Opaque("<function relu>")),
         (Nasty().__init__, Opaque("<method-wrapper '__init__' of Nasty object>")),
