@@ -161,9 +161,9 @@ class _Guest:
     def __init__(self, parcel: Parcel) -> None:
         self.busy = 0
         self._ships = not parcel.mailbox
-        self._folder = tempfile.TemporaryDirectory(prefix="expt-", ignore_cleanup_errors=True)
-        place = Path(self._folder.name)
-        self._mailbox = Mailbox(Path(parcel.mailbox) if parcel.mailbox else place / "mailbox")
+        self._folder = Path(tempfile.mkdtemp(prefix="expt-") if self._ships else "")
+        mailbox = self._folder / "mailbox" if self._ships else Path(parcel.mailbox)
+        self._mailbox = Mailbox(mailbox)
         self._laid_out: set[int] = set()
         self._packed = b""
         self._begin: Begin
@@ -209,7 +209,7 @@ class _Guest:
         if came in self._laid_out:
             return
         sent = unpack_begin(parcel.begin)
-        begin = lay_out(parcel.code, parcel.given, sent, Path(self._folder.name))
+        begin = lay_out(parcel.code, parcel.given, sent, self._folder)
         self._laid_out.add(came)
         if self._packed:
             return
@@ -306,7 +306,8 @@ class _Guest:
         self._books.finish()
         if wait:
             self._books.close()
-            self._folder.cleanup()
+            if self._ships:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _is_left(parcel: Parcel) -> bool:
