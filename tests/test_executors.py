@@ -508,3 +508,55 @@ def test_what_every_request_needs_is_sent_to_a_worker_once() -> None:
         executor.submit(request("die")).result(timeout=30)
         said.append(executor.submit(request("ok")).result(timeout=30).path)
     assert said == ["1", "1", "1", "1"]
+
+
+def test_an_interrupt_before_the_run_began_reaches_it_when_it_begins() -> None:
+    """A worker that still imports hears nothing: what it begins then would run to its end."""
+
+    def late(connection: Connection, role: str) -> None:
+        with contextlib.suppress(EOFError):
+            while (asked := connection.receive()) != CLOSE:
+                if isinstance(asked, Begin):
+                    continue
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                connection.send(Notice("deaf"))
+                time.sleep(1)
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                said = "slept"
+                with contextlib.suppress(KeyboardInterrupt):
+                    connection.send(RunStarted("a", "1", "/runs/a", os.getpid(), 0.0))
+                    try:
+                        time.sleep(20)
+                    except KeyboardInterrupt:
+                        said = "interrupted"
+                        raise
+                connection.send(Answer(RunRendered("", (said,))))
+
+    with open_workers(serving=late) as (executor, events):
+        future = executor.submit(request("ok"))
+        while not events:
+            time.sleep(0.01)
+        executor.interrupt()
+        assert future.result(timeout=15).files == ("interrupted",)
+
+
+def test_an_idle_worker_is_closed_and_another_started_when_it_is_needed() -> None:
+    begin = Begin(OPTIONS)
+    executor = WorkerExecutor(
+        ForkStarter(serve),
+        size=2,
+        role="run",
+        begin=lambda: begin,
+        on_event=lambda _: None,
+        bury=bury,
+        idle=0.2,
+    )
+    try:
+        first, second = (executor.submit(request("echo a")).result(timeout=20).path for _ in "ab")
+        assert first == second
+        deadline = time.monotonic() + 20
+        while is_alive(int(first.split()[-1])) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert executor.submit(request("echo a")).result(timeout=20).path != first
+    finally:
+        executor.shutdown()
