@@ -117,10 +117,10 @@ class WarmProcess:
         self, words: list[str], cwd: str, environment: dict[str, str], *, merged: bool = False
     ) -> None:
         self.returncode: int | None = None
+        self._keeper = _connect()
         out, their_out = os.pipe()
         err, their_err = os.pipe()
         self.stdout, self.stderr = _open_text(out), _open_text(err)
-        self._keeper = _connect()
         told = json.dumps({"words": words, "cwd": cwd, "environment": environment}).encode()
         socket.send_fds(
             self._keeper,
