@@ -39,11 +39,14 @@ class RayTasks(Executor):
             "resources": settings.get("resources", {}),
             "max_retries": 0,
         }
+        self._remote: dict[Callable[..., Any], Any] = {}
 
     def submit(self, function: Callable[..., Any], /, *words: Any, **named: Any) -> Future[Any]:
         """Begin when there is room."""
         answered = Answered()
-        task = self._ray.remote(**self._needs)(function).remote(*words, **named)
+        if function not in self._remote:  # which sends it to the cluster, once
+            self._remote[function] = self._ray.remote(**self._needs)(function)
+        task = self._remote[function].remote(*words, **named)
         task.future().add_done_callback(answered.take_from)
         return answered
 
