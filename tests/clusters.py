@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from expt.ground.processes import process_is_alive
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -149,7 +151,17 @@ def one_node_slurm(folder: Path) -> Iterator[str]:
     finally:
         for pid in reversed(pids):
             with contextlib.suppress(OSError, ValueError):
-                os.kill(int(pid.read_text()), signal.SIGTERM)
+                end_daemon(int(pid.read_text()))
+
+
+def end_daemon(pid: int) -> None:
+    """End a process that is no child of ours, and be sure of it."""
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    while process_is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if process_is_alive(pid):
+        os.kill(pid, signal.SIGKILL)
 
 
 def ask_slurm(conf: str, *words: str) -> str:
