@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from importlib.util import find_spec
 from os.path import basename
 from typing import TYPE_CHECKING, Final
 
@@ -52,6 +53,9 @@ at_once = 2
 @expt.sweep(executor=["pool", "loky", "executorlib", "dask", "ray"])
 def experiment_a_case(tmp_path: Path, executor: str, cases: int = 200):
     """Milliseconds of a tiny case and of an empty task."""
+    package = {"pool": "concurrent", "dask": "distributed"}.get(executor, executor)
+    if find_spec(package) is None:
+        expt.skip(f"'{package}' is not installed")
     here = time_cases(tmp_path / "here", "workers", cases)
     case = time_cases(tmp_path / "there", executor, cases)
     task = time_tasks(tmp_path, executor, cases)
