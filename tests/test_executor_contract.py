@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from expt.testing import Sandbox
 
 pytestmark = pytest.mark.timeout(300)
+MANY = int(os.environ.get("EXPT_TINY", "150"))  # tiny cases; the standard pool has a thousand
 
 
 def needs(module: str) -> pytest.MarkDecorator:
@@ -47,12 +49,14 @@ class TestProcessPool(ExecutorContract):
 
 @needs("loky")
 class TestLoky(ExecutorContract):
+    tiny = MANY
     executor = "loky:get_reusable_executor"
     words = ("-n", "2")
 
 
 @needs("executorlib")
 class TestExecutorlib(ExecutorContract):
+    tiny = MANY
     executor = "lib"
     configuration = """
         [executors.lib]
@@ -66,6 +70,8 @@ class TestExecutorlib(ExecutorContract):
 class TestDask(ExecutorContract):
     """A cluster of two worker processes over TCP, which tries lost tasks again, as most do."""
 
+    tiny = MANY
+
     @pytest.fixture(autouse=True)
     def _named(self, dask_address: str) -> None:
         self.executor = f"dask:{dask_address}"
@@ -74,6 +80,8 @@ class TestDask(ExecutorContract):
 @needs("ray")
 class TestRay(ExecutorContract):
     """A cluster of this machine, of two processors."""
+
+    tiny = MANY
 
     @pytest.fixture(autouse=True)
     def _named(self, sandbox: Sandbox, ray_address: str) -> None:
@@ -85,6 +93,7 @@ class TestRay(ExecutorContract):
 class TestSlurm(ExecutorContract):
     """A real Slurm of one node; a job has a hundred cases, as it should where they are tiny."""
 
+    tiny = MANY
     executor = "slurm"
     configuration = """
         [executors.slurm]
