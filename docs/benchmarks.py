@@ -96,7 +96,8 @@ def make_page(runs: dict[str, expt.Run]) -> str:
             )
             for run in sorted(searches, key=lambda run: str(run.params["function"]))
         ]
-        about = "The median over ten seeds of the best value of sixty trials; lower is better."
+        about = "The best value of sixty trials, lower is better: medians over forty seeds, "
+        about += "of the network over ten."
         parts.append(f"## Searching\n\n{about}\n\n" + "\n".join(lines) + "\n")
     missing = [name for name in (*ROWS, "experiment_track_cost") if name not in runs]
     if missing:
