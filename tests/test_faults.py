@@ -705,8 +705,9 @@ def test_a_run_after_a_lost_archive_is_whole(sandbox: Sandbox) -> None:
         }
     )
     assert sandbox.expt().exit_code == 1
-    (run,) = sandbox.runs()
+    (run,) = sandbox.runs(k="experiment_b")
     assert (run.status, run.series["x"].last) == ("completed", 1)
+    assert [lost.status for lost in sandbox.runs(k="experiment_a")] == ["failed"]
 
 
 @pytest.mark.parametrize("place", ["file", "dangling", "loop"])

@@ -127,9 +127,9 @@ def test_selection_and_a_value_of_the_command_line(sandbox: Sandbox) -> None:
             ),
         ),
         (
-            ["--width", "3"],
+            ["--zzzz", "3"],
             4,
-            "error: there is no option '--width'\n  see: expt --help\n",
+            "error: there is no option '--zzzz'\n  see: expt --help\n",
         ),
         (
             ["-p", "epochs=3.5"],

@@ -122,16 +122,22 @@ class WarmProcess:
         err, their_err = os.pipe()
         self.stdout, self.stderr = _open_text(out), _open_text(err)
         told = json.dumps({"words": words, "cwd": cwd, "environment": environment}).encode()
-        socket.send_fds(
-            self._keeper,
-            [len(told).to_bytes(4, "little")],
-            [their_out, their_out if merged else their_err],
-        )
-        self._keeper.sendall(told)
-        os.close(their_out)
-        os.close(their_err)
         self._answers = self._keeper.makefile("r")
-        self.pid = int(self._answers.readline())
+        try:
+            socket.send_fds(
+                self._keeper,
+                [len(told).to_bytes(4, "little")],
+                [their_out, their_out if merged else their_err],
+            )
+            self._keeper.sendall(told)
+            self.pid = int(self._answers.readline())
+        except BaseException:
+            for opened in (self.stdout, self.stderr, self._answers, self._keeper):
+                opened.close()
+            raise
+        finally:
+            os.close(their_out)
+            os.close(their_err)
 
     def poll(self) -> int | None:
         with contextlib.suppress(subprocess.TimeoutExpired):

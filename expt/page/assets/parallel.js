@@ -45,7 +45,7 @@ export class Parallel {
 
   paint() {
     const { runs, state } = this.page;
-    if (!this.axes) return;
+    if (!this.axes || this.dragging) return; // what came meanwhile is painted when it ends
     const width = Math.max(this.frame.clientWidth || 800, this.axes.length * NARROWEST);
     const height = this.frame.clientHeight || 440;
     const scale = window.devicePixelRatio || 1;
@@ -95,12 +95,17 @@ export class Parallel {
     const shareAt = (event) => 1 - (event.clientY - line.getBoundingClientRect().top) / line.clientHeight;
     line.addEventListener("pointerdown", (event) => {
       line.setPointerCapture(event.pointerId);
+      this.dragging = true;
       const start = shareAt(event);
       let moved = false;
       const move = (next) => { moved = true; const end = shareAt(next); setBrush(Math.min(start, end), Math.max(start, end)); };
       const up = (next) => {
         line.removeEventListener("pointermove", move);
         line.removeEventListener("pointerup", up);
+        line.removeEventListener("pointercancel", up);
+        this.dragging = false;
+        this.paint();
+        if (next.type === "pointercancel") return;
         if (!moved) { state.setRange(axis.name, null); return; }
         const end = shareAt(next);
         const [low, high] = [Math.min(start, end), Math.max(start, end)];
@@ -109,6 +114,7 @@ export class Parallel {
       };
       line.addEventListener("pointermove", move);
       line.addEventListener("pointerup", up);
+      line.addEventListener("pointercancel", up);
     });
     return [place(el("div.axis-name", { title: axis.name }, title(axis.name)), 8), line, ticks.map(([share, text]) => place(el("div.tick", { title: show(text) }, text), y(share) - 8))];
   }
