@@ -21,6 +21,8 @@ export class Detail {
     let run = null;
     try { run = await source.run(id); } catch (error) { replace(this.body, el("p.error", {}, error.message)); return; }
     if (turn !== this.turn) return;
+    if (this.shown === id && this.body.querySelector(".labels input:focus")) return; // being written
+    this.shown = id;
     if (!run) { replace(this.body, el("p", {}, "this file holds the values of this run, not its series, code and log")); return; }
     if (run.damaged) { replace(this.body, el("p.error", {}, `this archive is damaged: ${run.damaged}`)); return; }
     this.charts = el("div.grid");
