@@ -71,6 +71,9 @@ if TYPE_CHECKING:
     from expt.planning.contents import Hook
     from expt.planning.providers import Provider
 
+    _Reached = Sequence[tuple[Binding, list[Shape]]]
+    _Taken = Mapping[str, frozenset[str]]
+
 
 class InputRuns(Protocol):
     """The archives of the session's root, for experiments that are given a run."""
@@ -308,21 +311,7 @@ class Planner:
             notes += [f"{binding.experiment.id}: {note}" for one in shapes for note in one.notes]
         bindings = [*meant, *(one for one in ordered.values() if one not in meant)]
         taken = self._taken_names(bindings)
-        reject_unknown_variants(self._options, self._bindings.values())
-        if bindings:
-            reject_unknown_values(self._options.values.params, bindings, taken)
-            reject_unknown_sweeps(self._options.values.sweeps, taken)
-            reject_unknown_space(self._options.values.search.space, taken)
-        sizes = {
-            f"{binding.experiment.id}{'+'.join(shape.chosen)}": shape.axes
-            for binding, shapes in reached
-            for shape in shapes
-        }
-        for binding in bindings[len(meant) :]:  # what they need is run, too
-            for _, chosen in self._choices(binding):
-                shape = self._maker.shape(binding, chosen, needed=True)
-                sizes.setdefault(f"{binding.experiment.id}{'+'.join(chosen)}", shape.axes)
-        reject_many_cases(sizes, self._options.values.max_cases)
+        self._reject(reached, bindings[len(meant) :], taken)
         cases: list[Case] = []
         searches: list[Search] = []
         demand = Demand()
@@ -347,6 +336,44 @@ class Planner:
         )
         ranks = {id_: rank for rank, id_ in enumerate(ordered)}
         cases = sorted((*cases, *added.values()), key=lambda case: ranks[case.experiment.id])
+        return Plan(
+            tuple(cases),
+            tuple(self._warnings(reached, bindings, taken, cases)),
+            tuple(dict.fromkeys(notes)),
+            deselected,
+            tuple(errors),
+            gathered=frozenset(one.experiment.id for one in bindings if one.session_analyses),
+            added=frozenset(added),
+            searches=tuple(searches),
+        )
+
+    def _reject(self, reached: _Reached, needed: Sequence[Binding], taken: _Taken) -> None:
+        """Raise `ExptError` for what is typed and nothing takes, and for too many cases.
+
+        What the reached experiments need is run, too, and counts.
+        """
+        values = self._options.values
+        bindings = [*(binding for binding, _ in reached), *needed]
+        reject_unknown_variants(self._options, self._bindings.values())
+        if bindings:
+            reject_unknown_values(values.params, bindings, taken)
+            reject_unknown_sweeps(values.sweeps, taken)
+            reject_unknown_space(values.search.space, taken)
+        sizes = {
+            f"{binding.experiment.id}{'+'.join(shape.chosen)}": shape.axes
+            for binding, shapes in reached
+            for shape in shapes
+        }
+        for binding in needed:
+            for _, chosen in self._choices(binding):
+                shape = self._maker.shape(binding, chosen, needed=True)
+                sizes.setdefault(f"{binding.experiment.id}{'+'.join(chosen)}", shape.axes)
+        reject_many_cases(sizes, values.max_cases)
+
+    def _warnings(
+        self, reached: _Reached, bindings: Sequence[Binding], taken: _Taken, cases: Sequence[Case]
+    ) -> list[str]:
+        """What is without effect, and what may surprise."""
         warnings = unused_keys(self._files, bindings, taken, self._read_values_files())
         warnings += unheard_points(self._options.root, bindings)
         warnings += unshared_seeds(cases, self._options)
@@ -363,16 +390,7 @@ class Planner:
             f"the value of '{name}' is masked for its name; annotate it as expt.Secret"
             for name in sorted(self._maker.secret_by_name)
         ]
-        return Plan(
-            tuple(cases),
-            tuple(warnings),
-            tuple(dict.fromkeys(notes)),
-            deselected,
-            tuple(errors),
-            gathered=frozenset(one.experiment.id for one in bindings if one.session_analyses),
-            added=frozenset(added),
-            searches=tuple(searches),
-        )
+        return warnings
 
     def make_schemas(self, experiments: Sequence[Experiment]) -> dict[str, Any]:
         """A JSON Schema for each `params.toml` that counts for the experiments, by its path.
