@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,37 @@ def plan(sandbox: Sandbox, *words: str) -> dict[str, tuple[str, str]]:
 
 def ran(done: Done) -> list[str]:
     return [line.split("[lr-")[1][0] for line in done.lines if "experiment_one[lr-" in line]
+
+
+def test_the_table_at_the_end_has_the_cases_that_were_done_before(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/one.py": """
+                from pathlib import Path
+
+                def experiment_one(lr: float = 0.1):
+                    if lr == 2 and Path("broken").exists():
+                        raise ValueError("no")
+                    return {"loss": lr * 10}
+            """,
+            "broken": "",
+        }
+    )
+    first = sandbox.expt(*SWEEP)
+    assert table(first) == [
+        ["lr", "n", "loss"],
+        ["1", "1", "10"],
+        ["2", "0 of 1"],
+        ["3", "1", "30"],
+    ]
+    (sandbox.root / "broken").unlink()
+    again = sandbox.expt(*SWEEP, "--resume")
+    assert table(again) == [["lr", "loss"], ["1", "10"], ["2", "20"], ["3", "30"]]
+
+
+def table(done: Done) -> list[list[str]]:
+    start = done.lines.index("by lr") + 2
+    return [re.split(r"\s{2,}", line.strip()) for line in done.lines[start : start + 4]]
 
 
 def test_resume_runs_what_is_missing_and_then_nothing(night: Sandbox) -> None:

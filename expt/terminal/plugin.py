@@ -36,7 +36,7 @@ from expt.terminal.nothing_selected import nothing_selected
 from expt.terminal.output import Output
 from expt.terminal.plan_table import counted, leaf_values, print_values, search_text
 from expt.terminal.region import Region
-from expt.terminal.sweep_table import curves_lines, show_sweeps
+from expt.terminal.sweep_table import curves_lines, earlier_outcomes, show_sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,7 +78,7 @@ class Terminal:
         self._expected = 0  # runs, those of trials that are not decided on among them
         self._searches: list[Search] = []
         self._deselected = 0
-        self._done = 0
+        self._plan: Plan | None = None
         self._warnings = 0
         self._session = ""
         self._told: dict[str, str] = {}  # archive -> case
@@ -101,7 +101,7 @@ class Terminal:
     def expt_plan_finished(self, plan: Plan) -> None:
         self._cases = {case.id: case for case in plan.cases}
         self._expected = len(self._cases)
-        self._done = len(plan.done)
+        self._plan = plan
         self._deselected += plan.deselected
         self._warnings = len(plan.warnings)
         with self._lock:
@@ -244,17 +244,31 @@ class Terminal:
         summary = f"{told} in {took}"
         screen.line((summary, endings.summary_style(counts)))
         if self._talks:
-            show_sweeps(screen, self._cases, outcomes)
+            show_sweeps(screen, *self._with_earlier(outcomes))
             for search in self._searches:
                 screen.lines(paragraph(f"{search.case.id}: {search.known}"))
                 screen.line(("all trials: ", "dim"), f"expt search {search.case.id}")
             screen.lines(curves_lines(options.keeping.runs, self._session, options.cwd))
             screen.lines(endings.where_lines(outcomes, options))
 
+    def _with_earlier(
+        self, outcomes: Sequence[Outcome]
+    ) -> tuple[Mapping[str, Case], Sequence[Outcome]]:
+        """All cases of the plan in its order, those that were done before among them."""
+        plan = self._plan
+        if plan is None or not plan.done:
+            return self._cases, outcomes
+        done = {case.id: case for case in plan.done}
+        cases = done | self._cases
+        ordered = {id_: cases[id_] for id_ in plan.pasts if id_ in cases} | cases
+        runs = {id_: run for id_, run in plan.reused.items() if id_ in done}
+        return ordered, [*outcomes, *earlier_outcomes(runs)]
+
     def _end_without_cases(self, options: Options, exit_code: int) -> None:
         """What went wrong before there was a plan is told by the command line."""
-        if self._done and exit_code == ExitCode.OK:
-            self._screen.line((f"nothing to run: {self._done} done", STATUS_STYLES["completed"]))
+        done = len(self._plan.done) if self._plan else 0
+        if done and exit_code == ExitCode.OK:
+            self._screen.line((f"nothing to run: {done} done", STATUS_STYLES["completed"]))
         elif exit_code == ExitCode.NOTHING_SELECTED:
             self._screen.lines(nothing_selected(options, self._deselected))
         elif exit_code == ExitCode.INTERRUPTED:

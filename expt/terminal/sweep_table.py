@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.archive import read_record
+from expt.ground.errors import ReadingError
 from expt.ground.layout import SESSIONS_DIR
+from expt.ground.model import Outcome
 from expt.ground.screen import Column, Line, linked
 from expt.ground.text import (
     case_text,
@@ -20,9 +24,8 @@ from expt.terminal.tracebacks import relative_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from expt.ground.model import Case, Outcome
+    from expt.ground.model import Case, PinnedRun
     from expt.ground.screen import Screen
 
 SEEDS: Final = ("seed", "repeat")  # what is averaged over
@@ -44,6 +47,20 @@ def show_sweeps(screen: Screen, cases: Mapping[str, Case], outcomes: Sequence[Ou
         done = [(case, o) for case, o in pairs if o.status == "completed" and numbers(o.results)]
         if len(done) > 1:
             _show_sweep(screen, name if len(swept) > 1 else "", pairs, done)
+
+
+def earlier_outcomes(done: Mapping[str, PinnedRun]) -> list[Outcome]:
+    """How the runs ended for which cases were not run again, from their archives."""
+    outcomes = []
+    for case_id, run in done.items():
+        try:
+            record = read_record(Path(run.path))
+        except ReadingError:  # removed or damaged since the plan was made
+            continue
+        outcomes.append(
+            Outcome(case_id, run.id, run.path, "completed", record.duration or 0.0, record.results)
+        )
+    return outcomes
 
 
 def numbers(values: Mapping[str, Any], above: str = "") -> dict[str, float]:
