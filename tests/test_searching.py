@@ -110,6 +110,10 @@ def test_runs_by_hand_within_the_space_count(branin: Sandbox) -> None:
     done = branin.expt("experiments", "--search", "6")
     assert "4 of 6 trials are known, 4 of them run by hand" in done.stdout
     assert sum("search" in run.lineage for run in branin.runs()) == 2
+    told = branin.expt("search", "--json").json()
+    assert [one["number"] for one in told["trials"]] == [None, None, None, None, 0, 1]
+    assert [one["params"]["x"] for one in told["trials"][:4]] == [1.5, 2.5, 4.0, 5.0]
+    assert "6 of 6 trials" in branin.expt("search").stdout
 
 
 def test_trials_of_other_code_are_no_trials_of_this_search(branin: Sandbox) -> None:

@@ -12,7 +12,7 @@ from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Column, Screen, output
 from expt.ground.text import number_text, value_text
-from expt.ground.value_classes import evolve, frozen
+from expt.ground.value_classes import frozen
 from expt.reading import find_archive_root, find_runs, load_run
 from expt.searching import (
     ENDED,
@@ -25,7 +25,7 @@ from expt.searching import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from expt.ground.model import SearchTerms
     from expt.reading import Run
@@ -35,9 +35,12 @@ _SHOWN = 40  # trials, without -v
 
 @frozen
 class _Tried:
-    """One trial with its runs; `ended` is None where it goes on, or was cut short."""
+    """One trial with its runs; `ended` is None where it goes on, or was cut short.
 
-    number: int
+    `number` is None where it was run by hand.
+    """
+
+    number: int | None
     runs: tuple[Run, ...]
     ended: Ended | None
 
@@ -91,26 +94,39 @@ def _find_trial(root: Path, every: Sequence[Run], reference: str | None) -> Run:
 
 
 def _gather(every: Iterable[Run], study: str, terms: SearchTerms) -> list[_Tried]:
-    """The trials of a study in their order, of each point the newest run."""
+    """The trials of a study in their order, of each point the newest run; those by hand first."""
     found: dict[int, dict[Any, Run]] = {}
+    by_hand: set[str] = set()
     for run in every:  # the newest first
         facts = _facts(run)
         if facts.get("study") == study and isinstance(facts.get("number"), int):
             axes = run.listed_lineage.get("sweep") or {}
             found.setdefault(facts["number"], {}).setdefault(axes.get("repeat"), run)
-    tried = []
-    for number, repeats in sorted(found.items()):
-        runs = tuple(repeats.values())
-        whole = all(run.status in ENDED for run in runs)
-        tried.append(_Tried(number, runs, judge_runs(runs, terms, {}, number) if whole else None))
-    return [_with_values(one, terms) for one in tried]
+            told = facts.get("by_hand")
+            by_hand |= set(map(str, told)) if isinstance(told, list) else set()
+    tried = [_judged(None, runs, terms) for runs in _at_one_point(every, by_hand, terms)]
+    tried += [_judged(number, found[number].values(), terms) for number in sorted(found)]
+    return tried
 
 
-def _with_values(one: _Tried, terms: SearchTerms) -> _Tried:
-    if one.ended is None:
-        return one
-    values = {each.name: searched_value(one.runs[0], each.name) for each in terms.space}
-    return evolve(one, ended=evolve(one.ended, values=values))
+def _at_one_point(
+    every: Iterable[Run], ids: Collection[str], terms: SearchTerms
+) -> Iterable[list[Run]]:
+    """The runs of these ids by their values, oldest first."""
+    points: dict[str, list[Run]] = {}
+    for run in every:
+        if run.id in ids:
+            values = [searched_value(run, each.name) for each in terms.space]
+            points.setdefault(repr(values), []).insert(0, run)
+    return reversed(points.values())
+
+
+def _judged(number: int | None, runs: Iterable[Run], terms: SearchTerms) -> _Tried:
+    runs = tuple(runs)
+    if any(run.status not in ENDED for run in runs):
+        return _Tried(number, runs, None)
+    values = {each.name: searched_value(runs[0], each.name) for each in terms.space}
+    return _Tried(number, runs, judge_runs(runs, terms, values, number))
 
 
 def _show(
@@ -127,11 +143,9 @@ def _show(
     goals = ", ".join(map(str, terms.objectives))
     screen.line((run.experiment, "bold"), f"  {goals}, by {terms.sampler}")
     screen.line(f"{len(tried)} of {terms.trials} trials: {told}")
-    best = best_of([one.ended for one in tried if one.ended], terms.objectives)
-    numbers = {one.number for one in best}
     screen.line()
     screen.line(("best", "bold"))
-    _table(screen, terms, [one for one in tried if one.number in numbers])
+    _table(screen, terms, _best(tried, terms))
     if importances:
         screen.line()
         screen.line(("what mattered", "bold"))
@@ -150,28 +164,35 @@ def _states(tried: Sequence[_Tried]) -> list[str]:
     return list(dict.fromkeys(one.state for one in tried))
 
 
-def _records(tried: Sequence[_Tried], terms: SearchTerms) -> set[int]:
-    """The numbers of the trials that were better than all before them; of one objective."""
-    records: set[int] = set()
+def _best(tried: Sequence[_Tried], terms: SearchTerms) -> list[_Tried]:
+    best = best_of([one.ended for one in tried if one.ended], terms.objectives)
+    return [one for one in tried if any(one.ended is each for each in best)]
+
+
+def _records(tried: Sequence[_Tried], terms: SearchTerms) -> set[str]:
+    """The first runs of the trials that were better than all before them; of one objective."""
+    records: set[str] = set()
     best: tuple[float, ...] | None = None
     for one in tried if len(terms.objectives) == 1 else ():
         goals = one.ended.goals if one.ended else None
         if is_better(goals, best, terms.objectives):
             best = goals
-            records.add(one.number)
+            records.add(one.runs[0].id)
     return records
 
 
 def _table(
-    screen: Screen, terms: SearchTerms, tried: Sequence[_Tried], records: set[int] | None = None
+    screen: Screen, terms: SearchTerms, tried: Sequence[_Tried], records: set[str] | None = None
 ) -> None:
-    columns = [Column("trial", [str(one.number) for one in tried], right=True, whole=True)]
+    numbers = ["by hand" if one.number is None else str(one.number) for one in tried]
+    columns = [Column("trial", numbers, right=True, whole=True)]
     for place, objective in enumerate(terms.objectives):
         goals = [one.ended.goals[place] if one.ended and one.ended.goals else None for one in tried]
         texts = ["" if goal is None else number_text(goal) for goal in goals]
         columns.append(Column(objective.name, texts, right=True))
     if records is not None:
-        columns.append(Column("", ["▲" if one.number in records else "" for one in tried], "green"))
+        marks = ["▲" if one.runs[0].id in records else "" for one in tried]
+        columns.append(Column("", marks, "green"))
         columns.append(Column("state", [one.state for one in tried]))
     for each in terms.space:
         values = [searched_value(one.runs[0], each.name) for one in tried]
@@ -184,13 +205,12 @@ def _table(
 def _to_json(
     run: Run, terms: SearchTerms, tried: Sequence[_Tried], importances: dict[str, float]
 ) -> dict[str, Any]:
-    best = best_of([one.ended for one in tried if one.ended], terms.objectives)
     names = [objective.name for objective in terms.objectives]
     return {
         "study": _facts(run)["study"],
         "experiment": run.experiment,
         "objectives": {one.name: one.direction for one in terms.objectives},
-        "best": [one.number for one in best],
+        "best": [one.number for one in _best(tried, terms)],
         "importance": importances,
         "trials": [
             {

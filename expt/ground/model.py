@@ -235,12 +235,13 @@ class Pruning:
 
 @frozen
 class Trial:
-    """Which trial of which search a case is."""
+    """Which trial of which search a case is; `by_hand` are the ids of other runs that it counts."""
 
     study: str
     number: int
     terms: SearchTerms
     pruning: Pruning | None = None
+    by_hand: tuple[str, ...] = ()
 
 
 @frozen
@@ -347,7 +348,8 @@ class Search:
     `case` has what all trials share, and some point of the space. `study` names the search in the
     archives. `drawn` says whether nobody gave the seed. `repeats` is how many runs a trial has,
     None for one without an axis of repeats. `where` tells for each axis where it was said. `known`
-    is what is to be told of trials that have ended before.
+    is what is to be told of trials that have ended before, `by_hand` the ids of the runs that count
+    as trials and are none of this search.
     """
 
     case: Case
@@ -357,6 +359,7 @@ class Search:
     repeats: int | None = None
     where: Mapping[str, str | None] = field(factory=dict)
     known: str = ""
+    by_hand: tuple[str, ...] = ()
 
 
 @frozen

@@ -193,7 +193,7 @@ class CaseMaker:
             case = self._case(
                 binding, base.experiment, shape, values, label, demand, search.where, point.axes
             )
-            trial = Trial(search.study, point.number, search.terms, point.pruning)
+            trial = Trial(search.study, point.number, search.terms, point.pruning, search.by_hand)
             cases.append(evolve(case, skip=base.skip, trial=trial))
         return (*demand.needed_by(cases), *cases)
 

@@ -181,6 +181,8 @@ def lineage_of(case: Case, session_id: str, options: Options) -> dict[str, Any]:
         trial = case.trial
         named = {"study": trial.study, "number": trial.number, "state": "running"}
         told["search"] = {**named, **write_search_terms(trial.terms)}
+        if trial.by_hand:
+            told["search"]["by_hand"] = list(trial.by_hand)
     return {**lineage, **{name: facts for name, facts in told.items() if facts}}
 
 

@@ -48,8 +48,9 @@ def open_studies(crew: Crew, options: Options, plugins: Plugins, plan: Plan) -> 
             if seeds:
                 search = evolve(search, terms=evolve(search.terms, seed=seeds[-1]))
         sampler = plugins.decide("expt_make_sampler", terms=search.terms)
-        study = Study(search.terms, sampler or make_sampler(search.terms), _ended(search, runs))
-        studies.append((search, study))
+        ended, by_hand = _ended(search, runs)
+        study = Study(search.terms, sampler or make_sampler(search.terms), ended)
+        studies.append((evolve(search, by_hand=by_hand), study))
     return studies
 
 
@@ -108,8 +109,11 @@ def _facts(run: Run) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def _ended(search: Search, runs: Sequence[_Point]) -> list[Ended]:
-    """The trials that runs are, those of this search by their numbers, others by their values."""
+def _ended(search: Search, runs: Sequence[_Point]) -> tuple[list[Ended], tuple[str, ...]]:
+    """The trials that runs are, those of this search by their numbers, others by their values.
+
+    With the ids of the others' runs.
+    """
     from expt.searching import judge_runs
 
     own: dict[int, dict[Any, _Point]] = {}
@@ -121,18 +125,19 @@ def _ended(search: Search, runs: Sequence[_Point]) -> list[Ended]:
             own.setdefault(number, {})[point[2].axes.get("repeat")] = point  # the newest counts
         else:
             others.setdefault(repr(point[1]), []).append(point)
-    ended = []
+    ended, by_hand = [], list[str]()
     for points in others.values():
         one = judge_runs([run for run, _, _ in points], search.terms, points[0][1], None)
         if one.state != "failed":
             ended.append(one)
+            by_hand += [run.id for run, _, _ in points]
     for number, repeats in own.items():
         points = list(repeats.values())
         if len(points) >= (search.repeats or 1):
             ended.append(
                 judge_runs([run for run, _, _ in points], search.terms, points[0][1], number)
             )
-    return ended
+    return ended, tuple(by_hand)
 
 
 class Feed:
