@@ -78,6 +78,29 @@ def table(done: Done) -> list[list[str]]:
     return [re.split(r"\s{2,}", line.strip()) for line in done.lines[start : start + 4]]
 
 
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (["-p", "lr=2"], ["--sweep", "lr=2,5"]),
+        (["--sweep", "lr=2,3"], ["-p", "lr=2"]),
+        (["--sweep", "lr=2.0,3.0"], ["--sweep", "lr=2,3"]),
+        (["--sweep", "lr=2,3", "-p", "extra=1"], ["--sweep", "lr=2", "--sweep", "extra=1"]),
+        (["--repeat", "2", "-p", "seed=1"], ["--repeat", "2", "-p", "seed=1"]),
+        (["--repeat", "2"], ["--repeat", "2"]),
+    ],
+)
+def test_a_case_is_done_whoever_gave_it_its_values(
+    sandbox: Sandbox, first: list[str], then: list[str]
+) -> None:
+    sandbox.write({**FILES, "broken": ""})
+    (sandbox.root / "broken").unlink()
+    sandbox.expt("experiments", *first)
+    count = len(sandbox.runs())
+    sandbox.expt("experiments", *then, "--resume")
+    new = sandbox.runs()[:-count]
+    assert [run.params["lr"] for run in new] == ([5] if "lr=2,5" in then else [])
+
+
 def test_resume_runs_what_is_missing_and_then_nothing(night: Sandbox) -> None:
     done = night.expt(*SWEEP, "--resume")
     assert done.exit_code == 0

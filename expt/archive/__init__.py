@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         parse_time,
         read_fields,
         read_headline,
+        read_outcome,
         read_record,
         record_from_json,
         record_to_json,
@@ -70,6 +71,7 @@ __all__ = [
     "read_environment",
     "read_fields",
     "read_headline",
+    "read_outcome",
     "read_plot_notices",
     "read_plots",
     "read_record",
@@ -104,7 +106,7 @@ if not TYPE_CHECKING:  # which knows the names above, and no others
             "expt.archive.params_toml": "write_params_toml",
             "expt.archive.record": (
                 "field_from_json microseconds parse_headline parse_time read_fields read_headline "
-                "read_record record_from_json record_to_json"
+                "read_outcome read_record record_from_json record_to_json"
             ),
             "expt.archive.returned": "named_results storable_result",
             "expt.archive.series_lines": "read_results",

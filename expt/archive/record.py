@@ -18,7 +18,7 @@ from expt.ground.encoding import Unstorable, from_json, opaque_as_text, parse_st
 from expt.ground.errors import DamagedArchive, NewerArchive
 from expt.ground.files import read_inside
 from expt.ground.layout import FORMAT, RUN_FILE
-from expt.ground.model import KINDS, STATUSES, ErrorInfo, Origin, RunRecord
+from expt.ground.model import KINDS, STATUSES, ErrorInfo, Origin, Outcome, RunRecord
 from expt.ground.objects import safe_repr
 
 if TYPE_CHECKING:
@@ -124,6 +124,21 @@ def read_record(path: Path) -> RunRecord:
     Raises `DamagedArchive` with what is wrong with the file, or `NewerArchive`.
     """
     return record_from_json(read_fields(path), str(path / RUN_FILE))
+
+
+def read_outcome(path: Path, case_id: str) -> Outcome:
+    """How the run ended that left the archive folder `path`. Raises as `read_record` does."""
+    record = read_record(path)
+    return Outcome(
+        case_id,
+        record.id,
+        str(path),
+        record.status,
+        record.duration or 0.0,
+        record.results,
+        record.error,
+        setup=record.setup or 0.0,
+    )
 
 
 def read_fields(path: Path) -> Any:

@@ -95,6 +95,15 @@ def expt_make_sampler(terms: SearchTerms) -> Any | None:
 
 
 @spec
+def expt_add_cases(case: Case, outcome: Outcome) -> Sequence[Mapping[str, Any]] | None:
+    """Deciding, parent. A run has ended: further cases, as the values in which they differ from it.
+
+    With `--resume` it is called for what was done before, too. A case that the session has is not
+    run again.
+    """
+
+
+@spec
 def expt_collection_finished(
     options: Options, experiments: Sequence[Experiment], deselected: int
 ) -> None:

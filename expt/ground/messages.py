@@ -202,6 +202,14 @@ class TrialRequest:
 
 
 @frozen
+class MoreRequest:
+    """Make cases that differ from one in the values of each point. Answered by a `Trials`."""
+
+    case: Case
+    points: tuple[Mapping[str, Any], ...]
+
+
+@frozen
 class DescribeRequest:
     """Tell what takes part in one case. Answered by a `Description`."""
 
@@ -274,6 +282,7 @@ class Trials:
 Request = (
     PlanRequest
     | TrialRequest
+    | MoreRequest
     | DescribeRequest
     | SchemaRequest
     | RunRequest

@@ -366,7 +366,7 @@ class Search:
 class SpacePoint:
     """A point of a search's space: the values of its names, for the trial of a number.
 
-    With `axes`, the point of a run that is not of the search, and what it was swept by.
+    With `axes`, the point of a run that there is already, and what it was swept by.
     """
 
     number: int

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.errors import ParameterError
 from expt.ground.model import (
+    LAYER_COMMAND,
     LAYER_SWEEP,
     Axis,
     Case,
@@ -37,6 +39,7 @@ from expt.planning.providers import session_key
 from expt.planning.resolution import Point, Resolution
 from expt.planning.searches import Sought, decide_search, value_at
 from expt.planning.skipping import skip_reason
+from expt.planning.unknown import unknown_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
         ) -> Resolution: ...
 
 
+_ADDED: Final = "expt_add_cases"  # where values were said that a plugin gave
 NOT_SEARCHED: Final = "it is run for what needs it, and not searched itself"
 
 
@@ -175,27 +179,40 @@ class CaseMaker:
     ) -> tuple[Case, ...]:
         """The cases of a point of a search's space, after those that they need."""
         base = search.case
-        outer = {
-            name: value_at(base.params, name) if value == MASK else value
-            for name, value in base.axes.items()
-        }
+        outer = _unmasked_axes(base)
         repeats: Sequence[int | None] = range(search.repeats) if search.repeats else [None]
-        swept = None
         if point.axes is not None:
-            repeats, swept = [point.axes.get(REPEAT)], frozenset(point.axes)
-        demand = Demand(trial=point.number, searched=frozenset(point.values), swept=swept)
+            repeats = [point.axes.get(REPEAT)]
+        demand = Demand(trial=point.number, searched=frozenset(point.values))
         cases = []
         for repeat in repeats:
             values = {**outer, **point.values} | ({} if repeat is None else {REPEAT: repeat})
             told = [base.label, f"trial-{point.number}"]
             told += [] if repeat is None else [f"repeat-{repeat}"]
             label = "-".join(part for part in told if part)
-            case = self._case(
-                binding, base.experiment, shape, values, label, demand, search.where, point.axes
-            )
+            case = self._case(binding, base.experiment, shape, values, label, demand, search.where)
             trial = Trial(search.study, point.number, search.terms, point.pruning, search.by_hand)
             cases.append(evolve(case, skip=base.skip, trial=trial))
         return (*demand.needed_by(cases), *cases)
+
+    def varied(
+        self, binding: Binding, shape: Shape, base: Case, point: Mapping[str, Any]
+    ) -> tuple[Case, ...]:
+        """The case with the values of `point` in the place of its own, after those it needs."""
+        values = {**_unmasked_axes(base), **point}
+        resolution = self.resolution(binding, shape.chosen, values)
+        for name in point:
+            if name != REPEAT and not resolution.takes(parse_name(name, _ADDED)[0]):
+                raise unknown_parameter(name, _ADDED, sorted(resolution.graph.askers))
+        axes = tuple(Axis((name,), [(values[name],)]) for name in values if name != VARIANT)
+        (label,) = self.labels(binding, [Shape(shape.chosen, axes)])
+        demand = Demand()
+        where = dict.fromkeys(point, _ADDED)
+        case = self._case(binding, base.experiment, shape, values, label, demand, where)
+        for name in point:
+            if (known := case.origins.get(name)) and known[0].layer == LAYER_COMMAND:
+                raise ParameterError(f"'{name}' is final: {known[0].where} says it", _ADDED)
+        return (*demand.needed_by([case]), case)
 
     def _needed_or_new(
         self,
@@ -210,14 +227,7 @@ class CaseMaker:
         """The one case of a plan at a point, whoever asks for it first."""
         key = (binding.experiment.id, shape.chosen, point_key(values))
         if key not in demand.cases:
-            axes = (
-                values
-                if demand.swept is None
-                else {n: values[n] for n in values if n in demand.swept}
-            )
-            demand.cases[key] = self._case(
-                binding, named, shape, values, label, demand, where, axes
-            )
+            demand.cases[key] = self._case(binding, named, shape, values, label, demand, where)
         return demand.cases[key]
 
     def _case(
@@ -229,9 +239,8 @@ class CaseMaker:
         label: str | None,
         demand: Demand,
         where: Mapping[str, str | None] | None = None,
-        axes: Mapping[str, Any] | None = None,
     ) -> Case:
-        """The case at a point. `axes` are what it says that it was swept by: else all `values`."""
+        """The case at a point."""
         resolution = self.resolution(binding, shape.chosen, values)
         reach = self._chains.reach(binding, shape.chosen)
         where = {**shape.where, **(where or {})}
@@ -261,13 +270,12 @@ class CaseMaker:
             for node in graph.order
             if graph.provider(node).scope == "session"
         ]
-        told = values if axes is None else axes
         case = Case(
             experiment=named,
             label=label,
             params=params,
             origins=origins,
-            axes={n: MASK if reach.hides(n) else plain(v) for n, v in told.items()},
+            axes={n: MASK if reach.hides(n) else plain(v) for n, v in values.items()},
             session_keys=frozenset(keys),
             secrets=decided.secrets,
             inputs=decided.inputs,
@@ -363,6 +371,14 @@ def named_experiment(binding: Binding) -> Experiment:
         extends=tuple(host.node_id for host in list(binding.host.chain())[1:]),
         marks=tuple(dict.fromkeys(mark.name for mark in binding.marks)),
     )
+
+
+def _unmasked_axes(case: Case) -> dict[str, Any]:
+    """What a case is swept by, secrets among it."""
+    return {
+        name: value_at(case.params, name) if value == MASK else value
+        for name, value in case.axes.items()
+    }
 
 
 def chosen_variants(case: Case) -> Chosen:

@@ -185,14 +185,12 @@ class Chains:
 class Demand:
     """The cases that others need, each made once: by its experiment, variants and point.
 
-    Of a trial, `trial` is its number and `searched` the names that it varies; `swept` are the
-    names that the run of a case was swept by, where not all are.
+    Of a trial, `trial` is its number and `searched` the names that it varies.
     """
 
     cases: dict[tuple[str, Chosen, str], Case] = field(factory=dict)
     trial: int | None = None
     searched: frozenset[str] = frozenset()
-    swept: frozenset[str] | None = None
 
     def needed_by(self, cases: Iterable[Case]) -> list[Case]:
         """Those of the cases that others need, however far away, in the order they were made."""

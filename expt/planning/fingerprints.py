@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.snapshot import static_closure
 from expt.ground.encoding import dumps, opaque_as_text
-from expt.parameters import SEED
+from expt.parameters import REPEAT, SEED
 from expt.planning.inputs import measure_input
 from expt.planning.resolution import is_drawn
 
@@ -30,9 +30,10 @@ class Fingerprints:
         self._hashes: dict[tuple[str, int, int], str] = {}
 
     def of(self, case: Case, binding: Binding, needs: Mapping[str, Sequence[str]]) -> str:
-        """The fingerprint of a case; a seed that nobody gave is no part of it.
+        """The fingerprint of a case: what it is given, and not what it is called or who says it.
 
-        `needs` are the fingerprints of the cases that it needs, in the place of their runs.
+        A seed that nobody gave is no part of it; then which repeat it is tells cases apart. `needs`
+        are the fingerprints of the cases that it needs, in the place of their runs.
         """
         drawn = is_drawn(case.origins.get(SEED, ()))
         left_out = {*case.needs, *((SEED,) if drawn else ())}
@@ -42,7 +43,8 @@ class Fingerprints:
             for name, told in self.measure_inputs(case).items()
         }
         code = self.code_of(binding.modules)
-        told = [case.experiment.id, dict(case.axes), opaque_as_text(values), inputs, code]
+        repeat = case.axes.get(REPEAT) if drawn else None
+        told = [case.experiment.id, repeat, opaque_as_text(values), inputs, code]
         told += [{name: list(prints) for name, prints in needs.items()}] if needs else []
         return hashlib.sha256(dumps(told).encode()).hexdigest()
 

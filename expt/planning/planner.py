@@ -418,6 +418,16 @@ class Planner:
         shape = self._maker.shape(binding, chosen_variants(search.case))
         return [self._maker.trials(binding, shape, search, point) for point in points]
 
+    def vary(self, case: Case, points: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Case, ...]]:
+        """For each point the case that differs from `case` in its values, after those it needs.
+
+        Raises `ParameterError` for a name that the experiment does not take.
+        """
+        binding = self._bind(case.experiment)
+        shape = self._maker.shape(binding, chosen_variants(case))
+        for point in points:
+            yield self._maker.varied(binding, shape, case, point)
+
     def _refuse(self, mistakes: Iterable[ExptError]) -> list[str]:
         """Raise what was found, once each; with --continue-on-collection-errors, tell it."""
         unique = list({str(mistake): mistake for mistake in mistakes}.values())

@@ -46,7 +46,7 @@ def reject_unknown_values(
                 _hint(address, functions, "experiments"),
             )
         if not any(name in taken[binding.experiment.id] for binding in addressed):
-            raise _unknown_parameter(name, at, known)
+            raise unknown_parameter(name, at, known)
 
 
 def reject_unknown_sweeps(sweeps: Iterable[Sweep], taken: Mapping[str, frozenset[str]]) -> None:
@@ -54,7 +54,7 @@ def reject_unknown_sweeps(sweeps: Iterable[Sweep], taken: Mapping[str, frozenset
     known = sorted({name for names in taken.values() for name in names})
     for sweep in sweeps:
         if parse_name(sweep.name, sweep.where)[0] not in known:
-            raise _unknown_parameter(sweep.name, f"--sweep {sweep.name}", known)
+            raise unknown_parameter(sweep.name, f"--sweep {sweep.name}", known)
 
 
 def reject_unknown_space(space: Iterable[Dimension], taken: Mapping[str, frozenset[str]]) -> None:
@@ -63,7 +63,7 @@ def reject_unknown_space(space: Iterable[Dimension], taken: Mapping[str, frozens
     for dimension in space:
         at = f"--space {dimension.name}"
         if parse_name(dimension.name, at)[0] not in known:
-            raise _unknown_parameter(dimension.name, at, known)
+            raise unknown_parameter(dimension.name, at, known)
 
 
 def reject_unknown_variants(options: Options, bindings: Iterable[Binding]) -> None:
@@ -80,7 +80,8 @@ def reject_unknown_variants(options: Options, bindings: Iterable[Binding]) -> No
                 )
 
 
-def _unknown_parameter(name: str, at: str, known: Sequence[str]) -> ParameterError:
+def unknown_parameter(name: str, at: str, known: Sequence[str]) -> ParameterError:
+    """The error for a name that nobody takes, with the closest of those that are."""
     return ParameterError(
         f"no selected experiment has a parameter '{name}'", at, _hint(name, known, "parameters")
     )

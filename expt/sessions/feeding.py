@@ -1,23 +1,26 @@
-"""Searches feed the schedule: whenever there is room, what is known decides on the next cases.
+"""Searches and plugins feed the schedule: what is known decides on the next cases.
 
-archives ─► studies ─ more ─► cases ─ ─ ► runs ─ ─ ► outcome ─ hear ─► studies
+archives ─► studies ─ more ─► cases ─ ─ ► runs ─ ─ ► outcome ─ hear ─► studies, plugins
 """
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.ground.messages import CasesAdded, Notice, SearchEnded, TrialRequest
+from expt.archive import read_outcome
+from expt.ground.errors import ExptError, ReadingError
+from expt.ground.messages import CasesAdded, MoreRequest, Notice, SearchEnded, TrialRequest
 from expt.ground.model import Plan, SpacePoint
 from expt.ground.options import runs_root
 from expt.ground.text import number_text, value_text
 from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from expt.ground.errors import ExptError
-    from expt.ground.model import Case, Outcome, PinnedRun, Search
+    from expt.ground.model import Case, Outcome, Search
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
     from expt.reading import Run
@@ -148,22 +151,33 @@ class Feed:
         options: Options,
         crew: Crew,
         books: Books,
+        plugins: Plugins,
         studies: Studies,
-        planned: Sequence[Case] = (),
+        plan: Plan,
     ) -> None:
-        self.reused: dict[str, PinnedRun] = {}  # under --resume, in the place of cases
+        self.reused = dict(plan.reused)  # under --resume, in the place of cases
         self._options = options
         self._crew = crew
         self._books = books
+        self._plugins = plugins
         self._studies = list(studies)
+        self._added: list[Case] = []  # by plugins, and not begun
         self._trials: dict[str, tuple[Search, Study, int]] = {}  # by the id of each case that runs
         self._heard: dict[tuple[str, int], list[Run | None]] = {}
-        self._known = {case.id for case in planned}  # those that trials need, and that are begun
+        planned = (*plan.cases, *plan.done)
+        self._by_id = {case.id: case for case in planned}  # all that this session has
         self._by_fingerprint = {case.fingerprint or case.id: case.id for case in planned}
         self._mistake: ExptError | None = None  # why a search ended before its time
 
+    def begin(self, plan: Plan) -> None:
+        """Let plugins hear of what was done before."""
+        self._hear_of_done(case.id for case in plan.done)
+
     def more(self) -> tuple[Case, ...]:
-        """The cases of one more trial; empty where none is to begin now."""
+        """The cases that plugins added, or of one more trial; empty where none is to begin now."""
+        if self._added:
+            added, self._added = tuple(self._added), []
+            return added
         for search, study in self._studies if self._mistake is None else ():
             point = study.ask()
             if point is None:
@@ -174,32 +188,40 @@ class Feed:
                 case.id: (search, study, point.number) for case in cases if case.trial is not None
             }
             cases = self._made_once(cases)
-            left = sum(one.left * (each.repeats or 1) for each, one in self._studies)
-            self._books.hear(CasesAdded(cases, left))
+            self._books.hear(CasesAdded(cases, self._left))
             return cases
         return ()
 
-    def _made_once(self, cases: Sequence[Case]) -> tuple[Case, ...]:
-        """The cases, without those that trials need and that this session has already."""
+    def _made_once(self, cases: Iterable[Case]) -> tuple[Case, ...]:
+        """The cases, without those that this session has already, and those that are done."""
         same: dict[str, str] = {}
         fresh = []
         for case in cases:
             if case.trial is None:
-                known = self._by_fingerprint.setdefault(case.fingerprint or case.id, case.id)
-                same[case.id] = known
-                if known in self._known:
+                id_, alike = case.id, case.fingerprint or case.id
+                if alike in self._by_fingerprint:
+                    same[id_] = self._by_fingerprint[alike]
                     continue
-                self._known.add(known)
+                while case.id in self._by_id:  # of other values, which are too long to be named
+                    case = evolve(case, label=f"{case.label}_")
+                same[id_] = self._by_fingerprint[alike] = case.id
+                self._by_id[case.id] = case
             needs = {name: tuple(same[id_] for id_ in ids) for name, ids in case.needs.items()}
             fresh.append(evolve(case, needs=needs))
-        needed = tuple(case for case in fresh if case.trial is None)
-        if needed and self._options.running.resume:
+        settled = tuple(case for case in fresh if case.trial is None)
+        if settled and self._options.running.resume:
             from expt.sessions.looking_back import look_back  # slow: it reads runs
 
-            done = look_back(Plan(needed), self._options, self.reused).reused
-            self.reused |= done
-            fresh = [case for case in fresh if case.id not in done]
+            looked = look_back(Plan(settled), self._options, self.reused)
+            self.reused |= looked.reused
+            going_on = {case.id: case for case in looked.cases}
+            fresh = [going_on.get(case.id, case) for case in fresh if case.id not in looked.reused]
         return tuple(fresh)
+
+    @property
+    def _left(self) -> int:
+        """How many runs of trials may follow."""
+        return sum(one.left * (each.repeats or 1) for each, one in self._studies)
 
     @property
     def open_trials(self) -> int:
@@ -215,8 +237,40 @@ class Feed:
 
     def hear(self, case: Case, outcome: Outcome) -> None:
         """Know how a case ended, and the trial with the last of its cases."""
-        if case.id not in self._trials:
+        if case.id in self._trials:
+            self._hear_trial(case, outcome)
+        if outcome.status != "interrupted":
+            self._ask_plugins(case, outcome)
+
+    def _ask_plugins(self, case: Case, outcome: Outcome) -> None:
+        """Add what plugins want beside a case that has ended."""
+        if self._mistake is not None or not self._plugins.listens("expt_add_cases"):
             return
+        before = set(self.reused)
+        try:
+            answers = self._plugins.decide("expt_add_cases", case=case, outcome=outcome)
+            points = tuple(dict(point) for answer in answers for point in answer)
+            if not points:
+                return
+            groups = self._crew.ask(MoreRequest(case, points)).cases
+        except ExptError as error:  # told at the end, when what runs has ended
+            self._mistake = error
+            return
+        cases = self._made_once(each for group in groups for each in group)
+        self._added += cases
+        self._books.hear(CasesAdded(cases, self._left))
+        self._hear_of_done(id_ for id_ in self.reused if id_ not in before)
+
+    def _hear_of_done(self, ids: Iterable[str]) -> None:
+        """Let plugins hear of runs that take the place of cases."""
+        if not self._plugins.listens("expt_add_cases"):
+            return
+        for id_ in [id_ for id_ in ids if id_ in self.reused]:
+            with contextlib.suppress(ReadingError):  # removed or damaged since it was looked for
+                outcome = read_outcome(Path(self.reused[id_].path), id_)
+                self._ask_plugins(self._by_id[id_], outcome)
+
+    def _hear_trial(self, case: Case, outcome: Outcome) -> None:
         from expt.reading import load_archive
         from expt.searching import Ended, judge_runs
 

@@ -132,10 +132,12 @@ class Session:
         studies = open_studies(self._crew, options, self._plugins, plan)
         plan = with_known(plan, studies)
         self._plugins.observe("expt_plan_finished", options=options, plan=plan)
-        if plan.cases or plan.searches:
+        adds = plan.done and self._plugins.listens("expt_add_cases")
+        if plan.cases or plan.searches or adds:
             self._crew.tell_session(_session_info(self.id, plan, *self._surroundings()))
             self._interrupts.pass_on_to(self._crew.interrupt)
-            feed = Feed(options, self._crew, self._books, studies, plan.cases)
+            feed = Feed(options, self._crew, self._books, self._plugins, studies, plan)
+            feed.begin(plan)
             self._schedule.carry_out(plan, feed, keep=self._keep)
             feed.conclude()
         return plan

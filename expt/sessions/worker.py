@@ -2,7 +2,8 @@
 
     begin   ─► what all requests have in common is kept
     answer  ─► PlanRequest      import, resolve, decide         ─► Plan
-               TrialRequest     points of a search            ─► Trials
+               TrialRequest     points of a search              ─► Trials
+               MoreRequest      values beside those of a case   ─► Trials
                RunRequest       run one case                    ─► Outcome
                AnnounceRequest  tell hooks of a dead run's end  ─► None
                RenderRequest    read an archive, draw           ─► RunRendered
@@ -26,6 +27,7 @@ from expt.ground.messages import (
     AnnounceRequest,
     DescribeRequest,
     ModuleImporting,
+    MoreRequest,
     Notice,
     PlanRequest,
     RenderRequest,
@@ -84,6 +86,8 @@ class Worker:
             return self._plan(request)
         if isinstance(request, TrialRequest):
             return Trials(tuple(self._get_planner().try_points(request.search, request.points)))
+        if isinstance(request, MoreRequest):
+            return Trials(tuple(self._get_planner().vary(request.case, request.points)))
         if isinstance(request, DescribeRequest):
             return self._describe(request)
         if isinstance(request, SchemaRequest):

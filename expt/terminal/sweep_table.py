@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import read_record
+from expt.archive import read_outcome
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SESSIONS_DIR
-from expt.ground.model import Outcome
 from expt.ground.screen import Column, Line, linked
 from expt.ground.text import (
     case_text,
@@ -25,7 +25,7 @@ from expt.terminal.tracebacks import relative_path
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from expt.ground.model import Case, PinnedRun
+    from expt.ground.model import Case, Outcome, PinnedRun
     from expt.ground.screen import Screen
 
 SEEDS: Final = ("seed", "repeat")  # what is averaged over
@@ -53,13 +53,8 @@ def earlier_outcomes(done: Mapping[str, PinnedRun]) -> list[Outcome]:
     """How the runs ended for which cases were not run again, from their archives."""
     outcomes = []
     for case_id, run in done.items():
-        try:
-            record = read_record(Path(run.path))
-        except ReadingError:  # removed or damaged since the plan was made
-            continue
-        outcomes.append(
-            Outcome(case_id, run.id, run.path, "completed", record.duration or 0.0, record.results)
-        )
+        with contextlib.suppress(ReadingError):  # removed or damaged since the plan was made
+            outcomes.append(read_outcome(Path(run.path), case_id))
     return outcomes
 
 
