@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,6 +57,25 @@ def test_a_run_is_listed_and_stopped_and_the_others_go_on(
     assert ended == {"lr-1": status, "lr-2": "completed"}
     assert sandbox.expt("verify", run["id"]).exit_code == 0
     assert sandbox.expt("status").stdout == "nothing is running\n"
+
+
+@pytest.mark.parametrize(("words", "status"), [((), "interrupted"), (("--kill",), "failed")])
+def test_a_run_of_another_machine_is_stopped_by_those_who_run_it(
+    sandbox: Sandbox, words: tuple[str, ...], status: str
+) -> None:
+    """Its process cannot be reached from here; the folder can."""
+    sandbox.write(TREE)
+    process = sandbox.start("experiments", "--sweep", "lr=1,2")
+    told = wait_until_it_tracked(sandbox)
+    record = Path(told["path"], "run.json")
+    data = json.loads(record.read_text())
+    data["owner"]["host"] = "far"
+    record.write_text(json.dumps(data))
+    stopped = sandbox.expt("stop", *words, told["id"])
+    assert stopped.exit_code == 0, stopped.stderr
+    process.communicate(timeout=60)
+    ended = {run.case: run.status for run in sandbox.runs()}
+    assert ended == {"lr-1": status, "lr-2": "completed"}
 
 
 def test_what_does_not_run_is_not_stopped(sandbox: Sandbox) -> None:

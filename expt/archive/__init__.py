@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     )
     from expt.archive.owner import (
         BEAT,
+        ask_to_stop,
+        asked_to_stop,
         owner_is_alive,
         owner_of_this_process,
         run_is_alive,
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BEAT",
     "Archive",
+    "ask_to_stop",
+    "asked_to_stop",
     "check_writable",
     "decode_artifact",
     "environment_to_bytes",
@@ -101,7 +105,8 @@ if not TYPE_CHECKING:  # which knows the names above, and no others
                 "write_plots"
             ),
             "expt.archive.owner": (
-                "BEAT owner_is_alive owner_of_this_process run_is_alive touch_run"
+                "BEAT ask_to_stop asked_to_stop owner_is_alive owner_of_this_process run_is_alive"
+                " touch_run"
             ),
             "expt.archive.params_toml": "write_params_toml",
             "expt.archive.record": (

@@ -12,12 +12,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import signal
 import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.layout import RUN_FILE
+from expt.ground.errors import DamagedArchive
+from expt.ground.files import read_inside
+from expt.ground.layout import RUN_FILE, STOPPED_FILE
 from expt.ground.processes import start_of
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 BEAT: Final = 15.0  # seconds between two signs of life
 _MISSED: Final = 4  # signs of life that may be missed: clocks differ, and networks are slow
+_ENDS: Final = (signal.SIGINT, signal.SIGKILL)
 _PROC: Final = Path("/proc")
 
 
@@ -59,6 +63,22 @@ def run_is_alive(owner: Mapping[str, Any], archive: Path) -> bool:
 def touch_run(archive: Path) -> None:
     """Say that a run goes on, to those who cannot see its process. Raises `OSError`."""
     os.utime(archive / RUN_FILE)
+
+
+def ask_to_stop(archive: Path, number: int | None = None) -> None:
+    """Say that a run is to end, and it alone; with `number`, which signal its machine is to send.
+
+    Raises `OSError`.
+    """
+    (archive / STOPPED_FILE).write_text("" if number is None else str(number))
+
+
+def asked_to_stop(archive: Path) -> int | None:
+    """The signal that somebody on another machine wants the run to get; None for none."""
+    told: bytes | None = None
+    with contextlib.suppress(DamagedArchive):  # it is no file
+        told = read_inside(archive, STOPPED_FILE, 16)
+    return next((number for number in _ENDS if told == b"%d" % number), None)
 
 
 def owner_is_alive(owner: Mapping[str, Any]) -> bool | None:

@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import owner_is_alive
+from expt.archive import ask_to_stop, owner_is_alive
 from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, UsageError
-from expt.ground.layout import STOPPED_FILE
 from expt.ground.screen import output
 from expt.reading import find_archive_root, load_run
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from expt.reading import Run
 
 _PATIENCE: Final = 10.0  # seconds for a run to end
+_FAR_PATIENCE: Final = 30.0  # where its machine looks once a second, and its disk is far
 _LOOK: Final = 0.1
 
 
@@ -33,24 +33,23 @@ def main(words: list[str]) -> int:
     root = find_archive_root(asked.runs)
     runs = [load_run(reference, root) for reference in asked.references]
     for run in runs:
-        _reject_unreachable(run)
+        if run.status != "running":
+            raise UsageError(f"the run {run.short_id} is {run.status}", run.node_id, "expt status")
     for run in runs:
         _stop(run, signal.SIGKILL if asked.kill else signal.SIGINT)
     ended = [_wait(run) for run in runs]
     return int(ExitCode.OK if all(ended) else ExitCode.FAILED)
 
 
-def _reject_unreachable(run: Run) -> None:
-    """Raise `UsageError` for a run that this process cannot stop."""
-    if run.status != "running":
-        raise UsageError(f"the run {run.short_id} is {run.status}", run.node_id, "expt status")
-    if not owner_is_alive(run.record.owner):
-        where = f"on {run.host}, process {run.record.pid}"
-        raise UsageError(f"the run {run.short_id} cannot be reached from here", where)
-
-
 def _stop(run: Run, number: int) -> None:
-    (run.path / STOPPED_FILE).touch()
+    """Send the signal, or ask whoever runs it on another machine to send it."""
+    near = owner_is_alive(run.record.owner)
+    try:
+        ask_to_stop(run.path, None if near else number)
+    except OSError as error:
+        raise UsageError(f"the run {run.short_id} is not yours", str(error)) from error
+    if not near:
+        return
     try:
         os.kill(run.record.pid, number)
         os.kill(run.record.pid, signal.SIGCONT)  # else a stopped one would not hear of it
@@ -62,7 +61,8 @@ def _stop(run: Run, number: int) -> None:
 
 def _wait(run: Run) -> bool:
     """Whether the run ends soon; it is told either way."""
-    deadline = time.monotonic() + _PATIENCE
+    near = owner_is_alive(run.record.owner)
+    deadline = time.monotonic() + (_PATIENCE if near else _FAR_PATIENCE)
     while run.status == "running" and time.monotonic() < deadline:
         time.sleep(_LOOK)
         run = run.reload()

@@ -1,5 +1,8 @@
 """Archives reach the disk: once a second while runs go on, and at the end of the session.
 
+With that goes what other machines see and say: a sign of life of each run, and whether somebody
+who cannot reach its process wants it to end.
+
 What a run writes is in the file when the call returns, so that killing the process loses nothing;
 syncing is against the machine itself going down. It costs a run nothing: this is the parent's
 thread, and a file's pages are the same whoever asks for them to be written.
@@ -10,12 +13,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from expt.archive.owner import BEAT, touch_run
+from expt.archive.owner import BEAT, asked_to_stop, touch_run
 from expt.ground.files import sync_archive
 from expt.ground.messages import RunFinished, RunStarted
 
@@ -38,7 +42,8 @@ class Syncer:
         self._complain = complain
         self._refused: set[str] = set()
         self._lock = threading.Lock()
-        self._running: set[str] = set()
+        self._running: dict[str, int] = {}  # archive -> process
+        self._stopped: set[tuple[str, int]] = set()
         self._finished: set[str] = set()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -49,11 +54,11 @@ class Syncer:
         """Take note of a run that began or ended."""
         if isinstance(event, RunStarted):
             with self._lock:
-                self._running.add(event.path)
+                self._running[event.path] = event.pid
             self._begin()
         elif isinstance(event, RunFinished):
             with self._lock:
-                self._running.discard(event.outcome.path)
+                self._running.pop(event.outcome.path, None)
                 self._finished.add(event.outcome.path)
 
     @property
@@ -79,6 +84,7 @@ class Syncer:
     def _work(self) -> None:
         while not self._ended.wait(_INTERVAL):
             self._sync()
+            self._stop_what_is_asked()
             if time.monotonic() - self._touched_at > BEAT:
                 self._touch()
         self._sync()
@@ -92,9 +98,21 @@ class Syncer:
             with contextlib.suppress(OSError):  # somebody deleted it, and may
                 touch_run(Path(path))
 
+    def _stop_what_is_asked(self) -> None:
+        """Pass on the signal that `expt stop` left in the archive of a run, once."""
+        with self._lock:
+            running = list(self._running.items())
+        for path, pid in running:
+            number = asked_to_stop(Path(path))
+            if number is not None and (path, number) not in self._stopped:
+                self._stopped.add((path, number))
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+                    os.kill(pid, signal.SIGCONT)  # else a stopped one would not hear of it
+
     def _sync(self) -> None:
         with self._lock:
-            paths = self._running | self._finished
+            paths = self._running.keys() | self._finished
             self._finished.clear()
         since, self._synced_at = self._synced_at, time.time() - _INTERVAL
         if len(paths) > _MANY:
