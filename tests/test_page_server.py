@@ -6,8 +6,6 @@ import base64
 import json
 import math
 import shutil
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -22,11 +20,13 @@ from expt.tracking import open_recorder
 
 pytest.importorskip("starlette", reason="the extra 'page' is not installed")
 
+from expt.page.facts import tell_table
+from expt.page.known_runs import KnownRuns
 from expt.page.server import COOKIE, make_app
 from expt.page.watching import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 HOST = "127.0.0.1:8777"
@@ -98,7 +98,7 @@ def open_app(root: Path, **headers: str) -> Client:
         words: dict[str, Any] = dict(query)
         return find_runs(root, **{**words, "limit": int(words.get("limit", 0))})
 
-    app, _ = make_app(
+    app, _, _ = make_app(
         find, lambda name: load_run(name, root), root, port=8777, token=TOKEN, words=WORDS
     )
     return Client(app, **headers)
@@ -250,13 +250,45 @@ def test_runs_are_what_show_prints(client: Client) -> None:
     assert [run["id"] for run in found] == [id_of(2)]
 
 
+def values_of(table: Any) -> dict[tuple[str, str], list[Any]]:
+    """(part, name) → a value a run, and "gap" where it has none."""
+    found = {}
+    for column in table["columns"]:
+        values = column["values"] if "values" in column else [column["every"]] * len(table["ids"])
+        for row in column["missing"]:
+            assert values[row] is None
+            values[row] = "gap"
+        found[column["part"], column["name"]] = values
+    return found
+
+
 def test_the_table_is_the_runs_by_columns(client: Client) -> None:
     table = told(client.get("/api/table"))
-    columns = {(column["part"], column["name"]): column["values"] for column in table["columns"]}
+    columns = values_of(table)
     assert table["ids"] == [id_of(2), id_of(1), id_of(0)]
     assert columns["params", "lr"] == [0.01, 0.1, 1.0]
     assert columns["params", "big"] == [{"$int": str(2**60)}] * 3
     assert columns["results", "gap"] == [{"$float": "nan"}] * 3
+
+
+def test_runs_that_differ_in_their_names_are_rows_of_one_table(tmp_path: Path) -> None:
+    given: list[dict[str, Any]] = [
+        {"lr": 1, "net": {"width": 2, "opt": {"name": "adam"}}},
+        {"net": {"opt": {"name": "sgd"}, "width": {}}, "lr": 1.0, "net.width": 7},
+        {"lr": True, "odd": {1: {"x": 2}, "$a": 3}, "where": math.inf},
+    ]
+    for number, params in enumerate(given):
+        make_run(tmp_path / "runs", number, params=params, results={"zero": 0.0 * (1 - number)})
+    columns = values_of(tell_table(find_runs(tmp_path / "runs")[::-1]))
+    assert {name: values for (part, name), values in columns.items() if part == "params"} == {
+        "lr": [1, 1.0, True],
+        "net.width": [2, 7, "gap"],
+        "net.opt.name": ["adam", "sgd", "gap"],
+        "odd": ["gap", "gap", {"$dict": [[1, {"x": 2}], ["$a", 3]]}],
+        "where": ["gap", "gap", {"$float": "inf"}],
+    }
+    assert [type(value) for value in columns["params", "lr"]] == [int, float, bool]
+    assert [math.copysign(1, value) for value in columns["results", "zero"]] == [1, 1, -1]
 
 
 def test_the_table_is_made_again_for_a_new_run_and_for_labels(client: Client, root: Path) -> None:
@@ -266,17 +298,18 @@ def test_the_table_is_made_again_for_a_new_run_and_for_labels(client: Client, ro
     assert len(told(client.get("/api/table"))["ids"]) == 4
     answer = client.post(f"/api/runs/{id_of(9)}/labels", {"tags": ["best"], "note": "n"}, **ORIGIN)
     assert told(answer)["tags"] == ["best"]
-    columns = {
-        column["name"]: column["values"] for column in told(client.get("/api/table"))["columns"]
-    }
-    assert (columns["tags"][0], columns["note"][0]) == (["best"], "n")
+    columns = values_of(told(client.get("/api/table")))
+    assert (columns["run", "tags"][0], columns["run", "note"][0]) == (["best"], "n")
 
 
 @pytest.mark.parametrize(
     ("path", "word"),
     [
         ("/api/runs?wher=x", "there is no 'wher' to ask for here: where, limit, status, sort"),
-        ("/api/table?colour=1", "there is no 'colour' to ask for here: where, limit, status, sort"),
+        (
+            "/api/table?colour=1",
+            "there is no 'colour' to ask for here: where, limit, status, sort, known",
+        ),
         ("/api/runs/ID?x=1", "there is no 'x' to ask for here: none"),
         (
             "/api/runs/ID/series/loss?point=2",
@@ -426,36 +459,85 @@ def test_a_watcher_tells_of_new_runs_points_ends_labels_and_what_is_gone(root: P
     from expt.archive.owner import owner_of_this_process
     from expt.archive.run_labels import Labels, write_labels
 
-    async def changes_of(wanted: int, act: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        with anyio.fail_after(20):
-            async for change in Watcher(root, lambda _: True).changes():
-                if not found:
-                    threading.Thread(target=act, daemon=True).start()
-                if change is not None:
-                    found.append(change)
-                if len(found) > wanted:
-                    return found[1:]
-        return found
-
-    def act() -> None:
-        path = make_run(root, 50, status="running", owner=owner_of_this_process())
-        recorder = open_recorder(path / "series", label="x")
-        recorder.track("loss", math.nan, step=0)
-        time.sleep(1.5)
-        recorder.track("loss", 0.5, step=1)
-        recorder.close()
-
-    news = anyio.run(changes_of, 2, act)
-    assert news[0]["runs"][0]["id"] == id_of(50)
-    assert news[0]["runs"][0]["status"] == "running"
-    seen = [change["points"].get(id_of(50)) for change in news]
-    assert {"loss": [1, {"$float": "nan"}]} in seen
-    assert seen[-1] == {"loss": [2, 0.5]}
-
     labelled = find_runs(root)[1].path
-    (noted,) = anyio.run(changes_of, 1, lambda: write_labels(labelled, Labels(("best",))))
-    assert noted["runs"][0]["tags"] == ["best"]
+    begun: list[Path] = []
+    recorders: list[Any] = []
 
-    (gone,) = anyio.run(changes_of, 1, lambda: shutil.rmtree(labelled))
-    assert gone["gone"]
+    def begin() -> None:
+        begun.append(make_run(root, 50, status="running", owner=owner_of_this_process()))
+
+    def track(number: float, step: int) -> None:
+        recorders[:] = recorders or [open_recorder(begun[0] / "series", label="x")]
+        recorders[0].track("loss", number, step=step)
+
+    def end() -> None:
+        recorders[0].close()
+        file = begun[0] / "run.json"
+        file.write_text(file.read_text().replace('"running"', '"completed"'))
+
+    def points(*told: Any) -> Callable[[Any], bool]:
+        return lambda change: change["points"].get(id_of(50)) == {"loss": list(told)}
+
+    def a_run(number: int, **fields: Any) -> Callable[[Any], bool]:
+        wanted = {"id": id_of(number), **fields}
+        return lambda change: any(wanted.items() <= run.items() for run in change["runs"])
+
+    steps: list[tuple[Callable[[], Any], Callable[[Any], bool]]] = [
+        (begin, a_run(50, status="running")),
+        (lambda: track(math.nan, 0), points(1, {"$float": "nan"})),
+        (lambda: track(0.5, 1), points(2, 0.5)),
+        (end, a_run(50, status="completed")),
+        (lambda: write_labels(labelled, Labels(("best",))), a_run(1, tags=["best"])),
+        (lambda: shutil.rmtree(labelled), lambda change: change["gone"]),
+    ]
+
+    async def follow() -> None:
+        """Do one thing after the other, each when what came of the last was told."""
+        with anyio.fail_after(60):
+            place = 0
+            async for change in Watcher(root, lambda _: True).changes():
+                if place and (change is None or not steps[place - 1][1](change)):
+                    continue
+                if place == len(steps):
+                    return
+                await anyio.to_thread.run_sync(steps[place][0])
+                place += 1
+
+    anyio.run(follow)
+
+
+def test_a_page_is_told_what_changed_since_the_table_that_it_shows(root: Path) -> None:
+    """A run that ended, was lost or was labelled between the table and the first event."""
+    from expt.archive.owner import owner_of_this_process
+    from expt.archive.run_labels import Labels, write_labels
+
+    async def first(version: int) -> dict[str, Any]:
+        async for change in Watcher(root, lambda _: True).changes(known.stamps_of(version)):
+            assert change is not None
+            return change
+        raise AssertionError
+
+    begun = make_run(root, 50, status="running", owner=owner_of_this_process())
+    known = KnownRuns(lambda _: find_runs(root), root)
+    table = json.loads(known.table({}))
+    assert table["ids"][0] == id_of(50)
+    news = anyio.run(first, table["version"])
+    assert [(run["id"], run["status"]) for run in news["runs"]] == [(id_of(50), "running")]
+
+    text = (begun / "run.json").read_text()
+    (begun / "run.json").write_text(text.replace('"running"', '"completed"'))
+    write_labels(find_runs(root)[1].path, Labels(("best",)))
+    assert json.loads(known.table({}, as_known=True)) == table
+    news = anyio.run(first, table["version"])
+    assert {run["id"]: (run["status"], run["tags"]) for run in news["runs"]} == {
+        id_of(50): ("completed", []),
+        id_of(2): ("completed", ["best"]),
+    }
+    assert not news["gone"]
+
+    shutil.rmtree(begun)
+    assert anyio.run(first, table["version"])["gone"]
+    now = json.loads(known.table({}))
+    assert now["ids"] == [id_of(2), id_of(1), id_of(0)]
+    assert anyio.run(first, now["version"]) == {"runs": [], "gone": False, "points": {}}
+    assert len(anyio.run(first, 99)["runs"]) == 3, "of a table that nobody knows all is news"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PORT: Final = 8777
 _HOST: Final = "127.0.0.1"
+_PATIENCE: Final = 5.0  # seconds for the first table: whoever has the address opens it at once
 
 
 def main(words: list[str]) -> int:
@@ -53,7 +54,7 @@ def main(words: list[str]) -> int:
 
     listener = _listen(asked.port)
     port = listener.getsockname()[1]
-    app, token = make_app(
+    app, token, preparing = make_app(
         find,
         lambda name: load_run(name, root),
         root,
@@ -71,6 +72,7 @@ def main(words: list[str]) -> int:
         timeout_graceful_shutdown=1,  # an open page listens for ever
     )
     server = uvicorn.Server(config)
+    preparing.join(_PATIENCE)
     with told_of_page(root, address):
         output().write(f"{address}\n")
         if not asked.no_browser:
@@ -117,6 +119,7 @@ def _listen(port: int | None) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((_HOST, candidate))
+            listener.listen()  # whoever comes before the server does waits for it
         except (OSError, OverflowError) as error:
             listener.close()
             refused = error

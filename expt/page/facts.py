@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from expt.ground.encoding import to_json
+from expt.ground.encoding import from_json, to_json
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SERIES_DIR
+from expt.ground.value_classes import field, frozen
 from expt.page.run_panels import take_panels
 from expt.reading.fields import leaf_values
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from expt.reading import Run
     from expt.reading.series.tracked import Series
 
-_FIELDS: Final = ("experiment", "case", "description", "status", "started", "duration", "note")
+_FIELDS: Final = (
+    *("experiment", "case", "description", "status", "started", "duration", "note", "tags"),
+)
 _EXACT: Final = 2**53
 _LARGEST_TEXT: Final = 200_000  # characters of a log or a file of code that are sent at once
 
@@ -32,57 +35,99 @@ _LARGEST_TEXT: Final = 200_000  # characters of a log or a file of code that are
 def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
     """Every run by columns: `{"ids", "short", "columns": [{"name", "part", "values"}], "series"}`.
 
-    `part` is run, params, results or last; a run that lacks a value has null there, and `missing`
-    lists the rows that have none at all, so that null the value is told from null the gap.
+    `part` is run, params, results, last, min or max; a run that lacks a value has null there, and
+    `missing` lists the rows that have none at all, so that null the value is told from null the
+    gap. What is the same in every run is told once, as `every` in place of `values`.
     """
     ids: list[str] = []
     short: list[str] = []
-    columns: dict[tuple[str, str], dict[int, Any]] = {}
+    alike: dict[tuple[str, ...], _Alike] = {}
     kinds: dict[str, str] = {}
     for row, run in enumerate(runs):
         ids.append(run.id)
         short.append(run.short_id)
-        for part, name, value in _values_of(run):
-            columns.setdefault((part, name), {})[row] = value
-        for name, summary in run.listed_series.items():
-            kinds.setdefault(name, str(summary.get("kind")))
-    count = len(ids)
-    return {
-        "ids": ids,
-        "short": short,
-        "columns": [_column(part, name, found, count) for (part, name), found in columns.items()],
-        "series": kinds,
-    }
+        for part, values in _parts_of(run):
+            found = alike.get((part, *values))
+            if found is None:
+                found = alike[part, *values] = _Alike()
+            found.rows.append(row)
+            found.values.append(tuple(values.values()))
+        for name, kind in run.series_kinds.items():
+            kinds.setdefault(name, kind)
+    return {"ids": ids, "short": short, "columns": _tell_columns(alike, len(ids)), "series": kinds}
 
 
-def _values_of(run: Run) -> Iterable[tuple[str, str, Any]]:
+@frozen
+class _Alike:
+    """The rows that have the same names in one part, which most have in a sweep."""
+
+    rows: list[int] = field(factory=list)
+    values: list[tuple[Any, ...]] = field(factory=list)
+
+
+def _tell_columns(alike: Mapping[tuple[str, ...], _Alike], count: int) -> list[dict[str, Any]]:
+    """The columns of what is `alike`, by part and names."""
+    columns: dict[tuple[str, str], list[tuple[list[int], tuple[Any, ...]]]] = {}
+    for (part, *names), found in alike.items():
+        for name, values in zip(names, zip(*found.values, strict=True), strict=True):
+            columns.setdefault((part, name), []).append((found.rows, values))
+    return [
+        {"name": name, "part": part, **_tell_column(pieces, count)}
+        for (part, name), pieces in columns.items()
+    ]
+
+
+def _tell_column(pieces: Sequence[tuple[list[int], tuple[Any, ...]]], count: int) -> dict[str, Any]:
+    """The values of a name, which `pieces` have of some rows each."""
+    values: list[Any] = [None] * count
+    missing = set(range(count))
+    for rows, there in pieces:
+        missing.difference_update(rows)
+        for row, value in zip(rows, there, strict=True):
+            values[row] = value
+    first = values[0]
+    if not missing and values.count(first) == count and len(set(map(repr, values))) == 1:
+        return {"every": first, "missing": []}  # and no 1 among 1.0 and True, no -0.0 among 0.0
+    return {"values": values, "missing": sorted(missing)}
+
+
+def _parts_of(run: Run) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """What a run has in each part, by dotted names, as strict JSON."""
     outline = run.outline()
-    for name in _FIELDS:
-        yield "run", name, outline[name]
-    yield "run", "tags", list(run.tags)
-    yield "run", "session", run.listed_lineage.get("session")
-    for part, values in (
-        ("params", run.params),
-        ("results", run.results),
-        ("last", run.last),
-        ("min", run.extreme("min")),
-        ("max", run.extreme("max")),
-    ):
-        for name, value in leaf_values(values):
-            yield part, name, _exact(value)
+    yield "run", {**{name: outline[name] for name in _FIELDS}, "session": run.session}
+    yield "params", _leaves(outline["params"])
+    yield "results", _leaves(outline["results"])
+    for which in ("last", "min", "max"):
+        yield which, {name: _exact(value) for name, value in run.extreme(which).items()}
+
+
+def _leaves(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Dotted name → value, as `leaf_values` finds them, of strict JSON."""
+    leaves: dict[str, Any] = {}
+    if _gather_leaves(values, "", leaves):
+        return leaves
+    return {name: _exact(to_json(value)) for name, value in leaf_values(from_json(values))}
+
+
+def _gather_leaves(values: Mapping[str, Any], prefix: str, leaves: dict[str, Any]) -> bool:
+    """Whether there was no tag, of which only `from_json` knows what it holds."""
+    for key, value in values.items():
+        if key.startswith("$"):
+            return False
+        name = prefix + key
+        if type(value) is dict and value:
+            if not _gather_leaves(value, f"{name}.", leaves):
+                return False
+        elif not (prefix and name in leaves):  # a key that holds dots itself comes first
+            leaves[name] = _exact(value)
+    return True
 
 
 def _exact(value: Any) -> Any:
-    """JSON of a value in a browser, whose numbers are exact up to 2^53 alone."""
+    """A value of strict JSON for a browser, whose numbers are exact up to 2^53 alone."""
     if type(value) is int and abs(value) > _EXACT:
         return {"$int": str(value)}
-    return to_json(value)
-
-
-def _column(part: str, name: str, found: Mapping[int, Any], count: int) -> dict[str, Any]:
-    values = [found.get(row) for row in range(count)]
-    missing = [row for row in range(count) if row not in found]
-    return {"name": name, "part": part, "values": values, "missing": missing}
+    return value
 
 
 def tell_run(run: Run, panels: Iterable[Any] = ()) -> dict[str, Any]:

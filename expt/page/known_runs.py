@@ -1,17 +1,19 @@
 """The runs that the page has told of: the table again while nothing changed, a run by its id.
 
 A table of ten thousand runs takes a second to make and a tenth of one to find out that it still
-is what it was.
+is what it was. A table has a version, by which a page that shows it is told what changed since.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import ReadingError
 from expt.ground.processes import without_collection
+from expt.ground.value_classes import frozen
 from expt.page.facts import tell_table
 from expt.page.watching import stamp_archives
 from expt.reading import Run
@@ -23,6 +25,20 @@ if TYPE_CHECKING:
     from expt.reading import Runs
 
 _TABLES: Final = 4  # that are kept, one for each question
+_MOVING: Final = frozenset(("since", "until", "on"))  # whose answer changes with the time
+
+
+@frozen
+class _Table:
+    """A table as JSON, and the stamps of all archives when it was made.
+
+    `live` are the folders of the runs that ran then: how they are is not in their stamps.
+    """
+
+    version: int
+    stamps: Mapping[str, str]
+    live: frozenset[str]
+    text: bytes
 
 
 class KnownRuns:
@@ -30,33 +46,55 @@ class KnownRuns:
 
     def __init__(self, find: Callable[[Mapping[str, str]], Runs], root: Path) -> None:
         self._find = find
-        self._root = root
+        self._root = root.absolute()
         self._lock = threading.Lock()
-        self._tables: dict[tuple[Any, ...], tuple[dict[str, str], bytes]] = {}
-        self._paths: dict[str, Path] = {}
+        self._tables: dict[tuple[Any, ...], _Table] = {}
+        self._made = 0
+        self._folders: dict[str, str] = {}
 
-    def table(self, asked: Mapping[str, str]) -> bytes:
-        """The table as JSON. What runs is told as it was at the last change of its `run.json`:
-        the events begin with what it is now. Raises `ExptError`."""
+    def table(self, asked: Mapping[str, str], *, as_known: bool = False) -> bytes:
+        """The table as JSON. What runs is told as it was at the last change of its `run.json`.
+
+        With `as_known` it may be as it was when it was last asked for, in no time: whoever takes
+        it is told by the events what changed since. Raises `ExptError`.
+        """
         key = tuple(sorted(asked.items()))
+        as_known = as_known and not asked.keys() & _MOVING
+        if as_known and (known := self._tables.get(key)):
+            return known.text
         with self._lock, without_collection():
-            stamps = stamp_archives(self._root)
             known = self._tables.pop(key, None)
-            if known is None or known[0] != stamps or asked.keys() & {"since", "until", "on"}:
-                runs = self._find(asked)
-                told = tell_table(runs)
-                self._paths |= {run.id: run.path for run in runs}
-                known = stamps, json.dumps(told, allow_nan=False).encode()
+            if known is None or not as_known:
+                stamps = stamp_archives(self._root)
+                if known is None or known.stamps != stamps or asked.keys() & _MOVING:
+                    known = self._make(asked, stamps)
             self._tables[key] = known
             while len(self._tables) > _TABLES:
                 del self._tables[next(iter(self._tables))]
-            return known[1]
+            return known.text
+
+    def _make(self, asked: Mapping[str, str], stamps: Mapping[str, str]) -> _Table:
+        runs = self._find(asked)
+        self._folders = {folder.rpartition("_")[2]: folder for folder in stamps}
+        self._made += 1
+        told = tell_table(runs) | {"version": self._made}
+        root = str(self._root)
+        live = frozenset(os.path.relpath(run.path, root) for run in runs if run.status == "running")
+        return _Table(self._made, stamps, live, json.dumps(told, allow_nan=False).encode())
+
+    def stamps_of(self, version: int) -> Mapping[str, str]:
+        """The stamps that the table of this version was made of, empty for what ran then; none
+        where it is no longer known."""
+        for table in list(self._tables.values()):
+            if table.version == version:
+                return {**table.stamps, **dict.fromkeys(table.live, "")}
+        return {}
 
     def run(self, run_id: str) -> Run | None:
         """The run of exactly this id, where it still is where it was."""
-        path = self._paths.get(run_id)
+        folder = self._folders.get(run_id)  # which ends with the id, where nobody renamed it
         try:
-            run = None if path is None else Run(path)
+            run = None if folder is None else Run(self._root / folder)
         except ReadingError:
             return None
         return run if run is not None and run.id == run_id else None

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import html
 import json
 import math
 import re
@@ -69,6 +70,7 @@ _PAGE: Final = """\
 <title>expt</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
+<link rel="preload" href="{table}" as="fetch" crossorigin>
 <link rel="stylesheet" href="/style.css">
 </head>
 <body>
@@ -147,8 +149,8 @@ def make_app(
     admits: Callable[[Run], bool] = lambda _: True,
     panels: Callable[[Run], Iterable[Any]] = lambda _: (),
     token: str | None = None,
-) -> tuple[Guard, str]:
-    """The application, and the token that it wants.
+) -> tuple[Guard, str, threading.Thread]:
+    """The application, the token that it wants, and what makes the first table meanwhile.
 
     `find` gives the runs that a query such as `{"where": "lr < 0.1"}` asks for, whose names are
     `words`; `load` gives one by its id; both raise `ExptError`. `admits` says of a run that is
@@ -156,7 +158,8 @@ def make_app(
     """
     token = token or secrets.token_urlsafe(24)
     pages = _Pages(find, load, root, words, admits, panels)
-    threading.Thread(target=pages.prepare, daemon=True).start()
+    preparing = threading.Thread(target=pages.prepare, daemon=True)
+    preparing.start()
     routes = [
         Route("/", pages.index),
         Route("/style.css", _text(lambda: asset("style.css"), "text/css")),
@@ -177,7 +180,7 @@ def make_app(
     )
     app.router.redirect_slashes = False
     hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
-    return Guard(app, token, hosts), token
+    return Guard(app, token, hosts), token, preparing
 
 
 class _Pages:
@@ -205,7 +208,9 @@ class _Pages:
             self._known.table({})
 
     async def index(self, request: Request) -> Response:
-        return Response(_PAGE, media_type="text/html", headers=_HEADERS)
+        query = request.url.query
+        table = html.escape(f"/api/table?known=1{'&' if query else ''}{query}")
+        return Response(_PAGE.format(table=table), media_type="text/html", headers=_HEADERS)
 
     async def runs(self, request: Request) -> Response:
         asked = _asked(request, *self._words)
@@ -217,8 +222,9 @@ class _Pages:
         return await run_in_threadpool(tell)
 
     async def table(self, request: Request) -> Response:
-        asked = _asked(request, *self._words)
-        text = await run_in_threadpool(self._known.table, asked)
+        asked = _asked(request, *self._words, "known")
+        as_known = asked.pop("known", "") == "1"
+        text = await run_in_threadpool(lambda: self._known.table(asked, as_known=as_known))
         return Response(text, media_type="application/json", headers=_HEADERS)
 
     async def run(self, request: Request) -> Response:
@@ -298,11 +304,12 @@ class _Pages:
         return _json(changed.outline())
 
     async def events(self, request: Request) -> Response:
-        _asked(request)
+        version = _asked(request, "table").get("table")
+        since = None if version is None else self._known.stamps_of(_whole(version, 0))
 
         async def stream() -> AsyncIterator[str]:
             yield ": here\n\n"
-            async for change in self._watcher.changes():
+            async for change in self._watcher.changes(since):
                 if await request.is_disconnected():
                     return
                 yield (

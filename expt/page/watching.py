@@ -18,13 +18,13 @@ from starlette.concurrency import run_in_threadpool
 
 from expt.ground.encoding import to_json
 from expt.ground.errors import ReadingError
-from expt.ground.layout import LABELS_FILE, SERIES_DIR
+from expt.ground.layout import SERIES_DIR
 from expt.reading import find_runs, load_archive
 from expt.reading.scanning import DOUBT, scan_archives
 from expt.reading.series.tail import SeriesTail
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from pathlib import Path
 
     from expt.reading import Run
@@ -32,23 +32,13 @@ if TYPE_CHECKING:
 _TICK: Final = 1.0  # seconds between two looks
 _SHARE: Final = 0.02  # of one core, that looking may take
 _QUIET: Final = 15  # looks without news before a connection is told that it still stands
+_MOST_TOLD: Final = 500  # changes; more of them are a table
 _CLAIMING: Final = 10.0  # seconds that a new folder may take to become an archive
 
 
 def stamp_archives(root: Path) -> dict[str, str]:
     """Folder → what changes when the `run.json` or the labels of that archive do."""
-    return {
-        folder: f"{stamp.lstrip(DOUBT)} {_labels_stamp(root, folder)}"
-        for folder, stamp in scan_archives(root)
-    }
-
-
-def _labels_stamp(root: Path, folder: str) -> str:
-    try:
-        status = os.lstat(f"{root}/{folder}/{LABELS_FILE}")
-    except OSError:
-        return ""
-    return f"{status.st_mtime_ns}.{status.st_ino}"
+    return {folder: stamp.lstrip(DOUBT) for folder, stamp in scan_archives(root)}
 
 
 class Watcher:
@@ -70,9 +60,15 @@ class Watcher:
         self._running: dict[str, tuple[Run, SeriesTail]] = {}
         self._told: dict[str, dict[str, tuple[int, Any]]] = {}
 
-    async def changes(self) -> AsyncIterator[dict[str, Any] | None]:
+    async def changes(
+        self, since: Mapping[str, str] | None = None
+    ) -> AsyncIterator[dict[str, Any] | None]:
         """Each change as `{"runs": [outline …], "gone": bool, "points": {id: {series: [count,
-        last]}}}`; None now and then, where there is none. First what runs now."""
+        last]}}}`; None now and then, where there is none.
+
+        First what runs now, and what changed `since` archives had these stamps. What is `gone`,
+        and what are too many changes to be told one by one, the table tells.
+        """
         queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         if self._task is None or self._task.done():
             await run_in_threadpool(self._begin)
@@ -80,12 +76,21 @@ class Watcher:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         try:
-            running = [run for run, _ in self._running.values()]
-            yield await run_in_threadpool(_told_of, [run.reload() for run in running])
+            yield await run_in_threadpool(self._tell_since, since)
             while True:
                 yield await queue.get()
         finally:
             self._listeners.discard(queue)
+
+    def _tell_since(self, since: Mapping[str, str] | None) -> dict[str, Any]:
+        now = self._stamps
+        changed, gone = _compare(now if since is None else since, now)
+        gone = gone or len(changed) > _MOST_TOLD
+        found = [run for folder in changed if (run := self._read(folder))] if not gone else []
+        for run, _ in list(self._running.values()):
+            with contextlib.suppress(ReadingError):
+                found.append(run.reload())
+        return _told_of(list({run.id: run for run in found}.values())) | {"gone": gone}
 
     def tell(self, run: Run) -> None:
         """Tell every listener at once of a run that was changed from here."""
@@ -110,7 +115,7 @@ class Watcher:
     def _begin(self) -> None:
         self._stamps, self._running, self._young = {}, {}, {}
         self._look_over()
-        for run in find_runs(self._root, status="running"):
+        for run in filter(self._admits, find_runs(self._root, status="running")):
             self._follow(run)
         self._points()  # what there is now is no news
 
@@ -120,8 +125,7 @@ class Watcher:
             self._look_over()
         else:
             self._look_quickly()
-        changed = [folder for folder, stamp in self._stamps.items() if before.get(folder) != stamp]
-        gone = bool(before.keys() - self._stamps.keys())
+        changed, gone = _compare(before, self._stamps)
         runs = [run for folder in changed if (run := self._load(folder)) is not None]
         runs += self._rewritten()
         points = self._points()
@@ -142,7 +146,7 @@ class Watcher:
 
     def _look_quickly(self) -> None:
         """Look for archives in folders that have changed."""
-        stamps = dict(self._stamps)
+        fresh: dict[str, str] = {}
         for folder, before in list(self._folders.items()):
             if _changed_at(self._root / folder) != before:
                 known = self._children.get(folder, set())
@@ -153,12 +157,13 @@ class Watcher:
             found = dict(scan_archives(self._root / place))
             for inner, stamp in found.items():
                 folder = place if inner == "." else f"{place}/{inner}"
-                stamps[folder] = f"{stamp.lstrip(DOUBT)} {_labels_stamp(self._root, folder)}"
+                fresh[folder] = stamp.lstrip(DOUBT)
             if found or time.monotonic() > until:
                 del self._young[place]
             if any(inner != "." for inner in found):
                 self._due = 0.0
-        self._stamps = stamps
+        if fresh:
+            self._stamps = {**self._stamps, **fresh}
 
     def _note_folders(self, folders: Iterable[str]) -> None:
         for folder in folders:
@@ -172,15 +177,17 @@ class Watcher:
 
     def _load(self, folder: str) -> Run | None:
         """The run in a folder, followed while it runs; None where it is not to be told of."""
+        run = self._read(folder)
+        return None if run is None else self._follow(run)
+
+    def _read(self, folder: str) -> Run | None:
         try:
             run = load_archive(self._root / folder)
         except ReadingError:
             return None
-        return self._follow(run)
+        return run if self._admits(run) else None
 
-    def _follow(self, run: Run) -> Run | None:
-        if not self._admits(run):
-            return None
+    def _follow(self, run: Run) -> Run:
         if run.status != "running":
             self._running.pop(run.id, None)
         elif run.id not in self._running:
@@ -193,8 +200,8 @@ class Watcher:
         for run, _ in list(self._running.values()):
             with contextlib.suppress(ReadingError):
                 now = run.reload()
-                if now.status != "running" and self._follow(now) is not None:
-                    ended.append(now)
+                if now.status != "running":
+                    ended.append(self._follow(now))
         return ended
 
     def _points(self) -> dict[str, dict[str, list[Any]]]:
@@ -211,6 +218,14 @@ class Watcher:
             if fresh:
                 news[run_id] = fresh
         return news
+
+
+def _compare(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[list[str], bool]:
+    """The folders that are new or have changed, and whether any is gone."""
+    if before is now:
+        return [], False
+    changed = [folder for folder, stamp in now.items() if before.get(folder) != stamp]
+    return changed, bool(before.keys() - now.keys())
 
 
 def _changed_at(folder: Path) -> int:

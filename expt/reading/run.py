@@ -27,6 +27,7 @@ from expt.ground.declarations import InputRun
 from expt.ground.encoding import from_json, to_json
 from expt.ground.errors import DamagedArchive, told_as_damage
 from expt.ground.files import list_inside, open_inside, path_inside, read_inside
+from expt.ground.model import KINDS
 from expt.ground.text import (
     collapse_progress,
     failure_line,
@@ -199,13 +200,25 @@ class Run(InputRun):
 
         Those that expt measured come after those that were tracked.
         """
-        live = self.status in _LIVE
-        summaries = self.series_summaries if live else self._mapping("series")
         return {
             name: summary[which]
-            for name, summary in own_last(summaries)
+            for name, summary in own_last(self._summaries)
             if summary.get("kind") == "scalar" and type(summary.get(which)) in (int, float)
         }
+
+    @property
+    def series_kinds(self) -> dict[str, str]:
+        """Name → kind of every series, damaged ones left out."""
+        return {
+            name: summary["kind"]
+            for name, summary in self._summaries.items()
+            if summary.get("kind") in KINDS
+        }
+
+    @property
+    def _summaries(self) -> dict[str, dict[str, Any]]:
+        """As `series_summaries`, of a run that has ended as they stand."""
+        return self.series_summaries if self.status in _LIVE else self._mapping("series")
 
     @property
     def listed_series(self) -> dict[str, dict[str, Any]]:
@@ -234,7 +247,7 @@ class Run(InputRun):
     @property
     def session(self) -> str | None:
         """The id of the invocation of `expt` that it was a part of."""
-        session = self.listed_lineage.get("session")
+        session = (self._data.get("lineage") or {}).get("session")
         return session if isinstance(session, str) else None
 
     @property
@@ -308,8 +321,9 @@ class Run(InputRun):
     def _field(self, name: str, fields: dict[str, Any] | None = None) -> Any:
         """A field of `run.json` that is checked when it is asked for; None where it has none."""
         value = (self._fields if fields is None else fields).get(name)
-        place = f"{self.path}/{layout.RUN_FILE}"
-        return None if value is None else field_from_json(name, value, place)
+        if value is None:
+            return None
+        return field_from_json(name, value, f"{self._path}/{layout.RUN_FILE}")
 
     @cached_property
     def _fields(self) -> dict[str, Any]:

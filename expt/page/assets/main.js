@@ -131,7 +131,12 @@ class Page {
   }
 
   async hear(change) {
-    if (change.gone) { this.runs = new Runs(await this.source.table()); this.soon(); return; }
+    if (change.gone) {
+      this.runs = new Runs(await this.source.table());
+      this.source.listen((next) => this.hear(next));
+      this.soon();
+      return;
+    }
     for (const outline of change.runs) this.runs.merge(outline);
     for (const outline of change.runs) this.versions.set(outline.id, (this.versions.get(outline.id) || 0) + 1);
     for (const [id, series] of Object.entries(change.points)) {
@@ -156,7 +161,7 @@ async function start() {
   try {
     const source = await openSource();
     const begun = performance.now();
-    const page = new Page(root, source, new Runs(await source.table()));
+    const page = new Page(root, source, new Runs(await source.table("known=1")));
     document.documentElement.dataset.ready = String(Math.round(performance.now() - begun));
     document.documentElement.dataset.runs = String(page.runs.count);
   } catch (error) {

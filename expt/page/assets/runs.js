@@ -12,8 +12,8 @@ export class Runs {
     this.series = told.series;
     this.columns = new Map();
     this.rows = new Map(this.ids.map((id, row) => [id, row]));
-    for (const { name, part, values, missing } of told.columns) {
-      const revived = values.map(revive);
+    for (const { name, part, values, every, missing } of told.columns) {
+      const revived = values ? values.map(revive) : new Array(this.count).fill(revive(every));
       for (const row of missing) revived[row] = UNKNOWN;
       this.columns.set(part === "run" ? name : `${part}.${name}`, { name, part, values: revived });
     }

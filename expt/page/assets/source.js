@@ -36,7 +36,12 @@ class ServedSource {
     return told;
   }
 
-  async table() { return this.ask(`/api/table${location.search}`); }
+  async table(known = "") {
+    const told = await this.ask(`/api/table?${known}${location.search.replace("?", "&")}`);
+    this.version = told.version;
+    return told;
+  }
+
   async run(id) { return revive(await this.ask(`/api/runs/${id}`)); }
 
   async series(id, name, asked = {}) {
@@ -56,8 +61,14 @@ class ServedSource {
     return told;
   }
 
+  // What changed since the table, and what changes. A page that nobody sees does not listen: a
+  // browser has few connections to one server, and what it missed is told when it is seen again.
   listen(hear) {
-    const events = new EventSource("/api/events");
-    events.onmessage = (event) => hear(JSON.parse(event.data));
+    this.events?.close();
+    this.events = null;
+    document.onvisibilitychange = () => this.listen(hear);
+    if (document.hidden) return;
+    this.events = new EventSource(`/api/events?table=${this.version}`);
+    this.events.onmessage = (event) => hear(JSON.parse(event.data));
   }
 }
