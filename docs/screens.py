@@ -22,7 +22,7 @@ from rich.text import Text
 from expt.ground.messages import ProviderMaking, RunFinished, RunProgressed, RunStarted
 from expt.ground.model import Case, Experiment, Outcome, Plan
 from expt.terminal.live import LiveView
-from expt.tracking import open_recorder
+from expt.tracking.recorder import open_recorder
 
 FOLDER = Path(__file__).with_name("screens")
 COLUMNS = 92

@@ -26,15 +26,16 @@ if TYPE_CHECKING:
     from expt.ground.errors import ExptError
     from expt.ground.hookspecs import hook
     from expt.ground.model import Track
-    from expt.reading import Run, Runs
+    from expt.reading.run import Run
+    from expt.reading.runs import Runs
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ExptError": "expt.ground.errors",
     "Kept": "expt.ground.declarations",
-    "Run": "expt.reading",
-    "Runs": "expt.reading",
+    "Run": "expt.reading.run",
+    "Runs": "expt.reading.runs",
     "Secret": "expt.ground.declarations",
     "Track": "expt.ground.model",
     "extends": "expt.ground.declarations",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from expt.ground.options import Options
     from expt.page.shown_runs import ShownRuns
     from expt.plugins.manager import Plugins
-    from expt.reading import Run
+    from expt.reading.run import Run
     from expt.sessions.session import Session as OpenSession
 
     What = str | Path | Callable[..., Any] | Extension
@@ -34,7 +34,7 @@ def load(reference: str | Path = "latest", *, runs: str | Path | None = None) ->
     of an archive folder. `runs` is the archive root; by default that of the project around the
     working directory. Raises `expt.ground.errors.NoSuchRun`, `DamagedArchive` or `NewerArchive`.
     """
-    from expt.reading import load_run
+    from expt.reading.references import load_run
 
     return load_run(reference, _archive_root(runs))
 
@@ -66,7 +66,7 @@ def runs(
     that mean nothing, and for a name that no run has.
     """
     from expt.page.shown_runs import ShownRuns
-    from expt.reading import find_runs
+    from expt.reading.finding import find_runs
 
     outer = find_outer_run()
     if smoke is None:
@@ -113,7 +113,7 @@ def run(
     """
     from expt.ground.errors import ExitCode
     from expt.page.shown_runs import ShownRuns
-    from expt.reading import load_archives
+    from expt.reading.references import load_archives
     from expt.sessions.session import run_session
 
     parsed, plugins = _read_words(what, k, m, [*options, *_option_words(named)])
@@ -159,7 +159,7 @@ class Session:
     def run(self, **params: Any) -> ShownRuns:
         """Run the session's experiments with these parameters; the runs, in order."""
         from expt.page.shown_runs import ShownRuns
-        from expt.reading import load_archives
+        from expt.reading.references import load_archives
 
         outcomes = self._opened.run(_with_values(self._options, params, {}))
         found = load_archives([outcome.path for outcome in outcomes])
@@ -228,7 +228,8 @@ def _file_of(module: Any) -> str | None:
 def _with_values(
     options: Options, params: Mapping[str, Any], sweep: Mapping[str, Iterable[Any]]
 ) -> Options:
-    from expt.parameters import assign, reject_swept_twice, sweep_over
+    from expt.parameters.sweeps import reject_swept_twice, sweep_over
+    from expt.parameters.typed_text import assign
 
     given = [assign(name, value, "expt.run") for name, value in params.items()]
     axes = [sweep_over(name, values, "expt.run") for name, values in sweep.items()]
@@ -261,6 +262,6 @@ def main() -> None:
 
 
 def _archive_root(runs: str | Path | None) -> Path:
-    from expt.reading import find_archive_root
+    from expt.reading.references import find_archive_root
 
     return find_archive_root(root_or_outer(runs))

@@ -19,18 +19,21 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from expt.archive import Archive, owner_of_this_process, read_analyses, write_plots, write_record
+from expt.archive.json_files import read_analyses, write_plots
 from expt.archive.manifest import Content, write_manifest
+from expt.archive.owner import owner_of_this_process
 from expt.archive.run_labels import Labels, write_labels
+from expt.archive.writer import Archive, write_record
 from expt.cli.main import main
 from expt.ground.errors import ReadingError
 from expt.ground.model import Origin, RunRecord
 from expt.ground.text import visible
 from expt.page.facts import tell_run, tell_series, tell_table
-from expt.reading import find_runs, load_archive, load_run
 from expt.reading.differences import find_difference
+from expt.reading.finding import find_runs
+from expt.reading.references import load_archive, load_run
 from expt.rendering.script import write_script
-from expt.tracking import open_recorder
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

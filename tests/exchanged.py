@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from expt.reading import Run
+    from expt.reading.run import Run
     from expt.testing import Sandbox
 
 EVERYTHING = '''

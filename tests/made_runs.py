@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from expt.archive import write_record
+from expt.archive.writer import write_record
 from expt.ground.model import RunRecord
 
 if TYPE_CHECKING:

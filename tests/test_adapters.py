@@ -18,8 +18,8 @@ import pytest
 from expt import ExptError
 from expt.adapters import fit, keras_callback, lightning_logger, transformers_callback
 from expt.adapters.reported import numbers_in
-from expt.reading.series import SeriesMap
-from expt.tracking import open_recorder
+from expt.reading.series.tracked import SeriesMap
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

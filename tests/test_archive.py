@@ -23,22 +23,13 @@ from pathlib import Path
 import attrs
 import pytest
 
-from expt.archive import (
-    Archive,
-    owner_is_alive,
-    owner_of_this_process,
-    read_record,
-    record_from_json,
-    record_to_json,
-    run_folder,
-    sync_archive,
-    write_atomically,
-    write_params_toml,
-    write_record,
-)
 from expt.archive.manifest import Content
-from expt.archive.record import LARGEST_RECORD
+from expt.archive.owner import owner_is_alive, owner_of_this_process
+from expt.archive.params_toml import write_params_toml
+from expt.archive.record import LARGEST_RECORD, read_record, record_from_json, record_to_json
+from expt.archive.writer import Archive, run_folder, write_record
 from expt.ground.errors import DamagedArchive, ExptError, NewerArchive
+from expt.ground.files import sync_archive, write_atomically
 from expt.ground.model import ErrorInfo, Experiment, Opaque, Origin, RunRecord
 
 NOW = dt.datetime(2026, 11, 23, 10, 15, 30, tzinfo=dt.UTC)
@@ -290,7 +281,7 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     """A process is killed in the middle of endless replacements, again and again."""
     place = tmp_path / "file"
     script = (
-        "import sys\nfrom pathlib import Path\nfrom expt.archive import write_atomically\n"
+        "import sys\nfrom pathlib import Path\nfrom expt.ground.files import write_atomically\n"
         "while True:\n    for byte in (b'a', b'b'):\n"
         f"        write_atomically(Path({str(place)!r}), byte * 300_000)\n"
     )
@@ -310,7 +301,7 @@ def test_a_failed_write_leaves_the_old_file_and_names_it(tmp_path):
     place.write_bytes(b"old")
     script = (
         "import resource, signal\nfrom pathlib import Path\n"
-        "from expt.archive import write_atomically\n"
+        "from expt.ground.files import write_atomically\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         f"try:\n    write_atomically(Path({str(place)!r}), b'x' * 5000)\n"

@@ -19,8 +19,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from expt.archive import Archive, list_artifacts, storable_result
-from expt.archive.artifact_names import decode_name, encode_name
+from expt.archive.artifact_names import decode_name, encode_name, list_artifacts
+from expt.archive.returned import storable_result
+from expt.archive.writer import Archive
 
 NOW = dt.datetime(2026, 11, 23, 10, 15, 30, tzinfo=dt.UTC)
 

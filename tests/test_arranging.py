@@ -14,12 +14,13 @@ from expt.cli.analyze import main as analyze
 from expt.cli.show import main as show
 from expt.cli.table import main as table
 from expt.ground.errors import UsageError
-from expt.reading import Runs, find_runs
-from expt.tracking import open_recorder
+from expt.reading.finding import find_runs
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from expt.reading.runs import Runs
     from expt.testing import Sandbox
 
 NASTY = "a|b & <b>$x$ 100% \\ -->\n`c`"

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from expt.reading import Run
+    from expt.reading.run import Run
     from expt.testing import Sandbox
 
 KILLS = int(os.environ.get("EXPT_KILLS", "5"))

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from expt.archive import owner_of_this_process, write_record
+from expt.archive.owner import owner_of_this_process
+from expt.archive.writer import write_record
 from expt.cli.show import main
 from expt.ground.errors import NoSuchRun, UsageError
 from expt.ground.layout import RUN_FILE
 from expt.ground.model import ErrorInfo, Origin, RunRecord
 from expt.ground.screen import cells
-from expt.tracking import open_recorder
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from pathlib import Path

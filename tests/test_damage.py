@@ -22,12 +22,14 @@ import attrs
 import pytest
 from damaged_archives import NAMES, Edit, ask, draw_edit, make_root, put_back, show
 
-from expt.archive import write_record
+from expt.archive.writer import write_record
 from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive, NoSuchRun
 from expt.ground.model import RunRecord
 from expt.page.frozen import gather
-from expt.reading import Runs, find_runs, load_archive, load_run
+from expt.reading.finding import find_runs
+from expt.reading.references import load_archive, load_run
+from expt.reading.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

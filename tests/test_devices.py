@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from expt.cli.devices import find_devices, read_devices
-from expt.executors import count_processors, thread_limits
-from expt.executors.limits import THREADS
+from expt.executors.limits import THREADS, count_processors, thread_limits
 from expt.ground.errors import UsageError
 
 if TYPE_CHECKING:

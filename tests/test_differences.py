@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from made_runs import id_of, make_run
 
-from expt.archive import Archive
-from expt.reading import find_runs, load_run
+from expt.archive.writer import Archive
 from expt.reading.differences import PARTS, find_difference, find_undetermined
+from expt.reading.finding import find_runs
+from expt.reading.references import load_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,12 +14,11 @@ from typing import Any
 import attrs
 import pytest
 
-from expt.discovery import (
-    Found,
-    Swept,
-    case_labels,
+from expt.discovery import Found, find_experiments
+from expt.discovery.hosts import Swept
+from expt.discovery.labels import case_labels
+from expt.discovery.selection import (
     case_names,
-    find_experiments,
     keyword_names,
     matches_case,
     place_node_id,
@@ -29,7 +28,7 @@ from expt.discovery import (
 from expt.ground.errors import ExptError, UsageError
 from expt.ground.expression import compile_expression
 from expt.ground.model import Axis, Experiment
-from expt.parameters import merge_axes
+from expt.parameters.sweeps import merge_axes
 
 
 def write(root: Path, files: dict[str, str | bytes]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from expt.reading import Run
+    from expt.reading.run import Run
     from expt.testing import Sandbox
 
 BASE = '''

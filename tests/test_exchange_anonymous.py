@@ -91,7 +91,7 @@ def test_no_byte_of_the_zip_names_anybody(packed: Sandbox) -> None:
 
 def test_it_is_an_archive_like_any_other_and_whole(packed: Sandbox) -> None:
     assert packed.expt("verify", "--runs", "review").lines[-1] == "1 whole"
-    from expt.reading import find_runs
+    from expt.reading.finding import find_runs
 
     (run,) = find_runs(packed.root / "review")
     old = packed.run()
@@ -111,7 +111,7 @@ def test_it_is_an_archive_like_any_other_and_whole(packed: Sandbox) -> None:
 
 
 def test_what_was_changed_is_listed_with_both_hashes(packed: Sandbox) -> None:
-    from expt.reading import find_runs
+    from expt.reading.finding import find_runs
 
     (run,) = find_runs(packed.root / "review")
     about = json.loads((run.path / "anonymous.json").read_text())

@@ -12,7 +12,8 @@ from expt.archive.manifest import check_manifest
 from expt.exchange.archiving import write_archive
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id
 from expt.ground.errors import DamagedArchive
-from expt.reading import find_runs, load_archive
+from expt.reading.finding import find_runs
+from expt.reading.references import load_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -78,7 +78,7 @@ def test_a_run_comes_back_as_it_was(exported: Sandbox) -> None:
     old = exported.run()
     done = exported.expt("import", "tensorboard", "logs", "--runs", "back", "--no-render")
     assert (done.exit_code, done.stderr) == (0, "")
-    from expt.reading import find_runs
+    from expt.reading.finding import find_runs
 
     (new,) = find_runs(exported.root / "back")
     assert_came_back(old, new, without={"weights", "rows"}, rounded={"floats", "train/count"})

@@ -15,7 +15,7 @@ import pytest
 from exchanged import assert_came_back, make_everything
 
 from expt.exchange.wandb_log import LogWriter, read_log
-from expt.reading import find_runs
+from expt.reading.finding import find_runs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,15 +15,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from expt.executors import (
-    CLOSE,
-    Connection,
-    Death,
-    ExecutorBroken,
-    ForkStarter,
-    InlineExecutor,
-    WorkerExecutor,
-)
+from expt.executors.inline import InlineExecutor
+from expt.executors.starting import ForkStarter
+from expt.executors.workers import CLOSE, ExecutorBroken, WorkerExecutor
 from expt.ground.errors import ExptError, UsageError, WorkerError
 from expt.ground.messages import (
     Answer,
@@ -40,6 +34,9 @@ from expt.ground.options import KeepingOptions, Options, RunningOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from expt.executors.death import Death
+    from expt.executors.wire import Connection
 
 CASE = Case(Experiment("a.py::experiment_x", "a.py", "experiment_x", 1), None, {}, {})
 OPTIONS = Options(Path("/"), Path("/"), KeepingOptions(Path("/runs")))

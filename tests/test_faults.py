@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from expt.ground.files import TEMPORARY_PREFIX
-from expt.reading import find_runs
+from expt.reading.finding import find_runs
 from expt.testing import Done, Sandbox
 
 NAMES = [

@@ -11,7 +11,8 @@ from made_runs import id_of, make_run
 from expt.archive.run_labels import Labels, write_labels
 from expt.ground.errors import UsageError
 from expt.ground.layout import SCRATCH_DIR
-from expt.reading import Runs, choose_runs, find_runs
+from expt.reading.finding import choose_runs, find_runs
+from expt.reading.runs import Runs
 
 if TYPE_CHECKING:
     from pathlib import Path

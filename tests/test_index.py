@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from expt.archive import write_record
+from expt.archive.writer import write_record
 from expt.ground.errors import NoSuchRun
 from expt.ground.layout import INDEX_FILE, RUN_FILE
 from expt.ground.model import RunRecord
-from expt.reading import find_runs, load_run
+from expt.reading.finding import find_runs
 from expt.reading.index import VERSION, open_catalogue
+from expt.reading.references import load_run
 
 STARTED = "2026-11-23T10:15:30.000001+00:00"
 
@@ -189,7 +190,7 @@ def test_several_processes_may_make_the_index_at_once(tmp_path: Path) -> None:
     for number in range(50):
         make_run(tmp_path, number)
     script = (
-        "import sys; from pathlib import Path; from expt.reading import find_runs;"
+        "import sys; from pathlib import Path; from expt.reading.finding import find_runs;"
         "print(len(find_runs(Path(sys.argv[1]))))"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]

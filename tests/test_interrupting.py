@@ -359,7 +359,7 @@ def test_what_a_session_was_told_holds_inside_its_runs(sandbox: Sandbox) -> None
     )
     assert done.exit_code == 0, done.stdout
     assert not (sandbox.root / "runs").exists()
-    from expt.reading import find_runs
+    from expt.reading.finding import find_runs
 
     (outer,) = find_runs(sandbox.root / "other", k="outer", smoke=True)
     (inner,) = find_runs(sandbox.root / "other", k="inner", smoke=True)

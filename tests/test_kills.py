@@ -18,7 +18,7 @@ import pytest
 
 from expt.ground.files import TEMPORARY_PREFIX
 from expt.ground.layout import UNFINISHED_PREFIX
-from expt.reading import find_runs
+from expt.reading.finding import find_runs
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it asks /proc")
 KILLS = int(os.environ.get("EXPT_KILLS", "6" if os.environ.get("CI") else "3"))

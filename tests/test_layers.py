@@ -114,6 +114,13 @@ def test_no_name_is_borne_by_two_modules() -> None:
     assert sorted({stem for stem in stems if stems.count(stem) > 1}) == []
 
 
+def test_a_name_is_imported_from_the_module_where_it_stands() -> None:
+    """Only the packages that users import from hand on names of their modules."""
+    packages = [name for name, path in FILES.items() if path.stem == "__init__"]
+    fronts = [name for name in packages if "__all__" in FILES[name].read_text(encoding="utf-8")]
+    assert fronts == ["expt", "expt.adapters", "expt.testing"]
+
+
 def test_every_test_file_is_of_a_module_or_of_the_whole() -> None:
     of_the_whole = {
         *(
@@ -127,6 +134,7 @@ def test_every_test_file_is_of_a_module_or_of_the_whole() -> None:
             "layers",
             "public_names",
             "saying",
+            "surface",
             "typing",
             "values",
         ),
@@ -144,7 +152,7 @@ def test_every_test_file_is_of_a_module_or_of_the_whole() -> None:
         "from expt.sessions.session import run_session",
         "from expt import sessions",
         "def f():\n    from expt.sessions.session import run_session",
-        "if TYPE_CHECKING:\n    from expt.running import run_case",
+        "if TYPE_CHECKING:\n    from expt.running.case import run_case",
         "importlib.import_module('expt.cli')",
     ],
 )

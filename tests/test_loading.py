@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from expt.ground.errors import PlanningError
-from expt.loading import ModuleLoader
+from expt.loading.loader import ModuleLoader
 
 
 @pytest.fixture
@@ -597,7 +597,7 @@ def test_functions_and_classes_travel_through_a_process_pool(tree, tmp_path, kin
     site.mkdir(parents=True)
     (site / "__init__.py").write_text("raise RuntimeError('the wrong one')")
     script = (
-        "import sys\nfrom pathlib import Path\nfrom expt.loading import ModuleLoader\n"
+        "import sys\nfrom pathlib import Path\nfrom expt.loading.loader import ModuleLoader\n"
         "if __name__ == '__main__':\n"
         f"    loader = ModuleLoader(Path({str(tree.root)!r}))\n"
         f"    print(loader.load(Path({str(place)!r})).run({kind!r}))\n"

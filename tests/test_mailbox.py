@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.executors.engines import Mailbox
+from expt.executors.engines.mailbox import Mailbox
 from expt.ground.messages import RunStarted
 
 if TYPE_CHECKING:

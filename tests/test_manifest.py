@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expt.archive import Archive
 from expt.archive.manifest import Deviation, check_manifest, write_manifest
+from expt.archive.writer import Archive
 from expt.ground.errors import DamagedArchive
 
 if TYPE_CHECKING:

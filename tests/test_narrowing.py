@@ -13,9 +13,10 @@ from made_runs import make_run
 
 from expt.ground.errors import UsageError
 from expt.ground.layout import INDEX_FILE, RUN_FILE
-from expt.reading import choose_runs, find_runs, load_archives
+from expt.reading.finding import choose_runs, find_runs
 from expt.reading.index import open_catalogue
 from expt.reading.narrowing import narrow
+from expt.reading.references import load_archives
 from expt.reading.where import compile_condition
 
 if TYPE_CHECKING:

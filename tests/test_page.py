@@ -391,7 +391,7 @@ def make_hostile(root: Path) -> None:
         (path / "output.log").write_text(f"{EVIL}\n</script><script>window.hit=5</script>\n")
         (path / "code").mkdir()
         (path / "code" / "evil.py").write_text(f"# {EVIL} {number}\n</script><!-- \n")
-        from expt.tracking import open_recorder
+        from expt.tracking.recorder import open_recorder
 
         series = open_recorder(path / "series", label="x")
         for step in range(3):

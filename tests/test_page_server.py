@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from made_runs import id_of, make_run
 
-from expt.reading import find_runs, load_run
-from expt.tracking import open_recorder
+from expt.reading.finding import find_runs
+from expt.reading.references import load_run
+from expt.tracking.recorder import open_recorder
 
 pytest.importorskip("starlette", reason="the extra 'page' is not installed")
 

@@ -35,24 +35,21 @@ import pytest
 
 from expt.ground.declarations import Secret
 from expt.ground.model import Opaque, Place
-from expt.parameters.coercion import (
-    Coercer,
-    Misfit,
+from expt.ground.text import dotted
+from expt.parameters.coercion.annotations import (
     admits_none,
     admits_text,
     alternatives,
     annotation_at,
     checks_nothing,
-    dotted,
     expected_text,
-    fields_of,
-    plain,
     prefer,
     resolve_annotations,
-    shown,
     wants_path,
     wants_text,
 )
+from expt.parameters.coercion.fitting import Coercer, Misfit
+from expt.parameters.coercion.plain import fields_of, plain, shown
 from expt.planning.providers import read_function
 
 T = TypeVar("T")

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, TypedDict
 import numpy as np
 import pytest
 
-from expt.parameters.coercion import Coercer, default_of, schema_of
+from expt.parameters.coercion.fitting import Coercer
+from expt.parameters.coercion.json_schema import default_of, schema_of
 
 jsonschema = pytest.importorskip("jsonschema", reason="of the extra 'test'")
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from expt.ground.errors import ParameterError
-from expt.parameters import FileText, expand_environment, place_path, settle_value
+from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
 
 WHERE = "experiments/params.toml:3"
 CWD = Path("/project")

@@ -10,9 +10,9 @@ import pytest
 
 from expt.ground.errors import ParameterError
 from expt.ground.model import Origin
-from expt.parameters import Layer, Resolved
-from expt.parameters.coercion import Coercer, Misfit
+from expt.parameters.coercion.fitting import Coercer, Misfit
 from expt.parameters.environment import FileText
+from expt.parameters.layers import Layer, Resolved
 
 
 @attrs.frozen

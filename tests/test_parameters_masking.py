@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.parameters import Secrets, make_scrubber, mask_patch, mask_source
+from expt.parameters.masking import make_scrubber, mask_patch, mask_source
+from expt.parameters.secret_values import Secrets
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ import pytest
 from expt.ground.errors import ParameterError
 from expt.ground.model import LAYER_FILE, LAYER_SMOKE, LAYER_VARIANT
 from expt.ground.toml_lines import find_keys
-from expt.parameters import (
+from expt.parameters.layers import Resolved
+from expt.parameters.params_files import (
     ParamsFile,
-    Resolved,
     experiment_values,
     folder_values,
     read_params_file,
@@ -26,7 +26,7 @@ from expt.parameters import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from expt.parameters import Layer
+    from expt.parameters.layers import Layer
 
 
 def resolve_name(name: str, layers: Sequence[Layer]) -> Resolved:

@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from expt.ground.declarations import Secret
-from expt.parameters import find_secrets, is_secret_name, mask_argument
+from expt.parameters.secret_values import is_secret_name
+from expt.parameters.secrets import find_secrets, mask_argument
 
 
 @attrs.frozen

@@ -11,8 +11,10 @@ import pytest
 
 from expt.ground.errors import ExptError, ParameterError, UsageError
 from expt.ground.model import Axis
-from expt.parameters import (
+from expt.parameters.seeds import repeat_seed
+from expt.parameters.sweeps import (
     axes_from_table,
+    drop_names,
     expand_axes,
     make_axis,
     parse_sweep,
@@ -23,11 +25,9 @@ from expt.parameters import (
     reject_many_cases,
     reject_swept_twice,
     repeat_axis,
-    repeat_seed,
     sweep_over,
     zip_axes,
 )
-from expt.parameters.sweeps import drop_names
 
 
 def axis_of(typed: str, annotation: Any = Any) -> Axis:

@@ -13,12 +13,7 @@ import pytest
 from expt.ground.declarations import Secret
 from expt.ground.errors import UsageError
 from expt.ground.options import Typed
-from expt.parameters import (
-    parse_assignment,
-    parse_name,
-    parse_value,
-    read_assigned,
-)
+from expt.parameters.typed_text import parse_assignment, parse_name, parse_value, read_assigned
 
 
 class Color(enum.Enum):

@@ -7,8 +7,16 @@ from pathlib import Path
 import pytest
 
 import expt
-from expt.executors.engines import Parcel, Returned, read_parcel, write_returned
-from expt.executors.engines.parcels import pack_begin, read_returned, unpack_begin, write_parcel
+from expt.executors.engines.parcels import (
+    Parcel,
+    Returned,
+    pack_begin,
+    read_parcel,
+    read_returned,
+    unpack_begin,
+    write_parcel,
+    write_returned,
+)
 from expt.ground.errors import WorkerError
 from expt.ground.messages import Begin, Notice, RunRequest
 from expt.ground.model import Case, Experiment

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 
-from expt.parameters.coercion import resolve_annotations
+from expt.parameters.coercion.annotations import resolve_annotations
 from expt.planning.words import words_of
 
 if TYPE_CHECKING:

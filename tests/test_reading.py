@@ -15,15 +15,22 @@ import attrs
 import numpy as np
 import pytest
 
-from expt.archive import owner_of_this_process, read_record, touch_run, write_record
+from expt.archive.owner import owner_of_this_process, touch_run
+from expt.archive.record import read_record
+from expt.archive.writer import write_record
 from expt.ground.errors import DamagedArchive, UsageError
 from expt.ground.model import ErrorInfo, Origin, RunRecord
-from expt.reading import Run, Runs, field_value, find_runs, load_archive
+from expt.reading.fields import field_value
+from expt.reading.finding import find_runs
 from expt.reading.moments import parse_moment
-from expt.tracking import open_recorder
+from expt.reading.references import load_archive
+from expt.reading.runs import Runs
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from expt.reading.run import Run
 
 DEAD = {**owner_of_this_process(), "pid": 2**22 + 1}
 

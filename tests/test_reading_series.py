@@ -16,16 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from expt.archive import read_results
 from expt.archive.scalar_records import FLOAT_RECORD, FLOAT_STEP, INT_RECORD
+from expt.archive.series_lines import read_results
 from expt.ground.errors import DamagedArchive
-from expt.reading.series import (
-    SeriesMap,
-    SeriesTail,
-    summarise_series,
-)
-from expt.reading.series.statistics import SMALL
-from expt.tracking import open_recorder
+from expt.reading.series.statistics import SMALL, summarise_series
+from expt.reading.series.tail import SeriesTail
+from expt.reading.series.tracked import SeriesMap
+from expt.tracking.recorder import open_recorder
 
 ROOT = Path(__file__).parent.parent
 
@@ -529,7 +526,8 @@ def test_small_and_large_files_are_summed_up_alike(folder):
     (folder / "scalars.bin").write_bytes(b"".join(records))
     with_numpy = summarise_series(folder)
     script = (
-        "import sys; from pathlib import Path; from expt.reading.series import summarise_series\n"
+        "import sys; from pathlib import Path\n"
+        "from expt.reading.series.statistics import summarise_series\n"
         "print(summarise_series(Path(sys.argv[1]))); assert 'numpy' not in sys.modules"
     )
     plain = subprocess.run(
@@ -592,7 +590,7 @@ def test_a_tail_follows_a_run(track, recorder, folder):
 
 def test_a_tail_needs_no_numpy(whole):
     script = (
-        "import sys; from pathlib import Path; from expt.reading.series import SeriesTail\n"
+        "import sys; from pathlib import Path; from expt.reading.series.tail import SeriesTail\n"
         "print(SeriesTail(Path(sys.argv[1])).poll()['loss']); assert 'numpy' not in sys.modules"
     )
     done = subprocess.run(

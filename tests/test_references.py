@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.archive import write_record
+from expt.archive.writer import write_record
 from expt.ground.errors import DamagedArchive, NewerArchive, NoSuchRun
 from expt.ground.layout import RUN_FILE
 from expt.ground.model import RunRecord
-from expt.reading import find_archive_root, find_runs, load_archives, load_run
+from expt.reading.finding import find_runs
+from expt.reading.references import find_archive_root, load_archives, load_run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expt.archive import write_record
+from expt.archive.writer import write_record
 from expt.ground.model import RunRecord
-from expt.reading import Run, load_archive
+from expt.reading.references import load_archive
 from expt.rendering.renderer import MOST_SERIES, file_stems, render_archive
-from expt.tracking import open_recorder
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from expt.reading.run import Run
     from expt.testing import Sandbox
 
 

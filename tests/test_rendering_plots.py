@@ -10,17 +10,19 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from expt.archive import write_record
+from expt.archive.writer import write_record
 from expt.drawing.structures import table_of
 from expt.drawing.styles import LIGHT
 from expt.ground.model import RunRecord
-from expt.reading import Run, load_archive
+from expt.reading.references import load_archive
 from expt.rendering.plots import Plots, overview_of
-from expt.tracking import open_recorder
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from expt.reading.run import Run
 
 
 def make_run(folder: Path, track: Callable[[Any], None], **fields: Any) -> Run:

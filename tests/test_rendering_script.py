@@ -17,15 +17,17 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from expt.archive import write_record
+from expt.archive.writer import write_record
 from expt.ground.model import ErrorInfo, Origin, RunRecord
-from expt.reading import Run, load_archive
+from expt.reading.references import load_archive
 from expt.rendering.closure import find_closure
 from expt.rendering.script import Script, comment, literal, write_script
-from expt.tracking import open_recorder
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from expt.reading.run import Run
 
 ODD = [
     "[red]x[/nope]",

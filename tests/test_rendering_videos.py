@@ -10,15 +10,17 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from expt.archive import write_record
+from expt.archive.writer import write_record
 from expt.ground.model import RunRecord
-from expt.reading import Run, load_archive
+from expt.reading.references import load_archive
 from expt.rendering.videos import Videos
-from expt.tracking import open_recorder
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from expt.reading.run import Run
 
 
 def make_run(folder: Path, track: Callable[[Any], None], **fields: Any) -> Run:

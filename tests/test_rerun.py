@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from made_runs import make_run
 
-from expt.reading import find_runs, load_run
+from expt.reading.finding import find_runs
+from expt.reading.references import load_run
 from expt.reading.reproduction import find_unlike, is_like
 
 if TYPE_CHECKING:

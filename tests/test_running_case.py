@@ -11,7 +11,7 @@ import pytest
 from expt.archive.scalar_records import RECORD_SIZE
 
 if TYPE_CHECKING:
-    from expt.reading import Run
+    from expt.reading.run import Run
     from expt.testing import Sandbox
 
 CONFTEST = """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.parameters import secret_pattern, secret_spellings
+from expt.parameters.masking import secret_pattern, secret_spellings
 from expt.running.capture import captured_output
 from expt.running.scrubbing import Scrubber
 

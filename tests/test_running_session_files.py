@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expt.ground.messages import SessionInfo
-from expt.running import SessionFiles
-from expt.tracking import open_recorder
+from expt.running.session_files import SessionFiles
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from expt.ground.value_classes import field, frozen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from expt.reading import Run
+    from expt.reading.run import Run
     from expt.testing import Sandbox
 
 BASE = """

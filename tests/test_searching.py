@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from expt.ground.model import Dimension, Objective, SearchTerms
-from expt.reading import find_runs
-from expt.searching import Ended, Study, best_of, make_sampler
+from expt.reading.finding import find_runs
 from expt.searching.bounds import direction_of, make_pruning
+from expt.searching.ended import Ended
+from expt.searching.samplers import make_sampler
+from expt.searching.study import Study, best_of
 
 if TYPE_CHECKING:
-    from expt.reading import Runs
+    from expt.reading.runs import Runs
     from expt.testing import Sandbox
 
 BRANIN = """

@@ -430,7 +430,7 @@ def test_a_file_that_is_gone_is_left_out_of_the_closure(tmp_path):
 
 
 def test_the_closure_is_what_loading_imports(tmp_path):
-    from expt.loading import ModuleLoader
+    from expt.loading.loader import ModuleLoader
 
     files = {
         "conftest.py": "",

@@ -1,61 +1,15 @@
-"""A package's names are imported on first use, and are the same for mypy and for Python."""
+"""What the processes of a session import: no more than they use."""
 
 from __future__ import annotations
 
-import ast
-import importlib
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from expt.testing import Sandbox
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = sorted(
-    ".".join(path.parent.relative_to(ROOT).parts)
-    for path in (ROOT / "expt").rglob("__init__.py")
-    if "__getattr__ = surface(" in path.read_text(encoding="utf-8")
-)
-
-
-def imported_for_mypy(package: str) -> dict[str, str]:
-    """Where mypy finds the names of a package."""
-    place = ROOT / package.replace(".", "/") / "__init__.py"
-    tree = ast.parse(place.read_text(encoding="utf-8"))
-    (block, *_) = [
-        node for node in tree.body if isinstance(node, ast.If) and "TYPE" in ast.unparse(node.test)
-    ]
-    return {
-        alias.name: str(node.module)
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-def test_python_finds_each_name_where_mypy_does(package: str) -> None:
-    module = importlib.import_module(package)
-    names = imported_for_mypy(package)
-    assert sorted(names) == sorted(module.__all__)
-    for name, home in names.items():
-        assert getattr(module, name) is getattr(importlib.import_module(home), name)
-
-
-def test_there_are_such_packages() -> None:
-    assert {"expt.archive", "expt.parameters", "expt.reading"} <= set(PACKAGES)
-
-
-def test_a_name_that_a_package_has_not_is_an_error_of_the_usual_kind() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'nope'"):
-        importlib.import_module("expt.parameters").nope  # noqa: B018
-    with pytest.raises(ImportError, match="nope"):
-        exec("from expt.parameters import nope")
-
-
-# What that is for
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SLOW = [
     "attr",

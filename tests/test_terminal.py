@@ -29,9 +29,9 @@ from expt.ground.messages import (
 from expt.ground.model import Case, ErrorInfo, Origin, Outcome, Plan, Status
 from expt.ground.model import Experiment as Found
 from expt.ground.options import KeepingOptions, Options, SelectionOptions
-from expt.terminal import Terminal
 from expt.terminal.live import LiveView
-from expt.tracking import open_recorder
+from expt.terminal.plugin import Terminal
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -490,7 +490,7 @@ def test_a_pipe_never_waits_for_rich() -> None:
         import sys, pathlib
         from expt.ground.model import *
         from expt.ground.options import *
-        from expt.terminal import Terminal
+        from expt.terminal.plugin import Terminal
         here = pathlib.Path.cwd()
         options = Options(here, here, KeepingOptions(here / "runs"))
         terminal = Terminal(sys.stdout, options, {})

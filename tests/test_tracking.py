@@ -20,10 +20,12 @@ import attrs
 import numpy as np
 import pytest
 
-from expt.archive import read_results
 from expt.archive.scalar_records import FLOAT_STEP
-from expt.reading.series import SeriesMap, summarise_series
-from expt.tracking import Disk, Recorder, open_recorder
+from expt.archive.series_lines import read_results
+from expt.reading.series.statistics import summarise_series
+from expt.reading.series.tracked import SeriesMap
+from expt.tracking.recorder import Recorder, open_recorder
+from expt.tracking.scalars import Disk
 from expt.tracking.series_options import OPTIONS
 
 

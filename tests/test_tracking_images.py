@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from expt.archive.entry_files import find_entry_file
-from expt.reading.series import SeriesMap
-from expt.tracking import open_recorder
+from expt.reading.series.tracked import SeriesMap
+from expt.tracking.recorder import open_recorder
 
 RANDOM = np.random.default_rng(7)
 

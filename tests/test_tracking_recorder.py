@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from expt.archive import read_results
 from expt.archive.scalar_records import FLOAT_RECORD, RECORD_SIZE
+from expt.archive.series_lines import read_results
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, RESULTS_FILE, SCALARS_FILE
-from expt.reading.series import SeriesMap, summarise_series
-from expt.tracking import Disk, open_recorder
+from expt.reading.series.statistics import summarise_series
+from expt.reading.series.tracked import SeriesMap
+from expt.tracking.recorder import open_recorder
+from expt.tracking.scalars import Disk
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,7 +34,8 @@ NO_MAPS = """
 SETUP = f"""
     import os, signal, sys, threading, time
     from pathlib import Path
-    from expt.tracking import Disk, open_recorder
+    from expt.tracking.recorder import open_recorder
+    from expt.tracking.scalars import Disk
     {NO_MAPS}
     folder = Path(sys.argv[1])
     disk = NoMaps() if sys.argv[2] == "written" else Disk()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from expt.reading import Run
+    from expt.reading.run import Run
     from expt.testing import Done, Sandbox
 
 

@@ -14,7 +14,7 @@ from made_runs import id_of, make_run
 from expt.archive.manifest import write_manifest
 from expt.archive.run_labels import read_labels
 from expt.cli.main import main
-from expt.reading import find_runs
+from expt.reading.finding import find_runs
 
 if TYPE_CHECKING:
     from pathlib import Path

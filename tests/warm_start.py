@@ -32,14 +32,14 @@ _MODULES: Final = (
     "numpy.random",
     "expt.cli.command_line",
     "expt.cli.show",
-    "expt.planning",
+    "expt.planning.planner",
     "expt.plugins.notify",
     "expt.rendering.renderer",
     "expt.rendering.script",
-    "expt.running",
+    "expt.running.case",
     "expt.sessions.session",
     "expt.sessions.serving",
-    "expt.terminal",
+    "expt.terminal.plugin",
 )
 _COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
 _NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"

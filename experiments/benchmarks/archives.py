@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 import expt
-from expt.archive import write_record
+from expt.archive.writer import write_record
 from expt.ground.model import RunRecord
 
 WHERE = "lr < 0.01 and results.accuracy > 0.9"

@@ -21,7 +21,7 @@ from os.path import basename
 from typing import TYPE_CHECKING, Final
 
 import expt
-from expt.executors.engines import find_engine
+from expt.executors.engines.spelling import find_engine
 
 if TYPE_CHECKING:
     from pathlib import Path

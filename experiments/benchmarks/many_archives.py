@@ -19,7 +19,8 @@ from pathlib import Path
 
 from attrs import evolve
 
-from expt.archive import read_record, write_record
+from expt.archive.record import read_record
+from expt.archive.writer import write_record
 
 SOURCE = """
 def experiment_train(track, lr: float = 0.1, momentum: float = 0.9, optimizer: str = "adam"):

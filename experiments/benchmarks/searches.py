@@ -16,7 +16,9 @@ import numpy as np
 
 import expt
 from expt.ground.model import Dimension, Objective, SearchTerms
-from expt.searching import Ended, Study, make_sampler
+from expt.searching.ended import Ended
+from expt.searching.samplers import make_sampler
+from expt.searching.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,7 @@ from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.files import write_atomically
 from expt.ground.screen import output
-from expt.reading import find_archive_root
+from expt.reading.references import find_archive_root
 from expt.rendering.script import write_runs_script
 
 

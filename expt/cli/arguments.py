@@ -475,7 +475,7 @@ def read_log_level(text: str | None) -> int | None:
 def _workers(text: str) -> int:
     if text != "auto":
         return _count(text)
-    from expt.executors import count_processors
+    from expt.executors.limits import count_processors
 
     return count_processors()
 
@@ -507,7 +507,8 @@ def _read_values(words: argparse.Namespace) -> dict[str, list[Any]]:
     if not (words.params or words.sweeps or words.zips):
         return {"params": [], "sweeps": [], "zips": []}
     # slow, and not needed to list
-    from expt.parameters import parse_assignment, parse_sweep, parse_zip, reject_swept_twice
+    from expt.parameters.sweeps import parse_sweep, parse_zip, reject_swept_twice
+    from expt.parameters.typed_text import parse_assignment
 
     values: dict[str, list[Any]] = {
         "params": [parse_assignment(text) for text in words.params],
@@ -523,7 +524,7 @@ def _read_search(words: argparse.Namespace) -> SearchWords:
     said = SearchWords(trials=words.search, sampler=words.sampler, prune=words.prune)
     if not (words.maximize or words.minimize or words.space):
         return said
-    from expt.parameters import parse_objectives, parse_space  # as above
+    from expt.parameters.search_tables import parse_objectives, parse_space  # as above
 
     return evolve(
         said,
@@ -542,7 +543,7 @@ def make_options(
 ) -> Options:
     """The options of a command line over a configuration. Raises `UsageError`."""
     # not needed for --help
-    from expt.discovery import place_node_id
+    from expt.discovery.selection import place_node_id
 
     configured = tuple(configuration.get("paths", ("experiments",)))
     places, node_ids = split_words(words.paths)
@@ -596,7 +597,7 @@ def _find_values(text: str, cwd: Path, runs: Path) -> Path:
     if os.path.lexists(file) and not (file / layout.RUN_FILE).is_file():
         return file
     from expt.ground.errors import NoSuchRun
-    from expt.reading import load_run  # not needed for --help
+    from expt.reading.references import load_run  # not needed for --help
 
     try:
         return load_run(text, runs).path / layout.PARAMS_FILE

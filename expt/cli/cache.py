@@ -12,7 +12,7 @@ from expt.ground.errors import ExitCode
 from expt.ground.layout import CACHE_DIR
 from expt.ground.screen import Column, output
 from expt.ground.text import human_age, human_size
-from expt.reading import find_archive_root
+from expt.reading.references import find_archive_root
 
 _DAY = 86_400.0  # seconds
 

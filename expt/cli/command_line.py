@@ -94,7 +94,7 @@ def masked_command(typed: Sequence[str]) -> tuple[str, ...]:
     """`expt` and what was typed, without secrets, as archives keep it."""
     if not any("=" in word for word in typed):
         return ("expt", *typed)
-    from expt.parameters import mask_argument  # slow, and no other word sets a value
+    from expt.parameters.secrets import mask_argument  # slow, and no other word sets a value
 
     return ("expt", *(mask_argument(word) for word in typed))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from expt.ground.model import Experiment
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 SHELLS: Final = ("bash", "zsh", "fish")
 ASKED: Final = "_ARGCOMPLETE"
@@ -150,13 +150,14 @@ def _references(**_: Any) -> Iterator[str]:
 def _cached(**_: Any) -> set[str]:
     """The names of providers whose values are kept."""
     from expt.archive.cache_files import list_cached
-    from expt.reading import find_archive_root
+    from expt.reading.references import find_archive_root
 
     return {kept.provider for kept in list_cached(find_archive_root(None) / layout.CACHE_DIR)}
 
 
 def _newest() -> Sequence[Run]:
-    from expt.reading import find_archive_root, find_runs
+    from expt.reading.finding import find_runs
+    from expt.reading.references import find_archive_root
 
     return find_runs(find_archive_root(None), limit=_MOST_IDS)
 
@@ -256,7 +257,7 @@ def _params_above(folder: str) -> Iterator[dict[str, Any]]:
 
 
 def _executors(**_: Any) -> list[str]:
-    from expt.executors.engines import engine_names
+    from expt.executors.engines.spelling import engine_names
 
     configured = read_configuration(find_root([], Path.cwd())).values.get("executors", {})
     return sorted({*engine_names(), *configured})

@@ -10,8 +10,8 @@ from expt.cli.arguments import Parser
 from expt.cli.show.comparison import show_comparison
 from expt.ground.errors import ExitCode
 from expt.ground.screen import output
-from expt.reading import find_archive_root, load_run
 from expt.reading.differences import PARTS, find_difference
+from expt.reading.references import find_archive_root, load_run
 
 
 def main(words: list[str]) -> int:

@@ -11,7 +11,7 @@ from expt.ground.errors import ExitCode
 from expt.ground.files import folder_size
 from expt.ground.screen import Column, output
 from expt.ground.text import human_size
-from expt.reading import find_archive_root
+from expt.reading.references import find_archive_root
 
 
 def main(words: list[str]) -> int:

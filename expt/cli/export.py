@@ -13,7 +13,7 @@ from expt.exchange.formats import find_format, own_exports
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.screen import output
 from expt.plugins.manager import Plugins
-from expt.reading import find_archive_root
+from expt.reading.references import find_archive_root
 
 if TYPE_CHECKING:
     from expt.exchange.foreign import Export

@@ -12,7 +12,8 @@ from expt.exchange.archiving import imported_from, write_archive
 from expt.exchange.formats import find_format, own_imports
 from expt.ground.errors import ExitCode, ExptError
 from expt.ground.screen import Screen, output
-from expt.reading import find_archive_root, find_runs, load_archive
+from expt.reading.finding import find_runs
+from expt.reading.references import find_archive_root, load_archive
 from expt.rendering.renderer import render_archive
 
 if TYPE_CHECKING:

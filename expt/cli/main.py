@@ -26,7 +26,7 @@ _LONGEST_NAME = 200  # of a file that a message names
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from expt.executors import Starter
+    from expt.executors.starting import Starter
     from expt.ground.model import Plan
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
@@ -139,7 +139,8 @@ def _start_first_worker(options: Options) -> Starter | None:
     """Let a worker begin to import while this process still imports what it needs itself."""
     if options.running.workers == 0:
         return None
-    from expt.executors import make_starter, thread_limits
+    from expt.executors.limits import thread_limits
+    from expt.executors.starting import make_starter
     from expt.sessions.serving import serve
 
     starter = make_starter(serve, thread_limits(options.running.workers, os.environ))

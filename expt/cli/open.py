@@ -13,10 +13,10 @@ from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, UsageError, did_you_mean
 from expt.ground.layout import OVERVIEW_FILE, PLOTS_DIR
 from expt.ground.screen import output
-from expt.reading import find_archive_root, load_run
+from expt.reading.references import find_archive_root, load_run
 
 if TYPE_CHECKING:
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _OPENERS = ("xdg-open", "open", "wslview")
 

@@ -14,12 +14,12 @@ from expt.exchange.identities import find_identities
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.screen import output
 from expt.ground.text import human_size
-from expt.reading import find_archive_root, load_archive
+from expt.reading.references import find_archive_root, load_archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 
 def main(words: list[str]) -> int:

@@ -11,7 +11,7 @@ from expt.ground.screen import Screen, output
 from expt.ground.text import visible
 from expt.plugins.builtin import worker_plugins
 from expt.plugins.manager import Plugins
-from expt.reading import find_archive_root, load_run
+from expt.reading.references import find_archive_root, load_run
 from expt.rendering.renderer import render_archive
 
 

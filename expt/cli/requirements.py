@@ -10,7 +10,7 @@ from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, ReadingError
 from expt.ground.screen import output
 from expt.ground.text import visible
-from expt.reading import find_archive_root, load_run
+from expt.reading.references import find_archive_root, load_run
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")

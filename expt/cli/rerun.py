@@ -16,10 +16,10 @@ from expt.ground.layout import INDEX_FILE, RUNS_DIR
 from expt.ground.options import KeepingOptions, RunningOptions, TellingOptions
 from expt.ground.screen import Column, Screen, output
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import parse_assignment
+from expt.parameters.typed_text import parse_assignment
 from expt.plugins.builtin import parent_plugins
 from expt.plugins.manager import Plugins
-from expt.reading import find_archive_root, load_archive
+from expt.reading.references import find_archive_root, load_archive
 from expt.reading.reproduction import find_unlike
 from expt.sessions.rerunning import Again, find_doubts, options_again
 from expt.sessions.session import run_session
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.ground.options import Options
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _LINES: Final = 12  # of what differs in one run
 _ENDED: Final = ("completed", "failed", "interrupted")

@@ -18,13 +18,13 @@ from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.files import folder_size
 from expt.ground.screen import Column, Screen, output
 from expt.ground.text import human_size
-from expt.reading import find_archive_root
+from expt.reading.references import find_archive_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 
 def main(words: list[str]) -> int:

@@ -13,22 +13,17 @@ from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Column, Screen, output
 from expt.ground.text import number_text, value_text
 from expt.ground.value_classes import frozen
-from expt.reading import find_archive_root, find_runs, load_run
-from expt.searching import (
-    ENDED,
-    Ended,
-    best_of,
-    find_importances,
-    is_better,
-    judge_runs,
-    searched_value,
-)
+from expt.reading.finding import find_runs
+from expt.reading.references import find_archive_root, load_run
+from expt.searching.ended import ENDED, Ended, judge_runs, searched_value
+from expt.searching.samplers import find_importances
+from expt.searching.study import best_of, is_better
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from expt.ground.model import SearchTerms
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _SHOWN = 40  # trials, without -v
 

@@ -12,11 +12,12 @@ from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Column, output
 from expt.ground.text import human_duration, short_text
-from expt.reading import find_archive_root, find_runs
+from expt.reading.finding import find_runs
+from expt.reading.references import find_archive_root
 
 if TYPE_CHECKING:
     from expt.ground.screen import Line
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _VALUES = 4  # of a run that a line shows
 
@@ -57,7 +58,7 @@ def main(words: list[str]) -> int:
 
 def _left_at_engines(root: Path) -> list[Line]:
     """A line for what each session has left at an engine, as long as something is to come."""
-    from expt.executors.engines import find_detached  # few sessions leave anything
+    from expt.executors.engines.detached import find_detached  # few sessions leave anything
 
     lines: list[Line] = []
     for one in find_detached(root):

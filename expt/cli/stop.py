@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import ask_to_stop, owner_is_alive
+from expt.archive.owner import ask_to_stop, owner_is_alive
 from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import output
-from expt.reading import find_archive_root, load_run
+from expt.reading.references import find_archive_root, load_run
 
 if TYPE_CHECKING:
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _PATIENCE: Final = 10.0  # seconds for a run to end
 _FAR_PATIENCE: Final = 30.0  # where its machine looks once a second, and its disk is far

@@ -12,7 +12,8 @@ from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Column, output
 from expt.ground.text import value_text
-from expt.reading import MISSING, find_archive_root
+from expt.reading.fields import MISSING
+from expt.reading.references import find_archive_root
 
 if TYPE_CHECKING:
     from expt.ground.screen import Screen

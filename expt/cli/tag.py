@@ -10,12 +10,12 @@ from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode, ExptError, NoSuchRun, UsageError
 from expt.ground.screen import output
 from expt.ground.value_classes import evolve
-from expt.reading import find_archive_root, load_run
+from expt.reading.references import find_archive_root, load_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 
 def main(words: list[str]) -> int:

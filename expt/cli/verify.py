@@ -9,10 +9,10 @@ from expt.cli.arguments import Parser
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode, ReadingError
 from expt.ground.screen import Line, output
-from expt.reading import find_archive_root
+from expt.reading.references import find_archive_root
 
 if TYPE_CHECKING:
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 
 def main(words: list[str]) -> int:

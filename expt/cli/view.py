@@ -17,12 +17,13 @@ from expt.ground.errors import ExitCode, ReadingError, UsageError
 from expt.ground.screen import output
 from expt.ground.text import human_size
 from expt.plugins.manager import Plugins
-from expt.reading import find_archive_root, load_run
+from expt.reading.references import find_archive_root, load_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from expt.reading import Run, Runs
+    from expt.reading.run import Run
+    from expt.reading.runs import Runs
 
 _PORT: Final = 8777
 _HOST: Final = "127.0.0.1"

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import UsageError
 from expt.ground.screen import Screen
-from expt.reading import Runs, choose_runs, find_runs, load_run
+from expt.reading.finding import choose_runs, find_runs
+from expt.reading.references import load_run
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping, Sequence
 
     from expt.ground.errors import ReadingError
-    from expt.reading import Run
+    from expt.reading.run import Run
+    from expt.reading.runs import Runs
 
 _NARROWING: Final = ("k", "where", "status", "tag", "on", "session", "since", "until", "limit")
 ASKED: Final = (*_NARROWING, "sort")

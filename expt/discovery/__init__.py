@@ -18,21 +18,7 @@ from typing import TYPE_CHECKING
 
 from expt.discovery.folders import Folders
 from expt.discovery.hosts import Swept, Tree
-from expt.discovery.labels import (
-    case_labels,
-    known_labels,
-    with_axes,
-)
-from expt.discovery.selection import (
-    Selected,
-    case_names,
-    keyword_names,
-    matches_case,
-    place_node_id,
-    select_experiments,
-    split_node_id,
-)
-from expt.discovery.walk import walk, walk_sources
+from expt.discovery.walk import walk
 from expt.ground.layout import PARAMS_FILE
 from expt.ground.value_classes import frozen
 
@@ -42,23 +28,6 @@ if TYPE_CHECKING:
 
     from expt.ground.errors import ExptError
     from expt.ground.model import Experiment
-
-__all__ = [
-    "Found",
-    "Selected",
-    "Swept",
-    "case_labels",
-    "case_names",
-    "find_experiments",
-    "keyword_names",
-    "known_labels",
-    "matches_case",
-    "place_node_id",
-    "select_experiments",
-    "split_node_id",
-    "walk_sources",
-    "with_axes",
-]
 
 
 @frozen

@@ -19,7 +19,7 @@ from expt.ground.value_classes import frozen
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from expt.parameters import ParamsFile
+    from expt.parameters.params_files import ParamsFile
 
 
 @frozen
@@ -73,7 +73,9 @@ class Folders:
     def _read_file(self, path: Path) -> ParamsFile | None:
         if not os.path.lexists(path):
             return None
-        from expt.parameters import read_params_file  # as slow as listing five hundred files
+        from expt.parameters.params_files import (
+            read_params_file,  # as slow as listing five hundred files
+        )
 
         return read_params_file(path, self._root)
 

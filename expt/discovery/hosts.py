@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from expt.discovery.folders import Base, Folder, Folders
     from expt.ground.errors import ExptError
     from expt.ground.options import Sweep
-    from expt.parameters import Group, ParamsFile, Step
+    from expt.parameters.folder_axes import Step
+    from expt.parameters.params_files import ParamsFile
+    from expt.parameters.sweeps import Group
 
 
 _DEEPEST = 50  # experiments that need each other, as far as a listing follows them
@@ -156,7 +158,7 @@ class Tree:
             needed += [axes] if axes else []
         if not needed or experiment.axes is None:
             return experiment
-        from expt.parameters import inherit_axes  # as below
+        from expt.parameters.chained_axes import inherit_axes  # as below
 
         return evolve(experiment, axes=tuple(inherit_axes(experiment.axes, needed)))
 
@@ -195,14 +197,8 @@ class Tree:
         if experiment.axes is None or self._swept.more:
             return evolve(experiment, axes=None)
         # as slow as listing five hundred files, and of use where something is swept
-        from expt.parameters import (
-            axes_of_folders,
-            drop_names,
-            ended_by,
-            is_random_axis,
-            merge_axes,
-            repeat_of_folders,
-        )
+        from expt.parameters.folder_axes import axes_of_folders, ended_by, repeat_of_folders
+        from expt.parameters.sweeps import drop_names, is_random_axis, merge_axes
 
         above: list[Step] = []
         nearer: list[Step] = []
@@ -242,7 +238,8 @@ class Tree:
 
         Raises `LookupError` where the source does not show what an `expt.extends` gives.
         """
-        from expt.parameters import Given, Layer  # as above
+        from expt.parameters.folder_axes import Given  # as above
+        from expt.parameters.layers import Layer
 
         names = [
             text.rpartition("::")[2] for text in (*reversed(experiment.extends), experiment.id)
@@ -272,7 +269,7 @@ class Tree:
         self, asks: Asks, places: tuple[str, ...], known: Iterable[str]
     ) -> Mapping[str, frozenset[str | None]] | None:
         """The names that providers may ask for; `known` have a value whoever provides them."""
-        from expt.parameters import parse_name  # as above
+        from expt.parameters.typed_text import parse_name  # as above
 
         swept = [name for sweep in self._swept.sweeps for name in _names_of(sweep)]
         given = {parse_name(name, name)[0] for name in (*known, *swept)}
@@ -379,7 +376,7 @@ def _read_sweep(
     sweep: Axis | Sweep, asked: Mapping[str, frozenset[str | None]] | None
 ) -> Axis | None:
     """The axis that texts mean to those who ask for the name; None where that is not shown."""
-    from expt.parameters import read_sweep  # as above
+    from expt.parameters.sweeps import read_sweep  # as above
 
     if isinstance(sweep, Axis):
         return sweep

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from expt.ground.model import Axis, Experiment
-    from expt.parameters import Group
+    from expt.parameters.sweeps import Group
 
 MAX_VALUE: Final = 40
 MAX_LISTED: Final = 10_000  # cases that are expanded before planning; more count as unknown
@@ -105,7 +105,10 @@ def with_axes(
     `groups` are names that go in step; `asked` those that its providers may take, None where they
     are not known. An axis that may be a provider's leaves the cases unknown (`axes` is None).
     """
-    from expt.parameters import join_axes, merge_axes  # slow, and of use where there are axes
+    from expt.parameters.sweeps import (  # slow, and of use where there are axes
+        join_axes,
+        merge_axes,
+    )
 
     if experiment.axes is None:
         return experiment
@@ -128,7 +131,7 @@ def _one_in_other(name: str, other: str) -> bool:
 
 def _takes(experiment: Experiment, name: str, asked: Collection[str] | None) -> bool | None:
     """Whether the experiment takes an axis; None where its providers decide."""
-    from expt.parameters import parse_name  # as above
+    from expt.parameters.typed_text import parse_name  # as above
 
     root = parse_name(name, name)[0]
     if root in experiment.parameters or root == "seed":  # any run may be seeded

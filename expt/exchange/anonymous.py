@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.exchange.identities import Change, Identities
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 CHANGES_FILE: Final = "anonymous.json"
 _REMADE: Final = (layout.MANIFEST_FILE, layout.RUN_FILE, CHANGES_FILE)

@@ -13,26 +13,28 @@ import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from expt.archive import Archive, owner_of_this_process, run_folder, storable_result, sync_archive
 from expt.archive.manifest import Content
+from expt.archive.owner import owner_of_this_process
+from expt.archive.returned import storable_result
+from expt.archive.writer import Archive, run_folder
 from expt.ground import layout
 from expt.ground.encoding import Unstorable, to_json
-from expt.ground.files import open_inside
+from expt.ground.files import open_inside, sync_archive
 from expt.ground.model import LAYER_IMPORTED, Experiment, Origin, RunRecord
 from expt.ground.objects import safe_repr
 from expt.ground.value_classes import evolve
-from expt.parameters import mask_secrets
+from expt.parameters.secret_values import mask_secrets
 from expt.parameters.secrets import find_secrets
 from expt.reading.fields import leaf_names
-from expt.reading.series import summarise_series
-from expt.tracking import open_recorder
+from expt.reading.series.statistics import summarise_series
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from expt.exchange.foreign import ForeignRun
-    from expt.tracking import Recorder
+    from expt.tracking.recorder import Recorder
 
 
 def write_archive(

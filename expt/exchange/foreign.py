@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from expt.ground.errors import ReadingError
     from expt.ground.model import ErrorInfo, Kind, Status
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.+-]+")
 _LONGEST_PART: Final = 80

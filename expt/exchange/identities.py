@@ -28,7 +28,7 @@ from expt.ground.model import KINDS, STATUSES, RunRecord
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 PERSON: Final = "anonymous"
 HOST: Final = "host"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from expt.ground.model import Kind
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _NAMED: Final = 8
 

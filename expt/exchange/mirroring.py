@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from expt.exchange.formats import own_exports
 from expt.ground.errors import ExptError
 from expt.ground.layout import MANIFEST_FILE
-from expt.reading import load_archive
+from expt.reading.references import load_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

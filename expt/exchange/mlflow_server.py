@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.exchange.mlflow_words import MlflowRun
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
 _PROXY: Final = "mlflow-artifacts:"

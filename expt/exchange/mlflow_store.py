@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from expt.ground.model import Status
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _META: Final = "meta.yaml"
 _NUMBERS: Final = {"RUNNING": 1, "SCHEDULED": 2, "FINISHED": 3, "FAILED": 4, "KILLED": 5}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.ground.model import Kind
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 ID_TAG: Final = "expt.id"
 NOT_HELD: Final[tuple[Kind, ...]] = ("image", "figure", "array", "text", "structured")

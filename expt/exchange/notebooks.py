@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.files import write_atomically
-from expt.reading import Runs
+from expt.reading.runs import Runs
 from expt.rendering.script import script_of, write_runs_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _CELL: Final = re.compile(r"^# %%[ \t]*(.*)$", re.MULTILINE)
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from expt.exchange.foreign import ForeignRun
     from expt.ground.model import Kind
-    from expt.reading import Run, Series
+    from expt.reading.run import Run
+    from expt.reading.series.tracked import Series
 
 _ENDED: Final = ("completed", "failed", "interrupted", "skipped")
 

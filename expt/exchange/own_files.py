@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.exchange.foreign import ForeignRun
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 OWN: Final = "expt"
 """The folder that has them."""

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.exchange.extras import need
 from expt.exchange.leaving_out import files_left_out, kinds_left_out
 from expt.ground.encoding import dumps
-from expt.reading import Runs
+from expt.reading.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from expt.ground.model import Kind
-    from expt.reading import Run, Table
+    from expt.reading.run import Run
+    from expt.reading.tables import Table
 
 _COLUMNS: Final = (
     *("id", "experiment", "case", "status", "started", "finished", "duration", "description"),

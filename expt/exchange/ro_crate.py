@@ -30,7 +30,7 @@ from expt.reading.fields import leaf_values
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _METADATA: Final = "ro-crate-metadata.json"
 _PREVIEW: Final = "ro-crate-preview.html"

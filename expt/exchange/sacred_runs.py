@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import named_results
+from expt.archive.returned import named_results
 from expt.exchange.bounded import find_holders, list_bounded, read_bytes, read_json
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, parsed_moment
 from expt.ground.errors import DamagedArchive, ReadingError

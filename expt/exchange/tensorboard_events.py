@@ -66,7 +66,8 @@ if TYPE_CHECKING:
 
     from expt.ground.errors import ReadingError
     from expt.ground.model import Kind
-    from expt.reading import Run, Series
+    from expt.reading.run import Run
+    from expt.reading.series.tracked import Series
 
 _FACTS: Final = "expt/run"
 _NOT_HELD: Final[tuple[Kind, ...]] = ("array", "structured")

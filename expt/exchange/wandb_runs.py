@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from expt.ground.model import Kind, Status
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _FILES: Final = "files"
 _NOT_HELD: Final[tuple[Kind, ...]] = ("figure", "image", "array", "structured")

@@ -14,7 +14,7 @@ from _pytest._code.code import (
     ReprTraceback,
 )
 
-from expt.discovery import known_labels
+from expt.discovery.labels import known_labels
 from expt.ground.errors import ExptError
 from expt.ground.layout import LOG_FILE
 
@@ -75,7 +75,7 @@ class ExperimentItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run it as a part of this process's session; archives are properties of the item."""
-        from expt.reading import load_archive  # slow, and not needed to list
+        from expt.reading.references import load_archive  # slow, and not needed to list
         from expt.terminal.endings import other_notices, skip_reason
 
         assert isinstance(self.parent, ExperimentFile)  # noqa: S101 - no other makes items

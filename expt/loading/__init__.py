@@ -11,8 +11,3 @@ rule of `imports` when its file is compiled, so that `import helpers` means the 
 file, inside functions and in other processes too, and no two files share a name. What was weighed
 is told in `docs/decisions/0005-module-names-and-sys-path.md`.
 """
-
-from expt.loading.imported import LoadedSource
-from expt.loading.loader import ModuleLoader
-
-__all__ = ["LoadedSource", "ModuleLoader"]

@@ -22,7 +22,7 @@ from expt.reading.fields import leaf_values
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from expt.reading import Run
+    from expt.reading.run import Run
     from expt.reading.series.tracked import Series
 
 _FIELDS: Final = (

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
     Panels = Callable[[Run], Iterable[Any]]
 

@@ -16,13 +16,13 @@ from expt.ground.processes import without_collection
 from expt.ground.value_classes import frozen
 from expt.page.facts import tell_table
 from expt.page.watching import stamp_archives
-from expt.reading import Run
+from expt.reading.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from expt.reading import Runs
+    from expt.reading.runs import Runs
 
 _TABLES: Final = 4  # that are kept, one for each question
 _MOVING: Final = frozenset(("since", "until", "on"))  # whose answer changes with the time

@@ -15,7 +15,7 @@ from expt.ground.files import path_inside
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
     FindPanels = Callable[[Run], Iterable[Any]]
 

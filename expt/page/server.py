@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from expt.reading import Run, Runs
+    from expt.reading.run import Run
+    from expt.reading.runs import Runs
 
 COOKIE: Final = "expt-token"
 _TYPES: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from expt.reading import Runs
+from expt.reading.runs import Runs
 
 _FRAME = """\
 <iframe srcdoc="{page}" sandbox="allow-scripts allow-downloads" title="runs"

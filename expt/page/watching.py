@@ -19,7 +19,8 @@ from starlette.concurrency import run_in_threadpool
 from expt.ground.encoding import to_json
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SERIES_DIR
-from expt.reading import find_runs, load_archive
+from expt.reading.finding import find_runs
+from expt.reading.references import load_archive
 from expt.reading.scanning import DOUBT, scan_archives
 from expt.reading.series.tail import SeriesTail
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from pathlib import Path
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _TICK: Final = 1.0  # seconds between two looks
 _SHARE: Final = 0.02  # of one core, that looking may take

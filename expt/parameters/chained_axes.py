@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.value_classes import evolve
-from expt.parameters.coercion import plain
+from expt.parameters.coercion.plain import plain
 from expt.parameters.sweeps import drop_names, expand_axes
 
 if TYPE_CHECKING:

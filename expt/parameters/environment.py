@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import ParameterError
 from expt.ground.value_classes import frozen
-from expt.parameters.coercion import annotations_in, wants_path
+from expt.parameters.coercion.annotations import annotations_in, wants_path
 from expt.parameters.typed_text import parse_value
 
 if TYPE_CHECKING:

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError
 from expt.ground.model import LAYER_DEFAULT, LAYER_PARAMS, Origin
-from expt.ground.text import MASK
+from expt.ground.text import MASK, dotted
 from expt.ground.toml_reading import MAX_DEPTH
 from expt.ground.value_classes import evolve, field, frozen
-from expt.parameters.coercion import Misfit, annotations_in, dotted, fields_of, plain, shown
+from expt.parameters.coercion.annotations import annotations_in
+from expt.parameters.coercion.plain import fields_of, plain, shown
 from expt.parameters.environment import settle_value
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from expt.parameters.coercion.fitting import Misfit
 
 KeyPath = tuple[str, ...]
 Change = Callable[[Any, Any, Origin], tuple[Any, str]]

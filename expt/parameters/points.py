@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from expt.ground.errors import ParameterError
 from expt.ground.value_classes import frozen
-from expt.parameters.coercion import shown
+from expt.parameters.coercion.plain import shown
 from expt.parameters.seeds import seed_words
 
 _RANGES: Final = ("range", "linspace", "logspace")

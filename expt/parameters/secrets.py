@@ -8,14 +8,9 @@ from typing import Any, Final
 
 from expt.ground.declarations import Secret
 from expt.ground.errors import UsageError
-from expt.ground.text import MASK
-from expt.parameters.coercion import (
-    alternatives,
-    annotation_at,
-    annotations_in,
-    dotted,
-    fields_of,
-)
+from expt.ground.text import MASK, dotted
+from expt.parameters.coercion.annotations import alternatives, annotation_at, annotations_in
+from expt.parameters.coercion.plain import fields_of
 from expt.parameters.secret_values import is_secret_name
 from expt.parameters.typed_text import KeyPath, parse_name, read_toml_value
 

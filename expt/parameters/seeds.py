@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from expt.ground.errors import ParameterError
-from expt.parameters.coercion import shown
+from expt.parameters.coercion.plain import shown
 
 SEED: Final = "seed"
 """Every run has one, whoever asks for it."""

@@ -14,9 +14,9 @@ from typing import Any, Final
 from expt.ground.errors import ParameterError, UsageError, did_you_mean
 from expt.ground.model import Axis
 from expt.ground.options import Sweep, Typed
-from expt.ground.text import python_name
+from expt.ground.text import dotted, python_name
 from expt.ground.value_classes import frozen
-from expt.parameters.coercion import dotted, shown
+from expt.parameters.coercion.plain import shown
 from expt.parameters.points import Drawn, Lazy, is_range, read_points
 from expt.parameters.typed_text import (
     KeyPath,

@@ -8,20 +8,18 @@ from typing import Any, Final
 
 from expt.ground.errors import ParameterError, UsageError
 from expt.ground.options import Assignment, Operator, Typed
-from expt.ground.text import python_name
+from expt.ground.text import dotted, python_name
 from expt.ground.toml_reading import MAX_DEPTH
-from expt.parameters.coercion import (
+from expt.parameters.coercion.annotations import (
     EXACT,
-    Coercer,
     admits_none,
     admits_text,
     alternatives,
     annotation_at,
-    dotted,
-    holds_opaque,
-    plain,
     wants_text,
 )
+from expt.parameters.coercion.fitting import Coercer
+from expt.parameters.coercion.plain import holds_opaque, plain
 
 KeyPath = tuple[str, ...]
 

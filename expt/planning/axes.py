@@ -11,24 +11,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from expt.parameters import (
+from expt.parameters.folder_axes import Given, Step, axes_of_folders, ended_by, repeat_of_folders
+from expt.parameters.seeds import SEED
+from expt.parameters.sweeps import (
     REPEAT,
-    SEED,
-    Given,
-    Step,
     axes_from_table,
-    axes_of_folders,
     drop_names,
-    ended_by,
     is_random_axis,
     join_axes,
     make_axis,
     merge_axes,
-    parse_name,
     read_sweep,
     repeat_axis,
-    repeat_of_folders,
 )
+from expt.parameters.typed_text import parse_name
 from expt.planning.searches import searched_names
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ from expt.ground.errors import PlanningError
 from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Place
 from expt.ground.text import error_name
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import Given, Layer, ParamsFile, Step, table_layers
+from expt.parameters.folder_axes import Given, Step
+from expt.parameters.layers import Layer
+from expt.parameters.params_files import ParamsFile, table_layers
 from expt.planning.contents import (
     DECIDING_HOOKS,
     WRAPS_HINT,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from expt.ground.model import LAYER_DEFAULT, Opaque
 from expt.ground.objects import fresh_copy
-from expt.parameters.coercion import Coercer, Convert, fields_of, holds_opaque
+from expt.parameters.coercion.fitting import Coercer, Convert
+from expt.parameters.coercion.plain import fields_of, holds_opaque
 from expt.planning.needs import needed_annotation
 
 if TYPE_CHECKING:

@@ -17,20 +17,13 @@ from expt.ground.model import (
     Origin,
     Trial,
 )
+from expt.ground.text import MASK
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import (
-    MASK,
-    REPEAT,
-    SEED,
-    expand_axes,
-    inherit_axes,
-    parse_name,
-    point_key,
-    points_for,
-    product_size,
-    repeat_seed,
-)
-from expt.parameters.coercion import plain
+from expt.parameters.chained_axes import inherit_axes, point_key, points_for
+from expt.parameters.coercion.plain import plain
+from expt.parameters.seeds import SEED, repeat_seed
+from expt.parameters.sweeps import REPEAT, expand_axes, product_size
+from expt.parameters.typed_text import parse_name
 from expt.planning.axes import VARIANT, decide_axes, swept_names
 from expt.planning.chains import Demand
 from expt.planning.deviations import find_deviations

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import PlanningError
 from expt.ground.value_classes import define, evolve, field, frozen
-from expt.parameters import parse_name
+from expt.parameters.typed_text import parse_name
 from expt.planning.needs import Need, find_needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from expt.ground.model import Case, Experiment
-    from expt.parameters import Layer
+    from expt.parameters.layers import Layer
     from expt.planning.binding import Binding
     from expt.planning.places import Files
     from expt.planning.resolution import Resolution

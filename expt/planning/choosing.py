@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.errors import did_you_mean
-from expt.parameters import read_choices
-from expt.parameters.coercion import alternatives, key_fields
+from expt.parameters.choices import read_choices
+from expt.parameters.coercion.annotations import alternatives
+from expt.parameters.coercion.plain import key_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,7 +21,7 @@ from expt.ground.declarations import (
 from expt.ground.errors import PlanningError
 from expt.ground.model import BUILTIN_PROVIDERS, Place
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters.coercion import resolve_annotations
+from expt.parameters.coercion.annotations import resolve_annotations
 from expt.planning.providers import Function, Provider, read_function, read_provider, reserved_name
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.snapshot import static_closure
 from expt.ground.encoding import dumps, opaque_as_text
-from expt.parameters import REPEAT, SEED
+from expt.parameters.seeds import SEED
+from expt.parameters.sweeps import REPEAT
 from expt.planning.inputs import measure_input
 from expt.planning.resolution import is_drawn
 

@@ -24,8 +24,13 @@ from expt.ground.model import (
 )
 from expt.ground.options import Typed
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import SEED, Layer, Resolved, read_assigned, read_choices, settle_value
-from expt.parameters.coercion import annotation_at, checks_nothing, shown
+from expt.parameters.choices import read_choices
+from expt.parameters.coercion.annotations import annotation_at, checks_nothing
+from expt.parameters.coercion.plain import shown
+from expt.parameters.environment import settle_value
+from expt.parameters.layers import Layer, Resolved
+from expt.parameters.seeds import SEED
+from expt.parameters.typed_text import read_assigned
 from expt.planning.needs import needed_annotation
 from expt.planning.providers import Function, Graph, Provider, Supply, build_graph
 
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.ground.options import Assignment
-    from expt.parameters import Where
+    from expt.parameters.layers import Where
     from expt.planning.binding import Binding, Rank
     from expt.planning.contents import Listener
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from expt.discovery import case_labels
+from expt.discovery.labels import case_labels
 from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:

@@ -19,7 +19,12 @@ from expt.ground.errors import PlanningError, did_you_mean
 from expt.ground.model import BUILTIN_PROVIDERS
 from expt.ground.text import visible
 from expt.ground.value_classes import frozen
-from expt.parameters.coercion import annotations_in, checks_nothing, expected_text, wants_run
+from expt.parameters.coercion.annotations import (
+    annotations_in,
+    checks_nothing,
+    expected_text,
+    wants_run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -23,14 +23,14 @@ from expt.ground.declarations import Extension
 from expt.ground.errors import ExptError, PlanningError, did_you_mean
 from expt.ground.text import error_message, error_name
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import ParamsFile, read_params_file
+from expt.parameters.params_files import ParamsFile, read_params_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from types import ModuleType
 
     from expt.ground.model import Experiment
-    from expt.loading import ModuleLoader
+    from expt.loading.loader import ModuleLoader
 
 
 @frozen

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from expt.archive import read_record
-from expt.discovery import matches_case
+from expt.archive.record import read_record
+from expt.discovery.selection import matches_case
 from expt.ground.errors import ExptError, Mistakes, PlanningError, ReadingError
 from expt.ground.expression import compile_selection
 from expt.ground.layout import RUN_FILE
@@ -24,16 +24,10 @@ from expt.ground.model import (
     Plan,
 )
 from expt.ground.value_classes import define, field
-from expt.loading import ModuleLoader
-from expt.parameters import (
-    Layer,
-    ParamsFile,
-    product_size,
-    read_values_file,
-    reject_many_cases,
-    table_layers,
-)
-from expt.parameters.coercion import Convert, wants_run
+from expt.loading.loader import ModuleLoader
+from expt.parameters.coercion.annotations import wants_run
+from expt.parameters.params_files import ParamsFile, read_values_file, table_layers
+from expt.parameters.sweeps import product_size, reject_many_cases
 from expt.planning.axes import swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
 from expt.planning.bound import BoundExperiment
@@ -68,6 +62,8 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Case, Experiment, PinnedRun, RunRecord, Search, SpacePoint
     from expt.ground.options import Options
+    from expt.parameters.coercion.fitting import Convert
+    from expt.parameters.layers import Layer
     from expt.planning.contents import Hook
     from expt.planning.providers import Provider
 

@@ -27,7 +27,7 @@ from expt.ground.encoding import to_json
 from expt.ground.errors import PlanningError, did_you_mean
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque, Place
 from expt.ground.value_classes import field, frozen
-from expt.parameters.coercion import (
+from expt.parameters.coercion.annotations import (
     annotation_of_default,
     annotation_of_values,
     kind_of_default,

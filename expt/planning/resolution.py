@@ -19,30 +19,22 @@ from expt.ground.model import (
     Origin,
     PinnedRun,
 )
+from expt.ground.text import MASK, dotted
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import (
-    MASK,
-    SEED,
-    Layer,
-    Resolved,
-    find_secrets,
-    parse_name,
-    read_assigned,
-)
-from expt.parameters.coercion import (
-    Coercer,
-    Convert,
-    Misfit,
+from expt.parameters.coercion.annotations import (
     annotation_at,
     annotations_in,
     checks_nothing,
-    dotted,
-    holds_opaque,
     is_kept,
-    plain,
     wants_path,
     wants_run,
 )
+from expt.parameters.coercion.fitting import Coercer, Convert, Misfit
+from expt.parameters.coercion.plain import holds_opaque, plain
+from expt.parameters.layers import Layer, Resolved
+from expt.parameters.secrets import find_secrets
+from expt.parameters.seeds import SEED
+from expt.parameters.typed_text import parse_name, read_assigned
 from expt.planning.ladder import Climbed, Ladder, kinds_of, provider_in, provider_origin
 from expt.planning.needs import needed_annotation, reject_untaken
 from expt.planning.providers import missing_value

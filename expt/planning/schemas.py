@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 from expt.ground.layout import RESERVED_TABLE
 from expt.ground.model import BUILTIN_PROVIDERS
 from expt.ground.text import words_text
-from expt.parameters import RESERVED_KEYS, SEED, find_secrets
-from expt.parameters.coercion import JsonSchema, any_of, default_of, schema_of
+from expt.parameters.coercion.json_schema import JsonSchema, any_of, default_of, schema_of
+from expt.parameters.params_files import RESERVED_KEYS
+from expt.parameters.secrets import find_secrets
+from expt.parameters.seeds import SEED
 from expt.planning.unknown import function_names
 from expt.planning.words import words_of_files, words_together
 

@@ -16,7 +16,10 @@ from expt.ground.errors import ParameterError
 from expt.ground.model import Search, SearchTerms
 from expt.ground.text import dotted
 from expt.ground.value_classes import frozen
-from expt.parameters import REPEAT, merge_words, parse_name, search_of_folders
+from expt.parameters.folder_axes import search_of_folders
+from expt.parameters.search_tables import merge_words
+from expt.parameters.sweeps import REPEAT
+from expt.parameters.typed_text import parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.errors import PlanningError
-from expt.parameters.coercion import shown
+from expt.parameters.coercion.plain import shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expt.ground.errors import ParameterError, did_you_mean
-from expt.parameters import parse_name
+from expt.parameters.typed_text import parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

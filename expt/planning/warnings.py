@@ -18,14 +18,17 @@ import unicodedata
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from expt.discovery import walk_sources
+from expt.discovery.walk import walk_sources
 from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE
 from expt.ground.errors import did_you_mean
 from expt.ground.launchers import find_rank
 from expt.ground.layout import ANALYSIS_PREFIX, RESERVED_TABLE
 from expt.ground.model import BUILTIN_PROVIDERS, LAYER_EXTENDS
 from expt.ground.value_classes import frozen
-from expt.parameters import SEED, KeyPath, Layer, experiment_values, folder_values, parse_name
+from expt.parameters.layers import Layer
+from expt.parameters.params_files import experiment_values, folder_values
+from expt.parameters.seeds import SEED
+from expt.parameters.typed_text import KeyPath, parse_name
 from expt.planning.contents import place_of
 from expt.planning.hook_points import read_points
 from expt.planning.resolution import is_drawn
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Case
     from expt.ground.options import Options
-    from expt.parameters import ParamsFile
+    from expt.parameters.params_files import ParamsFile
     from expt.planning.binding import Binding
     from expt.planning.places import Files
 

@@ -13,13 +13,15 @@ import re
 import typing
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.parameters import table_remarks
-from expt.parameters.coercion import alternatives, dotted, key_fields, resolve_annotations
+from expt.ground.text import dotted
+from expt.parameters.coercion.annotations import alternatives, resolve_annotations
+from expt.parameters.coercion.plain import key_fields
+from expt.parameters.params_files import table_remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from expt.parameters import ParamsFile
+    from expt.parameters.params_files import ParamsFile
 
 Words = dict[str, str]
 """`description` and `unit`, those that are said."""

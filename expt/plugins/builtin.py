@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def parent_plugins(options: Options, stream: TextIO) -> dict[str, Any]:
     """The plugins of the process that draws the screen on `stream`, by name."""
-    from expt.terminal import Terminal
+    from expt.terminal.plugin import Terminal
 
     plugins: dict[str, Any] = {"terminal": Terminal(stream, options)}
     if "notify" in options.configuration:

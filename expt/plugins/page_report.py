@@ -30,7 +30,7 @@ class PageReport:
         if not paths:
             return
         from expt.page.frozen import write_report  # numpy is slow to import
-        from expt.reading import load_archives
+        from expt.reading.references import load_archives
 
         runs = load_archives(paths)
         write_report(runs[::-1], self._file)

@@ -23,7 +23,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from expt.archive import microseconds, read_headline
+from expt.archive.record import microseconds, read_headline
 from expt.archive.run_labels import read_labels
 from expt.ground.encoding import parse_strict
 from expt.ground.errors import DamagedArchive, ReadingError

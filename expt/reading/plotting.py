@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from expt.reading.series import Series
+    from expt.reading.series.tracked import Series
 
 
 def plot_series(tracked: Mapping[str, Series], name: str, whose: str = "") -> Figure:

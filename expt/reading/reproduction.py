@@ -18,7 +18,7 @@ from expt.reading.saved import content_of
 
 if TYPE_CHECKING:
     from expt.reading.run import Run
-    from expt.reading.series import Series
+    from expt.reading.series.tracked import Series
 
 _SHOWN: Final = 3
 _NUMBERS: Final = "biufc"  # numpy's kinds

@@ -8,20 +8,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import (
+from expt.archive.json_files import read_environment, read_plot_notices, read_plots
+from expt.archive.owner import run_is_alive
+from expt.archive.record import (
     field_from_json,
     parse_headline,
     parse_time,
-    read_environment,
     read_fields,
     read_headline,
-    read_plot_notices,
-    read_plots,
     read_record,
-    read_results,
-    run_is_alive,
 )
 from expt.archive.run_labels import Labels, read_labels
+from expt.archive.series_lines import read_results
 from expt.ground import layout
 from expt.ground.declarations import InputRun
 from expt.ground.encoding import from_json, to_json
@@ -37,7 +35,7 @@ from expt.ground.text import (
     visible,
 )
 from expt.reading.saved import Artifact, Artifacts
-from expt.reading.series import SeriesMap
+from expt.reading.series.tracked import SeriesMap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,7 +183,9 @@ class Run(InputRun):
     def series_summaries(self) -> dict[str, dict[str, Any]]:
         """Name → `{kind, count, last, min, max}` of every series. Raises `DamagedArchive`."""
         if self.status in _LIVE:
-            from expt.reading.series import summarise_series  # slow, and few runs are alive
+            from expt.reading.series.statistics import (
+                summarise_series,  # slow, and few runs are alive
+            )
 
             return dict(summarise_series(self._series_folder))
         return self._field("series", self._data) or {}
@@ -476,7 +476,7 @@ class Run(InputRun):
 
     def save(self, name: str, value: Any) -> Artifact:
         """Add a file to `artifacts/`, for analyses: the suffix of `name` says how it is written."""
-        from expt.archive import Archive  # slow, and few runs are added to
+        from expt.archive.writer import Archive  # slow, and few runs are added to
 
         path = Archive(self.path, self.id).save(name, value)
         self.__dict__.pop("artifacts", None)

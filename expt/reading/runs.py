@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, overload
 
-from expt.archive import Archive
+from expt.archive.writer import Archive
 from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive, ExptError
 from expt.reading.arranging import Pivot, pivot_runs, runs_to_xarray

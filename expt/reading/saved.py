@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from expt.archive import list_artifacts
+from expt.archive.artifact_names import list_artifacts
 from expt.ground.errors import DamagedArchive, did_you_mean
 from expt.ground.files import path_inside
 from expt.ground.layout import ARTIFACTS_DIR
@@ -42,7 +42,7 @@ class Artifact:
         array of bytes (height, width, channels), `.txt`, `.md`, `.csv` … a text, all else `bytes`.
         Nothing is unpickled. Raises `DamagedArchive` for content that does not fit the suffix.
         """
-        from expt.archive import decode_artifact  # slow, and not every run has some
+        from expt.archive.artifacts import decode_artifact  # slow, and not every run has some
 
         return decode_artifact(self.path, self.name)
 
@@ -80,6 +80,6 @@ def content_of(archive: Path, value: Any) -> Any:
     file = path_inside(archive, value.as_posix())
     if file is None:
         raise DamagedArchive(f"'{value}' is not in the archive", str(archive))
-    from expt.archive import decode_artifact  # slow, and not every run has some
+    from expt.archive.artifacts import decode_artifact  # slow, and not every run has some
 
     return decode_artifact(file, value.name)

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from expt.drawing.overview import Heading, Tile
     from expt.drawing.pictures import Pictures
     from expt.drawing.styles import Style
-    from expt.reading import Run, Runs
-    from expt.reading.series import Series
+    from expt.reading.run import Run
+    from expt.reading.runs import Runs
+    from expt.reading.series.tracked import Series
 
 _PICTURES: Final = ("image", "figure")
 _MOST_CURVES: Final = 48  # series of a session that are drawn
@@ -73,7 +74,7 @@ class Plots:
         """A figure for each scalar series of the runs of an experiment, and their results."""
         from expt.drawing.results import results_figure
         from expt.drawing.sheets import encode_png  # imports matplotlib
-        from expt.reading import Runs
+        from expt.reading.runs import Runs
 
         files = []
         for experiment, those in alike(runs).items():

@@ -21,13 +21,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from expt.archive import read_plots, write_plots
+from expt.archive.json_files import read_plots, write_plots
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive, ExptError
 from expt.ground.files import path_inside
 from expt.ground.messages import RunRendered
 from expt.ground.text import visible
-from expt.reading import Run
+from expt.reading.run import Run
 from expt.rendering.beside import folder_beside, move_all, reject_link
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import read_analyses, write_atomically
+from expt.archive.json_files import read_analyses
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive
-from expt.ground.files import read_inside
+from expt.ground.files import read_inside, write_atomically
 from expt.ground.hookspecs import hook
 from expt.ground.text import human_duration, visible, words_text
 from expt.rendering.closure import Closure, find_closure, imported_modules
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from expt.reading import Run, Runs
+    from expt.reading.run import Run
+    from expt.reading.runs import Runs
 
 _MOST_NAMES: Final = 12  # of one kind that stand in the script; the comment beside tells of more
 _ROOTS: Final = ("", "src", layout.OUTSIDE_DIR)  # in `code/`: where imports begin

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from expt.ground import layout
 from expt.ground.errors import ExptError
 from expt.ground.messages import SessionRendered
-from expt.reading import Run, Runs
+from expt.reading.run import Run
+from expt.reading.runs import Runs
 from expt.rendering.beside import folder_beside, move_all
 from expt.rendering.renderer import files_inside, noticing
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from expt.drawing.frames import Frame
     from expt.drawing.video_file import Film
-    from expt.reading.series import Series
+    from expt.reading.series.tracked import Series
 
 
 class Videos:

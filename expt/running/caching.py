@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.ground.model import Case
-    from expt.planning import BoundExperiment
+    from expt.planning.bound import BoundExperiment
     from expt.planning.providers import Node
 
 

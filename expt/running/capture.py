@@ -16,7 +16,7 @@ import select
 import sys
 from typing import TYPE_CHECKING, Final, TextIO
 
-from expt.parameters import secret_pattern, secret_spellings
+from expt.parameters.masking import secret_pattern, secret_spellings
 from expt.running import scrubbing
 from expt.running.records import logged_records
 

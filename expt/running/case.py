@@ -13,8 +13,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from expt.archive import named_results, read_record, storable_result
 from expt.archive.kept_inputs import keep_inputs
+from expt.archive.record import read_record
+from expt.archive.returned import named_results, storable_result
 from expt.ground import layout
 from expt.ground.clock import local_now
 from expt.ground.declarations import Skipped, Stopped
@@ -24,9 +25,10 @@ from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinish
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque
 from expt.ground.outer_run import OuterRun
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import is_secret_name, make_scrubber
+from expt.parameters.masking import make_scrubber
+from expt.parameters.secret_values import is_secret_name
 from expt.planning.providers import session_key
-from expt.reading.series import summarise_series
+from expt.reading.series.statistics import summarise_series
 from expt.running.capture import captured_output
 from expt.running.checkpointing import Checkpoint, find_origin
 from expt.running.failure import (
@@ -54,7 +56,7 @@ from expt.running.supplies import (
 )
 from expt.running.usage import Meter
 from expt.running.watch import CPU, Watch
-from expt.tracking import open_recorder
+from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
     from expt.ground.messages import Report, SessionInfo
     from expt.ground.model import Case, ErrorInfo, Outcome, Recognise, Status
     from expt.ground.options import Options
-    from expt.planning import BoundExperiment
+    from expt.planning.bound import BoundExperiment
     from expt.planning.contents import Listener
     from expt.planning.providers import Function, Node
     from expt.running.session_files import SessionFiles
@@ -394,7 +396,7 @@ class _Run:
         self._record = evolve(self._record, lineage=lineage)
         self._write_record()
         if self._watch is not None:
-            from expt.reading import load_archive  # slow, and few runs go on
+            from expt.reading.references import load_archive  # slow, and few runs go on
 
             with contextlib.suppress(ReadingError):
                 measured = load_archive(origin.archive).series.get(CPU)
@@ -531,7 +533,9 @@ class _Run:
             self._around.report(Notice(told, self._case.id))
 
     def _analyse(self) -> None:
-        from expt.reading import load_archive  # slow, and not every experiment has analyses
+        from expt.reading.references import (
+            load_archive,  # slow, and not every experiment has analyses
+        )
 
         for analysis in self._bound.analyses:
             try:

@@ -29,7 +29,7 @@ from expt.archive.checkpoints import (
 from expt.ground.files import TEMPORARY_PREFIX
 from expt.ground.layout import ARTIFACTS_DIR, CHECKPOINTS_DIR, SERIES_DIR
 from expt.ground.value_classes import evolve
-from expt.tracking import Elsewhere
+from expt.tracking.elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

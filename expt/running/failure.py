@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from expt.ground.model import ErrorInfo
-from expt.ground.text import error_message, error_name
+from expt.ground.text import MASK, error_message, error_name
 from expt.ground.value_classes import evolve
-from expt.parameters import MASK, is_secret_name
+from expt.parameters.secret_values import is_secret_name
 
 OUR_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + "/"
 _LONGEST_LOCAL: Final = 500  # characters of a local variable's value

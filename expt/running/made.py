@@ -10,8 +10,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.value_classes import evolve
-from expt.parameters import is_secret_name, parse_name
-from expt.parameters.coercion import fields_of, holds_opaque, plain, python_scalar
+from expt.parameters.coercion.plain import fields_of, holds_opaque, plain, python_scalar
+from expt.parameters.secret_values import is_secret_name
+from expt.parameters.typed_text import parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

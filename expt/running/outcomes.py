@@ -8,16 +8,12 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.archive import (
-    Archive,
-    owner_of_this_process,
-    read_record,
-    read_results,
-    run_folder,
-    write_record,
-)
 from expt.archive.manifest import write_manifest
+from expt.archive.owner import owner_of_this_process
+from expt.archive.record import read_record
 from expt.archive.search_facts import write_search_terms
+from expt.archive.series_lines import read_results
+from expt.archive.writer import Archive, run_folder, write_record
 from expt.ground import layout
 from expt.ground.clock import local_now
 from expt.ground.errors import DamagedArchive
@@ -25,8 +21,10 @@ from expt.ground.files import remove_unfinished
 from expt.ground.model import LAYER_COMMAND, RERUN_OF, Outcome, RunRecord
 from expt.ground.options import runs_root
 from expt.ground.value_classes import evolve
-from expt.parameters import make_scrubber, mask_argument, mask_secrets
-from expt.reading.series import summarise_series
+from expt.parameters.masking import make_scrubber
+from expt.parameters.secret_values import mask_secrets
+from expt.parameters.secrets import mask_argument
+from expt.reading.series.statistics import summarise_series
 from expt.running import scrubbing
 from expt.running.supplies import remove_temporary
 

@@ -13,7 +13,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.parameters import seed_words
+from expt.parameters.seeds import seed_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from expt.ground import layout
 from expt.ground.messages import SessionRendered
-from expt.parameters import make_scrubber
-from expt.reading import Runs, load_archives
+from expt.parameters.masking import make_scrubber
+from expt.reading.references import load_archives
+from expt.reading.runs import Runs
 from expt.running.capture import captured_output
 from expt.running.failure import describe_error, raised_by_interrupt
 from expt.running.isolation import call_apart

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from expt.archive import environment_to_bytes
+from expt.archive.json_files import environment_to_bytes
 from expt.archive.manifest import Content
-from expt.parameters import Secrets, mask_source
+from expt.parameters.masking import mask_source
+from expt.parameters.secret_values import Secrets
 
 if TYPE_CHECKING:
     from expt.ground.messages import SessionInfo

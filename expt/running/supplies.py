@@ -21,11 +21,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
-from expt.archive import read_results, storable_result
+from expt.archive.returned import storable_result
+from expt.archive.series_lines import read_results
 from expt.ground.encoding import Unstorable, from_json, to_json
 from expt.ground.messages import RunProgressed
 from expt.ground.value_classes import frozen
-from expt.tracking import Elsewhere
+from expt.tracking.elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from expt.ground.messages import Report

@@ -7,15 +7,15 @@ import statistics
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from expt.ground.value_classes import frozen
-from expt.reading import MISSING, field_value, find_runs
-from expt.reading.fields import dotted_value
+from expt.reading.fields import MISSING, dotted_value, field_value
+from expt.reading.finding import find_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from expt.ground.model import Objective, Search, SearchTerms
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 ENDED: Final = ("completed", "failed", "skipped")
 """The statuses of runs that a search counts; one is skipped where a run that it needs failed."""

@@ -12,7 +12,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from expt.parameters import seed_words
+from expt.parameters.seeds import seed_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

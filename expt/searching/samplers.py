@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expt.ground.errors import UsageError, did_you_mean
 from expt.ground.value_classes import evolve
-from expt.parameters import seed_words
+from expt.parameters.seeds import seed_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

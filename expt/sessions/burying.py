@@ -29,7 +29,7 @@ from expt.ground.options import runs_root
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from expt.executors import Death
+    from expt.executors.death import Death
     from expt.ground.messages import Begin, Request, RunStarted
     from expt.ground.model import Case, Experiment, Status
     from expt.sessions.books import Books
@@ -122,7 +122,7 @@ class Undertaker:
         seconds: float,
         usage: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        from expt.running import write_dead_outcome  # imports numpy, and few workers die
+        from expt.running.outcomes import write_dead_outcome  # imports numpy, and few workers die
 
         return write_dead_outcome(case, self._begin(), started, status, error, seconds, usage or {})
 

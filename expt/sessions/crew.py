@@ -7,14 +7,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.executors import (
-    InlineExecutor,
-    SpawnStarter,
-    WorkerExecutor,
-    device_variables,
-    make_starter,
-    thread_limits,
-)
+from expt.executors.inline import InlineExecutor
+from expt.executors.limits import device_variables, thread_limits
+from expt.executors.starting import SpawnStarter, make_starter
+from expt.executors.workers import WorkerExecutor
 from expt.ground.errors import ExptError
 from expt.ground.messages import Begin, Notice
 from expt.ground.value_classes import evolve
@@ -26,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
-    from expt.executors import Starter
-    from expt.executors.engines import Engine
+    from expt.executors.engines.spelling import Engine
+    from expt.executors.starting import Starter
     from expt.ground.messages import Executor, Report, Request, SessionInfo
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
@@ -115,7 +111,7 @@ class Crew:
 
     def leave_behind(self) -> tuple[str, ...]:
         """Leave to the engine what it was handed; the ids of its jobs."""
-        from expt.executors.engines import EngineExecutor
+        from expt.executors.engines.engine_executor import EngineExecutor
 
         return self.runner.leave_behind() if isinstance(self.runner, EngineExecutor) else ()
 
@@ -152,7 +148,7 @@ class Crew:
         return workers if engine is None else self._hand_to(engine, workers)
 
     def _find_engine(self, spelled: str) -> Engine:
-        from expt.executors.engines import find_engine  # few sessions have one
+        from expt.executors.engines.spelling import find_engine  # few sessions have one
 
         options = self._options
         at_once = options.running.at_engine
@@ -167,7 +163,7 @@ class Crew:
 
     def _hand_to(self, engine: Engine, workers: Executor) -> Executor:
         """The engine for runs, our workers for the rest."""
-        from expt.executors.engines import EngineExecutor
+        from expt.executors.engines.engine_executor import EngineExecutor
         from expt.sessions.engine_home import EngineHome
 
         home = EngineHome(lambda: self._begin, self._books, self.undertaker, engine.files)

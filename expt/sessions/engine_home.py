@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from expt.executors import Death
+    from expt.executors.death import Death
     from expt.ground.messages import Begin, Event, Request
     from expt.ground.model import Case
     from expt.sessions.books import Books
@@ -55,7 +55,7 @@ class EngineHome:
         self._undertaker.unheard.add(case_id)
 
     def find_begun(self, case: Case, /) -> RunStarted | None:
-        from expt.reading import find_runs_of  # few nodes are lost
+        from expt.reading.finding import find_runs_of  # few nodes are lost
 
         session, options = self._begin().session, self._begin().options
         for run in find_runs_of(runs_root(options), {case.experiment.id}):

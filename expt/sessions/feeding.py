@@ -9,7 +9,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.archive import read_outcome
+from expt.archive.record import read_outcome
 from expt.ground.errors import ExptError, ReadingError
 from expt.ground.messages import CasesAdded, MoreRequest, Notice, SearchEnded, TrialRequest
 from expt.ground.model import Plan, SpacePoint
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, Outcome, Search
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
-    from expt.reading import Run
-    from expt.searching import Ended, Study
+    from expt.reading.run import Run
+    from expt.searching.ended import Ended
+    from expt.searching.study import Study
     from expt.sessions.books import Books
     from expt.sessions.crew import Crew
 
@@ -40,7 +41,8 @@ def open_studies(crew: Crew, options: Options, plugins: Plugins, plan: Plan) -> 
     """
     if not plan.searches:
         return []
-    from expt.searching import Study, make_sampler  # reads archives, and few sessions search
+    from expt.searching.samplers import make_sampler  # reads archives, and few sessions search
+    from expt.searching.study import Study
 
     studies = []
     for search in plan.searches:
@@ -90,7 +92,7 @@ _Point = tuple["Run", dict[str, Any], "Case"]
 
 def _runs_that_count(crew: Crew, options: Options, search: Search) -> list[_Point]:
     """The runs that the search could have left: of the same code, inputs and other values."""
-    from expt.searching import find_points
+    from expt.searching.ended import find_points
 
     found = find_points(runs_root(options), search)
     points = []
@@ -117,7 +119,7 @@ def _ended(search: Search, runs: Sequence[_Point]) -> tuple[list[Ended], tuple[s
 
     With the ids of the others' runs.
     """
-    from expt.searching import judge_runs
+    from expt.searching.ended import judge_runs
 
     own: dict[int, dict[Any, _Point]] = {}
     others: dict[str, list[_Point]] = {}
@@ -271,8 +273,8 @@ class Feed:
                 self._ask_plugins(self._by_id[id_], outcome)
 
     def _hear_trial(self, case: Case, outcome: Outcome) -> None:
-        from expt.reading import load_archive
-        from expt.searching import Ended, judge_runs
+        from expt.reading.references import load_archive
+        from expt.searching.ended import Ended, judge_runs
 
         search, study, number = self._trials.pop(case.id)
         heard = self._heard.setdefault((search.study, number), [])
@@ -289,8 +291,8 @@ class Feed:
 
     def _look_for_goals(self, study: Study, runs: Sequence[Run]) -> None:
         """Where a completed run has no number for an objective: of the first trial, a mistake."""
-        from expt.reading import unknown_field
-        from expt.searching import goal_of, state_of
+        from expt.reading.fields import unknown_field
+        from expt.searching.ended import goal_of, state_of
 
         for run in runs:
             for objective in study.terms.objectives:

@@ -11,7 +11,7 @@ from expt.ground.value_classes import frozen
 if TYPE_CHECKING:
     from expt.ground.model import PinnedRun
     from expt.ground.options import Options
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 
 @frozen
@@ -22,14 +22,14 @@ class InputRuns:
 
     def pin(self, reference: str) -> PinnedRun:
         """The run that a reference names; of a node id, the newest completed one."""
-        from expt.reading import pin_run  # most sessions give no run to anybody
+        from expt.reading.references import pin_run  # most sessions give no run to anybody
 
         keeping, smoke = self._options.keeping, self._options.values.smoke
         return pin_run(reference, keeping.runs, smoke=smoke, scratch=keeping.scratch)
 
     def open(self, value: str) -> Run:
         """The run of a `PinnedRun`, by its value."""
-        from expt.reading import load_run
+        from expt.reading.references import load_run
 
         root = self._options.nowhere  # what was made there for this run
         if root is not None:

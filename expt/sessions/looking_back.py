@@ -21,9 +21,10 @@ from expt.ground.model import LAYER_DRAWN, Origin, Past, PinnedRun
 from expt.ground.options import runs_root
 from expt.ground.text import value_text
 from expt.ground.value_classes import evolve
-from expt.parameters import SEED, mask_secrets
-from expt.reading import find_runs_of
+from expt.parameters.secret_values import mask_secrets
+from expt.parameters.seeds import SEED
 from expt.reading.fields import leaf_values
+from expt.reading.finding import find_runs_of
 from expt.sessions.needing import needed_ids
 from expt.sessions.shipping import files_of
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Case, Plan
     from expt.ground.options import Options
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _RECENT: Final = 20  # runs of an experiment from which a price is told
 _UNFINISHED: Final = ("failed", "interrupted", "lost")
@@ -341,7 +342,7 @@ def _waiting_cases(root: Path) -> frozenset[tuple[str, str | None]]:
     """The cases that sessions have left to an engine and that have not begun, by fingerprint."""
     if not (root / SESSIONS_DIR).is_dir():
         return frozenset()
-    from expt.executors.engines import find_detached  # few sessions leave anything
+    from expt.executors.engines.detached import find_detached  # few sessions leave anything
 
     left = [one for one in find_detached(root) if one.is_at_engine()]
     return frozenset(case for one in left for case in one.waiting())

@@ -29,13 +29,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from expt.archive import owner_is_alive, read_record
 from expt.archive.checkpoints import read_points
-from expt.executors import SpawnStarter, WorkerExecutor
-from expt.executors.engines import Mailbox, Returned, read_parcel, write_returned
-from expt.executors.engines.parcels import unpack_begin
+from expt.archive.owner import owner_is_alive
+from expt.archive.record import read_record
+from expt.executors.engines.mailbox import Mailbox
+from expt.executors.engines.parcels import Returned, read_parcel, unpack_begin, write_returned
 from expt.executors.engines.standard import ignore_interrupts
-from expt.executors.workers import GRACE
+from expt.executors.starting import SpawnStarter
+from expt.executors.workers import GRACE, WorkerExecutor
 from expt.ground.errors import ReadingError, WorkerError
 from expt.ground.messages import ModuleImporting, RunFinished, RunProgressed, RunStarted
 from expt.ground.options import runs_root
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
 
-    from expt.executors.engines import Parcel
+    from expt.executors.engines.parcels import Parcel
     from expt.ground.messages import Begin, Event, RunRequest, SessionInfo
     from expt.ground.options import Options
 

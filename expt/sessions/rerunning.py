@@ -25,15 +25,16 @@ from expt.ground.options import (
     TellingOptions,
     ValueOptions,
 )
+from expt.ground.text import MASK
 from expt.ground.value_classes import evolve, field, frozen
-from expt.parameters import MASK, assign
+from expt.parameters.typed_text import assign
 from expt.reading.fields import MISSING, dotted_value, leaf_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from expt.ground.options import Assignment
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _FINAL: Final = (LAYER_COMMAND, LAYER_SWEEP, LAYER_DRAWN)
 """Layers whose values no provider wraps: they are given again as `-p`."""

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.archive import check_writable
-from expt.executors import AHEAD
+from expt.archive.claiming import check_writable
+from expt.executors.workers import AHEAD
 from expt.ground.clock import on_local_clock
 from expt.ground.errors import UsageError
 from expt.ground.layout import STOPPED_FILE

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from expt.discovery import Selected, Swept, find_experiments, select_experiments
+from expt.discovery import find_experiments
+from expt.discovery.hosts import Swept
+from expt.discovery.selection import Selected, select_experiments
 from expt.ground.errors import Mistakes
 from expt.ground.expression import compile_selection
 from expt.ground.options import Typed
@@ -85,13 +87,15 @@ def swept_on_command_line(options: Options) -> Swept:
 
 
 def _is_secret(sweep: Sweep) -> bool:
-    from expt.parameters import is_secret_name  # as slow as listing five hundred files
+    from expt.parameters.secret_values import (
+        is_secret_name,  # as slow as listing five hundred files
+    )
 
     return is_secret_name(sweep.name.rpartition(".")[2])
 
 
 def _axis_or_texts(sweep: Sweep) -> Axis | Sweep:
-    from expt.parameters import read_sweep  # as above
+    from expt.parameters.sweeps import read_sweep  # as above
 
     axis = read_sweep(sweep)
     return axis if _reads_alike(sweep, axis) else sweep
@@ -100,7 +104,7 @@ def _axis_or_texts(sweep: Sweep) -> Axis | Sweep:
 def _repeat_axis(count: int | None) -> Axis | None:
     if count is None:
         return None
-    from expt.parameters import repeat_axis  # as above
+    from expt.parameters.sweeps import repeat_axis  # as above
 
     return repeat_axis(count, f"--repeat {count}")
 

@@ -18,7 +18,8 @@ import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from expt.executors import CLOSE, Connection, raised
+from expt.executors.wire import Connection, raised
+from expt.executors.workers import CLOSE
 from expt.ground.errors import ExptError, PlanningError, WorkerError
 from expt.ground.messages import Answer, Begin, Equip, Notice, PlanRequest
 from expt.sessions.worker import Worker
@@ -93,7 +94,7 @@ class _InterruptGate:
 
 
 _WARM_UP: Final = {
-    "run": ("expt.planning", "expt.running"),
+    "run": ("expt.planning.planner", "expt.running.case"),
     "render": ("expt.rendering.renderer", "expt.drawing.sheets", "expt.rendering.plots"),
     "script": ("expt.rendering.renderer", "expt.rendering.script"),
 }

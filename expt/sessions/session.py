@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from expt.ground.errors import ExitCode, ExptError
 from expt.ground.messages import DescribeRequest, SchemaRequest, SessionInfo
 from expt.ground.value_classes import evolve, frozen
-from expt.parameters import Secrets, secret_names, secret_texts
+from expt.parameters.secret_values import Secrets, secret_names, secret_texts
 from expt.sessions.books import Books
 from expt.sessions.crew import Crew
 from expt.sessions.deciding import decide_cases
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from expt.executors import Starter
+    from expt.executors.starting import Starter
     from expt.ground.messages import Event, Schemas
     from expt.ground.model import Description, Outcome, Plan
     from expt.ground.options import Options
@@ -230,7 +230,7 @@ def _session_info(
     cases = [*plan.cases, *(search.case for search in plan.searches)]
     secrets = Secrets(secret_texts(cases), secret_names(cases))
     if patch:
-        from expt.parameters import mask_patch  # slow, and most trees are clean
+        from expt.parameters.masking import mask_patch  # slow, and most trees are clean
 
         patch = mask_patch(patch, secrets)
     return SessionInfo(session_id, environment, patch, secrets.texts, secrets.names)

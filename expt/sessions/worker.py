@@ -51,11 +51,12 @@ if TYPE_CHECKING:
 
     from expt.ground.messages import Begin, Report, Request
     from expt.ground.model import Case, Description, Outcome, Plan
-    from expt.planning import BoundExperiment, Planner
+    from expt.planning.bound import BoundExperiment
     from expt.planning.contents import Analysis, Hook
+    from expt.planning.planner import Planner
     from expt.plugins.manager import Listeners
-    from expt.running import SessionFiles
     from expt.running.scopes import SessionScope
+    from expt.running.session_files import SessionFiles
 
 
 class Worker:
@@ -126,7 +127,7 @@ class Worker:
         return describe(request.case, self._bind(request.case))
 
     def _run(self, request: RunRequest) -> Outcome:
-        from expt.running import Surroundings, run_case
+        from expt.running.case import Surroundings, run_case
 
         bound = self._bind(request.case)
         listeners = self._listeners(bound)
@@ -155,7 +156,7 @@ class Worker:
         return seconds - before
 
     def _announce(self, request: AnnounceRequest) -> None:
-        from expt.running import RunInfo
+        from expt.running.supplies import RunInfo
 
         keeping, outcome = self._begin.options.keeping, request.outcome
         run = RunInfo(outcome.run_id, Path(outcome.path), keeping.tags, keeping.note)
@@ -198,7 +199,7 @@ class Worker:
 
     def _get_planner(self) -> Planner:
         if self._planner is None:
-            from expt.planning import Planner
+            from expt.planning.planner import Planner
 
             provided: dict[str, Callable[..., Any]] = {}
             for providers in self._get_plugins().decide("expt_make_providers"):
@@ -221,13 +222,13 @@ class Worker:
 
     def _get_scope(self) -> SessionScope:
         if self._scope is None:
-            from expt.running import SessionScope
+            from expt.running.scopes import SessionScope
 
             self._scope = SessionScope()
         return self._scope
 
     def _get_files(self) -> SessionFiles:
-        from expt.running import SessionFiles
+        from expt.running.session_files import SessionFiles
 
         session = self._begin.session
         assert session is not None  # noqa: S101 - told before the first run
@@ -291,7 +292,7 @@ class Worker:
 def _post_mortem(error: BaseException) -> None:
     import pdb  # slow, and only for --pdb
 
-    from expt.running import describe_error
+    from expt.running.failure import describe_error
 
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)  # --timeout is not for the person who looks

@@ -11,7 +11,3 @@
 rich draws what a terminal shows; here stands what is said, and in what order. A pipe gets plain
 lines with the same facts, and never waits for rich.
 """
-
-from expt.terminal.plugin import Terminal
-
-__all__ = ["Terminal"]

@@ -29,7 +29,7 @@ from expt.ground.text import (
     spark,
 )
 from expt.ground.value_classes import define
-from expt.parameters import masked_case
+from expt.parameters.secret_values import masked_case
 from expt.terminal.endings import MARKS
 from expt.terminal.plan_table import counted
 from expt.terminal.sweep_table import numbers
@@ -141,7 +141,7 @@ class CurrentRun:
         """Look for new scalars in the archive."""
         if self._tail is None:
             # Slow to import, and not before there is something to read
-            from expt.reading.series import SeriesTail
+            from expt.reading.series.tail import SeriesTail
 
             self._tail = SeriesTail(Path(self.path) / SERIES_DIR)
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from expt.discovery import find_experiments, keyword_names
+from expt.discovery import find_experiments
+from expt.discovery.selection import keyword_names
 from expt.ground.errors import did_you_mean
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
 from expt.ground.text import dotted, human_duration, human_size, value_text, words_text
-from expt.parameters import masked_case
+from expt.parameters.secret_values import masked_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -29,7 +29,7 @@ from expt.ground.messages import (
 )
 from expt.ground.screen import STATUS_STYLES, Line, Screen, paragraph
 from expt.ground.text import human_duration
-from expt.parameters import masked_case
+from expt.parameters.secret_values import masked_case
 from expt.terminal import endings
 from expt.terminal.live import LiveView
 from expt.terminal.nothing_selected import nothing_selected

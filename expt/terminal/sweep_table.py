@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive import read_outcome
+from expt.archive.record import read_outcome
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SESSIONS_DIR
 from expt.ground.screen import Column, Line, linked
@@ -19,7 +19,7 @@ from expt.ground.text import (
     number_texts,
     short_text,
 )
-from expt.parameters import masked_case
+from expt.parameters.secret_values import masked_case
 from expt.terminal.tracebacks import relative_path
 
 if TYPE_CHECKING:

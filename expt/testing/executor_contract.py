@@ -310,7 +310,7 @@ def _status(run: Any) -> str:
 
 def _told(root: Path) -> dict[str, Any]:
     """What the archives below a root say, without what no two sessions have in common."""
-    from expt.reading import find_runs
+    from expt.reading.finding import find_runs
 
     told = {}
     for run in find_runs(root):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from expt.reading import Run, Runs
+    from expt.reading.run import Run
+    from expt.reading.runs import Runs
 
 _DEFAULT_TIMEOUT: Final = 60.0
 
@@ -113,13 +114,13 @@ class Sandbox:
 
     def run(self, reference: str = "latest") -> Run:
         """One archived run of the sandbox."""
-        from expt.reading import load_run
+        from expt.reading.references import load_run
 
         return load_run(reference, self.root / "runs")
 
     def runs(self, **selection: Any) -> Runs:
         """The archived runs of the sandbox, newest first."""
-        from expt.reading import find_runs
+        from expt.reading.finding import find_runs
 
         return find_runs(self.root / "runs", **selection)
 

@@ -22,13 +22,15 @@ from expt.ground.errors import ExitCode, UsageError
 from expt.ground.processes import without_collection
 from expt.ground.screen import Screen, output
 from expt.ground.text import visible
-from expt.reading import Runs, find_archive_root, find_runs, load_run
+from expt.reading.finding import find_runs
+from expt.reading.references import find_archive_root, load_run
+from expt.reading.runs import Runs
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _LONGEST: Final = 2000  # characters of a node id that is looked for
 _RECENT: Final = 25  # runs that a terminal lists unless --limit says otherwise

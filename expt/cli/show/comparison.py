@@ -10,17 +10,17 @@ from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive
 from expt.ground.screen import Column, Line, Part
 from expt.ground.text import case_text
-from expt.reading import Runs
 from expt.reading.differences import find_difference, find_unread_values
 from expt.reading.fields import leaf_values
+from expt.reading.runs import Runs
 from expt.terminal.plan_table import counted, origin_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from expt.ground.screen import Screen
-    from expt.reading import Run
     from expt.reading.differences import Difference
+    from expt.reading.run import Run
 
 _DIFF_LINES: Final = 60
 _TITLES: Final = {"params": "parameters", "last": "last values"}

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from expt.ground.screen import Screen
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _SPARK: Final = 20
 _MOST_SERIES: Final = 60

@@ -13,7 +13,7 @@ from expt.cli.show.listing import spark_of
 from expt.ground.layout import SERIES_DIR
 from expt.ground.screen import STATUS_STYLES, Line, styled
 from expt.ground.text import human_duration, number_text, short_text
-from expt.reading import SeriesTail
+from expt.reading.series.tail import SeriesTail
 from expt.terminal.endings import results_parts
 from expt.terminal.region import Region
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from expt.ground.screen import Screen
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _PAUSE_LIVE: Final = 0.25  # seconds
 _PAUSE_PLAIN: Final = 1.0

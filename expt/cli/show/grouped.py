@@ -9,13 +9,14 @@ from expt.cli.show.listing import value_column
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Column
 from expt.ground.text import number_text, visible
-from expt.reading import MISSING
+from expt.reading.fields import MISSING
 
 if TYPE_CHECKING:
     import argparse
 
     from expt.ground.screen import Screen
-    from expt.reading import Groups, Runs
+    from expt.reading.groups import Groups
+    from expt.reading.runs import Runs
 
 
 def show_groups(groups: Groups[Runs], asked: argparse.Namespace, screen: Screen) -> int:

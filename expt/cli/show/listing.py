@@ -19,15 +19,15 @@ from expt.ground.text import (
     spark,
     value_text,
 )
-from expt.reading import MISSING, Runs, field_value
 from expt.reading.differences import find_undetermined
-from expt.reading.fields import leaf_values
+from expt.reading.fields import MISSING, field_value, leaf_values
+from expt.reading.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from expt.ground.screen import Screen
-    from expt.reading import Run
+    from expt.reading.run import Run
 
 _SPARK: Final = 10
 _MOST_COMPARED: Final = 2000  # runs that are looked through for pairs that should be alike

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from expt.archive import record_to_json
+from expt.archive.record import record_to_json
 from expt.ground.encoding import to_json
 from expt.ground.errors import UsageError, did_you_mean
-from expt.reading import Runs, Table
+from expt.reading.runs import Runs
+from expt.reading.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from expt.reading import Run, Series
+    from expt.reading.run import Run
+    from expt.reading.series.tracked import Series
 
 _ENTRY = ("id", "series", "step", "time", "value")
 _COLUMNS = ("id", "experiment", "case", "status", "started", "duration")

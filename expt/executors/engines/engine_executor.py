@@ -22,7 +22,7 @@ from uuid import uuid4
 
 import attrs
 
-from expt.archive import owner_of_this_process
+from expt.archive.owner import owner_of_this_process
 from expt.executors.death import Death
 from expt.executors.engines.detached import write_detached
 from expt.executors.engines.errands import Errand, Promise
