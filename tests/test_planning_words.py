@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 
 from expt.parameters.coercion.annotations import resolve_annotations
-from expt.planning.words import words_of
+from expt.planning.words import prose_of, words_of
 
 if TYPE_CHECKING:
     from expt.testing import Sandbox
@@ -177,3 +177,40 @@ def test_comments_beside_keys_are_words_where_no_function_says_any(sandbox: Sand
         "lr": {"description": "stronger", "unit": "1/s"},
         "size": {"description": "sites of the lattice", "unit": "1"},
     }
+
+
+def google() -> None:
+    """The first line.
+
+    It fits.
+
+    Args:
+        lr: Step size.
+
+            In two paragraphs.
+        epochs: Passes.
+
+    Raises nothing.
+    """
+
+
+def numpy() -> None:
+    """The first line.
+
+    It fits.
+
+    Parameters
+    ----------
+    lr : float
+        Step size.
+
+    Notes
+    -----
+    Raises nothing.
+    """
+
+
+def test_what_a_docstring_says_beside_its_parameters() -> None:
+    assert prose_of(google) == "It fits.\n\nRaises nothing."
+    assert prose_of(numpy) == "It fits.\n\nNotes\n-----\nRaises nothing."
+    assert prose_of(test_what_a_docstring_says_beside_its_parameters) == ""

@@ -124,6 +124,30 @@ def test_users_text_is_never_markup_and_never_obeyed() -> None:
     assert left.count(shown) == 6
 
 
+def test_markdown_is_drawn_and_never_obeyed() -> None:
+    text = f"It **fits**.\n\n- one\n- {NASTY} [link](https://a.org)"
+    screen, stream = terminal(COLUMNS="80")
+    screen.markdown(text, indent=2)
+    left = re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue())
+    assert "\x1b" not in left
+    assert [line.rstrip() for line in left.splitlines()] == [
+        "  It fits.",
+        "",
+        "   • one",
+        "   • [red]x[/nope]\\x1b]52;c;aGk=\\x07 \\u202e link (https://a.org)",
+    ]
+    pipe = io.StringIO()
+    Screen(pipe, {}).markdown("It **fits**.\n\n- one", indent=2)
+    assert pipe.getvalue() == "  It **fits**.\n\n  - one\n"
+
+
+def test_a_column_of_nothing_takes_no_room() -> None:
+    screen, stream = terminal(NO_COLOR="1")
+    columns = [Column("", ["a"]), Column("", ["b" * 30]), Column("", [""])]
+    screen.table(columns, heads=False)
+    assert stream.getvalue() == f"a  {'b' * 30}\n"
+
+
 def test_a_pipe_gets_plain_lines_and_rich_is_not_imported() -> None:
     code = """
         import sys

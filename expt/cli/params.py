@@ -69,13 +69,16 @@ def _to_json(one: Description) -> dict[str, object]:
         ]
         for section in _SECTIONS
     }
-    return {**case_to_json(one.case), **parts}
+    return {**case_to_json(one.case), "prose": one.prose, **parts}
 
 
 def _show(
     one: Description, screen: Screen, *, verbose: bool, sections: Sequence[str] = _SECTIONS
 ) -> None:
     print_case(one.case, screen, verbose=verbose)
+    if one.prose and sections is _SECTIONS:
+        screen.line()
+        screen.markdown(one.prose, indent=2)
     for section in sections:
         parts: Sequence[Part] = getattr(one, section)
         if parts:

@@ -301,7 +301,10 @@ class Part:
 
 @frozen
 class Description:
-    """All that is known of one case without running it; parts in the order they come to work."""
+    """All that is known of one case without running it; parts in the order they come to work.
+
+    `prose` is what the docstring says beside its first line and the parameters: Markdown.
+    """
 
     case: Case
     providers: tuple[Part, ...] = ()
@@ -309,6 +312,7 @@ class Description:
     listeners: tuple[Part, ...] = ()
     hooks: tuple[Part, ...] = ()
     analyses: tuple[Part, ...] = ()
+    prose: str = ""
 
 
 @frozen(repr=False)

@@ -173,6 +173,7 @@ class Screen:
 
     def table(self, columns: Sequence[Column], *, indent: int = 0, heads: bool = True) -> list[str]:
         """A table; the heads of the columns for which there was no room."""
+        columns = [each for each in columns if each.head or any(map(plain, each.cells))]
         if not self.draws:
             texts = [[*([plain(c.head)] if heads else []), *map(plain, c.cells)] for c in columns]
             lines = aligned(texts, [column.right for column in columns])
@@ -184,6 +185,17 @@ class Screen:
         shown, left_out = _that_fit(columns, room) if self.width else (list(columns), [])
         self.draw(Padding(_rich_table(shown, heads=heads), (0, 0, 0, indent), expand=False))
         return left_out
+
+    def markdown(self, text: str, *, indent: int = 0) -> None:
+        """Markdown that a user wrote; where rich does not draw, as it was written."""
+        told = visible(text, lines=True)
+        if not self.draws:
+            self.lines([f"{' ' * indent}{line}".rstrip()] for line in told.split("\n"))
+            return
+        from rich.markdown import Markdown  # slow, and for docstrings alone
+        from rich.padding import Padding
+
+        self.draw(Padding(Markdown(told, hyperlinks=False), (0, 0, 0, indent)))
 
     def tree(self, root: Branch) -> None:
         """A line with what belongs to it below it, as deep as it goes."""

@@ -8,6 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.model import Description, Part, Place
+from expt.planning.words import prose_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ def describe(case: Case, bound: BoundExperiment) -> Description:
             Part(analysis.name, analysis.place, _first_line(analysis.function))
             for analysis in (*binding.analyses, *binding.session_analyses)
         ),
+        prose=prose_of(inspect.unwrap(next(iter(graph.functions())).call)),
     )
 
 

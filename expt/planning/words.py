@@ -42,6 +42,24 @@ def words_of(call: Callable[..., Any], annotations: Mapping[str, Any]) -> dict[s
     return said
 
 
+def prose_of(call: Callable[..., Any]) -> str:
+    """A docstring without its first line and what it says of the arguments."""
+    lines = (inspect.getdoc(call) or "").splitlines()[1:]
+    kept: list[str] = []
+    while lines:
+        line = lines.pop(0)
+        if _GOOGLE.fullmatch(line):
+            while lines and not lines[0][:1].strip():
+                lines.pop(0)
+        elif _NUMPY.fullmatch(line) and lines and _ruled(lines[0]):
+            lines.pop(0)
+            while lines and not (len(lines) > 1 and lines[0].strip() and _ruled(lines[1])):
+                lines.pop(0)
+        else:
+            kept.append(line)
+    return "\n".join(kept).strip()
+
+
 def words_of_files(
     files: Iterable[ParamsFile], tables: Iterable[tuple[str, ...]]
 ) -> dict[str, Words]:
