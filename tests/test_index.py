@@ -19,7 +19,8 @@ from expt.ground.errors import NoSuchRun
 from expt.ground.layout import INDEX_FILE, RUN_FILE
 from expt.ground.model import RunRecord
 from expt.reading.finding import find_runs
-from expt.reading.index import VERSION, open_catalogue
+from expt.reading.index import open_catalogue
+from expt.reading.index_file import VERSION
 from expt.reading.references import load_run
 
 STARTED = "2026-11-23T10:15:30.000001+00:00"
@@ -111,7 +112,7 @@ def test_a_damaged_index_is_begun_again(tmp_path: Path, content: bytes) -> None:
     (tmp_path / INDEX_FILE).write_bytes(content)
     assert steps(tmp_path) == [1]
     with sqlite3.connect(tmp_path / INDEX_FILE) as index:
-        assert index.execute("SELECT count(*) FROM archives").fetchone() == (1,)
+        assert index.execute("SELECT count(*) FROM shelves").fetchone() == (1,)
     index.close()
 
 
@@ -134,9 +135,13 @@ def change_index(root: Path, statement: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "DROP TABLE archives",
+        "DROP TABLE shelves",
+        "DROP TABLE columns",
         "DROP TABLE summaries",
-        "UPDATE archives SET started = 'yesterday'",
+        "UPDATE shelves SET started = 'yesterday'",
+        "UPDATE shelves SET names = NULL",
+        "UPDATE columns SET content = '[2, 2]'",
+        "DELETE FROM columns",
         "UPDATE summaries SET summary = '{'",
         "DELETE FROM summaries",
     ],
@@ -349,7 +354,7 @@ def test_a_row_of_another_archive_is_not_taken_for_this_ones(tmp_path: Path) -> 
             "SELECT summary FROM summaries WHERE folder = ?", folders[:1]
         ).fetchone()
         index.execute("UPDATE summaries SET summary = ? WHERE folder = ?", (other, folders[1]))
-        index.execute("UPDATE archives SET started = started + 1, status = 'failed'")
+        index.execute("UPDATE shelves SET started = id, status = experiment")
     index.close()
     assert outlines(tmp_path) == told
 
@@ -361,9 +366,9 @@ def test_forged_rows_with_right_checksums_break_nothing(tmp_path: Path) -> None:
     for summary in ("{}", '{"id": 3}', "[" * 5000, '{"started": "9999-12-31T23:59:59-23:59"}'):
         with sqlite3.connect(index_file(tmp_path)) as index:
             for (folder,) in index.execute("SELECT folder FROM summaries").fetchall():
-                checksum = zlib.crc32(f"{folder}\0{summary}\0".encode())
+                checksum = zlib.crc32(f"{folder}\0{summary}".encode())
                 index.execute(
-                    "UPDATE summaries SET summary = ?, rare = '', checksum = ? WHERE folder = ?",
+                    "UPDATE summaries SET summary = ?, checksum = ? WHERE folder = ?",
                     (summary, checksum, folder),
                 )
         index.close()
@@ -377,12 +382,9 @@ def test_an_index_that_is_a_view_without_end_is_begun_again(tmp_path: Path) -> N
     index_file(tmp_path).unlink()
     with sqlite3.connect(index_file(tmp_path)) as index:
         index.executescript(
-            f"PRAGMA application_id = {0x65787074}; PRAGMA user_version = 2;"
-            "CREATE VIEW archives AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n)"
-            " SELECT 'f'||i AS folder, 's' stamp, 'id' id, 'e' experiment, NULL \"case\","
-            " 'completed' status, 1 started, '[]' tags, NULL problem, 0 checksum FROM n;"
-            "CREATE TABLE summaries (folder TEXT PRIMARY KEY, summary TEXT, rare TEXT,"
-            " checksum INTEGER);"
+            f"PRAGMA application_id = {0x65787074}; PRAGMA user_version = {VERSION};"
+            "CREATE VIEW shelves AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n)"
+            " SELECT i AS number, '[]' folder, 's' stamp, 0 checksum FROM n;"
         )
     index.close()
     for _ in range(2):

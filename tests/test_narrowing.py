@@ -1,4 +1,4 @@
-"""What SQLite refutes of a condition does not match: every run that does is found."""
+"""What the index refutes of a condition does not match: every run that does is found."""
 
 from __future__ import annotations
 
@@ -116,14 +116,14 @@ def test_the_answer_is_that_of_a_plain_scan_with_an_index_and_without(
 
 
 def test_most_of_what_does_not_match_is_not_read(root: Path) -> None:
-    sql = narrow(compile_condition("results.accuracy > 0.95 and lr < 0.01").tree)
-    assert sql is not None
+    narrowing = narrow(compile_condition("results.accuracy > 0.95 and lr < 0.01").tree)
+    assert narrowing is not None
     with open_catalogue(root) as catalogue:
-        assert len(catalogue.refuted(*sql)) > 80
+        assert len(catalogue.rows_that_may(narrowing)) < len(catalogue.rows) - 80
 
 
 @pytest.mark.parametrize("where", ["not lr > 1", "lr + 1 > 2", "lr < seed", "lr > 1 or note"])
-def test_what_sql_cannot_tell_is_not_asked_of_it(where: str) -> None:
+def test_what_columns_cannot_tell_is_not_asked_of_them(where: str) -> None:
     assert narrow(compile_condition(where).tree) is None
 
 
@@ -159,12 +159,14 @@ def test_a_flipped_bit_of_the_index_hides_no_run(tmp_path: Path) -> None:
     settle(make_run(tmp_path, 1, params={"lr": 0.125}))
     assert len(found(tmp_path, "lr < 0.5")) == 1
     file = tmp_path / INDEX_FILE
-    file.write_bytes(file.read_bytes().replace(b'"lr":0.125', b'"lr":0.925'))
+    content = file.read_bytes()
+    assert b"[0.125]" in content
+    file.write_bytes(content.replace(b'"lr":0.125', b'"lr":0.925').replace(b"[0.125]", b"[0.925]"))
     assert len(found(tmp_path, "lr < 0.5")) == 1
 
 
 @pytest.mark.parametrize("name", ['a"b', "a' OR 1=1 --", "$.x", "a\\b", "a.b.c.d.e.f"])
-def test_hostile_names_are_no_sql(tmp_path: Path, name: str) -> None:
+def test_hostile_names_are_names(tmp_path: Path, name: str) -> None:
     settle(make_run(tmp_path, 1, params={name: 1, "x": 2}))
     where = f"params[{json.dumps(name)}] == 1"
     assert len(found(tmp_path, where)) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _PROC: Final = Path("/proc")
 
@@ -58,3 +58,40 @@ def without_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def is_single() -> bool:
+    """Whether this process is known to have one thread, so that it may fork."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def beside(work: Callable[[], bytes]) -> Iterator[Callable[[], bytes]]:
+    """Have a fork of this process, which has one thread, do `work` meanwhile.
+
+    What is given waits for what `work` made; the end of it may be missing, where the fork could not
+    be made or died.
+    """
+    ours, theirs = os.pipe()
+    try:
+        child = os.fork()
+    except OSError:
+        child = -1
+    if child == 0:
+        try:
+            content = memoryview(work())
+            while content:
+                content = content[os.write(theirs, content) :]
+        finally:
+            os._exit(0)  # never up into the code of the parent
+    os.close(theirs)
+    try:
+        with open(ours, "rb") as answer:
+            yield answer.read
+    finally:
+        if child > 0:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, 0)

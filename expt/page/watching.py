@@ -39,7 +39,7 @@ _CLAIMING: Final = 10.0  # seconds that a new folder may take to become an archi
 
 def stamp_archives(root: Path) -> dict[str, str]:
     """Folder → what changes when the `run.json` or the labels of that archive do."""
-    return {folder: stamp.lstrip(DOUBT) for folder, stamp in scan_archives(root)}
+    return {folder: stamp.lstrip(DOUBT) for folder, stamp in scan_archives(root).items()}
 
 
 class Watcher:
@@ -155,7 +155,7 @@ class Watcher:
                 for name in self._children[folder] - known:
                     self._young[f"{folder}/{name}".lstrip("/")] = time.monotonic() + _CLAIMING
         for place, until in list(self._young.items()):
-            found = dict(scan_archives(self._root / place))
+            found = scan_archives(self._root / place)
             for inner, stamp in found.items():
                 folder = place if inner == "." else f"{place}/{inner}"
                 fresh[folder] = stamp.lstrip(DOUBT)

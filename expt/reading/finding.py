@@ -11,7 +11,6 @@ import bisect
 import contextlib
 import datetime as dt
 import heapq
-import json
 import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -22,9 +21,9 @@ from expt.ground.expression import Expression, compile_expression, keyword_match
 from expt.ground.model import STATUSES
 from expt.ground.value_classes import evolve, field, frozen
 from expt.reading.fields import FIELDS, MISSING, field_value, sort_runs, unknown_field
-from expt.reading.index import Catalogue, Row, open_catalogue
+from expt.reading.index import Catalogue, open_catalogue
 from expt.reading.moments import parse_day, parse_moment
-from expt.reading.narrowing import MARGIN, narrow, place_of_number
+from expt.reading.narrowing import narrow, number_columns
 from expt.reading.run import Run
 from expt.reading.runs import Runs
 from expt.reading.scanning import roots_beside
@@ -33,6 +32,8 @@ from expt.reading.where import UNKNOWN, Condition, compile_condition
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
     from pathlib import Path
+
+    from expt.reading.shelves import Row
 
 SHORTEST_ID: Final = 4
 LATEST: Final = "latest"
@@ -63,7 +64,7 @@ class Query:
         """False for what the index alone can exclude; `-k` is asked elsewhere."""
         if self.statuses and row.status not in self._written_statuses:
             return False
-        if self.tags and not self.tags <= set(json.loads(row.tags)):
+        if self.tags and not self.tags <= set(row.tags):
             return False
         return self._is_in_time(row.started)
 
@@ -155,7 +156,7 @@ def find_runs(
     with contextlib.ExitStack() as stack:
         catalogues = [stack.enter_context(open_catalogue(place)) for place in roots]
         damaged = [error for catalogue in catalogues for error in damages(catalogue)]
-        shorten = id_shortener(row.id for catalogue in catalogues for row in catalogue.rows)
+        shorten = id_shortener(run_id for catalogue in catalogues for run_id in catalogue.ids)
         if query.session == LATEST:
             query = evolve(query, session=_latest_session(catalogues, shorten))
         first = None if sort else limit
@@ -236,13 +237,11 @@ def _select(
     after so many others may be missing.
     """
     admits_name = _name_filter(query.keyword)
-    refuted = _refuted(catalogue, query)
+    narrowing = None if query.condition is None else narrow(query.condition.tree)
     rows = [
         row
-        for row in catalogue.rows
-        if row.folder not in refuted
-        and query.admits_row(row)
-        and admits_name(row.experiment, row.case)
+        for row in (catalogue.rows if narrowing is None else catalogue.rows_that_may(narrowing))
+        if query.admits_row(row) and admits_name(row.experiment, row.case)
     ]
     if best is not None and query.condition is None and not query.session:
         beyond = _beyond(catalogue, {row.folder for row in rows}, *best)
@@ -254,25 +253,18 @@ def _select(
                 yield row.started, run
 
 
-def _refuted(catalogue: Catalogue, query: Query) -> frozenset[str]:
-    """The folders of runs that the index knows not to be what the condition asks for."""
-    sql = None if query.condition is None else narrow(query.condition.tree)
-    return frozenset() if sql is None else catalogue.refuted(*sql)
-
-
 def _beyond(catalogue: Catalogue, asked: Set[str], sort: str, limit: int) -> frozenset[str]:
     """The folders of those asked for that come after `limit` others in the order of `sort`."""
     name = sort.removeprefix("-")
-    place = place_of_number(name)
-    if place is None or len(asked) <= limit:
+    columns = number_columns(name)
+    if not columns or len(asked) <= limit:
         return frozenset()
     sign = 1 if name == sort else -1
-    numbers = catalogue.numbers(place)
+    numbers = catalogue.numbers(columns)
     order = {folder: sign * numbers[folder] for folder in numbers.keys() & asked}
     if len(order) <= limit:
         return frozenset()
     last = heapq.nsmallest(limit, order.values())[-1]
-    last += abs(last) * MARGIN
     return frozenset(folder for folder, number in order.items() if number > last)
 
 
@@ -281,7 +273,7 @@ def _read_rows(
 ) -> Iterator[tuple[Row, Run]]:
     for row, text in catalogue.summaries(rows):
         with contextlib.suppress(ReadingError):  # it vanished meanwhile
-            yield row, Run(catalogue.path_of(row), text, shorten(row.id), labelled=row.is_labelled)
+            yield row, Run(catalogue.path_of(row), text, shorten, labelled=row.is_labelled)
 
 
 def _name_filter(keyword: Expression) -> Callable[[str, str | None], bool]:
@@ -307,9 +299,12 @@ def damages(catalogue: Catalogue) -> Iterator[ReadingError]:
 
 def id_shortener(ids: Iterable[str]) -> Callable[[str], str]:
     """A function that gives the shortest beginning of an id that no other of `ids` shares."""
-    ordered = sorted(ids)
+    known = list(ids)
+    ordered: list[str] = []
 
     def shorten(whole: str) -> str:
+        if not ordered:
+            ordered.extend(sorted(known))
         place = bisect.bisect_left(ordered, whole)
         neighbours = ordered[max(place - 1, 0) : place] + ordered[place + 1 : place + 2]
         for length in range(SHORTEST_ID, len(whole)):

@@ -15,7 +15,7 @@ from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR
 from expt.ground.model import PinnedRun
 from expt.ground.text import visible
 from expt.reading.finding import id_shortener
-from expt.reading.index import Catalogue, Row, open_catalogue
+from expt.reading.index import Catalogue, open_catalogue
 from expt.reading.run import Run
 from expt.reading.runs import Runs
 from expt.reading.scanning import roots_beside
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from expt.ground.model import Status
+    from expt.reading.shelves import Row
 
 _BACK: Final = re.compile(r"(.+)~(\d+)\Z", re.DOTALL)
 _SHOWN: Final = 8
@@ -241,7 +242,7 @@ def _answers_to(row: Row, text: str) -> bool:
 
 def _load_row(catalogue: Catalogue, row: Row) -> Run:
     shorten = id_shortener(other.id for other in (*catalogue.rows, *catalogue.problems))
-    return Run(catalogue.path_of(row), short_id=shorten(row.id))
+    return Run(catalogue.path_of(row), shorten=shorten)
 
 
 def _reject(text: str, root: Path) -> NoReturn:

@@ -38,7 +38,7 @@ from expt.reading.saved import Artifact, Artifacts
 from expt.reading.series.tracked import SeriesMap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from matplotlib.figure import Figure
 
@@ -53,22 +53,23 @@ class Run(InputRun):
     """One archived run. What it holds is read when it is asked for, and then kept.
 
     `run.json` is read at once, so that a run that can be made can be listed: raises
-    `DamagedArchive` or `NewerArchive`. For the index: `text` is the same file, read before, and
-    a run that is not `labelled` is known to have no labels.
+    `DamagedArchive` or `NewerArchive`. For the index: `text` is the same file, read before,
+    `shorten` makes `short_id` of an id, and a run that is not `labelled` is known to have no
+    labels.
     """
 
     def __init__(
         self,
         path: str | Path,
         text: str | None = None,
-        short_id: str = "",
+        shorten: Callable[[str], str] | None = None,
         *,
         labelled: bool = True,
     ) -> None:
         self._path = path
         self._labelled = labelled
         self._text = text
-        self._short_id = short_id
+        self._shorten = shorten
         self._kept: tuple[object, ...] = ()
         if text is None:
             self._text, self._data = read_headline(path)
@@ -88,7 +89,7 @@ class Run(InputRun):
     @property
     def short_id(self) -> str:
         """The shortest beginning of the id that is unique in its archive root, at least four."""
-        return self._short_id or self.id
+        return self.id if self._shorten is None else self._shorten(self.id)
 
     @property
     def experiment(self) -> str:
@@ -484,7 +485,7 @@ class Run(InputRun):
 
     def reload(self) -> Run:
         """The same run as it is on the disk now."""
-        run = Run(self.path, short_id=self._short_id)
+        run = Run(self.path, shorten=self._shorten)
         run.keep(*self._kept)
         return run
 

@@ -1,0 +1,350 @@
+"""Archives by the hundred, as a listing asks for them: a column for each value that they have.
+
+    folder              stamp     id   status     …  params·lr  results·accuracy  …
+    walk/2026-…_a7qk…   17000…    a7…  completed  …  0.01       0.93              …
+    walk/2026-…_k3zp…   17001…    k3…  failed     …  0.1        (none)            …
+
+What is asked of a hundred thousand archives is asked of a few lists, and a value that nobody asks
+for is not even decoded. A column is JSON, checked when it is decoded: what is not as `Shelf.of`
+makes it is damage, and raises `ValueError`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import operator
+import zlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from expt.ground.model import STATUSES
+from expt.reading.scanning import LABELLED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    Column = list[Any]
+
+SIZE: Final = 512
+"""Archives that a full shelf has: what one that changed makes the index write again."""
+
+ASK: Final[list[Any]] = []
+"""In a column: a value that only the run itself can tell: a date, a list, a table, null."""
+
+NUMBERS: Final = frozenset({int, float})
+_PARTS: Final = ("params", "made", "results", "lineage")
+EXTREMES: Final = ("last", "min", "max")
+TIMES: Final = ("duration", "setup")
+_DEEPEST: Final = 8
+_MOST: Final = 1000  # values of one archive that have columns; few have more
+_LONGEST: Final = 200  # characters of a text in a column
+
+
+class Row(NamedTuple):
+    """What the index says of one archive; `problem` says why one cannot be read.
+
+    `folder` is relative to the archive root; `started` counts microseconds since 1970; `tags` are
+    also those that people added. `status` is what the file says: whether a run still runs is found
+    out on reading. `told`: whether the columns have every value of it.
+    """
+
+    folder: str
+    stamp: str
+    id: str
+    experiment: str
+    case: str | None
+    status: str
+    started: int
+    tags: Sequence[str]
+    problem: str | None
+    told: bool
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether people added labels after the end."""
+        return LABELLED in self.stamp
+
+
+_STATUS, _TAGS, _PROBLEM, _TOLD = map(Row._fields.index, ("status", "tags", "problem", "told"))
+_TEXT_OR_NONE: Final[frozenset[type]] = frozenset({str, type(None)})
+_TYPES: Final[Mapping[str, frozenset[type]]] = {
+    "folder": frozenset({str}),
+    "stamp": frozenset({str}),
+    "id": frozenset({str}),
+    "experiment": frozenset({str}),
+    "case": _TEXT_OR_NONE,
+    "status": frozenset({str}),
+    "started": frozenset({int}),
+    "tags": frozenset({list}),
+    "problem": _TEXT_OR_NONE,
+    "told": frozenset({bool}),
+}
+_VALUES: Final[frozenset[type]] = frozenset({str, int, float, bool, list, type(None)})
+
+
+class Shelf:
+    """Some archives: their rows, of which `places` still count, and columns of their values."""
+
+    def __init__(
+        self,
+        heads: Sequence[Column],
+        names: frozenset[str],
+        fetch: Callable[[str], Column],
+        number: int | None = None,
+    ) -> None:
+        self.number = number
+        self.names = names
+        self.heads = heads
+        self.places: Sequence[int] = range(len(heads[0]))
+        self._fetch = fetch
+        self._columns: dict[str, Column] = {}
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], values: Sequence[Mapping[str, Any]]) -> Shelf:
+        """The shelf of rows and of what `values_of` says of each."""
+        names = frozenset().union(*values)
+        heads: list[Column] = [list(column) for column in zip(*rows, strict=True)]
+        return cls(heads, names, lambda name: [each.get(name) for each in values])
+
+    def __len__(self) -> int:
+        return len(self.heads[0])
+
+    @property
+    def folders(self) -> Column:
+        return self.heads[0]
+
+    def keep(self, there: dict[str, str]) -> None:
+        """Count those archives alone whose stamps are those of `there`, and take them out of it."""
+        folders, stamps = self.heads[:2]
+        found = list(map(there.pop, folders, itertools.repeat(None)))
+        if found == stamps:
+            return
+        self.places = places = []
+        for place, stamp in enumerate(found):
+            if stamp == stamps[place]:
+                places.append(place)
+            elif stamp is not None:
+                there[folders[place]] = stamp
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every archive of it still counts."""
+        return len(self.places) == len(self)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is joined with others when these are written."""
+        return len(self) < SIZE // 2
+
+    def rows(self, may: Sequence[bool] | None = None) -> Iterator[Row]:
+        """The rows of what can be read; with `may`, a truth value for each, less those of which
+        it is false, where a run ended and its columns tell everything."""
+        places = self.places
+        if may is not None:
+            if any(self._unsure):
+                may = list(map(operator.or_, may, self._unsure))
+            places = [place for place in places if may[place]]
+        rows: Iterator[Row]
+        if len(places) == len(self):
+            rows = map(Row._make, zip(*self.heads, strict=True))
+        else:
+            rows = map(self.row, places)
+        return (row for row in rows if row.problem is None) if self._has_problems else rows
+
+    def ids(self) -> Iterable[str]:
+        """The ids of what can be read."""
+        if self.is_whole and not self._has_problems:
+            return self.head("id")
+        return (row.id for row in self.rows())
+
+    def firsts(self, names: Sequence[str]) -> Column:
+        """For each archive the first value that any of these columns has; None also where it does
+        not count, has not ended, or columns do not tell."""
+        columns = [self.column(name) for name in names if name in self.names]
+        if not columns or None in columns:
+            return [None] * len(self)
+        counted = bytearray(len(self))
+        unsure = self._unsure
+        for place in self.places:
+            counted[place] = not unsure[place]
+        return [
+            next((value for value in each if value is not None), None) if counts else None
+            for counts, *each in zip(counted, *columns, strict=True)  # type: ignore[var-annotated]
+        ]
+
+    def problems(self) -> Iterator[Row]:
+        """The rows of what cannot be read."""
+        rows = map(self.row, self.places) if self._has_problems else ()
+        return (row for row in rows if row.problem is not None)
+
+    @cached_property
+    def _unsure(self) -> list[bool]:
+        """For each archive whether columns may not tell what the run would."""
+        statuses, told = self.heads[_STATUS], self.heads[_TOLD]
+        if "running" not in statuses and False not in told:
+            return [False] * len(self)
+        return [
+            status == "running" or not tells for status, tells in zip(statuses, told, strict=True)
+        ]
+
+    @property
+    def _has_problems(self) -> bool:
+        return self.heads[_PROBLEM].count(None) < len(self)
+
+    def head(self, name: str) -> Column:
+        """A field of the rows, for each archive."""
+        return self.heads[Row._fields.index(name)]
+
+    def row(self, place: int) -> Row:
+        """The row of one of its places."""
+        return Row._make([head[place] for head in self.heads])
+
+    def column(self, name: str) -> Column | None:
+        """A value for each archive, None where it has none; None for one of damaged content."""
+        if name not in self._columns:
+            if name not in self.names:
+                return [None] * len(self)
+            try:
+                self._columns[name] = self._fetch(name)
+            except ValueError:
+                return None
+        return self._columns[name]
+
+
+def join_shelves(shelves: Iterable[Shelf]) -> list[Shelf]:
+    """What counts in any of the shelves, in full shelves; a damaged one is left out."""
+    rows: list[Row] = []
+    values: list[dict[str, Any]] = []
+    for shelf in shelves:
+        columns = {name: shelf.column(name) for name in shelf.names}
+        if None in columns.values():
+            continue
+        for place in shelf.places:
+            rows.append(shelf.row(place))
+            values.append({n: c[place] for n, c in columns.items() if c and c[place] is not None})
+    order = sorted(range(len(rows)), key=lambda place: rows[place].folder)
+    return [
+        Shelf.of([rows[place] for place in some], [values[place] for place in some])
+        for some in (order[start : start + SIZE] for start in range(0, len(order), SIZE))
+    ]
+
+
+# The values of one archive
+
+
+def key_of(*path: str) -> str:
+    """The name of the column of what stands at a path of keys of `run.json`."""
+    return "\0".join(path)
+
+
+def values_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Column → value of the numbers and texts of a `run.json` that has ended; None where there
+    are too many, or names that columns cannot have."""
+    found: dict[str, Any] = {}
+    for part in _PARTS:
+        table = data.get(part)
+        if table and not _collect(table, part, found, _DEEPEST):
+            return None
+    for name, entry in (data.get("series") or {}).items():
+        if "\0" in name or name == "$dict":
+            return None
+        if entry.get("kind") == "scalar":
+            for which in EXTREMES:
+                value = entry.get(which)
+                if type(value) in NUMBERS:
+                    found[f"series\0{name}\0{which}"] = value
+                elif type(value) is dict:
+                    found[f"series\0{name}\0{which}"] = ASK
+    for name in TIMES:
+        if data.get(name) is not None:
+            found[name] = float(data[name])
+    return found if len(found) <= _MOST else None
+
+
+def _collect(table: Mapping[str, Any], above: str, found: dict[str, Any], deepest: int) -> bool:
+    """Add the values of a table; whether all of them could be."""
+    for name, value in table.items():
+        if "\0" in name:
+            return False
+        kind = type(value)
+        column = f"{above}\0{name}"
+        if kind is float or kind is int or kind is bool or (kind is str and len(value) <= _LONGEST):
+            found[column] = value
+            continue
+        found[column] = ASK
+        if kind is dict and value and not _is_tagged(value):
+            if any(key.startswith("$") for key in value) or not deepest:
+                return False
+            if not _collect(value, column, found, deepest - 1):
+                return False
+    return "$dict" not in table
+
+
+def _is_tagged(value: Mapping[str, Any]) -> bool:
+    """Whether it is a date and its kind, which no name reaches into."""
+    (tag, *others) = value
+    return not others and tag in ("$float", "$date", "$path")
+
+
+# Between a shelf and texts
+
+
+def encode_heads(shelf: Shelf) -> list[str]:
+    """The rows of a shelf, a text for each of the fields of `Row`, and one for the names."""
+    texts = [encode_column(head) for head in shelf.heads]
+    return [*texts, json.dumps(sorted(shelf.names))]
+
+
+def decode_heads(texts: Sequence[Any], number: int, fetch: Callable[[str], Column]) -> Shelf:
+    """The shelf of what `encode_heads` made. Raises `ValueError` for anything else."""
+    size = None
+    heads = []
+    for text, types in zip(texts, _TYPES.values(), strict=False):
+        head = _decode(text, types, size)
+        size = len(head)
+        heads.append(head)
+    if not set(heads[_STATUS]) <= _STATUSES or not _are_tags(heads[_TAGS]):
+        raise ValueError("a row is not as it was made")
+    names = _decode(texts[len(heads)], _TYPES["id"], None)
+    return Shelf(heads, frozenset(names), fetch, number)
+
+
+def encode_column(column: Column) -> str:
+    """A column as JSON; of one value throughout, that value once."""
+    first = column[0]
+    is_one = type(first) is not list and column.count(first) == len(column) > 1
+    if is_one and len(set(map(type, column))) == 1:
+        return json.dumps({"all": first})
+    return json.dumps(column, separators=(",", ":"))
+
+
+def decode_column(text: Any, size: int) -> Column:
+    """What `encode_column` made of the values of `size` archives. Raises `ValueError`."""
+    return _decode(text, _VALUES, size)
+
+
+def checksum(*texts: object) -> int:
+    """What tells whether texts of the index are as they were written."""
+    return zlib.crc32("\0".join(map(str, texts)).encode("utf-8", "surrogatepass"))
+
+
+_STATUSES: Final = frozenset({*STATUSES, ""})
+
+
+def _decode(text: Any, types: frozenset[type], size: int | None) -> Column:
+    try:
+        column = json.loads(text)
+    except (TypeError, RecursionError):
+        raise ValueError("a column is not JSON") from None
+    if isinstance(column, dict) and size is not None:
+        column = [column.get("all")] * size
+    if not isinstance(column, list) or not set(map(type, column)) <= types:
+        raise ValueError("a column is not as it was made")
+    if len(column) != (len(column) if size is None else size):
+        raise ValueError("a column is of another length")
+    return column
+
+
+def _are_tags(column: Column) -> bool:
+    return all(type(tag) is str for tags in column if tags for tag in tags)
