@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from expt.ground.encoding import to_json
 from expt.ground.errors import UsageError
 from expt.page.facts import _exact
 from expt.reading.where import UNKNOWN, compile_condition
@@ -273,7 +274,7 @@ def ask_page(texts: list[str], folder: Path) -> list[Any]:
 def _as_json(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.isoformat()
-    return _exact(value)
+    return _exact(to_json(value))
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
