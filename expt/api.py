@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from expt.page.shown_runs import ShownRuns
     from expt.plugins.manager import Plugins
     from expt.reading.run import Run
-    from expt.sessions.session import Session as OpenSession
+    from expt.sessions.session import OpenSession
 
     What = str | Path | Callable[..., Any] | Extension
 

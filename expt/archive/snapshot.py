@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from expt.ground.imports import Import, ImportTree, read_imports
+from expt.ground.imports import ImportTree, ModuleImport, read_imports
 from expt.ground.layout import NOT_CODE
 from expt.ground.value_classes import frozen
 
@@ -399,7 +399,7 @@ def static_closure(files: Sequence[Path], root: Path) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _imports_of(content: bytes) -> tuple[Import, ...]:
+def _imports_of(content: bytes) -> tuple[ModuleImport, ...]:
     try:
         return tuple(said for _, said in read_imports(ast.parse(content)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -130,7 +130,7 @@ def make_run_parser(
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="folders, files or node ids")
     parser.add_argument("-h", "--help", action="help", help="show this and exit")
-    parser.add_argument("-V", "--version", action="store_true", help="show the version and exit")
+    switch(parser, "-V", "--version", help="show the version and exit")
     _add_selection(parser.add_argument_group("selection"))
     _add_parameters(parser.add_argument_group("parameters"))
     _add_running(parser.add_argument_group("running"))
@@ -145,6 +145,16 @@ def make_run_parser(
 Group = argparse._ArgumentGroup
 
 
+def switch(parser: Parser | Group, *words: str, **told: Any) -> None:
+    """Add a word that is there or not."""
+    parser.add_argument(*words, action="store_true", **told)
+
+
+def repeated(parser: Parser | Group, *words: str, **told: Any) -> None:
+    """Add a word that may be given several times, with a value each."""
+    parser.add_argument(*words, action="append", default=[], **told)
+
+
 def _add_selection(group: Group) -> None:
     add = group.add_argument
     add(
@@ -155,91 +165,69 @@ def _add_selection(group: Group) -> None:
         help="names to select: 'train and not big', as in pytest",
     )
     add("-m", dest="marks", metavar="EXPR", default="", help="marks to select: 'slow or gpu'")
-    add(
-        "--deselect",
-        action="append",
-        metavar="NODEID",
-        default=[],
-        help="leave out node ids that begin so",
-    )
-    add("--ignore", action="append", metavar="PATH", default=[], help="do not look into PATH")
-    add(
+    repeated(group, "--deselect", metavar="NODEID", help="leave out node ids that begin so")
+    repeated(group, "--ignore", metavar="PATH", help="do not look into PATH")
+    switch(
+        group,
         "--collect-only",
         "--co",
-        action="store_true",
         help="list node ids without importing anything of yours; -q prints ids alone",
     )
-    add(
-        "--plan",
-        action="store_true",
-        help="show what would run, with which values, from where; run nothing",
-    )
-    add("--json", action="store_true", help="with --plan: for machines")
-    add(
+    switch(group, "--plan", help="show what would run, with which values, from where; run nothing")
+    switch(group, "--json", help="with --plan: for machines")
+    switch(
+        group,
         "--continue-on-collection-errors",
         dest="continue_on_errors",
-        action="store_true",
         help="run what can be read, where something cannot",
     )
 
 
 def _add_parameters(group: Group) -> None:
     add = group.add_argument
-    add(
+    repeated(
+        group,
         "-p",
         dest="params",
-        action="append",
         metavar="NAME=VALUE",
-        default=[],
         help="set a parameter; dotted names reach into tables, NAME+=… appends, "
         "experiment_x:NAME=… addresses one experiment, NAME:=null is None",
     )
-    add(
+    repeated(
+        group,
         "--params",
         dest="params_files",
-        action="append",
         metavar="FILE|REF",
-        default=[],
         help="values of a TOML file, or of an archived run: 'latest', an id",
     )
-    add(
+    repeated(
+        group,
         "--sweep",
         dest="sweeps",
-        action="append",
         metavar="NAME=V1,V2,…",
-        default=[],
         help="run every value; repeated: every combination, the last fastest; also NAME=[…], "
         "NAME={range=[0,10,2]}, {linspace=[0,1,5]}, {logspace=[1e-4,1e-1,4]}, "
         "{loguniform=[1e-5,1e-1], n=20}",
     )
-    add(
-        "--zip",
-        dest="zips",
-        action="append",
-        metavar="A,B",
-        default=[],
-        help="vary two swept parameters together",
-    )
+    repeated(group, "--zip", dest="zips", metavar="A,B", help="vary two swept parameters together")
     add(
         "--repeat", type=_positive, metavar="N", help="run every case N times with seeds of its own"
     )
-    add(
+    repeated(
+        group,
         "--variant",
         dest="variants",
-        action="append",
         metavar="NAME",
-        default=[],
         help="values of [expt.variants.NAME]; a,b is an axis",
     )
-    add(
+    repeated(
+        group,
         "--use",
-        action="append",
         metavar="FILE",
-        default=[],
         help="take the providers and listeners of a module, as [expt] use does",
     )
     _add_search(group)
-    add("--smoke", action="store_true", help="values of [expt.smoke], archives in runs/.smoke")
+    switch(group, "--smoke", help="values of [expt.smoke], archives in runs/.smoke")
     add(
         "--max-cases",
         type=_positive,
@@ -252,19 +240,17 @@ def _add_parameters(group: Group) -> None:
 def _add_search(group: Group) -> None:
     add = group.add_argument
     add("--search", type=_count, metavar="N", help="look for good values: N trials, 0 for none")
-    add(
+    repeated(
+        group,
         "--space",
-        action="append",
         metavar="NAME=…",
-        default=[],
         help="what is searched: NAME={log=[1e-5,1e-1]}, {float=[0,1]}, {int=[1,8]}, V1,V2",
     )
     for word in ("maximize", "minimize"):
-        add(
+        repeated(
+            group,
             f"--{word}",
-            action="append",
             metavar="NAME",
-            default=[],
             help=f"{word} results.x, last.x, min.x or max.x; repeatable",
         )
     add("--sampler", metavar="NAME", help="who chooses: tpe (at first), random, grid, qmc, cmaes")
@@ -287,9 +273,9 @@ def _add_running(group: Group) -> None:
         help="who works on the runs: 'workers' (at first), 'inline', 'dask', 'ray', 'slurm', or "
         "module:factory for any concurrent.futures.Executor",
     )
-    add(
+    switch(
+        group,
         "--detach",
-        action="store_true",
         help="with --executor slurm: submit the runs and leave; 'expt status' and --resume tell "
         "the rest",
     )
@@ -304,7 +290,7 @@ def _add_running(group: Group) -> None:
         action="store_false",
         help="make what providers with cache=True give, and keep none of it",
     )
-    add("--isolate", action="store_true", help="a fresh process for every run")
+    switch(group, "--isolate", help="a fresh process for every run")
     add(
         "-x",
         "--exitfirst",
@@ -316,24 +302,24 @@ def _add_running(group: Group) -> None:
     add("--maxfail", dest="fail_fast", type=_positive, metavar="N", help="stop after N failures")
     add("--timeout", type=_seconds, metavar="SECONDS", help="a longer run is failed")
     add("--plan-timeout", type=_seconds, metavar="SECONDS", help="longer imports are an error")
-    add(
+    switch(
+        group,
         "--resume",
-        action="store_true",
         help="leave out cases that are done under the same code, values and inputs; go on from "
         "checkpoints",
     )
-    add(
+    switch(
+        group,
         "--lf",
         "--last-failed",
         dest="last_failed",
-        action="store_true",
         help="only cases that did not complete when they last ran",
     )
-    add(
+    switch(
+        group,
         "--ff",
         "--failed-first",
         dest="failed_first",
-        action="store_true",
         help="cases that did not complete when they last ran come first",
     )
     add(
@@ -348,19 +334,15 @@ def _add_running(group: Group) -> None:
         choices=("longest",),
         help="longest: what took longest before begins first",
     )
-    add("--pdb", action="store_true", help="open the debugger where a run fails; implies -n 0")
+    switch(group, "--pdb", help="open the debugger where a run fails; implies -n 0")
 
 
 def _add_archives(group: Group) -> None:
     add = group.add_argument
     add("--runs", metavar="DIR", help="where archives go (runs/)")
-    add("--tag", dest="tags", action="append", metavar="TAG", default=[], help="label the runs")
+    repeated(group, "--tag", dest="tags", metavar="TAG", help="label the runs")
     add("--note", metavar="TEXT", help="a sentence about the runs")
-    add(
-        "--scratch",
-        action="store_true",
-        help="one archive an experiment in runs/.scratch, overwritten",
-    )
+    switch(group, "--scratch", help="one archive an experiment in runs/.scratch, overwritten")
     add(
         "--log-level",
         metavar="LEVEL",
@@ -394,13 +376,7 @@ def _add_terminal(group: Group) -> None:
         default="auto",
         help="tracebacks: " + ", ".join(TRACEBACK_STYLES),
     )
-    add(
-        "-l",
-        "--showlocals",
-        dest="locals",
-        action="store_true",
-        help="show local variables in tracebacks",
-    )
+    switch(group, "-l", "--showlocals", dest="locals", help="show local variables in tracebacks")
     add(
         "--junitxml",
         dest="junit",
@@ -409,12 +385,11 @@ def _add_terminal(group: Group) -> None:
         help="write the session as JUnit's XML",
     )
     add("--durations", type=_count, metavar="N", help="the N slowest runs; 0 for all")
-    add(
+    repeated(
+        group,
         "--plugin",
         dest="plugins",
-        action="append",
         metavar="NAME|FILE",
-        default=[],
         help="load a plugin; no:NAME leaves one out",
     )
 

@@ -25,7 +25,7 @@ _NODE_ID: Final = re.compile(r"(.*)::([^:/\[\]]+)(?:\[([^\[\]]*)\])?", re.DOTALL
 _SHOWN: Final = 8
 
 
-class Condition(Protocol):
+class NameCondition(Protocol):
     """What `-k` or `-m` asks: whether names fulfil it; None where more names may come."""
 
     def admits(self, names: Iterable[str], *, complete: bool) -> bool | None: ...
@@ -83,8 +83,8 @@ class Selected:
 def select_experiments(
     experiments: Sequence[Experiment],
     *,
-    keyword: Condition | None = None,
-    marks: Condition | None = None,
+    keyword: NameCondition | None = None,
+    marks: NameCondition | None = None,
     node_ids: Sequence[str] = (),
     deselect: Sequence[str] = (),
 ) -> Selected:
@@ -130,8 +130,8 @@ def matches_case(
     experiment: Experiment,
     label: str | None,
     *,
-    keyword: Condition | None = None,
-    marks: Condition | None = None,
+    keyword: NameCondition | None = None,
+    marks: NameCondition | None = None,
     node_ids: Sequence[str] = (),
     deselect: Sequence[str] = (),
 ) -> bool:
@@ -145,8 +145,8 @@ def _judge(
     label: str | None,
     label_known: bool,
     final: bool,
-    keyword: Condition | None,
-    marks: Condition | None,
+    keyword: NameCondition | None,
+    marks: NameCondition | None,
     named: Sequence[tuple[str, str | None, str | None]],
     deselect: Sequence[str],
 ) -> bool | None:

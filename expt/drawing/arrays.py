@@ -23,7 +23,7 @@ from expt.drawing.configured import Configured
 from expt.drawing.curves import DRAWN_LIMIT, LARGE_POWER, make_curve
 from expt.drawing.frames import Frame, Palette, finite_range, real, reduced, to_rgb
 from expt.drawing.numbers import log_ticks, number_text, round_ticks, step_texts, tick_texts
-from expt.drawing.panels import LARGE, Cell, Panel, Surround
+from expt.drawing.panels import LARGE, Box, Panel, Surround
 from expt.drawing.sheets import HEIGHT, WIDTH, new_figure, write_titles
 from expt.drawing.stills import Picture, contact_sheet
 from expt.drawing.styles import Style, fitted, neutral
@@ -76,7 +76,7 @@ def array_figure(
         write_titles(figure, style, title, told, whose)
         width, height = figure.get_size_inches()
         for index, (label, part) in enumerate(parts):
-            cell = Cell(index * width / len(parts), 0, width / len(parts), float(height))
+            cell = Box(index * width / len(parts), 0, width / len(parts), float(height))
             if values.ndim == 1:
                 _line(figure, cell, part, style, options, label)
             elif is_cloud(values):
@@ -195,7 +195,12 @@ def lowest_positive(values: NDArray[np.float64]) -> float:
 
 
 def _line(
-    figure: Figure, cell: Cell, values: NDArray[Any], style: Style, options: Configured, label: str
+    figure: Figure,
+    cell: Box,
+    values: NDArray[Any],
+    style: Style,
+    options: Configured,
+    label: str,
 ) -> None:
     steps: Any = np.arange(values.size)
     if options.extent is not None:
@@ -209,12 +214,12 @@ def _line(
 
 
 def _points(
-    figure: Figure, cell: Cell, values: NDArray[np.float64], style: Style, options: Configured
+    figure: Figure, cell: Box, values: NDArray[np.float64], style: Style, options: Configured
 ) -> None:
     known = values[np.isfinite(values).all(axis=1)]
     power = LARGE_POWER if known.size and np.abs(known).max() > DRAWN_LIMIT else 0
     known = known / 10.0**power
-    axes = _axes(figure, cell, Cell(0.75, 0.52, cell.width - 1.05, cell.height - 1.35), style)
+    axes = _axes(figure, cell, Box(0.75, 0.52, cell.width - 1.05, cell.height - 1.35), style)
     axes.grid(color=style.grid, linewidth=0.8)
     axes.set_axisbelow(True)
     if known.size:
@@ -241,7 +246,7 @@ def _told_apart(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _heat_map(
     figure: Figure,
-    cell: Cell,
+    cell: Box,
     values: NDArray[np.float64],
     style: Style,
     options: Configured,
@@ -259,7 +264,7 @@ def _heat_map(
     if 1 / 6 < ratio < 6:  # else the cells are stretched, or nothing could be seen
         wide, tall = min(wide, tall / ratio), min(tall, wide * ratio)
     left, bottom = 0.62, 0.5 + (cell.height - 1.4 - tall) / 2
-    axes = _axes(figure, cell, Cell(left, bottom, wide, tall), style)
+    axes = _axes(figure, cell, Box(left, bottom, wide, tall), style)
     lower = options.origin == "lower"
     edges = (-0.5, columns - 0.5, *((-0.5, rows - 0.5) if lower else (rows - 0.5, -0.5)))
     axes.imshow(
@@ -275,12 +280,12 @@ def _heat_map(
     if max(rows, columns) <= _NUMBERED and options.extent is None:
         _number_cells(axes, values, palette, wide / columns, style)
     _name_axes(figure, axes, style, options.xlabel or "", options.ylabel or "")
-    place = Cell(left + wide + 0.14, bottom, 0.13, tall)
+    place = Box(left + wide + 0.14, bottom, 0.13, tall)
     named = label if label == "phase" else "  ".join(filter(None, [label, options.unit]))
     _colour_bar(figure, cell, place, palette, style, named)
 
 
-def _axes(figure: Figure, cell: Cell, place: Cell, style: Style) -> Axes:
+def _axes(figure: Figure, cell: Box, place: Box, style: Style) -> Axes:
     """Axes without lines, at a place in the cell."""
     width, height = figure.get_size_inches()
     axes = figure.add_axes(
@@ -349,7 +354,7 @@ def bar_ticks(palette: Palette, most: int) -> tuple[list[float], list[str], str]
 
 
 def _colour_bar(
-    figure: Figure, cell: Cell, place: Cell, palette: Palette, style: Style, unit: str
+    figure: Figure, cell: Box, place: Box, palette: Palette, style: Style, unit: str
 ) -> None:
     """The colours of a heat map with round numbers beside them, and the unit above."""
     axes = _axes(figure, cell, place, style)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.drawing.frames import Frame, sized
 from expt.drawing.numbers import number_text, number_texts
-from expt.drawing.panels import LARGE, PLAIN, SMALL, Cell, Panel, Surround
+from expt.drawing.panels import LARGE, PLAIN, SMALL, Box, Panel, Surround
 from expt.drawing.sheets import DPI, WIDTH, new_figure
 from expt.drawing.styles import Style, fitted, neutral, wrapped
 from expt.ground.value_classes import field, frozen
@@ -102,7 +102,7 @@ class Sheets:
         for index, tile in enumerate(tiles):
             row, column = divmod(index, columns)
             left, bottom = column * width / columns, height - above - (row + 1) * _CELL_HEIGHT
-            cell = Cell(left, bottom, width / columns, _CELL_HEIGHT)
+            cell = Box(left, bottom, width / columns, _CELL_HEIGHT)
             if tile.frame is not None:
                 self._show_picture(figure, cell, tile, tile.frame)
                 continue
@@ -144,7 +144,7 @@ class Sheets:
             shown = fitted(text, width / columns - 2 * SMALL.padding, LARGE.text)
             self._write(figure, place, top + 0.04 + row * _ROW, shown, color=self._style.text)
 
-    def _show_picture(self, figure: Figure, cell: Cell, tile: Tile, frame: Frame) -> None:
+    def _show_picture(self, figure: Figure, cell: Box, tile: Tile, frame: Frame) -> None:
         height = float(figure.get_size_inches()[1])
         room = cell.width - 2 * SMALL.padding
         tall = cell.height - SMALL.header - 0.08
@@ -162,7 +162,7 @@ class Sheets:
         image.set_gid("sheet")
 
 
-def _show_curves(panel: Panel, cell: Cell, tile: Tile) -> None:
+def _show_curves(panel: Panel, cell: Box, tile: Tile) -> None:
     curves = list(tile.curves.values())
     if len(curves) == 1:
         short = _short_summary(curves[0])

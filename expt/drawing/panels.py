@@ -38,7 +38,7 @@ _DENSE: Final = 300  # points from which on a line is drawn thinner
 
 
 @frozen
-class Cell:
+class Box:
     """The place of a panel with its titles, in inches from the lower left corner of the figure."""
 
     left: float
@@ -238,7 +238,7 @@ class Panel:
 
     def show(
         self,
-        cell: Cell,
+        cell: Box,
         curves: Sequence[Curve],
         *,
         title: str,
@@ -282,7 +282,7 @@ class Panel:
         self._set_labels(cell, labels, palette)
 
     def _set_axes(
-        self, cell: Cell, across: tuple[float, float], upright: tuple[float, float], log: bool
+        self, cell: Box, across: tuple[float, float], upright: tuple[float, float], log: bool
     ) -> None:
         axes, sizes = self.axes, self._sizes
         if (axes.get_yscale() == "log") != log:
@@ -322,7 +322,7 @@ class Panel:
             steps, names = steps[::2], names[::2]
         self._x_ticks.show([(step, 0) for step in steps], names)
 
-    def _set_around(self, cell: Cell, around: Surround) -> None:
+    def _set_around(self, cell: Box, around: Surround) -> None:
         sizes, place = self._sizes, self.axes.get_position()
         width, height = self._figure.get_size_inches()
         room = cell.width / 2 - sizes.padding * 1.6
@@ -339,7 +339,7 @@ class Panel:
             left = place.x0 + 0.35 / width if self._live else max(place.x0, beside / width)
             self._upright.set_position((left, place.y1 + 0.06 / height))  # beside the power of ten
 
-    def _set_labels(self, cell: Cell, labels: Sequence[str], palette: Sequence[str]) -> None:
+    def _set_labels(self, cell: Box, labels: Sequence[str], palette: Sequence[str]) -> None:
         sizes = self._sizes
         while len(self._labels) < len(labels):
             self._labels.append(self._text(self._style.muted, sizes.text, va="top"))
@@ -355,7 +355,7 @@ class Panel:
             text.set_position((left / width, top / height))
             left += text_width(text.get_text(), sizes.text) + 0.12 if name else 0
 
-    def _set_titles(self, cell: Cell, title: str, subtitle: str) -> None:
+    def _set_titles(self, cell: Box, title: str, subtitle: str) -> None:
         sizes = self._sizes
         width, height = self._figure.get_size_inches()
         room = cell.width - 2 * sizes.padding

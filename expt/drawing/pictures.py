@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _MOST_SPANNED: Final = 32  # pictures that are read for the values of black and white
 
 
-class Tracked(Protocol):
+class Plotted(Protocol):
     """A series as plain data: `values[i]` was tracked at `steps[i]`."""
 
     name: str
@@ -72,7 +72,7 @@ class Pictures:
         self.style = style
         self._lines, self.sheets = LinePlots(style, live=live), Sheets(style, live=live)
 
-    def draw(self, series: Tracked, whose: str = "") -> Iterator[Drawing]:
+    def draw(self, series: Plotted, whose: str = "") -> Iterator[Drawing]:
         """The figures of a series, the one that says most first; none where nothing can be seen.
 
         `whose` is written in small print. Options that mean nothing are warned of.
@@ -88,12 +88,12 @@ class Pictures:
             return
         yield from draw(series, read_options(series.options), whose)
 
-    def _draw_scalars(self, series: Tracked, asked: Configured, whose: str) -> Iterator[Drawing]:
+    def _draw_scalars(self, series: Plotted, asked: Configured, whose: str) -> Iterator[Drawing]:
         curve = curve_of(series, asked)
         around = surround_of(asked, whose)
         yield Drawing(self._lines.draw([curve], asked.heading(series.name), around=around))
 
-    def _draw_arrays(self, series: Tracked, asked: Configured, whose: str) -> Iterator[Drawing]:
+    def _draw_arrays(self, series: Plotted, asked: Configured, whose: str) -> Iterator[Drawing]:
         last = series.values[-1]
         if not is_numeric(last):
             return
@@ -119,7 +119,7 @@ class Pictures:
         if spread is not None:
             yield Drawing(spread, "~histogram")
 
-    def _draw_structures(self, series: Tracked, asked: Configured, whose: str) -> Iterator[Drawing]:
+    def _draw_structures(self, series: Plotted, asked: Configured, whose: str) -> Iterator[Drawing]:
         leaves = series.leaves
         title = asked.heading(series.name)
         if leaves and len(series) > 1:
@@ -136,7 +136,7 @@ class Pictures:
             )
             yield Drawing(table, "~table")
 
-    def _draw_pictures(self, series: Tracked, asked: Configured, whose: str) -> Iterator[Drawing]:
+    def _draw_pictures(self, series: Plotted, asked: Configured, whose: str) -> Iterator[Drawing]:
         chosen = sorted({0, len(series) // 2, len(series) - 1})
         frames = frames_of(series, chosen, self.style, asked)
         pictures = [
@@ -157,7 +157,7 @@ class Pictures:
 
 
 def frames_of(
-    series: Tracked, chosen: Sequence[int], style: Style, asked: Configured
+    series: Plotted, chosen: Sequence[int], style: Style, asked: Configured
 ) -> Iterator[Frame]:
     """The pictures of some entries; black and white are the same values in all of a series."""
     span = None
@@ -173,7 +173,7 @@ def frames_of(
         yield arrays.oriented(frame, asked)
 
 
-def curve_of(series: Tracked, asked: Configured, name: str | None = None) -> Curve:
+def curve_of(series: Plotted, asked: Configured, name: str | None = None) -> Curve:
     """The curve of a scalar series, as its options ask."""
     return make_curve(
         series.steps,

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from expt.drawing.numbers import number_texts, step_text
-from expt.drawing.panels import LARGE, PLAIN, Cell, Panel, Surround
+from expt.drawing.panels import LARGE, PLAIN, Box, Panel, Surround
 from expt.drawing.styles import Style, fitted, neutral
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def _quantised(picture: Image.Image) -> Image.Image:
     return few
 
 
-def whole_cell(figure: Figure) -> Cell:
+def whole_cell(figure: Figure) -> Box:
     """The whole of a figure as the place of a panel."""
     width, height = figure.get_size_inches()
-    return Cell(0, 0, float(width), float(height))
+    return Box(0, 0, float(width), float(height))
 
 
 class LinePlots:

@@ -19,7 +19,7 @@ import numpy as np
 from expt.drawing.arrays import PLAIN
 from expt.drawing.curves import COLUMNS, MOST_POINTS, Curve, make_curve
 from expt.drawing.legends import BESIDE, colours_of
-from expt.drawing.panels import LARGE, Cell, Panel, Surround
+from expt.drawing.panels import LARGE, Box, Panel, Surround
 from expt.drawing.sheets import new_figure, write_titles
 from expt.drawing.smoothing import smoothed
 from expt.drawing.styles import Style, neutral
@@ -98,7 +98,7 @@ def together_figure(
         colours, beside = colours_of([group.value for group in groups], style)
         room = BESIDE if len(groups) > 1 else 0.0
         around = Surround(options.xlabel or "step", options.upright, "", options.vmin, options.vmax)
-        cell = Cell(0, 0, _WIDTH - room, _HEIGHT)
+        cell = Box(0, 0, _WIDTH - room, _HEIGHT)
         panel.show(cell, curves, title="", around=around, marks=False, colours=colours)
         for group, curve, colour in zip(groups, curves, colours, strict=True):
             _add_band(panel.axes, group, curve, colour)

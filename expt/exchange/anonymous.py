@@ -15,8 +15,6 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.json_files import environment_to_bytes
 from expt.archive.manifest import write_manifest
 from expt.archive.record import record_to_bytes
@@ -24,6 +22,7 @@ from expt.exchange.identities import HOST
 from expt.ground import layout
 from expt.ground.encoding import dumps, loads
 from expt.ground.files import list_inside, open_inside
+from expt.ground.value_classes import define, evolve, field
 from expt.parameters.masking import replace_in_texts
 
 if TYPE_CHECKING:
@@ -41,14 +40,14 @@ _OVERLAP: Final = 1 << 12  # bytes: longer than any name
 _TELLING: Final = ("SLURM_NODELIST", "SLURM_JOB_NAME", "SLURM_JOB_ID", "CONDA_DEFAULT_ENV")
 
 
-@attrs.define
+@define
 class Copied:
     """What became of one archive: files that were changed, those that are not in the copy, and code
     in which a name is a word of the program."""
 
-    changed: dict[str, dict[str, Any]] = attrs.field(factory=dict)
-    left_out: list[str] = attrs.field(factory=list)
-    still_named: list[str] = attrs.field(factory=list)
+    changed: dict[str, dict[str, Any]] = field(factory=dict)
+    left_out: list[str] = field(factory=list)
+    still_named: list[str] = field(factory=list)
 
 
 def copy_anonymous(run: Run, folder: Path, identities: Identities) -> Copied:
@@ -107,7 +106,7 @@ def _copy_large(archive: Path, name: str, place: Path, identities: Identities) -
 def _nobodys(run: Run) -> Any:
     """The record without what it tells of a machine."""
     record = run.record
-    return attrs.evolve(record, host=HOST if record.host else "", pid=0, owner={})
+    return evolve(record, host=HOST if record.host else "", pid=0, owner={})
 
 
 def _without_names(name: str, content: bytes, scrub: Change, mild: Change) -> bytes | None:

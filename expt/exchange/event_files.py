@@ -13,8 +13,6 @@ import math
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.exchange.crc32c import masked_crc32c
 from expt.exchange.protobuf_wire import (
     block,
@@ -27,6 +25,7 @@ from expt.exchange.protobuf_wire import (
     text_of,
     whole,
 )
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,7 +67,7 @@ def string_tensor(strings: Sequence[str | bytes]) -> bytes:
     return whole(1, STRING) + block(2, shape) + b"".join(block(8, one) for one in strings)
 
 
-@attrs.frozen
+@frozen
 class Value:
     """One `Summary.Value`."""
 

@@ -19,11 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from expt.archive.snapshot import read_authors
 from expt.ground.errors import ReadingError
 from expt.ground.model import KINDS, STATUSES, RunRecord
+from expt.ground.value_classes import field_names, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +49,7 @@ _NOBODY: Final = frozenset(
 )
 _FORMAT_WORDS: Final = frozenset(
     (
-        *(field.name for field in attrs.fields(RunRecord)),
+        *field_names(RunRecord),
         *STATUSES,
         *KINDS,
         *("experiment", "analysis", "layer", "where", "type", "message", "traceback", "file"),
@@ -66,7 +65,7 @@ _SYSTEM: Final = ("/", "/usr", "/usr/local", "/bin", "/opt")
 Change = Callable[[str], str]
 
 
-@attrs.frozen
+@frozen
 class Identities:
     """Texts that name somebody, and what stands for each in their place."""
 

@@ -13,14 +13,13 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.exchange.leaving_out import broken_steps, kinds_left_out, large_numbers, named
 from expt.exchange.own_facts import tell_facts
 from expt.exchange.own_files import own_files
 from expt.exchange.text_values import text_of_value
 from expt.ground.files import list_inside
 from expt.ground.layout import ARTIFACTS_DIR
+from expt.ground.value_classes import frozen
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ _LONGEST_KEY: Final = 250
 _UNSAFE: Final = re.compile(r"[^\w.\- /]")
 
 
-@attrs.frozen
+@frozen
 class Metric:
     """One value of a metric; `when` in milliseconds."""
 
@@ -50,7 +49,7 @@ class Metric:
     step: int
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class MlflowRun:
     """What MLflow is told of a run; times in milliseconds. An artifact is a file, or its bytes."""
 

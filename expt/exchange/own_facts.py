@@ -13,14 +13,13 @@ import io
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.array_files import read_npy
 from expt.archive.entry_files import FILE_KINDS
 from expt.exchange.foreign import ForeignEntry, finite, foreign_node_id, parsed_moment
 from expt.ground.encoding import dumps, loads
 from expt.ground.errors import told_as_damage
 from expt.ground.model import KINDS, ErrorInfo
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -103,7 +102,7 @@ def with_facts(
     if started is None or facts.get("status") not in _ENDED:
         return found
     error = facts.get("error")
-    return attrs.evolve(
+    return evolve(
         found,
         id=_text(facts, "id") or found.id,
         experiment=foreign_node_id("", _text(facts, "experiment") or found.experiment),
@@ -132,12 +131,12 @@ def _as_it_was(entries: Iterable[ForeignEntry], facts: Mapping[str, Any]) -> Ite
             continue
         name = names.get(entry.name)
         if isinstance(name, str):
-            entry = attrs.evolve(entry, name=name)
+            entry = evolve(entry, name=name)
         kind = kinds.get(entry.name)
         if kind in KINDS:
-            entry = attrs.evolve(entry, kind=kind)
+            entry = evolve(entry, kind=kind)
         if entry.name in whole and finite(entry.value) is not None:
-            entry = attrs.evolve(entry, value=int(entry.value))
+            entry = evolve(entry, value=int(entry.value))
         yield entry
 
 

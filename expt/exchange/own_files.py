@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from expt.exchange.bounded import read_bytes
 from expt.exchange.own_facts import with_facts
 from expt.ground.encoding import loads
 from expt.ground.files import list_inside
 from expt.ground.layout import CODE_DIR, ENVIRONMENT_FILE, LOG_FILE
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -52,7 +51,7 @@ def with_own_files(run: ForeignRun, folder: Path, place: str, names: Collection[
         about = loads(read_bytes(folder, environment) or b"{}")
     except (ValueError, RecursionError):
         about = {}
-    whole = attrs.evolve(
+    whole = evolve(
         run,
         tags=(),
         command=(),

@@ -14,8 +14,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.entry_files import read_entry_file
 from expt.exchange.bounded import LARGEST_PICTURE
 from expt.exchange.event_files import (
@@ -59,6 +57,7 @@ from expt.exchange.protobuf_wire import (
 from expt.exchange.text_values import text_of_value
 from expt.ground.errors import DamagedArchive, UsageError
 from expt.ground.files import list_inside, open_inside, temporary_beside
+from expt.ground.value_classes import define, field
 from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
@@ -205,16 +204,16 @@ def read_tensorboard(path: Path) -> Iterator[ForeignRun | ReadingError]:
             yield DamagedArchive(f"its events cannot be read: {told}", str(path / folder))
 
 
-@attrs.define
+@define
 class _Found:
     """What the events of one run say beside their entries."""
 
     first: float = math.inf
     last: float = -math.inf
-    params: dict[str, Any] = attrs.field(factory=dict)
+    params: dict[str, Any] = field(factory=dict)
     status: int = 0
     facts: str = ""
-    left_out: Counter[str] = attrs.field(factory=Counter)
+    left_out: Counter[str] = field(factory=Counter)
 
 
 def _read_run(path: Path, folder: str, names: Sequence[str]) -> ForeignRun:

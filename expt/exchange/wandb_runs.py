@@ -18,8 +18,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.array_files import PICTURE_FORMATS, read_picture
 from expt.exchange.bounded import (
     LARGEST_PICTURE,
@@ -75,6 +73,7 @@ from expt.ground.errors import DamagedArchive, ReadingError, UsageError
 from expt.ground.files import list_inside, open_inside
 from expt.ground.layout import ARTIFACTS_DIR
 from expt.ground.model import KINDS
+from expt.ground.value_classes import define, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -224,7 +223,7 @@ def _has_files(folder: Path) -> bool:
     return any((folder / _FILES / name).is_file() for name in names)
 
 
-@attrs.define
+@define
 class _Found:
     """What the records of a log say beside its rows."""
 
@@ -232,16 +231,16 @@ class _Found:
     project: str = ""
     name: str = ""
     note: str = ""
-    tags: list[str] = attrs.field(factory=list)
+    tags: list[str] = field(factory=list)
     host: str = ""
     started: float = 0.0
     last: float = 0.0
-    config: dict[str, Any] = attrs.field(factory=dict)
-    summary: dict[str, Any] = attrs.field(factory=dict)
-    tracked: set[str] = attrs.field(factory=set)
+    config: dict[str, Any] = field(factory=dict)
+    summary: dict[str, Any] = field(factory=dict)
+    tracked: set[str] = field(factory=set)
     exit_code: int | None = None
     runtime: float = 0.0
-    output: list[str] = attrs.field(factory=list)
+    output: list[str] = field(factory=list)
     damage: str = ""
 
 

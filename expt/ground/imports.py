@@ -31,7 +31,7 @@ _NO_NAME: Final = re.compile(r"\W")
 
 
 @frozen
-class Import:
+class ModuleImport:
     """One module that an `import` or `from` statement names, and the names it takes from it."""
 
     module: str
@@ -39,17 +39,17 @@ class Import:
     level: int = 0
 
 
-def read_imports(module: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, Import]]:
+def read_imports(module: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, ModuleImport]]:
     """Every import of a module, those inside functions included, in no particular order."""
     pending: list[ast.AST] = [module]
     while pending:
         node = pending.pop()
         if isinstance(node, ast.Import):
             for name in [alias.name for alias in node.names]:
-                yield node, Import(name)
+                yield node, ModuleImport(name)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
-            yield node, Import(node.module or "", names, node.level)
+            yield node, ModuleImport(node.module or "", names, node.level)
         else:
             for field in ("body", "orelse", "finalbody", "handlers", "cases"):
                 children = getattr(node, field, None)
@@ -98,7 +98,7 @@ class ImportTree:
             path = self.entries(path).get(part)
         return path
 
-    def look_up(self, asking: str, said: Import, *, beside: bool) -> str | None:
+    def look_up(self, asking: str, said: ModuleImport, *, beside: bool) -> str | None:
         """What the first name of an absolute import is, below the root; None for what is not there.
 
         `asking` is the file with the statement; with `beside`, its own folder comes first. A file
@@ -114,7 +114,7 @@ class ImportTree:
                 return entry
         return None
 
-    def files_of(self, asking: str, said: Import, *, beside: bool) -> list[str]:
+    def files_of(self, asking: str, said: ModuleImport, *, beside: bool) -> list[str]:
         """The files below the root that run for an import, as far as the statement tells.
 
         Where nothing else is found, a file beside the one that asks counts too.

@@ -47,7 +47,7 @@ def take_part(config: pytest.Config) -> None:
 
 
 @frozen
-class Sources:
+class FoundByFile:
     """What discovery found, by file: a folder's experiments are those of its `params.toml`."""
 
     experiments: dict[Path, list[Experiment]]
@@ -116,7 +116,7 @@ class Experiments:
     # What they need
 
     @functools.cached_property
-    def sources(self) -> Sources:
+    def sources(self) -> FoundByFile:
         """Every experiment below the paths. Raises `ExptError` where that cannot be known."""
         options, root = self._options, self._options.root
         found = find_experiments(
@@ -138,7 +138,7 @@ class Experiments:
             if not path.is_file():
                 raise mistake
             mistakes.setdefault(path, []).append(mistake)
-        return Sources(experiments, mistakes)
+        return FoundByFile(experiments, mistakes)
 
     def marks_of(self, experiment: Experiment) -> Sequence[str]:
         """The marks that `pytest -m` may ask for: those that mean nothing else to pytest."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _LONGEST_LOG: Final = 20_000  # characters of what a failed run printed, the last of them
 
 
-class Home(Protocol):
+class Maker(Protocol):
     """What nodes need of the plugin that made them."""
 
     session: LastingSession
@@ -49,7 +49,7 @@ class ExperimentFile(pytest.File):
 
     experiments: Sequence[Experiment] = ()
     mistakes: Sequence[ExptError] = ()
-    plugin: Home
+    plugin: Maker
 
     def collect(self) -> Iterator[ExperimentItem]:
         """An item for each case; where sources do not show the cases, one for all: `[?]`."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from expt.ground.messages import Event
     from expt.ground.model import Experiment, Outcome, Plan
     from expt.plugins.manager import Plugins
-    from expt.sessions.session import Session
+    from expt.sessions.session import OpenSession
 
 
 class LastingSession:
@@ -26,7 +26,7 @@ class LastingSession:
         self._plugins = plugins
         self._heard = _Heard()
         self._stack = contextlib.ExitStack()
-        self._session: Session | None = None
+        self._session: OpenSession | None = None
 
     @property
     def shown_root(self) -> str:
@@ -55,7 +55,7 @@ class LastingSession:
         self._session = None
         self._stack.close()
 
-    def _begun(self) -> Session:
+    def _begun(self) -> OpenSession:
         if self._session is None:
             from expt.sessions.session import open_session  # slow, and not needed to list
 

@@ -7,21 +7,19 @@ import hashlib
 import marshal
 import sys
 from importlib.util import MAGIC_NUMBER, cache_from_source
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from expt.ground.errors import PlanningError
-from expt.ground.imports import Import, read_imports
+from expt.ground.imports import ModuleImport, read_imports
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from importlib.machinery import SourceFileLoader
     from types import CodeType
 
-
-class Resolve(Protocol):
-    """The full name of the first part of an absolute import; None where it stands as it is."""
-
-    def __call__(self, said: Import, /) -> str | None: ...
+    FullName = Callable[[ModuleImport], str | None]
+    """Of the first part of an absolute import; None where it stands as it is."""
 
 
 @frozen
@@ -29,11 +27,11 @@ class Compiled:
     """The code of a file, its imports, and the full names that some of them got."""
 
     code: CodeType
-    imports: tuple[Import, ...]
+    imports: tuple[ModuleImport, ...]
 
 
 def compile_source(
-    file: str, content: bytes, resolve: Resolve, loader: SourceFileLoader
+    file: str, content: bytes, resolve: FullName, loader: SourceFileLoader
 ) -> Compiled:
     """The code of `content`. Raises `SyntaxError`, and what `resolve` raises, with the line.
 
@@ -64,14 +62,14 @@ def compile_source(
 
 
 def _read_kept(
-    cache: str, stamp: bytes, file: str, resolve: Resolve, loader: SourceFileLoader
+    cache: str, stamp: bytes, file: str, resolve: FullName, loader: SourceFileLoader
 ) -> Compiled | None:
     try:
         data = loader.get_data(cache)
         if not data.startswith(stamp):
             return None
         kept_file, plain, names, code = marshal.loads(data[len(stamp) :])  # noqa: S302 (our own)
-        imports = tuple(Import(*said) for said in plain)
+        imports = tuple(ModuleImport(*said) for said in plain)
         if kept_file == file and [resolve(said) for said in imports] == names:
             return Compiled(code, imports)
     except (OSError, ValueError, EOFError, TypeError, PlanningError):
@@ -79,7 +77,7 @@ def _read_kept(
     return None
 
 
-def _resolve_at(said: Import, line: int, resolve: Resolve) -> str | None:
+def _resolve_at(said: ModuleImport, line: int, resolve: FullName) -> str | None:
     try:
         return resolve(said)
     except PlanningError as error:

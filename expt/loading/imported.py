@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
     from types import FrameType
 
-    from expt.ground.imports import Import, ImportTree
+    from expt.ground.imports import ImportTree, ModuleImport
 
 
 @frozen
@@ -30,7 +30,7 @@ class Sources:
     def __init__(self, tree: ImportTree) -> None:
         self._tree = tree
         self._loaded: dict[str, LoadedSource] = {}
-        self._imports: dict[str, tuple[Import, ...]] = {}  # what a file's source imports
+        self._imports: dict[str, tuple[ModuleImport, ...]] = {}  # what a file's source imports
         self._asked: dict[str, set[str]] = {}  # a file -> what it was the first to import
         self._reached: dict[frozenset[str], dict[str, LoadedSource]] = {}  # until the next import
 
@@ -43,7 +43,7 @@ class Sources:
         self._loaded[file] = source
         self._reached.clear()
 
-    def add_imports(self, file: str, imports: tuple[Import, ...]) -> None:
+    def add_imports(self, file: str, imports: tuple[ModuleImport, ...]) -> None:
         """Keep the import statements of a file."""
         self._imports[file] = imports
         self._reached.clear()

@@ -14,7 +14,7 @@ from importlib.util import decode_source, spec_from_file_location
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from expt.ground.errors import PlanningError
-from expt.ground.imports import INIT, Import, ImportTree, is_file, module_stem
+from expt.ground.imports import INIT, ImportTree, ModuleImport, is_file, module_stem
 from expt.ground.layout import OUTSIDE_DIR
 from expt.loading.compiling import compile_source
 from expt.loading.imported import LoadedSource, Sources
@@ -283,7 +283,7 @@ class ModuleLoader:
     def _relative(self, path: str) -> str:
         return os.path.relpath(path, self.root).replace(os.sep, "/")
 
-    def _resolve(self, asking: str | None, said: Import) -> str | None:
+    def _resolve(self, asking: str | None, said: ModuleImport) -> str | None:
         """The full name of the first part of an import; None where it stands as it is."""
         if asking is None or said.level:
             return None
@@ -302,7 +302,7 @@ class ModuleLoader:
         name = self._names.get(self._tree.enter(found)) or self._name_of(found)
         return None if name == first else name
 
-    def _refuse_doubt(self, asking: str, said: Import, found: str) -> None:
+    def _refuse_doubt(self, asking: str, said: ModuleImport, found: str) -> None:
         """Raise `PlanningError` where a file beside the one that asks may not be what is meant."""
         first = said.module.partition(".")[0]
         if first in sys.stdlib_module_names:

@@ -29,7 +29,7 @@ from expt.planning.chains import Demand
 from expt.planning.deviations import find_deviations
 from expt.planning.naming import label_cases
 from expt.planning.providers import session_key
-from expt.planning.resolution import Point, Resolution
+from expt.planning.resolution import AxesPoint, Resolution
 from expt.planning.searches import Sought, decide_search, value_at
 from expt.planning.skipping import skip_reason
 from expt.planning.unknown import unknown_parameter
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from expt.planning.chains import Chains, Chosen, Needed, Reach
     from expt.planning.fingerprints import Fingerprints
 
-    class Resolve(Protocol):
+    class ResolveCase(Protocol):
         def __call__(
             self, binding: Binding, chosen: Chosen, swept: frozenset[str] = frozenset()
         ) -> Resolution: ...
@@ -84,7 +84,7 @@ class CaseMaker:
     """Makes the cases of one plan after the other, and of trials."""
 
     def __init__(
-        self, options: Options, chains: Chains, resolve: Resolve, fingerprints: Fingerprints
+        self, options: Options, chains: Chains, resolve: ResolveCase, fingerprints: Fingerprints
     ) -> None:
         self._options = options
         self._chains = chains
@@ -240,7 +240,7 @@ class CaseMaker:
         swept = {
             n: v for n, v in values.items() if n not in (VARIANT, REPEAT) or resolution.takes(n)
         }
-        decided = resolution.decide(Point(swept, where), self._draw)
+        decided = resolution.decide(AxesPoint(swept, where), self._draw)
         params, origins = dict(decided.params), dict(decided.origins)
         self.secret_by_name.update(decided.secret_by_name)
         if REPEAT in values:

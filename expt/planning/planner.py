@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     _Taken = Mapping[str, frozenset[str]]
 
 
-class InputRuns(Protocol):
+class GivenRuns(Protocol):
     """The archives of the session's root, for experiments that are given a run."""
 
     def pin(self, reference: str, /) -> PinnedRun:
@@ -111,7 +111,7 @@ class Planner:
         converter: Callable[[Sequence[Hook]], Convert | None] = lambda _: None,
         announce: Callable[[str], None] = lambda _: None,
         plugin_files: Sequence[ModuleType] = (),
-        runs: InputRuns | None = None,
+        runs: GivenRuns | None = None,
     ) -> None:
         self._options = options
         self._provided = provided

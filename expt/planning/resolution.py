@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Point:
+class AxesPoint:
     """One point of the sweep: values by dotted name, and where each was said."""
 
     values: Mapping[str, Any]
@@ -186,7 +186,7 @@ class Resolution:
 
     # One case
 
-    def decide(self, point: Point, seed: Callable[[], int]) -> Decided:
+    def decide(self, point: AxesPoint, seed: Callable[[], int]) -> Decided:
         """The values at one point of the sweep. `seed` draws one where nobody gives it.
 
         Raises `ParameterError` for a value that does not fit its annotation.
@@ -232,7 +232,9 @@ class Resolution:
             self._paths[swept] = parse_name(swept, "--sweep")
         return self._paths[swept]
 
-    def _decide_name(self, known: Climbed, point: Point, seed: Callable[[], int]) -> _DecidedName:
+    def _decide_name(
+        self, known: Climbed, point: AxesPoint, seed: Callable[[], int]
+    ) -> _DecidedName:
         name, annotation = known.name, known.annotation
         resolved = known.resolved
         for swept in sorted(point.values, key=lambda swept: len(self._path(swept))):
@@ -372,7 +374,7 @@ def _runs_in(path: tuple[str | int, ...], value: Any, annotation: Any) -> Iterat
             yield from _runs_in((*path, key), item, inner(key))
 
 
-_NO_POINT: Final = Point({}, {})
+_NO_POINT: Final = AxesPoint({}, {})
 
 
 def is_drawn(chain: Iterable[Origin]) -> bool:

@@ -25,12 +25,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TextIO
 from urllib.parse import urlsplit
 
-import attrs
-
 from expt.ground.errors import ConfigurationError
 from expt.ground.hookspecs import hook
 from expt.ground.messages import RunFinished
 from expt.ground.screen import Screen
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,15 +42,15 @@ PATIENCE: Final = 10.0
 _NAMED: Final = 12  # runs in a command
 
 
-@attrs.frozen
-class Settings:
+@frozen
+class MirrorSettings:
     """`[tool.expt.mirror]`: the destination of each format, and how long an end waits."""
 
     destinations: Mapping[str, str]
     timeout: float = PATIENCE
 
 
-def read_settings(options: Options) -> Settings:
+def read_mirror_settings(options: Options) -> MirrorSettings:
     """What the configuration says, variables of the environment in their places.
 
     Raises `ConfigurationError` for a variable that is not there.
@@ -71,14 +70,14 @@ def read_settings(options: Options) -> Settings:
         elif "://" not in destination:
             destination = str(options.root / destination)
         destinations[name] = destination
-    return Settings(destinations, float(table.get("timeout", PATIENCE)))
+    return MirrorSettings(destinations, float(table.get("timeout", PATIENCE)))
 
 
 class Mirror:
     """The plugin: one process for each destination, started with the first run that ends."""
 
     def __init__(self, stream: TextIO | None, options: Options) -> None:
-        self._settings = read_settings(options)
+        self._settings = read_mirror_settings(options)
         self._screen = Screen(stream)
         self._skips = options.values.smoke or options.keeping.scratch or options.nowhere is not None
         self._quiet = options.telling.verbosity < 0

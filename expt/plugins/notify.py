@@ -40,14 +40,14 @@ _NAMED: Final = 20  # failed experiments that a message lists
 
 
 @frozen
-class Settings:
+class NotifySettings:
     """`[tool.expt.notify]`."""
 
     bell: bool = False
     webhook: str | None = None
 
 
-def read_settings(options: Options) -> Settings:
+def read_settings(options: Options) -> NotifySettings:
     """Check what the configuration says. Raises `ConfigurationError`."""
     table = options.configuration.get("notify", {})
     at = "[tool.expt.notify]"
@@ -58,7 +58,7 @@ def read_settings(options: Options) -> Settings:
         raise ConfigurationError(f"'notify' has no key '{name}'", at, hint)
     if not isinstance(table.get("bell", False), bool):
         raise ConfigurationError("'bell' must be true or false", at)
-    return Settings(table.get("bell", False), _address(table.get("webhook"), at))
+    return NotifySettings(table.get("bell", False), _address(table.get("webhook"), at))
 
 
 def _address(text: Any, at: str) -> str | None:

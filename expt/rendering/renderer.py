@@ -43,7 +43,7 @@ _TAKEN: Final = re.compile(
 )
 
 
-class Observe(Protocol):
+class CallHook(Protocol):
     """Calls a hook: what each implementation returned; a failure's text goes to `complain`."""
 
     def __call__(
@@ -56,7 +56,7 @@ def any_draws(takes: Callable[[str, str], bool]) -> bool:
     return any(takes(hook, "folder") for hook in ("expt_render_series", "expt_render_run"))
 
 
-def render_archive(path: Path, observe: Observe, *, draws: bool = True) -> RunRendered:
+def render_archive(path: Path, observe: CallHook, *, draws: bool = True) -> RunRendered:
     """Make every rendering of the archive at `path`, and `plots/index.json`.
 
     Where nobody `draws`, no folder is made and removed again for it: of a short run without
@@ -114,7 +114,7 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
 
 
 def _render_series(
-    run: Run, folder: Path, observe: Observe, notices: list[str]
+    run: Run, folder: Path, observe: CallHook, notices: list[str]
 ) -> dict[str, list[str]]:
     index: dict[str, list[str]] = {}
     stems = file_stems(run.series)

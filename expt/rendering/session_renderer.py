@@ -21,11 +21,11 @@ from expt.rendering.renderer import files_inside, noticing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from expt.rendering.renderer import Observe
+    from expt.rendering.renderer import CallHook
 
 
 def render_session(
-    root: Path, session_id: str, paths: Iterable[str], observe: Observe
+    root: Path, session_id: str, paths: Iterable[str], observe: CallHook
 ) -> SessionRendered:
     """Draw what the archives at `paths` have in common; `root` is their archive root.
 

@@ -27,8 +27,6 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.archive.checkpoints import read_points
 from expt.archive.owner import owner_is_alive
 from expt.archive.record import read_record
@@ -226,13 +224,13 @@ class _Guest:
             return self._work_on(parcel)
         here = self._begin.options
         request = moved_request(parcel.request, self._sent, here)
-        returned = self._work_on(attrs.evolve(parcel, request=request))
+        returned = self._work_on(evolve(parcel, request=request))
         path = "" if returned.outcome is None else returned.outcome.path
         if not path:
             return returned
         archive = pack_run(Path(path), runs_root(here))
         shutil.rmtree(path, ignore_errors=True)
-        return attrs.evolve(returned, archive=archive)
+        return evolve(returned, archive=archive)
 
     def _work_on(self, parcel: Parcel) -> Returned:
         case = parcel.request.case

@@ -58,7 +58,7 @@ def run_session(
 
     `starter` and `spawn` say how workers come to be: see `Crew`.
     """
-    session = Session(options, plugins)
+    session = OpenSession(options, plugins)
     exit_code = ExitCode.INTERNAL
     try:
         with _at_work(options, plugins, starter, spawn=spawn) as (crew, books, interrupts):
@@ -79,12 +79,12 @@ def run_session(
 
 
 @contextlib.contextmanager
-def open_session(options: Options, plugins: Plugins) -> Iterator[Session]:
+def open_session(options: Options, plugins: Plugins) -> Iterator[OpenSession]:
     """A session whose workers stay for one plan after the other, as Python asks for them.
 
     Ctrl-C is heard only while a plan is carried out: in between it is the caller's.
     """
-    session = Session(options, plugins, keep=True)
+    session = OpenSession(options, plugins, keep=True)
     exit_code = ExitCode.INTERRUPTED
     interrupts = Interrupts()
     books = _open_books(plugins)
@@ -101,7 +101,7 @@ def open_session(options: Options, plugins: Plugins) -> Iterator[Session]:
         session.finish(exit_code)
 
 
-class Session:
+class OpenSession:
     """An invocation at work: plans are carried out by one crew, under one id.
 
     With `keep`, one plan may follow the other.

@@ -11,14 +11,13 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.executors.engines.mailbox import Mailbox
 from expt.executors.engines.slurm_jobs import known_arrays
 from expt.ground.encoding import parse_strict
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside, write_atomically
 from expt.ground.layout import MAILBOX_DIR, SESSIONS_DIR
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +27,7 @@ _FILE: Final = "detached.json"
 _LARGEST: Final = 1 << 28
 
 
-@attrs.frozen
+@frozen
 class Detached:
     """What one session left: its cases by their tickets, each with its fingerprint."""
 

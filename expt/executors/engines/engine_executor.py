@@ -20,8 +20,6 @@ from concurrent.futures import BrokenExecutor, Future
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-import attrs
-
 from expt.archive.owner import owner_of_this_process
 from expt.executors.death import Death
 from expt.executors.engines.detached import write_detached
@@ -387,7 +385,7 @@ def _at_home(returned: Returned, path: str) -> Returned:
         else:
             events.append(event)
     outcome = returned.outcome and evolve(returned.outcome, path=path)
-    return attrs.evolve(returned, events=tuple(events), outcome=outcome)
+    return evolve(returned, events=tuple(events), outcome=outcome)
 
 
 def _wait_for_end(pid: int, host: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol
 
-import attrs
+from expt.ground.value_classes import define
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -66,7 +66,7 @@ class Promise(Future[Any]):
         return dropped
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class Errand:
     """A case at the engine."""
 

@@ -22,13 +22,12 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import attrs
-
 from expt.ground.encoding import parse_strict
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside, write_atomically
 from expt.ground.layout import MAILBOX_DIR, SESSIONS_DIR
 from expt.ground.messages import RunStarted
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +44,7 @@ _LARGEST: Final = 1 << 16  # bytes of a ticket
 _LARGEST_PATCH: Final = 1 << 24
 
 
-@attrs.frozen
+@frozen
 class Ticket:
     """A case that a node has begun; `started` is None until its archive is claimed."""
 
@@ -149,7 +148,7 @@ class Mailbox:
 
     def tell_started(self, ticket: str, started: RunStarted) -> None:
         """Say which archive the run has claimed."""
-        self._write(ticket, attrs.asdict(started))
+        self._write(ticket, {**vars(started)})
 
     def answer(self, ticket: str, answer: bytes) -> None:
         """Leave the answer for the session."""

@@ -11,10 +11,9 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.executors.wire import frame_body, pack, unpack
 from expt.ground.errors import WorkerError
+from expt.ground.value_classes import field, field_names, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 _FAST: Final = 1  # of zlib
 
 
-@attrs.frozen
+@frozen
 class Parcel:
     """One case on its way to a node.
 
@@ -42,13 +41,13 @@ class Parcel:
     mailbox: str
     sender: Mapping[str, Any]
     is_awaited: bool = True
-    variables: Mapping[str, str] = attrs.field(factory=dict)
+    variables: Mapping[str, str] = field(factory=dict)
     leaves_answer: bool = False
     code: bytes = b""
     given: bytes = b""
 
 
-@attrs.frozen
+@frozen
 class Returned:
     """What a node answers: how a run ended, what was said on the way, and who was not told.
 
@@ -77,7 +76,7 @@ def unpack_begin(content: bytes) -> Begin:
 
 
 def write_parcel(parcel: Parcel) -> bytes:
-    return _head() + pack(attrs.astuple(parcel, recurse=False))
+    return _head() + pack(_fields_of(parcel))
 
 
 def read_parcel(content: bytes) -> Parcel:
@@ -86,12 +85,16 @@ def read_parcel(content: bytes) -> Parcel:
 
 
 def write_returned(returned: Returned) -> bytes:
-    return _head() + pack(attrs.astuple(returned, recurse=False))
+    return _head() + pack(_fields_of(returned))
 
 
 def read_returned(content: bytes) -> Returned:
     """Raises `WorkerError` for what another version of expt answers."""
     return Returned(*_body(content, "the node"))
+
+
+def _fields_of(value: Parcel | Returned) -> tuple[Any, ...]:
+    return tuple(getattr(value, name) for name in field_names(type(value)))
 
 
 def _head() -> bytes:

@@ -19,10 +19,9 @@ import time
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.executors.engines.answers import Answered
 from expt.ground.errors import UsageError
+from expt.ground.value_classes import define, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +71,7 @@ class Batch:
         return DelayedSubmission(Batch(self._work_on, self._leave, self._parcels))
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class _Waiting:
     """A case that is not submitted yet."""
 
@@ -80,7 +79,7 @@ class _Waiting:
     future: Answered
 
 
-@attrs.define(eq=False)
+@define(eq=False)
 class _Job:
     job: Any
     cases: list[_Waiting]

@@ -17,11 +17,10 @@ import importlib.util
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from expt.executors.engines.standard import make_standard
 from expt.ground.configuration import place_of_key
 from expt.ground.errors import ConfigurationError, UsageError, did_you_mean
+from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,7 +51,7 @@ _COMMON: Final = {
 }
 
 
-@attrs.frozen
+@frozen
 class _Wanted:
     """What an adapter is made of."""
 
@@ -62,7 +61,7 @@ class _Wanted:
     leave: Leave
 
 
-@attrs.frozen
+@frozen
 class _Known:
     """An engine that expt has an adapter for."""
 
@@ -144,7 +143,7 @@ def engine_names() -> list[str]:
     return sorted({*OWN, *_KNOWN})
 
 
-@attrs.frozen
+@frozen
 class Engine:
     """An engine, ready to be made.
 
@@ -185,7 +184,7 @@ def find_engine(
             return known.make(_Wanted(address or None, own, folder, leave))
 
         engine = _engine(spelling, make_known, table, at_once)
-        return attrs.evolve(engine, on_disk=known.on_disk)
+        return evolve(engine, on_disk=known.on_disk)
     table = tables.get(spelling, {})
     factory = table.get("factory", spelling)
     match = _FACTORY.fullmatch(factory) if isinstance(factory, str) else None
