@@ -11,7 +11,7 @@ from expt.cli.arguments import Parser
 from expt.ground.errors import ExitCode
 from expt.ground.layout import CACHE_DIR
 from expt.ground.screen import Column, output
-from expt.ground.text import human_age, human_size
+from expt.ground.text import counted, human_age, human_size
 from expt.reading.references import find_archive_root
 
 _DAY = 86_400.0  # seconds
@@ -54,6 +54,7 @@ def main(words: list[str]) -> int:
         ]
     )
     size = human_size(sum(value.size for value in found))
-    values = f"{len(found)} value{'' if len(found) == 1 else 's'}"
-    screen.line((f"{values}, {size}{' deleted' if asked.prune else ''}", "bold"))
+    screen.line(
+        (f"{counted(len(found), 'value')}, {size}{' deleted' if asked.prune else ''}", "bold")
+    )
     return int(ExitCode.OK)

@@ -12,6 +12,7 @@ from expt.cli.which_runs import add_filters, find_chosen
 from expt.exchange.formats import find_format, own_exports
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.screen import output
+from expt.ground.text import counted
 from expt.plugins.manager import Plugins
 from expt.reading.references import find_archive_root
 
@@ -49,7 +50,7 @@ def main(words: list[str]) -> int:
         told = f"it cannot be exported: {error.strerror or error}"
         raise ExptError(told, error.filename or asked.destination) from None
     screen = output()
-    screen.line(f"{asked.destination}  {len(runs)} {'run' if len(runs) == 1 else 'runs'}")
+    screen.line(f"{asked.destination}  {counted(len(runs), 'run')}")
     screen.lines([("  not in it: ", "yellow"), told] for told in left_out)
     return int(ExitCode.OK)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.text import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,10 +105,7 @@ def _whole_node_id(place: str, configuration: Configuration, cwd: Path) -> str:
     ).experiments
     ends = sorted({each.id for each in found if each.id.endswith(f"/{bare}")})
     if len(ends) > 1:
-        more = f" and {len(ends) - _SHOWN} more" if len(ends) > _SHOWN else ""
-        raise UsageError(
-            f"'{bare}' may be {len(ends)} experiments", None, ", ".join(ends[:_SHOWN]) + more
-        )
+        raise UsageError(f"'{bare}' may be {len(ends)} experiments", None, some_of(ends, _SHOWN))
     if not ends:
         return place
     path, colons, name = ends[0].partition("::")

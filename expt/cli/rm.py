@@ -17,7 +17,7 @@ from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.files import folder_size
 from expt.ground.screen import Column, Screen, output
-from expt.ground.text import human_size
+from expt.ground.text import counted, human_size
 from expt.reading.references import find_archive_root
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def main(words: list[str]) -> int:
         return int(ExitCode.OK)
     for run in runs:
         _delete(run.path)
-    screen.line(f"deleted {_count(len(runs))}, {human_size(sum(sizes))}")
+    screen.line(f"deleted {counted(len(runs), 'archive')}, {human_size(sum(sizes))}")
     return int(ExitCode.OK)
 
 
@@ -78,13 +78,9 @@ def _tell(screen: Screen, runs: Sequence[Run], sizes: Sequence[int]) -> None:
 def _agrees(count: int, size: int) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("nobody can be asked here", None, "'--yes' deletes without asking")
-    sys.stdout.write(f"delete {_count(count)}, {human_size(size)}? [y/N] ")
+    sys.stdout.write(f"delete {counted(count, 'archive')}, {human_size(size)}? [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _count(number: int) -> str:
-    return "1 archive" if number == 1 else f"{number} archives"
 
 
 def _delete(archive: Path) -> None:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.arguments import Parser
+from expt.cli.show.listing import show_table
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
@@ -61,7 +62,4 @@ def _show(pivot: Pivot, screen: Screen) -> None:
         columns.append(
             Column(told(value), [cells[index].text() for cells in pivot.cells], right=True)
         )
-    left_out = screen.table(columns)
-    if any(left_out):
-        told_out = f"no room for {', '.join(filter(None, left_out))}: --markdown has everything"
-        screen.line((told_out, "dim"))
+    show_table(screen, columns, "--markdown has everything")

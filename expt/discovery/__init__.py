@@ -12,7 +12,6 @@ may take, `labels` names cases, `selection` asks which are meant.
 from __future__ import annotations
 
 import contextlib
-import gc
 import warnings
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from expt.discovery.folders import Folders
 from expt.discovery.hosts import Swept, Tree
 from expt.discovery.walk import walk
 from expt.ground.layout import PARAMS_FILE
+from expt.ground.processes import without_collection
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -69,12 +69,6 @@ def find_experiments(
 @contextlib.contextmanager
 def _quiet_and_quick() -> Iterator[None]:
     """No compiler's warnings about users' texts, no search for garbage (a fifth of the time)."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if collecting:
-            gc.enable()
+    with without_collection(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

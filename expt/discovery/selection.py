@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from expt.discovery.labels import UNKNOWN_CASE, known_labels
 from expt.ground.errors import UsageError, did_you_mean
-from expt.ground.text import python_name
+from expt.ground.text import python_name, some_of
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -228,5 +228,4 @@ def _reject_unknown(
 
 
 def _listing(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"there is: {', '.join(names[:_SHOWN])}{more}" if names else "there is none"
+    return f"there is: {some_of(names, _SHOWN)}" if names else "there is none"

@@ -11,11 +11,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.errors import DamagedArchive, UsageError
+from expt.ground.errors import DamagedArchive, ReadingError, UsageError
 from expt.ground.files import list_inside, read_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from expt.exchange.foreign import ForeignRun
 
 LARGEST_TEXT: Final = 1 << 28  # bytes of a file that is parsed
 LARGEST_PICTURE: Final = 1 << 28
@@ -23,20 +25,31 @@ MOST_FILES: Final = 100_000  # of one run
 LARGEST_RUN: Final = 1 << 36  # bytes of all files of one run
 
 
-def find_holders(path: Path, name: str) -> Iterator[Path]:
-    """Folders at and below `path` that have a file `name` (`.hydra/config.yaml`), sorted.
+def reject_no_folder(path: Path) -> None:
+    """Raise `UsageError` where there is no folder."""
+    if not path.is_dir():
+        raise UsageError(f"there is no folder '{path}'", str(path))
+
+
+def read_holders(
+    path: Path, name: str, read: Callable[[Path], ForeignRun]
+) -> Iterator[ForeignRun | ReadingError]:
+    """What `read` makes of each folder at and below `path` that has a file `name`
+    (`.hydra/config.yaml`), sorted; in place of one that cannot be read, the error.
 
     Below such a folder no other is looked for. Raises `UsageError` where there is none.
     """
-    if not path.is_dir():
-        raise UsageError(f"there is no folder '{path}'", str(path))
+    reject_no_folder(path)
     found = False
     pending = [path]
     while pending:
         folder = pending.pop()
         if os.path.isfile(folder / name) and not os.path.islink(folder / name):
             found = True
-            yield folder
+            try:
+                yield read(folder)
+            except ReadingError as error:
+                yield error
             continue
         pending += sorted(_folders_in(folder), reverse=True)
     if not found:

@@ -138,6 +138,11 @@ def parsed_moment(text: Any) -> dt.datetime | None:
     return on_local_clock(time if time.tzinfo else time.replace(tzinfo=dt.UTC))
 
 
+def table_of(value: Any) -> dict[str, Any]:
+    """A value of JSON that is a table; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def is_number(value: Any) -> bool:
     """Whether a value of JSON is a number, finite or not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -13,10 +13,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from expt.exchange.bounded import find_holders, list_bounded, read_bytes
-from expt.exchange.foreign import ForeignRun, foreign_node_id, moment, safe_part
+from expt.exchange.bounded import list_bounded, read_bytes, read_holders
+from expt.exchange.foreign import ForeignRun, foreign_node_id, moment, safe_part, table_of
 from expt.exchange.yaml_files import read_yaml, read_yaml_list
 from expt.ground.clock import on_local_clock
 from expt.ground.errors import DamagedArchive, ReadingError
@@ -35,17 +35,13 @@ _LONGEST_LOG: Final = 1 << 26
 
 def read_hydra(path: Path) -> Iterator[ForeignRun | ReadingError]:
     """The runs at and below `path`; in place of one that cannot be read, the error."""
-    for folder in find_holders(path, _CONFIG):
-        try:
-            yield _read(folder)
-        except ReadingError as error:
-            yield error
+    return read_holders(path, _CONFIG, _read)
 
 
 def _read(folder: Path) -> ForeignRun:
     names = list_bounded(folder)
-    hydra = _table(read_yaml(folder, _JOB).get("hydra"))
-    job, runtime = _table(hydra.get("job")), _table(hydra.get("runtime"))
+    hydra = table_of(read_yaml(folder, _JOB).get("hydra"))
+    job, runtime = table_of(hydra.get("job")), table_of(hydra.get("runtime"))
     overrides = [str(one) for one in read_yaml_list(folder, _OVERRIDES)]
     log = f"{job.get('name')}.log"
     log = log if log in names else next((n for n in names if n.endswith(".log")), "")
@@ -102,7 +98,3 @@ def _local(text: str) -> dt.datetime | None:
         return on_local_clock(dt.datetime.fromisoformat(text))
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -18,11 +18,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.exchange.bounded import list_bounded, read_bytes
+from expt.exchange.bounded import list_bounded, read_bytes, reject_no_folder
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment
 from expt.exchange.mlflow_server import is_address, send_runs
 from expt.exchange.mlflow_words import MlflowRun, tell_left_out, tell_run
-from expt.exchange.own_files import FACTS, OWN, with_own_files
+from expt.exchange.own_files import FACTS, OWN, replace_folder, with_own_files, write_files
 from expt.exchange.text_values import value_of_text
 from expt.exchange.yaml_files import read_yaml
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError
@@ -67,13 +67,7 @@ def _write_run(told: MlflowRun, store: Path) -> None:
         for key, text in texts.items():
             _write(unfinished / part / key, text)
     _write_metrics(unfinished / "metrics", told)
-    for name, content in told.artifacts.items():
-        place = unfinished / "artifacts" / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, bytes):
-            place.write_bytes(content)
-        else:
-            shutil.copyfile(content, place, follow_symlinks=False)
+    write_files(unfinished / "artifacts", told.artifacts)
     meta = {
         "artifact_uri": (folder / "artifacts").as_uri(),
         "end_time": told.end,
@@ -91,9 +85,7 @@ def _write_run(told: MlflowRun, store: Path) -> None:
         "user_id": "expt",
     }
     _write_meta(unfinished, meta)
-    if folder.exists():  # of the same run: nobody else's has its name
-        shutil.rmtree(folder)
-    os.rename(unfinished, folder)
+    replace_folder(unfinished, folder)
 
 
 def _write_metrics(folder: Path, told: MlflowRun) -> None:
@@ -147,8 +139,7 @@ def _digest(text: str) -> str:
 
 def read_mlflow(path: Path) -> Iterator[ForeignRun | ReadingError]:
     """The runs of a store, of an experiment in it, or one run."""
-    if not path.is_dir():
-        raise UsageError(f"there is no folder '{path}'", str(path))
+    reject_no_folder(path)
     found = False
     for folder in _candidates(path):
         try:

@@ -13,7 +13,12 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.exchange.leaving_out import broken_steps, kinds_left_out, large_numbers, named
+from expt.exchange.leaving_out import (
+    kinds_left_out,
+    named,
+    numbers_left_out,
+    whole_steps,
+)
 from expt.exchange.own_facts import tell_facts
 from expt.exchange.own_files import own_files
 from expt.exchange.text_values import text_of_value
@@ -100,10 +105,7 @@ def tell_left_out(runs: Sequence[Run]) -> Iterator[str]:
     """What MLflow cannot hold of them."""
     for told in kinds_left_out(runs, NOT_HELD):
         yield f"{told} (as files alone)"
-    if broken := broken_steps(runs):
-        yield f"steps that are no whole numbers (in their place the count): {named(broken)}"
-    if large := large_numbers(runs):
-        yield f"whole numbers beyond 2^53, rounded: {named(large)}"
+    yield from numbers_left_out(runs)
     renamed = {
         name: None
         for run in runs
@@ -157,12 +159,11 @@ def _metrics(
 ) -> Iterator[Metric]:
     for name in names:
         series = run.series[name]
-        steps = series.steps.tolist()
-        if any(type(step) is float and not step.is_integer() for step in steps):
-            steps = list(range(len(steps)))
         values = series.values.astype("f8").tolist()
-        for value, time, step in zip(values, series.times.tolist(), steps, strict=True):
-            yield Metric(keys[name], value, _milliseconds(time), int(step))
+        for value, time, step in zip(
+            values, series.times.tolist(), whole_steps(series), strict=True
+        ):
+            yield Metric(keys[name], value, _milliseconds(time), step)
     end = _milliseconds((run.finished or run.started).timestamp())
     for name, number in numbers.items():
         yield Metric(keys[name], number, end, 0)

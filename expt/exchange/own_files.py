@@ -5,6 +5,8 @@ A format that takes files takes the whole archive along, and a run that comes ba
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING, Final
 
 from expt.exchange.bounded import read_bytes
@@ -15,7 +17,7 @@ from expt.ground.layout import CODE_DIR, ENVIRONMENT_FILE, LOG_FILE
 from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from expt.exchange.foreign import ForeignRun
@@ -38,6 +40,24 @@ def own_files(run: Run, facts: str) -> dict[str, Path | bytes]:
         for file in series.files:
             files[f"{OWN}/{file.relative_to(run.path).as_posix()}"] = file
     return files | {FACTS: facts.encode()}
+
+
+def write_files(folder: Path, files: Mapping[str, Path | bytes]) -> None:
+    """Write them below `folder`, each a file to copy or its content."""
+    for name, content in files.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            place.write_bytes(content)
+        else:
+            shutil.copyfile(content, place, follow_symlinks=False)
+
+
+def replace_folder(unfinished: Path, folder: Path) -> None:
+    """Put what was written in the place of the same run's: nobody else's has its name."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.rename(unfinished, folder)
 
 
 def with_own_files(run: ForeignRun, folder: Path, place: str, names: Collection[str]) -> ForeignRun:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.exchange.bounded import (
     LARGEST_PICTURE,
-    find_holders,
     list_bounded,
     read_bytes,
+    read_holders,
     read_json,
 )
 from expt.exchange.foreign import (
@@ -61,11 +61,7 @@ _Plain = dict[str, Any]
 
 def read_pycomex(path: Path) -> Iterator[ForeignRun | ReadingError]:
     """The archives at and below `path`; in place of one that cannot be read, the error."""
-    for folder in find_holders(path, META):
-        try:
-            yield _read(folder)
-        except ReadingError as error:
-            yield error
+    return read_holders(path, META, _read)
 
 
 def _read(folder: Path) -> ForeignRun:

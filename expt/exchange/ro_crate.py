@@ -24,6 +24,7 @@ from expt.exchange.text_values import text_of_value
 from expt.ground.encoding import dumps
 from expt.ground.files import list_inside
 from expt.ground.layout import CODE_DIR, ENVIRONMENT_FILE, PARAMS_FILE
+from expt.ground.text import counted
 from expt.page.frozen import make_report
 from expt.reading.fields import leaf_values
 
@@ -80,7 +81,7 @@ def _graph(runs: Sequence[Run], places: dict[str, str]) -> list[_Entity]:
     root = {
         "@id": "./",
         "@type": "Dataset",
-        "name": f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} of {_listed(names)}",
+        "name": f"{counted(len(runs), 'run')} of {_listed(names)}",
         "description": "Runs of computational experiments: values, results, series, code and "
         "environment of each, as expt archived them.",
         "datePublished": newest.isoformat(),

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.returned import named_results
-from expt.exchange.bounded import find_holders, list_bounded, read_bytes, read_json
-from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, parsed_moment
+from expt.exchange.bounded import list_bounded, read_bytes, read_holders, read_json
+from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, parsed_moment, table_of
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.model import ErrorInfo
 
@@ -36,11 +36,7 @@ _MOST_CODE: Final = 1 << 20  # bytes of one file
 
 def read_sacred(path: Path) -> Iterator[ForeignRun | ReadingError]:
     """The runs at and below `path`; in place of one that cannot be read, the error."""
-    for folder in find_holders(path, _RUN):
-        try:
-            yield _read(folder)
-        except ReadingError as error:
-            yield error
+    return read_holders(path, _RUN, _read)
 
 
 def _read(folder: Path) -> ForeignRun:
@@ -57,9 +53,9 @@ def _read(folder: Path) -> ForeignRun:
         notices.append(f"it had not ended when it was imported: it said {run.get('status')!r}")
     if resources := run.get("resources"):
         notices.append(f"Sacred keeps resources beside its runs, and they stay there: {resources}")
-    meta, host = _table(run.get("meta")), _table(run.get("host"))
+    meta, host = table_of(run.get("meta")), table_of(run.get("host"))
     name, file = str(experiment.get("name") or ""), str(experiment.get("mainfile") or "sacred")
-    comment = _table(meta.get("options")).get("--comment")
+    comment = table_of(meta.get("options")).get("--comment")
     results = {} if run.get("result") is None else named_results(_plain(run["result"]))
     if info := _plain(read_json(folder, "info.json")):
         results["info"] = info
@@ -92,7 +88,7 @@ def _entries(
     folder: Path, metrics: Mapping[str, Any], started: dt.datetime
 ) -> Iterator[ForeignEntry]:
     for name, told in metrics.items():
-        columns = [_table(told).get(key) for key in ("steps", "timestamps", "values")]
+        columns = [table_of(told).get(key) for key in ("steps", "timestamps", "values")]
         lists = [one for one in columns if isinstance(one, list)]
         if len(lists) != 3 or len({len(one) for one in lists}) != 1:
             raise DamagedArchive(f"metrics.json is torn at '{name}'", str(folder))
@@ -142,7 +138,3 @@ def _error(run: Mapping[str, Any]) -> ErrorInfo | None:
     lines = "".join(map(str, trace))
     kind, _, message = lines.rstrip("\n").rpartition("\n")[2].partition(": ")
     return ErrorInfo(kind, message, lines)
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

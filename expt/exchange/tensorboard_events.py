@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.entry_files import read_entry_file
-from expt.exchange.bounded import LARGEST_PICTURE
+from expt.exchange.bounded import LARGEST_PICTURE, reject_no_folder
 from expt.exchange.event_files import (
     BLOBS,
     FLOAT,
@@ -36,11 +36,10 @@ from expt.exchange.event_files import (
 )
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment, safe_part
 from expt.exchange.leaving_out import (
-    broken_steps,
     files_left_out,
     kinds_left_out,
-    large_numbers,
-    named,
+    numbers_left_out,
+    whole_steps,
 )
 from expt.exchange.own_facts import tell_facts, with_facts
 from expt.exchange.protobuf_wire import (
@@ -100,10 +99,7 @@ def write_tensorboard(runs: Sequence[Run], destination: str) -> Iterator[str]:
         finally:
             Path(temporary).unlink(missing_ok=True)
     yield from kinds_left_out(runs, _NOT_HELD)
-    if broken := broken_steps(runs):
-        yield f"steps that are no whole numbers (in their place the count): {named(broken)}"
-    if large := large_numbers(runs):
-        yield f"whole numbers beyond 2^53, rounded: {named(large)}"
+    yield from numbers_left_out(runs)
     yield from files_left_out(runs)
 
 
@@ -127,12 +123,10 @@ def _events(run: Run) -> Iterator[bytes]:
 
 
 def _series_events(name: str, series: Series) -> Iterator[bytes]:
-    steps, times = series.steps.tolist(), series.times.tolist()
-    if any(type(step) is float and not step.is_integer() for step in steps):
-        steps = list(range(len(steps)))
+    steps, times = whole_steps(series), series.times.tolist()
     told: Metadata | None = _METADATA[series.kind]
     for step, time, tensor in zip(steps, times, _tensors(series), strict=True):
-        yield make_event(time, int(step), make_value(name, tensor, told))
+        yield make_event(time, step, make_value(name, tensor, told))
         told = None  # the first of a tag says it for all
 
 
@@ -188,8 +182,7 @@ def _fits(value: float) -> bool:
 
 def read_tensorboard(path: Path) -> Iterator[ForeignRun | ReadingError]:
     """A run for each folder at or below `path` that has event files."""
-    if not path.is_dir():
-        raise UsageError(f"there is no folder '{path}'", str(path))
+    reject_no_folder(path)
     folders: dict[str, list[str]] = {}
     for name in list_inside(path):
         if _EVENTS.search(name):

@@ -25,6 +25,7 @@ from expt.exchange.bounded import (
     parse_json,
     read_bytes,
     read_json,
+    reject_no_folder,
 )
 from expt.exchange.foreign import (
     ForeignEntry,
@@ -35,9 +36,20 @@ from expt.exchange.foreign import (
     moment,
     parsed_moment,
 )
-from expt.exchange.leaving_out import broken_steps, kinds_left_out, large_numbers, named
+from expt.exchange.leaving_out import (
+    kinds_left_out,
+    numbers_left_out,
+    whole_steps,
+)
 from expt.exchange.own_facts import tell_facts
-from expt.exchange.own_files import FACTS, OWN, own_files, with_own_files
+from expt.exchange.own_files import (
+    FACTS,
+    OWN,
+    own_files,
+    replace_folder,
+    with_own_files,
+    write_files,
+)
 from expt.exchange.protobuf_wire import (
     block,
     bytes_of,
@@ -101,10 +113,7 @@ def write_wandb(runs: Sequence[Run], destination: str) -> Iterator[str]:
             _write_run(run, Path(destination))
     for told in kinds_left_out(runs, _NOT_HELD):
         yield f"{told} (as files alone)"
-    if broken := broken_steps(runs):
-        yield f"steps that are no whole numbers (in their place the count): {named(broken)}"
-    if large := large_numbers(runs):
-        yield f"whole numbers beyond 2^53, which W&B's page rounds: {named(large)}"
+    yield from numbers_left_out(runs, "which W&B's page rounds")
     yield "times: one for all that was tracked at a step"
 
 
@@ -119,9 +128,7 @@ def _write_run(run: Run, place: Path) -> Path:
         log.write(writer.begun)
         for number, record in enumerate(_records(run, files), 1):
             log.write(writer.add(record + whole(NUMBER, number)))
-    if folder.exists():  # of the same run: nobody else's has its name
-        shutil.rmtree(folder)
-    os.rename(unfinished, folder)
+    replace_folder(unfinished, folder)
     return folder
 
 
@@ -129,15 +136,10 @@ def _write_files(run: Run, folder: Path) -> list[str]:
     facts = tell_facts(run, kinds=KINDS)
     names = list_inside(run.path, ARTIFACTS_DIR)
     files = {f"{ARTIFACTS_DIR}/{name}": run.path / ARTIFACTS_DIR / name for name in names}
-    for name, content in (files | own_files(run, facts)).items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, bytes):
-            place.write_bytes(content)
-        else:
-            shutil.copyfile(content, place, follow_symlinks=False)
+    own = own_files(run, facts)
+    write_files(folder, files | own)
     (folder / "output.log").write_text(run.log, encoding="utf-8", errors="replace")
-    return ["output.log", *files, *own_files(run, facts)]
+    return ["output.log", *files, *own]
 
 
 def _records(run: Run, files: Sequence[str]) -> Iterator[bytes]:
@@ -166,14 +168,13 @@ def _rows(run: Run) -> dict[int, tuple[float, dict[str, Any]]]:
     for name, series in run.series.items():
         if series.kind in _NOT_HELD:
             continue
-        steps = series.steps.tolist()
-        if any(type(step) is float and not step.is_integer() for step in steps):
-            steps = range(len(steps))
         values = series.values.tolist() if hasattr(series.values, "tolist") else series.values
-        for step, when, value in zip(steps, series.times.tolist(), values, strict=True):
-            before, told = rows.setdefault(max(int(step), 0), (when, {}))
+        for step, when, value in zip(
+            whole_steps(series), series.times.tolist(), values, strict=True
+        ):
+            before, told = rows.setdefault(max(step, 0), (when, {}))
             told[name] = value
-            rows[max(int(step), 0)] = (max(before, when), told)
+            rows[max(step, 0)] = (max(before, when), told)
     return rows
 
 
@@ -186,8 +187,7 @@ def _project(run: Run) -> str:
 
 def read_wandb(path: Path) -> Iterator[ForeignRun | ReadingError]:
     """The runs at and below `path`: folders with a log, or with `files/`."""
-    if not path.is_dir():
-        raise UsageError(f"there is no folder '{path}'", str(path))
+    reject_no_folder(path)
     found = False
     for folder, log in _find_runs(path):
         found = True

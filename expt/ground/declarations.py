@@ -30,20 +30,20 @@ LISTENERS_ATTRIBUTE: Final = "__expt_listeners__"
 _MOST_POINTS: Final = 1_000_000  # of an iterator, which may have no end
 
 
-class Skipped(BaseException):
-    """Raised by `expt.skip`. No `Exception`, so that `except Exception` does not swallow it."""
+class _Ended(BaseException):
+    """No `Exception`, so that `except Exception` does not swallow it."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-class Stopped(BaseException):
-    """Raised by `expt.stop`. No `Exception`, so that `except Exception` does not swallow it."""
+class Skipped(_Ended):
+    """Raised by `expt.skip`."""
 
-    def __init__(self, reason: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
+
+class Stopped(_Ended):
+    """Raised by `expt.stop`."""
 
 
 def stop(reason: str = "") -> NoReturn:
@@ -109,16 +109,12 @@ class Mark:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Mark a function, or make the mark that carries these arguments."""
-        if len(args) == 1 and not kwargs and not self.args and callable(args[0]):
-            function = args[0]
-            marks = (*getattr(function, MARKS_ATTRIBUTE, ()), self)
-            setattr(function, MARKS_ATTRIBUTE, marks)
-            return function
-        if self.args or self.kwargs:
-            (function,) = args
-            setattr(function, MARKS_ATTRIBUTE, (*getattr(function, MARKS_ATTRIBUTE, ()), self))
-            return function
-        return Mark(self.name, args, kwargs)
+        is_mark = len(args) == 1 and not kwargs and not self.args and callable(args[0])
+        if not (is_mark or self.args or self.kwargs):
+            return Mark(self.name, args, kwargs)
+        (function,) = args
+        setattr(function, MARKS_ATTRIBUTE, (*getattr(function, MARKS_ATTRIBUTE, ()), self))
+        return function
 
 
 class MarkGenerator:

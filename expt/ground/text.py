@@ -185,6 +185,18 @@ def words_text(words: Mapping[str, str]) -> str:
     return " ".join(filter(None, [words.get("description"), f"[{unit}]" if unit else None]))
 
 
+def some_of(texts: Iterable[str], most: int) -> str:
+    """`a, b, c and 4 more`."""
+    every = list(texts)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
+
+
+def counted(number: int, what: str) -> str:
+    """`1 case`, `2 cases`, `2 searches`."""
+    return f"{number} {what}{'' if number == 1 else 'es' if what.endswith('ch') else 's'}"
+
+
 def case_text(values: Mapping[str, Any]) -> str:
     """`lr=0.1 hidden=64×32 opt=sgd`: a case as people read it; a node id says it to programs."""
     return " ".join(f"{visible(str(name))}={short_text(value)}" for name, value in values.items())

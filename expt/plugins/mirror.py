@@ -29,6 +29,7 @@ from expt.ground.errors import ConfigurationError
 from expt.ground.hookspecs import hook
 from expt.ground.messages import RunFinished
 from expt.ground.screen import Screen
+from expt.ground.text import counted
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -162,12 +163,12 @@ class _Courier:
         place = _without_credentials(self._destination)
         count = len(self._ids) - len(unsent)
         if count and not quiet:
-            screen.line(f"{count} {_runs(count)} sent to {self._name} at {place}")
+            screen.line(f"{counted(count, 'run')} sent to {self._name} at {place}")
         if not unsent:
             return
         reasons = [self._answers[path] for path in unsent if path in self._answers]
         why = next((reason for reason in reasons if reason), self._broken or "its process ended")
-        told = f"{len(unsent)} {_runs(len(unsent))} not sent to {self._name} at {place}: {why}"
+        told = f"{counted(len(unsent), 'run')} not sent to {self._name} at {place}: {why}"
         screen.line(("notice: ", "yellow"), told)
         ids = " ".join(self._ids[path] for path in unsent[:_NAMED])
         more = " …" if len(unsent) > _NAMED else ""
@@ -195,10 +196,6 @@ class _Courier:
                 self._answers[answer["path"]] = answer["failure"]
             except (ValueError, LookupError, TypeError):
                 continue
-
-
-def _runs(count: int) -> str:
-    return "run" if count == 1 else "runs"
 
 
 def _without_credentials(destination: str) -> str:

@@ -19,7 +19,7 @@ from expt.ground.files import folder_size
 from expt.ground.layout import SESSIONS_DIR
 from expt.ground.model import LAYER_DRAWN, Origin, Past, PinnedRun
 from expt.ground.options import runs_root
-from expt.ground.text import value_text
+from expt.ground.text import some_of, value_text
 from expt.ground.value_classes import evolve
 from expt.parameters.secret_values import mask_secrets
 from expt.parameters.seeds import SEED
@@ -266,8 +266,7 @@ class _History:
             return error.what
         if not changes:
             return "something that the archive does not tell, or another version of expt"
-        more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
-        return f"{changes[0]}{more}"
+        return some_of(changes, 1)
 
     def _changed_values(self, case: Case, run: Run) -> Iterator[str]:
         now = dict(leaf_values(opaque_as_text(mask_secrets(case.params, case.secrets))))

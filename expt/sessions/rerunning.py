@@ -25,7 +25,7 @@ from expt.ground.options import (
     TellingOptions,
     ValueOptions,
 )
-from expt.ground.text import MASK
+from expt.ground.text import MASK, some_of
 from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters.typed_text import assign
 from expt.reading.fields import MISSING, dotted_value, leaf_values
@@ -196,5 +196,4 @@ def _unlike_packages(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator
         if before.get(name) != after.get(name)
     ]
     if changed:
-        more = f" and {len(changed) - 8} more" if len(changed) > 8 else ""
-        yield f"other packages: {', '.join(changed[:8])}{more}"
+        yield f"other packages: {some_of(changed, 8)}"

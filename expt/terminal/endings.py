@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from expt.ground.layout import LOG_FILE, RUNS_DIR
 from expt.ground.screen import STATUS_STYLES, Line, OneRow, Part, linked, paragraph
-from expt.ground.text import collapse_progress, human_duration, printed, short_text
+from expt.ground.text import collapse_progress, human_duration, printed, short_text, some_of
 from expt.terminal.tracebacks import error_line, error_lines, relative_path, show_error
 
 if TYPE_CHECKING:
@@ -121,9 +121,8 @@ def show_failures(
             archive = Path(outcome.path) if outcome.path else None
             show_error(screen, outcome.error, style, options.cwd, archive)
         if others:
-            same = ", ".join(names.get(other.case_id, other.case_id) for other in others[:3])
-            more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-            screen.line(f"the same in {same}{more}")
+            same = some_of((names.get(other.case_id, other.case_id) for other in others), 3)
+            screen.line(f"the same in {same}")
         if outcome.path and style in ("auto", "long"):
             _show_output(screen, Path(outcome.path) / LOG_FILE, options.cwd)
 

@@ -21,6 +21,7 @@ from expt.ground.messages import (
 from expt.ground.screen import STATUS_STYLES, styled
 from expt.ground.text import (
     case_text,
+    counted,
     direction,
     human_duration,
     mean,
@@ -31,7 +32,6 @@ from expt.ground.text import (
 from expt.ground.value_classes import define
 from expt.parameters.secret_values import masked_case
 from expt.terminal.endings import MARKS
-from expt.terminal.plan_table import counted
 from expt.terminal.sweep_table import numbers
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from expt.discovery import find_experiments
 from expt.discovery.selection import keyword_names
 from expt.ground.errors import did_you_mean
+from expt.ground.text import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,8 +57,7 @@ def nothing_selected(options: Options, deselected: int) -> list[Line]:
 
 
 def _choices(found: Sequence[Experiment]) -> str:
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return "experiments: " + ", ".join(experiment.id for experiment in found[:_SHOWN]) + more
+    return "experiments: " + some_of((experiment.id for experiment in found), _SHOWN)
 
 
 def _told(what: str, at: str | None, hint: str) -> list[Line]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
-from expt.ground.text import dotted, human_duration, human_size, value_text, words_text
+from expt.ground.text import counted, dotted, human_duration, human_size, value_text, words_text
 from expt.parameters.secret_values import masked_case
 
 if TYPE_CHECKING:
@@ -348,8 +348,3 @@ def _total(plan: Plan) -> str:
     if plan.deselected:
         parts.append(f"{plan.deselected} deselected")
     return "; ".join(parts)
-
-
-def counted(number: int, what: str) -> str:
-    """`1 case`, `2 cases`, `2 searches`."""
-    return f"{number} {what}{'' if number == 1 else 'es' if what.endswith('ch') else 's'}"

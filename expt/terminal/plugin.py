@@ -28,13 +28,13 @@ from expt.ground.messages import (
     SessionRendered,
 )
 from expt.ground.screen import STATUS_STYLES, Line, Screen, paragraph
-from expt.ground.text import human_duration
+from expt.ground.text import counted, human_duration
 from expt.parameters.secret_values import masked_case
 from expt.terminal import endings
 from expt.terminal.live import LiveView
 from expt.terminal.nothing_selected import nothing_selected
 from expt.terminal.output import Output
-from expt.terminal.plan_table import counted, leaf_values, print_values, search_text
+from expt.terminal.plan_table import leaf_values, print_values, search_text
 from expt.terminal.region import Region
 from expt.terminal.sweep_table import curves_lines, earlier_outcomes, show_sweeps
 

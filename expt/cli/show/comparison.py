@@ -9,11 +9,11 @@ from expt.cli.show.listing import told_values
 from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive
 from expt.ground.screen import Column, Line, Part
-from expt.ground.text import case_text
+from expt.ground.text import case_text, counted, some_of
 from expt.reading.differences import find_difference, find_unread_values
 from expt.reading.fields import leaf_values
 from expt.reading.runs import Runs
-from expt.terminal.plan_table import counted, origin_text
+from expt.terminal.plan_table import origin_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,8 +94,7 @@ def _show_cause(screen: Screen, difference: Difference) -> None:
     part = difference.likely_cause
     if part is not None:
         names = list(getattr(difference, part))
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        told = f"{_TITLES.get(part, part)} {', '.join(names[:_NAMED])}{more}"
+        told = f"{_TITLES.get(part, part)} {some_of(names, _NAMED)}"
         screen.lines([[("the likeliest cause: ", "dim"), told], []])
     elif not difference.problems:
         told = "results differ and nothing else that was compared: this is not deterministic"

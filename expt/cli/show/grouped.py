@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from expt.cli.show.listing import value_column
+from expt.cli.show.listing import show_table, value_column
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Column
 from expt.ground.text import number_text, visible
@@ -48,10 +48,7 @@ def _show_table(groups: Groups[Runs], screen: Screen) -> None:
             numbers = [(spread or {}).get(what) for spread in spreads]
             texts = ["" if number is None else number_text(number) for number in numbers]
             columns.append(Column(what, texts, "dim", right=True))
-    left_out = screen.table(columns)
-    if any(left_out):
-        told = f"no room for {', '.join(filter(None, left_out))}: --csv has everything"
-        screen.line((told, "dim"))
+    show_table(screen, columns, "--csv has everything")
 
 
 def _mean_text(spread: dict[str, Any] | None) -> str:

@@ -16,6 +16,7 @@ from expt.ground.text import (
     human_duration,
     number_texts,
     short_text,
+    some_of,
     spark,
     value_text,
 )
@@ -53,12 +54,16 @@ def show_listing(
         if not experiment:
             names = [run.experiment for run in members]
             columns.insert(1, Column("experiment", names))
-        left_out = screen.table(columns)
-        if any(left_out):
-            told = f"no room for {', '.join(filter(None, left_out))}: --columns chooses"
-            screen.line((told, "dim"))
+        show_table(screen, columns, "--columns chooses")
         if same and len(members) > 1:
             screen.line(("the same in all: ", "dim"), case_text(same))
+
+
+def show_table(screen: Screen, columns: Sequence[Column], else_by: str) -> None:
+    """A table, and what there was no room for; `else_by` says how to see that."""
+    left_out = ", ".join(filter(None, screen.table(columns)))
+    if left_out:
+        screen.line((f"no room for {left_out}: {else_by}", "dim"))
 
 
 def show_undetermined(runs: Sequence[Run], screen: Screen) -> None:
@@ -66,12 +71,11 @@ def show_undetermined(runs: Sequence[Run], screen: Screen) -> None:
     if len(runs) > _MOST_COMPARED:
         return
     for one, other, names in find_undetermined(runs):
-        told = ", ".join(f"results.{name}" for name in names[:_LASTS])
-        more = f" and {len(names) - _LASTS} more" if len(names) > _LASTS else ""
+        told = some_of((f"results.{name}" for name in names), _LASTS)
         screen.line(
             ("not deterministic: ", "yellow"),
             f"{one.short_id} and {other.short_id} have the same code, values and seed, and differ "
-            f"in {told}{more}",
+            f"in {told}",
         )
 
 
