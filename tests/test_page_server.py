@@ -292,6 +292,15 @@ def test_runs_that_differ_in_their_names_are_rows_of_one_table(tmp_path: Path) -
     assert [math.copysign(1, value) for value in columns["results", "zero"]] == [1, 1, -1]
 
 
+def test_a_last_value_that_is_not_finite_is_strict_json_in_the_table(tmp_path: Path) -> None:
+    series = {"odd": {"kind": "scalar", "count": 1, "last": math.inf, "min": 0.5, "max": math.inf}}
+    make_run(tmp_path / "runs", 0, series=series)
+    table = tell_table(find_runs(tmp_path / "runs"))
+    assert values_of(json.loads(json.dumps(table, allow_nan=False)))["last", "odd"] == [
+        {"$float": "inf"}
+    ]
+
+
 def test_the_table_is_made_again_for_a_new_run_and_for_labels(client: Client, root: Path) -> None:
     before = client.get("/api/table").text
     assert client.get("/api/table").text == before

@@ -8,6 +8,7 @@ value of every stretch of steps, so that nothing is lost that could be seen.
 from __future__ import annotations
 
 import base64
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -124,10 +125,11 @@ def _gather_leaves(values: Mapping[str, Any], prefix: str, leaves: dict[str, Any
 
 
 def _exact(value: Any) -> Any:
-    """A value of strict JSON for a browser, whose numbers are exact up to 2^53 alone."""
+    """A value of strict JSON for a browser, whose numbers are exact up to 2^53 alone; a number
+    that is not finite becomes strict JSON here."""
     if type(value) is int and abs(value) > _EXACT:
         return {"$int": str(value)}
-    return value
+    return to_json(value) if type(value) is float and not math.isfinite(value) else value
 
 
 def tell_run(run: Run, panels: Iterable[Any] = ()) -> dict[str, Any]:
