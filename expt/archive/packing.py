@@ -88,16 +88,16 @@ def packed_places(packed: zipfile.ZipFile) -> list[str]:
     return outermost
 
 
-def unpack_archives(file: Path, root: Path, default: str = "unpacked") -> list[Path]:
+def unpack_archives(file: Path, root: Path) -> list[Path]:
     """Put the archives of the zip `file` at their places below `root`; their folders.
 
-    An archive that was packed without a place goes to `root/default`. Raises `ExptError`, with
+    An archive that was packed without a place goes to `root/unpacked`. Raises `ExptError`, with
     nothing written, for a zip that is none, that is not safe, or whose archive is there already.
     """
     try:
         with zipfile.ZipFile(file) as packed:
             places = packed_places(packed)
-            targets = [root / (place or default) for place in places]
+            targets = [root / (place or "unpacked") for place in places]
             for target in targets:
                 if os.path.lexists(target):
                     raise _refused(packed, f"{target} is there already")

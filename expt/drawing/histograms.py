@@ -46,7 +46,6 @@ def histogram_figure(
     *,
     title: str,
     whose: str = "",
-    across: str = "step",
 ) -> Figure | None:
     """How the values of arrays are spread, one column an array; None where no value is finite.
 
@@ -92,7 +91,7 @@ def histogram_figure(
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_major_formatter(FixedFormatter(texts))
         figure.text(
-            1 - right / width, 0.1 / height, across, color=style.muted, size=LARGE.text,
+            1 - right / width, 0.1 / height, "step", color=style.muted, size=LARGE.text,
             ha="right", family=list(style.families), parse_math=False,
         )  # fmt: skip
         _add_scale(figure, style, table, top, is_more=top < shares.max())

@@ -151,9 +151,9 @@ def wrapped(text: str, room: float, size: float) -> list[str]:
     return lines
 
 
-def text_width(text: str, size: float, *, bold: bool = False) -> float:
+def text_width(text: str, size: float) -> float:
     """How wide `text` is, in inches."""
-    font = _font(bold)
+    font = _font(bold=False)
     font.set_size(size, 72)
     return _width(text, font) / 72
 

@@ -72,33 +72,34 @@ def read_bytes(folder: Path, name: str, largest: int = LARGEST_TEXT) -> bytes:
     return read_inside(folder, name, largest) or b""
 
 
-def read_json(folder: Path, name: str, kind: type = dict) -> Any:
-    """The JSON of a file, with the NaN and Infinity that Python writes; empty where there is none.
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """The table of a file of JSON, with the NaN and Infinity that Python writes; empty where there
+    is none.
 
-    Raises `DamagedArchive` for what is no JSON, or has something else than a `kind` on top.
+    Raises `DamagedArchive` for what is no JSON, or has something else than a table on top.
     """
     content = read_bytes(folder, name)
-    return parse_json(content, name, folder, kind) if content.strip() else kind()
+    return parse_json(content, name, folder) if content.strip() else {}
 
 
-def parse_json(content: bytes | str, name: str, folder: Path, kind: type = dict) -> Any:
+def parse_json(content: bytes, name: str, folder: Path) -> dict[str, Any]:
     """As `read_json`, of a text that is there."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
         told = "it is nested too deep" if isinstance(error, RecursionError) else error
         raise DamagedArchive(f"{name} is not JSON: {told}", str(folder)) from None
-    if not isinstance(value, kind):
-        raise DamagedArchive(f"{name} has no {kind.__name__} on top", str(folder))
+    if not isinstance(value, dict):
+        raise DamagedArchive(f"{name} has no dict on top", str(folder))
     return value
 
 
-def list_bounded(folder: Path, name: str = "") -> list[str]:
+def list_bounded(folder: Path) -> list[str]:
     """The regular files below a folder. Raises `DamagedArchive` for more than a run can have."""
     names, size = [], 0
-    for inner in list_inside(folder, name):
-        names.append(inner)
-        size += os.lstat(os.path.join(folder, name, inner)).st_size
+    for name in list_inside(folder):
+        names.append(name)
+        size += os.lstat(folder / name).st_size
         if len(names) > MOST_FILES or size > LARGEST_RUN:
             raise DamagedArchive("it has more files than a run can have", str(folder))
     return names

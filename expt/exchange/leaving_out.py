@@ -29,15 +29,13 @@ def kinds_left_out(runs: Sequence[Run], kinds: Collection[Kind]) -> Iterator[str
             yield f"series of kind {kind}: {named(names[kind])}"
 
 
-def files_left_out(
-    runs: Sequence[Run], *, artifacts: bool = True, code: bool = True, log: bool = True
-) -> Iterator[str]:
+def files_left_out(runs: Sequence[Run]) -> Iterator[str]:
     """What of the archives' files is left out, as far as there is any."""
-    if artifacts and (count := sum(len(run.artifacts) for run in runs)):
+    if count := sum(len(run.artifacts) for run in runs):
         yield f"artifacts: {counted(count, 'file')}"
-    if code and any(next(list_inside(run.path, CODE_DIR), None) for run in runs):
+    if any(next(list_inside(run.path, CODE_DIR), None) for run in runs):
         yield "code"
-    if log and any((run.path / LOG_FILE).is_file() for run in runs):
+    if any((run.path / LOG_FILE).is_file() for run in runs):
         yield "output"
     yield "environments, origins of values, lineage"
 

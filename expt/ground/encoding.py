@@ -224,9 +224,9 @@ def is_same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def dumps(value: Any, *, indent: int | None = None, where: str = "value") -> str:
+def dumps(value: Any, *, indent: int | None = None) -> str:
     """Strict JSON with tags. Lone surrogates survive as `\\ud800` escapes."""
-    return json.dumps(to_json(value, where), allow_nan=False, indent=indent)
+    return json.dumps(to_json(value), allow_nan=False, indent=indent)
 
 
 def loads(text: str | bytes) -> Any:

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.files import path_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from expt.reading.run import Run
-
-    FindPanels = Callable[[Run], Iterable[Any]]
 
 _FORMS: Final = ("text", "picture", "chart")
 _LARGEST: Final = 2_000_000  # characters of one panel

@@ -138,12 +138,10 @@ def place_of(function: Callable[..., Any], files: Files) -> Place:
     return Place(files.relative(code.co_filename), code.co_firstlineno)
 
 
-def describe_function(
-    function: Callable[..., Any], files: Files, name: str | None = None
-) -> Function:
+def describe_function(function: Callable[..., Any], files: Files) -> Function:
     """What a function asks for, with what can be resolved of its annotations."""
     annotations = resolve_annotations(function)
-    return read_function(function, place_of(function, files), annotations, name=name)
+    return read_function(function, place_of(function, files), annotations)
 
 
 def plugin_provider(name: str, function: Callable[..., Any]) -> Provider:
@@ -153,7 +151,7 @@ def plugin_provider(name: str, function: Callable[..., Any]) -> Provider:
     if name in BUILTIN_PROVIDERS:
         raise reserved_name(f"the provider '{name}' of a plugin", place)
     annotations = resolve_annotations(function)
-    described = read_function(function, place, annotations, name=name)
+    described = read_function(function, place, annotations)
     if hasattr(function, PROVIDER_ATTRIBUTE):
         return evolve(read_provider(function, described), name=name)
     return Provider(name, described, generator=inspect.isgeneratorfunction(function))

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from expt.ground.options import Assignment, Options, Sweep
     from expt.planning.binding import Binding
 
-Taken = dict[str, frozenset[str]]
-"""By experiment id, every name that somebody asks for."""
-
 
 def function_names(binding: Binding) -> list[str]:
     """Names that a table or a `-p` may address an experiment by, weakest first."""

@@ -70,11 +70,6 @@ class Difference:
             return None
         return next((part for part in CAUSES if getattr(self, part)), None)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether everything was compared and nothing differs."""
-        return all(getattr(self, part) == {} for part in PARTS)
-
     def as_json(self) -> dict[str, Any]:
         """Strict JSON with tags: a key for each part."""
         parts = {part: getattr(self, part) for part in PARTS}

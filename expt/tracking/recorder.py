@@ -246,7 +246,6 @@ class Recorder:
         when: float,
         step: float | None = None,
         kind: Kind | None = None,
-        table: bool = False,
     ) -> None:
         """As `track`, of what was tracked at `when` (Unix seconds): by another tool, say.
 
@@ -260,7 +259,7 @@ class Recorder:
             job = functools.partial(self._store, name, encoded, _plain_step(step), when, bytes)
             self._alone(job)
         else:
-            self._keep(name, value, step, when, kind, table)
+            self._keep(name, value, step, when, kind)
 
     def measure(self, name: str, value: float, *, step: float, unit: str = "") -> None:
         """Keep a number of expt's own, under a name that begins with `OWN_SERIES`.

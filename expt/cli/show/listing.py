@@ -34,7 +34,6 @@ _SPARK: Final = 10
 _MOST_COMPARED: Final = 2000  # runs that are looked through for pairs that should be alike
 _MOST_POINTS: Final = 1_000_000  # more are not read for the sake of a spark line
 _LASTS: Final = 3  # series whose last values stand for results where there are none
-_SAME: Final = 12
 _OLD: Final = 86_400  # seconds from which on a date says more than an age
 
 
