@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.cli.arguments import VERBS
 from expt.cli.completion import parser_of
+from expt.cli.parser import VERBS
 
 if TYPE_CHECKING:
     from expt.testing import Sandbox

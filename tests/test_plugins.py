@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expt.cli.arguments import VERBS
+from expt.cli.parser import VERBS
 from expt.ground.errors import UsageError
 from expt.ground.hookspecs import hook
 from expt.ground.options import KeepingOptions, Options

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from expt.cli.arguments import VERBS
 from expt.cli.main import main
+from expt.cli.parser import VERBS
 from expt.ground.configuration import read_configuration
 from expt.ground.errors import ConfigurationError, ExitCode
 

@@ -1,5 +1,6 @@
 """The command: words to `Options`, a verb to its function, an error to text and exit code.
 
-main ─┬─ command_line ── arguments    `expt run`: words over configuration
+main ─┬─ command_line ─┬─ arguments       `expt run`: its words
+      │                └─ typed_options   what was typed, over the configuration
       └─ show  params  render  new  completion    a verb each: `main(words) -> int`
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from expt.cli.arguments import Parser, file_to_write
+from expt.cli.parser import Parser, add_file
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.files import write_atomically
@@ -18,14 +18,7 @@ def main(words: list[str]) -> int:
     parser = Parser(prog="expt analyze", description="An analysis script for many runs.")
     add_filters(parser)
     add: Any = parser.add_argument
-    add(
-        "-o",
-        dest="file",
-        type=file_to_write,
-        required=True,
-        metavar="FILE.py",
-        help="the file to write",
-    )
+    add_file(parser, "FILE.py")
     add("--force", action="store_true", help="also over a file that is there")
     asked = parser.parse_args(words)
     if asked.file.exists() and not asked.force:

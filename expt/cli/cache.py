@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from expt.archive.cache_files import list_cached, remove_cached
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.ground.errors import ExitCode
 from expt.ground.layout import CACHE_DIR
 from expt.ground.screen import Column, output

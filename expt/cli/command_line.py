@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from expt.cli.arguments import VERBS, make_options, make_run_parser, split_words
+from expt.cli.arguments import make_run_parser
 from expt.cli.habits import understand_places
+from expt.cli.parser import VERBS
+from expt.cli.typed_options import make_options, split_words
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import UsageError
 from expt.plugins.manager import Plugins
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
-    from expt.cli.arguments import Parser
+    from expt.cli.parser import Parser
     from expt.ground.configuration import Configuration
     from expt.ground.options import Options
 

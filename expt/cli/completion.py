@@ -12,7 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from expt.cli.arguments import VERBS, Parser, make_run_parser, split_words
+from expt.cli.arguments import make_run_parser
+from expt.cli.parser import VERBS, Parser
+from expt.cli.typed_options import split_words
 from expt.ground import layout
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ExitCode, ExptError

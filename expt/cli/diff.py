@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.cli.show.comparison import show_comparison
 from expt.ground.errors import ExitCode
 from expt.ground.screen import output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode
 from expt.ground.files import folder_size

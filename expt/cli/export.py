@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.cli.arguments import Parser
 from expt.cli.command_line import read_options
+from expt.cli.parser import Parser, repeated
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.exchange.formats import find_format, own_exports
 from expt.ground.errors import ExitCode, ExptError, UsageError
@@ -34,7 +34,7 @@ def main(words: list[str]) -> int:
     add_filters(parser)
     add("-o", dest="destination", required=True, metavar="DEST", help="the file, folder or address")
     add("--force", action="store_true", help="also over what is there")
-    add("--plugin", dest="plugins", action="append", default=[], metavar="NAME|FILE", help=_PLUGIN)
+    repeated(parser, "--plugin", dest="plugins", metavar="NAME|FILE", help=_PLUGIN)
     asked = parser.parse_args(words)
     options, _, _ = read_options([w for name in asked.plugins for w in ("--plugin", name)])
     Plugins({}, options.plugins).decide("expt_add_formats", exports=formats, imports={})

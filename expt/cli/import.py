@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser, repeated
 from expt.cli.render import render_plugins
 from expt.exchange.archiving import imported_from, write_archive
 from expt.exchange.formats import find_format, own_imports
@@ -34,9 +34,9 @@ def main(words: list[str]) -> int:
     add("format", metavar="FORMAT", help="whose runs: see below, and what plugins add")
     add("path", type=Path, metavar="PATH", help="a run, or a folder with runs below it")
     add("--again", action="store_true", help="also what was imported before")
-    add("--tag", dest="tags", action="append", metavar="TAG", default=[], help="label the runs")
+    repeated(parser, "--tag", dest="tags", metavar="TAG", help="label the runs")
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
-    add("--plugin", dest="plugins", action="append", default=[], metavar="NAME|FILE", help=_PLUGIN)
+    repeated(parser, "--plugin", dest="plugins", metavar="NAME|FILE", help=_PLUGIN)
     add("--runs", type=Path, metavar="DIR", help="the archive root; it is made if it is not there")
     asked = parser.parse_args(words)
     plugins = render_plugins(asked.plugins)

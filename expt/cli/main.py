@@ -13,8 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from expt.cli.arguments import VERBS, make_options
 from expt.cli.command_line import find_verb, masked_command, read_command_line
+from expt.cli.parser import VERBS
+from expt.cli.typed_options import make_options
 from expt.ground.errors import ExitCode, ExptError, Mistakes, UsageError
 from expt.ground.launchers import archived_by_rank
 from expt.ground.screen import Screen, output, paragraph

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Final
 
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.discovery import find_experiments
 from expt.ground import layout
 from expt.ground.configuration import find_root

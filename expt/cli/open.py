@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.served_page import find_addresses
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.ground.errors import ExitCode, UsageError, did_you_mean
 from expt.ground.layout import OVERVIEW_FILE, PLOTS_DIR
 from expt.ground.screen import output

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.packing import pack_archives, unpack_archives
-from expt.cli.arguments import Parser, file_to_write
+from expt.cli.parser import Parser, add_file, repeated
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.exchange.anonymous import copy_anonymous
 from expt.exchange.identities import find_identities
@@ -27,22 +27,10 @@ def main(words: list[str]) -> int:
     parser = Parser(prog="expt pack", description="Pack archives into one zip file.")
     add_filters(parser)
     add: Any = parser.add_argument
-    add(
-        "-o",
-        dest="file",
-        type=file_to_write,
-        required=True,
-        metavar="FILE.zip",
-        help="the file to write",
-    )
+    add_file(parser, "FILE.zip")
     add("--anonymous", action="store_true", help="nobody can be told from it: for a blind review")
-    add(
-        "--also",
-        action="append",
-        metavar="TEXT",
-        default=[],
-        help="with --anonymous: another text that must go; repeatable",
-    )
+    more = "with --anonymous: another text that must go; repeatable"
+    repeated(parser, "--also", metavar="TEXT", help=more)
     asked = parser.parse_args(words)
     if asked.also and not asked.anonymous:
         raise UsageError("'--also' says what else '--anonymous' takes out", "--also", "give both")

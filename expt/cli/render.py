@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from expt.cli.arguments import Parser
 from expt.cli.command_line import read_options
+from expt.cli.parser import Parser
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Screen, output
 from expt.ground.text import visible

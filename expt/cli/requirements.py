@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.ground.errors import ExitCode, ReadingError
 from expt.ground.screen import output
 from expt.ground.text import visible

@@ -8,8 +8,8 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.cli.arguments import Parser
 from expt.cli.command_line import masked_command
+from expt.cli.parser import Parser, repeated, seconds
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.layout import INDEX_FILE, RUNS_DIR
@@ -92,47 +92,31 @@ def main(words: list[str]) -> int:
     return max(codes)
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_arguments(parser: Parser) -> None:
     add_filters(parser)
     add: Any = parser.add_argument
-    add(
-        "-p",
-        dest="params",
-        action="append",
-        metavar="NAME=VALUE",
-        default=[],
-        help="another value, as in 'expt run'",
+    repeated(
+        parser, "-p", dest="params", metavar="NAME=VALUE", help="another value, as in 'expt run'"
     )
     add("--current-code", action="store_true", help="the code of the working tree")
     add("--check", action="store_true", help="compare results and series with the old run's")
     add("--rtol", type=_tolerance, metavar="X", help="numbers may differ by X of the larger")
     add("--json", action="store_true", help="with --check: a JSON array of objects")
     add("-n", dest="workers", type=int, choices=(0, 1), default=1, help="0 runs in this process")
-    add("--timeout", type=_seconds, metavar="SECONDS", help="a longer run is failed")
-    add("--add-tag", dest="add_tags", action="append", metavar="TAG", default=[], help="label them")
+    add("--timeout", type=seconds, metavar="SECONDS", help="a longer run is failed")
+    repeated(parser, "--add-tag", dest="add_tags", metavar="TAG", help="label them")
     add("--add-note", metavar="TEXT", help="a sentence about the new runs")
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
 
 
 def _tolerance(text: str) -> float:
-    value = _number(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"a number from 0, not {text!r}")
     return value
-
-
-def _seconds(text: str) -> float:
-    value = _number(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"a number of seconds, not {text!r}")
-    return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
 
 
 def _repeatable(runs: Sequence[Run], *, named: bool) -> list[Run]:

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.cli.arguments import Parser
 from expt.cli.command_line import read_options
+from expt.cli.parser import Parser
 from expt.ground.errors import ExitCode
 from expt.ground.files import write_atomically
 from expt.ground.layout import PARAMS_FILE, SCHEMA_DIRECTIVE, SCHEMA_FILE, SCHEMA_LINE

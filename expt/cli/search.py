@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.search_facts import read_search_terms
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Column, Screen, output

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Column, output
 from expt.ground.text import human_duration, short_text

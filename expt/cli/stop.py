@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.owner import ask_to_stop, owner_is_alive
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import output
 from expt.reading.references import find_archive_root, load_run

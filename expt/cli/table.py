@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.cli.show.listing import show_table
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.encoding import to_json

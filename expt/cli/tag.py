@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.run_labels import Labels, read_labels, write_labels
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.ground.errors import ExitCode, ExptError, NoSuchRun, UsageError
 from expt.ground.screen import output
 from expt.ground.value_classes import evolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expt.archive.manifest import check_manifest
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode, ReadingError
 from expt.ground.screen import Line, output

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.served_page import told_of_page
-from expt.cli.arguments import Parser, file_to_write
+from expt.cli.parser import Parser, add_file, repeated
 from expt.cli.which_runs import ASKED, add_filters, find_chosen, make_admits
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ExitCode, ReadingError, UsageError
@@ -83,15 +83,8 @@ def main(words: list[str]) -> int:
 
 
 def _add_plugins(parser: Parser) -> None:
-    add: Any = parser.add_argument
-    add(
-        "--plugin",
-        dest="plugins",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="load a plugin, by name or file; no:NAME leaves one out",
-    )
+    told = "load a plugin, by name or file; no:NAME leaves one out"
+    repeated(parser, "--plugin", dest="plugins", metavar="NAME", help=told)
 
 
 def find_panels(named: Sequence[str]) -> Callable[[Run], list[Any]]:
@@ -134,14 +127,7 @@ def report(words: list[str]) -> int:
     parser = Parser(prog="expt report", description="The page of runs, frozen in one file.")
     add_filters(parser)
     add: Any = parser.add_argument
-    add(
-        "-o",
-        dest="file",
-        type=file_to_write,
-        required=True,
-        metavar="FILE.html",
-        help="the file to write",
-    )
+    add_file(parser, "FILE.html")
     add("--title", default="expt report", help="the title of the page")
     _add_plugins(parser)
     asked = parser.parse_args(words)

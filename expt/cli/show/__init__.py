@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.served_page import find_addresses
-from expt.cli.arguments import Parser
+from expt.cli.parser import Parser
 from expt.cli.show.listing import show_columns, show_listing, show_undetermined
 from expt.cli.show.machine import csv_text, json_text, series_csv
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing

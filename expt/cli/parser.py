@@ -1,0 +1,142 @@
+"""What every verb parses with: a parser whose mistakes are ours, and the types of its words."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.screen import output, paragraph, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS: Final = {
+    "run": "find and run experiments: what 'expt PATH' does",
+    "params": "one experiment's values, origins, providers and hook points",
+    "schema": "write a JSON Schema beside each params.toml, for editors",
+    "new": "write a first experiment, an extended one, or a conftest.py",
+    "search": "the trials of a search: the best, how it went, what mattered",
+    "show": "list archived runs, show one, compare several",
+    "diff": "what differs between two runs",
+    "table": "a result of runs by two of their values, for a paper",
+    "analyze": "write an analysis script for many runs",
+    "rerun": "run archived runs again, and check what comes out",
+    "view": "look at runs in a browser",
+    "report": "write the page of runs into one file",
+    "open": "open a picture, the folder or the page of a run",
+    "render": "make the renderings of archives again",
+    "tag": "add tags to runs, or take them away",
+    "note": "write the note of a run",
+    "requirements": "the packages of a run, as pins",
+    "verify": "check archives against their hashes",
+    "status": "what runs now, where, since when",
+    "stop": "end a running run, and not its session",
+    "cache": "the kept values of cached providers",
+    "du": "the sizes of archives on the disk",
+    "rm": "delete archives",
+    "pack": "pack archives into one zip file",
+    "unpack": "unpack archives from a zip file",
+    "export": "write runs in another tool's format",
+    "import": "make archives of another tool's runs",
+    "completion": "print the completion script for bash, zsh or fish",
+}
+"""Every verb but `run` is `main(words) -> int` of `cli/NAME`."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are `UsageError`s."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings.setdefault("formatter_class", _Formatter)
+        super().__init__(allow_abbrev=False, **settings)
+
+    def print_help(self, file: Any = None) -> None:
+        """The help, in colour on a terminal."""
+        screen = output()
+        if not screen.colour:
+            screen.write(self.format_help())
+            return
+        from rich.text import Text  # for a terminal alone
+
+        text = Text("\n").join(styled(*line) for line in paragraph(self.format_help()))
+        text.highlight_regex(r"(?m)^\S.*:$", "bold")
+        text.highlight_regex(r"(?<![\w-])--?[A-Za-z][\w-]*", "cyan")
+        text.highlight_regex(r"(?m)^  (?P<a>[a-z]+)(?=  )", "cyan")
+        text.highlight_regex(r"(?<![\w…])[A-Z][A-Z0-9]+(?:[=,|][A-Z0-9…]+)*(?![\w])", "yellow")
+        screen.draw(text)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, None, f"see: {self.prog} --help")
+
+    def reject(self, unknown: Sequence[str]) -> None:
+        """Raise for the words that no option took."""
+        if not unknown:
+            return
+        word = unknown[0].partition("=")[0]
+        known = [option for action in self._actions for option in action.option_strings]
+        hint = did_you_mean(word, known)
+        raise UsageError(f"there is no option '{word}'", None, hint or f"see: {self.prog} --help")
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+
+Group = argparse._ArgumentGroup
+
+
+def switch(parser: Parser | Group, *words: str, **told: Any) -> None:
+    """Add a word that is there or not."""
+    parser.add_argument(*words, action="store_true", **told)
+
+
+def repeated(parser: Parser | Group, *words: str, **told: Any) -> None:
+    """Add a word that may be given several times, with a value each."""
+    parser.add_argument(*words, action="append", default=[], **told)
+
+
+def add_file(parser: Parser, name: str) -> None:
+    """Add `-o`: the file that a verb writes, such as `name`."""
+    parser.add_argument(
+        "-o", dest="file", type=file_to_write, required=True, metavar=name, help="the file to write"
+    )
+
+
+def file_to_write(text: str) -> Path:
+    """The type of an argument that names a file; a folder is told by who writes."""
+    if not Path(text).name:
+        raise argparse.ArgumentTypeError(f"a file, not {text!r}")
+    return Path(text)
+
+
+def positive(text: str) -> int:
+    """The type of a number from 1."""
+    value = count(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"a number from 1, not {text!r}")
+    return value
+
+
+def count(text: str) -> int:
+    """The type of a whole number from 0."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"a whole number, not {text!r}")
+    return value
+
+
+def seconds(text: str) -> float:
+    """The type of a time above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number of seconds, not {text!r}")
+    return value
