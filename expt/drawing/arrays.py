@@ -24,13 +24,16 @@ from expt.drawing.curves import DRAWN_LIMIT, LARGE_POWER, make_curve
 from expt.drawing.frames import Frame, Palette, finite_range, real, reduced, to_rgb
 from expt.drawing.numbers import log_ticks, number_text, round_ticks, step_texts, tick_texts
 from expt.drawing.panels import LARGE, Box, Panel, Surround
-from expt.drawing.sheets import HEIGHT, WIDTH, new_figure, write_titles
+from expt.drawing.sheets import HEIGHT, WIDTH, new_figure, write, write_titles
 from expt.drawing.stills import Picture, contact_sheet
-from expt.drawing.styles import Style, fitted, neutral
+from expt.drawing.styles import Style, neutral
 from expt.drawing.ticks import NumberFormatter, RoundLocator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -311,14 +314,10 @@ def _name_axes(figure: Figure, axes: Axes, style: Style, across: str, upright: s
     """What the axes are: at the lower right, and above the upper left."""
     width, height = figure.get_size_inches()
     place = axes.get_position()
-    font: dict[str, Any] = {
-        "color": style.muted, "size": LARGE.text, "family": list(style.families),
-        "va": "bottom", "parse_math": False,
-    }  # fmt: skip
     room = place.width * width / 2
     below = max(place.y0 - 0.4 / height, 0.1 / height)
-    figure.text(place.x1, below, fitted(across, room, LARGE.text), ha="right", **font)
-    figure.text(place.x0, place.y1 + 0.06 / height, fitted(upright, room, LARGE.text), **font)
+    write(figure, style, place.x1, below, across, room, ha="right")
+    write(figure, style, place.x0, place.y1 + 0.06 / height, upright, room)
 
 
 def _number_cells(
@@ -359,17 +358,30 @@ def _colour_bar(
     """The colours of a heat map with round numbers beside them, and the unit above."""
     axes = _axes(figure, cell, place, style)
     places, texts, power = bar_ticks(palette, 6)
-    ramp = palette.table[255::-1][:, np.newaxis, :]
-    axes.imshow(ramp, aspect="auto", extent=(0, 1, 0, 1))
-    axes.xaxis.set_visible(False)
-    axes.yaxis.tick_right()
-    axes.yaxis.set_major_locator(FixedLocator(places))
-    axes.yaxis.set_major_formatter(FixedFormatter(texts))
+    show_ramp(axes, palette.table[255::-1][:, np.newaxis, :], places, texts)
     width, height = figure.get_size_inches()
     above = "  ".join(filter(None, [power, unit]))
     left, right = cell.left + place.left, cell.left + cell.width - 0.08
-    figure.text(
-        left / width, (cell.bottom + place.bottom + place.height + 0.06) / height,
-        fitted(above, right - left, LARGE.text), color=style.muted, size=LARGE.text,
-        va="bottom", family=list(style.families), parse_math=False,
-    )  # fmt: skip
+    top = (cell.bottom + place.bottom + place.height + 0.06) / height
+    write(figure, style, left / width, top, above, right - left)
+
+
+def show_ramp(
+    axes: Axes,
+    ramp: NDArray[np.uint8],
+    places: Sequence[float],
+    texts: Sequence[str],
+    interpolation: str | None = None,
+) -> None:
+    """A column of colours, from the top to the bottom, with texts beside it at places from 0 to
+    1."""
+    axes.imshow(ramp, aspect="auto", extent=(0, 1, 0, 1), interpolation=interpolation)
+    axes.xaxis.set_visible(False)
+    axes.yaxis.tick_right()
+    fix_ticks(axes.yaxis, places, texts)
+
+
+def fix_ticks(axis: Axis, places: Iterable[float], texts: Sequence[str]) -> None:
+    """Ticks at these places, with these texts."""
+    axis.set_major_locator(FixedLocator(list(places)))
+    axis.set_major_formatter(FixedFormatter(texts))

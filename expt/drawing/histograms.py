@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.colors import to_rgb as colour_to_rgb
-from matplotlib.ticker import FixedFormatter, FixedLocator
 
-from expt.drawing.arrays import plain_axes
+from expt.drawing.arrays import fix_ticks, plain_axes, show_ramp
 from expt.drawing.curves import widened
 from expt.drawing.frames import real
 from expt.drawing.numbers import round_ticks, step_texts, tick_texts
 from expt.drawing.panels import LARGE
-from expt.drawing.sheets import new_figure, write_titles
+from expt.drawing.sheets import new_figure, write, write_titles
 from expt.drawing.styles import Style, is_dark, mixed, neutral
 from expt.drawing.ticks import NumberFormatter, RoundLocator
 
@@ -87,13 +86,10 @@ def histogram_figure(
         axes.yaxis.set_major_locator(RoundLocator(6))
         axes.yaxis.set_major_formatter(NumberFormatter(tick_texts))
         axes.yaxis.offsetText.set(color=style.muted, size=LARGE.text)
-        places, texts = _step_ticks(steps)
-        axes.xaxis.set_major_locator(FixedLocator(places))
-        axes.xaxis.set_major_formatter(FixedFormatter(texts))
-        figure.text(
-            1 - right / width, 0.1 / height, "step", color=style.muted, size=LARGE.text,
-            ha="right", family=list(style.families), parse_math=False,
-        )  # fmt: skip
+        fix_ticks(axes.xaxis, *_step_ticks(steps))
+        write(
+            figure, style, 1 - right / width, 0.1 / height, "step", 1.0, ha="right", va="baseline"
+        )
         _add_scale(figure, style, table, top, is_more=top < shares.max())
         write_titles(figure, style, title, "    ".join(told), whose)
     return figure
@@ -142,14 +138,10 @@ def _add_scale(
     width, height = figure.get_size_inches()
     place = ((width - 0.9) / width, 0.52 / height, 0.13 / width, (height - 1.36) / height)
     axes = figure.add_axes(place)
-    ramp = table[round(_FAINTEST * (_RAMP - 1)) :][::-1, np.newaxis, :]
-    axes.imshow(ramp, aspect="auto", extent=(0, 1, 0, 1))
     plain_axes(axes, style)
-    axes.xaxis.set_visible(False)
-    axes.yaxis.tick_right()
-    axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
     ticks = ["0 %", f"{top * 25:.2g} %", f"{'≥ ' if is_more else ''}{top * 100:.2g} %"]
-    axes.yaxis.set_major_formatter(FixedFormatter(ticks))
+    ramp = table[round(_FAINTEST * (_RAMP - 1)) :][::-1, np.newaxis, :]
+    show_ramp(axes, ramp, [0, 0.5, 1], ticks)
 
 
 def _step_ticks(steps: Sequence[float]) -> tuple[list[float], list[str]]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
-from matplotlib.ticker import FixedFormatter, FixedLocator
 
-from expt.drawing.arrays import bar_ticks, plain_axes
+from expt.drawing.arrays import bar_ticks, plain_axes, show_ramp
 from expt.drawing.frames import Palette
 from expt.drawing.numbers import number_texts
 from expt.drawing.panels import LARGE
+from expt.drawing.sheets import write
 from expt.drawing.styles import Style, fitted, is_dark
 from expt.drawing.varying import as_number, is_geometric, key_of, value_text
 
@@ -108,19 +108,12 @@ def _draw_names(
         _draw_bar(figure, style, left, color, ramp.astype(np.uint8), places, texts)
         return
     width, height = figure.get_size_inches()
-    font: dict[str, Any] = {
-        "size": LARGE.text, "family": list(style.families), "va": "top", "parse_math": False,
-    }  # fmt: skip
     top = height - 0.84
     room = BESIDE - 0.2
-    figure.text(
-        left / width, (top + 0.22) / height, fitted(color, room, LARGE.text), color=style.muted,
-        **font,
-    )  # fmt: skip
+    write(figure, style, left / width, (top + 0.22) / height, color, room, va="top")
     for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
-        shown = fitted(f"━ {name}", room, LARGE.text)
         place = (top - 0.22 * index) / height
-        figure.text(left / width, place, shown, color=colour, **font)
+        write(figure, style, left / width, place, f"━ {name}", room, color=colour, va="top")
 
 
 def _draw_bar(
@@ -135,17 +128,7 @@ def _draw_bar(
     width, height = figure.get_size_inches()
     bottom, top = LARGE.footer, height - 0.84
     axes = figure.add_axes((left / width, bottom / height, 0.14 / width, (top - bottom) / height))
-    axes.imshow(ramp, aspect="auto", extent=(0, 1, 0, 1), interpolation="nearest")
     plain_axes(axes, style)
-    axes.xaxis.set_visible(False)
-    axes.yaxis.tick_right()
-    axes.yaxis.set_major_locator(FixedLocator(list(places)))
-    room = BESIDE - 0.45
-    axes.yaxis.set_major_formatter(
-        FixedFormatter([fitted(text, room, LARGE.text) for text in texts])
-    )
-    figure.text(
-        left / width, (top + 0.06) / height, fitted(color, BESIDE - 0.2, LARGE.text),
-        color=style.muted, size=LARGE.text, va="bottom", family=list(style.families),
-        parse_math=False,
-    )  # fmt: skip
+    shown = [fitted(text, BESIDE - 0.45, LARGE.text) for text in texts]
+    show_ramp(axes, ramp, places, shown, "nearest")
+    write(figure, style, left / width, (top + 0.06) / height, color, BESIDE - 0.2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
-from expt.drawing.arrays import plain_axes
+from expt.drawing.arrays import fix_ticks, plain_axes
 from expt.drawing.numbers import (
     log_ticks,
     number_texts,
@@ -16,7 +16,7 @@ from expt.drawing.numbers import (
     whole_tick_texts,
 )
 from expt.drawing.panels import LARGE
-from expt.drawing.sheets import new_figure, write_titles
+from expt.drawing.sheets import new_figure, write, write_titles
 from expt.drawing.styles import Style, fitted, neutral
 from expt.drawing.ticks import NumberFormatter, RoundLocator
 from expt.drawing.together import BAND_NAMES
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 _MOST_RESULTS, _MOST_SWEPT = 6, 4
 _CELL: Final = (2.6, 1.9)
@@ -91,32 +92,7 @@ def _scatter(
     plain_axes(axes, style)
     axes.grid(axis="y", color=style.grid, linewidth=0.8)
     axes.set_axisbelow(True)
-    numbers = [as_number(value) for value, _ in pairs]
-    known = [number for number in numbers if number is not None]
-    if len(known) == len(pairs):
-        log = is_geometric(known)
-        across = np.log10(known) if log else np.array(known)
-        distinct = sorted(set(known))
-        if len(distinct) <= _FEW_TICKS:  # then the axis tells the values themselves
-            ticks, texts = distinct, number_texts(distinct)
-        elif log:
-            ticks = log_ticks(min(known), max(known), _FEW_TICKS)
-            texts = tick_texts(ticks, log=True)[0]
-        else:
-            ticks = round_ticks(min(known), max(known), _FEW_TICKS)
-            texts = whole_tick_texts(ticks)
-        places = np.log10(ticks) if log else np.array(ticks)
-        axes.xaxis.set_major_locator(FixedLocator(places.tolist()))
-        axes.xaxis.set_major_formatter(FixedFormatter(texts))
-    else:
-        names = sorted({value_text(value) for value, _ in pairs})
-        across = np.array([float(names.index(value_text(value))) for value, _ in pairs])
-        every = -(-len(names) // _FEW_TICKS)
-        axes.xaxis.set_major_locator(FixedLocator(range(0, len(names), every)))
-        room = 1.5 / min(len(names), _FEW_TICKS)
-        shown = [fitted(one, room, LARGE.text) for one in names[::every]]
-        axes.xaxis.set_major_formatter(FixedFormatter(shown))
-    axes.xaxis.set_minor_locator(NullLocator())
+    across = _place_across(axes, [value for value, _ in pairs])
     heights = np.array([number for _, number in pairs])
     axes.plot(across, heights, "o", color=style.colours[0], markersize=3.5, alpha=0.6,
               markeredgewidth=0)  # fmt: skip
@@ -131,16 +107,39 @@ def _scatter(
         axis.offsetText.set(color=style.muted, size=LARGE.text)
     width, height = figure.get_size_inches()
     place = axes.get_position()
-    font: dict[str, Any] = {"size": LARGE.text, "family": list(style.families), "parse_math": False}
     room = place.width * width
-    figure.text(
-        place.x1, place.y0 - 0.24 / height, fitted(name, room, LARGE.text), color=style.muted,
-        ha="right", va="top", **font,
-    )  # fmt: skip
-    figure.text(
-        place.x0, place.y1 + 0.05 / height, fitted(result, room, LARGE.text), color=style.text,
-        va="bottom", **font,
-    )  # fmt: skip
+    write(figure, style, place.x1, place.y0 - 0.24 / height, name, room, ha="right", va="top")
+    write(figure, style, place.x0, place.y1 + 0.05 / height, result, room, color=style.text)
+
+
+def _place_across(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
+    """Where values stand on the lower axis, whose ticks are set: numbers on a scale, others by
+    name."""
+    numbers = [as_number(value) for value in values]
+    known = [number for number in numbers if number is not None]
+    if len(known) == len(values):
+        log = is_geometric(known)
+        across = np.log10(known) if log else np.array(known)
+        distinct = sorted(set(known))
+        if len(distinct) <= _FEW_TICKS:  # then the axis tells the values themselves
+            ticks, texts = distinct, number_texts(distinct)
+        elif log:
+            ticks = log_ticks(min(known), max(known), _FEW_TICKS)
+            texts = tick_texts(ticks, log=True)[0]
+        else:
+            ticks = round_ticks(min(known), max(known), _FEW_TICKS)
+            texts = whole_tick_texts(ticks)
+        places = np.log10(ticks) if log else np.array(ticks)
+        fix_ticks(axes.xaxis, places.tolist(), texts)
+    else:
+        names = sorted({value_text(value) for value in values})
+        across = np.array([float(names.index(value_text(value))) for value in values])
+        every = -(-len(names) // _FEW_TICKS)
+        room = 1.5 / min(len(names), _FEW_TICKS)
+        shown = [fitted(one, room, LARGE.text) for one in names[::every]]
+        fix_ticks(axes.xaxis, range(0, len(names), every), shown)
+    axes.xaxis.set_minor_locator(NullLocator())
+    return across
 
 
 def _tick_texts(values: Sequence[float]) -> tuple[list[str], str]:

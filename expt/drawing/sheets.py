@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -106,21 +106,38 @@ def write_titles(
 ) -> None:
     """A title, a muted line below it, and in small print at the bottom whose the picture is."""
     width, height = figure.get_size_inches()
-    font: dict[str, Any] = {"parse_math": False, "family": list(style.families)}
     room, left = width - 2 * LARGE.padding, LARGE.padding / width
     top = height - LARGE.padding
-    shown = fitted(title, room, LARGE.title, bold=True)
-    figure.text(
-        left, top / height, shown, color=style.text, size=LARGE.title, weight="bold", va="top",
-        **font,
+    write(
+        figure, style, left, top / height, title, room, size=LARGE.title, color=style.text,
+        bold=True, va="top",
     )  # fmt: skip
-    muted = {"color": style.muted, **font}
-    shown = fitted(subtitle, room, LARGE.text)
     below = (top - LARGE.title * 1.5 / 72) / height
-    figure.text(left, below, shown, size=LARGE.text, va="top", **muted)
+    write(figure, style, left, below, subtitle, room, va="top")
     if whose:
-        shown = fitted(whose, room, SMALL_PRINT)
-        figure.text(left, 0.1 / height, shown, size=SMALL_PRINT, va="bottom", **muted)
+        write(figure, style, left, 0.1 / height, whose, room, size=SMALL_PRINT)
+
+
+def write(
+    figure: Figure,
+    style: Style,
+    x: float,
+    y: float,
+    text: str,
+    room: float,
+    *,
+    size: float = LARGE.text,
+    color: str | None = None,
+    bold: bool = False,
+    ha: str = "left",
+    va: str = "bottom",
+) -> None:
+    """A text at a place of the figure, muted where no colour is named, cut to `room` inches."""
+    figure.text(
+        x, y, fitted(text, room, size, bold=bold), color=color or style.muted, size=size,
+        weight="bold" if bold else "normal", ha=ha, va=va, family=list(style.families),
+        parse_math=False,
+    )  # fmt: skip
 
 
 def summary(curve: Curve) -> str:

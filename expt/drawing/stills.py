@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from expt.drawing.frames import Frame, sized
 from expt.drawing.numbers import number_text
 from expt.drawing.panels import LARGE
-from expt.drawing.sheets import DPI, new_figure, write_titles
-from expt.drawing.styles import Style, fitted, neutral
+from expt.drawing.sheets import DPI, new_figure, write, write_titles
+from expt.drawing.styles import Style, neutral
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -57,11 +57,8 @@ def contact_sheet(
         for picture, frame, column in zip(pictures, fitting, columns, strict=True):
             top = round((height - _HEADING) * DPI)
             figure.figimage(frame, round(left * DPI), top - frame.shape[0], origin="upper")
-            figure.text(
-                left / width, (top / DPI - frame.shape[0] / DPI - 0.07) / height,
-                fitted(picture.caption, column, LARGE.text), color=style.muted, va="top",
-                size=LARGE.text, family=list(style.families), parse_math=False,
-            )  # fmt: skip
+            below = (top / DPI - frame.shape[0] / DPI - 0.07) / height
+            write(figure, style, left / width, below, picture.caption, column, va="top")
             left += column + _GAP
         write_titles(figure, style, title, subtitle, whose)
     return figure
@@ -131,12 +128,10 @@ def _write_column(
     width, height = figure.get_size_inches()
     across = (left + room - 0.12 if right_aligned else left) / width
     for row, text in enumerate(texts):
-        figure.text(
-            across, (height - _HEADING - row * _ROW - 0.05) / height,
-            fitted(text, room - 0.14, LARGE.text, bold=row == 0),
-            color=style.text, size=LARGE.text, weight="bold" if row == 0 else "normal",
-            ha="right" if right_aligned else "left", va="top",
-            family=list(style.families), parse_math=False,
+        write(
+            figure, style, across, (height - _HEADING - row * _ROW - 0.05) / height, text,
+            room - 0.14, color=style.text, bold=row == 0, va="top",
+            ha="right" if right_aligned else "left",
         )  # fmt: skip
 
 
