@@ -12,26 +12,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground import layout
 from expt.ground.encoding import dumps, loads
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside, write_atomically
-from expt.ground.layout import (
-    ANALYSES_FILE,
-    CODE_DIR,
-    ENVIRONMENT_FILE,
-    PLOTS_DIR,
-    PLOTS_INDEX,
-    PLOTS_NOTICES,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 LARGEST: Final = 1 << 26  # bytes of one such file
-_INDEX: Final = f"{PLOTS_DIR}/{PLOTS_INDEX}"
-_NOTICES: Final = f"{PLOTS_DIR}/{PLOTS_NOTICES}"
-_ANALYSES: Final = f"{CODE_DIR}/{ANALYSES_FILE}"
+_INDEX: Final = f"{layout.PLOTS_DIR}/{layout.PLOTS_INDEX}"
+_NOTICES: Final = f"{layout.PLOTS_DIR}/{layout.PLOTS_NOTICES}"
+_ANALYSES: Final = f"{layout.CODE_DIR}/{layout.ANALYSES_FILE}"
 
 
 def environment_to_bytes(environment: Mapping[str, Any]) -> bytes:
@@ -41,7 +34,7 @@ def environment_to_bytes(environment: Mapping[str, Any]) -> bytes:
 
 def read_environment(archive: Path) -> dict[str, Any]:
     """What `snapshot.take_environment` took. Raises `DamagedArchive`."""
-    environment: dict[str, Any] = _read(archive, ENVIRONMENT_FILE, _is_environment) or {}
+    environment: dict[str, Any] = _read(archive, layout.ENVIRONMENT_FILE, _is_environment) or {}
     return environment
 
 

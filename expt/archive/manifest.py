@@ -13,6 +13,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from expt.ground import layout
 from expt.ground.encoding import loads
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import (
@@ -21,14 +22,6 @@ from expt.ground.files import (
     open_inside,
     read_inside,
     write_atomically,
-)
-from expt.ground.layout import (
-    ANALYSIS_FILE,
-    FORMAT,
-    LABELS_FILE,
-    MANIFEST_FILE,
-    PLOTS_DIR,
-    UNFINISHED_PREFIX,
 )
 from expt.ground.value_classes import frozen
 
@@ -93,16 +86,20 @@ def write_manifest(archive: Path, written: Mapping[str, Written] | None = None) 
         entry = left and left.describe_if_left_alone(os.lstat(f"{archive}/{name}"))
         lines.append(f"  {_encode(name)}: {_encode(entry or describe_file(archive, name))}")
     files = ",\n".join(lines)
-    content = f'{{\n "format": {FORMAT},\n "files": {{\n{files}\n }}\n}}\n'
-    write_atomically(f"{archive}/{MANIFEST_FILE}", content.encode("ascii"))
+    content = f'{{\n "format": {layout.FORMAT},\n "files": {{\n{files}\n }}\n}}\n'
+    write_atomically(f"{archive}/{layout.MANIFEST_FILE}", content.encode("ascii"))
 
 
 def evidence(archive: Path) -> Iterator[str]:
     """The files that a manifest lists, sorted; links are none."""
     for name in list_inside(archive):
-        own = name in (MANIFEST_FILE, LABELS_FILE, ANALYSIS_FILE)
+        own = name in (layout.MANIFEST_FILE, layout.LABELS_FILE, layout.ANALYSIS_FILE)
         unfinished = name.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
-        if not own and not unfinished and not name.startswith((f"{PLOTS_DIR}/", UNFINISHED_PREFIX)):
+        if (
+            not own
+            and not unfinished
+            and not name.startswith((f"{layout.PLOTS_DIR}/", layout.UNFINISHED_PREFIX))
+        ):
             yield name
 
 
@@ -140,7 +137,7 @@ def _compare(archive: Path, name: str, listed: Any, *, is_there: bool) -> Differ
 
 
 def _read_manifest(archive: Path) -> dict[str, Any] | None:
-    content = read_inside(archive, MANIFEST_FILE, _LARGEST)
+    content = read_inside(archive, layout.MANIFEST_FILE, _LARGEST)
     if content is None:
         return None
     try:
@@ -149,7 +146,7 @@ def _read_manifest(archive: Path) -> dict[str, Any] | None:
             return files
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
-    raise DamagedArchive(f"{MANIFEST_FILE} is not what expt writes", str(archive))
+    raise DamagedArchive(f"{layout.MANIFEST_FILE} is not what expt writes", str(archive))
 
 
 def hash_of(archive: Path, name: str, most: int) -> str:

@@ -13,18 +13,8 @@ import math
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.exchange import protobuf_wire as wire
 from expt.exchange.crc32c import masked_crc32c
-from expt.exchange.protobuf_wire import (
-    block,
-    bytes_of,
-    double,
-    double_of,
-    fields_of,
-    int_of,
-    read_fields,
-    text_of,
-    whole,
-)
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -47,24 +37,28 @@ def make_record(event: bytes) -> bytes:
 
 
 def make_event(time: float, step: int, value: bytes) -> bytes:
-    return double(1, time) + whole(2, step) + block(5, block(1, value))
+    return wire.double(1, time) + wire.whole(2, step) + wire.block(5, wire.block(1, value))
 
 
 def make_value(tag: str, tensor: bytes, metadata: Metadata | None) -> bytes:
     told = b""
     if metadata is not None:
         plugin, data_class = metadata
-        told = block(9, block(1, block(1, plugin)) + whole(4, data_class))
-    return block(1, tag) + told + block(8, tensor)
+        told = wire.block(9, wire.block(1, wire.block(1, plugin)) + wire.whole(4, data_class))
+    return wire.block(1, tag) + told + wire.block(8, tensor)
 
 
 def double_tensor(number: float) -> bytes:
-    return whole(1, DOUBLE) + block(2, b"") + block(6, struct.pack("<d", number))
+    return wire.whole(1, DOUBLE) + wire.block(2, b"") + wire.block(6, struct.pack("<d", number))
 
 
 def string_tensor(strings: Sequence[str | bytes]) -> bytes:
-    shape = block(2, whole(1, len(strings)))
-    return whole(1, STRING) + block(2, shape) + b"".join(block(8, one) for one in strings)
+    shape = wire.block(2, wire.whole(1, len(strings)))
+    return (
+        wire.whole(1, STRING)
+        + wire.block(2, shape)
+        + b"".join(wire.block(8, one) for one in strings)
+    )
 
 
 @frozen
@@ -93,33 +87,37 @@ def read_events(file: BufferedReader, *, check: bool = True) -> Iterator[bytes]:
 
 
 def parse_event(event: bytes) -> tuple[float, int, list[Value]]:
-    fields = fields_of(event)
-    time, step = double_of(fields.get(1)), int_of(fields.get(2))
+    fields = wire.fields_of(event)
+    time, step = wire.double_of(fields.get(1)), wire.int_of(fields.get(2))
     values = []
-    for number, content in read_fields(bytes_of(fields.get(5))):
+    for number, content in wire.read_fields(wire.bytes_of(fields.get(5))):
         if number == 1:
-            inner = fields_of(content)
-            values.append(Value(text_of(inner.get(1)), inner))
+            inner = wire.fields_of(content)
+            values.append(Value(wire.text_of(inner.get(1)), inner))
     return (time if math.isfinite(time) else 0.0), step, values
 
 
 def shape_of(tensor: int | bytes) -> tuple[int, ...]:
-    shape = bytes_of(fields_of(tensor).get(2))
-    return tuple(int_of(fields_of(one).get(1)) for number, one in read_fields(shape) if number == 2)
+    shape = wire.bytes_of(wire.fields_of(tensor).get(2))
+    return tuple(
+        wire.int_of(wire.fields_of(one).get(1))
+        for number, one in wire.read_fields(shape)
+        if number == 2
+    )
 
 
 def decode_tensor(message: int | bytes | None) -> tuple[Any, ...]:
     """The elements of a `TensorProto`. Raises `ValueError` for a type that no summary has."""
     kind, elements, packed = 0, list[Any](), b""
-    for number, content in read_fields(bytes_of(message)):
+    for number, content in wire.read_fields(wire.bytes_of(message)):
         if number == 1:
-            kind = int_of(content)
+            kind = wire.int_of(content)
         elif number == 4:
-            packed = bytes_of(content)
+            packed = wire.bytes_of(content)
         elif number == 8:
-            elements.append(bytes_of(content))
+            elements.append(wire.bytes_of(content))
         elif number in (5, 6):
-            elements += read_numbers(bytes_of(content), "f" if number == 5 else "d")
+            elements += read_numbers(wire.bytes_of(content), "f" if number == 5 else "d")
         elif number in (7, 10, 11):
             elements += _varints(content)
     if packed:
@@ -141,11 +139,11 @@ def read_numbers(data: bytes, letter: str) -> list[Any]:
 
 def _varints(content: int | bytes) -> Iterable[int]:
     if isinstance(content, int):
-        return [int_of(content)]
+        return [wire.int_of(content)]
     # a packed field is as many varints as it has: each is read as the field 1 of a message
     found, place = [], 0
     for end, byte in enumerate(content):
         if byte < 128:
-            found.append(int_of(fields_of(b"\x08" + content[place : end + 1]).get(1)))
+            found.append(wire.int_of(wire.fields_of(b"\x08" + content[place : end + 1]).get(1)))
             place = end + 1
     return found

@@ -15,25 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.entry_files import read_entry_file
+from expt.exchange import event_files as events
+from expt.exchange import protobuf_wire as wire
 from expt.exchange.bounded import LARGEST_PICTURE, reject_no_folder
-from expt.exchange.event_files import (
-    BLOBS,
-    FLOAT,
-    SCALAR,
-    TENSOR,
-    Metadata,
-    Value,
-    decode_tensor,
-    double_tensor,
-    make_event,
-    make_record,
-    make_value,
-    parse_event,
-    read_events,
-    read_numbers,
-    shape_of,
-    string_tensor,
-)
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment, safe_part
 from expt.exchange.leaving_out import (
     files_left_out,
@@ -42,17 +26,6 @@ from expt.exchange.leaving_out import (
     whole_steps,
 )
 from expt.exchange.own_facts import tell_facts, with_facts
-from expt.exchange.protobuf_wire import (
-    block,
-    bytes_of,
-    double,
-    double_of,
-    fields_of,
-    int_of,
-    read_fields,
-    text_of,
-    whole,
-)
 from expt.exchange.text_values import text_of_value
 from expt.ground.errors import DamagedArchive, UsageError
 from expt.ground.files import list_inside, open_inside, temporary_beside
@@ -71,11 +44,11 @@ _FACTS: Final = "expt/run"
 _NOT_HELD: Final[tuple[Kind, ...]] = ("array", "structured")
 _EVENTS: Final = re.compile(r"(^|/)[^/]*tfevents[^/]*\Z")
 _ENDS: Final = {"completed": 1, "failed": 2}  # hparams.Status
-_METADATA: Final[Mapping[str, Metadata]] = {
-    "scalar": ("scalars", SCALAR),
-    "text": ("text", TENSOR),
-    "image": ("images", BLOBS),
-    "figure": ("images", BLOBS),
+_METADATA: Final[Mapping[str, events.Metadata]] = {
+    "scalar": ("scalars", events.SCALAR),
+    "text": ("text", events.TENSOR),
+    "image": ("images", events.BLOBS),
+    "figure": ("images", events.BLOBS),
 }
 
 
@@ -94,7 +67,7 @@ def write_tensorboard(runs: Sequence[Run], destination: str) -> Iterator[str]:
         try:
             with open(temporary, "wb") as stream:
                 for event in _events(run):
-                    stream.write(make_record(event))
+                    stream.write(events.make_record(event))
             os.replace(temporary, file)
         finally:
             Path(temporary).unlink(missing_ok=True)
@@ -105,64 +78,70 @@ def write_tensorboard(runs: Sequence[Run], destination: str) -> Iterator[str]:
 
 def _events(run: Run) -> Iterator[bytes]:
     start = run.started.timestamp()
-    yield double(1, start) + block(3, "brain.Event:2")
-    yield make_event(start, 0, _hparams("session_start_info", _session_start(run, start)))
+    yield wire.double(1, start) + wire.block(3, "brain.Event:2")
+    yield events.make_event(start, 0, _hparams("session_start_info", _session_start(run, start)))
     added = {f"results/{name}": value for name, value in leaf_values(run.results)}
     added = {name: value for name, value in added.items() if _is_real(value)}
     added = {name: value for name, value in added.items() if name not in run.listed_series}
     facts = tell_facts(run, added)
-    yield make_event(start, 0, make_value(_FACTS, string_tensor([facts]), _METADATA["text"]))
+    told = events.make_value(_FACTS, events.string_tensor([facts]), _METADATA["text"])
+    yield events.make_event(start, 0, told)
     for name, series in run.series.items():
         if series.kind not in _NOT_HELD:
             yield from _series_events(name, series)
     end = (run.finished or run.started).timestamp()
     for name, value in added.items():
-        yield make_event(end, 0, make_value(name, double_tensor(float(value)), _METADATA["scalar"]))
-    ended = whole(1, _ENDS.get(run.status, 0)) + double(2, end)
-    yield make_event(end, 0, _hparams("session_end_info", block(4, ended)))
+        told = events.make_value(name, events.double_tensor(float(value)), _METADATA["scalar"])
+        yield events.make_event(end, 0, told)
+    ended = wire.whole(1, _ENDS.get(run.status, 0)) + wire.double(2, end)
+    yield events.make_event(end, 0, _hparams("session_end_info", wire.block(4, ended)))
 
 
 def _series_events(name: str, series: Series) -> Iterator[bytes]:
     steps, times = whole_steps(series), series.times.tolist()
-    told: Metadata | None = _METADATA[series.kind]
+    told: events.Metadata | None = _METADATA[series.kind]
     for step, time, tensor in zip(steps, times, _tensors(series), strict=True):
-        yield make_event(time, step, make_value(name, tensor, told))
+        yield events.make_event(time, step, events.make_value(name, tensor, told))
         told = None  # the first of a tag says it for all
 
 
 def _tensors(series: Series) -> Iterator[bytes]:
     if series.kind == "scalar":
-        yield from map(double_tensor, series.values.astype("f8").tolist())
+        yield from map(events.double_tensor, series.values.astype("f8").tolist())
     elif series.kind == "text":
-        yield from (string_tensor([text]) for text in series.values)
+        yield from (events.string_tensor([text]) for text in series.values)
     else:
         for file in series.files:
             height, width = read_entry_file(file).shape[:2]
-            yield string_tensor([str(width), str(height), file.read_bytes()])
+            yield events.string_tensor([str(width), str(height), file.read_bytes()])
 
 
 def _hparams(tag: str, content: bytes) -> bytes:
     """`HParamsPluginData`, which stands in the metadata of a value that has none."""
-    plugin = block(1, "hparams") + block(2, whole(1, 0) + content)
-    nothing = whole(1, FLOAT) + block(2, block(2, whole(1, 0)))
-    return block(1, f"_hparams_/{tag}") + block(9, block(1, plugin)) + block(8, nothing)
+    plugin = wire.block(1, "hparams") + wire.block(2, wire.whole(1, 0) + content)
+    nothing = wire.whole(1, events.FLOAT) + wire.block(2, wire.block(2, wire.whole(1, 0)))
+    return (
+        wire.block(1, f"_hparams_/{tag}")
+        + wire.block(9, wire.block(1, plugin))
+        + wire.block(8, nothing)
+    )
 
 
 def _session_start(run: Run, start: float) -> bytes:
     values = b"".join(
-        block(1, block(1, name) + block(2, _protobuf_value(value)))
+        wire.block(1, wire.block(1, name) + wire.block(2, _protobuf_value(value)))
         for name, value in leaf_values(run.params)
     )
-    return block(3, values + block(4, run.experiment) + double(5, start))
+    return wire.block(3, values + wire.block(4, run.experiment) + wire.double(5, start))
 
 
 def _protobuf_value(value: Any) -> bytes:
     """`google.protobuf.Value`."""
     if isinstance(value, bool):
-        return whole(4, value)
+        return wire.whole(4, value)
     if _is_real(value) and math.isfinite(value):
-        return double(2, float(value))
-    return block(3, text_of_value(value))
+        return wire.double(2, float(value))
+    return wire.block(3, text_of_value(value))
 
 
 def _is_real(value: Any) -> bool:
@@ -250,84 +229,86 @@ def _entries(path: Path, names: Sequence[str], *, sound: bool) -> Iterator[Forei
 
 def _values_in(
     path: Path, names: Sequence[str], damage: list[str], *, check: bool = True
-) -> Iterator[tuple[float, int, Value]]:
+) -> Iterator[tuple[float, int, events.Value]]:
     for name in names:
         with open_inside(path, name) as file:
             try:
-                for event in read_events(file, check=check):
-                    time, step, values = parse_event(event)
+                for event in events.read_events(file, check=check):
+                    time, step, values = events.parse_event(event)
                     yield from ((time, step, value) for value in values)
             except ValueError as error:
                 damage.append(f"{name} is read up to its damage: {error}")
 
 
-def _plugin_of(value: Value, known: dict[str, str]) -> str:
+def _plugin_of(value: events.Value, known: dict[str, str]) -> str:
     """Which plugin's a value is; the first of a tag says it for all."""
     if 9 in value.fields:
-        data = fields_of(fields_of(value.fields[9]).get(1))
-        known.setdefault(value.tag, text_of(data.get(1)))
+        data = wire.fields_of(wire.fields_of(value.fields[9]).get(1))
+        known.setdefault(value.tag, wire.text_of(data.get(1)))
     return known.get(value.tag, "")
 
 
-def _look_at(value: Value, found: _Found) -> None:
-    metadata = fields_of(fields_of(value.fields.get(9)).get(1))
-    if text_of(metadata.get(1)) == "hparams":
-        _read_hparams(fields_of(metadata.get(2)), found)
+def _look_at(value: events.Value, found: _Found) -> None:
+    metadata = wire.fields_of(wire.fields_of(value.fields.get(9)).get(1))
+    if wire.text_of(metadata.get(1)) == "hparams":
+        _read_hparams(wire.fields_of(metadata.get(2)), found)
     elif value.tag == _FACTS:
-        found.facts = _joined(decode_tensor(value.fields.get(8)))
-    elif 6 in value.fields or text_of(metadata.get(1)) == "audio":
+        found.facts = _joined(events.decode_tensor(value.fields.get(8)))
+    elif 6 in value.fields or wire.text_of(metadata.get(1)) == "audio":
         found.left_out["audio"] += 1
-    elif text_of(metadata.get(1)).startswith("graph") or 3 in value.fields:
+    elif wire.text_of(metadata.get(1)).startswith("graph") or 3 in value.fields:
         found.left_out["graphs"] += 1
 
 
 def _read_hparams(data: Mapping[int, int | bytes], found: _Found) -> None:
-    for number, entry in read_fields(bytes_of(data.get(3))):
+    for number, entry in wire.read_fields(wire.bytes_of(data.get(3))):
         if number == 1:
-            pair = fields_of(entry)
-            found.params[text_of(pair.get(1))] = _read_protobuf_value(bytes_of(pair.get(2)))
+            pair = wire.fields_of(entry)
+            found.params[wire.text_of(pair.get(1))] = _read_protobuf_value(
+                wire.bytes_of(pair.get(2))
+            )
     if 4 in data:
-        found.status = int_of(fields_of(data[4]).get(1))
+        found.status = wire.int_of(wire.fields_of(data[4]).get(1))
 
 
 def _read_protobuf_value(message: bytes) -> Any:
-    for number, content in read_fields(message):
+    for number, content in wire.read_fields(message):
         if number == 2:
-            value = double_of(content)
+            value = wire.double_of(content)
             return int(value) if value.is_integer() and abs(value) < 2**53 else value
         if number == 3:
-            return text_of(content)
+            return wire.text_of(content)
         if number == 4:
             return bool(content)
     return None
 
 
-def _decode(value: Value, plugin: str, time: float, step: int) -> Iterator[ForeignEntry]:
+def _decode(value: events.Value, plugin: str, time: float, step: int) -> Iterator[ForeignEntry]:
     """The entries that one value is; none for what has no kind here."""
     fields, tag = value.fields, value.tag
     if 2 in fields:
-        yield ForeignEntry(tag, double_of(fields[2]), time, step, "scalar")
+        yield ForeignEntry(tag, wire.double_of(fields[2]), time, step, "scalar")
     elif 4 in fields:
-        yield from _pictures(tag, [bytes_of(fields_of(fields[4]).get(4))], time, step)
+        yield from _pictures(tag, [wire.bytes_of(wire.fields_of(fields[4]).get(4))], time, step)
     elif 5 in fields:
-        yield ForeignEntry(tag, _histogram(bytes_of(fields[5])), time, step, "structured")
+        yield ForeignEntry(tag, _histogram(wire.bytes_of(fields[5])), time, step, "structured")
     elif 8 in fields and plugin not in ("hparams", "audio") and not plugin.startswith("graph"):
-        tensor = decode_tensor(fields[8])
+        tensor = events.decode_tensor(fields[8])
         if plugin == "images" and all(isinstance(one, bytes) for one in tensor):
             yield from _pictures(tag, list(tensor[2:]), time, step)
         elif all(isinstance(one, bytes) for one in tensor):
             yield ForeignEntry(tag, _joined(tensor), time, step, "text")
-        elif len(tensor) == 1 and not shape_of(fields[8]):
+        elif len(tensor) == 1 and not events.shape_of(fields[8]):
             yield ForeignEntry(tag, tensor[0], time, step, "scalar")
         else:
             import numpy  # slow: only for histograms and other arrays
 
-            array = numpy.array(list(tensor)).reshape(shape_of(fields[8]))
+            array = numpy.array(list(tensor)).reshape(events.shape_of(fields[8]))
             yield ForeignEntry(tag, array, time, step, "array")
 
 
 def _joined(tensor: Sequence[Any]) -> str:
-    return b"\n".join(map(bytes_of, tensor)).decode("utf-8", "replace")
+    return b"\n".join(map(wire.bytes_of, tensor)).decode("utf-8", "replace")
 
 
 def _pictures(tag: str, encoded: Sequence[bytes], time: float, step: int) -> Iterator[ForeignEntry]:
@@ -341,10 +322,10 @@ def _histogram(message: bytes) -> dict[str, Any]:
     """`HistogramProto`."""
     told: dict[str, Any] = {}
     names = {1: "min", 2: "max", 3: "num", 4: "sum", 5: "sum_squares"}
-    for number, content in read_fields(message):
+    for number, content in wire.read_fields(message):
         if number in names:
-            told[names[number]] = double_of(content)
+            told[names[number]] = wire.double_of(content)
         elif number in (6, 7):
             key = "bucket_limit" if number == 6 else "bucket"
-            told.setdefault(key, []).extend(read_numbers(bytes_of(content), "d"))
+            told.setdefault(key, []).extend(events.read_numbers(wire.bytes_of(content), "d"))
     return told

@@ -11,16 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from expt.exchange.protobuf_wire import (
-    block,
-    bytes_of,
-    double_of,
-    fields_of,
-    int_of,
-    read_fields,
-    text_of,
-    whole,
-)
+from expt.exchange import protobuf_wire as wire
 from expt.ground.encoding import dumps
 from expt.ground.text import visible
 
@@ -33,11 +24,11 @@ RUN, EXIT, HEADER = 17, 18, 21
 
 
 def make_item(name: str, value: Any) -> bytes:
-    return block(1, name) + block(16, json_of(value))
+    return wire.block(1, name) + wire.block(16, json_of(value))
 
 
 def make_nested(name: str, value: Any) -> bytes:
-    return block(2, name) + block(16, json_of(value))
+    return wire.block(2, name) + wire.block(16, json_of(value))
 
 
 def json_of(value: Any) -> str:
@@ -52,12 +43,12 @@ def json_of(value: Any) -> str:
 
 def timestamp_of(moment: dt.datetime) -> bytes:
     seconds = moment.timestamp()
-    return whole(1, int(seconds)) + whole(2, moment.microsecond * 1000)
+    return wire.whole(1, int(seconds)) + wire.whole(2, moment.microsecond * 1000)
 
 
 def read_config(content: int | bytes) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for number, item in read_fields(bytes_of(content)):
+    for number, item in wire.read_fields(wire.bytes_of(content)):
         if number == 1:
             path, value = read_item(item)
             put(values, path, value)
@@ -67,19 +58,19 @@ def read_config(content: int | bytes) -> dict[str, Any]:
 def read_item(item: int | bytes) -> tuple[list[str], Any]:
     """The path of keys and the value of one item."""
     nested, key, value = list[str](), "", None
-    for number, content in read_fields(bytes_of(item)):
+    for number, content in wire.read_fields(wire.bytes_of(item)):
         if number == 1:
-            key = text_of(content)
+            key = wire.text_of(content)
         elif number == 2:
-            nested.append(text_of(content))
+            nested.append(wire.text_of(content))
         elif number in (8, 16):
-            value = parsed(text_of(content))
+            value = parsed(wire.text_of(content))
         elif number == 7:
-            value = text_of(content)
+            value = wire.text_of(content)
         elif number == 6:
-            value = double_of(content)
+            value = wire.double_of(content)
         elif number in (4, 5):
-            value = bool(content) if number == 4 else int_of(content)
+            value = bool(content) if number == 4 else wire.int_of(content)
     return nested or [key], value
 
 
@@ -104,7 +95,7 @@ def put(table: dict[str, Any], path: Sequence[str], value: Any) -> None:
 def read_row(content: int | bytes) -> dict[str, Any]:
     """One row: name → value; a value in parts is a table."""
     row: dict[str, Any] = {}
-    fields = list(read_fields(bytes_of(content)))
+    fields = list(wire.read_fields(wire.bytes_of(content)))
     for number, item in fields:
         if number == 1:
             path, value = read_item(item)
@@ -113,5 +104,5 @@ def read_row(content: int | bytes) -> dict[str, Any]:
             else:
                 put(row, path, value)
         elif number == 2:
-            row.setdefault("_step", int_of(fields_of(item).get(1)))
+            row.setdefault("_step", wire.int_of(wire.fields_of(item).get(1)))
     return row

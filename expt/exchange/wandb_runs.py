@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.array_files import PICTURE_FORMATS, read_picture
+from expt.exchange import protobuf_wire as wire
+from expt.exchange import wandb_messages as messages
 from expt.exchange.bounded import (
     LARGEST_PICTURE,
     list_bounded,
@@ -50,34 +52,7 @@ from expt.exchange.own_files import (
     with_own_files,
     write_files,
 )
-from expt.exchange.protobuf_wire import (
-    block,
-    bytes_of,
-    fields_of,
-    int_of,
-    read_fields,
-    text_of,
-    whole,
-)
 from expt.exchange.wandb_log import LogWriter, read_log
-from expt.exchange.wandb_messages import (
-    CONFIG,
-    EXIT,
-    FILE_LIST,
-    HEADER,
-    HISTORY,
-    NUMBER,
-    OUTPUT,
-    RUN,
-    SUMMARY,
-    make_item,
-    make_nested,
-    put,
-    read_config,
-    read_item,
-    read_row,
-    timestamp_of,
-)
 from expt.exchange.wandb_sync import is_project, sync_runs
 from expt.exchange.yaml_files import read_yaml
 from expt.ground.clock import on_local_clock
@@ -127,7 +102,7 @@ def _write_run(run: Run, place: Path) -> Path:
     with open(unfinished / f"run-{run.id}.wandb", "xb") as log:
         log.write(writer.begun)
         for number, record in enumerate(_records(run, files), 1):
-            log.write(writer.add(record + whole(NUMBER, number)))
+            log.write(writer.add(record + wire.whole(messages.NUMBER, number)))
     replace_folder(unfinished, folder)
     return folder
 
@@ -143,23 +118,34 @@ def _write_files(run: Run, folder: Path) -> list[str]:
 
 
 def _records(run: Run, files: Sequence[str]) -> Iterator[bytes]:
-    yield block(HEADER, block(1, block(1, _PRODUCER) + block(2, _CONSUMER)))
-    config = b"".join(block(1, make_item(name, value)) for name, value in run.params.items())
-    about = block(1, run.id) + block(3, _project(run)) + block(4, config)
-    about += block(8, run.case or run.short_id) + block(9, run.note or run.description)
-    about += b"".join(block(10, tag) for tag in run.tags)
-    yield block(RUN, about + block(17, timestamp_of(run.started)))
-    yield block(FILE_LIST, b"".join(block(1, block(1, name)) for name in files))
+    yield wire.block(
+        messages.HEADER, wire.block(1, wire.block(1, _PRODUCER) + wire.block(2, _CONSUMER))
+    )
+    config = b"".join(
+        wire.block(1, messages.make_item(name, value)) for name, value in run.params.items()
+    )
+    about = wire.block(1, run.id) + wire.block(3, _project(run)) + wire.block(4, config)
+    about += wire.block(8, run.case or run.short_id) + wire.block(9, run.note or run.description)
+    about += b"".join(wire.block(10, tag) for tag in run.tags)
+    yield wire.block(messages.RUN, about + wire.block(17, messages.timestamp_of(run.started)))
+    yield wire.block(
+        messages.FILE_LIST, b"".join(wire.block(1, wire.block(1, name)) for name in files)
+    )
     start = run.started.timestamp()
     for step, (when, values) in sorted(_rows(run).items()):
         told = {"_step": step, "_timestamp": when, "_runtime": max(when - start, 0), **values}
-        items = b"".join(block(1, make_nested(name, value)) for name, value in told.items())
-        yield block(HISTORY, items + block(2, whole(1, step)))
+        items = b"".join(
+            wire.block(1, messages.make_nested(name, value)) for name, value in told.items()
+        )
+        yield wire.block(messages.HISTORY, items + wire.block(2, wire.whole(1, step)))
     last = {name: value for name, value in run.last.items() if name in run.series}
     summary = {**last, **run.results}
-    yield block(SUMMARY, b"".join(block(1, make_item(n, value)) for n, value in summary.items()))
-    ended = whole(1, 0 if run.status in ("completed", "skipped") else 1)
-    yield block(EXIT, ended + whole(2, int(run.duration or 0)))
+    yield wire.block(
+        messages.SUMMARY,
+        b"".join(wire.block(1, messages.make_item(n, value)) for n, value in summary.items()),
+    )
+    ended = wire.whole(1, 0 if run.status in ("completed", "skipped") else 1)
+    yield wire.block(messages.EXIT, ended + wire.whole(2, int(run.duration or 0)))
 
 
 def _rows(run: Run) -> dict[int, tuple[float, dict[str, Any]]]:
@@ -304,40 +290,43 @@ def _look_through(folder: Path, log: str, found: _Found) -> None:
 
 def _records_in(folder: Path, log: str) -> Iterator[dict[int, int | bytes]]:
     with open_inside(folder, log) as file:
-        yield from map(fields_of, read_log(file))
+        yield from map(wire.fields_of, read_log(file))
 
 
 def _look_at(number: int, content: int | bytes, found: _Found) -> None:
-    if number == RUN:
-        _look_at_run(bytes_of(content), found)
-    elif number == CONFIG:
-        found.config |= read_config(content)
-    elif number == SUMMARY:
-        for field, item in read_fields(bytes_of(content)):
+    if number == messages.RUN:
+        _look_at_run(wire.bytes_of(content), found)
+    elif number == messages.CONFIG:
+        found.config |= messages.read_config(content)
+    elif number == messages.SUMMARY:
+        for field, item in wire.read_fields(wire.bytes_of(content)):
             if field == 1:
-                path, value = read_item(item)
-                put(found.summary, path, value)
-    elif number == HISTORY:
-        row = read_row(content)
+                path, value = messages.read_item(item)
+                messages.put(found.summary, path, value)
+    elif number == messages.HISTORY:
+        row = messages.read_row(content)
         found.last = max(found.last, finite(row.get("_timestamp")) or 0.0)
         found.tracked |= {name.partition(".")[0] for name in row}
         found.tracked |= set(row)
-    elif number == EXIT:
-        fields = fields_of(content)
-        found.exit_code, found.runtime = int_of(fields.get(1)), float(int_of(fields.get(2)))
-    elif number == OUTPUT:
-        found.output.append(text_of(fields_of(content).get(3)))
+    elif number == messages.EXIT:
+        fields = wire.fields_of(content)
+        found.exit_code, found.runtime = (
+            wire.int_of(fields.get(1)),
+            float(wire.int_of(fields.get(2))),
+        )
+    elif number == messages.OUTPUT:
+        found.output.append(wire.text_of(wire.fields_of(content).get(3)))
 
 
 def _look_at_run(content: bytes, found: _Found) -> None:
-    fields = fields_of(content)
-    found.run_id, found.project = text_of(fields.get(1)), text_of(fields.get(3))
-    found.name, found.note = text_of(fields.get(8)), text_of(fields.get(9))
-    found.host = text_of(fields.get(13))
-    found.tags = [text_of(tag) for number, tag in read_fields(content) if number == 10]
-    found.config |= read_config(fields.get(4) or b"")
-    time = fields_of(fields.get(17))
-    found.started = int_of(time.get(1)) + int_of(time.get(2)) / 1e9
+    fields = wire.fields_of(content)
+    found.run_id, found.project = wire.text_of(fields.get(1)), wire.text_of(fields.get(3))
+    found.name, found.note = wire.text_of(fields.get(8)), wire.text_of(fields.get(9))
+    found.host = wire.text_of(fields.get(13))
+    found.tags = [wire.text_of(tag) for number, tag in wire.read_fields(content) if number == 10]
+    found.config |= messages.read_config(fields.get(4) or b"")
+    time = wire.fields_of(fields.get(17))
+    found.started = wire.int_of(time.get(1)) + wire.int_of(time.get(2)) / 1e9
 
 
 def _entries(folder: Path, log: str | None, started: float) -> Iterator[ForeignEntry]:
@@ -353,8 +342,8 @@ def _entries(folder: Path, log: str | None, started: float) -> Iterator[ForeignE
 def _rows_of_log(folder: Path, log: str) -> Iterator[dict[str, Any]]:
     try:
         for record in _records_in(folder, log):
-            if HISTORY in record:
-                yield read_row(record[HISTORY])
+            if messages.HISTORY in record:
+                yield messages.read_row(record[messages.HISTORY])
     except ValueError:
         return  # told of already
 

@@ -25,15 +25,9 @@ from expt.archive.array_files import check_png, write_npy
 from expt.archive.entry_files import entry_file, entry_folder
 from expt.archive.scalar_records import Tags
 from expt.archive.series_lines import entry_line, name_line, options_line, result_line
+from expt.ground import layout
 from expt.ground.encoding import to_json
 from expt.ground.files import write_all
-from expt.ground.layout import (
-    ENTRIES_FILE,
-    NAMES_FILE,
-    OWN_SERIES,
-    RESULTS_FILE,
-    SCALARS_FILE,
-)
 from expt.ground.objects import type_name
 from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
 from expt.ground.value_classes import define, field
@@ -92,7 +86,7 @@ def open_recorder(
 def _refuse_used(folder: Path) -> None:
     if not folder.is_dir():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
-    for name in (NAMES_FILE, ENTRIES_FILE, RESULTS_FILE, SCALARS_FILE):
+    for name in (layout.NAMES_FILE, layout.ENTRIES_FILE, layout.RESULTS_FILE, layout.SCALARS_FILE):
         if (folder / name).exists():
             raise FileExistsError(errno.EEXIST, "another run was recorded here", str(folder / name))
 
@@ -166,8 +160,8 @@ class Recorder:
         def append(name: str) -> AppendedFile:
             return AppendedFile(self.folder / name, self._disk, sizes.get(name, 0))
 
-        self._names, self._entries = append(NAMES_FILE), append(ENTRIES_FILE)
-        self._results = append(RESULTS_FILE)
+        self._names, self._entries = append(layout.NAMES_FILE), append(layout.ENTRIES_FILE)
+        self._results = append(layout.RESULTS_FILE)
         self._series: dict[str, _Series] = {
             name: _Series(
                 one.number,
@@ -189,8 +183,12 @@ class Recorder:
         return found
 
     def _take_sizes(self) -> dict[str, int]:
-        files = {NAMES_FILE: self._names, ENTRIES_FILE: self._entries, RESULTS_FILE: self._results}
-        records = {} if self._records is None else {SCALARS_FILE: self._records}
+        files = {
+            layout.NAMES_FILE: self._names,
+            layout.ENTRIES_FILE: self._entries,
+            layout.RESULTS_FILE: self._results,
+        }
+        records = {} if self._records is None else {layout.SCALARS_FILE: self._records}
         return {name: file.size for name, file in (files | records).items() if file.size}
 
     def go_on_from(self, source: Path, sizes: Mapping[str, int]) -> None:
@@ -206,8 +204,8 @@ class Recorder:
         self._int_tags.clear()
         self._close_files()
         self._begin(sizes, carry_over(source, sizes, self.folder))
-        scalars = self.folder / SCALARS_FILE
-        self._records = open_records(scalars, self._disk, sizes.get(SCALARS_FILE, 0))
+        scalars = self.folder / layout.SCALARS_FILE
+        self._records = open_records(scalars, self._disk, sizes.get(layout.SCALARS_FILE, 0))
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -323,8 +321,8 @@ class Recorder:
         """Any call that the fast path left; with a `kind` where `track.image` … named it."""
         if name is MISSING or value is MISSING:
             raise TypeError("track takes a name and a value: track('loss', 0.1), track(loss=0.1)")
-        if isinstance(name, str) and name.startswith(OWN_SERIES):
-            what = f"names that begin with '{OWN_SERIES}' are what --watch measures"
+        if isinstance(name, str) and name.startswith(layout.OWN_SERIES):
+            what = f"names that begin with '{layout.OWN_SERIES}' are what --watch measures"
             raise ValueError(f"{name!r} was not tracked: {what}; give it another name")
         self._keep(name, value, step, when, kind, table)
 
@@ -394,13 +392,13 @@ class Recorder:
 
     def _open_records(self) -> Records:
         if self._records is None:
-            self._records = open_records(self.folder / SCALARS_FILE, self._disk)
+            self._records = open_records(self.folder / layout.SCALARS_FILE, self._disk)
         return self._records
 
     def _allow_fast(self, name: str, series: _Series, given: type) -> None:
         """Let the fast path take `name`, and numbers of the type `given`, from now on."""
         chunk = None if self._records is None else self._records.chunk
-        if chunk is None or self._on_tracked is not None or name.startswith(OWN_SERIES):
+        if chunk is None or self._on_tracked is not None or name.startswith(layout.OWN_SERIES):
             return
         if given.__module__ == "numpy" and given.__name__ in _EXACT:
             self._exact[given] = _EXACT[given.__name__]

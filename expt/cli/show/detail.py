@@ -9,16 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.show.listing import age_text, spark_of
+from expt.ground import layout
 from expt.ground.errors import DamagedArchive, ReadingError
-from expt.ground.layout import (
-    ARTIFACTS_DIR,
-    CODE_DIR,
-    LOG_FILE,
-    OVERVIEW_FILE,
-    PARAMS_FILE,
-    PATCH_FILE,
-    PLOTS_DIR,
-)
 from expt.ground.screen import STATUS_STYLES, Branch, Column, Line, Part, linked
 from expt.ground.text import (
     human_duration,
@@ -178,7 +170,7 @@ def _glance(run: Run, name: str) -> str:
 
 def _pictures(run: Run) -> list[Path]:
     drawn = {path for paths in run.plots.values() for path in paths}
-    overview = run.path / PLOTS_DIR / OVERVIEW_FILE
+    overview = run.path / layout.PLOTS_DIR / layout.OVERVIEW_FILE
     return sorted(drawn | ({overview} if overview.is_file() else set()))
 
 
@@ -191,7 +183,7 @@ def _show_artifacts(view: View) -> None:
     sizes = [human_size(each.size) for each in view.run.artifacts.values()]
     columns = [Column("", names, whole=True), Column("", sizes, "dim", right=True)]
     view.screen.table(columns, indent=2, heads=False)
-    view.screen.line("  in ", view.path(view.run.path / ARTIFACTS_DIR))
+    view.screen.line("  in ", view.path(view.run.path / layout.ARTIFACTS_DIR))
 
 
 def _show_log(view: View) -> None:
@@ -202,7 +194,7 @@ def _show_log(view: View) -> None:
     shown = [printed(line.expandtabs(), colour=False) for line in last]
     view.screen.lines([f"  {line}"] for line in shown)
     many = f"the last {len(shown)} of {count} lines: " if len(shown) < count else "in "
-    view.screen.line((f"  {many}", "dim"), view.path(view.run.path / LOG_FILE))
+    view.screen.line((f"  {many}", "dim"), view.path(view.run.path / layout.LOG_FILE))
 
 
 def _has_lineage(run: Run) -> bool:
@@ -294,9 +286,9 @@ def _show_code(view: View) -> None:
         facts["commit"] = f"{str(git['commit'])[:12]}{branch}{dirty}"
     if view.run.patch:
         size = human_size(len(view.run.patch.encode("utf-8", "replace")))
-        facts["patch"] = f"{CODE_DIR}/{PATCH_FILE}, {size}"
+        facts["patch"] = f"{layout.CODE_DIR}/{layout.PATCH_FILE}, {size}"
     if view.run.code:
-        facts["files"] = [f"{len(view.run.code)} in ", view.path(view.run.path / CODE_DIR)]
+        facts["files"] = [f"{len(view.run.code)} in ", view.path(view.run.path / layout.CODE_DIR)]
     view.pairs(facts)
 
 
@@ -321,7 +313,7 @@ def _show_notices(view: View) -> None:
 
 
 def _show_again(view: View) -> None:
-    params = view.path(view.run.path / PARAMS_FILE)[0]
+    params = view.path(view.run.path / layout.PARAMS_FILE)[0]
     sweep = view.run.lineage.get("sweep")
     fixed = [  # an axis of the tree would beat a file of values
         word
