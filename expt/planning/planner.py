@@ -7,26 +7,17 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from expt.archive.record import read_record
 from expt.discovery.selection import matches_case
-from expt.ground.errors import ExptError, Mistakes, PlanningError, ReadingError
+from expt.ground.errors import ExptError, Mistakes, PlanningError
 from expt.ground.expression import compile_selection
-from expt.ground.layout import RUN_FILE
 from expt.ground.model import (
-    LAYER_COMMAND,
-    LAYER_FILE,
-    LAYER_SMOKE,
-    LAYER_SWEEP,
-    LAYER_VARIANT,
     Plan,
 )
 from expt.ground.value_classes import define, field
 from expt.loading.loader import ModuleLoader
 from expt.parameters.coercion.annotations import wants_run
-from expt.parameters.params_files import ParamsFile, read_values_file, table_layers
 from expt.parameters.sweeps import product_size, reject_many_cases
 from expt.planning.axes import swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
@@ -36,13 +27,13 @@ from expt.planning.chains import Chains, Demand
 from expt.planning.choosing import unknown_keys
 from expt.planning.contents import plugin_provider
 from expt.planning.fingerprints import Fingerprints
+from expt.planning.given_values import GivenValues
 from expt.planning.ladder import Ladder
 from expt.planning.places import Files, used_places
 from expt.planning.resolution import Resolution
 from expt.planning.skipping import tell_left_out, tell_needed
 from expt.planning.unknown import (
     addresses,
-    function_names,
     reject_unknown_space,
     reject_unknown_sweeps,
     reject_unknown_values,
@@ -60,10 +51,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-    from expt.ground.model import Case, Experiment, PinnedRun, RunRecord, Search, SpacePoint
+    from expt.ground.model import Case, Experiment, PinnedRun, Search, SpacePoint
     from expt.ground.options import Options
     from expt.parameters.coercion.fitting import Convert
-    from expt.parameters.layers import Layer
     from expt.planning.contents import Hook
     from expt.planning.providers import Provider
 
@@ -126,8 +116,7 @@ class Planner:
         self._binder = Binder(self._files, self._source_of, _plugin_providers(provided), used)
         self._bindings: dict[str, Binding] = {}
         self._resolutions: dict[tuple[str, tuple[str, ...], frozenset[str]], Resolution] = {}
-        self._values_files: list[ParamsFile] | None = None
-        self._again: list[RunRecord] | None = None
+        self._given = GivenValues(options)
         self._fingerprints = Fingerprints(options.root, options.cwd)
         self._chains = Chains(self._files, self._bind, self._resolve)
         self._maker = CaseMaker(options, self._chains, self._resolve, self._fingerprints)
@@ -146,8 +135,7 @@ class Planner:
         self._options = options
         if changed:
             self._resolutions.clear()
-            self._values_files = None
-            self._again = None
+            self._given = GivenValues(options)
             self._pinned.clear()
             self._chains.forget()
             self._maker.change_values(options)
@@ -225,57 +213,15 @@ class Planner:
             ]
             self._resolutions[key] = Resolution(
                 binding,
-                self._overrides(binding, (*steady, *chosen)),
+                self._given.overrides(binding, (*steady, *chosen)),
                 given,
-                swept_names(binding, self._options) | swept | self._final_before(),
+                swept_names(binding, self._options) | swept | self._given.final_before(),
                 self._options.cwd,
                 self._converter(binding.hooks),
                 self._pin,
-                is_again=bool(self._runs_again()),
+                is_again=bool(self._given.runs_again()),
             )
         return self._resolutions[key]
-
-    def _overrides(self, binding: Binding, variants: Sequence[str]) -> list[Layer]:
-        """Layers of variants, smoke and files, weakest first."""
-        layers: list[Layer] = []
-        for variant in variants:
-            layers += self._table_layers(binding, ("variants", variant), LAYER_VARIANT)
-        if self._options.values.smoke:
-            layers += self._table_layers(binding, ("smoke",), LAYER_SMOKE)
-        for file in self._read_values_files():
-            layers += table_layers(file, function_names(binding), (), LAYER_FILE)[::-1]
-        return layers
-
-    def _read_values_files(self) -> list[ParamsFile]:
-        if self._values_files is None:
-            cwd = self._options.cwd
-            self._values_files = [
-                read_values_file(file, cwd, _folder_of_archived(file, cwd))
-                for file in self._options.values.params_files
-            ]
-        return self._values_files
-
-    def _runs_again(self) -> list[RunRecord]:
-        """The archived runs whose values `--params` takes."""
-        if self._again is None:
-            places = [file.parent for file in self._options.values.params_files]
-            self._again = [found for place in places if (found := _record_at(place)) is not None]
-        return self._again
-
-    def _final_before(self) -> frozenset[str]:
-        """What those runs had by `-p` or a sweep: no provider wrapped it."""
-        return frozenset(
-            name
-            for record in self._runs_again()
-            for name, chain in record.origins.items()
-            if "." not in name and chain and chain[0].layer in (LAYER_COMMAND, LAYER_SWEEP)
-        )
-
-    def _table_layers(
-        self, binding: Binding, table: tuple[str, ...], layer: str
-    ) -> Iterator[Layer]:
-        for file, functions in zip(binding.files, binding.tables, strict=True):
-            yield from table_layers(file, functions, table, layer)[::-1]
 
     # Planning
 
@@ -287,21 +233,12 @@ class Planner:
         where several experiments have one each.
         """
         mistakes = _MistakesFound(unsure)
-        meant: list[Binding] = []
         notes: list[str] = []
-        deselected = 0
-        for experiment in experiments:
-            with mistakes.of(experiment):
-                binding = self._bind(experiment)
-                if self._is_reached(binding, notes):
-                    shapes = self._shapes(binding)
-                    if self._may_be_meant(binding, shapes):
-                        meant.append(binding)
-                    else:
-                        deselected += sum(product_size(shape.axes) for shape in shapes)
+        meant, deselected = self._find_meant(experiments, mistakes, notes)
         self._refuse(mistakes.sure)
-        ordered = self._chains.ordered(pair for one in meant for pair in self._choices(one))
-        needed = self._chains.needed_by(pair for one in meant for pair in self._choices(one))
+        choices = [pair for one in meant for pair in self._choices(one)]
+        ordered = self._chains.ordered(choices)
+        needed = self._chains.needed_by(choices)
         reached = [(one, self._shapes(one, needed)) for one in meant]
         for binding, shapes in reached:
             notes += [f"{binding.experiment.id}: {note}" for one in shapes for note in one.notes]
@@ -319,7 +256,7 @@ class Planner:
                         cases.append(case)
                     else:
                         searches.append(shape.sought.search(case, shape.where))
-                deselected += sum(product_size(shape.axes) for shape in shapes) - len(made)
+                deselected += _size(shapes) - len(made)
         found = [*cases, *searches]
         errors = self._refuse([*mistakes.sure, *(() if found else mistakes.unsure.values())])
         notes += [tell_left_out([id_], mistake) for id_, mistake in mistakes.unsure.items()]
@@ -327,9 +264,8 @@ class Planner:
         for case in cases:
             added.pop(case.id, None)
         notes += tell_needed(added.values(), cases)
-        deselected -= sum(
-            case.experiment.id in {b.experiment.id for b in meant} for case in added.values()
-        )
+        ids = {binding.experiment.id for binding in meant}
+        deselected -= sum(case.experiment.id in ids for case in added.values())
         ranks = {id_: rank for rank, id_ in enumerate(ordered)}
         cases = sorted((*cases, *added.values()), key=lambda case: ranks[case.experiment.id])
         return Plan(
@@ -342,6 +278,23 @@ class Planner:
             added=frozenset(added),
             searches=tuple(searches),
         )
+
+    def _find_meant(
+        self, experiments: Sequence[Experiment], mistakes: _MistakesFound, notes: list[str]
+    ) -> tuple[list[Binding], int]:
+        """The experiments that the selection may take cases of, and how many cases others have."""
+        meant: list[Binding] = []
+        deselected = 0
+        for experiment in experiments:
+            with mistakes.of(experiment):
+                binding = self._bind(experiment)
+                if self._is_reached(binding, notes):
+                    shapes = self._shapes(binding)
+                    if self._may_be_meant(binding, shapes):
+                        meant.append(binding)
+                    else:
+                        deselected += _size(shapes)
+        return meant, deselected
 
     def _reject(self, reached: _Reached, needed: Sequence[Binding], taken: _Taken) -> None:
         """Raise `ExptError` for what is typed and nothing takes, and for too many cases.
@@ -370,7 +323,7 @@ class Planner:
         self, reached: _Reached, bindings: Sequence[Binding], taken: _Taken, cases: Sequence[Case]
     ) -> list[str]:
         """What is without effect, and what may surprise."""
-        warnings = unused_keys(self._files, bindings, taken, self._read_values_files())
+        warnings = unused_keys(self._files, bindings, taken, self._given.files())
         warnings += unheard_points(self._options.root, bindings)
         warnings += unshared_seeds(cases, self._options)
         warnings += older_runs(cases)
@@ -433,7 +386,7 @@ class Planner:
 
     def _may_be_meant(self, binding: Binding, shapes: Sequence[Shape]) -> bool:
         """Whether the selection takes any case; what is too many to be named may be meant."""
-        if sum(product_size(shape.axes) for shape in shapes) > self._options.values.max_cases:
+        if _size(shapes) > self._options.values.max_cases:
             return True
         named = named_experiment(binding)
         return any(self._is_selected(named, x) for x in self._maker.labels(binding, shapes))
@@ -505,30 +458,13 @@ class Planner:
         }
 
 
+def _size(shapes: Sequence[Shape]) -> int:
+    """How many cases there are."""
+    return sum(product_size(shape.axes) for shape in shapes)
+
+
 def _has_smoke(binding: Binding) -> bool:
     return any("smoke" in file.reserved for file in binding.files)
-
-
-def _record_at(place: Path) -> RunRecord | None:
-    """The record of the archive that a folder is; None where it is none, or damaged."""
-    if not (place / RUN_FILE).exists():
-        return None
-    try:
-        return read_record(place)
-    except (ReadingError, OSError, ValueError):
-        return None
-
-
-def _folder_of_archived(file: Path, cwd: Path) -> Path | None:
-    """What paths in an archive's `params.toml` are relative to: the folder that it was run from.
-
-    The present one where that is gone; None for any other file.
-    """
-    if not (file.parent / RUN_FILE).exists():
-        return None
-    record = _record_at(file.parent)
-    folder = cwd if record is None else Path(record.cwd)
-    return folder if folder.is_absolute() and folder.is_dir() else cwd
 
 
 def _plugin_providers(provided: Mapping[str, Callable[..., Any]]) -> dict[str, Provider]:
