@@ -25,16 +25,8 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Death, Usage
 from expt.executors.starting import Role, Starter, kill_group
 from expt.executors.wire import raised
+from expt.ground import messages
 from expt.ground.errors import WorkerError
-from expt.ground.messages import (
-    Answer,
-    Equip,
-    Event,
-    ModuleImporting,
-    PlanRequest,
-    RunRequest,
-    RunStarted,
-)
 from expt.ground.processes import process_is_alive
 from expt.ground.value_classes import define
 
@@ -70,7 +62,7 @@ class _Worker:
     future: Future[Any] | None = None
     began: float = 0.0
     deadline: float | None = None
-    started: RunStarted | None = None
+    started: messages.RunStarted | None = None
     importing: str | None = None
     asked: str | None = None
     why: str = ""  # it is ended, for a reason that its exit code will not tell
@@ -111,7 +103,7 @@ class WorkerExecutor:
         size: int,
         role: Role,
         begin: Callable[[], Begin],
-        on_event: Callable[[Event], None],
+        on_event: Callable[[messages.Event], None],
         bury: Bury,
         slots: Sequence[Mapping[str, str]] = (),
         idle: float | None = None,
@@ -276,7 +268,7 @@ class WorkerExecutor:
         worker = _Worker(pid, connection, next(i for i in itertools.count() if i not in taken))
         if worker.slot < len(self._slots):
             with contextlib.suppress(OSError):  # it died at once: its end is told soon
-                connection.send(Equip(self._slots[worker.slot]))
+                connection.send(messages.Equip(self._slots[worker.slot]))
         self._workers[pid] = worker
         self._selector.register(connection.fileno(), selectors.EVENT_READ, worker)
         return worker
@@ -309,7 +301,11 @@ class WorkerExecutor:
         worker.request, worker.future = request, future
         worker.keys = _session_keys(request)
         worker.began = time.monotonic()
-        limit = begin.options.running.plan_timeout if isinstance(request, PlanRequest) else None
+        limit = (
+            begin.options.running.plan_timeout
+            if isinstance(request, messages.PlanRequest)
+            else None
+        )
         worker.deadline = None if limit is None else worker.began + limit
         worker.started = worker.importing = worker.asked = None
         with contextlib.suppress(OSError):  # it died while idle: its end is told soon
@@ -343,23 +339,23 @@ class WorkerExecutor:
             worker.deadline = time.monotonic() + GRACE
 
     def _take(self, worker: _Worker, message: Any) -> None:
-        if isinstance(message, Answer):
+        if isinstance(message, messages.Answer):
             self._settle(worker, message)
             return
-        if not isinstance(message, Event):
+        if not isinstance(message, messages.Event):
             raise WorkerError(f"a worker sent a '{type(message).__name__}'")
-        if isinstance(message, RunStarted):
+        if isinstance(message, messages.RunStarted):
             worker.started = message
             if worker.asked == "interrupted" and not worker.killed:
                 worker.signal(signal.SIGINT)  # it began meanwhile, and may not have heard of it
             limit = self._begin().options.running.timeout
-            if isinstance(worker.request, RunRequest) and limit and worker.asked is None:
+            if isinstance(worker.request, messages.RunRequest) and limit and worker.asked is None:
                 worker.deadline = time.monotonic() + limit
-        elif isinstance(message, ModuleImporting):
+        elif isinstance(message, messages.ModuleImporting):
             worker.importing = message.path
         self._on_event(message)
 
-    def _settle(self, worker: _Worker, answer: Answer) -> None:
+    def _settle(self, worker: _Worker, answer: messages.Answer) -> None:
         if answer.error is not None and worker.asked is not None:
             worker.kill()  # it did not finish: it is buried as what it was asked for
             return
@@ -474,4 +470,4 @@ class WorkerExecutor:
 
 
 def _session_keys(request: Request) -> frozenset[str]:
-    return request.case.session_keys if isinstance(request, RunRequest) else frozenset()
+    return request.case.session_keys if isinstance(request, messages.RunRequest) else frozenset()

@@ -11,19 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from expt.parameters import sweeps
 from expt.parameters.folder_axes import Given, Step, axes_of_folders, ended_by, repeat_of_folders
 from expt.parameters.seeds import SEED
-from expt.parameters.sweeps import (
-    REPEAT,
-    axes_from_table,
-    drop_names,
-    is_random_axis,
-    join_axes,
-    make_axis,
-    merge_axes,
-    read_sweep,
-    repeat_axis,
-)
 from expt.parameters.typed_text import parse_name
 from expt.planning.searches import searched_names
 
@@ -66,7 +56,7 @@ def variant_axes(options: Options) -> tuple[list[str], Axis | None]:
     for names in choices:
         combined = [(*before, name) for before in combined for name in names]
     values = ["+".join(names) for names in combined]
-    return steady, make_axis(VARIANT, values, "--variant")
+    return steady, sweeps.make_axis(VARIANT, values, "--variant")
 
 
 def decide_axes(
@@ -90,9 +80,10 @@ def decide_axes(
     folders = axes_of_folders([*binding.steps, *files], seed)
     declared, ended = _declared(binding, seed, files)
     typed = [
-        read_sweep(sweep, reach.annotation_of(sweep.name), seed) for sweep in options.values.sweeps
+        sweeps.read_sweep(sweep, reach.annotation_of(sweep.name), seed)
+        for sweep in options.values.sweeps
     ]
-    axes = merge_axes(merge_axes(declared, folders.axes), typed)
+    axes = sweeps.merge_axes(sweeps.merge_axes(declared, folders.axes), typed)
     names = [name for axis in axes for name in axis.names]
     collapsed = {name: at for name in names if (at := reach.fixing(name)) is not None}
     ended = {n: why for n, why in {**ended, **folders.ended}.items() if n not in names}
@@ -104,14 +95,14 @@ def decide_axes(
         *folders.groups,
         *((names, f"--zip {','.join(names)}") for names in options.values.zips),
     ]
-    axes = tuple(join_axes(axes, groups, left_out))
-    drawn = [name for axis in axes if is_random_axis(axis) for name in axis.names]
+    axes = tuple(sweeps.join_axes(axes, groups, left_out))
+    drawn = [name for axis in axes if sweeps.is_random_axis(axis) for name in axis.names]
     if drawn and not root()[1]:
         told = ", ".join(map(repr, drawn))
         notes.append(f"{told} drawn from seed {seed()}: -p seed={seed()} draws the same again")
     repeat = _repeat(binding, options)
     if repeat is not None and options.values.repeat is None and reach.is_again:
-        notes.append(f"--params of a run ends the axis '{REPEAT}' of {repeat.where}")
+        notes.append(f"--params of a run ends the axis '{sweeps.REPEAT}' of {repeat.where}")
         repeat = None
     return [*axes, *([repeat] if repeat else [])], notes
 
@@ -119,7 +110,7 @@ def decide_axes(
 def _first_seed(axes: Iterable[Axis]) -> int | None:
     """The first of the seeds that are swept, if any."""
     for axis in axes:
-        if SEED in axis.names and not is_random_axis(axis):
+        if SEED in axis.names and not sweeps.is_random_axis(axis):
             value = axis.values[0][axis.names.index(SEED)]
             return value if type(value) is int else None
     return None
@@ -130,15 +121,15 @@ def _declared(
 ) -> tuple[Sequence[Axis], dict[str, str]]:
     """The axes of the decorator, and those that a nearer value has ended: name, why."""
     place = str(binding.function.place)
-    axes = axes_from_table(binding.declared_axes, lambda _: place, (), seed)
+    axes = sweeps.axes_from_table(binding.declared_axes, lambda _: place, (), seed)
     ended = ended_by([*binding.nearer, *files], axes)
-    return drop_names(axes, ended), ended
+    return sweeps.drop_names(axes, ended), ended
 
 
 def _repeat(binding: Binding, options: Options) -> Axis | None:
     """The axis of `--repeat`, or of the nearest `repeat` of an `[expt]` table."""
     if options.values.repeat is not None:
-        return repeat_axis(options.values.repeat, f"--repeat {options.values.repeat}")
+        return sweeps.repeat_axis(options.values.repeat, f"--repeat {options.values.repeat}")
     return repeat_of_folders(binding.files)
 
 

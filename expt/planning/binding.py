@@ -21,18 +21,7 @@ from expt.ground.value_classes import evolve, frozen
 from expt.parameters.folder_axes import Given, Step
 from expt.parameters.layers import Layer
 from expt.parameters.params_files import ParamsFile, table_layers
-from expt.planning.contents import (
-    DECIDING_HOOKS,
-    WRAPS_HINT,
-    Analysis,
-    Contents,
-    Hook,
-    Listener,
-    describe_function,
-    hidden_arguments,
-    hides_arguments,
-    read_contents,
-)
+from expt.planning import contents
 from expt.planning.hook_points import HookPoint, read_points
 from expt.planning.needs import Need, read_needs
 from expt.planning.places import Files, Host, HostPlace, find_host, places_of
@@ -41,7 +30,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Experiment
     from expt.planning.providers import Function, Provider
 
-Part = TypeVar("Part", Listener, Hook)
+Part = TypeVar("Part", contents.Listener, contents.Hook)
 _UNKNOWN_POINT: Final = HookPoint(frozenset(), None, None)
 Rank = Mapping[str, "Provider"] | Layer
 """One step of the ladder: the providers of a module, or the values of a file."""
@@ -66,10 +55,10 @@ class Binding:
     modules: tuple[str, ...]
     new_paths: frozenset[str]
     own_lines: frozenset[str]
-    listeners: tuple[Listener, ...]
-    analyses: tuple[Analysis, ...]
-    session_analyses: tuple[Analysis, ...]
-    hooks: tuple[Hook, ...]
+    listeners: tuple[contents.Listener, ...]
+    analyses: tuple[contents.Analysis, ...]
+    session_analyses: tuple[contents.Analysis, ...]
+    hooks: tuple[contents.Hook, ...]
     unheard: tuple[str, ...]
     marks: tuple[Mark, ...]
     declared_axes: Mapping[str, Sequence[Any]]
@@ -94,7 +83,7 @@ class Binder:
         self._used = used
         self._source_of = source_of
         self._provided = provided
-        self._contents: dict[tuple[str, bool], Contents] = {}
+        self._contents: dict[tuple[str, bool], contents.Contents] = {}
         self._known_points: dict[tuple[str, ...], Mapping[str, HookPoint] | None] = {}
 
     def bind(self, experiment: Experiment) -> Binding:
@@ -106,11 +95,11 @@ class Binder:
         functions = [step.function for step in host.chain()]
         above, nearer = self._steps(places, host)
         call = self._find_function(host)
-        function = describe_function(call, self._files)
-        hidden = hidden_arguments(call, experiment.parameters)
+        function = contents.describe_function(call, self._files)
+        hidden = contents.hidden_arguments(call, experiment.parameters)
         if hidden:
             place = Place(experiment.path, experiment.line)
-            raise hides_arguments(experiment.function, hidden, place)
+            raise contents.hides_arguments(experiment.function, hidden, place)
         return Binding(
             experiment=experiment,
             host=host,
@@ -130,7 +119,7 @@ class Binder:
                     hook
                     for p in modules
                     for hook in brought[p.path].hooks
-                    if hook.name in DECIDING_HOOKS or p.is_above(experiment.folder)
+                    if hook.name in contents.DECIDING_HOOKS or p.is_above(experiment.folder)
                 )
             ),
             unheard=tuple(text for c in brought.values() for text in c.unheard),
@@ -143,7 +132,7 @@ class Binder:
             fixtures={name: at for c in brought.values() for name, at in c.fixtures.items()},
         )
 
-    def _listeners(self, brought: Mapping[str, Contents]) -> Iterator[Listener]:
+    def _listeners(self, brought: Mapping[str, contents.Contents]) -> Iterator[contents.Listener]:
         """Those that are called, outermost first, with what their points pass."""
         found = _nearest_once(one for c in brought.values() for one in c.listeners)
         replaced = {one.point: place for place, one in enumerate(found) if one.replace}
@@ -162,10 +151,10 @@ class Binder:
             self._known_points[modules] = read_points(sources)
         return self._known_points[modules]
 
-    def _read(self, place: HostPlace) -> Contents:
+    def _read(self, place: HostPlace) -> contents.Contents:
         key = place.path, place.tree is not None
         if key not in self._contents:
-            self._contents[key] = read_contents(
+            self._contents[key] = contents.read_contents(
                 self._files.module(place.path),
                 place.path,
                 self._source_of(place.path),
@@ -183,7 +172,7 @@ class Binder:
             raise PlanningError(f"'{root.function}' must be a plain function", place)
         if not inspect.isfunction(inner):
             what = f"'{root.function}' is no function when imported, but {_spoken(inner)}"
-            raise PlanningError(what, place, WRAPS_HINT)
+            raise PlanningError(what, place, contents.WRAPS_HINT)
         return call
 
     def _base_paths(self, host: Host) -> frozenset[str]:
@@ -206,7 +195,9 @@ class Binder:
             if host.function in keys
         )
 
-    def _ranks(self, places: Sequence[HostPlace], brought: Mapping[str, Contents]) -> list[Rank]:
+    def _ranks(
+        self, places: Sequence[HostPlace], brought: Mapping[str, contents.Contents]
+    ) -> list[Rank]:
         ranks: list[Rank] = []
         for place in places:
             if place.kind == "module":
@@ -253,23 +244,25 @@ def _nearest_once(found: Iterable[Part]) -> list[Part]:
     """Each function once, where it stands nearest: one that two modules have was imported."""
     nearest: dict[tuple[str, Callable[..., Any]], Part] = {}
     for part in found:
-        key = part.point if isinstance(part, Listener) else part.name, part.function
+        key = part.point if isinstance(part, contents.Listener) else part.name, part.function
         nearest.pop(key, None)
         nearest[key] = part
     return list(nearest.values())
 
 
-def choose_analyses(brought: Sequence[Contents] | Any, functions: Sequence[str]) -> list[Analysis]:
+def choose_analyses(
+    brought: Sequence[contents.Contents] | Any, functions: Sequence[str]
+) -> list[contents.Analysis]:
     """The analyses that go with an experiment, outermost first; a name counts once, the nearest.
 
     `analysis_NAME` goes with `experiment_NAME`; where the same module has an `experiment_NAME`
     that is another, it goes with that one alone.
     """
-    chosen: dict[str, Analysis] = {}
-    for contents in brought:
-        for analysis in contents.analyses:
+    chosen: dict[str, contents.Analysis] = {}
+    for found in brought:
+        for analysis in found.analyses:
             name = layout.EXPERIMENT_PREFIX + analysis.name.removeprefix(layout.ANALYSIS_PREFIX)
-            if name in functions or name not in contents.experiments:
+            if name in functions or name not in found.experiments:
                 chosen.pop(analysis.name, None)
                 chosen[analysis.name] = analysis
     return list(chosen.values())

@@ -11,18 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expt.ground import messages
 from expt.ground.errors import PlanningError
 from expt.ground.layout import CONFTEST_FILE, PLOTS_DIR, SESSIONS_DIR
-from expt.ground.messages import (
-    AnnounceRequest,
-    RenderRequest,
-    RunFinished,
-    RunRendered,
-    RunRequest,
-    SessionAnalysisRequest,
-    SessionRendered,
-    SessionRenderRequest,
-)
 from expt.ground.model import ErrorInfo, Outcome
 from expt.ground.options import runs_root
 
@@ -57,21 +48,21 @@ class Undertaker:
 
     def bury(self, request: Request, death: Death) -> Any:
         """The reply of a request that its worker will not give, or a raised `ExptError`."""
-        if isinstance(request, RunRequest):
+        if isinstance(request, messages.RunRequest):
             return self._bury_run(request.case, death)
-        if isinstance(request, AnnounceRequest):
+        if isinstance(request, messages.AnnounceRequest):
             return None
-        if isinstance(request, RenderRequest):
+        if isinstance(request, messages.RenderRequest):
             self._remove_left(Path(request.path) / PLOTS_DIR)
             why = f"the renderer {death.how}; 'expt render' tries again"
-            return RunRendered(request.path, (), (why,))
-        if isinstance(request, SessionRenderRequest):
+            return messages.RunRendered(request.path, (), (why,))
+        if isinstance(request, messages.SessionRenderRequest):
             self._remove_left(runs_root(self._begin().options) / SESSIONS_DIR / request.session_id)
             why = f"the pictures of the session are not made: the renderer {death.how}"
-            return SessionRendered(request.session_id, (), (why,))
-        if isinstance(request, SessionAnalysisRequest):
+            return messages.SessionRendered(request.session_id, (), (why,))
+        if isinstance(request, messages.SessionAnalysisRequest):
             why = f"the analyses of the session are not finished: the worker {death.how}"
-            return SessionRendered(request.session_id, (), (why,))
+            return messages.SessionRendered(request.session_id, (), (why,))
         raise self._planning_error(death)
 
     def _remove_left(self, folder: Path) -> None:
@@ -93,7 +84,7 @@ class Undertaker:
             except OSError:  # what the worker could not write, we cannot
                 path = started.path if Path(started.path).exists() else ""
                 outcome = Outcome(case.id, started.run_id, path, "failed", 0.0, error=error)
-        self._books.hear(RunFinished(case.id, outcome))
+        self._books.hear(messages.RunFinished(case.id, outcome))
         return outcome
 
     def _bury_run(self, case: Case, death: Death) -> Outcome:
@@ -108,7 +99,7 @@ class Undertaker:
             error = ErrorInfo("WorkerDied", f"the worker {death.how}")
         outcome = self._write(case, death.started, status, error, death.seconds, death.usage)
         if self._books.finished(case.id) is None:
-            self._books.hear(RunFinished(case.id, outcome))
+            self._books.hear(messages.RunFinished(case.id, outcome))
         if not self._books.is_announced(case.id) and death.asked != "interrupted":
             self.unheard.add(case.id)
         return outcome

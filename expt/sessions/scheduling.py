@@ -17,18 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.claiming import check_writable
 from expt.executors.workers import AHEAD
+from expt.ground import messages
 from expt.ground.clock import on_local_clock
 from expt.ground.errors import UsageError
 from expt.ground.layout import STOPPED_FILE
-from expt.ground.messages import (
-    AnnounceRequest,
-    Notice,
-    RenderRequest,
-    RunRendered,
-    RunRequest,
-    SessionAnalysisRequest,
-    SessionRenderRequest,
-)
 from expt.ground.model import ErrorInfo
 from expt.ground.value_classes import evolve
 from expt.sessions.crew import wait_for_some
@@ -111,17 +103,17 @@ class Schedule:
             )
         self._waiting.add(plan.cases)
         while (case := self._waiting.next()) is not None:
-            self._crew.runner.submit(RunRequest(case, self._waiting.session_keys))
+            self._crew.runner.submit(messages.RunRequest(case, self._waiting.session_keys))
         jobs = ", ".join(self._crew.leave_behind())
         told = f"submitted as {jobs}; 'expt status' shows them, --resume runs what is missing"
-        self._books.hear(Notice(told))
+        self._books.hear(messages.Notice(told))
 
     def analyse_together(self, session_id: str) -> None:
         """Have those analyses called that take all runs of a session."""
         runs = tuple((case, path) for case, path in self._ends if path)
         if not runs or self._interrupts.came:
             return
-        analysing = self._crew.runner.submit(SessionAnalysisRequest(session_id, runs))
+        analysing = self._crew.runner.submit(messages.SessionAnalysisRequest(session_id, runs))
         analysing.add_done_callback(partial(self._tell_rendering, ""))
         self._renderings.append(analysing)
 
@@ -158,7 +150,7 @@ class Schedule:
         paths = tuple(outcome.path for outcome in self._outcomes if outcome.path)
         if len(paths) < 2 or not keeping.render or keeping.scratch or self._interrupts.came:
             return
-        rendering = self._crew.renderer.submit(SessionRenderRequest(session_id, paths))
+        rendering = self._crew.renderer.submit(messages.SessionRenderRequest(session_id, paths))
         rendering.add_done_callback(partial(self._tell_rendering, ""))
         self._renderings.append(rendering)
 
@@ -170,7 +162,7 @@ class Schedule:
 
     def _begin(self, case: Case, needed: frozenset[str] = frozenset()) -> Future[Any]:
         with self._lock:
-            future = self._crew.runner.submit(RunRequest(case, needed))
+            future = self._crew.runner.submit(messages.RunRequest(case, needed))
             self._runs[future] = case
         future.add_done_callback(partial(self._count_failure, case))
         return future
@@ -210,7 +202,7 @@ class Schedule:
                     self._ends.append((case, outcome.path))
             if case.id in self._crew.undertaker.unheard:
                 self._crew.undertaker.unheard.discard(case.id)
-                announcing = AnnounceRequest(case, outcome)
+                announcing = messages.AnnounceRequest(case, outcome)
                 self._announcements.append(self._crew.runner.submit(announcing))
             if outcome.path:
                 self._render(outcome.path)
@@ -236,7 +228,7 @@ class Schedule:
         self._tries[case.id] += 1
         count = f"{self._tries[case.id]} of {self._options.running.retries}"
         why = outcome.error.type if outcome.error else "no error"
-        self._books.hear(Notice(f"{case.id} failed ({why}): retry {count}"))
+        self._books.hear(messages.Notice(f"{case.id} failed ({why}): retry {count}"))
         self._books.forget(case.id)
         if self._options.running.resume and outcome.path:
             case = evolve(case, goes_on_from=(outcome.path, *case.goes_on_from))
@@ -253,7 +245,7 @@ class Schedule:
         return outcome
 
     def _render(self, path: str) -> None:
-        rendering = self._crew.renderer.submit(RenderRequest(path))
+        rendering = self._crew.renderer.submit(messages.RenderRequest(path))
         rendering.add_done_callback(partial(self._tell_rendering, path))
         self._renderings.append(rendering)
 
@@ -261,7 +253,11 @@ class Schedule:
         if rendering.cancelled():
             return
         error = rendering.exception()
-        made = RunRendered(path, (), (f"not rendered: {error}",)) if error else rendering.result()
+        made = (
+            messages.RunRendered(path, (), (f"not rendered: {error}",))
+            if error
+            else rendering.result()
+        )
         self._books.hear(made)
 
 

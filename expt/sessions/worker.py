@@ -22,25 +22,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expt.ground import messages
 from expt.ground.layout import SESSIONS_DIR
-from expt.ground.messages import (
-    AnnounceRequest,
-    DescribeRequest,
-    ModuleImporting,
-    MoreRequest,
-    Notice,
-    PlanRequest,
-    RenderRequest,
-    RunRendered,
-    RunRequest,
-    SchemaRequest,
-    Schemas,
-    SessionAnalysisRequest,
-    SessionRendered,
-    SessionRenderRequest,
-    TrialRequest,
-    Trials,
-)
 from expt.ground.options import runs_root
 from expt.plugins.builtin import worker_plugins
 from expt.plugins.manager import Plugins
@@ -83,23 +66,25 @@ class Worker:
             sys.argv[:] = words
 
     def _answer(self, request: Request) -> Any:
-        if isinstance(request, PlanRequest):
+        if isinstance(request, messages.PlanRequest):
             return self._plan(request)
-        if isinstance(request, TrialRequest):
-            return Trials(tuple(self._get_planner().try_points(request.search, request.points)))
-        if isinstance(request, MoreRequest):
-            return Trials(tuple(self._get_planner().vary(request.case, request.points)))
-        if isinstance(request, DescribeRequest):
+        if isinstance(request, messages.TrialRequest):
+            return messages.Trials(
+                tuple(self._get_planner().try_points(request.search, request.points))
+            )
+        if isinstance(request, messages.MoreRequest):
+            return messages.Trials(tuple(self._get_planner().vary(request.case, request.points)))
+        if isinstance(request, messages.DescribeRequest):
             return self._describe(request)
-        if isinstance(request, SchemaRequest):
-            return Schemas(self._get_planner().make_schemas(request.experiments))
-        if isinstance(request, RunRequest):
+        if isinstance(request, messages.SchemaRequest):
+            return messages.Schemas(self._get_planner().make_schemas(request.experiments))
+        if isinstance(request, messages.RunRequest):
             return self._run(request)
-        if isinstance(request, AnnounceRequest):
+        if isinstance(request, messages.AnnounceRequest):
             return self._announce(request)
-        if isinstance(request, SessionAnalysisRequest):
+        if isinstance(request, messages.SessionAnalysisRequest):
             return self._analyse_session(request)
-        if isinstance(request, SessionRenderRequest):
+        if isinstance(request, messages.SessionRenderRequest):
             return self._render_session(request)
         return self._render(request)
 
@@ -118,15 +103,15 @@ class Worker:
 
     # The requests
 
-    def _plan(self, request: PlanRequest) -> Plan:
+    def _plan(self, request: messages.PlanRequest) -> Plan:
         return self._get_planner().plan(request.experiments, request.unsure)
 
-    def _describe(self, request: DescribeRequest) -> Description:
+    def _describe(self, request: messages.DescribeRequest) -> Description:
         from expt.planning.describing import describe
 
         return describe(request.case, self._bind(request.case))
 
-    def _run(self, request: RunRequest) -> Outcome:
+    def _run(self, request: messages.RunRequest) -> Outcome:
         from expt.running.case import Surroundings, run_case
 
         bound = self._bind(request.case)
@@ -155,7 +140,7 @@ class Worker:
         before, self._told_imports = self._told_imports, seconds
         return seconds - before
 
-    def _announce(self, request: AnnounceRequest) -> None:
+    def _announce(self, request: messages.AnnounceRequest) -> None:
         from expt.running.supplies import RunInfo
 
         keeping, outcome = self._begin.options.keeping, request.outcome
@@ -163,20 +148,22 @@ class Worker:
         observe = self._observer(self._listeners(self._bind(request.case)))
         observe("expt_run_finished", run=run, case=request.case, outcome=outcome)
 
-    def _render(self, request: RenderRequest) -> RunRendered:
+    def _render(self, request: messages.RenderRequest) -> messages.RunRendered:
         from expt.rendering.renderer import any_draws, render_archive
 
         plugins = self._get_plugins()
         return render_archive(Path(request.path), plugins.observe, draws=any_draws(plugins.takes))
 
-    def _render_session(self, request: SessionRenderRequest) -> SessionRendered:
+    def _render_session(self, request: messages.SessionRenderRequest) -> messages.SessionRendered:
         from expt.rendering.session_renderer import render_session
 
         observe = self._get_plugins().observe
         root = runs_root(self._begin.options)
         return render_session(root, request.session_id, request.paths, observe)
 
-    def _analyse_session(self, request: SessionAnalysisRequest) -> SessionRendered:
+    def _analyse_session(
+        self, request: messages.SessionAnalysisRequest
+    ) -> messages.SessionRendered:
         from expt.running.session_analyses import analyse_session
 
         heard: dict[Callable[..., Any], tuple[Analysis, list[str]]] = {}
@@ -218,7 +205,7 @@ class Worker:
         self.importing = path
         # a script that reads its options has none
         sys.argv[:] = [str(self._begin.options.root / path)]
-        self._report(ModuleImporting(path))
+        self._report(messages.ModuleImporting(path))
 
     def _get_scope(self) -> SessionScope:
         if self._scope is None:
@@ -242,7 +229,7 @@ class Worker:
     def _finish_session_providers(self, needed: frozenset[str]) -> None:
         for error in self._get_scope().drop_all_but(needed):
             told = "".join(traceback.format_exception_only(error)).strip()
-            self._report(Notice(f"the teardown of a session provider failed: {told}"))
+            self._report(messages.Notice(f"the teardown of a session provider failed: {told}"))
 
     # Hooks: those of plugins, and those of conftests above the experiment
 
@@ -252,7 +239,7 @@ class Worker:
     def _observer(self, listeners: Listeners) -> Callable[..., None]:
         def observe(hook: str, /, **arguments: Any) -> None:
             def complain(text: str) -> None:
-                self._report(Notice(text, arguments["case"].id))
+                self._report(messages.Notice(text, arguments["case"].id))
 
             listeners.observe(hook, complain, **arguments)
 
@@ -271,7 +258,7 @@ class Worker:
         def complain(text: str) -> None:
             if text not in failed:  # once, and not a million times
                 failed.add(text)
-                self._report(Notice(text))
+                self._report(messages.Notice(text))
 
         def observe(name: str, kind: Any, step: int, value: Any) -> None:
             listeners.observe(

@@ -8,16 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from expt.ground import messages
 from expt.ground.layout import SERIES_DIR
-from expt.ground.messages import (
-    CasesAdded,
-    ModuleImporting,
-    ProviderMaking,
-    RunFinished,
-    RunProgressed,
-    RunRendered,
-    RunStarted,
-)
 from expt.ground.screen import STATUS_STYLES, styled
 from expt.ground.text import (
     case_text,
@@ -97,7 +89,7 @@ class Loop:
 class CurrentRun:
     """Between its `RunStarted` and its `RunFinished`."""
 
-    def __init__(self, event: RunStarted, now: float) -> None:
+    def __init__(self, event: messages.RunStarted, now: float) -> None:
         self.case_id = event.case_id
         self.path = event.path
         self.began = now
@@ -109,7 +101,7 @@ class CurrentRun:
         self._values: dict[str, list[float]] = {}
         self.spinner: Any = None
 
-    def make(self, event: ProviderMaking, now: float) -> None:
+    def make(self, event: messages.ProviderMaking, now: float) -> None:
         """Take in that a session provider is being made, or was."""
         self.making = event.provider if event.seconds is None else None
         self._making_since = now
@@ -120,7 +112,7 @@ class CurrentRun:
         making = now - self._making_since if self.making else 0.0
         return max(now - self.began - self._setup - making, 0.0)
 
-    def move_on(self, event: RunProgressed, now: float) -> None:
+    def move_on(self, event: messages.RunProgressed, now: float) -> None:
         """Take in what `progress` reports. A loop that begins anew is timed anew."""
         key = (event.label, event.total)
         loop = self._loops.get(key)
@@ -191,7 +183,7 @@ class LiveView:
         self._importing = None
         self.names = case_names(plan.cases)
 
-    def _take_added(self, event: CasesAdded) -> None:
+    def _take_added(self, event: messages.CasesAdded) -> None:
         """Know of cases that a search decided on, and how many runs may follow them."""
         self._plan |= {case.id: case for case in event.cases}
         self._waiting.update(case.experiment.id for case in event.cases)
@@ -200,23 +192,23 @@ class LiveView:
 
     def take_in(self, event: Event, now: float) -> None:
         """Know what has just happened."""
-        if isinstance(event, RunStarted):
+        if isinstance(event, messages.RunStarted):
             self._importing = None
             self._current[event.case_id] = CurrentRun(event, now)
             self._waiting[self._experiment(event.case_id)] -= 1
-        elif isinstance(event, (RunProgressed, ProviderMaking)):
+        elif isinstance(event, (messages.RunProgressed, messages.ProviderMaking)):
             run = self._current.get(event.case_id)
-            if run is not None and isinstance(event, ProviderMaking):
+            if run is not None and isinstance(event, messages.ProviderMaking):
                 run.make(event, now)
-            elif run is not None and isinstance(event, RunProgressed):
+            elif run is not None and isinstance(event, messages.RunProgressed):
                 run.move_on(event, now)
-        elif isinstance(event, RunFinished):
+        elif isinstance(event, messages.RunFinished):
             self._take_end(event.outcome, now)
-        elif isinstance(event, CasesAdded):
+        elif isinstance(event, messages.CasesAdded):
             self._take_added(event)
-        elif isinstance(event, RunRendered):
+        elif isinstance(event, messages.RunRendered):
             self._rendered += 1
-        elif isinstance(event, ModuleImporting):
+        elif isinstance(event, messages.ModuleImporting):
             self._importing = event.path
 
     def _take_end(self, outcome: Outcome, now: float) -> None:

@@ -16,17 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from expt.archive.served_page import find_addresses
+from expt.ground import messages
 from expt.ground.errors import ExitCode
 from expt.ground.hookspecs import hook
-from expt.ground.messages import (
-    CasesAdded,
-    Notice,
-    RunFinished,
-    RunRendered,
-    RunStarted,
-    SearchEnded,
-    SessionRendered,
-)
 from expt.ground.screen import STATUS_STYLES, Line, Screen, paragraph
 from expt.ground.text import counted, human_duration
 from expt.parameters.secret_values import masked_case
@@ -123,19 +115,19 @@ class Terminal:
             now = time.monotonic()
             self._start_clock()
             self._live.take_in(event, now)
-            if isinstance(event, RunStarted):
+            if isinstance(event, messages.RunStarted):
                 self._tell_start(event)
-            elif isinstance(event, RunFinished):
+            elif isinstance(event, messages.RunFinished):
                 self._tell_outcome(event.outcome)
-            elif isinstance(event, (RunRendered, SessionRendered)):
+            elif isinstance(event, (messages.RunRendered, messages.SessionRendered)):
                 run = self._told.get(event.path, Path(event.path).name)
                 self._notices += [(failure, run) for failure in event.failures]
-            elif isinstance(event, CasesAdded):
+            elif isinstance(event, messages.CasesAdded):
                 self._cases |= {case.id: case for case in event.cases}
                 self._expected = len(self._cases) + event.more
-            elif isinstance(event, SearchEnded):
+            elif isinstance(event, messages.SearchEnded):
                 self._searches.append(event.search)
-            elif isinstance(event, Notice):
+            elif isinstance(event, messages.Notice):
                 self._take_notice(event)
             due = not self._draws or self._ended.is_set() or now - self._drawn_at > _TICK
             if self._above and due:
@@ -168,14 +160,14 @@ class Terminal:
                 if not self._draws:
                     self._draw(time.monotonic())
 
-    def _take_notice(self, notice: Notice) -> None:
+    def _take_notice(self, notice: messages.Notice) -> None:
         """Those of a run are told at the end, alike ones once; those of the session at once."""
         if notice.case_id is not None and not self._ended.is_set():
             self._notices.append((notice.text, notice.case_id))
         elif self._options.telling.verbosity > -2:
             self._above += paragraph(notice.text, ("notice: ", "yellow"))
 
-    def _tell_start(self, event: RunStarted) -> None:
+    def _tell_start(self, event: messages.RunStarted) -> None:
         if self._follows:
             self._output.begin(event)
         verbose = self._options.telling.verbosity > 0
