@@ -13,12 +13,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.exchange.leaving_out import (
-    kinds_left_out,
-    named,
-    numbers_left_out,
-    whole_steps,
-)
+from expt.exchange import leaving_out
 from expt.exchange.own_facts import tell_facts
 from expt.exchange.own_files import own_files
 from expt.exchange.text_values import text_of_value
@@ -103,9 +98,9 @@ def tell_run(run: Run) -> MlflowRun:
 
 def tell_left_out(runs: Sequence[Run]) -> Iterator[str]:
     """What MLflow cannot hold of them."""
-    for told in kinds_left_out(runs, NOT_HELD):
+    for told in leaving_out.kinds_left_out(runs, NOT_HELD):
         yield f"{told} (as files alone)"
-    yield from numbers_left_out(runs)
+    yield from leaving_out.numbers_left_out(runs)
     renamed = {
         name: None
         for run in runs
@@ -114,7 +109,7 @@ def tell_left_out(runs: Sequence[Run]) -> Iterator[str]:
         if name != key
     }
     if renamed:
-        yield f"names, written otherwise: {named(renamed)}"
+        yield f"names, written otherwise: {leaving_out.named(renamed)}"
     long = [
         name
         for run in runs
@@ -122,7 +117,8 @@ def tell_left_out(runs: Sequence[Run]) -> Iterator[str]:
         if len(text_of_value(value)) > _LONGEST_PARAM
     ]
     if long:
-        yield f"values longer than {_LONGEST_PARAM} characters, cut: {named(dict.fromkeys(long))}"
+        cut = leaving_out.named(dict.fromkeys(long))
+        yield f"values longer than {_LONGEST_PARAM} characters, cut: {cut}"
     yield "times finer than a millisecond"
 
 
@@ -161,7 +157,7 @@ def _metrics(
         series = run.series[name]
         values = series.values.astype("f8").tolist()
         for value, time, step in zip(
-            values, series.times.tolist(), whole_steps(series), strict=True
+            values, series.times.tolist(), leaving_out.whole_steps(series), strict=True
         ):
             yield Metric(keys[name], value, _milliseconds(time), step)
     end = _milliseconds((run.finished or run.started).timestamp())

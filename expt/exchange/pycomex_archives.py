@@ -19,13 +19,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.exchange.bounded import (
-    LARGEST_PICTURE,
-    list_bounded,
-    read_bytes,
-    read_holders,
-    read_json,
-)
+from expt.exchange import bounded
 from expt.exchange.foreign import (
     ForeignEntry,
     ForeignRun,
@@ -61,13 +55,13 @@ _Plain = dict[str, Any]
 
 def read_pycomex(path: Path) -> Iterator[ForeignRun | ReadingError]:
     """The archives at and below `path`; in place of one that cannot be read, the error."""
-    return read_holders(path, META, _read)
+    return bounded.read_holders(path, META, _read)
 
 
 def _read(folder: Path) -> ForeignRun:
-    meta = read_json(folder, META)
-    data = read_json(folder, _DATA)
-    names = list_bounded(folder)
+    meta = bounded.read_json(folder, META)
+    data = bounded.read_json(folder, _DATA)
+    names = bounded.list_bounded(folder)
     started = moment(meta.get("start_time"))
     if started is None:
         raise DamagedArchive(f"{META} has no 'start_time'", str(folder))
@@ -87,7 +81,7 @@ def _read(folder: Path) -> ForeignRun:
         for name, parameter in given.items()
         if parameter.get("usable") is False
     ]
-    code = {name: read_bytes(folder, name) for name in names if _is_code(name)}
+    code = {name: bounded.read_bytes(folder, name) for name in names if _is_code(name)}
     return ForeignRun(
         format="pycomex",
         source=folder,
@@ -176,7 +170,7 @@ def _entries(
         are_pictures = _are_pictures(values)
         for step, value in enumerate(values):
             if are_pictures:
-                picture = read_bytes(folder, str(value), LARGEST_PICTURE)
+                picture = bounded.read_bytes(folder, str(value), bounded.LARGEST_PICTURE)
                 made = os.lstat(folder / str(value)).st_mtime if picture else start
                 when = made if start <= made <= end else start  # a copy has another time
                 yield ForeignEntry(name, picture, when, step, "figure")
@@ -197,7 +191,7 @@ def _is_code(name: str) -> bool:
 
 
 def _environment(folder: Path) -> _Plain:
-    found = read_json(folder, _PACKAGES)
+    found = bounded.read_json(folder, _PACKAGES)
     packages = {
         name: about["version"]
         for name, about in found.items()
@@ -212,7 +206,7 @@ def _error(folder: Path, meta: Mapping[str, Any]) -> ErrorInfo | None:
     """What the experiment raised: its type is in the file, the rest in the log."""
     if not meta.get("has_error"):
         return None
-    log = read_bytes(folder, _LOG, _LONGEST_LOG).decode("utf-8", "replace")
+    log = bounded.read_bytes(folder, _LOG, _LONGEST_LOG).decode("utf-8", "replace")
     found = list(_TRACEBACK.finditer(_STAMP.sub("", log)))
     message, traceback = (found[-1]["message"], found[-1]["traceback"]) if found else ("", "")
     return ErrorInfo(str(meta.get("error_type") or "Exception"), message, traceback)

@@ -16,15 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.entry_files import read_entry_file
 from expt.exchange import event_files as events
+from expt.exchange import leaving_out
 from expt.exchange import protobuf_wire as wire
 from expt.exchange.bounded import LARGEST_PICTURE, reject_no_folder
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment, safe_part
-from expt.exchange.leaving_out import (
-    files_left_out,
-    kinds_left_out,
-    numbers_left_out,
-    whole_steps,
-)
 from expt.exchange.own_facts import tell_facts, with_facts
 from expt.exchange.text_values import text_of_value
 from expt.ground.errors import DamagedArchive, UsageError
@@ -71,9 +66,9 @@ def write_tensorboard(runs: Sequence[Run], destination: str) -> Iterator[str]:
             os.replace(temporary, file)
         finally:
             Path(temporary).unlink(missing_ok=True)
-    yield from kinds_left_out(runs, _NOT_HELD)
-    yield from numbers_left_out(runs)
-    yield from files_left_out(runs)
+    yield from leaving_out.kinds_left_out(runs, _NOT_HELD)
+    yield from leaving_out.numbers_left_out(runs)
+    yield from leaving_out.files_left_out(runs)
 
 
 def _events(run: Run) -> Iterator[bytes]:
@@ -98,7 +93,7 @@ def _events(run: Run) -> Iterator[bytes]:
 
 
 def _series_events(name: str, series: Series) -> Iterator[bytes]:
-    steps, times = whole_steps(series), series.times.tolist()
+    steps, times = leaving_out.whole_steps(series), series.times.tolist()
     told: events.Metadata | None = _METADATA[series.kind]
     for step, time, tensor in zip(steps, times, _tensors(series), strict=True):
         yield events.make_event(time, step, events.make_value(name, tensor, told))

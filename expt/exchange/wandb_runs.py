@@ -19,16 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.array_files import PICTURE_FORMATS, read_picture
+from expt.exchange import bounded, leaving_out
 from expt.exchange import protobuf_wire as wire
 from expt.exchange import wandb_messages as messages
-from expt.exchange.bounded import (
-    LARGEST_PICTURE,
-    list_bounded,
-    parse_json,
-    read_bytes,
-    read_json,
-    reject_no_folder,
-)
 from expt.exchange.foreign import (
     ForeignEntry,
     ForeignRun,
@@ -37,11 +30,6 @@ from expt.exchange.foreign import (
     is_number,
     moment,
     parsed_moment,
-)
-from expt.exchange.leaving_out import (
-    kinds_left_out,
-    numbers_left_out,
-    whole_steps,
 )
 from expt.exchange.own_facts import tell_facts
 from expt.exchange.own_files import (
@@ -86,9 +74,9 @@ def write_wandb(runs: Sequence[Run], destination: str) -> Iterator[str]:
     else:
         for run in runs:
             _write_run(run, Path(destination))
-    for told in kinds_left_out(runs, _NOT_HELD):
+    for told in leaving_out.kinds_left_out(runs, _NOT_HELD):
         yield f"{told} (as files alone)"
-    yield from numbers_left_out(runs, "which W&B's page rounds")
+    yield from leaving_out.numbers_left_out(runs, "which W&B's page rounds")
     yield "times: one for all that was tracked at a step"
 
 
@@ -156,7 +144,7 @@ def _rows(run: Run) -> dict[int, tuple[float, dict[str, Any]]]:
             continue
         values = series.values.tolist() if hasattr(series.values, "tolist") else series.values
         for step, when, value in zip(
-            whole_steps(series), series.times.tolist(), values, strict=True
+            leaving_out.whole_steps(series), series.times.tolist(), values, strict=True
         ):
             before, told = rows.setdefault(max(step, 0), (when, {}))
             told[name] = value
@@ -173,7 +161,7 @@ def _project(run: Run) -> str:
 
 def read_wandb(path: Path) -> Iterator[ForeignRun | ReadingError]:
     """The runs at and below `path`: folders with a log, or with `files/`."""
-    reject_no_folder(path)
+    bounded.reject_no_folder(path)
     found = False
     for folder, log in _find_runs(path):
         found = True
@@ -231,7 +219,7 @@ class _Found:
 
 
 def _read(folder: Path, log: str | None) -> ForeignRun:
-    names = list_bounded(folder)
+    names = bounded.list_bounded(folder)
     found = _Found(run_id=folder.name.rpartition("-")[2])
     if log is not None:
         _look_through(folder, log, found)
@@ -351,8 +339,8 @@ def _rows_of_log(folder: Path, log: str) -> Iterator[dict[str, Any]]:
 def _rows_of_file(folder: Path) -> Iterator[dict[str, Any]]:
     """`wandb-history.jsonl`, which older versions leave."""
     name = f"{_FILES}/wandb-history.jsonl"
-    for line in read_bytes(folder, name).splitlines():
-        yield parse_json(line, name, folder)
+    for line in bounded.read_bytes(folder, name).splitlines():
+        yield bounded.parse_json(line, name, folder)
 
 
 def _entry(
@@ -368,7 +356,7 @@ def _entry(
     elif isinstance(value, dict) and value.get("_type") == "image-file":
         file = f"{_FILES}/{value.get('path')}"
         suffix = os.path.splitext(file)[1].lower()
-        picture = read_bytes(folder, file, LARGEST_PICTURE)
+        picture = bounded.read_bytes(folder, file, bounded.LARGEST_PICTURE)
         if suffix == ".png":
             yield ForeignEntry(name, picture, when, step, "image")
         elif suffix in PICTURE_FORMATS and picture:
@@ -393,12 +381,12 @@ def _look_at_files(folder: Path, found: _Found) -> None:
             and name not in ("_wandb", "wandb_version")
         }
     if not found.summary:
-        for name, value in read_json(folder, f"{_FILES}/wandb-summary.json").items():
+        for name, value in bounded.read_json(folder, f"{_FILES}/wandb-summary.json").items():
             found.summary |= {} if name.startswith("_") else {name: value}
             if name == "_runtime":
                 found.runtime = found.runtime or finite(value) or 0.0
     if not found.started:
-        metadata = read_json(folder, f"{_FILES}/wandb-metadata.json")
+        metadata = bounded.read_json(folder, f"{_FILES}/wandb-metadata.json")
         started = parsed_moment(metadata.get("startedAt"))
         found.started = started.timestamp() if started else 0.0
         found.host = found.host or str(metadata.get("host") or "")
@@ -408,7 +396,7 @@ def _look_at_files(folder: Path, found: _Found) -> None:
 
 
 def _environment(folder: Path) -> dict[str, Any]:
-    text = read_bytes(folder, f"{_FILES}/requirements.txt").decode("utf-8", "replace")
+    text = bounded.read_bytes(folder, f"{_FILES}/requirements.txt").decode("utf-8", "replace")
     pairs = [line.strip().partition("==") for line in text.splitlines()]
     packages = {name: version for name, mark, version in pairs if mark}
     return {"packages": packages} if packages else {}
