@@ -261,9 +261,11 @@ def test_labels_are_edited_and_kept(
     tab.page.reload()
     tab.wait("html[data-ready]")
     tab.page.keyboard.press("Escape")
+    tab.until("document.querySelector('.sort[title=tags]')")
     assert tab.column("tags")[0] == "best, checked"
     assert tab.column("note")[0] == "<b>look</b> again"
     other = open_tab(served)
+    other.until("document.querySelector('.sort[title=tags]')")
     assert other.column("tags")[0] == "best, checked"
 
 

@@ -365,6 +365,19 @@ def test_labels_in_another_form_or_too_long_are_refused(client: Client) -> None:
     assert client.post(place, {"note": "x" * 70_000}, **ORIGIN).status_code == 413
 
 
+def test_labels_that_cannot_be_written_are_an_error_that_says_so(client: Client) -> None:
+    resource = pytest.importorskip("resource", reason="no limits of files here")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        answer = client.post(f"/api/runs/{id_of(0)}/labels", {"note": "x"}, **ORIGIN)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert answer.status_code == 500
+    assert told(answer)["error"].startswith("File too large: ")
+    assert told(answer)["error"].endswith("labels.json")
+
+
 # Series
 
 
@@ -384,6 +397,20 @@ def test_a_series_is_its_envelope_and_exact_between_two_steps(client: Client, ro
     assert not part["envelope"]
     assert part["steps"] == list(range(770, 791))
     assert part["values"] == numbers[770:791].tolist()
+
+
+def test_units_and_titles_are_told(tmp_path: Path) -> None:
+    words = {"lr": {"unit": "1/s", "description": "step size"}, "depth": {"description": "of it"}}
+    path = make_run(tmp_path / "runs", 1, params={"lr": 1, "depth": 2}, words=words)
+    make_run(tmp_path / "runs", 2, params={"lr": 1})
+    series = open_recorder(path / "series", label="x")
+    series.track.configure("speed", unit="m/s", title="How <fast>", vmin=0)
+    series.track("speed", 1.0, step=0)
+    series.close()
+    client = open_app(tmp_path / "runs", Authorization=f"Bearer {TOKEN}")
+    assert told(client.get("/api/table"))["units"] == {"lr": "1/s"}
+    speed = told(client.get(f"/api/runs/{id_of(1)}/series/speed"))
+    assert speed["words"] == {"unit": "m/s", "title": "How <fast>"}
 
 
 def test_numbers_that_are_not_finite_are_tagged(client: Client, root: Path) -> None:

@@ -8,13 +8,14 @@ value of every stretch of steps, so that nothing is lost that could be seen.
 from __future__ import annotations
 
 import base64
+import contextlib
 import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from expt.ground.encoding import from_json, to_json
-from expt.ground.errors import ReadingError
+from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import SERIES_DIR
 from expt.ground.value_classes import field, frozen
 from expt.page.run_panels import take_panels
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 _FIELDS: Final = (
     *("experiment", "case", "description", "status", "started", "duration", "note", "tags"),
 )
+_WORDS: Final = ("unit", "title", "xlabel", "ylabel", "scale")  # of `track.configure`
 _EXACT: Final = 2**53
 _LARGEST_TEXT: Final = 200_000  # characters of a log or a file of code that are sent at once
 
 
 def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
-    """Every run by columns: `{"ids", "short", "columns": [{"name", "part", "values"}], "series"}`.
+    """Every run by columns: `{"ids", "short", "columns": [{"name", "part", "values"}], "series",
+    "units"}`.
 
     `part` is run, params, results, last, min or max; a run that lacks a value has null there, and
     `missing` lists the rows that have none at all, so that null the value is told from null the
@@ -44,6 +47,7 @@ def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
     short: list[str] = []
     alike: dict[tuple[str, ...], _Alike] = {}
     kinds: dict[str, str] = {}
+    units: dict[str, str] = {}
     for row, run in enumerate(runs):
         ids.append(run.id)
         short.append(run.short_id)
@@ -55,7 +59,10 @@ def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
             found.values.append(tuple(values.values()))
         for name, kind in run.series_kinds.items():
             kinds.setdefault(name, kind)
-    return {"ids": ids, "short": short, "columns": _tell_columns(alike, len(ids)), "series": kinds}
+        with contextlib.suppress(DamagedArchive):
+            units.update((name, said["unit"]) for name, said in run.words.items() if "unit" in said)
+    columns = _tell_columns(alike, len(ids))
+    return {"ids": ids, "short": short, "columns": columns, "series": kinds, "units": units}
 
 
 @frozen
@@ -194,6 +201,9 @@ def tell_series(
     """
     steps = series.steps
     told: dict[str, Any] = {"name": series.name, "kind": series.kind, "count": len(series)}
+    told["words"] = {
+        name: str(series.options[name]) for name in _WORDS if series.options.get(name) is not None
+    }
     chosen = np.arange(len(steps))
     if first is not None or end is not None:
         low = -np.inf if first is None else first

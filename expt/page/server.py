@@ -177,7 +177,11 @@ def make_app(
     ]
     app = Starlette(
         routes=routes,
-        exception_handlers={HTTPException: _tell_http, ExptError: _tell_error},
+        exception_handlers={
+            HTTPException: _tell_http,
+            ExptError: _tell_error,
+            OSError: _tell_system,
+        },
     )
     app.router.redirect_slashes = False
     hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
@@ -204,7 +208,7 @@ class _Pages:
         self._watcher = Watcher(root, admits)
 
     def prepare(self) -> None:
-        """Make the table before anybody asks for it."""
+        """Make the table before anybody asks for it, where it is not as it was."""
         with contextlib.suppress(ExptError, OSError):
             self._known.table({})
 
@@ -310,7 +314,11 @@ class _Pages:
 
         async def stream() -> AsyncIterator[str]:
             yield ": here\n\n"
+            is_first = True
             async for change in self._watcher.changes(since):
+                if is_first and change and change["runs"]:  # for the page that comes next
+                    threading.Thread(target=self.prepare, daemon=True).start()
+                is_first = False
                 if await request.is_disconnected():
                     return
                 yield (
@@ -374,6 +382,14 @@ async def _tell_http(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     return JSONResponse({"error": error.detail}, error.status_code, headers=_HEADERS)
+
+
+async def _tell_system(_: Request, error: Exception) -> Response:
+    """A place that may not be written, or a file that vanished while it was read."""
+    if not isinstance(error, OSError):
+        raise error
+    told = {"error": f"{error.strerror or error}: {error.filename or 'the archive'}"}
+    return JSONResponse(told, 500, headers=_HEADERS)
 
 
 async def _tell_error(_: Request, error: Exception) -> Response:

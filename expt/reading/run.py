@@ -171,7 +171,7 @@ class Run(InputRun):
     @property
     def words(self) -> dict[str, dict[str, str]]:
         """Dotted name → `description` and `unit` of a parameter. Raises `DamagedArchive`."""
-        return self._field("words") or {}
+        return self._field("words", self._data) or {}
 
     @cached_property
     def results(self) -> dict[str, Any]:

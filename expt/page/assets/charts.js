@@ -9,7 +9,7 @@ export function layout(more = {}) {
   const merge = (one, other) => ({ ...axis, ...one, ...other });
   return {
     paper_bgcolor: paper, plot_bgcolor: paper, font: { color: ink, family: "system-ui, sans-serif", size: 12 },
-    margin: { l: 56, r: 16, t: 34, b: 44 }, hovermode: "closest", showlegend: false, ...more,
+    margin: { l: 56, r: 16, t: 34, b: 56 }, hovermode: "closest", showlegend: false, ...more,
     xaxis: merge({}, more.xaxis), yaxis: merge({}, more.yaxis),
   };
 }

@@ -1,6 +1,6 @@
 // Colours of values: a scale for numbers, and for kinds a palette that the colour-blind can read.
 import {el} from "./dom.js";
-import {show} from "./values.js";
+import {show, isSpread} from "./values.js";
 
 const KINDS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6d00", "#888888"];
 const DASHES = ["solid", "dash", "dot", "dashdot"];
@@ -27,9 +27,9 @@ export function colouring(runs, rows, name) {
   if (!name) return { of: (row, i) => ({ colour: KINDS[i % KINDS.length], dash: DASHES[Math.floor(i / KINDS.length) % DASHES.length] }), bar: null, kinds: null };
   if (runs.isNumeric(name) && new Set(rows.map((row) => runs.number(row, name))).size > 2) {
     const numbers = rows.map((row) => runs.number(row, name)).filter(Number.isFinite);
-    const log = numbers.length && numbers.every((x) => x > 0) && Math.max(...numbers) / Math.min(...numbers) >= 100;
+    const log = isSpread(numbers);
     const place = log ? Math.log10 : (x) => x;
-    const [low, high] = [Math.min(...numbers.map(place)), Math.max(...numbers.map(place))];
+    const [low, high] = numbers.map(place).reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity]);
     const of = (row) => { const x = place(runs.number(row, name)); return { colour: Number.isFinite(x) ? tint(high > low ? (x - low) / (high - low) : 0.5) : "#888888", dash: "solid" }; };
     return { of, bar: { low, high, log }, kinds: null };
   }
@@ -41,11 +41,11 @@ export function colouring(runs, rows, name) {
 // What the colours of kinds mean, in words beside the charts: at most as many as can be told apart.
 export function legend({ of, kinds }, runs, rows, name) {
   if (!kinds || !name || kinds.length > 2 * KINDS.length) return [];
-  return kinds.map((kind) => {
+  return [el("span.kind", {}, `${runs.named(name)}:`), ...kinds.map((kind) => {
     const swatch = el("i.swatch");
     swatch.style.background = of(rows.find((row) => show(runs.value(row, name)) === kind), 0).colour;
     return el("span.kind", {}, swatch, kind === "" ? "none" : kind);
-  });
+  })];
 }
 
 // The value that tells the rows apart most, to colour by when nobody says: one with few kinds.

@@ -31,7 +31,7 @@ export class Curves {
       slider("smooth", state.smooth, [0, 0.99, 0.01], (smooth) => state.set({ smooth })),
       check("log x", state.logx, (logx) => state.set({ logx })),
       choice("y", state.logy, [["", "as it fits"], ["log", "log"], ["linear", "linear"]], (logy) => state.set({ logy })),
-      choice("colour", state.color, [["", `as it tells most${color && !state.color ? ` (${title(color)})` : ""}`], ...params.map((name) => [name, title(name)]), ["experiment", "experiment"]], (value) => state.set({ color: value })),
+      choice("colour", state.color, [["", "as it tells most"], ...params.map((name) => [name, title(name)]), ["experiment", "experiment"]], (value) => state.set({ color: value })),
       choice("band over", band, [["", "nothing"], ...params.map((name) => [name, title(name)])], (value) => state.set({ band: value })),
       el("details.columns", {}, el("summary", {}, `${shown.length} of ${names.length} series`), el("div.menu", {}, names.map((name) => check(name, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name)))))));
     replace(this.told, rows.length ? this.page.toldOfChoice(rows) : "no run is chosen");
@@ -68,7 +68,7 @@ export class Curves {
     const element = this.charts.get(name);
     const lines = rows.map((row, i) => ({ row, i, told: told[i] })).filter((line) => line.told && line.told.count)
       .map((line) => ({ ...line, y: line.told.values.map(Number), x: this.across(line.told, across?.[line.i]) }));
-    const log = state.logy === "log" || (state.logy === "" && fitsLog(lines.flatMap((line) => line.y)));
+    const log = state.logy === "log" || (state.logy === "" && isLog(saidOf(lines.map((line) => line.told)), lines.flatMap((line) => line.y)));
     const traces = [];
     const faint = state.smooth > 0 || band ? 0.25 : 1;
     lines.forEach((line) => {
@@ -79,11 +79,13 @@ export class Curves {
       if (state.smooth > 0) traces.push({ ...base, y: smoothed(line.y, state.smooth, log), line: { color: look.colour, dash: look.dash, width: 2 } });
     });
     if (band) traces.push(...this.bands(lines, band, colours));
-    if (colours.bar && lines.length) traces.push(colourBar(colours.bar, title(color)));
+    if (colours.bar && lines.length) traces.push(colourBar(colours.bar, runs.named(color)));
+    const words = saidOf(lines.map((line) => line.told));
+    const along = { step: words.xlabel || "step", time: "time" }[state.x] ?? state.x.slice(7);
     await draw(element, traces, {
-      title: { text: escapeText(name), font: { size: 13 }, x: 0.02, xanchor: "left" }, uirevision: `${name} ${state.x}`, height: 280,
-      xaxis: { type: state.x === "time" ? "date" : state.logx ? "log" : "linear", title: { text: state.x === "step" ? "step" : state.x === "time" ? "" : escapeText(state.x.slice(7)) } },
-      yaxis: { type: log ? "log" : "linear", exponentformat: "power" },
+      title: heading(name, words), uirevision: `${name} ${state.x}`, height: 280,
+      xaxis: { type: state.x === "time" ? "date" : state.logx ? "log" : "linear", title: { text: escapeText(along) } },
+      yaxis: { type: log ? "log" : "linear", title: { text: escapeText(upright(words)) } },
     });
     if (!element.listens && element.on) {
       element.listens = true;
@@ -163,6 +165,24 @@ export function fitsLog(values) {
   if (high / low < 1000) return false;
   const middle = finite.sort((a, b) => a - b)[Math.floor(finite.length / 2)];
   return middle < high / 10;
+}
+
+// What `track.configure` said of a series, in any of the runs that have it.
+export function saidOf(told) {
+  return Object.assign({}, ...told.map((one) => one.words || {}).reverse());
+}
+
+export function isLog(words, values) {
+  return words.scale ? words.scale === "log" : fitsLog(values);
+}
+
+// The title of a chart, with the unit where no axis has it; and what stands at the axis of values.
+export function heading(name, { title: own, unit, ylabel }) {
+  return { text: escapeText(`${own || name}${unit && !ylabel ? ` [${unit}]` : ""}`), font: { size: 13 }, x: 0.02, xanchor: "left" };
+}
+
+export function upright({ unit, ylabel }) {
+  return ylabel ? `${ylabel}${unit ? ` [${unit}]` : ""}` : "";
 }
 
 export function colourBar({ low, high, log }, text) {

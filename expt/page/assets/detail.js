@@ -3,7 +3,7 @@ import {el, replace} from "./dom.js";
 import {show, showDuration, showTime} from "./values.js";
 import {leaves} from "./runs.js";
 import {draw, each} from "./charts.js";
-import {fitsLog, escapeText} from "./curves.js";
+import {heading, upright, saidOf, isLog, escapeText} from "./curves.js";
 
 export class Detail {
   constructor(page) {
@@ -65,7 +65,7 @@ export class Detail {
   makeValues(run) {
     return el("table.pairs", {}, leaves(run.params).map(([name, value]) => {
       const chain = run.origins[name] || [];
-      const told = ({ layer, where }) => [layer, where].filter(Boolean).join(" ");
+      const told = ({ layer, where }) => (where?.startsWith(layer) ? where : [layer, where].filter(Boolean).join(" "));
       const { description, unit } = (run.words || {})[name] || {};
       const said = [description, unit && `[${unit}]`].filter(Boolean).join(" ");
       const over = chain.slice(1).map((origin) => `over ${show(origin.value)} of ${told(origin)}`).join("; ");
@@ -116,13 +116,15 @@ export class Detail {
   async drawSeries(run) {
     const names = Object.keys(run.series).filter((name) => run.series[name].kind === "scalar").slice(0, 40);
     const told = await each(names, (name) => this.page.source.series(run.id, name));
+    const accent = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim();
     names.forEach((name, i) => {
       if (!told[i]?.count) return;
       const chart = el("div.chart");
       this.charts.append(chart);
       const y = told[i].values.map(Number);
-      draw(chart, [{ x: told[i].steps.map(Number), y, mode: y.length === 1 ? "markers" : "lines", type: "scatter", line: { width: 1.6, color: "#0072b2" } }],
-        { title: { text: escapeText(name), font: { size: 13 }, x: 0.02, xanchor: "left" }, height: 220, yaxis: { type: fitsLog([...y]) ? "log" : "linear" } });
+      const words = saidOf([told[i]]);
+      draw(chart, [{ x: told[i].steps.map(Number), y, mode: y.length === 1 ? "markers" : "lines", type: "scatter", line: { width: 1.6, color: accent } }],
+        { title: heading(name, words), height: 240, xaxis: { title: { text: escapeText(words.xlabel || "step") } }, yaxis: { type: isLog(words, [...y]) ? "log" : "linear", title: { text: escapeText(upright(words)) } } });
     });
     if (!names.length) replace(this.charts, el("p", {}, "no numbers were tracked"));
   }

@@ -2,7 +2,7 @@
 import {el, replace} from "./dom.js";
 import {openSource} from "./source.js";
 import {Runs} from "./runs.js";
-import {show} from "./values.js";
+import {show, showCount} from "./values.js";
 import {State} from "./state.js";
 import {RunsTable} from "./table.js";
 import {Curves} from "./curves.js";
@@ -55,7 +55,7 @@ class Page {
       this.rows = this.runs.chosen({ where: state.where, sort: state.sort, brushes: state.ranges });
       this.filter.setCustomValidity("");
       const selected = this.selected.size;
-      this.told.textContent = `${this.rows.length === this.runs.count ? "" : `${this.rows.length} of `}${this.runs.count} runs${selected ? `, ${selected} selected` : ""}`;
+      this.told.textContent = `${this.rows.length === this.runs.count ? "" : `${showCount(this.rows.length)} of `}${showCount(this.runs.count)} runs${selected ? `, ${showCount(selected)} selected` : ""}`;
       this.told.className = "told";
     } catch (error) {
       this.rows ??= [...this.runs.ids.keys()];
@@ -66,7 +66,11 @@ class Page {
     replace(this.chips,
       Object.keys(state.ranges).map((name) => el("button.chip", { onclick: () => state.setRange(name, null), title: "let go" }, `${name}: ${state.ranges[name].map((x) => show(Number(x.toPrecision(3)))).join(" … ")} ×`)),
       this.selected.size ? el("button.chip", { onclick: () => this.select([]) }, `${this.selected.size} selected ×`) : null);
-    replace(this.tabs, Object.keys(VIEWS).map((name, i) => el("button", { role: "tab", "aria-selected": String(name === state.view), title: `key ${i + 1}`, onclick: () => state.set({ view: name }) }, name)));
+    if (this.seen !== state.view) {
+      this.seen = state.view;
+      replace(this.tabs, Object.keys(VIEWS).map((name, i) => el("button", { role: "tab", "aria-selected": String(name === state.view), title: `key ${i + 1}`, onclick: () => state.set({ view: name }) }, name)));
+      this.tabs.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
     const view = this.view();
     if (!view.element.isConnected) replace(this.main, view.element);
     view.show();
@@ -87,7 +91,7 @@ class Page {
 
   toldOfChoice(rows) {
     if (this.selected.size || rows.length === this.rows.length) return `${rows.length} runs`;
-    return `the first ${rows.length} of ${this.rows.length} runs: select others in the table`;
+    return `the first ${rows.length} of ${showCount(this.rows.length)} runs: select others in the table`;
   }
 
   caseText(row) {

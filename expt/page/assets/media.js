@@ -52,7 +52,7 @@ export class Media {
     const cells = this.cells.filter((cell) => cell.row === row);
     if (!cells.length) return null;
     for (const cell of cells) { cell.place = el("div.frame"); cell.caption = el("figcaption"); cell.at = -1; }
-    return el("div.media-row", {}, el("h3", {}, this.page.link(row)), el("div.media-cells", {}, cells.map((cell) => el("figure", {}, el("div.name", {}, cell.name), cell.place, cell.caption))));
+    return el("div.media-row", {}, el("h3", {}, this.page.link(row)), el("div.media-cells", {}, cells.map((cell) => el("figure", {}, el("div.name", {}, `${cell.told.words?.title || cell.name}${cell.told.words?.unit ? ` [${cell.told.words.unit}]` : ""}`), cell.place, cell.caption))));
   }
 
   move(place) {

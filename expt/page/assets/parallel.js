@@ -1,6 +1,6 @@
 // Parallel coordinates: a line a run through all that varies; a brush on an axis filters the table.
 import {el, replace} from "./dom.js";
-import {show, showNumber} from "./values.js";
+import {show, showNumber, isSpread} from "./values.js";
 import {title} from "./runs.js";
 import {tint} from "./colours.js";
 
@@ -36,7 +36,7 @@ export class Parallel {
     const numeric = runs.isNumeric(name);
     let [low, high] = [Infinity, -Infinity];
     for (const value of values) { if (value < low) low = value; if (value > high) high = value; }
-    const log = numeric && low > 0 && high / low >= 100;
+    const log = numeric && isSpread(values);
     const into = log ? Math.log : (x) => x;
     const out = log ? Math.exp : (x) => x;
     const [a, b] = high > low ? [into(low), into(high)] : [into(low) - 1, into(low) + 1];
@@ -116,6 +116,6 @@ export class Parallel {
       line.addEventListener("pointerup", up);
       line.addEventListener("pointercancel", up);
     });
-    return [place(el("div.axis-name", { title: axis.name }, title(axis.name)), 8), line, ticks.map(([share, text]) => place(el("div.tick", { title: show(text) }, text), y(share) - 8))];
+    return [place(el("div.axis-name", { title: axis.name }, runs.named(axis.name)), 8), line, ticks.map(([share, text]) => place(el("div.tick", { title: show(text) }, text), y(share) - 8))];
   }
 }

@@ -10,6 +10,7 @@ export class Runs {
     this.ids = told.ids;
     this.short = told.short;
     this.series = told.series;
+    this.units = told.units;
     this.columns = new Map();
     this.rows = new Map(this.ids.map((id, row) => [id, row]));
     for (const { name, part, values, every, missing } of told.columns) {
@@ -89,11 +90,19 @@ export class Runs {
     for (const [name, [low, high]] of Object.entries(brushes || {})) {
       rows = rows.filter((row) => { const value = this.position(row, name); return value >= low && value <= high; });
     }
-    if (!sort) return rows;
-    const descending = sort.startsWith("-");
-    const column = this.column(sort.replace(/^-/, ""));
-    if (!column) return rows;
-    return sorted(rows, column.values, descending);
+    const column = sort ? this.column(sort.replace(/^-/, "")) : null;
+    return column ? this.inOrder(rows, column, sort.startsWith("-")) : rows;
+  }
+
+  // Rows in the order of a column, which is found once for all of them.
+  inOrder(rows, column, descending) {
+    const place = descending ? "descending" : "ascending";
+    if (column.orders?.version !== this.version) column.orders = { version: this.version };
+    const order = (column.orders[place] ??= sorted([...this.ids.keys()], column.values, descending));
+    if (rows.length === this.count) return order.slice();
+    const kept = new Uint8Array(this.count);
+    for (const row of rows) kept[row] = 1;
+    return order.filter((row) => kept[row]);
   }
 
   // Where a value stands on an axis: a number is itself, anything else its place among the values.
@@ -148,6 +157,12 @@ export class Runs {
       else if (text !== "") same.push([name, text]);
     }
     return { differs, same };
+  }
+
+  // The name of a column as people read it, with the unit of a parameter.
+  named(key) {
+    const unit = key.startsWith("params.") ? this.units[title(key)] : undefined;
+    return unit ? `${title(key)} [${unit}]` : title(key);
   }
 
   valueNames(...parts) {

@@ -1,5 +1,6 @@
 // A value against a result, a dot a run; a box drawn over dots chooses them in the table.
 import {el, replace, choice} from "./dom.js";
+import {isSpread} from "./values.js";
 import {title} from "./runs.js";
 import {colouring, telling, legend} from "./colours.js";
 import {draw} from "./charts.js";
@@ -33,7 +34,7 @@ export class Scatter {
       x, y, mode: "markers", type: "scatter", customdata: rows, text: rows.map((row) => escapeText(`${runs.short[row]} ${this.page.caseText(row)}`)), hovertemplate: "%{text}<br>%{x} · %{y}<extra></extra>",
       marker: { size: rows.length > 2000 ? 4 : 8, opacity: rows.length > 2000 ? 0.5 : 0.85, color: rows.map((row, i) => colours.of(row, i).colour) },
     }];
-    if (colours.bar) traces.push(colourBar(colours.bar, title(color)));
+    if (colours.bar) traces.push(colourBar(colours.bar, runs.named(color)));
     await draw(this.chart, traces, { dragmode: "select", height: 520, xaxis: this.axis(across, x), yaxis: this.axis(up, y) });
     if (!this.listens && this.chart.on) {
       this.listens = true;
@@ -45,11 +46,9 @@ export class Scatter {
 
   axis(name, values) {
     const { runs } = this.page;
-    const settings = { title: { text: escapeText(title(name)) } };
+    const settings = { title: { text: escapeText(runs.named(name)) } };
     if (!runs.isNumeric(name)) return { ...settings, tickvals: runs.categories(name).map((_, i) => i), ticktext: runs.categories(name).map(escapeText) };
-    const positive = values.filter((x) => x > 0);
-    const log = positive.length === values.length && values.length > 1 && Math.max(...positive) / Math.min(...positive) >= 100;
-    return { ...settings, type: log ? "log" : "linear" };
+    return { ...settings, type: isSpread(values.filter(Number.isFinite)) ? "log" : "linear" };
   }
 
   brush(event) {

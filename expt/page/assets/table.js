@@ -1,10 +1,13 @@
 // The table of runs: only the rows that can be seen are made, whatever their number.
 import {el, replace, check} from "./dom.js";
-import {show, showNumber, showDuration, showTime, isNumber} from "./values.js";
+import {show, showCount, showNumber, showDuration, showTime, isNumber} from "./values.js";
 import {title} from "./runs.js";
 
 const HEIGHT = 28;
-const OVERSCAN = 6; // rows above and below what can be seen
+const OVERSCAN = 3; // rows above and below what can be seen
+const SAMPLE = 100; // rows that say how wide a column is
+const SUMMED = /^(results|last)\.|^duration$/; // columns of which a group has the mean
+const SPARE = 2.5; // of a column, for what stands beside its text
 const ALWAYS = ["id", "experiment", "case", "status"];
 const AFTER = ["duration", "started", "tags", "note"];
 
@@ -15,7 +18,12 @@ export class RunsTable {
     this.head = el("thead");
     this.body = el("tbody");
     this.table = el("table.runs", { role: "grid" }, this.head, this.body);
-    this.scroll = el("div.scroll", { tabIndex: 0, onscroll: () => this.paint(), onkeydown: (event) => this.key(event) }, this.table);
+    this.scroll = el("div.scroll", { tabIndex: 0, onscroll: () => this.move(), onkeydown: (event) => this.key(event) }, this.table);
+    this.above = el("tr.space", {}, el("td"));
+    this.below = el("tr.space", {}, el("td"));
+    this.top = 0; // of what is seen; asked of the element while it is changed, it would be laid out twice
+    this.height = 600;
+    new ResizeObserver(() => this.move()).observe(this.scroll);
     this.same = el("p.same");
     this.slots = [];
     this.made = new Map();
@@ -35,7 +43,10 @@ export class RunsTable {
       const open = this.tools.querySelector("details")?.open;
       replace(this.tools, this.makeGrouping(), check("only what differs", state.differing, (on) => state.set({ differing: on })), this.makeColumns(open));
     });
-    this.renew("head", [this.names, this.widths, state.sort, state.pinned], () => replace(this.head, this.makeHead()));
+    this.renew("head", [this.names, this.widths, state.sort, state.pinned], () => {
+      replace(this.head, this.makeHead());
+      this.table.style.width = `calc(30px + ${this.widths.reduce((sum, width) => sum + width + SPARE, 0)}ch)`;
+    });
     const { selected } = this.page;
     this.head.querySelector("input").checked = selected.size > 0 && rows.every((row) => selected.has(runs.ids[row]));
     this.renew("slots", [this.names], () => { this.slots = []; });
@@ -72,8 +83,9 @@ export class RunsTable {
 
   width(name) {
     const { runs, rows } = this.page;
-    let longest = title(name).length + 2;
-    for (let i = 0; i < rows.length; i += Math.max(1, Math.floor(rows.length / 60))) longest = Math.max(longest, this.text(name, runs.value(rows[i], name)).length);
+    let longest = runs.named(name).length + 2;
+    if (this.page.state.group) longest = Math.max(longest, name === "id" ? `${showCount(rows.length)} runs`.length : SUMMED.test(name) ? 18 : 0);
+    for (let i = 0; i < rows.length; i += Math.max(1, Math.floor(rows.length / SAMPLE))) longest = Math.max(longest, this.text(name, runs.value(rows[i], name)).length);
     return Math.min(Math.max(longest, 4), 44);
   }
 
@@ -104,33 +116,48 @@ export class RunsTable {
   }
 
   makeHead() {
-    const { state } = this.page;
+    const { runs, state } = this.page;
     const pinned = new Set(["id", ...state.list("pinned")]);
     const box = el("input", { type: "checkbox", title: "select all that are shown", onchange: (event) => this.page.select(event.target.checked ? this.page.rows.map((row) => this.page.runs.ids[row]) : []) });
     return el("tr", {}, el("th.pick", {}, box), this.names.map((name, i) => {
       const sorted = state.sort.replace(/^-/, "") === name ? (state.sort.startsWith("-") ? "descending" : "ascending") : null;
       const arrow = sorted ? (sorted === "ascending" ? " ▲" : " ▼") : "";
-      const label = el("button.sort", { title: name, onclick: () => state.set({ sort: sorted === "ascending" ? `-${name}` : name }) }, title(name), arrow);
+      const label = el("button.sort", { title: name, onclick: () => state.set({ sort: sorted === "ascending" ? `-${name}` : name }) }, runs.named(name), arrow);
       const pin = name === "id" ? null : el("button.pin", { title: pinned.has(name) ? "let go" : "keep at the left", "aria-pressed": String(pinned.has(name)), onclick: () => state.setList("pinned", pinned.has(name) ? state.list("pinned").filter((n) => n !== name) : [...state.list("pinned"), name]) }, "◂");
-      const cell = el("th", { "aria-sort": sorted || "none" }, label, pin);
-      cell.style.width = `${this.widths[i] + 2.5}ch`;
+      const cell = el(runs.isNumeric(name) ? "th.number" : "th", { "aria-sort": sorted || "none" }, label, pin);
+      cell.style.width = `${this.widths[i] + SPARE}ch`;
       return cell;
     }));
   }
 
+  move() {
+    this.top = this.scroll.scrollTop;
+    this.height = this.scroll.clientHeight || this.height;
+    this.paint();
+  }
+
   paint() {
     if (!this.items) return;
-    const first = Math.max(0, Math.floor(this.scroll.scrollTop / HEIGHT) - OVERSCAN);
-    const count = Math.ceil((this.scroll.clientHeight || 600) / HEIGHT) + 2 * OVERSCAN;
+    const count = Math.ceil(this.height / HEIGHT) + 2 * OVERSCAN;
+    const first = Math.max(0, Math.min(Math.floor(this.top / HEIGHT) - OVERSCAN, this.items.length - count));
     const end = Math.min(this.items.length, first + count);
     const key = `${first}-${end}-${this.cursor}`;
     if (this.shown === key) return;
     this.shown = key;
     const selected = this.page.selected;
     const rowOf = (item, i) => (item.group ? this.makeGroup(item.group, first + i) : this.fill(i, item.row, first + i, selected));
-    const space = (rows) => { const row = el("tr.space", {}, el("td", { colSpan: this.names.length + 1 })); row.style.height = `${rows * HEIGHT}px`; return row; };
-    replace(this.body, first ? space(first) : null, this.items.slice(first, end).map(rowOf), end < this.items.length ? space(this.items.length - end) : null);
-    if (!this.items.length) replace(this.body, el("tr", {}, el("td.none", { colSpan: this.names.length + 1 }, this.page.runs.count ? "no run is like that" : "there are no runs yet")));
+    const rows = this.items.slice(first, end).map(rowOf);
+    const laid = [...this.space(this.above, first), ...rows, ...this.space(this.below, this.items.length - end)];
+    if (laid.length !== this.laid?.length || laid.some((row, i) => row !== this.laid[i])) replace(this.body, laid);
+    this.laid = laid;
+    if (!this.items.length) this.laid = replace(this.body, el("tr", {}, el("td.none", { colSpan: this.names.length + 1 }, this.page.runs.count ? "no run is like that" : "there are no runs yet")));
+  }
+
+  // Room for rows that are not made.
+  space(row, count) {
+    row.style.height = `${count * HEIGHT}px`;
+    row.firstChild.colSpan = this.names.length + 1;
+    return count ? [row] : [];
   }
 
   makeGroup({ values, rows }, place) {
@@ -138,9 +165,9 @@ export class RunsTable {
     const group = state.list("group");
     return el(`tr.group${place === this.cursor ? ".at" : ""}`, {}, el("td.pick"), this.names.map((name) => {
       const place = group.indexOf(name);
-      if (place >= 0) return el("td", {}, show(values[place]));
-      if (name === "id") return el("td", {}, `${rows.length} runs`);
-      if (!/^(results|last)\.|^duration$/.test(name)) return el("td");
+      if (place >= 0) return el(isNumber(values[place]) ? "td.number" : "td", {}, show(values[place]));
+      if (name === "id") return el("td", {}, `${showCount(rows.length)} runs`);
+      if (!SUMMED.test(name)) return el("td");
       const { n, mean, std } = runs.summary(rows, name);
       const [told, spread] = name === "duration" ? [showDuration, showDuration] : [(x) => showNumber(x, 4), (x) => showNumber(x, 2)];
       return el("td.number", {}, n ? `${told(mean)}${std === null ? "" : ` ± ${spread(std)}`}` : "");
@@ -156,7 +183,7 @@ export class RunsTable {
     slot.row.className = [place === this.cursor && "at", selected.has(id) && "selected"].filter(Boolean).join(" ");
     slot.box.checked = selected.has(id);
     slot.box.setAttribute("aria-label", `select ${runs.short[row]}`);
-    this.names.forEach((name, i) => this.put(slot.cells[i], id, name, runs.value(row, name)));
+    this.names.forEach((name, i) => this.put(slot.cells[i], id, name, runs.value(row, name), this.widths[i]));
     return slot.row;
   }
 
@@ -169,14 +196,14 @@ export class RunsTable {
     return slot;
   }
 
-  put(cell, id, name, value) {
+  put(cell, id, name, value, width) {
     const text = this.text(name, value);
     const place = name === "id" ? cell.firstChild : cell;
     if (name === "id") place.href = `#view=run&open=${id}`;
     else cell.className = name === "status" ? `status ${text}` : isNumber(value) ? "number" : "";
     if (place.textContent === text) return;
     place.textContent = text;
-    if (text.length > 40) cell.title = text; else cell.removeAttribute("title");
+    if (text.length > width) cell.title = text; else cell.removeAttribute("title");
   }
 
   range(place) {

@@ -37,6 +37,10 @@ export function showNumber(value, digits = 5) {
   return size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 1).replace(/\.?0+e/, "e") : String(Number(value.toPrecision(digits)));
 }
 
+export function showCount(count) {
+  return count.toLocaleString("en");
+}
+
 export function showDuration(seconds) {
   if (!isNumber(seconds)) return "";
   if (seconds < 1) return `${Math.round(seconds * 1000)}ms`;
@@ -51,6 +55,15 @@ export function showTime(text) {
   if (Number.isNaN(moment.getTime())) return String(text);
   const pad = (n) => String(n).padStart(2, "0");
   return `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())} ${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
+}
+
+// Whether a logarithmic axis shows numbers more evenly: their median is nearer to its middle.
+export function isSpread(numbers) {
+  const ordered = Float64Array.from(numbers).sort();
+  const [low, high, middle] = [ordered[0], ordered[ordered.length - 1], ordered[ordered.length >> 1]];
+  if (!(low > 0) || high / low < 100) return false;
+  const place = (into) => Math.abs((into(middle) - into(low)) / (into(high) - into(low)) - 0.5);
+  return place(Math.log) < place((x) => x);
 }
 
 // Rows by their values: numbers, then texts, then anything else; gaps and NaN last whichever way.
