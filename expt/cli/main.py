@@ -13,14 +13,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from expt.cli.command_line import find_verb, masked_command, read_command_line
 from expt.cli.parser import VERBS
-from expt.cli.typed_options import make_options
 from expt.ground.errors import ExitCode, ExptError, Mistakes, UsageError
-from expt.ground.launchers import archived_by_rank
 from expt.ground.screen import Screen, output, paragraph
 from expt.ground.text import visible
-from expt.plugins.builtin import parent_plugins
 
 _LONGEST_NAME = 200  # of a file that a message names
 
@@ -97,6 +93,9 @@ def _dispatch(typed: list[str]) -> int:
     if verb in VERBS and verb != "run":
         command: Callable[[list[str]], int] = import_module(f"expt.cli.{verb}").main
         return command(typed[1:])
+    from expt.cli.command_line import find_verb, masked_command, read_command_line  # with plugins
+    from expt.cli.typed_options import make_options
+
     words = typed[1:] if verb == "run" else typed
     added = find_verb(typed, Path.cwd())
     if added is not None:
@@ -121,9 +120,12 @@ def _dispatch(typed: list[str]) -> int:
 
 def run(options: Options, plugins: Plugins) -> int:
     """The main job, with the built-in plugins on the parent's hooks."""
+    from expt.ground.launchers import archived_by_rank  # not needed to show or to help
+
     options = archived_by_rank(options)
     starter = _start_first_worker(options)
-    from expt.sessions.session import run_session  # not needed to list, to show or to help
+    from expt.plugins.builtin import parent_plugins
+    from expt.sessions.session import run_session
 
     for name, plugin in parent_plugins(options, sys.stdout).items():
         plugins.register(plugin, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -81,8 +83,21 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Made for every argument that is added: argparse tries its texts."""
+
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=32)
+        super().__init__(prog, max_help_position=32, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """As `shutil.get_terminal_size`, whose module is slow to import."""
+    typed = os.environ.get("COLUMNS", "")
+    if typed.isdecimal() and int(typed[:9]):
+        return int(typed[:9])
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
 
 
 Group = argparse._ArgumentGroup

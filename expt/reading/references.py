@@ -9,7 +9,6 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import DamagedArchive, NoSuchRun, did_you_mean
 from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR
 from expt.ground.model import PinnedRun
@@ -40,6 +39,8 @@ def find_archive_root(given: Path | None = None, cwd: Path | None = None) -> Pat
         if not (here / given).is_dir():
             raise NoSuchRun(f"there is no archive root '{visible(str(given))}'", "--runs")
         return here / given
+    from expt.ground.configuration import find_root, read_configuration  # with TOML: slow
+
     root = find_root([], here)
     return root / str(read_configuration(root).values.get("runs", RUNS_DIR))
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.json_files import read_environment, read_plot_notices, read_plots
-from expt.archive.owner import run_is_alive
 from expt.archive.record import (
     field_from_json,
     parse_headline,
@@ -19,7 +18,6 @@ from expt.archive.record import (
     read_record,
 )
 from expt.archive.run_labels import Labels, read_labels
-from expt.archive.series_lines import read_results
 from expt.ground import layout
 from expt.ground.declarations import InputRun
 from expt.ground.encoding import from_json, to_json
@@ -35,7 +33,6 @@ from expt.ground.text import (
     visible,
 )
 from expt.reading.saved import Artifact, Artifacts
-from expt.reading.series.tracked import SeriesMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from expt.ground.model import ErrorInfo, Origin, RunRecord, Status
+    from expt.reading.series.tracked import SeriesMap
 
 _LIVE: Final = ("running", "lost")
 _MOST_CODE: Final = 4 * layout.CODE_CAP  # characters: what takes secrets out may lengthen it
@@ -124,8 +122,12 @@ class Run(InputRun):
         It is what it was when it was first asked for: see `reload`.
         """
         status: Status = self._data["status"]
+        if status != "running":
+            return status
+        from expt.archive.owner import run_is_alive  # slow, and few runs run
+
         owner = self._mapping("owner") or {key: self._data.get(key) for key in ("pid", "host")}
-        return "lost" if status == "running" and not run_is_alive(owner, self.path) else status
+        return status if run_is_alive(owner, self.path) else "lost"
 
     @cached_property
     def started(self) -> dt.datetime:
@@ -177,6 +179,8 @@ class Run(InputRun):
     def results(self) -> dict[str, Any]:
         """Name → value; of a run that has not ended, what it has set so far."""
         if self.status in _LIVE:
+            from expt.archive.series_lines import read_results  # slow, and few runs run
+
             return dict(read_results(self._series_folder))
         return self._mapping("results")
 
@@ -396,6 +400,8 @@ class Run(InputRun):
     @cached_property
     def series(self) -> SeriesMap:
         """Name → series: `.values`, `.steps`, `.times`, `.last`, `.kind`, read when asked for."""
+        from expt.reading.series.tracked import SeriesMap  # slow, and a list needs none of it
+
         return SeriesMap(self._series_folder)
 
     @cached_property

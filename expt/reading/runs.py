@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, overload
 
-from expt.archive.writer import Archive
 from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive, ExptError
-from expt.reading.arranging import Pivot, pivot_runs, runs_to_xarray
 from expt.reading.fields import MISSING, field_value, leaf_names, leaf_values, unknown_field
-from expt.reading.groups import Groups, group_runs
 from expt.reading.run import Run
 from expt.reading.tables import Table
 
@@ -20,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from expt.ground.errors import ReadingError
+    from expt.reading.arranging import Pivot
+    from expt.reading.groups import Groups
 
 _ALWAYS: Final = ("id", "experiment", "case", "status", "started", "duration")
 
@@ -68,6 +67,8 @@ class Runs(Sequence[Run]):
         """
         if self._folder is None:
             raise ExptError("these runs have no folder", None, "run.save keeps a file with a run")
+        from expt.archive.writer import Archive  # slow, and few add to a session
+
         return Archive(self._folder, "").save(name, value)
 
     def filter(self, accept: Callable[[Run], bool]) -> Runs:
@@ -120,6 +121,8 @@ class Runs(Sequence[Run]):
         that each run has of its own is no dimension unless it is named. Raises `UsageError` for
         a name that no run has, and where xarray is not installed.
         """
+        from expt.reading.arranging import runs_to_xarray  # a list of runs waits for none of it
+
         return runs_to_xarray(self, value, over)
 
     def pivot(self, down: str, across: str, value: str | None = None) -> Pivot:
@@ -128,6 +131,8 @@ class Runs(Sequence[Run]):
         `value` is by default the first result that is a number. It has `to_markdown()` and
         `to_latex()`; `cells[i][j].ids` are the runs. Raises `UsageError` for unknown names.
         """
+        from expt.reading.arranging import pivot_runs
+
         return pivot_runs(self, down, across, value)
 
     def compare(self, *, every: bool = False) -> Table:
@@ -149,6 +154,8 @@ class Runs(Sequence[Run]):
         Values may be of any type; a run that lacks one is in a group of its own. Raises
         `UsageError` for a name that no run has, with the closest ones.
         """
+        from expt.reading.groups import group_runs
+
         return group_runs(self, names, type(self))
 
     def best(self, name: str, choose: Callable[..., Any] = min) -> Run:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +58,9 @@ class Table:
 
     def to_csv(self) -> str:
         """The table as CSV; a value that is no text or number is JSON, a missing one is empty."""
+        import csv  # slow, and few tables are written
+        import io
+
         stream = io.StringIO(newline="")
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(self.columns)

@@ -13,10 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive.served_page import find_addresses
 from expt.cli.parser import Parser
-from expt.cli.show.listing import show_columns, show_listing, show_undetermined
-from expt.cli.show.machine import csv_text, json_text, series_csv
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.processes import without_collection
@@ -94,6 +91,7 @@ def _show_named(runs: Runs, asked: argparse.Namespace, root: Path) -> int:
         follow(runs, screen)
     elif len(runs) == 1:
         from expt.cli.show.detail import View, show_detail
+        from expt.cli.show.listing import show_undetermined
 
         show_detail(View(runs[0], screen, Path.cwd(), lambda text: _load(text, root, asked)))
         show_undetermined(_alike(runs[0], root), screen)
@@ -108,6 +106,8 @@ def _screen(root: Path) -> Screen:
     """Where it is shown; runs are links into the page, where one is served."""
     screen = output()
     if screen.draws:
+        from expt.archive.served_page import find_addresses  # slow, and no pipe has links
+
         screen.address_of = find_addresses(root)
     return screen
 
@@ -181,6 +181,8 @@ def _list(runs: Runs, asked: argparse.Namespace, root: Path, more: bool) -> int:
     if not runs:
         Screen(sys.stderr).line(_nothing(asked, root))
         return int(ExitCode.OK)
+    from expt.cli.show.listing import show_columns, show_listing, show_undetermined
+
     columns = _names(asked.columns, "--columns")
     if columns is not None:
         show_columns(runs, screen, columns)
@@ -195,6 +197,8 @@ def _list(runs: Runs, asked: argparse.Namespace, root: Path, more: bool) -> int:
 def _write_machine(
     runs: Sequence[Run], asked: argparse.Namespace, screen: Screen, *, whole: bool
 ) -> int:
+    from expt.cli.show.machine import csv_text, json_text, series_csv
+
     if asked.series:
         for part in series_csv(runs, asked.series):
             screen.write(visible(part, lines=True) if screen.isatty() else part)
