@@ -271,6 +271,19 @@ def test_a_hang_at_import_in_this_process_is_ended_and_named(sandbox: Sandbox) -
     )
 
 
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_what_does_not_hang_at_import_is_run_where_that_is_asked(
+    sandbox: Sandbox, workers: str
+) -> None:
+    sandbox.write({"experiments/a.py": f"import time; time.sleep(1000)\n{ONE}"})
+    sandbox.write({"experiments/b.py": ONE})
+    words = ("--continue-on-collection-errors", "--plan-timeout", "3", "-n", workers)
+    done = sandbox.expt(*words, timeout=60)
+    assert done.exit_code == 1
+    assert [run.experiment.partition("::")[0] for run in sandbox.runs()] == ["experiments/b.py"]
+    assert "at experiments/a.py" in done.stderr
+
+
 def test_a_hang_that_swallows_exceptions_is_ended(sandbox: Sandbox) -> None:
     body = "import time\nwhile True:\n    try: time.sleep(9)\n    except BaseException: pass\n"
     sandbox.write({"experiments/a.py": f"{body}{ONE}"})

@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from expt.ground.errors import PlanningError
+from expt.ground.layout import CONFTEST_FILE
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from expt.ground.messages import Request, RunStarted
+    from expt.ground.model import Experiment
 
 UNREACHABLE: Final = "closed its connection to the session, and was ended"
 UNREADABLE: Final = "sent what cannot be read, and was ended"
@@ -72,3 +75,15 @@ class Death:
 
 Bury = Callable[["Request", Death], Any]
 """Gives the reply of a request whose worker died, or raises `ExptError`."""
+
+
+class PlanningDied(PlanningError):
+    """The worker that planned died, or took too long; `at` is the file that it was importing."""
+
+    def concerns(self, experiment: Experiment) -> bool:
+        """Whether an experiment cannot be planned without that file."""
+        folder, _, name = (self.at or "").rpartition("/")
+        is_above = f"{experiment.folder}/".startswith(f"{folder}/" if folder else "")
+        return self.at in (experiment.place, experiment.path) or (
+            name == CONFTEST_FILE and is_above
+        )

@@ -8,9 +8,10 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from expt.executors.death import PlanningDied
 from expt.executors.wire import raised
 from expt.executors.workers import GRACE
-from expt.ground.errors import ExptError, PlanningError, UsageError
+from expt.ground.errors import ExptError, UsageError
 from expt.ground.messages import ModuleImporting, PlanRequest, RunStarted
 
 _LONGEST: Final = 1e8  # seconds, three years: the most that every system's timer takes
@@ -75,7 +76,7 @@ class InlineExecutor:
                 raise
             what = f"the process that imports experiments took longer than --plan-timeout {limit:g}"
             where = "while importing this file; nothing was run" if self._importing else None
-            future.set_exception(PlanningError(what, self._importing, where or "nothing was run"))
+            future.set_exception(PlanningDied(what, self._importing, where or "nothing was run"))
         return future
 
     @contextlib.contextmanager

@@ -11,9 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expt.executors.death import PlanningDied
 from expt.ground import messages
 from expt.ground.errors import PlanningError
-from expt.ground.layout import CONFTEST_FILE, PLOTS_DIR, SESSIONS_DIR
+from expt.ground.layout import PLOTS_DIR, SESSIONS_DIR
 from expt.ground.model import ErrorInfo, Outcome
 from expt.ground.options import runs_root
 
@@ -22,20 +23,8 @@ if TYPE_CHECKING:
 
     from expt.executors.death import Death
     from expt.ground.messages import Begin, Request, RunStarted
-    from expt.ground.model import Case, Experiment, Status
+    from expt.ground.model import Case, Status
     from expt.sessions.books import Books
-
-
-class PlanningDied(PlanningError):
-    """The worker that planned died, or took too long; `at` is the file that it was importing."""
-
-    def concerns(self, experiment: Experiment) -> bool:
-        """Whether an experiment cannot be planned without that file."""
-        folder, _, name = (self.at or "").rpartition("/")
-        is_above = f"{experiment.folder}/".startswith(f"{folder}/" if folder else "")
-        return self.at in (experiment.place, experiment.path) or (
-            name == CONFTEST_FILE and is_above
-        )
 
 
 class Undertaker:

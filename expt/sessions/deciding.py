@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from expt.executors.death import PlanningDied
 from expt.ground.errors import PlanningError
 from expt.ground.messages import PlanRequest
 from expt.ground.value_classes import evolve
-from expt.sessions.burying import PlanningDied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
