@@ -6,24 +6,25 @@
 
 `walk` names files, `source` reads a module's syntax tree, `modules` follows imports, `folders`
 reads the `[expt]` tables, `hosting` makes experiments of all that, `asking` knows what providers
-may take, `labels` names cases, `selection` asks which are meant.
+may take, `labels` names cases, `selection` asks which are meant. `side_by_side` has forks read a
+part of many files, which hand experiments over as `plain_values`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from typing import TYPE_CHECKING
 
 from expt.discovery.folders import Folders
 from expt.discovery.hosts import Swept, Tree
+from expt.discovery.plain_values import from_plain, to_plain
+from expt.discovery.side_by_side import work_side_by_side
 from expt.discovery.walk import walk
-from expt.ground.layout import PARAMS_FILE
 from expt.ground.processes import without_collection
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from expt.ground.errors import ExptError
@@ -55,20 +56,12 @@ def find_experiments(
     walked = walk(paths or [root / path for path in configured_paths], root, ignore)
     tree = Tree(root, Folders(root), swept or Swept())
     experiments: list[Experiment] = []
-    with _quiet_and_quick():
-        for path in walked.files:
-            folder, _, name = path.rpartition("/")
-            if name == PARAMS_FILE:
-                experiments.extend(tree.experiments_of_folder(folder))
-            else:
-                experiments.extend(tree.experiments_of_file(path))
+    with without_collection(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the compiler's, about users' texts
+        known = work_side_by_side(
+            tree.experiments_apart, walked.files, pack=to_plain, unpack=from_plain
+        )
+        for path, there in zip(walked.files, known, strict=True):
+            experiments.extend(tree.experiments_at(path) if there is None else there)
     meant = tuple(experiment for experiment in experiments if not experiment.is_base)
     return Found(meant, (*walked.mistakes, *tree.mistakes))
-
-
-@contextlib.contextmanager
-def _quiet_and_quick() -> Iterator[None]:
-    """No compiler's warnings about users' texts, no search for garbage (a fifth of the time)."""
-    with without_collection(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

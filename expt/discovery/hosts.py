@@ -16,7 +16,7 @@ from expt.discovery.module_source import Definition, ExtendsCall
 from expt.discovery.modules import Hosted, Modules
 from expt.discovery.syntax import Asks, Target
 from expt.ground.errors import ParameterError, PlanningError, did_you_mean
-from expt.ground.layout import CONFTEST_FILE
+from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE
 from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Axis, Experiment
 from expt.ground.value_classes import evolve, frozen
 
@@ -79,7 +79,28 @@ class Tree:
 
     # Experiments
 
-    def experiments_of_file(self, path: str) -> Iterator[Experiment]:
+    def experiments_at(self, path: str) -> Iterator[Experiment]:
+        """Those of a module, or those that a folder's `params.toml` hosts."""
+        folder, _, name = path.rpartition("/")
+        if name == PARAMS_FILE:
+            return self._experiments_of_folder(folder)
+        return self._experiments_of_file(path)
+
+    def experiments_apart(self, path: str) -> list[Experiment] | None:
+        """The same; None where they come with mistakes, or may depend on what was read before."""
+        if path.endswith(".py") and any(
+            isinstance(found, Definition) and found.needs
+            for found in self._modules.source(path).experiments.values()
+        ):
+            return None
+        known = len(self.mistakes)
+        experiments = [*self.experiments_at(path)]
+        if len(self.mistakes) == known:
+            return experiments
+        del self.mistakes[known:]
+        return None
+
+    def _experiments_of_file(self, path: str) -> Iterator[Experiment]:
         """Those that a module defines or hosts, by line."""
         source = self._modules.source(path)
         self.mistakes.extend(source.mistakes)
@@ -93,12 +114,12 @@ class Tree:
         """The experiment of one name of a module; none, and a mistake told, where it cannot be."""
         (path,) = places
         if isinstance(found, Definition):
-            placed = self._placed(self._defined(path, found), places, found.asks)
-            yield self._with_needed(placed, path, found.needs) if found.needs else placed
+            placed = self._placed(self._defined(path, found), places, found)
+            yield self._with_needed(placed, path, found.needed) if found.needs else placed
         else:
             yield from self._hosted(Hosted(path, name), f"{path}:{found.line}")
 
-    def experiments_of_folder(self, folder: str) -> Iterator[Experiment]:
+    def _experiments_of_folder(self, folder: str) -> Iterator[Experiment]:
         """Those that a folder's `params.toml` hosts, in the order of its `extends`."""
         table = self._folders.at(folder)
         self.mistakes.extend(table.mistakes)
@@ -121,9 +142,8 @@ class Tree:
             return
         last = chain[-1]
         found = self._modules.source(last.place).experiments.get(last.name)
-        asks = Asks()
         if isinstance(found, Definition):
-            experiment, asks = self._defined(last.place, found), found.asks
+            experiment = self._defined(last.place, found)
         else:
             experiment = Experiment(
                 id="",
@@ -141,8 +161,8 @@ class Tree:
             extends=tuple(str(base) for base in chain[1:]),
         )
         places = tuple(hosted.place for hosted in reversed(chain))
-        placed = self._placed(experiment, places, asks)
-        if isinstance(found, Definition) and found.needs:
+        placed = self._placed(experiment, places, found)
+        if isinstance(found, Definition) and found.needed:
             placed = evolve(placed, axes=None)  # it may need what is hosted beside it
         yield placed
 
@@ -185,7 +205,12 @@ class Tree:
             del self.mistakes[known:]  # they are told where the file itself is asked for
         return self._needed_axes[home]
 
-    def _placed(self, experiment: Experiment, places: tuple[str, ...], asks: Asks) -> Experiment:
+    def _placed(
+        self,
+        experiment: Experiment,
+        places: tuple[str, ...],
+        found: Definition | ExtendsCall | None,
+    ) -> Experiment:
         """With the marks and axes of the folders above each place and of the command line."""
         tables = self._telling_above(places)
         if not (tables or self._changes or experiment.axes):
@@ -213,6 +238,7 @@ class Tree:
         experiment = evolve(experiment, axes=declared)
         known = {name for axis in (*declared, *folders.axes) for name in axis.names}
         fixed = self._swept.fixed_for(experiment)
+        asks = found.asks if isinstance(found, Definition) else Asks()
         asked = self._asked(asks, places, (*known, *fixed))
         typed = [_read_sweep(sweep, asked) for sweep in self._swept.sweeps]
         axes = merge_axes(folders.axes, [axis for axis in typed if axis is not None])
@@ -293,22 +319,12 @@ class Tree:
         return self._telling[homes]
 
     def _defined(self, path: str, found: Definition) -> Experiment:
-        told = Experiment(
-            id=f"{path}::{found.name}",
-            path=path,
-            function=found.name,
-            line=found.line,
-            description=found.description,
-            marks=found.marks,
-            parameters=found.asks.parameters,
-            axes=found.axes,
-        )
         if not found.decorators:
-            return told
+            return found.told
         answers = [self._modules.may_mark(path, name) for name in found.decorators]
         return evolve(
-            told,
-            axes=None if True in answers else found.axes,
+            found.told,
+            axes=None if True in answers else found.told.axes,
             marks_complete=not any(answer is not False for answer in answers),
         )
 

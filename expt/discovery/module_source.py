@@ -24,6 +24,7 @@ from expt.discovery.syntax import (
 )
 from expt.ground.errors import CollectionError
 from expt.ground.layout import EXPERIMENT_PREFIX
+from expt.ground.model import Experiment
 from expt.ground.value_classes import evolve, field, frozen
 
 if TYPE_CHECKING:
@@ -40,20 +41,25 @@ NOT_PARSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 @frozen
 class Definition:
-    """A `def experiment_*`. `axes` is None where a sweep must be executed to know them.
+    """A `def experiment_*`: what it shows by itself, and what it asks its providers for.
 
     `decorators` are the dotted names of those that are not expt's; empty where one has no name.
-    `needs` are the experiments whose axes it has too.
+    `needs` are the experiments that arguments are runs of, None for the runs of all cases.
     """
 
-    name: str
-    line: int
-    description: str
+    told: Experiment
     asks: Asks
-    marks: tuple[str, ...]
-    axes: tuple[Axis, ...] | None
     decorators: tuple[tuple[str, ...], ...] = ()
-    needs: tuple[Target, ...] = ()
+    needs: Mapping[str, Target | None] = field(factory=dict)
+
+    @property
+    def line(self) -> int:
+        return self.told.line
+
+    @property
+    def needed(self) -> tuple[Target, ...]:
+        """The experiments whose axes it has too."""
+        return tuple(target for target in self.needs.values() if target is not None)
 
 
 @frozen
@@ -61,7 +67,6 @@ class ExtendsCall:
     """An `experiment_* = expt.extends(base, lr=0.1)`; `base` are the parts of a dotted name, or
     empty. `gives` are the values, None where the source does not show them."""
 
-    name: str
     line: int
     base: tuple[str, ...]
     gives: Mapping[str, Any] | None = field(factory=dict)
@@ -200,7 +205,8 @@ class _Reading:
             if isinstance(value, ast.Call) and from_expt == ("extends",):
                 if name.startswith(EXPERIMENT_PREFIX):
                     base = dotted_name(value.args[0]) if len(value.args) == 1 else ()
-                    self._add(ExtendsCall(name, statement.lineno, base, _gives(value)), block)
+                    extends = ExtendsCall(statement.lineno, base, _gives(value))
+                    self._add(name, extends, block)
             elif from_expt[:1] == ("mark",):  # slow = expt.mark.slow
                 self._imports[name] = Imported(0, ("expt", *from_expt))
             elif isinstance(known, Definition):  # experiment_x = decorate(experiment_x)
@@ -225,21 +231,19 @@ class _Reading:
         marks, axes, decorators = self._read_decorators(function)
         needs = self._read_needs(function)
         asks = arguments_of(function.args)
+        told = Experiment(
+            f"{self._path}::{function.name}",
+            self._path,
+            function.name,
+            function.lineno,
+            first_line(function.body),
+            marks,
+            asks.parameters,
+            axes,
+        )
         if needs:
             asks = evolve(asks, required=tuple(n for n in asks.required if n not in needs))
-        self._add(
-            Definition(
-                name=function.name,
-                line=function.lineno,
-                description=first_line(function.body),
-                asks=asks,
-                marks=marks,
-                axes=axes,
-                decorators=decorators,
-                needs=tuple(target for target in needs.values() if target is not None),
-            ),
-            block,
-        )
+        self._add(function.name, Definition(told, asks, decorators, needs), block)
 
     def _read_needs(self, function: ast.FunctionDef) -> dict[str, Target | None]:
         needs: dict[str, Target | None] = {}
@@ -253,9 +257,8 @@ class _Reading:
         place = f"{self._path}:{function.lineno}"
         self._mistakes.append(CollectionError(f"'{name}' {what}", place, hint))
 
-    def _add(self, experiment: Definition | ExtendsCall, block: int) -> None:
+    def _add(self, name: str, experiment: Definition | ExtendsCall, block: int) -> None:
         """Add one; two in one block are a mistake, since the first could never run."""
-        name = experiment.name
         if self._blocks.get(name) == block:
             self._mistakes.append(
                 CollectionError(

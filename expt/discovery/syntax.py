@@ -80,21 +80,21 @@ def dotted_name(node: ast.expr) -> tuple[str, ...]:
 
 
 def arguments_of(arguments: ast.arguments) -> Asks:
-    positional = [*arguments.posonlyargs, *arguments.args]
-    required = positional[: len(positional) - len(arguments.defaults)]
+    every = [*arguments.posonlyargs, *arguments.args]
+    first = len(every) - len(arguments.defaults)
+    if arguments.kwonlyargs:
+        every += arguments.kwonlyargs
+    names = tuple([argument.arg for argument in every])
+    required = names[:first]
     if arguments.kwonlyargs:
         defaults = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        required.extend(argument for argument, default in defaults if default is None)
-        positional += arguments.kwonlyargs
-    return Asks(
-        tuple([argument.arg for argument in positional]),
-        tuple([argument.arg for argument in required]),
-        {
-            argument.arg: annotation.id if isinstance(annotation, ast.Name) else ""
-            for argument in positional
-            if (annotation := argument.annotation) is not None
-        },
-    )
+        required += tuple(argument.arg for argument, default in defaults if default is None)
+    annotations = {
+        argument.arg: annotation.id if isinstance(annotation, ast.Name) else ""
+        for argument in every
+        if (annotation := argument.annotation) is not None
+    }
+    return Asks(names, required, annotations)
 
 
 def decorator_name(decorator: ast.expr) -> tuple[str, ...]:

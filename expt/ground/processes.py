@@ -50,13 +50,16 @@ def _start_by_ps(pid: int) -> str | None:
 @contextlib.contextmanager
 def without_collection() -> Iterator[None]:
     """No garbage collection: ten thousand runs are a million objects that are all still needed,
-    and the collector would look at them again and again, for half of the time."""
+    and the collector would look at them again and again, for half of the time. What was made
+    counts as old afterwards, or the first thing that it did would be to look at all of it."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 
@@ -82,6 +85,7 @@ def beside(work: Callable[[], bytes]) -> Iterator[Callable[[], bytes]]:
         child = -1
     if child == 0:
         try:
+            os.close(ours)  # where the parent has died, nobody takes what is written
             content = memoryview(work())
             while content:
                 content = content[os.write(theirs, content) :]

@@ -109,6 +109,10 @@ def _make(cls: type | None, how: str, options: Mapping[str, bool]) -> Any:
 
 def _init(self: Any, /, *args: Any, **named: Any) -> None:
     table, state = self.__value_fields__, self.__dict__
+    if args and len(args) == table.count and not named:
+        state.update(zip(table.positional, args, strict=False))
+        if len(state) == table.count:
+            return
     state.update(table.defaults)
     if args:
         given = dict(zip(table.positional, args, strict=False))
