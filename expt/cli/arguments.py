@@ -42,7 +42,9 @@ def make_run_parser(
     switch(parser, "-V", "--version", help="show the version and exit")
     _add_selection(parser.add_argument_group("selection"))
     _add_parameters(parser.add_argument_group("parameters"))
-    _add_running(parser.add_argument_group("running"))
+    running = parser.add_argument_group("running")
+    _add_workers(running)
+    _add_ends(running)
     _add_archives(parser.add_argument_group("archives"))
     _add_terminal(parser.add_argument_group("terminal"))
     before = set(parser._actions)
@@ -151,7 +153,8 @@ def _add_search(group: Group) -> None:
     add("--prune", metavar="SERIES", help="stop trials whose SERIES is hopeless")
 
 
-def _add_running(group: Group) -> None:
+def _add_workers(group: Group) -> None:
+    """Who runs the cases, and with what."""
     add = group.add_argument
     add(
         "-n",
@@ -185,6 +188,11 @@ def _add_running(group: Group) -> None:
         help="make what providers with cache=True give, and keep none of it",
     )
     switch(group, "--isolate", help="a fresh process for every run")
+
+
+def _add_ends(group: Group) -> None:
+    """What ends a run or a session, and which cases are left out, come first, or run again."""
+    add = group.add_argument
     add(
         "-x",
         "--exitfirst",

@@ -67,32 +67,7 @@ def _fill(archive: Archive, run: ForeignRun, tags: Sequence[str]) -> tuple[str, 
     archive.write_params(params)
     archive.write_environment(dict(_storable(run.environment, notices)))
     sources = _write_code(archive, run, notices)
-    origins = {name: (Origin(LAYER_IMPORTED, run.format),) for name in leaf_names(params)}
-    record = RunRecord(
-        id=archive.id,
-        experiment=run.experiment,
-        case=run.case,
-        description=run.description,
-        status="running",
-        started=run.started.isoformat(),
-        params=params,
-        words=run.words,
-        origins=origins,
-        sources=sources,
-        lineage={
-            "extends": [],
-            "deviations": {},
-            "session": None,
-            "sweep": None,
-            "fingerprint": None,
-            "imported_from": imported_from(run),
-        },
-        tags=tuple(dict.fromkeys([*run.tags, *tags])),
-        note=run.note,
-        command=tuple(run.command),
-        host=run.host,
-        owner=owner_of_this_process(),
-    )
+    record = _begun(archive.id, run, params, sources, tags)
     archive.write_record(record)
     _write_log(archive, run)
     folder = archive.path / layout.SERIES_DIR
@@ -121,6 +96,41 @@ def _fill(archive: Archive, run: ForeignRun, tags: Sequence[str]) -> tuple[str, 
     if refused := sync_archive(archive.path):
         raise refused
     return record.notices
+
+
+def _begun(
+    run_id: str,
+    run: ForeignRun,
+    params: Mapping[str, Any],
+    sources: Mapping[str, tuple[str, str]],
+    tags: Sequence[str],
+) -> RunRecord:
+    """The record of a run that is being imported."""
+    return RunRecord(
+        id=run_id,
+        experiment=run.experiment,
+        case=run.case,
+        description=run.description,
+        status="running",
+        started=run.started.isoformat(),
+        params=params,
+        words=run.words,
+        origins={name: (Origin(LAYER_IMPORTED, run.format),) for name in leaf_names(params)},
+        sources=sources,
+        lineage={
+            "extends": [],
+            "deviations": {},
+            "session": None,
+            "sweep": None,
+            "fingerprint": None,
+            "imported_from": imported_from(run),
+        },
+        tags=tuple(dict.fromkeys([*run.tags, *tags])),
+        note=run.note,
+        command=tuple(run.command),
+        host=run.host,
+        owner=owner_of_this_process(),
+    )
 
 
 def imported_from(run: ForeignRun) -> dict[str, str]:
