@@ -13,28 +13,25 @@ import contextlib
 import errno
 import functools
 import itertools
-import math
-import operator
 import os
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive.array_files import check_png, write_npy
+from expt.archive.array_files import check_png
 from expt.archive.entry_files import entry_file, entry_folder
 from expt.archive.scalar_records import Tags
 from expt.archive.series_lines import entry_line, name_line, options_line, result_line
 from expt.ground import layout
 from expt.ground.encoding import to_json
-from expt.ground.files import write_all
-from expt.ground.objects import type_name
-from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
 from expt.ground.value_classes import define, field
 from expt.tracking.entries import Encoded, encode_value, find_kind
+from expt.tracking.entry_writing import write_entry_file
 from expt.tracking.fast_path import MISSING, make_track
 from expt.tracking.going_on import Known, carry_over
 from expt.tracking.methods import with_methods
+from expt.tracking.names_and_steps import plain_name, plain_step
 from expt.tracking.scalars import (
     AppendedFile,
     Disk,
@@ -254,7 +251,7 @@ class Recorder:
                 encoded = Encoded(kind, value, png=check_png(value))
             except ValueError as error:
                 raise ValueError(f"{name!r} was not tracked: {error}") from None
-            job = functools.partial(self._store, name, encoded, _plain_step(step), when, bytes)
+            job = functools.partial(self._store, name, encoded, plain_step(step), when, bytes)
             self._alone(job)
         else:
             self._keep(name, value, step, when, kind)
@@ -337,11 +334,11 @@ class Recorder:
     ) -> None:
         over = f"{name!r} was not tracked"
         self._refuse_if_over(over)
-        name, given = _plain_name(name), type(value)
+        name, given = plain_name(name), type(value)
         known = self._series.get(name)
         known_kind = None if known is None else known.kind
         try:
-            step = _plain_step(step)
+            step = plain_step(step)
             if kind is None:
                 kind, value = find_kind(value, known_kind, self._recognise)
             if known_kind not in (None, kind):
@@ -421,30 +418,19 @@ class Recorder:
             raise
 
     def _write_file(self, series: _Series, encoded: Encoded) -> str:
-        """Write the picture or array and return its path below `series/`. All of it or nothing."""
+        """Write the picture or array; its path below `series/`."""
         if not series.has_folder:
             (self.folder / series.folder).mkdir(exist_ok=True)
             series.has_folder = True
         suffix = "npy" if encoded.png is None else "png"
         place = entry_file(series.folder, next(series.files), suffix)
-        path = self.folder / place
-        file = self._disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        try:
-            if encoded.png is not None:
-                write_all(file, encoded.png, self._disk.write)
-            else:
-                write_npy(_Sink(self._disk, file), encoded.array)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(file)
+        write_entry_file(self.folder / place, encoded, self._disk)
         return place
 
     def _configure(self, name: Any, options: dict[str, Any]) -> None:
         over = f"{name!r} was not configured"
         self._refuse_if_over(over)
-        name = _plain_name(name)
+        name = plain_name(name)
         try:
             plain = check_options(options)
         except (TypeError, ValueError) as error:
@@ -459,38 +445,3 @@ class Recorder:
 
 def _other_kind(known: Kind | None, kind: Kind) -> str:
     return f"the series is of kind '{known}', and this value of '{kind}'"
-
-
-def _plain_name(name: Any) -> str:
-    if not isinstance(name, str):
-        raise TypeError(f"the name of a series must be a text, not {name!r}")
-    return str.__str__(name)
-
-
-def _plain_step(step: Any) -> float | None:
-    """An int64, or a finite float; None stays None."""
-    if step is None or (type(step) is int and INT64_MIN <= step <= INT64_MAX):
-        return step
-    plain: float | None
-    try:
-        plain = None if isinstance(step, bool) else operator.index(step)
-    except Exception:  # the user's object
-        plain = exact_number(step)
-    if isinstance(plain, float) and not math.isfinite(plain):
-        raise ValueError(f"a step must be finite, not {plain}")
-    if plain is None:
-        raise TypeError(f"a step must be an int or a finite float, not a '{type_name(step)}'")
-    if isinstance(plain, int) and not INT64_MIN <= plain <= INT64_MAX:
-        raise ValueError("a step beyond int64")
-    return plain
-
-
-class _Sink:
-    """What numpy writes an array into, a part at a time."""
-
-    def __init__(self, disk: Disk, file: int) -> None:
-        self._disk = disk
-        self._file = file
-
-    def write(self, data: bytes) -> None:
-        write_all(self._file, data, self._disk.write)
