@@ -24,22 +24,9 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive.array_files import (
-    PICTURE_FORMATS,
-    read_npy,
-    read_npz,
-    read_picture,
-    write_npy,
-    write_npz,
-)
+from expt.archive import array_files
 from expt.archive.table_files import array_rows, mapping_to_toml, rows_of, rows_to_csv
-from expt.ground.dataframes import (
-    frame_arrays,
-    frame_columns,
-    frame_to_csv,
-    frame_to_parquet,
-    is_tabular,
-)
+from expt.ground import dataframes
 from expt.ground.encoding import Unstorable, dumps, loads
 from expt.ground.errors import told_as_damage
 from expt.ground.files import open_regular, read_whole
@@ -124,11 +111,11 @@ def decode_artifact(path: Path, name: str) -> Any:
         open_regular(path) as file,
     ):
         if suffix == ".npy":
-            return read_npy(file)
+            return array_files.read_npy(file)
         if suffix == ".npz":
-            return read_npz(file)
-        if suffix in PICTURE_FORMATS:
-            return read_picture(file, suffix)
+            return array_files.read_npz(file)
+        if suffix in array_files.PICTURE_FORMATS:
+            return array_files.read_picture(file, suffix)
         content = read_whole(file, LARGEST_ARTIFACT)
         if suffix == ".json":
             return loads(content)
@@ -154,7 +141,7 @@ def find_form(value: Any) -> Form:
     if is_of(value, "PIL.Image", "Image"):
         exact = value.mode in _EXACT_MODES
         return _IMAGE if exact else _NUMBERS if value.mode in _NUMBER_MODES else _PRINT
-    if is_tabular(value):
+    if dataframes.is_tabular(value):
         return _FRAME
     array = as_array(value)
     if array is None:
@@ -175,7 +162,9 @@ def _write_image(suffix: str, image: Any) -> bytes:
     stream = io.BytesIO()
     moves = suffix in _MOVING and ask(image, "n_frames", 1) > 1
     try:
-        image.save(stream, PICTURE_FORMATS[suffix], **({"save_all": True} if moves else {}))
+        image.save(
+            stream, array_files.PICTURE_FORMATS[suffix], **({"save_all": True} if moves else {})
+        )
     except (OSError, KeyError) as error:  # of PIL, for a mode that the format does not have
         raise ValueError(f"an image of mode '{image.mode}': {error}") from None
     return stream.getvalue()
@@ -211,7 +200,7 @@ def stored_array(value: Any) -> Any:
 
 def _write_npy(value: Any) -> bytes:
     stream = io.BytesIO()
-    write_npy(stream, stored_array(value))
+    array_files.write_npy(stream, stored_array(value))
     return stream.getvalue()
 
 
@@ -229,7 +218,7 @@ def _write_npz(arrays: Mapping[Any, Any]) -> bytes:
         except TypeError as error:
             raise TypeError(f"'{key}' is {error}") from None
     stream = io.BytesIO()
-    write_npz(stream, stored)
+    array_files.write_npz(stream, stored)
     return stream.getvalue()
 
 
@@ -250,7 +239,7 @@ _TEXTS: Final = (".txt", ".md", ".csv", ".tsv", ".log", ".html", ".svg", ".yaml"
 _EXACT_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16L", "I;16B"})
 _FIGURES: Final = (".png", ".svg", ".pdf", ".ps", ".eps", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 _FIGURE: Final = Form("a figure", _by_suffix(_write_figure, _FIGURES))
-_IMAGE: Final = Form("a picture", _by_suffix(_write_image, PICTURE_FORMATS))
+_IMAGE: Final = Form("a picture", _by_suffix(_write_image, array_files.PICTURE_FORMATS))
 _NUMBERS: Final = Form("a picture of numbers", _by_suffix(_write_image, (".tif", ".tiff")))
 _PRINT: Final = Form("a picture", {**_NUMBERS.writers, **_IMAGE.writers})  # CMYK and its kind
 _ARRAY: Final = Form(
@@ -261,17 +250,17 @@ _ARRAY: Final = Form(
         ".csv": lambda array: rows_to_csv(array_rows(stored_array(array)), ","),
         ".txt": lambda array: rows_to_csv(array_rows(stored_array(array)), " "),
         ".json": _write_array_json,
-        **_by_suffix(_write_pixels, PICTURE_FORMATS),
+        **_by_suffix(_write_pixels, array_files.PICTURE_FORMATS),
     },
 )
 _MASKED: Final = Form("a masked array", {".npz": _write_masked})
 _FRAME: Final = Form(
     "a data frame",
     {
-        ".csv": lambda frame: frame_to_csv(frame).encode("utf-8", "surrogatepass"),
-        ".parquet": frame_to_parquet,
-        ".npz": lambda frame: _write_npz(frame_arrays(frame)),
-        ".json": lambda frame: _write_json(frame_columns(frame)),
+        ".csv": lambda frame: dataframes.frame_to_csv(frame).encode("utf-8", "surrogatepass"),
+        ".parquet": dataframes.frame_to_parquet,
+        ".npz": lambda frame: _write_npz(dataframes.frame_arrays(frame)),
+        ".json": lambda frame: _write_json(dataframes.frame_columns(frame)),
     },
 )
 _PLAIN: Final = Form(

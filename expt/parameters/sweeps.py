@@ -16,15 +16,9 @@ from expt.ground.model import Axis
 from expt.ground.options import Sweep, Typed
 from expt.ground.text import dotted, python_name
 from expt.ground.value_classes import frozen
+from expt.parameters import typed_text
 from expt.parameters.coercion.plain import shown
 from expt.parameters.points import Drawn, Lazy, is_range, read_points
-from expt.parameters.typed_text import (
-    KeyPath,
-    parse_name,
-    parse_value,
-    plain_value,
-    read_toml_value,
-)
 
 Group = tuple[tuple[str, ...], str | None]
 """Names whose axes go in step, and where that was said."""
@@ -79,9 +73,9 @@ def parse_sweep(typed: str) -> Sweep:
     left, equals, text = typed.partition("=")
     if not equals:
         raise UsageError(f"'{typed}' sweeps nothing: it has no '='", at, "write NAME=V1,V2")
-    name = dotted(parse_name(left, at))
+    name = dotted(typed_text.parse_name(left, at))
     where = f"--sweep {name}"  # an origin needs no values
-    value = read_toml_value(text)
+    value = typed_text.read_toml_value(text)
     if is_range(value):
         make_axis(name, read_points(value, name, at), at)
         return Sweep(name, value, where)
@@ -103,12 +97,12 @@ def parse_sweep(typed: str) -> Sweep:
 
 def sweep_over(name: str, values: Any, at: str) -> Sweep:
     """An axis from Python, its values read once. Raises `ParameterError` for what is none."""
-    name = dotted(parse_name(name, at))
+    name = dotted(typed_text.parse_name(name, at))
     if is_range(values):
-        return Sweep(name, plain_value(values, name, at), at)
+        return Sweep(name, typed_text.plain_value(values, name, at), at)
     points = read_points(values, name, at)
     make_axis(name, points, at)
-    return Sweep(name, tuple(plain_value(point, name, at) for point in points), at)
+    return Sweep(name, tuple(typed_text.plain_value(point, name, at) for point in points), at)
 
 
 def reject_swept_twice(sweeps: Iterable[Sweep]) -> None:
@@ -138,10 +132,10 @@ def read_sweep(sweep: Sweep, annotation: Any = Any, seed: Callable[[], int] | No
 def _parse_element(element: str, annotation: Any) -> Any:
     """One value between commas. Quotes are there to hold commas, also in a text."""
     if element[0] in "\"'":
-        value = read_toml_value(element)
+        value = typed_text.read_toml_value(element)
         if isinstance(value, str):
             return value
-    return parse_value(element, annotation)
+    return typed_text.parse_value(element, annotation)
 
 
 def _split_at_commas(text: str, at: str) -> list[str]:
@@ -176,8 +170,8 @@ def _split_at_commas(text: str, at: str) -> list[str]:
 
 def axes_from_table(
     table: Mapping[str, Any],
-    where: Callable[[KeyPath], str | None],
-    path: KeyPath = (),
+    where: Callable[[typed_text.KeyPath], str | None],
+    path: typed_text.KeyPath = (),
     seed: Callable[[], int] | None = None,
 ) -> list[Axis]:
     """The axes of `[expt.sweep]` or of `@expt.sweep(…)`; a table in it is a dotted name.
@@ -201,7 +195,7 @@ def axes_from_table(
 def parse_zip(typed: str) -> tuple[str, ...]:
     """The names of `--zip lr,wd`. Raises `UsageError`."""
     at = f"--zip {typed}"
-    names = tuple(dotted(parse_name(name, at)) for name in typed.split(","))
+    names = tuple(dotted(typed_text.parse_name(name, at)) for name in typed.split(","))
     return _check_group(names, at, UsageError)
 
 
@@ -219,7 +213,7 @@ def _check_group(
 
 def read_zip(
     value: Any,
-    where: Callable[[KeyPath], str | None],
+    where: Callable[[typed_text.KeyPath], str | None],
     seed: Callable[[], int] | None = None,
 ) -> tuple[list[tuple[str, ...]], list[Axis]]:
     """`zip` of `[expt]`: the groups of names that go together, and axes that it defines itself.

@@ -8,15 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground import model
 from expt.ground.errors import ParameterError
-from expt.ground.model import (
-    LAYER_COMMAND,
-    LAYER_SWEEP,
-    Axis,
-    Case,
-    Origin,
-    Trial,
-)
 from expt.ground.text import MASK
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters.chained_axes import inherit_axes, point_key, points_for
@@ -59,17 +52,17 @@ class Shape:
     """The axes of an experiment under a choice of variants, and what is searched there."""
 
     chosen: Chosen
-    axes: tuple[Axis, ...]
+    axes: tuple[model.Axis, ...]
     sought: Sought | None = None
     notes: tuple[str, ...] = ()
 
     @property
-    def all_axes(self) -> list[Axis]:
+    def all_axes(self) -> list[model.Axis]:
         """With that of the variants, which varies slowest."""
         if not self.chosen:
             return [*self.axes]
         value = "+".join(self.chosen)
-        return [Axis((VARIANT,), ((value,),), f"--variant {value}"), *self.axes]
+        return [model.Axis((VARIANT,), ((value,),), f"--variant {value}"), *self.axes]
 
     @property
     def where(self) -> dict[str, str | None]:
@@ -152,7 +145,7 @@ class CaseMaker:
         shapes: Sequence[Shape],
         is_selected: Callable[[str | None], bool],
         demand: Demand,
-    ) -> Iterator[tuple[Case, Shape]]:
+    ) -> Iterator[tuple[model.Case, Shape]]:
         """Those cases that the selection takes: a value of another may be as wrong as it likes."""
         labels = self.labels(binding, shapes)
         for shape in shapes:
@@ -169,7 +162,7 @@ class CaseMaker:
 
     def trials(
         self, binding: Binding, shape: Shape, search: Search, point: SpacePoint
-    ) -> tuple[Case, ...]:
+    ) -> tuple[model.Case, ...]:
         """The cases of a point of a search's space, after those that they need."""
         base = search.case
         outer = _unmasked_axes(base)
@@ -184,26 +177,28 @@ class CaseMaker:
             told += [] if repeat is None else [f"repeat-{repeat}"]
             label = "-".join(part for part in told if part)
             case = self._case(binding, base.experiment, shape, values, label, demand, search.where)
-            trial = Trial(search.study, point.number, search.terms, point.pruning, search.by_hand)
+            trial = model.Trial(
+                search.study, point.number, search.terms, point.pruning, search.by_hand
+            )
             cases.append(evolve(case, skip=base.skip, trial=trial))
         return (*demand.needed_by(cases), *cases)
 
     def varied(
-        self, binding: Binding, shape: Shape, base: Case, point: Mapping[str, Any]
-    ) -> tuple[Case, ...]:
+        self, binding: Binding, shape: Shape, base: model.Case, point: Mapping[str, Any]
+    ) -> tuple[model.Case, ...]:
         """The case with the values of `point` in the place of its own, after those it needs."""
         values = {**_unmasked_axes(base), **point}
         resolution = self.resolution(binding, shape.chosen, values)
         for name in point:
             if name != REPEAT and not resolution.takes(parse_name(name, _ADDED)[0]):
                 raise unknown_parameter(name, _ADDED, sorted(resolution.graph.askers))
-        axes = tuple(Axis((name,), [(values[name],)]) for name in values if name != VARIANT)
+        axes = tuple(model.Axis((name,), [(values[name],)]) for name in values if name != VARIANT)
         (label,) = self.labels(binding, [Shape(shape.chosen, axes)])
         demand = Demand()
         where = dict.fromkeys(point, _ADDED)
         case = self._case(binding, base.experiment, shape, values, label, demand, where)
         for name in point:
-            if (known := case.origins.get(name)) and known[0].layer == LAYER_COMMAND:
+            if (known := case.origins.get(name)) and known[0].layer == model.LAYER_COMMAND:
                 raise ParameterError(f"'{name}' is final: {known[0].where} says it", _ADDED)
         return (*demand.needed_by([case]), case)
 
@@ -216,7 +211,7 @@ class CaseMaker:
         label: str | None,
         demand: Demand,
         where: Mapping[str, str | None] | None = None,
-    ) -> Case:
+    ) -> model.Case:
         """The one case of a plan at a point, whoever asks for it first."""
         key = (binding.experiment.id, shape.chosen, point_key(values))
         if key not in demand.cases:
@@ -232,7 +227,7 @@ class CaseMaker:
         label: str | None,
         demand: Demand,
         where: Mapping[str, str | None] | None = None,
-    ) -> Case:
+    ) -> model.Case:
         """The case at a point."""
         resolution = self.resolution(binding, shape.chosen, values)
         reach = self._chains.reach(binding, shape.chosen)
@@ -246,7 +241,10 @@ class CaseMaker:
         if REPEAT in values:
             seed = repeat_seed(params[SEED], values[REPEAT])
             params[SEED] = seed
-            origins[SEED] = (Origin(LAYER_SWEEP, where.get(REPEAT), seed), *origins[SEED])
+            origins[SEED] = (
+                model.Origin(model.LAYER_SWEEP, where.get(REPEAT), seed),
+                *origins[SEED],
+            )
         needs: dict[str, tuple[str, ...]] = {}
         prints: dict[str, list[str]] = {}
         for one in self._chains.of(binding, shape.chosen):
@@ -263,7 +261,7 @@ class CaseMaker:
             for node in graph.order
             if graph.provider(node).scope == "session"
         ]
-        case = Case(
+        case = model.Case(
             experiment=named,
             label=label,
             params=params,
@@ -304,7 +302,7 @@ class CaseMaker:
         values: Mapping[str, Any],
         where: Mapping[str, str | None],
         demand: Demand,
-    ) -> Iterator[Case]:
+    ) -> Iterator[model.Case]:
         """The cases of an experiment that a case at a point needs."""
         binding, chosen = needed.binding, needed.chosen
         shape = self.shape(binding, chosen, needed=True)
@@ -341,7 +339,7 @@ class CaseMaker:
         if known is not None or not point:
             return known
         plainly = {n: v for n, v in point.items() if n not in demand.searched}
-        axes = [Axis((name,), ((value,),)) for name, value in plainly.items()]
+        axes = [model.Axis((name,), ((value,),)) for name, value in plainly.items()]
         label = next(label_cases([(axes, reach.hides)])) if axes else None
         if len(plainly) < len(point):
             label = "-".join(filter(None, [label, f"trial-{demand.trial}"]))
@@ -366,7 +364,7 @@ def named_experiment(binding: Binding) -> Experiment:
     )
 
 
-def _unmasked_axes(case: Case) -> dict[str, Any]:
+def _unmasked_axes(case: model.Case) -> dict[str, Any]:
     """What a case is swept by, secrets among it."""
     return {
         name: value_at(case.params, name) if value == MASK else value
@@ -374,7 +372,7 @@ def _unmasked_axes(case: Case) -> dict[str, Any]:
     }
 
 
-def chosen_variants(case: Case) -> Chosen:
+def chosen_variants(case: model.Case) -> Chosen:
     """The variants that a case has by an axis of them."""
     chosen = case.axes.get(VARIANT)
     return () if chosen is None else tuple(chosen.split("+"))

@@ -6,15 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expt.archive.record import read_record
+from expt.ground import model
 from expt.ground.errors import ReadingError
 from expt.ground.layout import RUN_FILE
-from expt.ground.model import (
-    LAYER_COMMAND,
-    LAYER_FILE,
-    LAYER_SMOKE,
-    LAYER_SWEEP,
-    LAYER_VARIANT,
-)
 from expt.parameters.params_files import ParamsFile, read_values_file, table_layers
 from expt.planning.unknown import function_names
 
@@ -40,11 +34,11 @@ class GivenValues:
         """Layers of variants, smoke and files, weakest first."""
         layers: list[Layer] = []
         for variant in variants:
-            layers += _table_layers(binding, ("variants", variant), LAYER_VARIANT)
+            layers += _table_layers(binding, ("variants", variant), model.LAYER_VARIANT)
         if self._options.values.smoke:
-            layers += _table_layers(binding, ("smoke",), LAYER_SMOKE)
+            layers += _table_layers(binding, ("smoke",), model.LAYER_SMOKE)
         for file in self.files():
-            layers += table_layers(file, function_names(binding), (), LAYER_FILE)[::-1]
+            layers += table_layers(file, function_names(binding), (), model.LAYER_FILE)[::-1]
         return layers
 
     def files(self) -> list[ParamsFile]:
@@ -70,7 +64,9 @@ class GivenValues:
             name
             for record in self.runs_again()
             for name, chain in record.origins.items()
-            if "." not in name and chain and chain[0].layer in (LAYER_COMMAND, LAYER_SWEEP)
+            if "." not in name
+            and chain
+            and chain[0].layer in (model.LAYER_COMMAND, model.LAYER_SWEEP)
         )
 
 

@@ -13,15 +13,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from expt.ground import model
 from expt.ground.errors import PlanningError
-from expt.ground.model import (
-    BUILTIN_PROVIDERS,
-    LAYER_COMMAND,
-    LAYER_DEFAULT,
-    LAYER_NEEDS,
-    LAYER_PROVIDER,
-    Origin,
-)
 from expt.ground.options import Typed
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters.choices import read_choices
@@ -51,8 +44,8 @@ class Climbed:
     name: str
     annotation: Any
     resolved: Resolved
-    providers: tuple[Origin, ...]
-    shadowed: tuple[tuple[int, Origin], ...]
+    providers: tuple[model.Origin, ...]
+    shadowed: tuple[tuple[int, model.Origin], ...]
 
 
 class Ladder:
@@ -93,7 +86,7 @@ class Ladder:
 
     def _is_supplied(self, name: str, asker: Function) -> bool:
         return (
-            name in BUILTIN_PROVIDERS
+            name in model.BUILTIN_PROVIDERS
             or name in asker.defaults
             or self._is_set_above(name)
             or any(provider_in(rank, name) is not None for rank in self._binding.ranks)
@@ -134,9 +127,9 @@ class Ladder:
         resolved = self._lay_defaults(Resolved(name), name, askers)
         need = self._binding.needs.get(name)
         if need is not None:
-            resolved = resolved.lay(LAYER_NEEDS, need.where, need.target)
+            resolved = resolved.lay(model.LAYER_NEEDS, need.where, need.target)
         laid = int(resolved.is_known)
-        shadowed: list[tuple[int, Origin]] = []
+        shadowed: list[tuple[int, model.Origin]] = []
         active = {id(provider) for provider in self._active(name)}
         for rank in self._binding.ranks:
             provider = provider_in(rank, name)
@@ -206,9 +199,9 @@ class Ladder:
                 continue  # no seed: one is drawn
             choice = self.choices.get(name)
             if choice is not None and isinstance(default, str) and default in choice.members:
-                resolved = choice.take(resolved, LAYER_DEFAULT, str(asker.place), default)
+                resolved = choice.take(resolved, model.LAYER_DEFAULT, str(asker.place), default)
             else:
-                resolved = resolved.lay(LAYER_DEFAULT, str(asker.place), default)
+                resolved = resolved.lay(model.LAYER_DEFAULT, str(asker.place), default)
         return resolved
 
     def _reject_disagreement(self, name: str, functions: Sequence[Function]) -> None:
@@ -236,7 +229,9 @@ class Ladder:
         choice = self.choices.get(one.name[0])
         if choice is not None and isinstance(one.value, Typed) and one.value.text in choice.members:
             value = one.value.text  # also a name that TOML would read as something else
-        return self.lay(resolved, LAYER_COMMAND, one.where, value, below, one.operator == "+=")
+        return self.lay(
+            resolved, model.LAYER_COMMAND, one.where, value, below, one.operator == "+="
+        )
 
 
 def kinds_of(name: str, askers: Iterable[Function]) -> list[Any]:
@@ -249,8 +244,8 @@ def provider_in(rank: Rank, name: str) -> Provider | None:
     return None if isinstance(rank, Layer) else rank.get(name)
 
 
-def provider_origin(provider: Provider) -> Origin:
-    return Origin(LAYER_PROVIDER, str(provider.place))
+def provider_origin(provider: Provider) -> model.Origin:
+    return model.Origin(model.LAYER_PROVIDER, str(provider.place))
 
 
 def _differ(one: Any, other: Any) -> bool:

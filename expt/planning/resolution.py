@@ -8,17 +8,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground import model
 from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError, ReadingError
-from expt.ground.model import (
-    LAYER_DEFAULT,
-    LAYER_DRAWN,
-    LAYER_FILE,
-    LAYER_NEEDS,
-    LAYER_SWEEP,
-    Origin,
-    PinnedRun,
-)
 from expt.ground.text import MASK, dotted
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters.coercion.annotations import (
@@ -58,16 +50,16 @@ class Decided:
     """The values of one case: plain, with origins by dotted leaf."""
 
     params: Mapping[str, Any]
-    origins: Mapping[str, tuple[Origin, ...]]
+    origins: Mapping[str, tuple[model.Origin, ...]]
     secrets: frozenset[str]
     inputs: tuple[str, ...]
     kept: tuple[str, ...]
-    runs: Mapping[str, PinnedRun]
+    runs: Mapping[str, model.PinnedRun]
     choices: Mapping[str, str]
     secret_by_name: tuple[str, ...] = ()
 
 
-_DecidedName = tuple[Any, dict[str, tuple[Origin, ...]], dict[str, bool], str | None]
+_DecidedName = tuple[Any, dict[str, tuple[model.Origin, ...]], dict[str, bool], str | None]
 """A plain value, its origins by dotted leaf, its secret leaves, and the member that it is."""
 
 
@@ -86,14 +78,14 @@ class Resolution:
         swept: frozenset[str],
         cwd: Path,
         convert: Convert | None,
-        pin: Callable[[str], PinnedRun],
+        pin: Callable[[str], model.PinnedRun],
         *,
         is_again: bool = False,
     ) -> None:
-        self.given_by_files = tuple(one for one in overrides if one.name == LAYER_FILE)
+        self.given_by_files = tuple(one for one in overrides if one.name == model.LAYER_FILE)
         self.is_again = is_again
         self._pin = pin
-        self._pinned: dict[tuple[str, str], PinnedRun] = {}
+        self._pinned: dict[tuple[str, str], model.PinnedRun] = {}
         self._binding = binding
         self._given = given
         self._swept = swept
@@ -118,7 +110,7 @@ class Resolution:
         """Whether the run of `name` is to be made: nothing else gives it a value."""
         known = self._names.get(name)
         is_given = any(one.name[0] == name for one in self._given) or name in self._swept
-        return known is not None and known.resolved.layer == LAYER_NEEDS and not is_given
+        return known is not None and known.resolved.layer == model.LAYER_NEEDS and not is_given
 
     def annotation_of(self, name: str) -> Any:
         """The annotation at a dotted name, for reading a text of the command line."""
@@ -193,7 +185,7 @@ class Resolution:
         """
         swept = {self._path(name)[0] for name in point.values}
         params: dict[str, Any] = {}
-        origins: dict[str, tuple[Origin, ...]] = {}
+        origins: dict[str, tuple[model.Origin, ...]] = {}
         secrets: dict[str, bool] = {}
         choices: dict[str, str] = {}
         for name, known in self._names.items():
@@ -242,7 +234,7 @@ class Resolution:
             if path[0] == name:
                 value = point.values[swept]
                 resolved = self._ladder.lay(
-                    resolved, LAYER_SWEEP, point.where[swept], value, path[1:]
+                    resolved, model.LAYER_SWEEP, point.where[swept], value, path[1:]
                 )
         given = [one for one in self._given if one.name[0] == name]
         if name in self._ladder.choices:  # first the member, then what reaches into it
@@ -250,7 +242,7 @@ class Resolution:
         for one in given:
             resolved = self._ladder.lay_given(resolved, one, annotation)
         if name == SEED and (not resolved.is_known or resolved.value is None):
-            resolved = resolved.lay(LAYER_DRAWN, None, seed())
+            resolved = resolved.lay(model.LAYER_DRAWN, None, seed())
         resolved = resolved.settle(annotation, os.environ, self._cwd, self.graph.supplies.keys())
         resolved = resolved.change(annotation, partial(self._pin_runs, name))
         value = self._check(name, resolved)
@@ -262,9 +254,11 @@ class Resolution:
         member = resolved.chosen[0].value if resolved.chosen else None
         return _without_secret(value), told, hidden, member
 
-    def _pin_runs(self, name: str, value: Any, annotation: Any, origin: Origin) -> tuple[Any, str]:
+    def _pin_runs(
+        self, name: str, value: Any, annotation: Any, origin: model.Origin
+    ) -> tuple[Any, str]:
         """The ids of runs in the place of what names them."""
-        if origin.layer == LAYER_NEEDS:
+        if origin.layer == model.LAYER_NEEDS:
             return value, ""  # it is not made yet
         if isinstance(value, str) and wants_run(annotation):
             try:
@@ -288,7 +282,7 @@ class Resolution:
 
     def _check(self, name: str, resolved: Resolved) -> Any:
         """The value as plain data, once it fits whoever asks for it."""
-        if resolved.layer in (LAYER_DEFAULT, LAYER_NEEDS):
+        if resolved.layer in (model.LAYER_DEFAULT, model.LAYER_NEEDS):
             return plain(resolved.value)
         value = None
         for annotation in self._wanted(name):
@@ -319,8 +313,8 @@ class Resolution:
         said = name in self._binding.needs or any(name in asker.annotations for asker in askers)
         return wanted if said else [*wanted, *kinds_of(name, askers)]
 
-    def _told(self, known: Climbed, resolved: Resolved) -> dict[str, tuple[Origin, ...]]:
-        told: dict[str, tuple[Origin, ...]] = {}
+    def _told(self, known: Climbed, resolved: Resolved) -> dict[str, tuple[model.Origin, ...]]:
+        told: dict[str, tuple[model.Origin, ...]] = {}
         for leaf, chain in resolved.origins.items():
             weakest_first = list(reversed(chain))
             for position, origin in reversed(known.shadowed):
@@ -328,7 +322,7 @@ class Resolution:
             told[leaf] = (*known.providers, *reversed(weakest_first))
         return told
 
-    def _provided_origins(self) -> Iterator[tuple[str, tuple[Origin, ...]]]:
+    def _provided_origins(self) -> Iterator[tuple[str, tuple[model.Origin, ...]]]:
         """Names that a provider makes from nothing of that name."""
         for name, supply in self.graph.supplies.items():
             if not supply.is_value:
@@ -339,7 +333,7 @@ class Resolution:
                         chain.append(provider_origin(other))
                     elif isinstance(rank, Layer) and name in rank.values:
                         value = plain(rank.values[name])
-                        chain.append(Origin(rank.name, rank.where((name,)), value))
+                        chain.append(model.Origin(rank.name, rank.where((name,)), value))
                 yield name, tuple(chain)
 
     def _find_secrets(self, name: str, value: Any) -> dict[str, bool]:
@@ -377,15 +371,15 @@ def _runs_in(path: tuple[str | int, ...], value: Any, annotation: Any) -> Iterat
 _NO_POINT: Final = AxesPoint({}, {})
 
 
-def is_drawn(chain: Iterable[Origin]) -> bool:
+def is_drawn(chain: Iterable[model.Origin]) -> bool:
     """Whether nobody gave the seed whose origins these are."""
-    return any(origin.layer == LAYER_DRAWN for origin in chain)
+    return any(origin.layer == model.LAYER_DRAWN for origin in chain)
 
 
 def _reject_opaque(resolved: Resolved) -> None:
     """Raise for what was set and can be no value; a default may be any object."""
     for leaf, chain in resolved.origins.items():
-        if chain[0].layer != LAYER_DEFAULT and holds_opaque(chain[0].value):
+        if chain[0].layer != model.LAYER_DEFAULT and holds_opaque(chain[0].value):
             raise ParameterError(
                 f"'{leaf}' can be no parameter: {chain[0].value}",
                 chain[0].where,
@@ -410,7 +404,7 @@ def _is_in(name: str, secrets: Iterable[str]) -> bool:
     return any(name == secret or secret.startswith(f"{name}.") for secret in secrets)
 
 
-def _mask(chain: tuple[Origin, ...]) -> tuple[Origin, ...]:
+def _mask(chain: tuple[model.Origin, ...]) -> tuple[model.Origin, ...]:
     return tuple(origin if origin.value is None else evolve(origin, value=MASK) for origin in chain)
 
 

@@ -16,16 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.archive.checkpoints import (
-    Point,
-    newest_point,
-    point_name,
-    read_state,
-    remove_part,
-    sizes_below,
-    write_point,
-    write_state,
-)
+from expt.archive import checkpoints
 from expt.ground.files import TEMPORARY_PREFIX
 from expt.ground.layout import ARTIFACTS_DIR, CHECKPOINTS_DIR, SERIES_DIR
 from expt.ground.value_classes import evolve
@@ -48,11 +39,11 @@ class Checkpoint:
     def __init__(
         self,
         archive: Path,
-        origin: Point | None,
+        origin: checkpoints.Point | None,
         recorder: Recorder,
         results: Results,
         randomness: Randomness,
-        tell_origin: Callable[[Point], None],
+        tell_origin: Callable[[checkpoints.Point], None],
     ) -> None:
         self._archive = archive
         self._origin = origin
@@ -60,7 +51,7 @@ class Checkpoint:
         self._results = results
         self._randomness = randomness
         self._tell_origin = tell_origin
-        self._newest: Point | None = None
+        self._newest: checkpoints.Point | None = None
         self._lock = threading.RLock()
         self._process = os.getpid()
 
@@ -74,7 +65,7 @@ class Checkpoint:
             self._go_on()
             if self._newest is None or self._newest.state is None:
                 return default
-            return read_state(self._newest)
+            return checkpoints.read_state(self._newest)
 
     def save(self, state: Any) -> None:
         """Keep a state: numbers, texts, bytes, arrays, dates, and lists, tuples, sets and dicts of
@@ -86,7 +77,7 @@ class Checkpoint:
         with self._alone():
             self._results.keep_changes()
             number = self._next_number()
-            name = write_state(self._archive, number, state)
+            name = checkpoints.write_state(self._archive, number, state)
             known = self._newest
             if known is None:
                 self._write(number, name, None, {})
@@ -113,14 +104,15 @@ class Checkpoint:
             with self._alone():
                 self._results.keep_changes()
                 number = self._next_number()
-                remove_part(place / point_name(number))  # of one that was broken off
-                os.rename(path, place / point_name(number))
-                files = sizes_below(place / point_name(number))
+                name = checkpoints.point_name(number)
+                checkpoints.remove_part(place / name)  # of one that was broken off
+                os.rename(path, place / name)
+                files = checkpoints.sizes_below(place / name)
                 state = None if self._newest is None else self._newest.state
-                self._write(number, state, point_name(number), files)
+                self._write(number, state, name, files)
         finally:
             if os.getpid() == self._process and path.exists():
-                remove_part(path)
+                checkpoints.remove_part(path)
 
     def __reduce__(self) -> tuple[type[Elsewhere], tuple[str]]:
         return Elsewhere, ("checkpoint",)
@@ -138,17 +130,17 @@ class Checkpoint:
     def _write(
         self, number: int, state: str | None, folder: str | None, files: Mapping[str, int]
     ) -> None:
-        point = Point(
+        point = checkpoints.Point(
             self._archive,
             number,
             state,
             folder,
             files,
             series=self._recorder.sizes(),
-            artifacts=sizes_below(self._archive / ARTIFACTS_DIR),
+            artifacts=checkpoints.sizes_below(self._archive / ARTIFACTS_DIR),
             random=self._randomness.state(),
         )
-        write_point(point)
+        checkpoints.write_point(point)
         self._origin = None
         self._newest = point
 
@@ -166,7 +158,8 @@ class Checkpoint:
         if origin.state is not None:
             _copy_cut(origin.archive, self._archive, CHECKPOINTS_DIR, {origin.state: None})
         self._newest = evolve(origin, archive=self._archive)
-        write_point(self._newest)  # last: from now on it is this run that is gone on from
+        # last: from now on it is this run that is gone on from
+        checkpoints.write_point(self._newest)
         self._randomness.go_on_from(origin.random)
 
 
@@ -180,10 +173,10 @@ def _copy_cut(source: Path, target: Path, folder: str, sizes: Mapping[str, int |
             os.truncate(copy, size)
 
 
-def find_origin(archives: tuple[str, ...]) -> Point | None:
+def find_origin(archives: tuple[str, ...]) -> checkpoints.Point | None:
     """The newest sound checkpoint of the first archive that has one."""
     for archive in archives:
-        point = newest_point(Path(archive))
+        point = checkpoints.newest_point(Path(archive))
         if point is not None:
             return point
     return None

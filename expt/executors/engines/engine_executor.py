@@ -22,16 +22,10 @@ from uuid import uuid4
 
 from expt.archive.owner import owner_of_this_process
 from expt.executors.death import Death
+from expt.executors.engines import parcels
 from expt.executors.engines.detached import write_detached
 from expt.executors.engines.errands import Errand, Promise
 from expt.executors.engines.mailbox import Mailbox
-from expt.executors.engines.parcels import (
-    Parcel,
-    Returned,
-    pack_begin,
-    read_returned,
-    write_parcel,
-)
 from expt.executors.starting import kill_group
 from expt.executors.wire import raised
 from expt.executors.workers import GRACE
@@ -195,10 +189,10 @@ class EngineExecutor:
         ships = self._engine.ships
         if self._packed is None or self._packed[0] is not begin:
             lean = evolve(begin, session=evolve(begin.session, patch=b""))
-            self._packed = begin, pack_begin(begin if ships else lean)
+            self._packed = begin, parcels.pack_begin(begin if ships else lean)
         code, given = self._home.pack(errand.request.case) if ships else (b"", b"")
-        return write_parcel(
-            Parcel(
+        return parcels.write_parcel(
+            parcels.Parcel(
                 self._packed[1],
                 errand.request,
                 errand.ticket,
@@ -294,7 +288,7 @@ class EngineExecutor:
     def _take(self, errand: Errand, answer: bytes) -> None:
         """What a node says of a case."""
         try:
-            returned = read_returned(answer)
+            returned = parcels.read_returned(answer)
         except ExptError as mistake:
             self._finish(errand).set_exception(mistake)
             return
@@ -374,7 +368,7 @@ class EngineExecutor:
                 promise.set_exception(told)
 
 
-def _at_home(returned: Returned, path: str) -> Returned:
+def _at_home(returned: parcels.Returned, path: str) -> parcels.Returned:
     """What a node says of a run, with the place that its archive has here."""
     events: list[Event] = []
     for event in returned.events:
