@@ -429,7 +429,7 @@ def test_a_plugin_converts_its_own_class_and_may_refuse() -> None:
 
 def test_cattrs_is_imported_for_classes_alone() -> None:
     code = (
-        "import sys, expt.parameters.coercion as c;"
+        "import sys, expt.parameters.coercion.fitting as c;"
         "c.Coercer()([1, {'a': 'x'}], list); c.Coercer()(1, float | None)"
         "; assert not {'cattrs', 'numpy'} & set(sys.modules)"
     )
