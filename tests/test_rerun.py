@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,6 +97,34 @@ def test_an_unseeded_run_is_not_reproduced_and_says_what_differs(tree: Sandbox) 
     (verdict,) = tree.expt("rerun", "latest", "--check", "--json").json()
     assert (verdict["reproduced"], len(verdict["differs"])) == (False, 2)
     assert verdict["id"] != verdict["rerun"] == tree.run().id
+
+
+def test_a_rerun_of_archived_code_is_of_the_commit_that_it_was_of(sandbox: Sandbox) -> None:
+    """The working tree may be at another one."""
+
+    def git(*words: str) -> None:
+        told = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *told, *words], cwd=sandbox.root, check=True, capture_output=True)
+
+    experiment = "def experiment_one(lr=0.1):\n    return {'twice': lr * 2}\n"
+    sandbox.write({"experiments/one.py": experiment, ".gitignore": "runs\n", "expt.toml": ""})
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    sandbox.write({"experiments/one.py": experiment + "# edited\n"})
+    sandbox.expt("experiments")
+    old = sandbox.run()
+    sandbox.write({"experiments/one.py": experiment + "# edited again\n"})
+    git("commit", "-q", "-a", "-m", "second")
+    sandbox.expt("rerun", "latest")
+    new = sandbox.run()
+    assert new.lineage["rerun_of"] == old.id
+    assert (new.environment["git"], new.patch) == (old.environment["git"], old.patch)
+    assert old.environment["git"]["dirty"] and "# edited" in old.patch
+    sandbox.expt("rerun", old.id, "--current-code")
+    today = sandbox.run()
+    assert today.environment["git"]["commit"] != old.environment["git"]["commit"]
+    assert sandbox.expt("diff", old.id, new.id, "--json").json()["git"] == {}
 
 
 def test_other_values_are_deviations_and_todays_code_is_told(tree: Sandbox) -> None:

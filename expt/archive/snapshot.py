@@ -20,8 +20,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from expt.archive.json_files import read_environment
+from expt.ground.errors import DamagedArchive
+from expt.ground.files import read_inside
 from expt.ground.imports import ImportTree, ModuleImport, read_imports
-from expt.ground.layout import NOT_CODE
+from expt.ground.layout import CODE_CAP, CODE_DIR, NOT_CODE, PATCH_FILE
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -43,10 +46,17 @@ _VARIABLES: Final = re.compile(
 )
 
 
-def take_surroundings(root: Path) -> tuple[dict[str, Any], bytes]:
-    """What `take_environment` and `take_patch` give, with no question to git asked twice."""
+def take_surroundings(root: Path, code_of: Path | None = None) -> tuple[dict[str, Any], bytes]:
+    """What `take_environment` and `take_patch` give, with no question to git asked twice.
+
+    Where the code comes from the archive `code_of`, what git said when that was written.
+    """
     git = _Git(root)
     environment = take_environment(root, git)
+    if code_of is not None:
+        with contextlib.suppress(DamagedArchive):  # else the copy is of no commit
+            environment["git"] = read_environment(code_of).get("git")
+            return environment, read_inside(code_of, f"{CODE_DIR}/{PATCH_FILE}", CODE_CAP) or b""
     told = environment["git"]
     is_clean = told is None or told["dirty"] is False
     return environment, b"" if is_clean else take_patch(root, git)

@@ -171,7 +171,8 @@ class Options:
     """One invocation, parsed.
 
     `parent` is the id of the run that it is part of, where an experiment calls `expt.run`;
-    `rerun_of` that of the run that it runs again, with what it sets otherwise; `nowhere` is
+    `rerun_of` that of the run that it runs again, with what it sets otherwise, and `code_of` the
+    archive from which the code was laid out in the root directory; `nowhere` is
     the temporary archive root of a process that archives nothing; `launch` is what seeds are drawn
     from where several processes draw the same.
     """
@@ -191,6 +192,7 @@ class Options:
     nowhere: Path | None = None
     launch: str | None = None
     rerun_of: str | None = None
+    code_of: Path | None = None
 
 
 def runs_root(options: Options) -> Path:

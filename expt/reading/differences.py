@@ -232,7 +232,8 @@ def _surroundings(run: Run, part: str) -> Mapping[str, Any]:
 
 def _git_of(run: Run) -> Mapping[str, Any]:
     git = run.environment.get("git")
-    facts = dict(git) if isinstance(git, Mapping) else {}
+    known = git.items() if isinstance(git, Mapping) else ()
+    facts = {name: value for name, value in known if value is not None}
     if patch := run.patch:
         facts["uncommitted"] = hashlib.sha256(patch.encode()).hexdigest()[:12]
     return facts

@@ -88,6 +88,7 @@ def options_again(run: Run, again: Again) -> Iterator[Options]:
             plugins=tuple(configuration.values.get("plugins", ())),
             configuration=configuration.values,
             rerun_of=run.id,
+            code_of=None if again.current_code else run.path,
         )
 
 

@@ -33,7 +33,6 @@ from expt.sessions.selecting import collect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from expt.executors.starting import Starter
     from expt.ground.messages import Event, Schemas
@@ -113,7 +112,7 @@ class OpenSession:
         self._options = options
         self._plugins = plugins
         self._keep = keep
-        self._surroundings = functools.cache(partial(take_surroundings, options.root))
+        self._surroundings = functools.cache(partial(take_surroundings, options))
         plugins.observe("expt_session_started", options=options, session_id=self.id)
 
     def begin(self, crew: Crew, books: Books, interrupts: Interrupts) -> None:
@@ -258,8 +257,8 @@ def new_session_id() -> str:
     return f"{dt.datetime.now():%Y-%m-%d_%H-%M-%S}_{os.urandom(3).hex()}"
 
 
-def take_surroundings(root: Path) -> tuple[Mapping[str, Any], bytes]:
+def take_surroundings(options: Options) -> tuple[Mapping[str, Any], bytes]:
     """The environment and the uncommitted changes: taken once a session."""
     from expt.archive import snapshot  # not needed where nothing is run
 
-    return snapshot.take_surroundings(root)
+    return snapshot.take_surroundings(options.root, options.code_of)
