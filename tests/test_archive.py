@@ -26,7 +26,14 @@ import pytest
 from expt.archive.manifest import Content
 from expt.archive.owner import owner_is_alive, owner_of_this_process
 from expt.archive.params_toml import write_params_toml
-from expt.archive.record import LARGEST_RECORD, read_record, record_from_json, record_to_json
+from expt.archive.record import (
+    LARGEST_RECORD,
+    RecordEncoder,
+    read_record,
+    record_from_json,
+    record_to_bytes,
+    record_to_json,
+)
 from expt.archive.writer import Archive, run_folder, write_record
 from expt.ground.errors import DamagedArchive, ExptError, NewerArchive
 from expt.ground.files import sync_archive, write_atomically
@@ -448,6 +455,31 @@ def test_a_record_is_read_as_it_was_written(tmp_path, record):
     read = read_record(tmp_path)
     assert repr(read) == repr(record)  # repr, since nan is no nan
     assert isinstance(read.tags, tuple) and isinstance(read.origins.get("lr", ()), tuple)
+
+
+def test_records_one_after_the_other_are_what_each_is_alone():
+    encode = RecordEncoder().encode
+    records = [
+        make_record(),
+        make_record(params={"x": [1, 2]}, tags=("a",), case="x=1"),
+        attrs.evolve(FULL, id="bbbbbbbbbb"),
+        attrs.evolve(FULL, status="failed", results={"loss": math.nan}, made={}),
+        attrs.evolve(FULL, owner={**FULL.owner, "pid": 2}, sources={}, note=None),
+        FULL,
+        make_record(),
+    ]
+    for record in records:
+        fresh = record_to_bytes(record)
+        assert encode(record) == encode(attrs.evolve(record)) == fresh
+
+
+def test_a_record_says_what_a_run_was_given_whatever_it_made_of_that():
+    encode = RecordEncoder().encode
+    record = make_record(params={"layers": [64, 64]})
+    encode(record)
+    record.params["layers"].append(8)
+    ended = json.loads(encode(attrs.evolve(record, status="completed")))
+    assert (ended["status"], ended["params"]) == ("completed", {"layers": [64, 64]})
 
 
 def test_a_value_that_json_cannot_hold_does_not_keep_a_record_from_being_written(tmp_path):

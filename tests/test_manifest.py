@@ -50,6 +50,16 @@ def test_it_lists_size_and_digest_of_all_evidence_and_of_no_rendering(archive: P
     assert check_manifest(archive) == []
 
 
+def test_an_empty_file_has_the_hash_of_nothing(archive: Path) -> None:
+    (archive / "output.log").touch()
+    write_manifest(archive)
+    files = json.loads((archive / "manifest.json").read_text())["files"]
+    assert files["output.log"] == {"size": 0, "sha256": hashlib.sha256(b"").hexdigest()}
+    assert check_manifest(archive) == []
+    (archive / "output.log").write_text("x")
+    assert check_manifest(archive) == [Deviation("output.log", "changed")]
+
+
 def test_one_flipped_bit_is_found_and_named(archive: Path) -> None:
     path = archive / "series/scalars.bin"
     content = bytearray(path.read_bytes())

@@ -9,8 +9,8 @@ Evidence is listed, renderings are not: `plots/` and `analysis.py` can be made a
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from expt.ground import layout
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _LARGEST: Final = 256 * 1024 * 1024  # bytes: a million files
 _PIECE: Final = 1024 * 1024  # bytes
-_encode: Final = json.JSONEncoder(allow_nan=False).encode
+_EMPTY: Final = {"size": 0, "sha256": hashlib.sha256().hexdigest()}
 
 Difference = Literal["changed", "missing", "added", "unreadable"]
 
@@ -82,9 +82,10 @@ def write_manifest(archive: Path, written: Mapping[str, Written] | None = None) 
     """
     lines = []
     for name in evidence(archive):
-        left = (written or {}).get(name)
-        entry = left and left.describe_if_left_alone(os.lstat(f"{archive}/{name}"))
-        lines.append(f"  {_encode(name)}: {_encode(entry or describe_file(archive, name))}")
+        status, left = os.lstat(f"{archive}/{name}"), (written or {}).get(name)
+        entry = _EMPTY if status.st_size == 0 else left and left.describe_if_left_alone(status)
+        size, sha256 = (entry or describe_file(archive, name)).values()
+        lines.append(f'  {encode_basestring_ascii(name)}: {{"size": {size}, "sha256": "{sha256}"}}')
     files = ",\n".join(lines)
     content = f'{{\n "format": {layout.FORMAT},\n "files": {{\n{files}\n }}\n}}\n'
     write_atomically(f"{archive}/{layout.MANIFEST_FILE}", content.encode("ascii"))
@@ -168,7 +169,9 @@ def describe_file(archive: Path, name: str) -> dict[str, Any]:
     """`size` and `sha256` of a file of an archive. Raises `OSError`, `ValueError`."""
     digest, size = hashlib.sha256(), 0
     with open_inside(archive, name) as file:
-        while piece := file.read(_PIECE):
+        # no more than there is: a buffer of a megabyte takes longer to make than a small file
+        most = min(_PIECE, 1 + os.fstat(file.fileno()).st_size)
+        while piece := file.read(most):
             digest.update(piece)
             size += len(piece)
     return {"size": size, "sha256": digest.hexdigest()}

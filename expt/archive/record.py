@@ -22,7 +22,7 @@ from expt.ground.model import KINDS, STATUSES, ErrorInfo, Origin, Outcome, RunRe
 from expt.ground.objects import safe_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 LARGEST_RECORD: Final = 1 << 28  # bytes; what is larger was not written by expt
 _encode_any: Final = json.JSONEncoder(allow_nan=False).encode
@@ -33,42 +33,33 @@ def record_to_json(record: RunRecord) -> dict[str, Any]:
 
     A value that JSON cannot hold stands as its `repr`: the record is written whatever it holds.
     """
-    error = record.error
-    return {
-        "format": record.format,
-        "id": record.id,
-        "experiment": record.experiment,
-        "case": record.case,
-        "description": record.description,
-        "status": record.status,
-        "started": record.started,
-        "finished": record.finished,
-        "duration": to_json(record.duration),
-        "setup": to_json(record.setup),
-        "params": _mapping_to_json(record.params),
-        **({"made": _mapping_to_json(record.made)} if record.made else {}),
-        **({"words": _mapping_to_json(record.words)} if record.words else {}),
-        "origins": _mapping_to_json(
-            {name: [_origin(origin) for origin in chain] for name, chain in record.origins.items()}
-        ),
-        "results": _mapping_to_json(record.results),
-        "series": _mapping_to_json(record.series),
-        "inputs": _mapping_to_json(record.inputs),
-        "sources": {path: list(source) for path, source in record.sources.items()},
-        "error": error
-        and {"type": error.type, "message": error.message, "traceback": error.traceback},
-        "lineage": _mapping_to_json(record.lineage),
-        "usage": _mapping_to_json(record.usage),
-        "tags": list(record.tags),
-        "note": record.note,
-        "smoke": record.smoke,
-        "command": list(record.command),
-        "cwd": record.cwd,
-        "host": record.host,
-        "pid": record.pid,
-        "notices": list(record.notices),
-        "owner": _mapping_to_json(record.owner),
-    }
+    return {name: _WRITERS[name](value) for name, value in _told(record)}
+
+
+def _told(record: RunRecord) -> Iterator[tuple[str, Any]]:
+    """The fields that a file has, in their order."""
+    for name in _WRITERS:
+        value = getattr(record, name)
+        if value or name not in _LEFT_OUT:
+            yield name, value
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _error_to_json(error: ErrorInfo | None) -> dict[str, str] | None:
+    if error is None:
+        return None
+    return {"type": error.type, "message": error.message, "traceback": error.traceback}
+
+
+def _origins_to_json(origins: Mapping[str, Sequence[Origin]]) -> Any:
+    return _mapping_to_json({name: [*map(_origin, chain)] for name, chain in origins.items()})
+
+
+def _sources_to_json(sources: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
+    return {path: list(source) for path, source in sources.items()}
 
 
 def _origin(origin: Origin) -> dict[str, Any]:
@@ -106,16 +97,35 @@ def _encode(value: Any) -> str:
 
 def record_to_bytes(record: RunRecord) -> bytes:
     """The content of `run.json`."""
-    lines = []
-    for key, value in record_to_json(record).items():
-        if isinstance(value, dict) and len(value) > 1:
-            inner = ",\n".join(
-                f"  {_encode(name)}: {_encode(item)}" for name, item in value.items()
-            )
-            lines.append(f" {_encode(key)}: {{\n{inner}\n }}")
-        else:
-            lines.append(f" {_encode(key)}: {_encode(value)}")
-    return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
+    return RecordEncoder().encode(record)
+
+
+class RecordEncoder:
+    """Encodes one record after the other; what is as it was in the last one is taken from there.
+
+    A value that is the same object counts as unchanged: a run may change what it was given, and the
+    record says what that was.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[Any, str]] = {}
+
+    def encode(self, record: RunRecord) -> bytes:
+        """The content of `run.json`."""
+        lines = []
+        for name, value in _told(record):
+            last = self._last.get(name)
+            if last is None or not (last[0] is value or (name in _OURS and last[0] == value)):
+                last = self._last[name] = value, _line(name, _WRITERS[name](value))
+            lines.append(last[1])
+        return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
+
+
+def _line(key: str, value: Any) -> str:
+    if isinstance(value, dict) and len(value) > 1:
+        inner = ",\n".join(f"  {_encode(name)}: {_encode(item)}" for name, item in value.items())
+        return f" {_encode(key)}: {{\n{inner}\n }}"
+    return f" {_encode(key)}: {_encode(value)}"
 
 
 def read_record(path: Path) -> RunRecord:
@@ -451,3 +461,42 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "notices": _texts,
     "owner": _mapping,
 }
+_WRITERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "format": _as_it_is,
+    "id": _as_it_is,
+    "experiment": _as_it_is,
+    "case": _as_it_is,
+    "description": _as_it_is,
+    "status": _as_it_is,
+    "started": _as_it_is,
+    "finished": _as_it_is,
+    "duration": to_json,
+    "setup": to_json,
+    "params": _mapping_to_json,
+    "made": _mapping_to_json,
+    "words": _mapping_to_json,
+    "origins": _origins_to_json,
+    "results": _mapping_to_json,
+    "series": _mapping_to_json,
+    "inputs": _mapping_to_json,
+    "sources": _sources_to_json,
+    "error": _error_to_json,
+    "lineage": _mapping_to_json,
+    "usage": _mapping_to_json,
+    "tags": list,
+    "note": _as_it_is,
+    "smoke": _as_it_is,
+    "command": list,
+    "cwd": _as_it_is,
+    "host": _as_it_is,
+    "pid": _as_it_is,
+    "notices": list,
+    "owner": _mapping_to_json,
+}
+"""How each field becomes JSON, in the order of the file."""
+
+_LEFT_OUT: Final = frozenset(("made", "words"))
+"""What is not there where it is empty."""
+
+_OURS: Final = frozenset(("experiment", "sources", "cwd", "host", "owner"))
+"""Of texts and numbers that no run can reach, the same in many runs: compared by their values."""

@@ -80,10 +80,12 @@ def _common_end(path: Sequence[str], others: Sequence[Sequence[str]]) -> int:
     return shared
 
 
-def write_record(path: Path, record: RunRecord) -> Written:
+def write_record(
+    path: Path, record: RunRecord, encode: Callable[[RunRecord], bytes] = record_to_bytes
+) -> Written:
     """Make `record` the `run.json` of the archive `path`, at once."""
-    content = Content.of(record_to_bytes(record))
-    return Written(content.sha256, write_atomically(path / layout.RUN_FILE, content.data))
+    content = Content.of(encode(record))
+    return Written(content.sha256, write_atomically(f"{path}/{layout.RUN_FILE}", content.data))
 
 
 class Archive:
@@ -94,6 +96,7 @@ class Archive:
         self.id = run_id
         self._code_size = 0
         self._written: dict[str, Written] = {}
+        self._folders: set[str] = set()  # that were made
         self._artifacts = ArtifactNames(path / layout.ARTIFACTS_DIR)
 
     @classmethod
@@ -111,13 +114,14 @@ class Archive:
         """
         parent = runs / folder
         with told_where(parent):
-            parent.mkdir(parents=True, exist_ok=True)
+            if not os.path.isdir(parent):  # the first run makes it
+                parent.mkdir(parents=True, exist_ok=True)
             for _ in range(_TRIES):
                 run_id = _new_id()
                 path = parent / f"{now:%Y-%m-%d_%H-%M-%S}_{run_id}"
                 announce(run_id, path)
                 with contextlib.suppress(FileExistsError):
-                    path.mkdir()
+                    os.mkdir(path)
                     return cls(path, run_id)
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
@@ -128,9 +132,11 @@ class Archive:
         with told_where(root / folder):
             return cls(claim_scratch(root, folder, label, experiment, run_id), run_id)
 
-    def write_record(self, record: RunRecord) -> None:
-        """`run.json`, replaced at once."""
-        self._written[layout.RUN_FILE] = write_record(self.path, record)
+    def write_record(
+        self, record: RunRecord, encode: Callable[[RunRecord], bytes] = record_to_bytes
+    ) -> None:
+        """`run.json`, replaced at once; `encode` is a `RecordEncoder`'s, where there are more."""
+        self._written[layout.RUN_FILE] = write_record(self.path, record, encode)
 
     def write_manifest(self) -> None:
         """`manifest.json`, when nothing of the archive changes any more."""
@@ -165,7 +171,6 @@ class Archive:
         `FILE_CAP` or what would make the code of the archive larger than `layout.CODE_CAP`.
         """
         digests = {}
-        folders = set()
         for path, content in sources.items():
             size = self._code_size + len(content)
             if _is_left_out(path) or len(content) > FILE_CAP or size > layout.CODE_CAP:
@@ -173,11 +178,7 @@ class Archive:
             self._code_size = size
             copy = prepare(path, content)
             digests[path] = copy.sha256
-            folder = f"{self.path}/{layout.CODE_DIR}/{path}".rpartition("/")[0]
-            if folder not in folders:
-                os.makedirs(folder, exist_ok=True)
-                folders.add(folder)
-            self._write(f"{layout.CODE_DIR}/{path}", copy)
+            self._write_in_code(path, copy)
         return digests
 
     def write_patch(self, patch: Content) -> None:
@@ -192,8 +193,19 @@ class Archive:
             self._write_in_code(layout.ANALYSES_FILE, content)
 
     def _write_in_code(self, name: str, content: Content) -> None:
-        (self.path / layout.CODE_DIR).mkdir(exist_ok=True)
-        self._write(f"{layout.CODE_DIR}/{name}", content)
+        name = f"{layout.CODE_DIR}/{name}"
+        self._make_folder(name.rpartition("/")[0])
+        self._write(name, content)
+
+    def _make_folder(self, name: str) -> None:
+        """Make a folder of the archive, and those above it, each once."""
+        if name in self._folders:
+            return
+        if "/" in name:
+            self._make_folder(name.rpartition("/")[0])
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(f"{self.path}/{name}")
+        self._folders.add(name)
 
     def save(self, name: str, value: Any) -> Path:
         """Keep `value` as the artifact `name`, whole or not at all; returns the file.

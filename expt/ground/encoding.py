@@ -27,6 +27,7 @@ DEEPEST: Final = 200
 
 _SPARE: Final = 20  # levels that a file adds around a value
 MAX_INT: Final = 10**4300  # Python reads and writes no longer numbers as text
+_PLAIN: Final = frozenset((str, bool, type(None)))  # what is JSON already, whatever its value
 
 
 class Unstorable(TypeError):
@@ -61,7 +62,10 @@ def _to_json(value: Any, where: str) -> Any:
     if kind is dict or isinstance(value, Mapping):
         return _mapping_to_json(value, where)
     if kind is list or kind is tuple or is_row(value):
-        return [_to_json(item, f"{where}[{index}]") for index, item in enumerate(value)]
+        return [
+            item if type(item) in _PLAIN else _to_json(item, f"{where}[{index}]")
+            for index, item in enumerate(value)
+        ]
     return _rare_to_json(value, where)
 
 
@@ -75,7 +79,10 @@ def _float_word(value: float) -> str:
 
 def _mapping_to_json(value: Mapping[Any, Any], where: str) -> Any:
     if all(type(key) is str and not key.startswith("$") for key in value):
-        return {key: _to_json(item, f"{where}.{key}") for key, item in value.items()}
+        return {
+            key: item if type(item) in _PLAIN else _to_json(item, f"{where}.{key}")
+            for key, item in value.items()
+        }
     pairs = [
         [_to_json(key, f"a key of {where}"), _to_json(item, f"{where}[{safe_repr(key)}]")]
         for key, item in value.items()
@@ -150,11 +157,14 @@ def _numpy_date(value: Any, where: str) -> Any:
 
 def opaque_as_text(value: Any) -> Any:
     """`value` with the text of every `Opaque` in its place, also inside tables and lists."""
+    kind = type(value)
+    if kind in _PLAIN or kind in (int, float):
+        return value
     if isinstance(value, Opaque):
         return value.text
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return {key: opaque_as_text(item) for key, item in value.items()}
-    if type(value) in (list, tuple):
+    if kind in (list, tuple):
         return [opaque_as_text(item) for item in value]
     return value
 

@@ -63,9 +63,10 @@ def find_rank(environ: Mapping[str, str]) -> Rank | None:
     if environ.get(VARIABLE, "").isdecimal():
         return Rank(int(environ[VARIABLE]), VARIABLE)
     for launcher, (name, beside) in _LAUNCHERS.items():
-        told = all(environ.get(other) for other in beside)
-        size = environ.get(beside[0], "")
-        if told and environ.get(name, "").isdecimal() and size.isdecimal() and int(size) > 1:
+        if not all(environ.get(other) for other in beside):
+            continue
+        size = environ[beside[0]]
+        if environ.get(name, "").isdecimal() and size.isdecimal() and int(size) > 1:
             return Rank(int(environ[name]), launcher)
     return None
 

@@ -35,10 +35,13 @@ else:
 
     def evolve(value: Any, /, **changes: Any) -> Any:
         """A new value with some fields changed. Raises `TypeError` for one that it has not."""
-        state = value.__dict__
-        return type(value)(
-            **{name: state[name] for name in value.__value_fields__.options} | changes
-        )
+        table, state = value.__value_fields__, value.__dict__
+        fields = state if len(state) == table.count else {n: state[n] for n in table.options}
+        if type(value).__init__ is not _init or not changes.keys() <= table.options.keys():
+            return type(value)(**fields | changes)
+        changed = object.__new__(type(value))
+        changed.__dict__.update(fields, **changes)
+        return changed
 
 
 def field_names(cls: type) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import linecache
 import os
 import re
 import sys
-from functools import partial
+from functools import cache, partial
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import decode_source, spec_from_file_location
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -48,6 +48,7 @@ class ModuleLoader:
         self._outside: dict[str, ModuleSpec | None] = {}  # top-level name -> what else answers
         self._watched: set[str] = set()  # top-level names whose submodules may be the user's
         self._entries = [_Entry(base, self) for base in self._tree.bases]
+        self._own_files = cache(lambda file: self._own(os.path.abspath(file)) or "")
 
     @property
     def sources(self) -> Mapping[str, LoadedSource]:
@@ -60,8 +61,7 @@ class ModuleLoader:
         Import statements count as they are written, and what was imported in another way counts
         for the file that was the first to do it.
         """
-        own = (self._own(os.path.abspath(file)) or "" for file in files)
-        return self._sources.reached_from(own, self._homes)
+        return self._sources.reached_from(map(self._own_files, files), self._homes)
 
     def install(self) -> None:
         """Make the root directory and its `src/` importable. Once is enough."""

@@ -144,16 +144,24 @@ class Planner:
         """Give `sys.path` and the import system back."""
         self._loader.uninstall()
 
-    def sources_of(self, binding: Binding) -> dict[str, tuple[str, bytes]]:
+    def sources_of(
+        self, binding: Binding, but: Container[str] = ()
+    ) -> dict[str, tuple[str, bytes]]:
         """What was imported so far for one experiment: path in the archive → module and bytes.
 
-        The `params.toml` files that count are among them, with an empty name.
+        The `params.toml` files that count are among them, with an empty name. The paths in `but`
+        are left out.
         """
         files = [self._options.root / path for path in binding.modules]
         imported = self._loader.sources_of(files)
-        sources = {path: (source.module, source.content) for path, source in imported.items()}
+        sources = {
+            path: (source.module, source.content)
+            for path, source in imported.items()
+            if path not in but
+        }
         for file in binding.files:
-            sources.setdefault(file.path, ("", self._files.content(file.path)))
+            if file.path not in imported and file.path not in but:
+                sources[file.path] = ("", self._files.content(file.path))
         return sources
 
     # Binding

@@ -136,7 +136,7 @@ class _Run:
         self._notices: list[str] = []
         self._results: Results
         self._folder: TemporaryFolder
-        self._written_sources: dict[str, tuple[str, str]] = {}
+        self._written_sources: Mapping[str, tuple[str, str]] = {}
         self._heard: dict[Listener, Mapping[str, Any]] = {}
         self._provider_seconds = 0.0  # of session providers
         self._randomness = Randomness(case.params["seed"])
@@ -203,16 +203,13 @@ class _Run:
 
     def _write_code(self) -> None:
         """Add to `code/` what was imported since the last time."""
-        sources = self._bound.sources()
-        fresh = {
-            path: content
-            for path, (_, content) in sources.items()
-            if path not in self._written_sources
-        }
-        digests = self._archive.write_code(fresh, self._copy_of)
-        for path, digest in digests.items():
-            self._written_sources[path] = (sources[path][0], digest)
-        self._record = evolve(self._record, sources=dict(self._written_sources))
+        fresh = self._bound.sources(but=self._written_sources)
+        contents = {path: content for path, (_, content) in fresh.items()}
+        digests = self._archive.write_code(contents, self._copy_of) if fresh else {}
+        if digests:
+            written = {path: (fresh[path][0], digest) for path, digest in digests.items()}
+            self._written_sources = {**self._written_sources, **written}
+            self._record = evolve(self._record, sources=self._written_sources)
 
     def _copy_of(self, path: str, content: bytes) -> Content:
         copy = self._around.files.code(path, content)
@@ -221,7 +218,7 @@ class _Run:
         return copy
 
     def _write_record(self) -> None:
-        self._archive.write_record(self._record)
+        self._archive.write_record(self._record, self._around.files.encode_record)
 
     # The run itself
 
@@ -483,7 +480,7 @@ class _Run:
         self._notices += [*notices, *self._recorder.notices]
         if self._masked:
             self._notices.append(f"secrets are masked in {', '.join(sorted(self._masked))}")
-        series = summarise_series(self._archive.path / layout.SERIES_DIR)
+        series = {} if self._recorder.is_empty else summarise_series(self._recorder.folder)
         duration = time.monotonic() - self._clock - self._provider_seconds
         self._record = evolve(
             self._record,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 from pathlib import Path
@@ -30,7 +31,7 @@ from expt.running.supplies import remove_temporary
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from expt.ground.messages import Begin, RunStarted, SessionInfo
     from expt.ground.model import Case, ErrorInfo, Status
@@ -71,7 +72,7 @@ def start_record(
         tags=options.keeping.tags,
         note=options.keeping.note,
         smoke=options.values.smoke,
-        command=_masked_command(options.command, session),
+        command=_masked_command(options.command, session.secrets, session.secret_names),
         cwd=str(options.cwd),
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -189,10 +190,10 @@ def _is_need(name: str, case: Case) -> bool:
     return name.partition("[")[0] in case.needs
 
 
-def end_trial(lineage: Mapping[str, Any], state: str) -> dict[str, Any]:
+def end_trial(lineage: Mapping[str, Any], state: str) -> Mapping[str, Any]:
     """The lineage of a run that has ended, with the state of its trial where it is one."""
     search = lineage.get("search")
-    return {**lineage, **({"search": {**search, "state": state}} if search else {})}
+    return {**lineage, "search": {**search, "state": state}} if search else lineage
 
 
 def _set_anew(case: Case, options: Options) -> dict[str, Any]:
@@ -206,7 +207,13 @@ def _set_anew(case: Case, options: Options) -> dict[str, Any]:
     }
 
 
-def _masked_command(words: Sequence[str], session: SessionInfo) -> tuple[str, ...]:
-    """The command line without secrets: no word that sets one, whichever of them won."""
-    scrub = make_scrubber(session.secrets)
-    return tuple(scrub(mask_argument(word, session.secret_names)) for word in words)
+@functools.lru_cache(maxsize=1)
+def _masked_command(
+    words: tuple[str, ...], texts: tuple[str, ...], names: frozenset[str]
+) -> tuple[str, ...]:
+    """The command line without secrets: no word that sets one, whichever of them won.
+
+    All runs of a session have the same.
+    """
+    scrub = make_scrubber(texts)
+    return tuple(scrub(mask_argument(word, names)) for word in words)

@@ -205,6 +205,11 @@ class Recorder:
         self._records = open_records(scalars, self._disk, sizes.get(layout.SCALARS_FILE, 0))
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no series was ever named: no file tells of any."""
+        return not self._series
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What was stored otherwise than it was given, once each."""
         return tuple(self._notices)

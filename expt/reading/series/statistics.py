@@ -66,6 +66,8 @@ def summarise_series(folder: Path) -> dict[str, dict[str, Any]]:
     `eval/acc`, as scalars.
     """
     names = read_names(folder, [])
+    if not names.by_name:
+        return {}
     summaries = {
         name: Summary(known.kind) for name, known in names.by_name.items() if known.kind is not None
     }
