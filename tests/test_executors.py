@@ -479,7 +479,7 @@ def test_an_exception_in_the_executors_own_thread_answers_everybody() -> None:
     while not running.running():
         time.sleep(0.01)
     starter.failing = True
-    executor.submit(request("wakes it"))
+    executor.shutdown(wait=False)  # wakes it
     assert running.result(timeout=30).files[0] == "was ended, since the session itself failed"
     with pytest.raises(ExecutorBroken, match="RuntimeError: a bug"):
         waiting.result(timeout=30)

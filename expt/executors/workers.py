@@ -27,6 +27,7 @@ from expt.executors.starting import Role, Starter, kill_group
 from expt.executors.wire import raised
 from expt.ground import messages
 from expt.ground.errors import WorkerError
+from expt.ground.model import Outcome
 from expt.ground.processes import process_is_alive
 from expt.ground.value_classes import define
 
@@ -142,7 +143,11 @@ class WorkerExecutor:
             if self._closing:
                 raise RuntimeError("the executor is shut down")
             self._queue.append((request, future))
-        self._wake()
+            all_busy = len(self._workers) == self._size and not any(
+                map(_is_idle, self._workers.values())
+            )
+        if not all_busy:  # else the thread looks into the queue when one of them is done
+            self._wake()
         return future
 
     def interrupt(self, *, kill: bool = False) -> None:
@@ -367,12 +372,14 @@ class WorkerExecutor:
             isolated = self._begin().options.running.isolate
             if isolated or isinstance(answer.error, WorkerError):  # nobody knows its state
                 self._close_worker(worker)
-        if future is None:
-            return
-        if answer.error is not None:
-            future.set_exception(answer.error)
-        else:
-            future.set_result(answer.reply)
+        try:
+            if _went_well(answer):  # nothing is cancelled for it: what waits need not wait
+                self._dispatch()
+        finally:
+            if future is not None and answer.error is not None:
+                future.set_exception(answer.error)
+            elif future is not None:
+                future.set_result(answer.reply)
 
     def _close_worker(self, worker: _Worker) -> None:
         if worker.asked == CLOSE:
@@ -467,6 +474,15 @@ class WorkerExecutor:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):
             self._waker.send(b"w")
+
+
+def _is_idle(worker: _Worker) -> bool:
+    return worker.request is None
+
+
+def _went_well(answer: messages.Answer) -> bool:
+    """Whether a run has ended that nobody stops others for."""
+    return isinstance(answer.reply, Outcome) and answer.reply.status in ("completed", "skipped")
 
 
 def _session_keys(request: Request) -> frozenset[str]:

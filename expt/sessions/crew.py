@@ -53,7 +53,7 @@ class Crew:
         self._books = books
         self._starter = starter
         self._spawn = spawn
-        self._begin = Begin(options)
+        self._begin = self._begin_rendering = Begin(options)
         self._local: list[Worker] = []  # workers in this process
         self._stack = contextlib.ExitStack()
         self.at_once: int | None = None  # runs that an engine is handed at once
@@ -81,6 +81,7 @@ class Crew:
     def change_values(self, options: Options) -> None:
         """What is planned from now on is planned with the values of `options`."""
         self._options = options
+        self._begin_rendering = Begin(options)
         self._tell(evolve(self._begin, options=options))
 
     def tell_session(self, session: SessionInfo) -> None:
@@ -179,7 +180,7 @@ class Crew:
             self._make_starter(),
             size=1,
             role="render" if self._options.keeping.render else "script",
-            begin=lambda: Begin(self._options),
+            begin=lambda: self._begin_rendering,
             on_event=self._books.hear,
             bury=self.undertaker.bury,
         )
