@@ -9,6 +9,7 @@ import select
 import signal
 import threading
 import time
+from concurrent.futures import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from expt.ground.messages import (
     RunRequest,
     RunStarted,
 )
-from expt.ground.model import Case, Experiment
+from expt.ground.model import Case, Experiment, Outcome
 from expt.ground.options import KeepingOptions, Options, RunningOptions
 
 if TYPE_CHECKING:
@@ -486,6 +487,44 @@ def test_an_exception_in_the_executors_own_thread_answers_everybody() -> None:
     with pytest.raises(ExecutorBroken):
         executor.submit(request("ok"))
     executor.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "follows"), [("completed", True), ("skipped", True), ("failed", False)]
+)
+def test_the_next_request_is_out_before_a_good_end_is_told_and_not_before_a_bad_one(
+    status: Any, follows: bool
+) -> None:
+    """Who stops others for a failure does so before any of them begins."""
+
+    allowed, allow = os.pipe()
+
+    def run(connection: Connection, role: str) -> None:
+        with contextlib.suppress(EOFError):
+            while (asked := connection.receive()) != CLOSE:
+                if not isinstance(asked, Begin):
+                    os.read(allowed, 1)
+                    connection.send(Answer(Outcome(asked.path, "id", "/archive", status, 0.0)))
+
+    executor = WorkerExecutor(
+        ForkStarter(run),
+        size=1,
+        role="run",
+        begin=lambda: Begin(OPTIONS),
+        on_event=lambda _: None,
+        bury=bury,
+    )
+    seen: list[bool] = []
+    first, second = executor.submit(request("a")), executor.submit(request("b"))
+    first.add_done_callback(lambda _: seen.append(second.running()))
+    first.add_done_callback(lambda _: second.cancel())
+    os.write(allow, b"12")
+    assert first.result(timeout=30).status == status
+    wait({second}, timeout=30)
+    assert (seen, second.cancelled()) == ([follows], not follows)
+    executor.shutdown()
+    os.close(allowed)
+    os.close(allow)
 
 
 def test_what_every_request_needs_is_sent_to_a_worker_once() -> None:

@@ -90,7 +90,7 @@ def _encode(value: Any) -> str:
         return encode_basestring_ascii(value)
     if value is None:
         return "null"
-    if type(value) is int:
+    if type(value) in (int, float):  # one that is not finite has its tag already
         return repr(value)
     return _encode_any(value) if value or type(value) not in (list, dict) else repr(value)
 

@@ -20,7 +20,6 @@ from expt.ground import layout
 from expt.ground.clock import local_now
 from expt.ground.declarations import Skipped, Stopped
 from expt.ground.errors import ReadingError
-from expt.ground.launchers import find_rank
 from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque
 from expt.ground.outer_run import OuterRun
@@ -231,9 +230,8 @@ class _Run:
             sys.breakpointhook = refuse_breakpoint
         with self._captured():
             self._outer_run().announce()
-            rank = find_rank(os.environ)
-            if rank is not None:
-                make_log("launcher").info(str(rank))
+            if self._around.files.rank is not None:
+                make_log("launcher").info(str(self._around.files.rank))
             try:
                 self._observe("expt_run_started", run=self._info(), case=self._case)
                 if self._case.skip is not None:

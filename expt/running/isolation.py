@@ -16,6 +16,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from expt.ground.signal_handlers import set_handler
 from expt.ground.value_classes import frozen
 from expt.running import library_state as library
 from expt.running import process_state as process
@@ -117,8 +118,8 @@ def ignored_interrupts() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield came
         return
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    before = set_handler(signal.SIGINT, lambda number, _: came.append(number))
     try:
         yield came
     finally:
-        signal.signal(signal.SIGINT, before)
+        set_handler(signal.SIGINT, before)

@@ -11,8 +11,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.signal_handlers import handler_of, set_handler
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import ModuleType
 
 resource: ModuleType | None
@@ -135,11 +137,6 @@ _HANDLED: Final = tuple(
 )
 """Those that programs handle; asking for all sixty takes longer than a short run."""
 
-_handler_of: Final[Callable[[int], Any]] = getattr(
-    sys.modules.get("_signal"), "getsignal", signal.getsignal
-)
-"""What the standard library wraps: to look for members of enums takes longer than all else."""
-
 
 def take_handlers() -> tuple[Mapping[int, Any], int]:
     """Handlers by number, and the descriptor that wakes an event loop; only a main thread may."""
@@ -148,14 +145,14 @@ def take_handlers() -> tuple[Mapping[int, Any], int]:
     wakeup = signal.set_wakeup_fd(-1)
     if wakeup != -1:
         signal.set_wakeup_fd(wakeup)
-    return {number: _handler_of(number) for number in _HANDLED}, wakeup
+    return {number: handler_of(number) for number in _HANDLED}, wakeup
 
 
 def put_handlers(before: tuple[Mapping[int, Any], int]) -> None:
     handlers, wakeup = before
     for number, handler in handlers.items():
-        if handler is not None and _handler_of(number) is not handler:
-            signal.signal(number, handler)
+        if handler is not None and handler_of(number) is not handler:
+            set_handler(number, handler)
     if handlers:
         signal.set_wakeup_fd(wakeup)
 

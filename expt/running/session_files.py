@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from expt.archive.json_files import environment_to_bytes
 from expt.archive.manifest import Content
 from expt.archive.record import RecordEncoder
+from expt.ground.launchers import find_rank
 from expt.parameters.masking import mask_source
 from expt.parameters.secret_values import Secrets
 
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 class SessionFiles:
     """The contents of `environment.json` and of `code/` for every run of a session.
 
-    `encode_record` makes the content of each `run.json`.
+    `encode_record` makes the content of each `run.json`; `rank` is that of this process, where a
+    launcher has started several.
     """
 
     def __init__(self, session: SessionInfo) -> None:
         self.session = session
         self.patch = Content.of(session.patch)
         self.encode_record = RecordEncoder().encode
+        self.rank = find_rank(os.environ)
         self._secrets = Secrets(session.secrets, session.secret_names)
         self._environments: dict[str, Content] = {}
         self._writers: dict[int, str] = {}

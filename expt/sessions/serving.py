@@ -22,6 +22,7 @@ from expt.executors.wire import Connection, raised
 from expt.executors.workers import CLOSE
 from expt.ground.errors import ExptError, PlanningError, WorkerError
 from expt.ground.messages import Answer, Begin, Equip, Notice, PlanRequest
+from expt.ground.signal_handlers import IGNORED, set_handler
 from expt.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -87,10 +88,10 @@ class _InterruptGate:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def __enter__(self) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        set_handler(signal.SIGINT, signal.default_int_handler)
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        set_handler(signal.SIGINT, IGNORED)
 
 
 _WARM_UP: Final = {

@@ -72,7 +72,7 @@ def open_recorder(
     """
     folder = folder.absolute()
     try:
-        folder.mkdir(parents=True)
+        os.makedirs(folder)
     except FileExistsError:
         _refuse_used(folder)
     recorder = Recorder(folder, label, recognise, on_tracked, disk or Disk())
