@@ -116,6 +116,23 @@ def test_a_tag_that_was_added_later_is_found_and_one_that_was_taken_away_is_not(
     assert [run.id for run in find_runs(root, where="'late' in tags")] == [id_of(0)]
 
 
+def test_setup_and_lineage_are_columns_conditions_and_sorts(tmp_path: Path) -> None:
+    make_run(tmp_path, 1, setup=2.5, lineage={"session": "s1", "fingerprint": "f"})
+    make_run(tmp_path, 2, setup=0.5, lineage={"rerun_of": id_of(1)}, params={"setup": 7})
+    for _ in range(2):
+        assert [run.id for run in find_runs(tmp_path, where="setup > 1")] == [id_of(1)]
+        assert [run.id for run in find_runs(tmp_path, where="params.setup > 1")] == [id_of(2)]
+        assert [
+            run.id for run in find_runs(tmp_path, where=f"lineage.rerun_of == '{id_of(1)}'")
+        ] == [id_of(2)]
+        assert [run.id for run in find_runs(tmp_path, where="not lineage.rerun_of")] == []
+        assert [run.id for run in find_runs(tmp_path, sort="setup")] == [id_of(2), id_of(1)]
+    table = find_runs(tmp_path, sort="setup").table(["setup", "lineage.rerun_of"])
+    assert list(table.rows) == [{"setup": 0.5, "lineage.rerun_of": id_of(1)}, {"setup": 2.5}]
+    with pytest.raises(UsageError, match=r"lineage\.rerun_of"):
+        find_runs(tmp_path, where="lineage.rerun == 'x'")
+
+
 def test_groups_take_values_of_any_type_and_are_in_order(tmp_path: Path) -> None:
     values: list[Any] = [1, 1.0, True, [1, 2], [1, 2], {"a": 1, "b": 2}, {"b": 2, "a": 1}, None,
                          float("nan"), float("nan"), "1"]  # fmt: skip

@@ -44,6 +44,10 @@ CONDITIONS = [
     "status == 'lost'",
     "status == 'running' or duration > 4",
     "duration <= 4",
+    "setup > 1",
+    "lineage.rerun_of == 'other'",
+    "lineage.session == 'b' and setup < 1",
+    "lineage.sweep.lr > 1",
     "experiment == 'experiments/walk.py::experiment_walk' and lr < 1",
     "case == 'lr-1'",
     "results.accuracy > 0.5 or note",
@@ -90,6 +94,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             results={"accuracy": drawn.choice([0.5, 0.91, 1, None, "good"])},
             series=series,
             note=drawn.choice([None, "look"]),
+            setup=drawn.choice([None, 0.5, 2.0]),
+            lineage=drawn.choice(
+                [{}, {"session": "a", "rerun_of": "other"}, {"session": "b", "sweep": {"lr": 3}}]
+            ),
         )
         settle(path)
     return root

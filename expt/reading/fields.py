@@ -4,6 +4,7 @@
     lr  optimizer.name  params.status            parameters, dotted into tables
     results.accuracy                             results
     last.loss  min.loss  max.eval/acc            of each scalar series
+    lineage.rerun_of  lineage.session            where a run comes from
 
 A name without a prefix is a field, else a parameter, else a result, else the last of a series. Of a
 parameter it is what the function got: the name of a choice's member, what a provider made of it;
@@ -32,13 +33,14 @@ FIELDS: Final = (
     "started",
     "finished",
     "duration",
+    "setup",
     "description",
     "tags",
     "note",
     "session",
     "path",
 )
-PARTS: Final = ("params", "results", "last", "min", "max")
+PARTS: Final = ("params", "results", "last", "min", "max", "lineage")
 """What a name may begin with."""
 UNPREFIXED: Final = ("choices", "made", "params", "results", "last")
 """Where a name without it is looked for, in this order."""
@@ -147,10 +149,7 @@ def dotted_value(values: Mapping[Any, Any], name: str) -> Any:
 def _part(run: Run, part: str) -> Mapping[str, Any]:
     if part in ("min", "max"):
         return run.extreme(part)
-    if part == "choices":
-        chosen = run.listed_lineage.get("choices")
-        return chosen if isinstance(chosen, Mapping) else {}
-    values: Mapping[str, Any] = getattr(run, part)
+    values: Mapping[str, Any] = getattr(run, "listed_lineage" if part == "lineage" else part)
     return values
 
 

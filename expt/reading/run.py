@@ -225,6 +225,14 @@ class Run(InputRun):
         """As `series_summaries`, of a run that has ended as they stand."""
         return self.series_summaries if self.status in _LIVE else self._mapping("series")
 
+    @cached_property
+    def choices(self) -> Mapping[str, Any]:
+        """Parameter → the name of the member that it was given by."""
+        if not self._is_tagged and "choices" not in (self._data.get("lineage") or {}):
+            return {}  # as most have none, nobody looks through the lineage
+        chosen = self.listed_lineage.get("choices")
+        return chosen if isinstance(chosen, dict) else {}
+
     @property
     def listed_series(self) -> dict[str, dict[str, Any]]:
         """As `series_summaries`, and empty where that is damaged: for lists of many runs."""
