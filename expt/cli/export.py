@@ -17,24 +17,21 @@ from expt.plugins.manager import Plugins
 from expt.reading.references import find_archive_root
 
 if TYPE_CHECKING:
-    from expt.exchange.foreign import Export
+    from collections.abc import Mapping
+
+    from expt.exchange.foreign import Export, Import
 
 
 def main(words: list[str]) -> int:
     """Write the chosen runs, and say what the format cannot hold of them."""
     formats = own_exports()
-    told = "".join(f"  {name:<12} {one.what}\n" for name, one in sorted(formats.items()))
-    parser = Parser(
-        prog="expt export",
-        description="Write runs in another tool's format.",
-        epilog=f"formats:\n{told}",
-    )
+    parser = make_parser("export", "Write runs in another tool's format.", formats)
     add: Any = parser.add_argument
     add("format", metavar="FORMAT", help="see below, and what plugins add")
     add_filters(parser)
     add("-o", dest="destination", required=True, metavar="DEST", help="the file, folder or address")
     add("--force", action="store_true", help="also over what is there")
-    repeated(parser, "--plugin", dest="plugins", metavar="NAME|FILE", help=_PLUGIN)
+    add_plugins(parser)
     asked = parser.parse_args(words)
     options, _, _ = read_options([w for name in asked.plugins for w in ("--plugin", name)])
     Plugins({}, options.plugins).decide("expt_add_formats", exports=formats, imports={})
@@ -55,7 +52,16 @@ def main(words: list[str]) -> int:
     return int(ExitCode.OK)
 
 
-_PLUGIN = "load a plugin, which may add a format"
+def make_parser(verb: str, description: str, formats: Mapping[str, Export | Import]) -> Parser:
+    """A parser whose help lists the formats."""
+    told = "".join(f"  {name:<12} {one.what}\n" for name, one in sorted(formats.items()))
+    return Parser(prog=f"expt {verb}", description=description, epilog=f"formats:\n{told}")
+
+
+def add_plugins(parser: Parser) -> None:
+    """Add `--plugin`."""
+    told = "load a plugin, which may add a format"
+    repeated(parser, "--plugin", dest="plugins", metavar="NAME|FILE", help=told)
 
 
 def _reject_existing(destination: str) -> None:

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.cli.parser import Parser, repeated
+from expt.cli.export import add_plugins, make_parser
+from expt.cli.parser import repeated
 from expt.cli.render import render_plugins
 from expt.exchange.archiving import imported_from, write_archive
 from expt.exchange.formats import find_format, own_imports
@@ -24,19 +25,14 @@ if TYPE_CHECKING:
 def main(words: list[str]) -> int:
     """Import what is there and has not been imported; exit code 1 where something cannot be."""
     formats = own_imports()
-    told = "".join(f"  {name:<12} {one.what}\n" for name, one in sorted(formats.items()))
-    parser = Parser(
-        prog="expt import",
-        description="Make archives of another tool's runs.",
-        epilog=f"formats:\n{told}",
-    )
+    parser = make_parser("import", "Make archives of another tool's runs.", formats)
     add: Any = parser.add_argument
     add("format", metavar="FORMAT", help="whose runs: see below, and what plugins add")
     add("path", type=Path, metavar="PATH", help="a run, or a folder with runs below it")
     add("--again", action="store_true", help="also what was imported before")
     repeated(parser, "--tag", dest="tags", metavar="TAG", help="label the runs")
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
-    repeated(parser, "--plugin", dest="plugins", metavar="NAME|FILE", help=_PLUGIN)
+    add_plugins(parser)
     add("--runs", type=Path, metavar="DIR", help="the archive root; it is made if it is not there")
     asked = parser.parse_args(words)
     plugins = render_plugins(asked.plugins)
@@ -45,9 +41,6 @@ def main(words: list[str]) -> int:
     root = asked.runs.absolute() if asked.runs else find_archive_root(None)
     known = set() if asked.again else _known_runs(root)
     return _import_all(form, asked.path, root, known, plugins if asked.render else None, asked.tags)
-
-
-_PLUGIN = "load a plugin, which may add a format"
 
 
 def _known_runs(root: Path) -> set[tuple[object, object]]:
