@@ -33,9 +33,9 @@ def experiment_points(track, points: int = 10):
 """
 
 
-def experiment_reload(race, command, grow, tmp_path, points: list[int]):
+def experiment_reload(race, command, grow, place, points: list[int]):
     """The values and the steps of one series, from a fresh `expt.load`."""
-    tree = make_tree(tmp_path / "tree", POINTS)
+    tree = make_tree(place / "tree", POINTS)
     costs = {}
     for count in points:
         command("expt", "--no-render", "-p", f"points={count}", cwd=tree)
@@ -85,11 +85,11 @@ def make_archives(root, count):
         )
 
 
-def experiment_listing(race, command, grow, tmp_path, archives: list[int]):
+def experiment_listing(race, command, grow, place, archives: list[int]):
     """`expt show --where … --json`, with the index that an earlier listing left and with none."""
     costs = {}
     for count in archives:
-        root = tmp_path / f"runs{count}"
+        root = place / f"runs{count}"
         make_archives(root, count)
         index = root / ".index.sqlite"
         answers = set()
@@ -110,7 +110,7 @@ def experiment_listing(race, command, grow, tmp_path, archives: list[int]):
             {
                 "no index": listing_with_none,
                 "an index": listing,
-                "python alone": lambda: command("this", cwd=tmp_path) and None,
+                "python alone": lambda: command("this", cwd=place) and None,
                 "every record read": read_all,
             }
         )
@@ -127,10 +127,10 @@ def experiment_listing(race, command, grow, tmp_path, archives: list[int]):
     }
 
 
-def experiment_durability(race, tmp_path, tracked: int = 10_000):
+def experiment_durability(race, place, tracked: int = 10_000):
     """What is there of a run whose process is killed the moment it has tracked so many points."""
     body = POINTS + '    open("ready", "w").close()\n    __import__("time").sleep(600)\n'
-    tree = make_tree(tmp_path / "tree", body)
+    tree = make_tree(place / "tree", body)
     words = ["-n", "0", "--no-render", "-p", f"points={tracked}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "expt", *words], cwd=tree, stdout=subprocess.DEVNULL

@@ -19,10 +19,10 @@ def write(folder, files):
 
 
 @needs_pytest
-def experiment_start_up(race, command, tmp_path):
+def experiment_start_up(race, command, place):
     """`--help`, and one experiment that does nothing, from the shell and back to it."""
     tree = write(
-        tmp_path / "tree",
+        place / "tree",
         {
             "expt.toml": "",
             "experiments/tiny.py": "def experiment_tiny():\n    return 1\n",
@@ -44,11 +44,11 @@ def experiment_start_up(race, command, tmp_path):
 
 
 @needs_pytest
-def experiment_collection(race, command, grow, tmp_path, files: list[int], functions: int = 10):
+def experiment_collection(race, command, grow, place, files: list[int], functions: int = 10):
     """Files of ten functions: all of them listed, and one of them run."""
     costs = {}
     for count in files:
-        tree = tmp_path / str(count)
+        tree = place / str(count)
         write(
             tree,
             {"expt.toml": ""}
@@ -87,10 +87,10 @@ def experiment_collection(race, command, grow, tmp_path, files: list[int], funct
     }
 
 
-def experiment_planning(race, command, grow, tmp_path, planned: list[int]):
+def experiment_planning(race, command, grow, place, planned: list[int]):
     """A sweep that is planned and not run."""
     source = "def experiment_line(track, lr: float = 0.1, seed: int = 0):\n    track('a', lr)\n"
-    tree = write(tmp_path / "tree", {"expt.toml": "", "experiments/line.py": source})
+    tree = write(place / "tree", {"expt.toml": "", "experiments/line.py": source})
     costs = {}
     for count in planned:
         sweep = ["--sweep", f"seed={{range=[0,{count},1]}}", "--max-cases", count]

@@ -8,7 +8,9 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import expt
 
@@ -53,6 +55,23 @@ class Race:
             "unit": unit,
             "goal": goal,
         }
+
+
+@expt.provider(scope="session")
+def workshop():
+    """The folder of all benchmarks of a session, which goes with the last of them.
+
+    ext4 makes files slowly for a while after thousands were deleted: it looks at the number of each
+    before it passes over it.
+    """
+    with tempfile.TemporaryDirectory(prefix="expt-benchmarks-") as folder:
+        yield Path(folder)
+
+
+@expt.provider
+def place(workshop):
+    """An empty folder for one benchmark."""
+    return Path(tempfile.mkdtemp(dir=workshop))
 
 
 @expt.provider

@@ -51,14 +51,14 @@ at_once = 2
 
 
 @expt.sweep(executor=["pool", "loky", "executorlib", "dask", "ray"])
-def experiment_a_case(tmp_path: Path, executor: str, cases: int = 200):
+def experiment_a_case(place: Path, executor: str, cases: int = 200):
     """Milliseconds of a tiny case and of an empty task."""
     package = {"pool": "concurrent", "dask": "distributed"}.get(executor, executor)
     if find_spec(package) is None:
         expt.skip(f"'{package}' is not installed")
-    here = time_cases(tmp_path / "here", "workers", cases)
-    case = time_cases(tmp_path / "there", executor, cases)
-    task = time_tasks(tmp_path, executor, cases)
+    here = time_cases(place / "here", "workers", cases)
+    case = time_cases(place / "there", executor, cases)
+    task = time_tasks(place, executor, cases)
     return {"case_ms": case, "here_ms": here, "task_ms": task, "more_ms": case - here - task}
 
 

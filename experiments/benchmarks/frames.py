@@ -27,9 +27,9 @@ def experiment_frames(track, frames: int = 100, side: int = 256):
 """
 
 
-def experiment_frames(race, command, tmp_path, frames: int = 100, side: int = 256):
+def experiment_frames(race, command, place, frames: int = 100, side: int = 256):
     """Frames that are tracked, beside deflating their bytes; and how long the video takes."""
-    tree = tmp_path / "tree"
+    tree = place / "tree"
     (tree / "experiments").mkdir(parents=True)
     (tree / "expt.toml").touch()
     (tree / "experiments/frames.py").write_text(SOURCE)

@@ -9,9 +9,9 @@ import time
 from itertools import count
 
 
-def experiment_marginal_run(race, command, grow, tmp_path, runs: list[int], modules: int = 5):
+def experiment_marginal_run(race, command, grow, place, runs: list[int], modules: int = 5):
     """One more run in a session, archived whole with its modules, without pictures."""
-    tree = tmp_path / "tree"
+    tree = place / "tree"
     (tree / "experiments").mkdir(parents=True)
     (tree / "expt.toml").touch()
     for number in range(modules):
@@ -28,7 +28,7 @@ def experiment_marginal_run(race, command, grow, tmp_path, runs: list[int], modu
     folders = count()
 
     def folder_and_files():
-        folder = tmp_path / f"floor{next(folders)}"
+        folder = place / f"floor{next(folders)}"
         folder.mkdir()
         for number in range(5):
             (folder / str(number)).write_bytes(b"x" * 1000)
@@ -51,9 +51,9 @@ def experiment_marginal_run(race, command, grow, tmp_path, runs: list[int], modu
     }
 
 
-def experiment_scaling(race, command, tmp_path, cases: int = 8, seconds: float = 0.5):
+def experiment_scaling(race, command, place, cases: int = 8, seconds: float = 0.5):
     """A sweep that computes, on one worker and on two."""
-    tree = tmp_path / "tree"
+    tree = place / "tree"
     (tree / "experiments").mkdir(parents=True)
     (tree / "expt.toml").touch()
     (tree / "experiments/busy.py").write_text(

@@ -102,16 +102,16 @@ def seconds_a_call(call, calls):
 
 
 def experiment_track_cost(
-    track, log, tmp_path, calls: int = 500, rounds: int = 30, peers: bool = True
+    track, log, place, calls: int = 500, rounds: int = 30, peers: bool = True
 ):
     """Cost of tracking one value, as ratios to a naive mapped file in the same run."""
-    naive = Naive(tmp_path / "naive.bin", calls * (rounds + 1)).track
+    naive = Naive(place / "naive.bin", calls * (rounds + 1)).track
     contestants = forms(track, naive)
     for name, start in PEERS.items() if peers else ():
         if find_spec(name) is None:
             log.info("%s is not installed", name)
             continue
-        write = start(tmp_path / name)
+        write = start(place / name)
         contestants[name] = lambda write=write: write("loss", 0.5)
 
     for call in contestants.values():
