@@ -13,13 +13,13 @@ import sys
 import textwrap
 import time
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 DASK = """
     from distributed import LocalCluster
@@ -80,6 +80,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
 CryptoType=crypto/munge
 MpiDefault=none
 ProctrackType=proctrack/pgid
@@ -94,6 +95,7 @@ StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
+SchedulerParameters=batch_sched_delay=0
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SwitchType=switch/none
@@ -133,12 +135,13 @@ def one_node_slurm(folder: Path) -> Iterator[str]:
     environ = {**os.environ, "SLURM_CONF": str(file)}
     pids: list[Path] = []
     try:
-        if subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode:
-            Path("/run/munge").mkdir(exist_ok=True)
-            shutil.chown("/run/munge", "munge", "munge")
-            pids.append(Path("/run/munge/munged.pid"))
-            told = ["runuser", "-u", "munge", "--", "munged", f"--pid-file={pids[0]}"]
-            subprocess.run(told, check=True, timeout=30)
+        key = folder / "munge.key"
+        key.write_bytes(secrets.token_bytes(128))
+        key.chmod(0o400)
+        places = {"socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
+        told = [f"--{name}={folder}/munge.{ending}" for name, ending in places.items()]
+        subprocess.run(["munged", f"--key-file={key}", *told, "--force"], check=True, timeout=30)
+        pids.append(folder / "munge.pid")
         for daemon in ("slurmctld", "slurmd"):
             subprocess.run([daemon], env=environ, check=True, timeout=30)
             pids.append(folder / f"{daemon}.pid")

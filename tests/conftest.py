@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ class WarmSandbox(Sandbox):
         if not may_start_warm(environment):
             return super().start(*words, cwd=cwd, render=render)
         place = str((self.root / (cwd or ".")).resolve())
-        return WarmProcess(self._words(words, render), place, environment)
+        return WarmProcess(self._words(words, render), place, environment, draws=render)
 
 
 @pytest.fixture
@@ -38,6 +39,39 @@ def sandbox(tmp_path: Path) -> Sandbox:
 def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """A project that the tests of one module share: run once, and looked at by all of them."""
     return WarmSandbox(tmp_path_factory.mktemp("project"))
+
+
+# Side by side
+
+FIRST = (
+    *("test_executor_contract.py", "test_slurm_jobs.py", "test_page.py", "test_examples.py"),
+    *("test_docs.py", "test_damage.py", "test_in_pytest.py", "test_typing.py"),
+)
+"""The modules whose tests take longest: begun last, one of them would be waited for alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; the order is otherwise that of the files."""
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(FIRST)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """For `-n auto`: one more than there are processors, since a tenth of the tests wait."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Modules stay whole, so that what their tests share is made once, until a worker has none."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -555,7 +555,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(runs: Path) -> None:
         assert process.stderr is not None
         assert process.stderr.read() == b""
         process.stderr.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_a_run_is_followed_until_it_ends(runs: Path, capsys) -> None:
@@ -568,7 +568,9 @@ def test_a_run_is_followed_until_it_ends(runs: Path, capsys) -> None:
     recorder.track("loss", 0.5)
 
     def go_on() -> None:
-        time.sleep(0.5)
+        end = time.monotonic() + 60
+        while "loss=0.5" not in sys.stdout.getvalue() and time.monotonic() < end:
+            time.sleep(0.01)
         recorder.track("loss", 0.25)
         recorder.close()
         write_record(path, attrs.evolve(record, status="completed", duration=1.0))
@@ -604,7 +606,7 @@ def read_terminal(command: list[str], cwd: Path, columns: int) -> str:
             break
         parts.append(part)
     os.close(leader)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     return b"".join(parts).decode()
 
 

@@ -105,7 +105,7 @@ def output_pattern(expected: str) -> re.Pattern[str]:
     return re.compile("".join(lines))
 
 
-def environment() -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -120,20 +120,21 @@ def environment() -> dict[str, str]:
         "NO_COLOR": "1",
         "TZ": "UTC",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DEBUG_TEMPROOT": str(folder.parent),  # elsewhere it deletes what others have left
     }
 
 
 def run_command(command: str | list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command, comments=True) if isinstance(command, str) else command
     if words[0] == "expt" and not set(command) & set("|&;<>$`*?~"):
-        process = WarmProcess(words[1:], str(folder), environment(), merged=True)
+        process = WarmProcess(words[1:], str(folder), environment(folder), merged=True, draws=True)
         out, _ = process.communicate(timeout=100)
         return subprocess.CompletedProcess(command, process.wait(), out, "")
     return subprocess.run(
         command,
         shell=isinstance(command, str),
         cwd=folder,
-        env=environment(),
+        env=environment(folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

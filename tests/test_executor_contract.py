@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from expt.testing import Sandbox
 
 pytestmark = pytest.mark.timeout(300)
-MANY = int(os.environ.get("EXPT_TINY", "150"))  # tiny cases; the standard pool has a thousand
+MANY = int(os.environ.get("EXPT_TINY", "150"))  # tiny cases; the standard pool has twice as many
 
 
 def needs(module: str) -> pytest.MarkDecorator:
@@ -43,6 +43,7 @@ def slurm_conf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class TestProcessPool(ExecutorContract):
+    tiny = 2 * MANY
     executor = "concurrent.futures:ProcessPoolExecutor"
     words = ("-n", "2")
 

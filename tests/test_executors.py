@@ -56,7 +56,14 @@ def work_on(text: str, report: Callable[[Any], None]) -> RunRendered:
     elif verb == "refuse":
         raise UsageError(rest, "here", "do that")
     elif verb == "sleep":
+        report(Notice("sleeping"))
         time.sleep(float(rest))
+    elif verb == "meet":
+        folder, _, count = rest.partition(" ")
+        Path(folder, str(os.getpid())).touch()
+        end = time.monotonic() + 60
+        while len(os.listdir(folder)) < int(count) and time.monotonic() < end:
+            time.sleep(0.01)
     elif verb == "die":
         os.kill(os.getpid(), int(rest))
     elif verb == "exit":
@@ -143,23 +150,23 @@ def executor(request: pytest.FixtureRequest) -> Iterator[tuple[Executor, list[An
 
 def test_a_reply_comes_back(executor: tuple[Executor, list[Any]]) -> None:
     future = executor[0].submit(request("echo words"))
-    assert future.result(timeout=20).files == ("words",)
+    assert future.result(timeout=60).files == ("words",)
 
 
 def test_replies_come_back_each_to_its_own_future(executor: tuple[Executor, list[Any]]) -> None:
     futures = [executor[0].submit(request(f"echo {n}")) for n in range(50)]
-    assert [future.result(timeout=20).files for future in futures] == [(str(n),) for n in range(50)]
+    assert [future.result(timeout=60).files for future in futures] == [(str(n),) for n in range(50)]
 
 
 def test_a_mistake_is_raised_as_what_it_is(executor: tuple[Executor, list[Any]]) -> None:
     future = executor[0].submit(request("refuse something"))
     with pytest.raises(UsageError) as raised:
-        future.result(timeout=20)
+        future.result(timeout=60)
     assert str(raised.value) == "something\n  at here\n  do that"
 
 
 def test_events_come_before_the_reply(executor: tuple[Executor, list[Any]]) -> None:
-    executor[0].submit(request("tell news")).result(timeout=20)
+    executor[0].submit(request("tell news")).result(timeout=60)
     assert executor[1] == [Notice("news")]
 
 
@@ -180,16 +187,16 @@ def test_after_shutdown_everything_is_done(executor: tuple[Executor, list[Any]])
 )
 def test_a_dead_worker_is_buried_and_replaced(end: str, how: str) -> None:
     with open_workers() as (executor, _):
-        first = executor.submit(request("echo a")).result(timeout=20)
-        dead = executor.submit(request(end)).result(timeout=20)
-        after = executor.submit(request("echo b")).result(timeout=20)
+        first = executor.submit(request("echo a")).result(timeout=60)
+        dead = executor.submit(request(end)).result(timeout=60)
+        after = executor.submit(request("echo b")).result(timeout=60)
     assert dead.files == (how, "None", "False")
     assert after.path != first.path
 
 
 def test_what_a_worker_said_before_it_died_is_known() -> None:
     with open_workers() as (executor, events):
-        dead = executor.submit(request("claim")).result(timeout=20)
+        dead = executor.submit(request("claim")).result(timeout=60)
     assert dead.files == ("was killed by SIGKILL", "None", "True")
     assert isinstance(events[0], RunStarted)
 
@@ -211,7 +218,7 @@ def test_what_a_worker_said_is_known_also_where_its_end_is_heard_of_first() -> N
     def hear(event: Any) -> None:
         if isinstance(event, Notice):  # meanwhile the other one speaks, and dies
             os.write(go, b".")
-            assert select.select([starter.fileno()], [], [], 20)[0]
+            assert select.select([starter.fileno()], [], [], 60)[0]
 
     executor = WorkerExecutor(
         starter, size=2, role="run", begin=lambda: Begin(OPTIONS), on_event=hear, bury=bury
@@ -219,8 +226,8 @@ def test_what_a_worker_said_is_known_also_where_its_end_is_heard_of_first() -> N
     dead = executor.submit(request("claim"))
     while not dead.running():
         time.sleep(0.01)
-    executor.submit(request("tell news")).result(timeout=20)
-    assert dead.result(timeout=20).files == ("was killed by SIGKILL", "None", "True")
+    executor.submit(request("tell news")).result(timeout=60)
+    assert dead.result(timeout=60).files == ("was killed by SIGKILL", "None", "True")
     executor.shutdown()
     os.close(ready)
     os.close(go)
@@ -228,44 +235,43 @@ def test_what_a_worker_said_is_known_also_where_its_end_is_heard_of_first() -> N
 
 def test_what_a_worker_said_of_an_earlier_request_is_not_said_of_the_next() -> None:
     with open_workers() as (executor, _):
-        executor.submit(request("start")).result(timeout=20)
-        dead = executor.submit(request("exit 3")).result(timeout=20)
+        executor.submit(request("start")).result(timeout=60)
+        dead = executor.submit(request("exit 3")).result(timeout=60)
     assert dead.files == ("ended with exit code 3", "None", "False")
 
 
 def test_a_worker_whose_state_nobody_knows_gets_no_other_request() -> None:
     with open_workers() as (executor, _):
-        first = executor.submit(request("echo a")).result(timeout=20)
+        first = executor.submit(request("echo a")).result(timeout=60)
         with pytest.raises(WorkerError):
-            executor.submit(request("lose")).result(timeout=20)
-        assert executor.submit(request("echo b")).result(timeout=20).path != first.path
+            executor.submit(request("lose")).result(timeout=60)
+        assert executor.submit(request("echo b")).result(timeout=60).path != first.path
 
 
 def test_one_worker_lives_for_many_requests_and_isolation_gives_each_its_own() -> None:
     with open_workers() as (executor, _):
-        paths = {executor.submit(request("echo x")).result(timeout=20).path for _ in range(5)}
+        paths = {executor.submit(request("echo x")).result(timeout=60).path for _ in range(5)}
     assert len(paths) == 1
     with open_workers(isolate=True) as (executor, _):
-        paths = {executor.submit(request("echo x")).result(timeout=20).path for _ in range(3)}
+        paths = {executor.submit(request("echo x")).result(timeout=60).path for _ in range(3)}
     assert len(paths) == 3
 
 
-def test_several_workers_work_at_once() -> None:
+def test_several_workers_work_at_once(tmp_path: Path) -> None:
+    """Each of the three waits until the others have begun."""
     with open_workers(size=3) as (executor, _):
-        futures = [executor.submit(request("sleep 0.3")) for _ in range(3)]
-        assert len({future.result(timeout=20).path for future in futures}) == 3
+        futures = [executor.submit(request(f"meet {tmp_path} 3")) for _ in range(3)]
+        assert len({future.result(timeout=90).path for future in futures}) == 3
 
 
 def test_an_interrupt_cancels_the_queue_and_reaches_what_runs() -> None:
-    with open_workers() as (executor, _):
-        executor.submit(request("echo warm")).result(timeout=20)
-        running = executor.submit(request("sleep 60"))
+    with open_workers() as (executor, events):
+        running = executor.submit(request("sleep 100"))
         queued = executor.submit(request("echo never"))
-        while not running.running():
+        while not events:  # an interrupt that comes before it works ends the worker instead
             time.sleep(0.01)
-        time.sleep(0.2)
         executor.interrupt()
-        assert running.result(timeout=20).path == "interrupted"
+        assert running.result(timeout=60).path == "interrupted"
         assert queued.cancelled()
 
 
@@ -275,7 +281,7 @@ def test_a_kill_ends_what_does_not_listen() -> None:
         while not running.running():
             time.sleep(0.01)
         executor.interrupt(kill=True)
-        assert running.result(timeout=20).files[:2] == ("was killed by SIGKILL", "interrupted")
+        assert running.result(timeout=60).files[:2] == ("was killed by SIGKILL", "interrupted")
 
 
 def test_a_run_over_its_time_is_asked_to_end() -> None:
@@ -287,14 +293,14 @@ def test_a_run_over_its_time_is_asked_to_end() -> None:
 
     with open_workers(serving=started_then_sleeps, timeout=0.2) as (executor, _):
         future = executor.submit(RunRequest(CASE))
-        assert future.result(timeout=20).files == ("was killed by SIGINT", "timeout", "True")
+        assert future.result(timeout=60).files == ("was killed by SIGINT", "timeout", "True")
 
 
 @pytest.mark.parametrize("left_behind", ["child", "thread"])
 def test_what_a_run_leaves_behind_does_not_hold_the_session(left_behind: str) -> None:
     """It would be held for longer than a test may take."""
     with open_workers() as (executor, _):
-        executor.submit(request(left_behind)).result(timeout=20)
+        executor.submit(request(left_behind)).result(timeout=60)
 
 
 def test_a_users_object_cannot_travel() -> None:
@@ -323,7 +329,7 @@ def test_the_helper_dies_with_its_parent() -> None:
     pid = int(os.read(read, 32))
     os.close(read)
     os.waitpid(parent, 0)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and is_alive(pid):
         time.sleep(0.02)
     assert not is_alive(pid)
@@ -359,6 +365,7 @@ def garble(connection: Connection, role: str) -> None:
             elif verb == "parent":
                 os.kill(os.getppid(), int(rest))
             elif verb == "stop":
+                connection.send(Notice("stops"))
                 os.kill(os.getpid(), signal.SIGSTOP)
             connection.send(Answer(RunRendered("answered", ())))
 
@@ -375,31 +382,35 @@ def garble(connection: Connection, role: str) -> None:
     ],
 )
 def test_a_worker_that_cannot_be_heard_is_buried_and_its_neighbour_goes_on(
-    text: str, how: str
+    text: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """case: executor-hang, case: one-worker-fails-session"""
+    monkeypatch.setattr("expt.executors.workers.GRACE", 0.5)
     with open_workers(2, serving=garble) as (executor, _):
         bad, good = executor.submit(request(text)), executor.submit(request("ok"))
-        assert good.result(timeout=30).path == "answered"
-        assert bad.result(timeout=30).files == (how, "None", "False")
-        assert executor.submit(request("ok")).result(timeout=30).path == "answered"
+        assert good.result(timeout=60).path == "answered"
+        assert bad.result(timeout=60).files == (how, "None", "False")
+        assert executor.submit(request("ok")).result(timeout=60).path == "answered"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_run_that_ends_the_helper_ends_nothing_else(number: int) -> None:
+def test_a_run_that_ends_the_helper_ends_nothing_else(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """case: helper-fork. The helper is a worker's parent: stopped, it answers nobody."""
+    monkeypatch.setattr("expt.executors.workers.GRACE", 0.5)
     with open_workers(2, serving=garble, isolate=True) as (executor, _):
         first = executor.submit(request(f"parent {int(number)}"))
         assert first.result(timeout=60).path == "answered"
 
 
 def test_a_stopped_worker_hears_that_it_is_to_end() -> None:
-    with open_workers(serving=garble) as (executor, _):
+    with open_workers(serving=garble) as (executor, events):
         stopped = executor.submit(request("stop"))
-        while not stopped.running():
+        while not events:
             time.sleep(0.01)
         executor.interrupt()
-        told = stopped.result(timeout=30).files[:2]
+        told = stopped.result(timeout=60).files[:2]
         assert told == ("ended with exit code 1", "interrupted")
 
 
@@ -416,11 +427,14 @@ def test_a_starter_that_is_refused_is_asked_again() -> None:
             return super().start(role)
 
     with open_workers(starter=Refused(serve)) as (executor, _):
-        assert executor.submit(request("ok")).result(timeout=30).path.startswith("ok by")
+        assert executor.submit(request("ok")).result(timeout=60).path.startswith("ok by")
 
 
-def test_where_no_worker_can_be_started_a_request_is_buried_with_the_reason() -> None:
+def test_where_no_worker_can_be_started_a_request_is_buried_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """case: helper-fork"""
+    monkeypatch.setattr("expt.executors.workers.GRACE", 0.5)
 
     class Refused(ForkStarter):
         def start(self, role: str) -> tuple[int, Connection]:
@@ -481,9 +495,9 @@ def test_an_exception_in_the_executors_own_thread_answers_everybody() -> None:
         time.sleep(0.01)
     starter.failing = True
     executor.shutdown(wait=False)  # wakes it
-    assert running.result(timeout=30).files[0] == "was ended, since the session itself failed"
+    assert running.result(timeout=60).files[0] == "was ended, since the session itself failed"
     with pytest.raises(ExecutorBroken, match="RuntimeError: a bug"):
-        waiting.result(timeout=30)
+        waiting.result(timeout=60)
     with pytest.raises(ExecutorBroken):
         executor.submit(request("ok"))
     executor.shutdown()
@@ -540,14 +554,15 @@ def test_what_every_request_needs_is_sent_to_a_worker_once() -> None:
                     connection.send(Answer(RunRendered(str(begun), ())))
 
     with open_workers(serving=counts) as (executor, _):
-        said = [executor.submit(request("ok")).result(timeout=30).path for _ in range(3)]
-        executor.submit(request("die")).result(timeout=30)
-        said.append(executor.submit(request("ok")).result(timeout=30).path)
+        said = [executor.submit(request("ok")).result(timeout=60).path for _ in range(3)]
+        executor.submit(request("die")).result(timeout=60)
+        said.append(executor.submit(request("ok")).result(timeout=60).path)
     assert said == ["1", "1", "1", "1"]
 
 
 def test_an_interrupt_before_the_run_began_reaches_it_when_it_begins() -> None:
     """A worker that still imports hears nothing: what it begins then would run to its end."""
+    ready, go = os.pipe()
 
     def late(connection: Connection, role: str) -> None:
         with contextlib.suppress(EOFError):
@@ -556,12 +571,12 @@ def test_an_interrupt_before_the_run_began_reaches_it_when_it_begins() -> None:
                     continue
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 connection.send(Notice("deaf"))
-                time.sleep(1)
+                os.read(ready, 1)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 said = "slept"
                 try:
                     connection.send(RunStarted("a", "1", "/runs/a", os.getpid(), 0.0))
-                    time.sleep(20)
+                    time.sleep(100)
                 except KeyboardInterrupt:  # may come while the start is still being told
                     said = "interrupted"
                 connection.send(Answer(RunRendered("", (said,))))
@@ -571,7 +586,10 @@ def test_an_interrupt_before_the_run_began_reaches_it_when_it_begins() -> None:
         while not events:
             time.sleep(0.01)
         executor.interrupt()
-        assert future.result(timeout=15).files == ("interrupted",)
+        os.write(go, b".")
+        assert future.result(timeout=60).files == ("interrupted",)
+    os.close(ready)
+    os.close(go)
 
 
 def test_an_idle_worker_is_closed_and_another_started_when_it_is_needed() -> None:
@@ -586,11 +604,10 @@ def test_an_idle_worker_is_closed_and_another_started_when_it_is_needed() -> Non
         idle=0.2,
     )
     try:
-        first, second = (executor.submit(request("echo a")).result(timeout=20).path for _ in "ab")
-        assert first == second
-        deadline = time.monotonic() + 20
+        first = executor.submit(request("echo a")).result(timeout=60).path
+        deadline = time.monotonic() + 60
         while is_alive(int(first.split()[-1])) and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert executor.submit(request("echo a")).result(timeout=20).path != first
+        assert executor.submit(request("echo a")).result(timeout=60).path != first
     finally:
         executor.shutdown()

@@ -90,8 +90,10 @@ IDS = [
 ]
 
 
-def surroundings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+def surroundings(sandbox: Sandbox) -> dict[str, str]:
+    """The environment of a pytest with temporary folders of its own: it deletes older ones."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return {**kept, "PYTEST_DEBUG_TEMPROOT": str(sandbox.root.parent)}
 
 
 def run_pytest(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
@@ -100,7 +102,7 @@ def run_pytest(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, "-m", "pytest", *WITHOUT, *words],
         cwd=sandbox.root,
-        env={**surroundings(), **PLUGIN, "NO_COLOR": "1", "COLUMNS": "120"},
+        env={**surroundings(sandbox), **PLUGIN, "NO_COLOR": "1", "COLUMNS": "120"},
         capture_output=True,
         text=True,
         timeout=110,
@@ -217,7 +219,7 @@ def test_an_entry_point_of_a_distribution_is_all_that_pytest_needs(
         [sys.executable, "-m", "pytest", "--expt", "--co", "-q", "experiments"],
         cwd=sandbox.root,
         env={
-            **surroundings(),
+            **surroundings(sandbox),
             "PYTHONPATH": os.pathsep.join(paths),
             "PYTEST_ADDOPTS": LEAVE_OUT,
         },

@@ -116,8 +116,7 @@ def test_a_terminal_that_is_hung_up_leaves_interrupted_runs(sandbox: Sandbox) ->
     while not (sandbox.root / "begun.txt").exists() and time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.05)[0]:
             os.read(terminal, 4096)
-    os.close(terminal)
-    os.kill(pid, signal.SIGHUP)
+    os.close(terminal)  # whose session hears SIGHUP
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 2
     assert [run.status for run in sandbox.runs()] == ["interrupted"]
     assert (sandbox.root / "teardown.txt").exists()
@@ -192,7 +191,7 @@ def test_an_interrupt_reaches_the_teardown_of_a_session_provider(sandbox: Sandbo
 def test_a_limit_of_time_holds_with_and_without_workers(sandbox: Sandbox, workers: str) -> None:
     """case: timeout-ignored-with-n0"""
     sandbox.write({"experiments/a.py": SLOW})
-    done = sandbox.expt("--timeout", "1", "-n", workers)
+    done = sandbox.expt("--timeout", "3", "-n", workers)
     assert done.exit_code == 1, done.stderr
     slow, then = sandbox.run("latest~1"), sandbox.run()
     assert (slow.status, slow.error.type) == ("failed", "TimeoutError")
@@ -287,7 +286,7 @@ def test_a_killed_run_leaves_no_inner_worker(sandbox: Sandbox) -> None:
     os.kill(pids["outer"], signal.SIGKILL)
     process.communicate(timeout=60)
     assert process.returncode == 1
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while process_is_alive(pids["inner"]) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not process_is_alive(pids["inner"])

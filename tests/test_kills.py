@@ -115,7 +115,7 @@ def check_archives(root: Path, said: str) -> None:
 
 
 def check_nothing_is_left(place: Path, said: str) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while (left := processes_of(place)) and time.monotonic() < end:
         time.sleep(0.1)
     assert not left, said

@@ -23,11 +23,14 @@ TREE = {
     "experiments/other.py": "X = 1\n",
     "experiments/first.py": """
         import time
+        from pathlib import Path
         import helper
 
         def experiment_one(track, n: int):
             track("x", helper.double(n))
             time.sleep(0.02)
+            while n > 50 and not Path("day.txt").exists():
+                time.sleep(0.02)
             return n
     """,
 }
@@ -37,7 +40,7 @@ def completed(sandbox: Sandbox) -> list[int]:
     return sorted(run.params["n"] for run in sandbox.runs(status="completed"))
 
 
-def left_over(sandbox: Sandbox, seconds: float = 10.0) -> list[str]:
+def left_over(sandbox: Sandbox, seconds: float = 60.0) -> list[str]:
     """The commands of processes that still work in the sandbox after a while."""
     deadline = time.monotonic() + seconds
     while True:
@@ -52,7 +55,10 @@ def left_over(sandbox: Sandbox, seconds: float = 10.0) -> list[str]:
 
 
 def test_a_sweep_killed_half_way_is_resumed_with_exactly_what_is_missing(sandbox: Sandbox) -> None:
-    """The parent is killed; then a helper is edited, and a file that nothing imports."""
+    """The parent is killed; then a helper is edited, and a file that nothing imports.
+
+    The last cases wait, so that the session cannot have ended before it is killed.
+    """
     sandbox.write(TREE)
     process = sandbox.start(*SWEEP)
     try:
@@ -71,6 +77,7 @@ def test_a_sweep_killed_half_way_is_resumed_with_exactly_what_is_missing(sandbox
     assert len(set(before)) == len(before)
     assert {run.status for run in sandbox.runs()} <= {"completed", "lost"}
 
+    sandbox.write({"day.txt": ""})
     done = sandbox.expt(*SWEEP, "--resume")
     assert done.exit_code == 0, done
     missing = CASES - len(before)

@@ -90,7 +90,7 @@ def test_output_below_python_is_masked_at_any_moment(sandbox: Sandbox, ended: st
     process = sandbox.start("-p", "token=hunter2")
     try:
         logs: list[Path] = []
-        for _ in range(600):
+        for _ in range(1200):
             logs = list((sandbox.root / "runs").rglob("output.log"))
             assert not any(b"hunter2" in log.read_bytes() for log in logs)
             if (sandbox.root / "ready").exists():
@@ -101,7 +101,7 @@ def test_output_below_python_is_masked_at_any_moment(sandbox: Sandbox, ended: st
         if ended == "session":
             process.kill()
         process.communicate(timeout=60)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while sandbox.run().log != SAID and time.monotonic() < deadline:
         time.sleep(0.05)
     assert sandbox.run().log == SAID
@@ -139,8 +139,8 @@ def test_a_run_may_wait_for_all_of_its_children(sandbox: Sandbox) -> None:
 def test_what_goes_on_in_the_background_holds_nobody(tmp_path: Path) -> None:
     began = time.monotonic()
     with captured_output(tmp_path / "output.log", None, ["hunter2"]):
-        os.system("sleep 30 & echo $!; echo hunter2")
-    assert time.monotonic() - began < 20
+        os.system("sleep 300 & echo $!; echo hunter2")
+    assert time.monotonic() - began < 100
     number, said = (tmp_path / "output.log").read_text().splitlines()
     os.kill(int(number), signal.SIGKILL)
     assert said == "***"

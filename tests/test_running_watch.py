@@ -20,20 +20,33 @@ if TYPE_CHECKING:
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measured in /proc")
 
-BUSY = """
+UNTIL = """
     import time
 
-    def experiment_busy(track, seconds: float = 1.0):
-        data = bytearray(80_000_000)
-        end = time.monotonic() + seconds
+    from expt.reading.references import load_archive
+
+    def until(run, name, holds):
+        # goes on until that holds of the values that `--watch` has measured
+        end = time.monotonic() + 60
         while time.monotonic() < end:
+            yield
+            series = load_archive(run.path).series
+            if name in series and holds(list(series[name].values)):
+                return
+"""
+BUSY = """
+    from until import until
+
+    def experiment_busy(track, run, name: str = "expt/memory", count: int = 3):
+        data = bytearray(80_000_000)
+        for _ in until(run, name, lambda values: len(values) >= count):
             track("loss", 1.0)
 """
 
 
 @linux
 def test_memory_and_processors_are_series_of_the_run(sandbox: Sandbox) -> None:
-    sandbox.write({"experiments/a.py": BUSY})
+    sandbox.write({"experiments/until.py": UNTIL, "experiments/a.py": BUSY})
     done = sandbox.expt("experiments", "--watch", "0.1", "-p", "seed=1", render=True)
     assert done.exit_code == 0, done.stderr
     run = sandbox.run()
@@ -52,15 +65,19 @@ def test_memory_and_processors_are_series_of_the_run(sandbox: Sandbox) -> None:
 
 @linux
 def test_processes_that_a_run_starts_count(sandbox: Sandbox) -> None:
-    child = "import time; data = bytearray(150_000_000); time.sleep(1.5)"
+    child = "import sys; data = bytearray(150_000_000); sys.stdin.read()"
     sandbox.write(
         {
+            "experiments/until.py": UNTIL,
             "experiments/a.py": f"""
-            import subprocess, sys
+            import subprocess, sys, time
+            from until import until
 
-            def experiment_parent():
-                subprocess.run([sys.executable, "-c", {child!r}], check=True)
-            """
+            def experiment_parent(run):
+                with subprocess.Popen([sys.executable, "-c", {child!r}], stdin=-1):
+                    for _ in until(run, "expt/memory", lambda found: max(found) > 150_000_000):
+                        time.sleep(0.05)
+            """,
         }
     )
     assert sandbox.expt("experiments", "--watch", "0.1").exit_code == 0
@@ -71,13 +88,16 @@ def test_processes_that_a_run_starts_count(sandbox: Sandbox) -> None:
 def test_a_worker_that_dies_leaves_what_was_measured(sandbox: Sandbox) -> None:
     sandbox.write(
         {
+            "experiments/until.py": UNTIL,
             "experiments/a.py": """
             import os, signal, time
+            from until import until
 
-            def experiment_dies(track):
-                time.sleep(2)
+            def experiment_dies(run):
+                for _ in until(run, "expt/memory", lambda found: len(found) >= 3):
+                    time.sleep(0.05)
                 os.kill(os.getpid(), signal.SIGKILL)
-            """
+            """,
         }
     )
     assert sandbox.expt("experiments", "--watch", "0.1").exit_code == 1
@@ -104,9 +124,9 @@ def test_gpus_are_series_where_the_driver_has_its_tool(sandbox: Sandbox, tmp_pat
     tool.parent.mkdir()
     tool.write_text(TOOL.format(python=sys.executable, place=str(place)))
     tool.chmod(0o755)
-    sandbox.write({"experiments/a.py": BUSY})
+    sandbox.write({"experiments/until.py": UNTIL, "experiments/a.py": BUSY})
     sandbox.environ["PATH"] = f"{tool.parent}{os.pathsep}{os.environ['PATH']}"
-    words = ("experiments", "--watch", "0.2", "--devices", "1", "-p", "seconds=2.0")
+    words = ("experiments", "--watch", "0.2", "--devices", "1", "-p", "name=expt/gpu1/load")
     assert sandbox.expt(*words).exit_code == 0
     run = sandbox.run()
     assert set(run.series["expt/gpu0/memory"].values) == {1 << 30}
@@ -173,16 +193,19 @@ def test_what_was_measured_is_no_difference_between_runs(sandbox: Sandbox) -> No
 def test_a_run_that_goes_on_from_another_is_measured_on(sandbox: Sandbox) -> None:
     sandbox.write(
         {
+            "experiments/until.py": UNTIL,
             "experiments/a.py": """
             import os, time
+            from until import until
 
-            def experiment_a(track, checkpoint):
+            def experiment_a(run, checkpoint):
                 begun = checkpoint.load(0)
-                time.sleep(0.5)
+                for _ in until(run, "expt/memory", lambda found: len(found) > 2 + 3 * begun):
+                    time.sleep(0.05)
                 checkpoint.save(1)
                 if not begun:
                     os._exit(3)
-            """
+            """,
         }
     )
     assert sandbox.expt("experiments", "--watch", "0.1").exit_code == 1

@@ -90,7 +90,7 @@ def test_a_search_goes_on_as_if_it_had_never_stopped(branin: Sandbox) -> None:
 
 def test_a_killed_search_ends_with_as_many_trials(branin: Sandbox) -> None:
     process = branin.start("experiments", "--search", "12", "-p", "pause=0.05")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if len(list(branin.root.glob("runs/branin/*/*/run.json"))) >= 5:
             break
@@ -126,7 +126,22 @@ def test_trials_of_other_code_are_no_trials_of_this_search(branin: Sandbox) -> N
 
 
 def test_four_trials_run_at_once(branin: Sandbox) -> None:
-    done = branin.expt("experiments", "--search", "10", "-n", "4", "-p", "pause=0.1")
+    """The first of them wait until a second process has begun one."""
+    meeting = """
+        import os, time
+        from pathlib import Path
+
+        def meet():
+            Path(f"began-{os.getpid()}").touch()
+            end = time.monotonic() + 60
+            while len(list(Path().glob("began-*"))) < 2 and time.monotonic() < end:
+                time.sleep(0.01)
+        """
+    source = BRANIN.replace("import time", "import time, meeting").replace(
+        "time.sleep", "meeting.meet(); time.sleep"
+    )
+    branin.write({"experiments/meeting.py": meeting, "experiments/branin.py": source})
+    done = branin.expt("experiments", "--search", "10", "-n", "4")
     assert done.exit_code == 0, done.stderr
     assert [number for number, *_ in in_order(branin.runs())] == list(range(10))
     assert len({run.record.pid for run in branin.runs()}) > 1

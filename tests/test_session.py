@@ -29,7 +29,7 @@ SIMPLE = """
 """
 
 
-def wait_for(condition, timeout: float = 30.0):
+def wait_for(condition, timeout: float = 60.0):
     """Ask until it is true; what it said."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -276,7 +276,7 @@ def test_an_interrupt_ends_the_run_with_its_data_and_starts_no_other(
     process = sandbox.start("experiments/")
     wait_for((sandbox.root / "begun").exists)
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 2
     (run,) = sandbox.runs()
     assert run.status == "interrupted"
@@ -300,11 +300,11 @@ def test_a_second_interrupt_kills_what_does_not_listen(sandbox: Sandbox) -> None
         }
     )
     process = sandbox.start("experiments/")
-    wait_for(lambda: running_record(sandbox, "deaf"))
+    wait_for(lambda: running_record(sandbox, "deaf") and "x" in sandbox.run().series)
     process.send_signal(signal.SIGINT)
     wait_for(lambda: "heard" in sandbox.run().series)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 2
     assert sandbox.run().status == "interrupted"
     assert sandbox.run().series["x"].last == 1.5
@@ -547,19 +547,19 @@ def test_what_imports_and_session_providers_took_is_told_apart(sandbox: Sandbox)
     source = """
         import time
         from expt import provider
-        time.sleep(0.3)
+        time.sleep(1)
 
         @provider(scope="session")
         def dataset():
-            time.sleep(0.4)
+            time.sleep(2)
 
         def experiment_one(dataset, lr=1): ...
         """
     sandbox.write({"experiments/first.py": source})
     assert sandbox.expt("experiments/", "--sweep", "lr=1,2").exit_code == 0
     later, first = sandbox.runs()
-    assert first.setup >= 0.7 > later.setup
-    assert max(first.duration, later.duration) < 0.4
+    assert first.setup >= 3 > later.setup
+    assert max(first.duration, later.duration) < 2
 
 
 def test_everything_in_this_process(sandbox: Sandbox) -> None:
@@ -803,7 +803,7 @@ def test_an_interrupt_while_pictures_are_made_ends_the_session(sandbox: Sandbox)
     process = sandbox.start("experiments/", "--plugin", "slow.py", render=True)
     wait_for(lambda: list((sandbox.root / "runs").rglob("began")))
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 2
     assert sandbox.run().status == "completed"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -211,15 +212,11 @@ def test_retries_end(sandbox: Sandbox) -> None:
 
 
 def test_the_longest_begin_first(sandbox: Sandbox) -> None:
-    sandbox.write(
-        {
-            "experiments/first.py": """
-                import time
-
-                def experiment_one(lr: float):
-                    time.sleep(lr / 10)
-            """
-        }
-    )
+    """As the archives tell: here they are told what no machine makes longer."""
+    sandbox.write({"experiments/first.py": "def experiment_one(lr: float): pass"})
     assert ran(sandbox.expt(*SWEEP)) == ["1", "2", "3"]
-    assert ran(sandbox.expt(*SWEEP, "--order", "longest")) == ["3", "2", "1"]
+    for run in sandbox.runs():
+        record = json.loads((run.path / "run.json").read_text())
+        record["duration"] = {1: 500.0, 2: 900.0, 3: 700.0}[run.params["lr"]]
+        (run.path / "run.json").write_text(json.dumps(record))
+    assert ran(sandbox.expt(*SWEEP, "--order", "longest")) == ["2", "3", "1"]

@@ -109,7 +109,7 @@ def test_what_is_independent_runs_at_once(sandbox: Sandbox) -> None:
 
         def experiment_{name}():
             Path("{name}").touch()
-            end = time.monotonic() + 30
+            end = time.monotonic() + 60
             while not Path("{other}").exists():
                 assert time.monotonic() < end
                 time.sleep(0.01)

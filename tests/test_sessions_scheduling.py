@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 TREE = {
     "experiments/first.py": """
         import os, time
+        from pathlib import Path
         import expt
 
         @expt.provider(scope="session")
@@ -18,17 +19,22 @@ TREE = {
                 file.write(f"{data}\\n")
             return data
 
-        def experiment_one(results, dataset, lr: int):
+        def experiment_one(results, dataset, lr: int, together: bool = False):
             results["pid"] = os.getpid()
-            time.sleep(0.1)
+            Path(f"began-{dataset}").touch()
+            end = time.monotonic() + 60
+            while together and len(list(Path().glob("began-*"))) < 2 and time.monotonic() < end:
+                time.sleep(0.01)
+            time.sleep(0.05)
     """
 }
 WORDS = ("experiments", "--sweep", "data=a,b", "--sweep", "lr=1,2,3,4")
 
 
 def test_each_value_of_a_session_provider_is_made_on_one_worker(sandbox: Sandbox) -> None:
+    """The first cases of both wait for each other, so that no worker does it all alone."""
     sandbox.write(TREE)
-    assert sandbox.expt(*WORDS, "-n", "2").exit_code == 0
+    assert sandbox.expt(*WORDS, "-n", "2", "-p", "together=true").exit_code == 0
     by_worker: dict[int, list[str]] = {}
     for run in sandbox.runs():
         by_worker.setdefault(run.results["pid"], []).append(run.params["data"])

@@ -34,7 +34,7 @@ from expt.terminal.plugin import Terminal
 from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 TRAIN = Found("experiments/mnist.py::experiment_train", "experiments/mnist.py", "…", 3)
@@ -635,7 +635,7 @@ class Window:
 
     def close(self) -> None:
         self.stream.close()
-        self._reader.join(1)
+        self._reader.join(60)
         os.close(self._master)
 
 
@@ -646,11 +646,19 @@ def window() -> Iterator[Window]:
     opened.close()
 
 
-def wait_for(condition: Any, seconds: float = 5) -> None:
+def wait_for(condition: Any, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
+
+
+def comes_to(shown: Callable[[], str], wanted: str, seconds: float = 60) -> str:
+    """What is shown, as soon as it is what is wanted: a screen may be seen half drawn."""
+    deadline = time.monotonic() + seconds
+    while (seen := shown()) != wanted and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return seen
 
 
 def test_a_terminal_shows_runs_while_they_go_on(options: Options, window: Window) -> None:
@@ -663,11 +671,7 @@ def test_a_terminal_shows_runs_while_they_go_on(options: Options, window: Window
     play.tell(RunProgressed(cases[0].id, 0, 10))
     time.sleep(0.1)
     play.tell(RunProgressed(cases[0].id, 4, 10))
-    wait_for(lambda: "n 3" in window.screen())
-    shown = re.sub(r"\d+s", "1s", window.screen())
-    assert (
-        re.sub("[⠁-⣿]", "*", shown)
-        == """\
+    wanted = """\
 found 1 experiment
 planned 2 cases
 ╭─ experiments/mnist.py::experiment_train ─────────────────────────────────────╮
@@ -675,14 +679,15 @@ planned 2 cases
 │             loss 0.5123  n 3                                                 │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 ━━━━━━━━━━━━━━━━ 0/2  elapsed 1s"""
-    )
+
+    def shown() -> str:
+        return re.sub("[⠁-⣿]", "*", re.sub(r"\d+s", "1s", window.screen()))
+
+    assert comes_to(shown, wanted) == wanted
     recorder.close()
     play.tell(RunFinished(cases[0].id, play.outcome(cases[0])))
     play.finish()
-    wait_for(lambda: "next:" in window.screen())
-    assert (
-        without_time(window.screen().rstrip() + "\n")
-        == """\
+    wanted = """\
 found 1 experiment
 planned 2 cases
 ✓ seed=0    1.2s  0000abcdef  accuracy=0.9812 name=[/nope]
@@ -690,7 +695,7 @@ planned 2 cases
 archive in runs/mnist/experiment_train/2026_0000abcdef
 next: expt show 0000abcdef
 """
-    )
+    assert comes_to(lambda: without_time(window.screen().rstrip() + "\n"), wanted) == wanted
     assert window.written.count("\x1b[?25h") == 1  # the cursor is back
 
 
@@ -843,11 +848,14 @@ def test_fifty_workers_show_what_fits(options: Options, window: Window) -> None:
     play.plan(*cases)
     for number, case in enumerate(cases):
         play.start(case, number)
-    wait_for(lambda: "more" in window.screen())
-    shown = window.screen().splitlines()
-    assert len([line for line in shown if "seed-" in line]) == 8
-    assert "+ 42 more" in shown[-3]
-    assert "seed-49" in shown[-4]
+
+    def shown() -> str:
+        lines = window.screen().splitlines()
+        seen = [re.findall(r"seed-\d+|\+ \d+ more", line) for line in lines]
+        return " ".join(word for words in seen for word in words)
+
+    wanted = "".join(f"seed-{number} " for number in range(42, 50)) + "+ 42 more"
+    assert comes_to(shown, wanted) == wanted
     for number, case in enumerate(cases):
         play.tell(RunFinished(case.id, play.outcome(case, number)))
     play.finish()
@@ -862,13 +870,11 @@ def test_importing_and_rendering_are_shown_while_they_last(
     play = Play(options, window.stream, {"TERM": "xterm", "NO_COLOR": "1"})
     play.terminal.expt_collection_finished([TRAIN], 0)
     play.tell(ModuleImporting("experiments/mnist.py\x1b"))
-    wait_for(lambda: "importing" in window.screen())
-    assert "importing experiments/mnist.py\\x1b" in window.screen()
+    wait_for(lambda: "importing experiments/mnist.py\\x1b" in window.screen())
     (case,) = make_cases(1)
     play.terminal.expt_plan_finished(Plan((case,)))
     play.run(case)
-    wait_for(lambda: "rendering pictures" in window.screen())
-    assert "rendering pictures: 0 of 1 archives" in window.screen()
+    wait_for(lambda: "rendering pictures: 0 of 1 archives" in window.screen())
     assert "importing" not in window.screen()
     play.tell(RunRendered(str(play.path()), ("loss.png",)))
     play.finish()

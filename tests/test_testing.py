@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -88,7 +89,8 @@ def test_it_is_a_fixture_for_the_tests_of_others(sandbox: Sandbox) -> None:
         }
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    environ = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(sandbox.root)}
     done = subprocess.run(
-        command, cwd=sandbox.root, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=sandbox.root, env=environ, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stdout + done.stderr

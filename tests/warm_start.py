@@ -41,6 +41,8 @@ _MODULES: Final = (
     "expt.sessions.serving",
     "expt.terminal.plugin",
 )
+_DRAWING: Final = ("matplotlib.figure", "matplotlib.backends.backend_agg")
+"""For commands that draw; to the others these would cost more than they spare."""
 _COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
 _NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
 
@@ -62,14 +64,14 @@ def may_start_warm(environment: dict[str, str]) -> bool:
 
 
 class WarmServer:
-    """The process that commands are forked from; one for each process of tests."""
+    """The process that commands are forked from; for each process of tests one, or two."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, draws: bool) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self.address = str(Path(self._folder.name) / "server")
         ready, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, __file__, self.address, str(theirs.fileno())],
+            [sys.executable, __file__, self.address, str(theirs.fileno()), "draws" * draws],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
         )
@@ -84,19 +86,19 @@ class WarmServer:
 
 
 @functools.cache
-def warm_server() -> WarmServer:
+def warm_server(draws: bool) -> WarmServer:
     """The server of this process, started when it is first asked for."""
-    server = WarmServer()
+    server = WarmServer(draws=draws)
     atexit.register(server.close)
     return server
 
 
-def _connect() -> socket.socket:
+def _connect(draws: bool) -> socket.socket:
     """A connection to the server; to another one, where somebody has killed it."""
     for left in (1, 0):
         connection = socket.socket(socket.AF_UNIX)
         try:
-            connection.connect(warm_server().address)
+            connection.connect(warm_server(draws).address)
         except OSError:
             connection.close()
             warm_server.cache_clear()
@@ -110,14 +112,21 @@ def _connect() -> socket.socket:
 class WarmProcess:
     """A command that was started warm, as `subprocess.Popen` of a text with two pipes.
 
-    With `merged` what it writes to stderr comes with what it writes to stdout.
+    With `merged` what it writes to stderr comes with what it writes to stdout; what `draws` has
+    imported what pictures take.
     """
 
     def __init__(
-        self, words: list[str], cwd: str, environment: dict[str, str], *, merged: bool = False
+        self,
+        words: list[str],
+        cwd: str,
+        environment: dict[str, str],
+        *,
+        merged: bool = False,
+        draws: bool = False,
     ) -> None:
         self.returncode: int | None = None
-        self._keeper = _connect()
+        self._keeper = _connect(draws)
         out, their_out = os.pipe()
         err, their_err = os.pipe()
         self.stdout, self.stderr = _open_text(out), _open_text(err)
@@ -196,11 +205,11 @@ def _open_text(descriptor: int, mode: str = "r", errors: str = "backslashreplace
 # The server's side
 
 
-def serve(address: str, ready: int) -> None:
+def serve(address: str, ready: int, draws: str) -> None:
     """Fork a keeper for each connection, for ever."""
     from importlib import import_module
 
-    for name in _MODULES:
+    for name in (*_MODULES, *(_DRAWING if draws else ())):
         import_module(name)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
@@ -278,4 +287,4 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3])

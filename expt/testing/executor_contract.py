@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from pathlib import Path
 
     from expt.testing.sandbox import Done, Sandbox
 
@@ -190,9 +190,12 @@ class ExecutorContract:
     ) -> None:
         self.prepare(sandbox, _ENDS)
         common = ("-p", "seed=1", "--timeout", "8")
-        here = sandbox.expt("experiments", *common, "--runs", "here", timeout=self.patience)
-        there = self.expt(sandbox, *common)
-        assert (there.exit_code, here.exit_code) == (1, 1), there.stdout + there.stderr
+        here = sandbox.start("experiments", *common, "--runs", "here", "-n", "2")
+        try:
+            there = self.expt(sandbox, *common)
+        finally:
+            code = self.end_of(here)
+        assert (there.exit_code, code) == (1, 1), there.stdout + there.stderr
         told = _told(sandbox.root / "runs")
         assert told == _told(sandbox.root / "here")
         statuses = {
@@ -247,7 +250,10 @@ class ExecutorContract:
         try:
             self.wait_until(lambda: _has_tracked(sandbox), "a run")
             process.send_signal(signal.SIGINT)
-            time.sleep(1.5)
+            assert process.stdout is not None
+            for line in process.stdout:  # two at once would be one
+                if "again to kill it" in line:
+                    break
             process.send_signal(signal.SIGINT)
         finally:
             code = self.end_of(process)
@@ -300,8 +306,7 @@ def _bury(process: subprocess.Popen[str]) -> None:
 
 
 def _has_tracked(sandbox: Sandbox) -> bool:
-    runs = Path(sandbox.root, "runs")
-    return any(file.stat().st_size for file in runs.glob("**/series/scalars.bin"))
+    return any("x" in run.series and len(run.series["x"]) for run in sandbox.runs())
 
 
 def _status(run: Any) -> str:
