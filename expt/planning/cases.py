@@ -239,12 +239,9 @@ class CaseMaker:
         params, origins = dict(decided.params), dict(decided.origins)
         self.secret_by_name.update(decided.secret_by_name)
         if REPEAT in values:
-            seed = repeat_seed(params[SEED], values[REPEAT])
-            params[SEED] = seed
-            origins[SEED] = (
-                model.Origin(model.LAYER_SWEEP, where.get(REPEAT), seed),
-                *origins[SEED],
-            )
+            params[SEED] = seed = repeat_seed(params[SEED], values[REPEAT])
+            drawn = model.Origin(model.LAYER_SWEEP, where.get(REPEAT), seed)
+            origins[SEED] = (drawn, *origins[SEED])
         needs: dict[str, tuple[str, ...]] = {}
         prints: dict[str, list[str]] = {}
         for one in self._chains.of(binding, shape.chosen):
