@@ -44,11 +44,14 @@ SETUP = f"""
 """
 
 
+QUIET = ("-W", "ignore::DeprecationWarning")  # of a fork beside threads, since 3.12
+
+
 def run_script(tmp_path, body, writer="mapped", **options):
     """Run `body` in a process of its own with a recorder of `tmp_path/series`."""
     script = textwrap.dedent(SETUP) + textwrap.dedent(body)
     return subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "series"), writer],
+        [sys.executable, *QUIET, "-c", script, str(tmp_path / "series"), writer],
         cwd=ROOT,
         capture_output=True,
         text=True,
