@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -234,17 +235,17 @@ def thin_out(
     stretches = max(1, points // 2)
     if chosen.size <= 2 * stretches:
         return chosen, False
-    edges = np.linspace(0, chosen.size, stretches + 1).astype(np.int64)[:-1]
+    edges = np.linspace(0, chosen.size, stretches + 1).astype(np.int64).tolist()
     drawn = values[chosen]
     gaps = np.isnan(drawn)
-    kept = []
-    for extreme, filler in ((np.minimum, np.inf), (np.maximum, -np.inf)):
-        filled = np.where(gaps, filler, drawn)
-        reached = np.repeat(extreme.reduceat(filled, edges), np.diff([*edges, chosen.size]))
-        hits = np.flatnonzero(filled == reached)
-        stretch = np.searchsorted(edges, hits, side="right")
-        kept.append(hits[np.flatnonzero(np.diff(stretch, prepend=0))])
-    places = np.unique(np.concatenate([*kept, [0, chosen.size - 1]]))
+    if gaps.any():
+        lows, highs = np.where(gaps, np.inf, drawn), np.where(gaps, -np.inf, drawn)
+    else:
+        lows = highs = drawn
+    kept = [0, chosen.size - 1]
+    for first, end in pairwise(edges):
+        kept += [first + int(lows[first:end].argmin()), first + int(highs[first:end].argmax())]
+    places = np.unique(kept)
     return chosen[places], True
 
 

@@ -164,8 +164,12 @@ async function start() {
   const root = document.getElementById("page");
   try {
     const source = await openSource();
+    const waiting = el("p.waiting", {}, "reading the runs …");
+    root.append(waiting);
+    const told = await source.table("known=1");
+    waiting.remove();
     const begun = performance.now();
-    const page = new Page(root, source, new Runs(await source.table("known=1")));
+    const page = new Page(root, source, new Runs(told));
     document.documentElement.dataset.ready = String(Math.round(performance.now() - begun));
     document.documentElement.dataset.runs = String(page.runs.count);
   } catch (error) {
