@@ -22,6 +22,8 @@ What expt costs, measured by experiments that expt runs.
 Each races another tool or the least that could be done, by turns in one run.
 A ratio is the median of its rounds, with the lowest and the highest.
 Only ratios carry over to another machine, and a busy machine widens the range.
+Growth is what one more costs at the largest size, against the size where it costs least.
+It is taken from the difference of two sizes, so that the start is no part of it.
 
 ```console not-run=it-takes-some-minutes
 $ pip install -e ".[bench]"
@@ -111,6 +113,9 @@ def row_line(name: str, row: dict[str, Any]) -> str:
     value, low, high = (f"{row[key]:.3g}" for key in ("value", "low", "high"))
     if "sizes" in row:
         name += f" of one more, {row['sizes'][0]:,} to {row['sizes'][-1]:,}"
+        name += "; what fewer cost is hidden by the start" if row.get("hidden") else ""
+        name += f"; dearer from {row['bends']:,} on" if row.get("bends") else ""
+        name += f": {row['why']}" if row.get("bends") and row["why"] else ""
     aim = "" if row["goal"] is None else f"{row['goal']:.3g}"
     return f"| {name.replace('_', ' ')} | {value} | {low} | {high} | {row['unit']} | {aim} |"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -36,28 +35,29 @@ def experiment_points(track, points: int = 10):
 def experiment_reload(race, command, grow, place, points: list[int]):
     """The values and the steps of one series, from a fresh `expt.load`."""
     tree = make_tree(place / "tree", POINTS)
-    costs = {}
     for count in points:
         command("expt", "--no-render", "-p", f"points={count}", cwd=tree)
-        archive = expt.runs(tree / "runs")[0].path
+    archives = {run.params["points"]: run.path for run in expt.runs(tree / "runs")}
 
-        def reload(archive=archive, count=count):
-            series = expt.load(archive).series["loss"]
-            assert len(series.values) == len(series.steps) == count
+    def reload(count):
+        series = expt.load(archives[count]).series["loss"]
+        assert len(series.values) == len(series.steps) == count
 
-        times = race(
-            {
-                "back as arrays": reload,
-                "the bytes alone": lambda archive=archive: (
-                    np.fromfile(archive / "series/scalars.bin", np.uint8).sum() and None
-                ),
-            }
-        )
-        costs[count] = statistics.median(times["back as arrays"])
+    largest = max(points)
+    least = archives[largest] / "series/scalars.bin"
+    names = {count: f"{count} back as arrays" for count in points}
+    times = race(
+        {name: lambda count=count: reload(count) for count, name in names.items()}
+        | {"the bytes alone": lambda: np.fromfile(least, np.uint8).sum() and None}
+    )
     return {
-        "reload": race.milliseconds(times, "back as arrays", 15 * max(points) / 1_000_000),
-        "reload_above_the_least": race.ratio(times, "back as arrays", "the bytes alone", None),
-        "growth": grow("point", costs),
+        "reload": race.milliseconds(times, names[largest], 15 * largest / 1_000_000),
+        "reload_above_the_least": race.ratio(times, names[largest], "the bytes alone", None),
+        "growth": grow(
+            "point",
+            {count: times[name] for count, name in names.items()},
+            "arrays of more bytes than the processor's caches hold are written to fresh memory",
+        ),
     }
 
 
@@ -87,43 +87,42 @@ def make_archives(root, count):
 
 def experiment_listing(race, command, grow, place, archives: list[int]):
     """`expt show --where … --json`, with the index that an earlier listing left and with none."""
-    costs = {}
-    for count in archives:
-        root = place / f"runs{count}"
+    roots = {count: place / f"runs{count}" for count in archives}
+    for count, root in roots.items():
         make_archives(root, count)
-        index = root / ".index.sqlite"
-        answers = set()
+    answers = {count: set() for count in archives}
 
-        def listing(root=root, answers=answers):
-            asked = ["--runs", root, "--where", WHERE, "--json"]
-            answers.add(command("expt", "show", *asked, cwd=root))
+    def listing(count):
+        asked = ["--runs", roots[count], "--where", WHERE, "--json"]
+        answers[count].add(command("expt", "show", *asked, cwd=roots[count]))
 
-        def listing_with_none(index=index, listing=listing):
-            index.unlink(missing_ok=True)
-            listing()
+    def listing_with_none(count):
+        (roots[count] / ".index.sqlite").unlink(missing_ok=True)
+        listing(count)
 
-        def read_all(root=root):
-            for path in root.glob("*/*/*/run.json"):
-                json.loads(path.read_bytes())
+    def read_all():
+        for path in roots[largest].glob("*/*/*/run.json"):
+            json.loads(path.read_bytes())
 
-        times = race(
-            {
-                "no index": listing_with_none,
-                "an index": listing,
-                "python alone": lambda: command("this", cwd=place) and None,
-                "every record read": read_all,
-            }
-        )
-        assert len(answers) == 1, "an index answers otherwise than none"
-        costs[count] = statistics.median(times["no index"])
-    scale = max(archives) / 10_000
+    largest = max(archives)
+    with_none = {count: f"{count} without an index" for count in archives}
+    times = race(
+        {name: lambda count=count: listing_with_none(count) for count, name in with_none.items()}
+        | {
+            "an index": lambda: listing(largest),
+            "python alone": lambda: command("this", cwd=place) and None,
+            "every record read": read_all,
+        }
+    )
+    assert {len(each) for each in answers.values()} == {1}, "an index answers otherwise than none"
+    scale = largest / 10_000
     return {
         "listing": race.milliseconds(times, "an index", None if scale < 1 else 400 * scale),
         "listing_beside_python": race.ratio(times, "an index", "python alone", None),
         "listing_without_index": race.milliseconds(
-            times, "no index", None if scale < 1 else 1500 * scale
+            times, with_none[largest], None if scale < 1 else 1500 * scale
         ),
-        "growth": grow("archive", costs),
+        "growth": grow("archive", {count: times[name] for count, name in with_none.items()}),
     }
 
 

@@ -14,6 +14,19 @@ from pathlib import Path
 
 import expt
 
+GROWTH = 1.5
+"""How many times as much as at the cheapest size one more may cost at the largest."""
+
+ALONE = "× itself, no other being measurable"
+
+
+def is_steady(costs):
+    """Whether the middle half of some rounds lies within twice its least: more than noise."""
+    if len(costs) < 2:
+        return costs[0] > 0
+    low, _, high = statistics.quantiles(costs, n=4, method="inclusive")
+    return low > 0 and high < 2 * low
+
 
 class Race:
     """Contestants that take turns, so that a busy machine is as busy for each of them."""
@@ -107,18 +120,38 @@ def grow(track):
     """Draws what one more costs against how many there are, and tells whether that grows."""
     import matplotlib.pyplot as plt
 
-    def tell(name, seconds):
-        """`seconds` are of the whole, by size; the start, which all have, is left out of a cost."""
-        sizes = sorted(seconds)
-        costs = [
-            (seconds[large] - seconds[small]) / (large - small)
-            for small, large in itertools.pairwise(sizes)
-        ]
+    def tell(name, seconds, why=""):
+        """`seconds` are of the whole, by size: of rounds in which the sizes took turns, or one.
+
+        The start, which all have, is left out of a cost, and so are steps between two sizes that
+        the spread of the start hides. `why` says what a cost that grows is due to.
+        """
+        rounds = {n: each if isinstance(each, list) else [each] for n, each in seconds.items()}
+        steps = {
+            (small, large): [
+                (more - less) / (large - small)
+                for less, more in zip(rounds[small], rounds[large], strict=True)
+            ]
+            for small, large in itertools.pairwise(sorted(rounds))
+        }
+        last = max(steps)
+        shown = {step: costs for step, costs in steps.items() if step == last or is_steady(costs)}
+        costs = {large: statistics.median(each) for (_, large), each in shown.items()}
         figure, axes = plt.subplots(figsize=(5, 3.2))
-        axes.loglog(sizes[1:], [cost * 1e6 for cost in costs], "o-")
+        axes.loglog([*costs], [cost * 1e6 for cost in costs.values()], "o-")
         axes.set(title=f"one more {name}", xlabel=f"{name}s", ylabel="µs")
         track(f"one more {name}", figure)
-        ratio = costs[-1] / min(costs) if min(costs) > 0 else math.inf
-        return {**Race.row([ratio], "× the cheapest", 1.5), "sizes": sizes}
+        cheapest = min(costs.values())
+        dear = itertools.takewhile(
+            lambda size: costs[size] > GROWTH * cheapest, sorted(costs, reverse=True)
+        )
+        ratios = [cost / cheapest if cheapest > 0 else math.inf for cost in shown[last]]
+        return {
+            **Race.row(ratios, "× the cheapest" if costs.keys() > {last[1]} else ALONE, GROWTH),
+            "sizes": [min(shown)[0], last[1]],
+            "hidden": len(shown) < len(steps),
+            "bends": min(dear, default=None),
+            "why": why,
+        }
 
     return tell
