@@ -114,7 +114,12 @@ def test_an_interrupt_is_passed_on_to_the_command(sandbox: Sandbox) -> None:
     assert sandbox.run().status == "interrupted"
 
 
-RUN = "from expt.in_ipython import run_line\nprint(run_line('experiments --no-render'))\n"
+RUN = """
+import signal
+from expt.in_ipython import run_line
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a notebook
+print(run_line('experiments --no-render'))
+"""
 
 
 def test_a_line_is_shown_where_python_prints(capsys: pytest.CaptureFixture[str]) -> None:
