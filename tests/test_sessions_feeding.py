@@ -107,6 +107,9 @@ MISTAKES = {
     "a name that nobody takes": ("[{'rate': 1}]", (), "has a parameter 'rate'"),
     "a value that does not fit": ("[{'lr': 'high'}]", (), "'high'"),
     "a name that -p has settled": ("[{'lr': 2.0}]", ("-p", "lr=1"), "'lr' is final: -p lr"),
+    "no list": ("{'lr': 2.0}", (), "gave {'lr': 2.0}"),
+    "no tables": ("['lr']", (), "gave ['lr']"),
+    "a value that cannot travel": ("[{'lr': lambda: 1}]", (), "is of type 'function'"),
     "an exception": ("1 / 0", (), "a plugin failed in expt_add_cases: ZeroDivisionError"),
 }
 

@@ -6,13 +6,16 @@ archives ─► studies ─ more ─► cases ─ ─ ► runs ─ ─ ► outco
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.record import read_outcome
-from expt.ground.errors import ExptError, ReadingError
+from expt.ground.encoding import Unstorable, to_json
+from expt.ground.errors import ExptError, ReadingError, UsageError
 from expt.ground.messages import CasesAdded, MoreRequest, Notice, SearchEnded, TrialRequest
 from expt.ground.model import Plan, SpacePoint
+from expt.ground.objects import safe_repr
 from expt.ground.options import runs_root
 from expt.ground.text import number_text, value_text
 from expt.ground.value_classes import evolve
@@ -145,6 +148,18 @@ def _ended(search: Search, runs: Sequence[_Point]) -> tuple[list[Ended], tuple[s
     return ended, tuple(by_hand)
 
 
+def _points_of(answer: Any) -> list[dict[str, Any]]:
+    """What a plugin answered, checked. Raises `UsageError`."""
+    hint = 'it gives a list of tables of values: [{"lr": 0.1}]'
+    if not (isinstance(answer, (list, tuple)) and all(isinstance(one, Mapping) for one in answer)):
+        raise UsageError(f"a plugin's expt_add_cases gave {safe_repr(answer)}", None, hint)
+    try:
+        to_json(answer, "expt_add_cases")
+    except Unstorable as error:
+        raise UsageError(f"a plugin's answer is no value: {error}", None, hint) from None
+    return [dict(one) for one in answer]
+
+
 class Feed:
     """What is still to be decided on."""
 
@@ -173,7 +188,8 @@ class Feed:
 
     def begin(self, plan: Plan) -> None:
         """Let plugins hear of what was done before."""
-        self._hear_of_done(case.id for case in plan.done)
+        if self._plugins.listens("expt_add_cases"):
+            self._hear_of_done(case.id for case in plan.done)
 
     def more(self) -> tuple[Case, ...]:
         """The cases that plugins added, or of one more trial; empty where none is to begin now."""
@@ -241,36 +257,36 @@ class Feed:
         """Know how a case ended, and the trial with the last of its cases."""
         if case.id in self._trials:
             self._hear_trial(case, outcome)
-        if outcome.status != "interrupted":
-            self._ask_plugins(case, outcome)
+        if outcome.status != "interrupted" and self._plugins.listens("expt_add_cases"):
+            self._hear_of_done(self._ask_plugins(case, outcome))
 
-    def _ask_plugins(self, case: Case, outcome: Outcome) -> None:
-        """Add what plugins want beside a case that has ended."""
-        if self._mistake is not None or not self._plugins.listens("expt_add_cases"):
-            return
+    def _ask_plugins(self, case: Case, outcome: Outcome) -> list[str]:
+        """Add what plugins want beside a case that has ended; the ids of what is done of that."""
+        if self._mistake is not None:
+            return []
         before = set(self.reused)
         try:
             answers = self._plugins.decide("expt_add_cases", case=case, outcome=outcome)
-            points = tuple(dict(point) for answer in answers for point in answer)
+            points = tuple(point for answer in answers for point in _points_of(answer))
             if not points:
-                return
+                return []
             groups = self._crew.ask(MoreRequest(case, points)).cases
         except ExptError as error:  # told at the end, when what runs has ended
             self._mistake = error
-            return
+            return []
         cases = self._made_once(each for group in groups for each in group)
         self._added += cases
         self._books.hear(CasesAdded(cases, self._left))
-        self._hear_of_done(id_ for id_ in self.reused if id_ not in before)
+        return [id_ for id_ in self.reused if id_ not in before]
 
     def _hear_of_done(self, ids: Iterable[str]) -> None:
-        """Let plugins hear of runs that take the place of cases."""
-        if not self._plugins.listens("expt_add_cases"):
-            return
-        for id_ in [id_ for id_ in ids if id_ in self.reused]:
+        """Let plugins hear of runs that take the place of cases, and of what these lead to."""
+        left = [id_ for id_ in ids if id_ in self.reused]
+        while left:
+            id_ = left.pop(0)
             with contextlib.suppress(ReadingError):  # removed or damaged since it was looked for
                 outcome = read_outcome(Path(self.reused[id_].path), id_)
-                self._ask_plugins(self._by_id[id_], outcome)
+                left += self._ask_plugins(self._by_id[id_], outcome)
 
     def _hear_trial(self, case: Case, outcome: Outcome) -> None:
         from expt.reading.references import load_archive
