@@ -43,6 +43,7 @@ EARLIER = (
     Edit("running", "run.json", "value", 3614336894),  # an id that is not that of the folder
     Edit("running", "series/results.jsonl", "value", 1446392723),  # the end of the calendar
     Edit("running", "series/names.jsonl", "value", 3010249330),  # a series without a name
+    Edit("running", "environment.json", "value", 1759431246),  # packages that are no texts
     Edit("running", "run.json", "value", 2684094680),  # a tag around what it cannot hold
 )
 """Edits of earlier days that a reader did not survive."""
@@ -98,6 +99,7 @@ DETAIL = [
     ("environment.json", ("accelerators",), '"x"', "environment"),
     ("environment.json", ("memory",), "1" + "0" * 400, "environment"),
     ("environment.json", ("cpu",), "[]", "environment"),
+    ("environment.json", ("packages",), '{"$dict": [[1, "2"]]}', "environment"),
     ("environment.json", ("git", "commit"), "{}", "environment"),
     ("plots/notices.json", (0,), "1", "notices"),
 ]

@@ -126,7 +126,12 @@ def _is_object(value: Any) -> bool:
 
 
 def _has(value: Any, **types: type) -> bool:
-    """Whether `value` is an object in which each of the names, where it is, has its type."""
+    """Whether `value` is an object in which each of the names, where it is, has its type.
+
+    A `dict` is an object in turn: a tag could give it keys that are no texts.
+    """
     return _is_object(value) and all(
-        value.get(name) is None or type(value[name]) is kind for name, kind in types.items()
+        value.get(name) is None
+        or (_is_object(value[name]) if kind is dict else type(value[name]) is kind)
+        for name, kind in types.items()
     )
