@@ -37,10 +37,12 @@ def wait_until_it_tracked(sandbox: Sandbox) -> dict:
     raise AssertionError("nothing runs")
 
 
+@pytest.mark.parametrize("far", [False, True], ids=["here", "on another machine"])
 @pytest.mark.parametrize(("words", "status"), [((), "interrupted"), (("--kill",), "failed")])
 def test_a_run_is_listed_and_stopped_and_the_others_go_on(
-    sandbox: Sandbox, words: tuple[str, ...], status: str
+    sandbox: Sandbox, words: tuple[str, ...], status: str, far: bool
 ) -> None:
+    """The process of a far one cannot be reached from here; its folder can."""
     sandbox.write(TREE)
     process = sandbox.start("experiments", "--sweep", "lr=1,2")
     run = wait_until_it_tracked(sandbox)
@@ -49,6 +51,11 @@ def test_a_run_is_listed_and_stopped_and_the_others_go_on(
     told = sandbox.expt("status").stdout
     assert "experiment_one[lr-1]" in told
     assert "loss=0.5" in told
+    if far:
+        record = Path(run["path"], "run.json")
+        data = json.loads(record.read_text())
+        data["owner"]["host"] = "far"
+        record.write_text(json.dumps(data))
     stopped = sandbox.expt("stop", *words, run["id"])
     assert stopped.exit_code == 0, stopped.stderr
     process.communicate(timeout=60)
@@ -57,25 +64,6 @@ def test_a_run_is_listed_and_stopped_and_the_others_go_on(
     assert ended == {"lr-1": status, "lr-2": "completed"}
     assert sandbox.expt("verify", run["id"]).exit_code == 0
     assert sandbox.expt("status").stdout == "nothing is running\n"
-
-
-@pytest.mark.parametrize(("words", "status"), [((), "interrupted"), (("--kill",), "failed")])
-def test_a_run_of_another_machine_is_stopped_by_those_who_run_it(
-    sandbox: Sandbox, words: tuple[str, ...], status: str
-) -> None:
-    """Its process cannot be reached from here; the folder can."""
-    sandbox.write(TREE)
-    process = sandbox.start("experiments", "--sweep", "lr=1,2")
-    told = wait_until_it_tracked(sandbox)
-    record = Path(told["path"], "run.json")
-    data = json.loads(record.read_text())
-    data["owner"]["host"] = "far"
-    record.write_text(json.dumps(data))
-    stopped = sandbox.expt("stop", *words, told["id"])
-    assert stopped.exit_code == 0, stopped.stderr
-    process.communicate(timeout=60)
-    ended = {run.case: run.status for run in sandbox.runs()}
-    assert ended == {"lr-1": status, "lr-2": "completed"}
 
 
 def test_what_does_not_run_is_not_stopped(sandbox: Sandbox) -> None:
