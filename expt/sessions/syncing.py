@@ -106,7 +106,7 @@ class Syncer:
             number = asked_to_stop(Path(path))
             if number is not None and (path, number) not in self._stopped:
                 self._stopped.add((path, number))
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(OSError):  # it has ended, or is another user's by now
                     os.kill(pid, number)
                     os.kill(pid, signal.SIGCONT)  # else a stopped one would not hear of it
 
