@@ -151,3 +151,20 @@ print(len(forks) > 0, len(one.experiments), len(one.mistakes))
 """
     )
     assert told == f"True {40 * 6} {40 * 4}\n"
+
+
+@pytest.mark.parametrize("words", [["-k", "f0"], ["--plan", "-k", "f0"]], ids=["a run", "a plan"])
+def test_a_session_reads_a_large_tree_so_too(in_one_thread: Runs, words: list[str]) -> None:
+    """Before it has a thread: with one, no fork would be safe."""
+    tree = "Path('expt.toml').touch(); Path('experiments').mkdir()\n"
+    tree += "for n in range(150):\n"
+    tree += "    Path(f'experiments/m{n}.py').write_text(f'def experiment_f{n}():\\n    pass\\n')\n"
+    script = "import expt.discovery as discovery\nfrom expt.cli.main import main\n"
+    script += "def watched(*args, **named):\n    forks.clear()\n"
+    script += "    answers = work_side_by_side(*args, **named)\n"
+    script += "    print('forks', len(forks))\n"
+    script += "    return answers\n"
+    script += "discovery.work_side_by_side = watched\n"
+    script += f"sys.exit(main({[*words, '--no-render']!r}))\n"
+    told = in_one_thread(tree + script).splitlines()
+    assert next(line for line in told if line.startswith("forks")) != "forks 0"

@@ -23,7 +23,6 @@ _LONGEST_NAME = 200  # of a file that a message names
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from expt.executors.starting import Starter
     from expt.ground.model import Plan
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
@@ -123,7 +122,9 @@ def run(options: Options, plugins: Plugins) -> int:
     from expt.ground.launchers import archived_by_rank  # not needed to show or to help
 
     options = archived_by_rank(options)
-    starter = _start_first_worker(options)
+    from expt.sessions.serving import start_first_worker
+
+    starter = start_first_worker(options)  # it imports beside this process
     from expt.plugins.builtin import parent_plugins
     from expt.sessions.session import run_session
 
@@ -136,19 +137,6 @@ def run(options: Options, plugins: Plugins) -> int:
     finally:
         for failure in plugins.failures:
             Screen(sys.stderr).line(("warning: ", "yellow"), failure)
-
-
-def _start_first_worker(options: Options) -> Starter | None:
-    """Let a worker begin to import while this process still imports what it needs itself."""
-    if options.running.workers == 0:
-        return None
-    from expt.executors.limits import thread_limits
-    from expt.executors.starting import make_starter
-    from expt.sessions.serving import serve
-
-    starter = make_starter(serve, thread_limits(options.running.workers, os.environ))
-    starter.start_ahead("run")
-    return starter
 
 
 def list_experiments(options: Options, plugins: Plugins) -> int:

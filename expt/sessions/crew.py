@@ -8,14 +8,13 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.executors.inline import InlineExecutor
-from expt.executors.limits import device_variables, thread_limits
-from expt.executors.starting import SpawnStarter, make_starter
+from expt.executors.limits import device_variables
 from expt.executors.workers import WorkerExecutor
 from expt.ground.errors import ExptError
 from expt.ground.messages import Begin, Notice
 from expt.ground.value_classes import evolve
 from expt.sessions.burying import Undertaker
-from expt.sessions.serving import serve, warm_up
+from expt.sessions.serving import starter_of, warm_up
 from expt.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -192,8 +191,7 @@ class Crew:
         return worker
 
     def _make_starter(self) -> Starter:
-        limits = thread_limits(self._options.running.workers, os.environ)
-        return SpawnStarter(limits) if self._spawn else make_starter(serve, limits)
+        return starter_of(self._options, spawn=self._spawn)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,8 @@ import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from expt.executors.limits import thread_limits
+from expt.executors.starting import SpawnStarter, make_starter
 from expt.executors.wire import Connection, raised
 from expt.executors.workers import CLOSE
 from expt.ground.errors import ExptError, PlanningError, WorkerError
@@ -28,7 +30,24 @@ from expt.sessions.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from expt.executors.starting import Starter
     from expt.ground.messages import Request
+    from expt.ground.options import Options
+
+
+def start_first_worker(options: Options, *, spawn: bool = False) -> Starter | None:
+    """Let a worker begin to import what it needs while this process goes on."""
+    if options.running.workers == 0:
+        return None
+    starter = starter_of(options, spawn=spawn)
+    starter.start_ahead("run")
+    return starter
+
+
+def starter_of(options: Options, *, spawn: bool) -> Starter:
+    """What starts the workers of a session; `spawn` starts new interpreters."""
+    limits = thread_limits(options.running.workers, os.environ)
+    return SpawnStarter(limits) if spawn else make_starter(serve, limits)
 
 
 def serve(connection: Connection, role: str) -> None:

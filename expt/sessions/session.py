@@ -30,6 +30,7 @@ from expt.sessions.feeding import Feed, open_studies, with_known
 from expt.sessions.interrupting import Interrupts
 from expt.sessions.scheduling import Schedule
 from expt.sessions.selecting import collect
+from expt.sessions.serving import start_first_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Description, Outcome, Plan
     from expt.ground.options import Options
     from expt.plugins.manager import Plugins
+    from expt.sessions.selecting import Collected
 
 
 @frozen
@@ -60,9 +62,9 @@ def run_session(
     session = OpenSession(options, plugins)
     exit_code = ExitCode.INTERNAL
     try:
-        with _at_work(options, plugins, starter, spawn=spawn) as (crew, books, interrupts):
+        with _at_work(options, plugins, starter, spawn=spawn) as (found, crew, books, interrupts):
             session.begin(crew, books, interrupts)
-            plan = session.carry_out(options)
+            plan = session.carry_out(options, found)
             session.conclude()
         outcomes = session.outcomes
         exit_code = judge(plan, outcomes, interrupted=interrupts.came, unsynced=books.unsynced)
@@ -120,9 +122,8 @@ class OpenSession:
         self._crew, self._books, self._interrupts = crew, books, interrupts
         self._schedule = Schedule(self._options, crew, books, interrupts, self.outcomes)
 
-    def carry_out(self, options: Options) -> Plan:
-        """Plan and run what `options` say; the outcomes are added to `outcomes`."""
-        collected = collect(options, self._plugins)
+    def carry_out(self, options: Options, collected: Collected) -> Plan:
+        """Plan and run what was collected; the outcomes are added to `outcomes`."""
         plan = decide_cases(self._crew, options, collected, self._surroundings)
         if options.running.looks_back:
             from expt.sessions.looking_back import choose_cases, look_back  # slow: it reads runs
@@ -147,7 +148,7 @@ class OpenSession:
         self._interrupts.pass_on_to(None)
         self._crew.change_values(options)
         with self._interrupts.heard(inline=options.running.workers == 0):
-            self.carry_out(options)
+            self.carry_out(options, collect(options, self._plugins))
         if self._interrupts.came:
             raise KeyboardInterrupt
         return self.outcomes[already:]
@@ -175,8 +176,8 @@ def plan_session(options: Options, plugins: Plugins) -> Plan:
     """
     from expt.sessions.looking_back import choose_cases, look_back  # slow: it reads runs
 
-    with _at_work(_without_pictures(options), plugins) as (crew, _, _):
-        plan = look_back(decide_cases(crew, options, collect(options, plugins)), options)
+    with _at_work(_without_pictures(options), plugins) as (collected, crew, _, _):
+        plan = look_back(decide_cases(crew, options, collected), options)
         chosen = choose_cases(plan, options)
         kept = {case.id for case in (*chosen.cases, *chosen.done)}
         shown = evolve(chosen, cases=tuple(c for c in plan.cases if c.id in kept))
@@ -185,8 +186,8 @@ def plan_session(options: Options, plugins: Plugins) -> Plan:
 
 def describe_session(options: Options, plugins: Plugins) -> list[Description]:
     """What takes part in each case of the plan; nothing runs."""
-    with _at_work(_without_pictures(options), plugins) as (crew, _, _):
-        plan = decide_cases(crew, options, collect(options, plugins))
+    with _at_work(_without_pictures(options), plugins) as (collected, crew, _, _):
+        plan = decide_cases(crew, options, collected)
         asked = [case for case in plan.cases if case.id not in plan.added]
         cases = [*asked, *(search.case for search in plan.searches)]
         return [crew.ask(DescribeRequest(case)) for case in cases]
@@ -194,8 +195,8 @@ def describe_session(options: Options, plugins: Plugins) -> list[Description]:
 
 def schemas_session(options: Options, plugins: Plugins) -> Mapping[str, Any]:
     """The JSON Schema of each `params.toml` that counts for the experiments; nothing runs."""
-    with _at_work(_without_pictures(options), plugins) as (crew, _, _):
-        found = collect(options, plugins).selected.experiments
+    with _at_work(_without_pictures(options), plugins) as (collected, crew, _, _):
+        found = collected.selected.experiments
         experiments = tuple(evolve(experiment, axes=None) for experiment in found)  # may be lazy
         schemas: Schemas = crew.ask(SchemaRequest(experiments))
         return schemas.by_file
@@ -204,13 +205,23 @@ def schemas_session(options: Options, plugins: Plugins) -> Mapping[str, Any]:
 @contextlib.contextmanager
 def _at_work(
     options: Options, plugins: Plugins, starter: Starter | None = None, *, spawn: bool = False
-) -> Iterator[tuple[Crew, Books, Interrupts]]:
-    """Processes, books and handlers of signals; all put away at the end, however it comes."""
+) -> Iterator[tuple[Collected, Crew, Books, Interrupts]]:
+    """What was collected, processes, books and handlers of signals.
+
+    The last three are put away at the end, however it comes. Collecting forks where it can, and so
+    it comes before whatever has a thread; the first worker imports meanwhile.
+    """
     interrupts = Interrupts(may_exit=not spawn)
     with interrupts.heard(inline=options.running.workers == 0):
+        starter = starter or start_first_worker(options, spawn=spawn)
+        with contextlib.ExitStack() as unused:
+            if starter is not None:
+                unused.callback(starter.close)
+            collected = collect(options, plugins)
+            unused.pop_all()
         books = _open_books(plugins)
         with contextlib.closing(books), Crew(options, plugins, books, starter, spawn=spawn) as crew:
-            yield crew, books, interrupts
+            yield collected, crew, books, interrupts
             books.finish()  # beside the processes that come to their ends
 
 
