@@ -144,7 +144,7 @@ def test_markdown_is_drawn_and_never_obeyed() -> None:
 def test_a_column_of_nothing_takes_no_room() -> None:
     screen, stream = terminal(NO_COLOR="1")
     columns = [Column("", ["a"]), Column("", ["b" * 30]), Column("", [""])]
-    screen.table(columns, heads=False)
+    screen.table(columns)
     assert stream.getvalue() == f"a  {'b' * 30}\n"
 
 
@@ -190,11 +190,12 @@ def test_columns_without_room_are_left_out_and_no_number_is_cut() -> None:
         Column("accuracy", ["0.97781234"], right=True),
         Column("val_loss", ["0.0963"], right=True),
     ]
-    assert screen.table(columns) == ["val_loss"]
+    screen.table(columns, else_by="elsewhere")
     assert stream.getvalue().splitlines() == [
         "id          name                accuracy",
         "─" * 40,
         "abcdefghij  a long name tha…  0.97781234",
+        "no room for val_loss: elsewhere",
     ]
 
 

@@ -89,4 +89,4 @@ def _show(
                 Column("", [str(part.place) for part in parts]),
                 Column("", told),
             ]
-            screen.table(columns, indent=2, heads=False)
+            screen.table(columns, indent=2)

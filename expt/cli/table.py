@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.parser import Parser
-from expt.cli.show.listing import show_table
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
@@ -62,4 +61,4 @@ def _show(pivot: Pivot, screen: Screen) -> None:
         columns.append(
             Column(told(value), [cells[index].text() for cells in pivot.cells], right=True)
         )
-    show_table(screen, columns, "--markdown has everything")
+    screen.table(columns, else_by="--markdown has everything")

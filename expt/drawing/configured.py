@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import matplotlib as mpl
 
+from expt.ground.spread import is_number
 from expt.ground.value_classes import field_names, frozen
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _read_choice(name: str, asked: Any) -> Any:
 
 
 def _read_number(name: str, asked: Any) -> float | None:
-    if isinstance(asked, (int, float)) and not isinstance(asked, bool) and math.isfinite(asked):
+    if is_number(asked) and math.isfinite(asked):
         return float(asked)
     warnings.warn(f"the option {name} is {asked!r}; it is a finite number", stacklevel=2)
     return None

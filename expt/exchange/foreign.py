@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.clock import on_local_clock
 from expt.ground.layout import EXPERIMENT_PREFIX
+from expt.ground.spread import is_number
 from expt.ground.value_classes import field, frozen
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def safe_part(text: str) -> str:
 
 def moment(seconds: Any) -> dt.datetime | None:
     """The local time of Unix seconds; None for what is none."""
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+    if not is_number(seconds):
         return None
     try:
         return on_local_clock(dt.datetime.fromtimestamp(seconds, dt.UTC)) if seconds > 0 else None
@@ -141,11 +142,6 @@ def parsed_moment(text: Any) -> dt.datetime | None:
 def table_of(value: Any) -> dict[str, Any]:
     """A value of JSON that is a table; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value of JSON is a number, finite or not."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def finite(value: Any) -> float | None:

@@ -25,11 +25,11 @@ from expt.exchange.foreign import (
     ForeignRun,
     finite,
     foreign_node_id,
-    is_number,
     moment,
 )
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.model import ErrorInfo
+from expt.ground.spread import is_number
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -24,6 +24,7 @@ from expt.exchange.own_facts import tell_facts, with_facts
 from expt.exchange.text_values import text_of_value
 from expt.ground.errors import DamagedArchive, UsageError
 from expt.ground.files import list_inside, open_inside, temporary_beside
+from expt.ground.spread import is_number
 from expt.ground.value_classes import define, field
 from expt.reading.fields import leaf_values
 
@@ -140,7 +141,7 @@ def _protobuf_value(value: Any) -> bytes:
 
 
 def _is_real(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and _fits(value)
+    return is_number(value) and _fits(value)
 
 
 def _fits(value: float) -> bool:

@@ -27,7 +27,6 @@ from expt.exchange.foreign import (
     ForeignRun,
     finite,
     foreign_node_id,
-    is_number,
     moment,
     parsed_moment,
 )
@@ -48,6 +47,7 @@ from expt.ground.errors import DamagedArchive, ReadingError, UsageError
 from expt.ground.files import list_inside, open_inside
 from expt.ground.layout import ARTIFACTS_DIR
 from expt.ground.model import KINDS
+from expt.ground.spread import is_number
 from expt.ground.value_classes import define, field
 
 if TYPE_CHECKING:

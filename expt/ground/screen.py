@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
 from expt.ground.errors import ExptError
-from expt.ground.text import visible
+from expt.ground.text import some_of, visible
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ _PLAIN_SIGNS: Final = str.maketrans(
 )
 _DEFAULT_SIZE: Final = (80, 24)
 _WIDEST: Final = 60  # columns of a plain table that one long value does not widen
+_NAMED: Final = 10  # columns that were left out
 _NARROWEST: Final = 8  # columns that a text keeps before other columns are left out
 
 
@@ -171,20 +172,23 @@ class Screen:
         else:
             self.write("".join(f"{plain(line)}\n" for line in lines))
 
-    def table(self, columns: Sequence[Column], *, indent: int = 0, heads: bool = True) -> list[str]:
-        """A table; the heads of the columns for which there was no room."""
+    def table(self, columns: Sequence[Column], *, indent: int = 0, else_by: str = "") -> None:
+        """A table, and below it what there was no room for; `else_by` says how to see that."""
         columns = [each for each in columns if each.head or any(map(plain, each.cells))]
+        heads = any(column.head for column in columns)
+        margin = " " * indent
         if not self.draws:
             texts = [[*([plain(c.head)] if heads else []), *map(plain, c.cells)] for c in columns]
             lines = aligned(texts, [column.right for column in columns])
-            self.write("".join(f"{' ' * indent}{line}\n" for line in lines))
-            return []
+            self.write("".join(f"{margin}{line}\n" for line in lines))
+            return
         from rich.padding import Padding
 
-        room = (self.width or 100_000) - indent
-        shown, left_out = _that_fit(columns, room) if self.width else (list(columns), [])
+        shown, left_out = _that_fit(columns, (self.width or 100_000) - indent)
         self.draw(Padding(_rich_table(shown, heads=heads), (0, 0, 0, indent), expand=False))
-        return left_out
+        if left_out:
+            else_by = f": {else_by}" if else_by else ""
+            self.line((f"{margin}no room for {some_of(left_out, _NAMED)}{else_by}", "dim"))
 
     def markdown(self, text: str, *, indent: int = 0) -> None:
         """Markdown that a user wrote; where rich does not draw, as it was written."""
@@ -329,18 +333,16 @@ def _that_fit(columns: Sequence[Column], room: int) -> tuple[list[Column], list[
     """The columns for which there is room, and the heads of the others, the last ones first."""
     least = []
     for column in columns:
-        widest = max([cells(column.head), *(cells(plain(cell)) for cell in column.cells)])
-        firm = column.right or column.whole
-        least.append(widest if firm else min(widest, _NARROWEST))
-    shown = list(range(len(columns)))
+        widest = max(map(cells, [column.head, *map(plain, column.cells)]))
+        least.append(widest if column.right or column.whole else min(widest, _NARROWEST))
+    over = sum(least) + 2 * (len(columns) - 1) - room
+    shown = list(columns)
     left_out: list[str] = []
-    while sum(least[index] + 2 for index in shown) - 2 > room:
-        loose = [index for index in shown if not columns[index].whole]
-        if not loose:
-            break
-        shown.remove(loose[-1])
-        left_out.insert(0, columns[loose[-1]].head)
-    return [columns[index] for index in shown], left_out
+    for place in reversed(range(len(columns))):
+        if over > 0 and not columns[place].whole:
+            over -= least[place] + 2
+            left_out.insert(0, shown.pop(place).head)
+    return shown, list(filter(None, left_out))
 
 
 def _rich_table(columns: Sequence[Column], *, heads: bool) -> RenderableType:

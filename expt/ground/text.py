@@ -145,11 +145,6 @@ def number_texts(values: Sequence[float], digits: int = 4) -> list[str]:
     return [number_text(value, digits) for value in values]
 
 
-def mean(values: Sequence[float]) -> float:
-    """The mean of one or more numbers; nan or infinite where one is."""
-    return sum(value / len(values) for value in values)
-
-
 def value_text(value: Any) -> str:
     """One line for a value of a parameter: as Python writes it, paths and reprs bare."""
     if isinstance(value, Opaque):

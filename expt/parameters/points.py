@@ -16,6 +16,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any, Final, Literal
 
 from expt.ground.errors import ParameterError
+from expt.ground.spread import is_number
 from expt.ground.value_classes import frozen
 from expt.parameters.coercion.plain import shown
 from expt.parameters.seeds import seed_words
@@ -202,4 +203,4 @@ def _read_random(
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number(value) and math.isfinite(value)

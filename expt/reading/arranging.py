@@ -6,14 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import UsageError
+from expt.ground.spread import as_float, is_number, spread_of
 from expt.ground.text import number_text, value_text
 from expt.ground.value_classes import frozen
 from expt.reading.fields import MISSING, field_value, leaf_values, sort_key, unknown_field
-from expt.reading.groups import spelled, spread_of
+from expt.reading.groups import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from expt.ground.spread import Spread
     from expt.reading.run import Run
 
 _LATEX: Final = str.maketrans(
@@ -28,7 +30,7 @@ class Cell:
     """The runs of one pair of values, and the mean, std, min and max of what was asked for."""
 
     runs: tuple[Run, ...] = ()
-    spread: Mapping[str, float | None] | None = None
+    spread: Spread | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -131,19 +133,15 @@ def pivot_runs(runs: Sequence[Run], down: str, across: str, value: str | None = 
 
 
 def _cell(runs: Sequence[Run], name: str) -> Cell:
-    numbers = [value for run in runs if _is_number(value := field_value(run, name))]
-    return Cell(tuple(runs), spread_of([float(n) for n in numbers]) if numbers else None)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    numbers = [value for run in runs if is_number(value := field_value(run, name))]
+    return Cell(tuple(runs), spread_of(numbers) if numbers else None)
 
 
 def _first_number(runs: Sequence[Run]) -> str:
     for part in ("results", "last"):
         for run in runs:
             for name, value in leaf_values(getattr(run, part)):
-                if _is_number(value):
+                if is_number(value):
                     return f"{part}.{name}"
     raise UsageError("no run has a number to put into the cells", "--value", "--value NAME")
 
@@ -207,7 +205,7 @@ def runs_to_xarray(runs: Sequence[Run], value: str, over: Sequence[str] | None =
         place = tuple(ordered[name].index(key) for name, key in zip(names, keys, strict=True))
         for index, run in enumerate(there):
             number = field_value(run, value)
-            data[(*place, index)] = float(number) if _is_number(number) else numpy.nan
+            data[(*place, index)] = as_float(number) if is_number(number) else numpy.nan
             ids[(*place, index)] = run.id
     dims = [*names, _REPEAT]
     scale = {n: [_coordinate(scales[n][key]) for key in keys] for n, keys in ordered.items()}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, overload
 
 from expt.ground.encoding import dumps, to_json
+from expt.ground.spread import is_number, spread_of
 from expt.reading.fields import FIELDS, MISSING, field_value, leaf_values, sort_key, unknown_field
 from expt.reading.tables import Table
 
 if TYPE_CHECKING:
+    from expt.ground.spread import Spread
     from expt.reading.run import Run
 
 M = TypeVar("M", bound="Sequence[Run]")
@@ -24,7 +25,7 @@ class Group(NamedTuple, Generic[M]):
     values: Mapping[str, Any]
     runs: M
 
-    def statistics(self, part: str) -> dict[str, dict[str, float | None]]:
+    def statistics(self, part: str) -> dict[str, Spread]:
         """Name → mean, std, min and max of the numbers in `results` or `last` of the runs.
 
         `std` has n - 1 below it, and is None for one run. A run without a number there is left
@@ -33,8 +34,8 @@ class Group(NamedTuple, Generic[M]):
         found: dict[str, list[float]] = {}
         for run in self.runs:
             for name, value in leaf_values(getattr(run, part)):
-                if type(value) in (int, float):
-                    found.setdefault(name, []).append(_as_float(value))
+                if is_number(value):
+                    found.setdefault(name, []).append(value)
         return {name: spread_of(numbers) for name, numbers in found.items()}
 
     def outline(self) -> dict[str, Any]:
@@ -134,35 +135,3 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _sorted(value[key]) for key in sorted(value, key=repr)}
     return [_sorted(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def spread_of(numbers: Sequence[float]) -> dict[str, float | None]:
-    """Mean, standard deviation with n - 1 (None for one number), smallest and largest.
-
-    NaN is in the mean, and is neither smallest nor largest.
-    """
-    count = len(numbers)
-    mean = _sum(numbers) / count
-    std = None
-    if count > 1:
-        std = math.sqrt(_sum([_square(number - mean) for number in numbers]) / (count - 1))
-    ordered = [number for number in numbers if number == number] or list(numbers)
-    return {"mean": mean, "std": std, "min": min(ordered), "max": max(ordered)}
-
-
-def _sum(numbers: Sequence[float]) -> float:
-    try:
-        return math.fsum(numbers)
-    except (OverflowError, ValueError):  # beyond float64 on the way, or inf - inf
-        return sum(numbers)
-
-
-def _square(number: float) -> float:
-    return number * number  # ** would raise where this is infinite
-
-
-def _as_float(number: float) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf if number > 0 else -math.inf

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.encoding import is_same
 from expt.ground.errors import ReadingError
 from expt.ground.layout import OWN_SERIES
+from expt.ground.spread import is_number
 from expt.ground.text import value_text
 from expt.reading.fields import MISSING, leaf_values
 from expt.reading.saved import content_of
@@ -118,11 +119,7 @@ def is_like(one: Any, other: Any, rtol: float | None) -> bool:
         return len(one) == len(other) and all(is_like(a, b, rtol) for a, b in pairs)
     if is_same(one, other):
         return True
-    return rtol is not None and _is_number(one) and _is_number(other) and _is_near(one, other, rtol)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return rtol is not None and is_number(one) and is_number(other) and _is_near(one, other, rtol)
 
 
 def _is_near(one: float, other: float, rtol: float) -> bool:

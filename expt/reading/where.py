@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from expt.ground.clock import local_now
 from expt.ground.errors import UsageError
+from expt.ground.spread import is_number
 from expt.ground.text import visible
 from expt.ground.value_classes import frozen
 from expt.reading.moments import parse_moment
@@ -192,7 +193,7 @@ def equals(one: Any, other: Any) -> Any:
     """Whether two values are the same: numbers by value, nothing across types, or unknown."""
     if one is UNKNOWN or other is UNKNOWN:
         return UNKNOWN
-    if _is_number(one) and _is_number(other):
+    if is_number(one) and is_number(other):
         return bool(one == other)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         if len(one) != len(other):
@@ -203,7 +204,7 @@ def equals(one: Any, other: Any) -> Any:
 
 def ordered(order: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
     """`order` of two numbers, two texts or two moments; unknown for anything else."""
-    if _is_number(one) and _is_number(other):
+    if is_number(one) and is_number(other):
         return bool(order(one, other))
     for kind in (str, dt.datetime):
         if isinstance(one, kind) and isinstance(other, kind):
@@ -224,16 +225,12 @@ def _contains(container: Any, value: Any) -> Any:
 
 
 def _calculated(calculate: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
-    if not (_is_number(one) and _is_number(other)):
+    if not (is_number(one) and is_number(other)):
         return UNKNOWN
     try:
         return calculate(one, other)
     except ArithmeticError:
         return UNKNOWN
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _truth(value: Any) -> Any:

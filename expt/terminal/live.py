@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from expt.ground import messages
 from expt.ground.layout import SERIES_DIR
 from expt.ground.screen import STATUS_STYLES, styled
+from expt.ground.spread import mean
 from expt.ground.text import (
     case_text,
     counted,
     direction,
     human_duration,
-    mean,
     number_text,
     own_last,
     spark,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
-from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
+from expt.ground.screen import Column, OneRow, Part, Screen, paragraph
 from expt.ground.text import counted, dotted, human_duration, human_size, value_text, words_text
 from expt.parameters.secret_values import masked_case
 
@@ -165,10 +165,8 @@ def print_values(
         said += [words_text((words or {}).get(leaf[0], {})), *[""] * (len(told) - 1)]
     if rows:
         names, texts, places = zip(*rows, strict=True)
-        columns = [Column("", names, whole=True), Column("", texts)]
-        columns += [Column("", places, "dim")] if any(places) else []
-        columns += [Column("", said)] if any(said) else []
-        screen.table(columns, indent=indent, heads=False)
+        columns = [Column("", names, whole=True), Column("", texts), Column("", places, "dim")]
+        screen.table([*columns, Column("", said)], indent=indent)
 
 
 def _origin_rows(
@@ -269,11 +267,9 @@ def _print_cases(
         numbers = all(isinstance(value, (int, float)) for value in values)
         texts = [value_text(row[name]) if name in row else "" for row in rows]
         columns.append(Column(name, texts, right=numbers))
-    skips: list[Part | Line] = ["" if c.skip is None else f"skipped: {c.skip}" for c in shown]
-    if any(skips):
-        columns.insert(1, Column("", skips, "yellow"))
-    if pasts:
-        columns.append(Column("", [_state(pasts[c.id]) if c.id in pasts else "" for c in shown]))
+    skips = ["" if case.skip is None else f"skipped: {case.skip}" for case in shown]
+    columns.insert(1, Column("", skips, "yellow"))
+    columns.append(Column("", [_state(pasts[c.id]) if c.id in pasts else "" for c in shown]))
     screen.table(columns, indent=2)
     if len(cases) > len(shown):
         screen.line((f"  … {len(cases) - len(shown)} more; -v shows them", "dim"))

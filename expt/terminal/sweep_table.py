@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from expt.archive.record import read_outcome
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SESSIONS_DIR
 from expt.ground.screen import Column, Line, linked
+from expt.ground.spread import is_number, spread_of
 from expt.ground.text import (
     case_text,
     direction,
-    mean,
     number_text,
     number_texts,
     short_text,
@@ -23,30 +23,37 @@ from expt.parameters.secret_values import masked_case
 from expt.terminal.tracebacks import relative_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from expt.ground.model import Case, Outcome, PinnedRun
     from expt.ground.screen import Screen
+    from expt.ground.spread import Spread
 
 SEEDS: Final = ("seed", "repeat")  # what is averaged over
 _ROWS: Final = 40
-_RESULTS: Final = 6
+_PICTURES: Final = 7
 _BAR: Final = 20
+
+
+class _Member(NamedTuple):
+    case: Case
+    outcome: Outcome
+    numbers: dict[str, float]  # none of a run that did not complete
 
 
 def show_sweeps(screen: Screen, cases: Mapping[str, Case], outcomes: Sequence[Outcome]) -> None:
     """A table for each experiment of which several cases completed with numbers."""
-    swept: dict[str, list[tuple[Case, Outcome]]] = {}
-    places = {case_id: place for place, case_id in enumerate(cases)}
-    known = [outcome for outcome in outcomes if outcome.case_id in places]
-    for outcome in sorted(known, key=lambda outcome: places[outcome.case_id]):
-        case = cases[outcome.case_id]
-        if case.axes and case.trial is None:
-            swept.setdefault(case.experiment.id, []).append((masked_case(case), outcome))
-    for name, pairs in swept.items():
-        done = [(case, o) for case, o in pairs if o.status == "completed" and numbers(o.results)]
-        if len(done) > 1:
-            _show_sweep(screen, name if len(swept) > 1 else "", pairs, done)
+    swept: dict[str, list[_Member]] = {}
+    ended = {outcome.case_id: outcome for outcome in outcomes}
+    for case_id, case in cases.items():
+        if case_id in ended and case.axes and case.trial is None:
+            outcome = ended[case_id]
+            found = numbers(outcome.results) if outcome.status == "completed" else {}
+            member = _Member(masked_case(case), outcome, found)
+            swept.setdefault(case.experiment.id, []).append(member)
+    for name, members in swept.items():
+        if sum(bool(member.numbers) for member in members) > 1:
+            _show_sweep(screen, name if len(swept) > 1 else "", members)
 
 
 def earlier_outcomes(done: Mapping[str, PinnedRun]) -> list[Outcome]:
@@ -64,81 +71,68 @@ def numbers(values: Mapping[str, Any], above: str = "") -> dict[str, float]:
     for name, value in values.items():
         if isinstance(value, dict):
             found |= numbers(value, f"{above}{name}.")
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        elif is_number(value):
             found[f"{above}{name}"] = value
     return found
 
 
-def _show_sweep(
-    screen: Screen,
-    name: str,
-    pairs: Sequence[tuple[Case, Outcome]],
-    done: Sequence[tuple[Case, Outcome]],
-) -> None:
-    axes = list(dict.fromkeys(axis for case, _ in pairs for axis in case.axes))
+def _show_sweep(screen: Screen, name: str, members: Sequence[_Member]) -> None:
+    axes = dict.fromkeys(axis for member in members for axis in member.case.axes)
     by = [axis for axis in axes if axis not in SEEDS]
-    groups: dict[tuple[str, ...], list[dict[str, float]]] = {}
-    wanted: dict[tuple[str, ...], int] = {}
-    for case, outcome in pairs:
-        key = tuple(short_text(case.axes[axis]) if axis in case.axes else "" for axis in by)
-        wanted[key] = wanted.get(key, 0) + 1
-        members = groups.setdefault(key, [])
-        if outcome.status == "completed":
-            members.append(numbers(outcome.results))
-    results = list(dict.fromkeys(result for _, o in done for result in numbers(o.results)))
-    shown = list(groups)[:_ROWS]
     over = [axis for axis in axes if axis in SEEDS]
+    groups: dict[tuple[str, ...], list[_Member]] = {}
+    for member in members:
+        values = member.case.axes
+        key = tuple(short_text(values[axis]) if axis in values else "" for axis in by)
+        groups.setdefault(key, []).append(member)
+    results = dict.fromkeys(result for member in members for result in member.numbers)
+    shown = dict(list(groups.items())[:_ROWS])
     said = f"by {' × '.join(by)}" if by else "all together"
-    if over:
-        said += f", mean ± std over {' × '.join(over)}"
-    screen.line()
-    screen.line((name, "bold"), "  " if name else "", said)
-    screen.line()
+    said += f", mean ± std over {' × '.join(over)}" if over else ""
+    screen.lines([[], [(name, "bold"), "  " if name else "", said], []])
     columns = []
-    for index, axis in enumerate(by):
-        numeric = all(isinstance(case.axes.get(axis), (int, float)) for case, _ in pairs)
-        texts = [key[index] for key in shown]
+    for axis, *texts in zip(by, *shown, strict=True):
+        numeric = all(isinstance(m.case.axes.get(axis), (int, float)) for m in members)
         columns.append(Column(axis, texts, "cyan", right=numeric, whole=numeric))
-    if any(count > 1 or len(groups[key]) < count for key, count in wanted.items()):
-        columns.append(
-            Column("n", [_counted(len(groups[k]), wanted[k]) for k in shown], right=True)
-        )
-    for place, result in enumerate(results[:_RESULTS]):
-        values = [[each[result] for each in groups[key] if result in each] for key in shown]
-        columns.append(Column(result, mean_texts(values), right=True))
+    counts = [(_completed(group), len(group)) for group in groups.values()]
+    if any(count != (1, 1) for count in counts):
+        texts = [str(n) if n == done else f"{done} of {n}" for done, n in counts[:_ROWS]]
+        columns.append(Column("n", texts, right=True))
+    for place, result in enumerate(results):
+        found = [
+            [m.numbers[result] for m in group if result in m.numbers] for group in shown.values()
+        ]
+        spreads = [spread_of(values) if values else None for values in found]
+        columns.append(Column(result, mean_texts(spreads), right=True))
         if place == 0 and len(shown) > 1 and screen.terminal:
-            columns.append(Column("", _bars([mean(v) if v else math.nan for v in values])))
-    left_out = [*screen.table(columns), *results[_RESULTS:]]
+            columns.append(Column("", _bars(spreads)))
+    screen.table(columns)
     if len(groups) > len(shown):
         screen.line((f"… {len(groups) - len(shown)} more", "dim"))
-    if any(left_out):
-        screen.line((f"not shown: {', '.join(filter(None, left_out))}", "dim"))
-    screen.lines(_best_line(screen, done, results))
+    screen.lines(_best_line(screen, members, results))
 
 
-def _counted(completed: int, wanted: int) -> str:
-    return str(wanted) if completed == wanted else f"{completed} of {wanted}"
+def _completed(members: Sequence[_Member]) -> int:
+    return sum(member.outcome.status == "completed" for member in members)
 
 
-def mean_texts(groups: Sequence[Sequence[float]]) -> list[str]:
-    """`0.9193 ± 0.0100` for each group, in digits enough that the means differ where they do."""
-    means = iter(number_texts([mean(values) for values in groups if values]))
+def mean_texts(spreads: Sequence[Spread | None]) -> list[str]:
+    """`0.9193 ± 0.0100` for each of `spread_of`, with digits enough that unlike means differ.
+
+    Nothing where there is none; the mean alone where there is no finite deviation.
+    """
+    means = iter(number_texts([spread["mean"] for spread in spreads if spread]))
     texts = []
-    for values in groups:
-        text = next(means) if values else ""
-        finite = len(values) > 1 and all(map(math.isfinite, values))
-        texts.append(f"{text} ± {_deviation(values):.2g}" if finite else text)
+    for spread in spreads:
+        std = spread["std"] if spread else None
+        about = "" if std is None or not math.isfinite(std) else f" ± {std:.2g}"
+        texts.append(next(means) + about if spread else "")
     return texts
 
 
-def _deviation(values: Sequence[float]) -> float:
-    """The sample standard deviation, with n − 1."""
-    middle = mean(values)
-    return math.sqrt(sum((value - middle) ** 2 for value in values) / (len(values) - 1))
-
-
-def _bars(means: Sequence[float]) -> list[Line]:
-    """How far each stands between the lowest and the highest."""
+def _bars(spreads: Sequence[Spread | None]) -> list[Line]:
+    """How far each mean stands between the lowest and the highest."""
+    means = [spread["mean"] if spread else math.nan for spread in spreads]
     finite = [each for each in means if math.isfinite(each)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
     bars: list[Line] = []
@@ -151,21 +145,19 @@ def _bars(means: Sequence[float]) -> list[Line]:
     return bars
 
 
-def _best_line(
-    screen: Screen, done: Sequence[tuple[Case, Outcome]], results: Sequence[str]
-) -> list[Line]:
+def _best_line(screen: Screen, members: Sequence[_Member], results: Iterable[str]) -> list[Line]:
     """The best run by the first result whose name says which end is the good one."""
     for result in results:
         good = direction(result)
         having = [
-            (number, case, outcome)
-            for case, outcome in done
-            if (number := numbers(outcome.results).get(result, math.nan)) == number
+            (number, member)
+            for member in members
+            if (number := member.numbers.get(result, math.nan)) == number
         ]
         if good and having:
-            choose = min if good == "min" else max
-            number, case, outcome = choose(having, key=lambda found: found[0])
-            told = f" {result}={number_text(number)}  {case_text(case.axes)}"
+            number, best = (min if good == "min" else max)(having, key=lambda found: found[0])
+            told = f" {result}={number_text(number)}  {case_text(best.case.axes)}"
+            outcome = best.outcome
             identity = screen.run(outcome.run_id, outcome.run_id, outcome.path, "cyan")
             return [[], ["best ", identity, told]]
     return []
@@ -177,9 +169,8 @@ def curves_lines(runs: Path, session: str, cwd: Path) -> list[Line]:
     pictures = sorted(folder.glob("*.png")) if session and folder.is_dir() else []
     if not pictures:
         return []
-    first, *others = pictures
-    line: Line = [("curves  ", "dim"), linked(relative_path(str(first), cwd), first)]
-    for path in others[:_RESULTS]:
+    line: Line = [("curves  ", "dim"), linked(relative_path(str(pictures[0]), cwd), pictures[0])]
+    for path in pictures[1:_PICTURES]:
         line += [", ", linked(path.name, path)]
-    more = len(others) - _RESULTS
+    more = len(pictures) - _PICTURES
     return [[*line, f" and {more} more" if more > 0 else ""]]

@@ -120,9 +120,7 @@ def _show_table(screen: Screen, runs: Sequence[Run], rows: Sequence[_Row]) -> No
         columns.append(Column("Δ", [row.change for row in rows], right=True))
     if len(runs) == 2 and any(row.origin for row in rows):
         columns.append(Column("from", [(row.origin, "dim") for row in rows]))
-    left_out = screen.table(columns)
-    if left_out:
-        screen.line((f"no room for {', '.join(left_out)}", "dim"))
+    screen.table(columns)
 
 
 def _from(section: str, name: str, runs: Sequence[Run]) -> str:

@@ -182,7 +182,7 @@ def _show_artifacts(view: View) -> None:
     names = [view.path(each.path, name) for name, each in view.run.artifacts.items()]
     sizes = [human_size(each.size) for each in view.run.artifacts.values()]
     columns = [Column("", names, whole=True), Column("", sizes, "dim", right=True)]
-    view.screen.table(columns, indent=2, heads=False)
+    view.screen.table(columns, indent=2)
     view.screen.line("  in ", view.path(view.run.path / layout.ARTIFACTS_DIR))
 
 

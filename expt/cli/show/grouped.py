@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from expt.cli.show.listing import show_table, value_column
+from expt.cli.show.listing import value_column
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Column
 from expt.ground.text import number_text, visible
 from expt.reading.fields import MISSING
+from expt.terminal.sweep_table import mean_texts
 
 if TYPE_CHECKING:
     import argparse
@@ -43,16 +44,8 @@ def _show_table(groups: Groups[Runs], screen: Screen) -> None:
     found = [group.statistics(part) for group in groups]
     for name in dict.fromkeys(name for statistics in found for name in statistics):
         spreads = [statistics.get(name) for statistics in found]
-        columns.append(Column(name, [_mean_text(spread) for spread in spreads], right=True))
-        for what in ("min", "max"):
-            numbers = [(spread or {}).get(what) for spread in spreads]
-            texts = ["" if number is None else number_text(number) for number in numbers]
-            columns.append(Column(what, texts, "dim", right=True))
-    show_table(screen, columns, "--csv has everything")
-
-
-def _mean_text(spread: dict[str, Any] | None) -> str:
-    if spread is None:
-        return ""
-    mean = number_text(spread["mean"])
-    return mean if spread["std"] is None else f"{mean} ± {number_text(spread['std'], 2)}"
+        columns.append(Column(name, mean_texts(spreads), right=True))
+        lows = [number_text(spread["min"]) if spread else "" for spread in spreads]
+        highs = [number_text(spread["max"]) if spread else "" for spread in spreads]
+        columns += [Column("min", lows, "dim", right=True), Column("max", highs, "dim", right=True)]
+    screen.table(columns, else_by="--csv has everything")

@@ -53,16 +53,9 @@ def show_listing(
         if not experiment:
             names = [run.experiment for run in members]
             columns.insert(1, Column("experiment", names))
-        show_table(screen, columns, "--columns chooses")
+        screen.table(columns, else_by="--columns chooses")
         if same and len(members) > 1:
             screen.line(("the same in all: ", "dim"), case_text(same))
-
-
-def show_table(screen: Screen, columns: Sequence[Column], else_by: str) -> None:
-    """A table, and what there was no room for; `else_by` says how to see that."""
-    left_out = ", ".join(filter(None, screen.table(columns)))
-    if left_out:
-        screen.line((f"no room for {left_out}: {else_by}", "dim"))
 
 
 def show_undetermined(runs: Sequence[Run], screen: Screen) -> None:
