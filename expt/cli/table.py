@@ -7,15 +7,17 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.parser import Parser
+from expt.cli.show.listing import told_values
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Column, output
 from expt.ground.text import value_text
-from expt.reading.fields import MISSING
 from expt.reading.references import find_archive_root
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from expt.ground.screen import Screen
     from expt.reading.arranging import Pivot
 
@@ -52,13 +54,11 @@ def main(words: list[str]) -> int:
 
 
 def _show(pivot: Pivot, screen: Screen) -> None:
-    def told(value: Any) -> str:
-        return "-" if value is MISSING else value if type(value) is str else value_text(value)
+    def told(values: Sequence[Any]) -> list[str]:
+        return told_values(values, tell=lambda v: v if type(v) is str else value_text(v))
 
     screen.line((f"{pivot.value}, {pivot.names[0]} × {pivot.names[1]}", "bold"))
-    columns = [Column(pivot.names[0], [told(value) for value in pivot.rows])]
-    for index, value in enumerate(pivot.columns):
-        columns.append(
-            Column(told(value), [cells[index].text() for cells in pivot.cells], right=True)
-        )
+    columns = [Column(pivot.names[0], told(pivot.rows))]
+    for index, head in enumerate(told(pivot.columns)):
+        columns.append(Column(head, [cells[index].text() for cells in pivot.cells], right=True))
     screen.table(columns, else_by="--markdown has everything")

@@ -24,6 +24,7 @@ from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from typing import TextIO
 
     from rich.console import Console, RenderableType
@@ -241,6 +242,10 @@ class Screen:
             reason = error.strerror if isinstance(error, OSError) else "it is closed"
             raise ExptError(f"the output cannot be written: {reason}") from error
 
+    def write_data(self, text: str) -> None:
+        """A text for programs, of which a terminal obeys nothing."""
+        self.write(visible(text, lines=True) if self.isatty() else text)
+
     def flush(self) -> None:
         """Everything is flushed when it is written."""
 
@@ -300,6 +305,20 @@ def linked(text: str, path: str | os.PathLike[str], style: str = "") -> Part:
     """A text by which a terminal opens a file."""
     address = "file://" + quote(os.path.abspath(path), errors="surrogateescape")
     return text, f"{style} link {address}".strip()
+
+
+def pasted(path: str | os.PathLike[str], cwd: Path, style: str = "") -> Part:
+    """A path as it can be pasted in `cwd`, by which a terminal opens it."""
+    return linked(relative_path(os.fspath(path), cwd), path, style)
+
+
+def relative_path(path: str, cwd: Path) -> str:
+    """`path` from `cwd`, where that is shorter than the whole of it."""
+    try:
+        relative = os.path.relpath(path, cwd) if os.path.isabs(path) else path
+    except ValueError:  # another drive
+        return path
+    return min(relative, path, key=len)
 
 
 def _indented(branch: Branch, indent: str = "") -> Iterator[Line]:

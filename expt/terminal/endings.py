@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.layout import LOG_FILE, RUNS_DIR
-from expt.ground.screen import STATUS_STYLES, Line, OneRow, Part, linked, paragraph
+from expt.ground.screen import STATUS_STYLES, Line, OneRow, Part, paragraph, pasted, relative_path
 from expt.ground.text import collapse_progress, human_duration, printed, short_text, some_of
-from expt.terminal.tracebacks import error_line, error_lines, relative_path, show_error
+from expt.terminal.tracebacks import error_line, error_lines, show_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -145,8 +145,7 @@ def _show_output(screen: Screen, log: Path, cwd: Path) -> None:
         many = f"the last {len(shown)} lines"
     elif len(lines) <= _TAIL_LINES:
         many = "all of it" if len(lines) > 1 else "one line"
-    place = relative_path(str(log), cwd)
-    screen.line((f"── output, {many} · ", "dim"), linked(place, log, "dim"))
+    screen.line((f"── output, {many} · ", "dim"), pasted(log, cwd, "dim"))
     screen.lines(paragraph(printed("\n".join(shown), colour=False)))
 
 
@@ -217,7 +216,7 @@ def where_lines(outcomes: Sequence[Outcome], options: Options) -> list[Line]:
     if len(kept) > 1 and reference == shown.run_id:
         command = f"expt show --session latest  ·  {command}"
     return [
-        [(f"{what} in ", "dim"), linked(relative_path(folder, options.cwd), folder)],
+        [(f"{what} in ", "dim"), pasted(folder, options.cwd)],
         [("next:", "dim"), f" {command}"],
     ]
 

@@ -6,7 +6,7 @@ import math
 import posixpath
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground import messages
 from expt.ground.layout import SERIES_DIR
@@ -27,25 +27,20 @@ from expt.terminal.endings import MARKS
 from expt.terminal.sweep_table import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.console import RenderableType
 
     from expt.ground.messages import Event
     from expt.ground.model import Case, Outcome, Plan
     from expt.ground.screen import Line
+    from expt.reading.series.tail import SeriesTail
 
 _SHOWN_AFTER: Final = 0.25  # seconds: what is over sooner is not worth a line that goes away
 _ROWS_LEFT: Final = 7  # of the window's height, for what stands above and below
 _WIDE: Final = 100  # columns from which a run's values stand beside its progress
 _LOOPS: Final = 16  # loops of a run that are remembered: some are left by a break
 _SPARK: Final = 12
-
-
-class Tail(Protocol):
-    """The latest values of a running archive: `expt.reading.series.SeriesTail`."""
-
-    def poll(self) -> Mapping[str, tuple[int, Any]]: ...
 
 
 def case_names(cases: Sequence[Case]) -> dict[str, str]:
@@ -97,7 +92,7 @@ class CurrentRun:
         self._making_since = now
         self._setup = 0.0
         self._loops: dict[tuple[str, int | None], Loop] = {}
-        self._tail: Tail | None = None
+        self._tail: SeriesTail | None = None
         self._values: dict[str, list[float]] = {}
         self.spinner: Any = None
 

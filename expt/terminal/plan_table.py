@@ -10,9 +10,9 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.encoding import to_json
+from expt.ground.encoding import opaque_as_text, to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
-from expt.ground.screen import Column, OneRow, Part, Screen, paragraph
+from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
 from expt.ground.text import counted, dotted, human_duration, human_size, value_text, words_text
 from expt.parameters.secret_values import masked_case
 
@@ -37,13 +37,18 @@ def print_plan(plan: Plan, screen: Screen, *, verbose: bool) -> None:
     for search in plan.searches:
         _print_search(screen, search)
         screen.line()
-    for note in plan.notes:
-        screen.lines(paragraph(note, ("note: ", "dim")))
-    for warning in plan.warnings:
-        screen.lines(paragraph(warning, ("warning: ", "yellow")))
+    screen.lines(advice_lines(plan))
     screen.line((_total(plan), "bold"))
     if price := _price(plan):
         screen.line((price, "dim"))
+
+
+def advice_lines(plan: Plan) -> list[Line]:
+    """What planning has to say beside the cases."""
+    lines = [line for note in plan.notes for line in paragraph(note, ("note: ", "dim"))]
+    for warning in plan.warnings:
+        lines += paragraph(warning, ("warning: ", "yellow"))
+    return lines
 
 
 def print_case(case: Case, screen: Screen, *, verbose: bool) -> None:
@@ -101,17 +106,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
 
 def _json(value: Any) -> Any:
     """The tagged form; what cannot be stored as its `repr`."""
-    return to_json(_text_of_opaque(value))
-
-
-def _text_of_opaque(value: Any) -> Any:
-    if isinstance(value, Opaque):
-        return value.text
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return [_text_of_opaque(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _text_of_opaque(item) for key, item in value.items()}
-    return value
+    return to_json(opaque_as_text(value))
 
 
 # Values and where they come from, wherever these are shown
@@ -209,10 +204,10 @@ def _print_experiment(
     pasts: Mapping[str, Past] | None = None,
 ) -> None:
     experiment, count = cases[0].experiment, len(cases)
-    name = cases[0].id if count == 1 else experiment.id
-    screen.line((name, "bold"), f"  {count} cases" if count > 1 else "")
-    if experiment.description:
-        screen.lines([OneRow([(f"  {experiment.description}", "dim")])])
+    if count == 1:
+        _print_head(screen, cases[0].id, "", experiment.description)
+    else:
+        _print_head(screen, experiment.id, f"  {count} cases", experiment.description)
     screen.lines([("  extends ", "dim"), base] for base in experiment.extends)
     if count == 1:
         leaves = leaf_values(cases[0].params, cases[0].origins)
@@ -226,6 +221,11 @@ def _print_experiment(
     _print_cases(screen, cases, list(differing), verbose, pasts or {})
     chains = [leaf for leaves in differing.values() for leaf in leaves]
     print_values(screen, [*chains, *shared], words=cases[0].words)
+
+
+def _print_head(screen: Screen, name: str, said: str, description: str) -> None:
+    screen.line((name, "bold"), said)
+    screen.lines([OneRow([(f"  {description}", "dim")])] if description else [])
 
 
 def _split(cases: Sequence[Case]) -> tuple[dict[str, list[Leaf]], list[Leaf]]:
@@ -302,9 +302,7 @@ def _price(plan: Plan) -> str:
 def _print_search(screen: Screen, search: Search) -> None:
     """The space with what is known, and the values that all trials share."""
     case = masked_case(search.case)
-    screen.line((case.id, "bold"), f"  {search_text(search)}")
-    if case.experiment.description:
-        screen.lines([OneRow([(f"  {case.experiment.description}", "dim")])])
+    _print_head(screen, case.id, f"  {search_text(search)}", case.experiment.description)
     screen.line()
     columns = [
         Column("searched", [one.name for one in search.terms.space], "cyan"),
@@ -329,18 +327,15 @@ def search_text(search: Search) -> str:
 def _total(plan: Plan) -> str:
     experiments = len({case.experiment.id for case in plan.cases})
     skipped = sum(case.skip is not None for case in plan.cases)
-    parts = [f"{counted(len(plan.cases), 'case')} of {counted(experiments, 'experiment')}"]
     states = Counter(past.state for past in plan.pasts.values())
-    told = [f"{states[state]} {state}" for state in _STATES if states[state]]
-    if told and told != [f"{len(plan.cases)} new"]:
-        parts.append(", ".join(told))
-    if plan.done:
-        parts.append(f"{len(plan.cases) - len(plan.done)} to run")
-    if plan.searches:
-        parts = parts if plan.cases else []
-        parts.append(counted(len(plan.searches), "search"))
-    if skipped:
-        parts.append(f"{len(plan.cases) - skipped} to run, {skipped} skipped")
-    if plan.deselected:
-        parts.append(f"{plan.deselected} deselected")
-    return "; ".join(parts)
+    told = ", ".join(f"{states[state]} {state}" for state in _STATES if states[state])
+    cases, what = counted(len(plan.cases), "case"), "experiment"
+    parts = [
+        "" if plan.searches and not plan.cases else f"{cases} of {counted(experiments, what)}",
+        told if told != f"{len(plan.cases)} new" else "",
+        f"{len(plan.cases) - len(plan.done)} to run" if plan.done else "",
+        counted(len(plan.searches), "search") if plan.searches else "",
+        f"{len(plan.cases) - skipped} to run, {skipped} skipped" if skipped else "",
+        f"{plan.deselected} deselected" if plan.deselected else "",
+    ]
+    return "; ".join(filter(None, parts))

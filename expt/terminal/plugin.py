@@ -26,7 +26,7 @@ from expt.terminal import endings
 from expt.terminal.live import LiveView
 from expt.terminal.nothing_selected import nothing_selected
 from expt.terminal.output import Output
-from expt.terminal.plan_table import leaf_values, print_values, search_text
+from expt.terminal.plan_table import advice_lines, leaf_values, print_values, search_text
 from expt.terminal.region import Region
 from expt.terminal.sweep_table import curves_lines, earlier_outcomes, show_sweeps
 
@@ -104,10 +104,7 @@ class Terminal:
         if len(plan.cases) > 1 or (plan.deselected and not plan.searches):
             on = f" on {workers} workers" if workers > 1 else ""
             self._say([f"planned {counted(len(plan.cases), 'case')}{on}"])
-        for note in plan.notes:
-            self._say(*paragraph(note, ("note: ", "dim")))
-        for warning in plan.warnings:
-            self._say(*paragraph(warning, ("warning: ", "yellow")))
+        self._say(*advice_lines(plan))
 
     @hook
     def expt_event_received(self, event: Event) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from expt.archive.record import read_outcome
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SESSIONS_DIR
-from expt.ground.screen import Column, Line, linked
+from expt.ground.screen import Column, Line, linked, pasted
 from expt.ground.spread import is_number, spread_of
 from expt.ground.text import (
     case_text,
@@ -20,7 +20,6 @@ from expt.ground.text import (
     short_text,
 )
 from expt.parameters.secret_values import masked_case
-from expt.terminal.tracebacks import relative_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -169,7 +168,7 @@ def curves_lines(runs: Path, session: str, cwd: Path) -> list[Line]:
     pictures = sorted(folder.glob("*.png")) if session and folder.is_dir() else []
     if not pictures:
         return []
-    line: Line = [("curves  ", "dim"), linked(relative_path(str(pictures[0]), cwd), pictures[0])]
+    line: Line = [("curves  ", "dim"), pasted(pictures[0], cwd)]
     for path in pictures[1:_PICTURES]:
         line += [", ", linked(path.name, path)]
     more = len(pictures) - _PICTURES

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from expt.ground.files import list_inside, read_inside
 from expt.ground.layout import CODE_DIR
-from expt.ground.screen import linked, paragraph, styled
+from expt.ground.screen import linked, paragraph, relative_path, styled
 from expt.ground.text import failure_line, visible
 from expt.ground.value_classes import frozen
 
@@ -114,15 +114,6 @@ def error_lines(error: ErrorInfo, style: str, cwd: Path) -> list[str]:
                 place = f"{frame.margin}{_place(frame, cwd)}: in {frame.name}"
                 lines += [place, *frame.below[:1]]
     return lines
-
-
-def relative_path(path: str, cwd: Path) -> str:
-    """`path` from `cwd`, where that is shorter than the whole of it."""
-    try:
-        relative = os.path.relpath(path, cwd) if os.path.isabs(path) else path
-    except ValueError:  # another drive
-        return path
-    return min(relative, path, key=len)
 
 
 def _place(frame: Frame, cwd: Path) -> str:

@@ -18,7 +18,6 @@ from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.processes import without_collection
 from expt.ground.screen import Screen, output
-from expt.ground.text import visible
 from expt.reading.finding import find_runs
 from expt.reading.references import find_archive_root, load_run
 from expt.reading.runs import Runs
@@ -201,10 +200,9 @@ def _write_machine(
 
     if asked.series:
         for part in series_csv(runs, asked.series):
-            screen.write(visible(part, lines=True) if screen.isatty() else part)
+            screen.write_data(part)
     elif asked.csv:
-        text = csv_text(runs, columns=_names(asked.columns, "--columns"))
-        screen.write(visible(text, lines=True) if screen.isatty() else text)
+        screen.write_data(csv_text(runs, columns=_names(asked.columns, "--columns")))
     else:
         screen.write(json_text(runs, whole=whole))
     return int(ExitCode.OK)

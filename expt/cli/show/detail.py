@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.cli.show.listing import age_text, spark_of
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive, ReadingError
-from expt.ground.screen import STATUS_STYLES, Branch, Column, Line, Part, linked
+from expt.ground.screen import STATUS_STYLES, Branch, Column, Line, Part, linked, pasted
 from expt.ground.text import (
     human_duration,
     human_size,
@@ -47,10 +47,9 @@ class View:
     cwd: Path
     find: Callable[[str], Run]
 
-    def path(self, path: Path, text: str | None = None) -> Part:
+    def path(self, path: Path) -> Part:
         """A path as it can be pasted here."""
-        told = str(path.relative_to(self.cwd) if path.is_relative_to(self.cwd) else path)
-        return linked(text or told, path)
+        return pasted(path, self.cwd)
 
     def id(self, run: Run) -> Part:
         """The id of a run, by which a terminal opens it."""
@@ -179,7 +178,7 @@ def _show_pictures(view: View) -> None:
 
 
 def _show_artifacts(view: View) -> None:
-    names = [view.path(each.path, name) for name, each in view.run.artifacts.items()]
+    names = [linked(name, each.path) for name, each in view.run.artifacts.items()]
     sizes = [human_size(each.size) for each in view.run.artifacts.values()]
     columns = [Column("", names, whole=True), Column("", sizes, "dim", right=True)]
     view.screen.table(columns, indent=2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from expt.cli.show.listing import value_column
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Column
-from expt.ground.text import number_text, visible
+from expt.ground.text import number_text
 from expt.reading.fields import MISSING
 from expt.terminal.sweep_table import mean_texts
 
@@ -27,8 +27,7 @@ def show_groups(groups: Groups[Runs], asked: argparse.Namespace, screen: Screen)
         text = ",\n".join(told)
         screen.write(f"[\n{text}\n]\n" if text else "[]\n")
     elif asked.csv:
-        text = groups.table().to_csv()
-        screen.write(visible(text, lines=True) if screen.isatty() else text)
+        screen.write_data(groups.table().to_csv())
     else:
         _show_table(groups, screen)
     return int(ExitCode.OK)

@@ -14,6 +14,7 @@ from expt.ground.text import (
     case_text,
     human_age,
     human_duration,
+    number_text,
     number_texts,
     short_text,
     some_of,
@@ -25,7 +26,7 @@ from expt.reading.fields import MISSING, field_value, leaf_values
 from expt.reading.runs import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from expt.ground.screen import Screen
     from expt.reading.run import Run
@@ -34,6 +35,7 @@ _SPARK: Final = 10
 _MOST_COMPARED: Final = 2000  # runs that are looked through for pairs that should be alike
 _MOST_POINTS: Final = 1_000_000  # more are not read for the sake of a spark line
 _LASTS: Final = 3  # series whose last values stand for results where there are none
+_FEW: Final = 200  # numbers that are told apart: no eye compares more
 _OLD: Final = 86_400  # seconds from which on a date says more than an age
 
 
@@ -51,8 +53,7 @@ def show_listing(
             _show_title(screen, experiment, members)
         columns, same = _columns_of(members, screen, sort)
         if not experiment:
-            names = [run.experiment for run in members]
-            columns.insert(1, Column("experiment", names))
+            columns.insert(1, Column("experiment", [run.experiment for run in members]))
         screen.table(columns, else_by="--columns chooses")
         if same and len(members) > 1:
             screen.line(("the same in all: ", "dim"), case_text(same))
@@ -74,14 +75,14 @@ def show_undetermined(runs: Sequence[Run], screen: Screen) -> None:
 def show_columns(runs: Sequence[Run], screen: Screen, names: Sequence[str]) -> None:
     """The values asked for as columns. Raises `UsageError` for a name that no run has."""
     Runs(runs).table(names)
-    columns = []
-    for name in names:
-        values = [field_value(run, name) for run in runs]
-        if name == "id":
-            columns.append(_ids(runs, screen))
-        else:
-            columns.append(value_column(name, values, style=""))
-    screen.table(columns)
+    screen.table(
+        [
+            _ids(runs, screen)
+            if name == "id"
+            else value_column(name, [field_value(run, name) for run in runs], style="")
+            for name in names
+        ]
+    )
 
 
 def _show_title(screen: Screen, experiment: str, runs: Sequence[Run]) -> None:
@@ -102,11 +103,10 @@ def age_text(run: Run, *, dated: bool = True) -> str:
 
 
 def _ids(runs: Sequence[Run], screen: Screen) -> Column:
-    names = [run.short_id for run in runs]
-    if not screen.draws:  # no link is made ten thousand times for nobody
-        return Column("id", names, whole=True)
-    cells = [screen.run(run.short_id, run.id, run.path, "cyan") for run in runs]
-    return Column("id", cells, whole=True)
+    names: list[Part] = [run.short_id for run in runs]
+    if screen.draws:  # no link is made ten thousand times for nobody
+        names = [screen.run(run.short_id, run.id, run.path, "cyan") for run in runs]
+    return Column("id", names, whole=True)
 
 
 def _columns_of(
@@ -125,14 +125,11 @@ def _columns_of(
     found = _results_of(runs)
     columns += [value_column(name, values, style="", sort=sort) for name, values in found.items()]
     columns += _spark_column(runs) if screen.draws else []
-    took = [run.duration for run in runs]
-    columns.append(
-        Column("took", ["" if t is None else human_duration(t) for t in took], right=True)
-    )
-    columns.append(Column("age", [age_text(run).removesuffix(" ago") for run in runs], right=True))
-    failures: list[Part] = [(run.failure or "", "red") for run in runs]
+    took = ["" if run.duration is None else human_duration(run.duration) for run in runs]
+    ages = [age_text(run).removesuffix(" ago") for run in runs]
+    columns += [Column("took", took, right=True), Column("age", ages, right=True)]
     if any(run.failure for run in runs):
-        columns.append(Column("error", failures))
+        columns.append(Column("error", [run.failure or "" for run in runs], "red"))
     return columns, same
 
 
@@ -152,8 +149,7 @@ def split_values(
     """By name what differs between the rows (`MISSING` where one lacks it), and what does not."""
     varying: dict[str, list[Any]] = {}
     same: dict[str, Any] = {}
-    for name in dict.fromkeys(name for row in rows for name in row):
-        values = [row.get(name, MISSING) for row in rows]
+    for name, values in _by_name(rows).items():
         first = values[0]
         if all(value is first or is_same(value, first) for value in values):
             same[name] = first
@@ -167,6 +163,10 @@ def _results_of(runs: Sequence[Run]) -> dict[str, list[Any]]:
     rows = [dict(leaf_values(run.results)) for run in runs]
     if not any(rows):
         rows = [dict(list(run.last.items())[:_LASTS]) for run in runs]
+    return _by_name(rows)
+
+
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name, MISSING) for row in rows] for name in names}
 
@@ -175,19 +175,8 @@ def value_column(
     name: str, values: Sequence[Any], *, style: str = "cyan", sort: str | None = None
 ) -> Column:
     """A column of values: numbers to the right, in digits enough to tell them apart."""
-    plain = [value is MISSING or value is None or isinstance(value, bool) for value in values]
-    floats = [v for v, is_plain in zip(values, plain, strict=True) if isinstance(v, float)]
-    told = iter(number_texts(floats if len(floats) < 200 else []) if floats else [])
-    few = len(floats) < 200
-    texts = []
-    for value in values:
-        if value is MISSING or value is None:
-            texts.append("")
-        elif isinstance(value, float) and few:
-            texts.append(next(told))
-        else:
-            texts.append(_cell_text(value))
-    numeric = all(p or isinstance(v, (int, float)) for p, v in zip(plain, values, strict=True))
+    numeric = all(v is MISSING or v is None or isinstance(v, (int, float)) for v in values)
+    texts = told_values(values, missing="", tell=_cell_text)
     arrow = ""
     if sort is not None and sort.lstrip("-").rpartition(".")[2] == name.rpartition(".")[2]:
         arrow = " ↓" if sort.startswith("-") else " ↑"
@@ -225,11 +214,14 @@ def spark_of(run: Run, name: str, width: int) -> str:
         return ""
 
 
-def told_values(values: Iterable[Any]) -> list[str]:
-    """Values of different runs in one row: numbers that differ look different."""
-    kept = [MISSING if value is None else value for value in values]
-    floats = [value for value in kept if isinstance(value, float)]
-    told = iter(number_texts(floats))
+def told_values(
+    values: Sequence[Any], *, missing: str = "-", tell: Callable[[Any], str] = value_text
+) -> list[str]:
+    """Values beside each other: numbers that differ look different, unless there are many."""
+    floats = [value for value in values if isinstance(value, float)]
+    texts = number_texts(floats) if len(floats) < _FEW else map(number_text, floats)
+    told = iter(texts)
     return [
-        "-" if v is MISSING else next(told) if isinstance(v, float) else value_text(v) for v in kept
+        missing if v is MISSING or v is None else next(told) if isinstance(v, float) else tell(v)
+        for v in values
     ]
