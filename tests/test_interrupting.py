@@ -103,6 +103,52 @@ def test_what_nohup_ignores_stays_ignored(sandbox: Sandbox) -> None:
     assert end_with(process, signal.SIGHUP)[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("stage", "statuses"),
+    [
+        ("def analysis_a(run):", ["completed"]),
+        ("def analysis_session_a(runs):", ["completed", "completed"]),
+        ("@expt.provider(scope='session')\ndef thing():\n    yield 1", ["completed", "completed"]),
+    ],
+)
+def test_an_interrupt_of_what_follows_a_run_ends_a_session_in_this_process(
+    sandbox: Sandbox, stage: str, statuses: list[str]
+) -> None:
+    """An analysis or a teardown that a Ctrl-C ends is no failure of its run, and is the last."""
+    sandbox.write(
+        {
+            "experiments/a.py": "import expt, signal\n"
+            f"{stage}\n    signal.raise_signal(signal.SIGINT)\n"
+            f"def experiment_a(i=0{', *, thing' if 'thing' in stage else ''}): ..."
+        }
+    )
+    assert sandbox.expt("--sweep", "i=1,2", "-n", "0").exit_code == 2
+    assert [run.status for run in sandbox.runs()] == statuses
+
+
+def test_a_run_in_this_process_that_is_stopped_does_not_end_the_session(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                import signal
+                from pathlib import Path
+
+                from expt.archive.owner import ask_to_stop
+
+                def experiment_a(archive, i=0):
+                    if i == 1:  # what 'expt stop' does
+                        ask_to_stop(Path(archive.path), None)
+                        signal.raise_signal(signal.SIGINT)
+            """
+        }
+    )
+    assert sandbox.expt("--sweep", "i=1,2", "-n", "0").exit_code == 2
+    assert {run.case: run.status for run in sandbox.runs()} == {
+        "i-1": "interrupted",
+        "i-2": "completed",
+    }
+
+
 def test_a_terminal_that_is_hung_up_leaves_interrupted_runs(sandbox: Sandbox) -> None:
     """The session's screen is gone with it, and every write to it fails."""
     import pty

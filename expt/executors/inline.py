@@ -84,15 +84,18 @@ class InlineExecutor:
         if self._timeout is None and self._plan_timeout is None:
             yield
             return
-        before = signal.signal(signal.SIGALRM, lambda *_: self._tell_late())
+        usual = signal.getsignal(signal.SIGINT)
+        before = signal.signal(signal.SIGALRM, lambda *_: self._tell_late(usual))
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
-    def _tell_late(self) -> None:
+    def _tell_late(self, usual: Any) -> None:
         self._is_late = True
+        if signal.getsignal(signal.SIGINT) == usual:
+            raise KeyboardInterrupt  # the session does not hear of it
         signal.raise_signal(signal.SIGINT)  # whoever holds back a Ctrl-C holds back this one too
 
     def _hear(self, event: Event) -> None:

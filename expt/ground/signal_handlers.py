@@ -6,6 +6,7 @@ takes longer than all else.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -22,3 +23,21 @@ set_handler: Final[Callable[[int, Any], Any]] = _own.signal
 """Set the handler of a signal, one as `handler_of` tells it; the one before."""
 
 IGNORED: Final = int(signal.SIG_IGN)
+
+INTERRUPTS: Final = tuple(
+    int(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""What asks a process to end, as far as the system has it."""
+
+
+def end_at_interrupts(code: int) -> None:
+    """From now on end the process with `code` where one is asked to end; `nohup` stays as it is."""
+    for number in INTERRUPTS:
+        if handler_of(number) != IGNORED:
+            set_handler(number, lambda *_: os._exit(code))
+
+
+def ignore_interrupts() -> None:
+    """From now on nobody can ask the process to end."""
+    for number in INTERRUPTS:
+        set_handler(number, IGNORED)

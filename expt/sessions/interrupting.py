@@ -3,7 +3,7 @@
 until the plan is there   ─► everything ends at once; after a second, whatever holds it up
 while it is carried out   first  ─► the current runs end as interrupted, no other begins
                           second ─► they are killed
-in this process (-n 0)    ─► Python's own `KeyboardInterrupt`
+in this process (-n 0)    ─► Python's own `KeyboardInterrupt`, and no other run begins
 """
 
 from __future__ import annotations
@@ -15,15 +15,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expt.ground.errors import ExitCode
+from expt.ground.signal_handlers import INTERRUPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-_NUMBERS: Final = tuple(
-    number
-    for name in ("SIGINT", "SIGTERM", "SIGHUP")
-    if (number := getattr(signal, name, None)) is not None
-)
 
 _PATIENCE: Final = 2.0  # seconds after a second interrupt until the process ends itself
 
@@ -56,8 +51,8 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.getsignal(number) for number in _NUMBERS}
-        for number in _NUMBERS:
+        before = {number: signal.getsignal(number) for number in INTERRUPTS}
+        for number in INTERRUPTS:
             hear = self._handler(number, before[number], inline=inline)
             if hear is not None:
                 signal.signal(number, hear)
@@ -78,7 +73,13 @@ class Interrupts:
             return self._hear
         if number != signal.SIGINT:  # whoever holds back a Ctrl-C holds back this one too
             return lambda *_: signal.raise_signal(signal.SIGINT)
-        return None if callable(before) else signal.default_int_handler
+        then = before if callable(before) else signal.default_int_handler
+
+        def hear(*told: Any) -> None:
+            self.came = True  # an analysis or a teardown that it ends would keep it to itself
+            then(*told)
+
+        return hear
 
     def _hear(self, *_: Any) -> None:
         kill, self.came = self.came, True

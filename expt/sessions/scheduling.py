@@ -56,6 +56,7 @@ class Schedule:
         self._outcomes = outcomes
         self._gathered: frozenset[str] = frozenset()
         self._ends: list[tuple[Case, str]] = []
+        self._earlier: dict[str, str] = {}  # archives of what was done before, by their cases
         self._feed: Feed | None = None
         self._waiting = Waiting({})
         self._enough = False  # of failures, so that nothing more begins
@@ -74,6 +75,7 @@ class Schedule:
         self._feed = feed
         self._waiting = Waiting(plan.reused)
         self._gathered |= plan.gathered
+        self._earlier |= {case.id: plan.reused[case.id].path for case in plan.done}
         self._tries.clear()
         for case in plan.cases:
             self._books.forget(case.id)
@@ -145,10 +147,15 @@ class Schedule:
         return None
 
     def render_together(self, session_id: str) -> None:
-        """Have what the runs have in common drawn, after the pictures of each."""
+        """Have what the runs have in common drawn, after the pictures of each.
+
+        What was done before and not run again is drawn with them, as the table at the end has it.
+        """
         keeping = self._options.keeping
-        paths = tuple(outcome.path for outcome in self._outcomes if outcome.path)
-        if len(paths) < 2 or not keeping.render or keeping.scratch or self._interrupts.came:
+        made = tuple(outcome.path for outcome in self._outcomes if outcome.path)
+        paths = (*self._earlier.values(), *made)
+        few = not made or len(paths) < 2
+        if few or not keeping.render or keeping.scratch or self._interrupts.came:
             return
         rendering = self._crew.renderer.submit(messages.SessionRenderRequest(session_id, paths))
         rendering.add_done_callback(partial(self._tell_rendering, ""))
@@ -191,7 +198,8 @@ class Schedule:
             if future.cancelled():
                 continue
             outcome = self._outcome_of(case, future)
-            self._interrupts.came |= outcome.status == "interrupted" and not _was_stopped(outcome)
+            if outcome.status == "interrupted":
+                self._hear_interrupted(outcome)
             retried = self._is_tried_again(case, outcome)
             if not retried:
                 self._outcomes.append(outcome)
@@ -208,6 +216,13 @@ class Schedule:
                 self._render(outcome.path)
             if retried:
                 self._try_again(case, outcome)
+
+    def _hear_interrupted(self, outcome: Outcome) -> None:
+        """The session ends too, unless it was 'expt stop' that ended the run."""
+        if not _was_stopped(outcome):
+            self._interrupts.came = True
+        elif self._options.running.workers == 0:  # its signal came to this process
+            self._interrupts.came = False
 
     def _is_tried_again(self, case: Case, outcome: Outcome) -> bool:
         """Whether `--retries` allows the failed case another run."""
