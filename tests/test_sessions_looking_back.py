@@ -79,6 +79,40 @@ def table(done: Done) -> list[list[str]]:
     return [re.split(r"\s{2,}", line.strip()) for line in done.lines[start : start + 4]]
 
 
+def test_what_was_done_before_is_drawn_with_the_rest_of_its_sweep(sandbox: Sandbox) -> None:
+    """As the table at the end has it, and the script of the session loads it."""
+    sandbox.write(
+        {
+            "experiments/train.py": """
+                from pathlib import Path
+
+                def experiment_train(track, lr=0):
+                    track("loss", lr, step=0)
+                    track("loss", lr, step=1)
+                    assert lr != 2 or not Path("broken").exists()
+            """,
+            "broken": "",
+            "seen.py": """
+                def expt_render_session(runs, folder):
+                    (folder / "seen.txt").write_text(" ".join(run.case for run in runs))
+                    return [folder / "seen.txt"]
+            """,
+        }
+    )
+    words = (*SWEEP, "--plugin", "seen.py", "--plugin", "no:plots", "--plugin", "no:videos")
+    sandbox.expt(*words, render=True)
+    (sandbox.root / "broken").unlink()
+    assert sandbox.expt(*words, "--resume", render=True).exit_code == 0
+    *_, folder = sorted((sandbox.root / "runs/.sessions").iterdir())
+    assert (folder / "seen.txt").read_text() == "lr-1 lr-3 lr-2"
+    load = (folder / "analysis.py").read_text().partition("\ndef show")[0]
+    found: dict[str, Any] = {"__file__": str(folder / "analysis.py")}
+    exec(load, found)
+    assert {run.case: run.status for run in found["session"]} == dict.fromkeys(
+        ("lr-1", "lr-2", "lr-3"), "completed"
+    )
+
+
 @pytest.mark.parametrize(
     ("first", "then"),
     [

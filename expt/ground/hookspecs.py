@@ -214,5 +214,6 @@ def expt_render_session(runs: Any, session_id: str, folder: Path) -> Sequence[Pa
     """Observing, renderer. Write renderings of what the runs of a session have in common into
     `folder`; return the files made. Called for two runs or more, after their own renderings.
 
-    `runs` is what `expt.runs` gives. The files end up in `runs/.sessions/<session_id>/`.
+    `runs` is what `expt.runs` gives, with `--resume` also what was done before. The files end
+    up in `runs/.sessions/<session_id>/`.
     """

@@ -54,17 +54,28 @@ class Script:
         if not groups:
             return None
         path = folder / layout.ANALYSIS_FILE
-        write_atomically(path, write_session_script(session_id, groups).encode())
+        earlier = [run.id for run in runs if run.listed_lineage.get("session") != session_id]
+        write_atomically(path, write_session_script(session_id, groups, earlier).encode())
         return [path]
 
 
-def write_session_script(session_id: str, groups: Mapping[str, Sequence[str]]) -> str:
-    """The text of a session's `analysis.py`; `groups` has the series of each experiment."""
+def write_session_script(
+    session_id: str, groups: Mapping[str, Sequence[str]], earlier: Sequence[str] = ()
+) -> str:
+    """The text of a session's `analysis.py`; `groups` has the series of each experiment.
+
+    `earlier` are the ids of the runs that `--resume` took in the place of new ones.
+    """
     cells = [
         metadata_block(),
         "# %%\n# This script starts from all runs of a session. Change it as you like.\n#\n"
         + comment("session", session_id),
-        _fill(script_cells.SESSION_LOAD, SESSION=session_id),
+        _fill(
+            script_cells.SESSION_LOAD
+            + (script_cells.RESUMED_RUNS if earlier else script_cells.SESSION_RUNS),
+            SESSION=session_id,
+            EARLIER=list(earlier),
+        ),
     ]
     return _script_of_many(cells, groups)
 

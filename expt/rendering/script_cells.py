@@ -182,7 +182,18 @@ try:
 except NameError:  # opened as a notebook
     archive_root = Path.cwd().parents[1]
 
+"""
+
+SESSION_RUNS: Final = """\
 session = expt.runs(archive_root).filter(lambda run: run.lineage.get("session") == SESSION)
+print(session)
+"""
+
+RESUMED_RUNS: Final = """\
+earlier = EARLIER  # done before, and not run again
+session = expt.runs(archive_root).filter(
+    lambda run: run.lineage.get("session") == SESSION or run.id in earlier
+)
 print(session)
 """
 
