@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -233,13 +234,22 @@ def test_a_limit_beyond_any_number_is_no_limit(
             ["experiments/", "lr=0.1,1", "+opt.name=a b", "-n", "2"],
             "the command is: expt experiments/ -n 2 --sweep lr=0.1,1 -p 'opt.name=a b'",
         ),
+        (["-p", "lr=1", "seed=3"], "the command is: expt -p lr=1 -p seed=3"),
+        (
+            ["--sweep", "lr=1,2", "a=1", "-p", "a=1"],
+            "the command is: expt --sweep lr=1,2 -p a=1 -p a=1",
+        ),
     ],
 )
 def test_habits_of_other_tools_are_told_the_next_command(
     tmp_path: Path, words: list[str], hint: str
 ) -> None:
     (tmp_path / "experiments").mkdir()
-    places = [word for word in words if not word.startswith("-") and word != "2"]
+    places = [
+        word
+        for before, word in itertools.pairwise(["", *words])
+        if not word.startswith("-") and before not in ("-n", "-p", "--sweep")
+    ]
     with pytest.raises(UsageError) as caught:
         understand_places(places, words, ["run", "show"], Configuration(tmp_path, {}), tmp_path)
     assert caught.value.hint == hint

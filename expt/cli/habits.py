@@ -7,6 +7,7 @@ expt mlp.py::experiment_mlp      a node id as it is shown  ─► the whole one,
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -33,6 +34,7 @@ _MEANT: Final = {
     "--sweep": ("sweep", "multirun", "grid"),
     "": ("test", "start", "exec", "train"),
 }
+_TAKE_VALUES: Final = ("-p", "--sweep", "--space")
 _SHOWN: Final = 5
 
 
@@ -44,10 +46,14 @@ def understand_places(
     cwd: Path,
 ) -> list[str]:
     """The places, short node ids made whole. Raises `UsageError` with the next command."""
+    strange = [
+        place for place in places if not os.path.lexists(cwd / place.partition("::")[0][:4000])
+    ]
+    values = [place for place in strange if _VALUE.fullmatch(place)]
+    if values:
+        raise _no_path(values, typed)
     return [
-        place
-        if os.path.lexists(cwd / place.partition("::")[0][:4000])
-        else _understand(place, typed, sorted(verbs), configuration, cwd)
+        _understand(place, typed, sorted(verbs), configuration, cwd) if place in strange else place
         for place in places
     ]
 
@@ -55,8 +61,6 @@ def understand_places(
 def _understand(
     place: str, typed: Sequence[str], verbs: Sequence[str], configuration: Configuration, cwd: Path
 ) -> str:
-    if _VALUE.fullmatch(place):
-        raise _no_path(place, typed)
     if "::" in place:
         return _whole_node_id(place, configuration, cwd)
     if re.fullmatch(r"[a-z][a-z-]*", place) and place == typed[0]:
@@ -72,11 +76,13 @@ def _understand(
     return place
 
 
-def _no_path(place: str, typed: Sequence[str]) -> UsageError:
-    """A value among the paths: the whole command as it is meant."""
-    rest = [word for word in typed if word != place]
-    values = [word for word in typed if _VALUE.fullmatch(word)]
-    rest = [word for word in rest if word not in values]
+def _no_path(values: Sequence[str], typed: Sequence[str]) -> UsageError:
+    """Values among the paths: the whole command as it is meant."""
+    rest = [
+        word
+        for before, word in itertools.pairwise(["", *typed])
+        if word not in values or before in _TAKE_VALUES
+    ]
     for value in values:
         bare = value.lstrip("+")
         name, _, text = bare.partition("=")
@@ -85,7 +91,7 @@ def _no_path(place: str, typed: Sequence[str]) -> UsageError:
     import shlex  # slow, and only for mistakes
 
     return UsageError(
-        f"'{place}' is no path; a parameter is set with -p, a list of values is swept",
+        f"'{values[0]}' is no path; a parameter is set with -p, a list of values is swept",
         None,
         f"the command is: {shlex.join(['expt', *rest])}",
     )
