@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import math
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
     from expt.reading.run import Run
     from expt.reading.series.tracked import Series
+
+    Array = np.ndarray[Any, Any]
 
 _FIELDS: Final = (
     *("experiment", "case", "description", "status", "started", "duration", "note", "tags"),
@@ -205,48 +206,57 @@ def tell_series(
     told["words"] = {
         name: str(series.options[name]) for name in _WORDS if series.options.get(name) is not None
     }
-    chosen = np.arange(len(steps))
-    if first is not None or end is not None:
-        low = -np.inf if first is None else first
-        high = np.inf if end is None else end
-        chosen = chosen[(steps >= low) & (steps <= high)]
     if series.kind == "scalar":
         values = _as_floats(series.values)
-        chosen, is_envelope = thin_out(steps, values, chosen, points)
+        chosen, is_envelope = thin_out(steps, values, points, first, end)
         told |= {"envelope": is_envelope, "values": _plain(values[chosen])}
-    elif series.files:
-        names = [f"{SERIES_DIR}/{path.parent.name}/{path.name}" for path in series.files]
-        told["files"] = [names[index] for index in chosen]
     else:
-        told["values"] = [to_json(series.values[index]) for index in chosen]
+        low = -np.inf if first is None else first
+        high = np.inf if end is None else end
+        chosen = np.flatnonzero((steps >= low) & (steps <= high))
+        if series.files:
+            names = [f"{SERIES_DIR}/{path.parent.name}/{path.name}" for path in series.files]
+            told["files"] = [names[index] for index in chosen]
+        else:
+            told["values"] = [to_json(series.values[index]) for index in chosen]
     return told | {"steps": steps[chosen].tolist(), "times": series.times[chosen].tolist()}
 
 
 def thin_out(
-    steps: np.ndarray[Any, Any],
-    values: np.ndarray[Any, Any],
-    chosen: np.ndarray[Any, Any],
-    points: int,
-) -> tuple[np.ndarray[Any, Any], bool]:
-    """Which of the entries `chosen` are to be drawn, by step, and whether they are an envelope."""
-    order = steps[chosen]
-    if order.size > 1 and not (order[1:] >= order[:-1]).all():
-        chosen = chosen[np.argsort(order, kind="stable")]
+    steps: Array, values: Array, points: int, first: float | None, end: float | None
+) -> tuple[Array, bool]:
+    """Which entries from `first` to `end` are drawn, by step, and whether they are an envelope."""
+    order = None
+    if not (steps[1:] >= steps[:-1]).all():
+        order = np.argsort(steps, kind="stable")
+        steps, values = steps[order], values[order]
+    low = 0 if first is None else int(np.searchsorted(steps, first, "left"))
+    high = len(steps) if end is None else int(np.searchsorted(steps, end, "right"))
     stretches = max(1, points // 2)
-    if chosen.size <= 2 * stretches:
-        return chosen, False
-    edges = np.linspace(0, chosen.size, stretches + 1).astype(np.int64).tolist()
-    drawn = values[chosen]
-    gaps = np.isnan(drawn)
-    if gaps.any():
-        lows, highs = np.where(gaps, np.inf, drawn), np.where(gaps, -np.inf, drawn)
-    else:
-        lows = highs = drawn
-    kept = [0, chosen.size - 1]
-    for first, end in pairwise(edges):
-        kept += [first + int(lows[first:end].argmin()), first + int(highs[first:end].argmax())]
-    places = np.unique(kept)
-    return chosen[places], True
+    is_envelope = high - low > 2 * stretches
+    places = (
+        _find_extremes(values[low:high], stretches)
+        if is_envelope
+        else np.arange(max(0, high - low))
+    )
+    chosen = low + places
+    return (chosen if order is None else order[chosen]), is_envelope
+
+
+def _find_extremes(values: Array, stretches: int) -> Array:
+    """Where the first, the last, and the lowest and the highest of each stretch stand."""
+    width = -(-values.size // stretches)
+    rest = values.size % width
+    gaps = np.isnan(values)
+    ends = np.array([0, values.size - 1])
+    found = [ends]
+    for fill, find in ((np.inf, np.argmin), (-np.inf, np.argmax)):
+        filled = np.where(gaps, fill, values) if gaps.any() else values
+        whole = filled[: values.size - rest].reshape(-1, width)
+        found.append(np.arange(len(whole)) * width + find(whole, axis=1))
+        if rest:
+            found.append(values.size - rest + find(filled[-rest:], keepdims=True))
+    return np.unique(np.concatenate(found))
 
 
 def tell_array(array: Any, most: int = 256) -> dict[str, Any]:
@@ -268,14 +278,14 @@ def tell_array(array: Any, most: int = 256) -> dict[str, Any]:
     return told | {"pixels": base64.b64encode(pixels.tobytes()).decode()}
 
 
-def _as_floats(values: Any) -> np.ndarray[Any, Any]:
+def _as_floats(values: Any) -> Array:
     array = np.asarray(values)
     if array.dtype == object:
         return np.array([float(value) for value in values])
     return array
 
 
-def _plain(values: np.ndarray[Any, Any]) -> Sequence[Any]:
+def _plain(values: Array) -> Sequence[Any]:
     """Numbers as JSON has them; what is not finite is tagged."""
     listed: list[Any] = values.tolist()
     if values.dtype.kind == "f" and not np.isfinite(values).all():

@@ -6,6 +6,7 @@ is what it was. A table has a version, by which a page that shows it is told wha
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -90,11 +91,14 @@ class KnownRuns:
                 return {**table.stamps, **dict.fromkeys(table.live, "")}
         return {}
 
-    def run(self, run_id: str) -> Run | None:
-        """The run of exactly this id, where it still is where it was."""
+    def run(self, run_id: str, load: Callable[[str], Run]) -> Run:
+        """The run of an id, by `load` where it is not where it was. Raises what that raises."""
         folder = self._folders.get(run_id)  # which ends with the id, where nobody renamed it
-        try:
+        with contextlib.suppress(ReadingError):
             run = None if folder is None else Run(self._root / folder)
-        except ReadingError:
-            return None
-        return run if run is not None and run.id == run_id else None
+            if run is not None and run.id == run_id:
+                return run
+        run = load(run_id)
+        if run.id == run_id:  # and not the beginning of one, which another may get too
+            self._folders[run_id] = os.path.relpath(run.path, self._root)
+        return run

@@ -43,6 +43,7 @@ from expt.ground.processes import without_collection
 from expt.page.bundle import asset, charts, front_end
 from expt.page.facts import tell_array, tell_run, tell_series
 from expt.page.known_runs import KnownRuns
+from expt.page.open_series import OpenSeries
 from expt.page.watching import Watcher
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
     from expt.reading.run import Run
     from expt.reading.runs import Runs
+    from expt.reading.series.tracked import Series, SeriesMap
 
 COOKIE: Final = "expt-token"
 _TYPES: Final = {
@@ -206,6 +208,7 @@ class _Pages:
         self._panels = panels
         self._known = KnownRuns(find, root)
         self._watcher = Watcher(root, admits)
+        self._series = OpenSeries()
 
     def prepare(self) -> None:
         """Make the table before anybody asks for it, where it is not as it was."""
@@ -230,7 +233,7 @@ class _Pages:
         asked = _asked(request, *self._words, "known")
         as_known = asked.pop("known", "") == "1"
         text = await run_in_threadpool(lambda: self._known.table(asked, as_known=as_known))
-        return Response(text, media_type="application/json", headers=_HEADERS)
+        return _answer(text)
 
     async def run(self, request: Request) -> Response:
         _asked(request)
@@ -239,30 +242,38 @@ class _Pages:
 
     async def series(self, request: Request) -> Response:
         asked = _asked(request, "points", "from", "to")
-        run, name = await self._run_of(request), request.path_params["name"]
         points = min(_MOST_POINTS, max(2, _whole(asked.get("points"), 2000)))
         first, end = _number(asked.get("from")), _number(asked.get("to"))
 
-        def tell() -> Response:
-            series = run.series.get(name)
-            if series is None:
-                raise HTTPException(404, f"the run has no series '{name}'")
-            return _json(tell_series(series, points, first, end))
+        def tell(series: Series) -> Any:
+            return tell_series(series, points, first, end)
 
-        return await run_in_threadpool(tell)
+        return await self._tell_of_series(request, (points, first, end), tell)
 
     async def array(self, request: Request) -> Response:
         asked = _asked(request, "index")
-        run, name = await self._run_of(request), request.path_params["name"]
         index = _whole(asked.get("index"), -1)
 
-        def tell() -> Response:
-            series = run.series.get(name)
-            if series is None or series.kind != "array" or not -len(series) <= index < len(series):
-                raise HTTPException(404, f"the run has no array {index} of '{name}'")
-            return _json(tell_array(series.values[index]))
+        def tell(series: Series) -> Any:
+            if series.kind != "array" or not -len(series) <= index < len(series):
+                raise HTTPException(404, f"the series has no array {index}")
+            return tell_array(series.values[index])
 
-        return await run_in_threadpool(tell)
+        return await self._tell_of_series(request, (index,), tell)
+
+    async def _tell_of_series(
+        self, request: Request, asked: tuple[float | None, ...], tell: Callable[[Series], Any]
+    ) -> Response:
+        run, name = await self._run_of(request), request.path_params["name"]
+
+        def answer(there: SeriesMap) -> bytes:
+            series = there.get(name)
+            if series is None:
+                raise HTTPException(404, f"the run has no series '{name}'")
+            return _dump(tell(series))
+
+        moment, question = self._watcher.moment_of(run.id), (name, asked)
+        return _answer(await run_in_threadpool(self._series.tell, run, moment, question, answer))
 
     async def file(self, request: Request) -> Response:
         _asked(request)
@@ -330,7 +341,7 @@ class _Pages:
     async def _run_of(self, request: Request) -> Run:
         name = request.path_params["id"]
         try:
-            return await run_in_threadpool(lambda: self._known.run(name) or self._load(name))
+            return await run_in_threadpool(self._known.run, name, self._load)
         except NoSuchRun as error:
             raise HTTPException(404, error.what) from None
 
@@ -344,7 +355,14 @@ def _text(make: Callable[[], str], media: str) -> Callable[[Request], Awaitable[
 
 
 def _json(value: Any) -> Response:
-    text = json.dumps(value, allow_nan=False)
+    return _answer(_dump(value))
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False).encode()
+
+
+def _answer(text: bytes) -> Response:
     return Response(text, media_type="application/json", headers=_HEADERS)
 
 

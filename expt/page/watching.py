@@ -60,6 +60,8 @@ class Watcher:
         self._due = 0.0
         self._running: dict[str, tuple[Run, SeriesTail]] = {}
         self._told: dict[str, dict[str, tuple[int, Any]]] = {}
+        self._looks = 0
+        self._moments: dict[str, int] = {}  # the look that saw the last points of a run
 
     async def changes(
         self, since: Mapping[str, str] | None = None
@@ -82,6 +84,10 @@ class Watcher:
                 yield await queue.get()
         finally:
             self._listeners.discard(queue)
+
+    def moment_of(self, run_id: str) -> int | None:
+        """What changes whenever a run that goes on has new points; None where nobody looks."""
+        return self._moments.get(run_id) if self._listeners else None
 
     def _tell_since(self, since: Mapping[str, str] | None) -> dict[str, Any]:
         now = self._stamps
@@ -207,6 +213,7 @@ class Watcher:
 
     def _points(self) -> dict[str, dict[str, list[Any]]]:
         news: dict[str, dict[str, list[Any]]] = {}
+        self._looks += 1
         for run_id, (_, tail) in self._running.items():
             found = dict(tail.poll())
             known = self._told.get(run_id, {})
@@ -218,6 +225,7 @@ class Watcher:
             self._told[run_id] = found
             if fresh:
                 news[run_id] = fresh
+                self._moments[run_id] = self._looks
         return news
 
 
