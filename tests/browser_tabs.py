@@ -119,5 +119,9 @@ class Tab:
     def state(self) -> str:
         return str(self.page.evaluate("location.hash"))
 
+    def addressed(self, text: str) -> None:
+        """Wait until the address, which follows a moment later, holds a text."""
+        self.until(f"location.hash.includes({text!r})")
+
     def close(self) -> None:
         self.context.close()

@@ -148,6 +148,7 @@ def test_a_pinned_column_stands_at_the_left(tab: Tab) -> None:
     tab.page.click("th:has(.sort[title='results.accuracy']) .pin")
     titles = tab.page.eval_on_selector_all(".sort", "all => all.map(b => b.title)")
     assert titles[:2] == ["id", "results.accuracy"]
+    tab.addressed("pinned=results.accuracy")
     tab.page.reload()
     tab.wait("html[data-ready]")
     assert tab.page.eval_on_selector_all(".sort", "all => all[1].title") == "results.accuracy"
@@ -223,7 +224,7 @@ def test_one_slider_moves_all_pictures_arrays_and_texts(tab: Tab) -> None:
     tab.until("[...document.querySelectorAll('.media pre')].every((p) => p.textContent === 'at 5')")
     assert tab.page.get_attribute(".media img", "src") != before
     assert set(tab.texts(".media figcaption")) == {"step 5"}
-    assert "step=5" in tab.state()
+    tab.addressed("step=5")
 
 
 def test_one_run_in_full_tells_origins_log_code_and_how_to_run_it_again(tab: Tab) -> None:
@@ -277,6 +278,7 @@ def test_the_address_holds_the_view(tab: Tab) -> None:
     tab.view("curves")
     tab.page.fill("input[aria-label=smooth]", "0.5")
     tab.until("document.querySelectorAll('.chart .scatterlayer .trace').length === 2")
+    tab.addressed("smooth=0.5")
     held, chips = tab.state(), tab.texts(".chip")
     tab.page.reload()
     tab.wait("html[data-ready]")

@@ -36,7 +36,11 @@ class Page {
     if (source.live) source.listen((change) => this.hear(change));
   }
 
-  get selected() { return new Set(this.state.list("selected")); }
+  get selected() {
+    const { selected } = this.state;
+    if (this.parsed?.text !== selected) this.parsed = { text: selected, ids: new Set(this.state.list("selected")) };
+    return this.parsed.ids;
+  }
 
   changed(names) {
     if (names.includes("theme")) this.theme();
@@ -52,13 +56,15 @@ class Page {
   update() {
     const { state } = this;
     try {
-      this.rows = this.runs.chosen({ where: state.where, sort: state.sort, brushes: state.ranges });
+      this.found = this.runs.chosen({ where: state.where, brushes: state.brushes });
+      this.rows = this.runs.inOrder(this.found, state.sort);
       this.filter.setCustomValidity("");
       const selected = this.selected.size;
       this.told.textContent = `${this.rows.length === this.runs.count ? "" : `${showCount(this.rows.length)} of `}${showCount(this.runs.count)} runs${selected ? `, ${showCount(selected)} selected` : ""}`;
       this.told.className = "told";
     } catch (error) {
-      this.rows ??= [...this.runs.ids.keys()];
+      this.found ??= [...this.runs.ids.keys()];
+      this.rows = this.runs.inOrder(this.found, state.sort);
       this.filter.setCustomValidity(error.message);
       this.told.textContent = error.message;
       this.told.className = "told error";
@@ -107,7 +113,7 @@ class Page {
   select(ids) { this.state.setList("selected", ids); }
 
   toggle(id, range = null) {
-    const selected = this.selected;
+    const selected = new Set(this.selected);
     const on = !selected.has(id);
     for (const one of range || [id]) if (on) selected.add(one); else selected.delete(one);
     this.select(selected);

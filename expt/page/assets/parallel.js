@@ -21,7 +21,7 @@ export class Parallel {
 
   show() {
     const { runs, state } = this.page;
-    this.all = runs.chosen({ where: state.where, sort: "", brushes: {} });
+    this.all = runs.chosen({ where: state.where, brushes: "" });
     const params = runs.differing(this.all, runs.valueNames("params")).differs;
     const results = runs.valueNames("results").filter((name) => runs.isNumeric(name));
     const lasts = results.length ? [] : runs.valueNames("last");

@@ -20,7 +20,8 @@ export class Runs {
     }
     this.columns.set("id", { name: "id", part: "run", values: this.short });
     this.places = new Map();
-    this.version = 0; // of the values
+    this.answers = new Map();
+    this.known = new WeakMap();
   }
 
   get count() { return this.ids.length; }
@@ -53,33 +54,55 @@ export class Runs {
       row = this.ids.push(outline.id) - 1;
       this.short.push(outline.id.slice(0, 4));
       this.rows.set(outline.id, row);
-      for (const column of this.columns.values()) if (column.values.length <= row) column.values.push(UNKNOWN);
+      for (const column of this.columns.values()) {
+        if (column.values.length <= row) column.values.push(UNKNOWN);
+        forget(column);
+      }
     }
-    const set = (part, name, value) => {
-      const key = part === "run" ? name : `${part}.${name}`;
-      if (!this.columns.has(key)) this.columns.set(key, { name, part, values: new Array(this.count).fill(UNKNOWN) });
-      this.columns.get(key).values[row] = value;
-    };
-    for (const name of FIELDS) if (name in outline && name !== "id") set("run", name, revive(outline[name]));
-    set("run", "session", outline.lineage?.session ?? null);
-    for (const part of ["params", "results", "last"]) for (const [name, value] of leaves(revive(outline[part] || {}))) set(part, name, value);
-    this.places.clear();
-    this.version += 1;
+    for (const name of FIELDS) if (name in outline && name !== "id") this.put(row, "run", name, revive(outline[name]));
+    this.put(row, "run", "session", outline.lineage?.session ?? null);
+    for (const part of ["params", "results", "last"]) for (const [name, value] of leaves(revive(outline[part] || {}))) this.put(row, part, name, value);
+    this.renew();
     return row;
+  }
+
+  // What was found out about rows no longer holds.
+  renew() {
+    this.answers.clear();
+    this.known = new WeakMap();
+  }
+
+  put(row, part, name, value) {
+    const key = part === "run" ? name : `${part}.${name}`;
+    if (!this.columns.has(key)) {
+      this.columns.set(key, { name, part, values: new Array(this.count).fill(UNKNOWN) });
+      this.places.clear();
+    }
+    const column = this.columns.get(key);
+    if (column.values[row] === value) return;
+    column.values[row] = value;
+    forget(column);
   }
 
   setLast(id, name, value) {
     const row = this.rows.get(id);
     if (row === undefined || value === null) return;
     if (!(name in this.series)) this.series[name] = "scalar";
-    const key = `last.${name}`;
-    if (!this.columns.has(key)) { this.columns.set(key, { name, part: "last", values: new Array(this.count).fill(UNKNOWN) }); this.places.clear(); }
-    this.columns.get(key).values[row] = revive(value);
-    this.version += 1;
+    this.put(row, "last", name, revive(value));
+    this.renew();
   }
 
-  // Rows that a condition and the brushes admit, in the order asked for.
-  chosen({ where, sort, brushes }) {
+  // Rows that a condition and the brushes admit; the same array while nothing changed.
+  chosen({ where, brushes }) {
+    const question = JSON.stringify([where, brushes]);
+    if (!this.answers.has(question)) {
+      if (this.answers.size > 1) this.answers.clear();
+      this.answers.set(question, this.choose(where, brushes ? JSON.parse(brushes) : {}));
+    }
+    return this.answers.get(question);
+  }
+
+  choose(where, brushes) {
     const { names, matches } = compileWhere(where);
     for (const name of names) if (!this.column(name) && this.count) throw new Error(`no run has a value '${name}'${this.closest(name)}`);
     let rows = [];
@@ -87,17 +110,19 @@ export class Runs {
     let at = 0;
     const look = (name) => { const values = columns.get(name); return values ? values[at] : UNKNOWN; };
     for (at = 0; at < this.count; at += 1) if (matches(look)) rows.push(at);
-    for (const [name, [low, high]] of Object.entries(brushes || {})) {
+    for (const [name, [low, high]] of Object.entries(brushes)) {
       rows = rows.filter((row) => { const value = this.position(row, name); return value >= low && value <= high; });
     }
-    const column = sort ? this.column(sort.replace(/^-/, "")) : null;
-    return column ? this.inOrder(rows, column, sort.startsWith("-")) : rows;
+    return rows;
   }
 
   // Rows in the order of a column, which is found once for all of them.
-  inOrder(rows, column, descending) {
+  inOrder(rows, sort) {
+    const column = sort ? this.column(sort.replace(/^-/, "")) : null;
+    if (!column) return rows;
+    const descending = sort.startsWith("-");
     const place = descending ? "descending" : "ascending";
-    if (column.orders?.version !== this.version) column.orders = { version: this.version };
+    column.orders ??= {};
     const order = (column.orders[place] ??= sorted([...this.ids.keys()], column.values, descending));
     if (rows.length === this.count) return order.slice();
     const kept = new Uint8Array(this.count);
@@ -125,10 +150,10 @@ export class Runs {
 
   // What is asked of a column for every row: whether it is numbers, else the place of each text.
   scale(column) {
-    if (column.scale?.version !== this.version) {
+    if (!column.scale) {
       const numeric = column.values.some(isNumber) && column.values.every((v) => isNumber(v) || v === null || v === UNKNOWN);
       const texts = numeric ? [] : [...new Set(column.values.filter((v) => v !== UNKNOWN).map(show))].sort();
-      column.scale = { version: this.version, numeric, places: new Map(texts.map((text, place) => [text, place])) };
+      column.scale = { numeric, places: new Map(texts.map((text, place) => [text, place])) };
     }
     return column.scale;
   }
@@ -139,24 +164,28 @@ export class Runs {
     return near && near[0] <= Math.max(2, name.length / 3) ? `; did you mean '${near[1]}'?` : "";
   }
 
-  // Whether any of the rows has more than nothing there.
-  anyIn(rows, name) {
-    const values = this.column(name)?.values || [];
-    return rows.some((row) => values[row] !== UNKNOWN && values[row] !== null && values[row] !== "" && show(values[row]) !== "");
+  // What a column has in some rows: whether it differs there, any more than nothing, and what the first has.
+  about(rows, name) {
+    if (!this.known.has(rows)) this.known.set(rows, new Map());
+    const known = this.known.get(rows);
+    if (!known.has(name)) {
+      const values = this.column(name)?.values || [];
+      const first = values[rows[0]];
+      const text = show(first);
+      const differs = rows.some((row) => values[row] !== first && show(values[row]) !== text);
+      const any = (text !== "" && first !== null) || (differs && rows.some((row) => values[row] !== null && show(values[row]) !== ""));
+      known.set(name, { differs, any, text });
+    }
+    return known.get(name);
   }
 
   // Names of columns whose values differ among rows, and those whose do not, with the value.
   differing(rows, names) {
-    const differs = [];
-    const same = [];
-    for (const name of names) {
-      const values = this.column(name)?.values || [];
-      const first = values[rows[0]];
-      const text = show(first);
-      if (rows.some((row) => values[row] !== first && show(values[row]) !== text)) differs.push(name);
-      else if (text !== "") same.push([name, text]);
-    }
-    return { differs, same };
+    const about = names.map((name) => [name, this.about(rows, name)]);
+    return {
+      differs: about.filter(([, { differs }]) => differs).map(([name]) => name),
+      same: about.filter(([, { differs, text }]) => !differs && text !== "").map(([name, { text }]) => [name, text]),
+    };
   }
 
   // The name of a column as people read it, with the unit of a parameter.
@@ -183,6 +212,12 @@ export class Runs {
   summary(rows, name) {
     return meanAndDeviation(rows.map((row) => this.number(row, name)).filter(Number.isFinite));
   }
+}
+
+// What was found out about the values of a column no longer holds.
+function forget(column) {
+  column.orders = null;
+  column.scale = null;
 }
 
 export function leaves(values, prefix = "") {

@@ -6,15 +6,20 @@ const DEFAULTS = {
   brushes: "", across: "", up: "", theme: "",
 };
 
+const SETTLED = 100; // milliseconds without a change, after which the address follows
+
 export class State {
   constructor(changed) {
     this.changed = changed;
     this.read();
     window.addEventListener("hashchange", () => { if (location.hash.slice(1) !== this.written) { this.read(); changed(this, ["view"]); } });
+    window.addEventListener("pagehide", () => this.settle());
   }
 
   read() {
     Object.assign(this, DEFAULTS);
+    clearTimeout(this.due);
+    this.due = null;
     this.written = location.hash.slice(1);
     for (const [name, text] of new URLSearchParams(this.written)) {
       if (!(name in DEFAULTS)) continue;
@@ -31,12 +36,26 @@ export class State {
     for (const [name, fallback] of Object.entries(DEFAULTS)) {
       if (this[name] !== fallback) query.set(name, typeof fallback === "boolean" ? (this[name] ? "1" : "0") : String(this[name]));
     }
-    this.written = query.toString();
     const opens = names.includes("view") || names.includes("open");
-    try {
-      history[opens ? "pushState" : "replaceState"](null, "", `#${this.written}`);
-    } catch { /* a frame in a notebook has no address of its own */ }
+    if (opens) this.settle();
+    this.written = query.toString();
+    if (opens) this.write("pushState");
+    else { clearTimeout(this.due); this.due = setTimeout(() => this.settle(), SETTLED); }
     this.changed(this, names);
+  }
+
+  // An address costs the browser more than the table does, so it is not written with every key.
+  settle() {
+    if (this.due === null) return;
+    clearTimeout(this.due);
+    this.due = null;
+    this.write("replaceState");
+  }
+
+  write(how) {
+    try {
+      history[how](null, "", `#${this.written}`);
+    } catch { /* a frame in a notebook has no address of its own */ }
   }
 
   list(name) { return this[name] ? this[name].split(",").map(decodeURIComponent) : []; }

@@ -5,7 +5,7 @@ import {title} from "./runs.js";
 
 const HEIGHT = 28;
 const OVERSCAN = 3; // rows above and below what can be seen
-const SAMPLE = 100; // rows that say how wide a column is
+const SAMPLE = 100; // rows that say how wide a column is, whichever are shown: it stays as wide
 const SUMMED = /^(results|last)\.|^duration$/; // columns of which a group has the mean
 const SPARE = 2.5; // of a column, for what stands beside its text
 const ALWAYS = ["id", "experiment", "case", "status"];
@@ -37,16 +37,17 @@ export class RunsTable {
     this.items = this.makeItems(rows);
     this.widths = this.names.map((name) => this.width(name));
     this.cursor = Math.min(this.cursor, Math.max(0, this.items.length - 1));
-    this.varied = runs.differing(rows, runs.valueNames("params"));
+    this.varied = runs.differing(this.page.found, runs.valueNames("params"));
     const { differs, same } = this.varied;
     this.renew("tools", [this.names, runs.columns.size, differs, state.group, state.differing, state.columns], () => {
       const open = this.tools.querySelector("details")?.open;
       replace(this.tools, this.makeGrouping(), check("only what differs", state.differing, (on) => state.set({ differing: on })), this.makeColumns(open));
     });
-    this.renew("head", [this.names, this.widths, state.sort, state.pinned], () => {
+    this.renew("head", [this.names, this.widths, state.pinned], () => {
       replace(this.head, this.makeHead());
       this.table.style.width = `calc(30px + ${this.widths.reduce((sum, width) => sum + width + SPARE, 0)}ch)`;
     });
+    this.markSorted();
     const { selected } = this.page;
     this.head.querySelector("input").checked = selected.size > 0 && rows.every((row) => selected.has(runs.ids[row]));
     this.renew("slots", [this.names], () => { this.slots = []; });
@@ -62,30 +63,30 @@ export class RunsTable {
   }
 
   columnNames() {
-    const { runs, rows, state } = this.page;
+    const { runs, found, state } = this.page;
     const asked = state.list("columns");
     const values = runs.valueNames("params", "results", "last");
     let names = asked.length ? asked : [...ALWAYS, ...values.filter((name) => !(name.startsWith("last.") && values.includes(`results.${name.slice(5)}`))), ...AFTER];
-    if (!asked.length && state.differing && rows.length > 1) {
-      const kept = new Set(["id", "status", "duration", "started", ...runs.differing(rows, names).differs]);
+    if (!asked.length && state.differing && found.length > 1) {
+      const kept = new Set(["id", "status", "duration", "started", ...runs.differing(found, names).differs]);
       names = names.filter((name) => kept.has(name) || name.startsWith("results."));
     }
-    if (!asked.length) names = names.filter((name) => ALWAYS.includes(name) || runs.anyIn(rows, name));
+    if (!asked.length) names = names.filter((name) => ALWAYS.includes(name) || runs.about(found, name).any);
     const pinned = state.list("pinned").filter((name) => runs.column(name));
     return ["id", ...pinned.filter((name) => name !== "id"), ...names.filter((name) => name !== "id" && !pinned.includes(name) && runs.column(name))];
   }
 
+  // What stands below each other: a group, or the number of a run's row.
   makeItems(rows) {
     const group = this.page.state.list("group");
-    if (!group.length) return rows.map((row) => ({ row }));
-    return this.page.runs.groups(rows, group).flatMap((found) => [{ group: found }, ...found.rows.map((row) => ({ row, inside: true }))]);
+    return group.length ? this.page.runs.groups(rows, group).flatMap((found) => [found, ...found.rows]) : rows;
   }
 
   width(name) {
-    const { runs, rows } = this.page;
+    const { runs } = this.page;
     let longest = runs.named(name).length + 2;
-    if (this.page.state.group) longest = Math.max(longest, name === "id" ? `${showCount(rows.length)} runs`.length : SUMMED.test(name) ? 18 : 0);
-    for (let i = 0; i < rows.length; i += Math.max(1, Math.floor(rows.length / SAMPLE))) longest = Math.max(longest, this.text(name, runs.value(rows[i], name)).length);
+    if (this.page.state.group) longest = Math.max(longest, name === "id" ? `${showCount(runs.count)} runs`.length : SUMMED.test(name) ? 18 : 0);
+    for (let row = 0; row < runs.count; row += Math.max(1, Math.floor(runs.count / SAMPLE))) longest = Math.max(longest, this.text(name, runs.value(row, name)).length);
     return Math.min(Math.max(longest, 4), 44);
   }
 
@@ -118,16 +119,27 @@ export class RunsTable {
   makeHead() {
     const { runs, state } = this.page;
     const pinned = new Set(["id", ...state.list("pinned")]);
+    this.arrows = new Map();
     const box = el("input", { type: "checkbox", title: "select all that are shown", onchange: (event) => this.page.select(event.target.checked ? this.page.rows.map((row) => this.page.runs.ids[row]) : []) });
     return el("tr", {}, el("th.pick", {}, box), this.names.map((name, i) => {
-      const sorted = state.sort.replace(/^-/, "") === name ? (state.sort.startsWith("-") ? "descending" : "ascending") : null;
-      const arrow = sorted ? (sorted === "ascending" ? " ▲" : " ▼") : "";
-      const label = el("button.sort", { title: name, onclick: () => state.set({ sort: sorted === "ascending" ? `-${name}` : name }) }, runs.named(name), arrow);
+      const arrow = el("span");
+      const label = el("button.sort", { title: name, onclick: () => state.set({ sort: state.sort === name ? `-${name}` : name }) }, runs.named(name), arrow);
       const pin = name === "id" ? null : el("button.pin", { title: pinned.has(name) ? "let go" : "keep at the left", "aria-pressed": String(pinned.has(name)), onclick: () => state.setList("pinned", pinned.has(name) ? state.list("pinned").filter((n) => n !== name) : [...state.list("pinned"), name]) }, "◂");
-      const cell = el(runs.isNumeric(name) ? "th.number" : "th", { "aria-sort": sorted || "none" }, label, pin);
+      const cell = el(runs.isNumeric(name) ? "th.number" : "th", {}, label, pin);
       cell.style.width = `${this.widths[i] + SPARE}ch`;
+      this.arrows.set(name, { arrow, cell });
       return cell;
     }));
+  }
+
+  markSorted() {
+    const { sort } = this.page.state;
+    for (const [name, { arrow, cell }] of this.arrows) {
+      const sorted = sort === name ? "ascending" : sort === `-${name}` ? "descending" : "none";
+      if (cell.getAttribute("aria-sort") === sorted) continue;
+      cell.setAttribute("aria-sort", sorted);
+      arrow.textContent = { ascending: " ▲", descending: " ▼", none: "" }[sorted];
+    }
   }
 
   move() {
@@ -145,7 +157,7 @@ export class RunsTable {
     if (this.shown === key) return;
     this.shown = key;
     const selected = this.page.selected;
-    const rowOf = (item, i) => (item.group ? this.makeGroup(item.group, first + i) : this.fill(i, item.row, first + i, selected));
+    const rowOf = (item, i) => (item.rows ? this.makeGroup(item, first + i) : this.fill(i, item, first + i, selected));
     const rows = this.items.slice(first, end).map(rowOf);
     const laid = [...this.space(this.above, first), ...rows, ...this.space(this.below, this.items.length - end)];
     if (laid.length !== this.laid?.length || laid.some((row, i) => row !== this.laid[i])) replace(this.body, laid);
@@ -179,37 +191,46 @@ export class RunsTable {
     const { runs } = this.page;
     const slot = (this.slots[index] ??= this.makeSlot());
     const id = runs.ids[row];
-    Object.assign(slot, { id, place });
-    slot.row.className = [place === this.cursor && "at", selected.has(id) && "selected"].filter(Boolean).join(" ");
+    const look = [place === this.cursor && "at", selected.has(id) && "selected"].filter(Boolean).join(" ");
+    if (slot.look !== look) slot.row.className = look;
+    if (slot.id !== id) {
+      slot.box.setAttribute("aria-label", `select ${runs.short[row]}`);
+      if (slot.link) slot.link.href = `#view=run&open=${id}`;
+    }
     slot.box.checked = selected.has(id);
-    slot.box.setAttribute("aria-label", `select ${runs.short[row]}`);
-    this.names.forEach((name, i) => this.put(slot.cells[i], id, name, runs.value(row, name), this.widths[i]));
+    Object.assign(slot, { id, place, look });
+    this.names.forEach((name, i) => this.put(slot.cells[i], name, runs.value(row, name), this.widths[i]));
     return slot.row;
   }
 
   makeSlot() {
-    const slot = { cells: this.names.map((name) => (name === "id" ? el("td.id", {}, el("a")) : el("td"))) };
+    const slot = { link: el("a") };
+    slot.cells = this.names.map((name) => {
+      const text = document.createTextNode("");
+      if (name === "id") slot.link.append(text);
+      return { text, cell: name === "id" ? el("td.id", {}, slot.link) : el("td", {}, text), look: "" };
+    });
     slot.box = el("input", { type: "checkbox", onclick: (event) => this.page.toggle(slot.id, event.shiftKey ? this.range(slot.place) : null) });
-    slot.row = el("tr", { ondblclick: () => this.page.open(slot.id) }, el("td.pick", {}, slot.box), slot.cells);
-    const link = slot.row.querySelector("a");
-    link?.addEventListener("click", (event) => { event.preventDefault(); this.page.open(slot.id); });
+    slot.row = el("tr", { ondblclick: () => this.page.open(slot.id) }, el("td.pick", {}, slot.box), slot.cells.map(({ cell }) => cell));
+    slot.link.addEventListener("click", (event) => { event.preventDefault(); this.page.open(slot.id); });
     return slot;
   }
 
-  put(cell, id, name, value, width) {
+  // Only what is not there yet is written: each writing costs the browser more than the comparison.
+  put(place, name, value, width) {
+    const { cell } = place;
     const text = this.text(name, value);
-    const place = name === "id" ? cell.firstChild : cell;
-    if (name === "id") place.href = `#view=run&open=${id}`;
-    else cell.className = name === "status" ? `status ${text}` : isNumber(value) ? "number" : "";
-    if (place.textContent === text) return;
-    place.textContent = text;
-    if (text.length > width) cell.title = text; else cell.removeAttribute("title");
+    const look = name === "id" ? "id" : name === "status" ? `status ${text}` : isNumber(value) ? "number" : "";
+    if (place.look !== look) { place.look = look; cell.className = look; }
+    if (place.text.data === text) return;
+    place.text.data = text;
+    if (text.length > width) cell.title = text; else if (cell.title) cell.removeAttribute("title");
   }
 
   range(place) {
     const [low, high] = [Math.min(this.cursor, place), Math.max(this.cursor, place)];
     this.cursor = place;
-    return this.items.slice(low, high + 1).filter((item) => item.row !== undefined).map((item) => this.page.runs.ids[item.row]);
+    return this.items.slice(low, high + 1).filter((item) => !item.rows).map((row) => this.page.runs.ids[row]);
   }
 
   key(event) {
@@ -221,8 +242,8 @@ export class RunsTable {
       if (top < this.scroll.scrollTop + HEIGHT) this.scroll.scrollTop = Math.max(0, top - HEIGHT);
       if (top > this.scroll.scrollTop + this.scroll.clientHeight - 3 * HEIGHT) this.scroll.scrollTop = top - this.scroll.clientHeight + 3 * HEIGHT;
       this.paint();
-    } else if ((event.key === " " || event.key === "Enter") && this.items[this.cursor]?.row !== undefined && event.target === this.scroll) {
-      const id = this.page.runs.ids[this.items[this.cursor].row];
+    } else if ((event.key === " " || event.key === "Enter") && typeof this.items[this.cursor] === "number" && event.target === this.scroll) {
+      const id = this.page.runs.ids[this.items[this.cursor]];
       if (event.key === " ") this.page.toggle(id); else this.page.open(id);
     } else return;
     event.preventDefault();

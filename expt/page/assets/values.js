@@ -71,11 +71,14 @@ export function sorted(rows, values, descending) {
   const kinds = [[], [], [], []];
   for (const row of rows) kinds[rank(values[row])].push(row);
   const sign = descending ? -1 : 1;
-  const by = (key) => (a, b) => { const x = key(a), y = key(b); return x < y ? -sign : x > y ? sign : a - b; };
-  kinds[0].sort(by((row) => values[row]));
-  kinds[1].sort(by((row) => values[row]));
-  const texts = new Map(kinds[2].map((row) => [row, show(values[row])]));
-  kinds[2].sort(by((row) => texts.get(row)));
+  const by = (keys) => (a, b) => { const x = keys[a], y = keys[b]; return x < y ? -sign : x > y ? sign : a - b; };
+  const numbers = new Float64Array(values.length);
+  for (const row of kinds[0]) numbers[row] = Number(values[row]);
+  kinds[0].sort(by(kinds[0].some((row) => typeof values[row] === "bigint") ? values : numbers));
+  kinds[1].sort(by(values));
+  const texts = [];
+  for (const row of kinds[2]) texts[row] = show(values[row]);
+  kinds[2].sort(by(texts));
   const gaps = kinds.pop().sort((a, b) => a - b);
   return [...(descending ? kinds.reverse() : kinds).flat(), ...gaps];
 }
