@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.ground.model import Dimension, Objective, SearchTerms
+from expt.ground.trials import Dimension, Objective, SearchTerms
 from expt.reading.finding import find_runs
 from expt.searching.bounds import direction_of, make_pruning
 from expt.searching.ended import Ended

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 import expt
-from expt.ground.model import Dimension, Objective, SearchTerms
+from expt.ground.trials import Dimension, Objective, SearchTerms
 from expt.searching.ended import Ended
 from expt.searching.samplers import make_sampler
 from expt.searching.study import Study

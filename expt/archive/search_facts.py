@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from expt.ground.encoding import from_json, to_json
-from expt.ground.model import Dimension, Objective, SearchTerms
+from expt.ground.trials import Dimension, Objective, SearchTerms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,7 @@ from expt.searching.study import best_of, is_better
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from expt.ground.model import SearchTerms
+    from expt.ground.trials import SearchTerms
     from expt.reading.run import Run
 
 _SHOWN = 40  # trials, without -v

@@ -1,6 +1,6 @@
 """The ground: nouns, names, the spelling of formats, and the small primitives of every row.
 
-    errors  model  options  messages            what is said: failures, nouns, one invocation
+    errors  model  trials  options  messages    what is said: failures, nouns, one invocation
     declarations  hookspecs                     what users write: markers, plugins
     layout  encoding  expression  text          how it is spelled: files, JSON, `-k`, messages
     files  toml_reading  configuration

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.ground.messages import Event, Executor
-    from expt.ground.model import Case, Experiment, Kind, Outcome, Plan, SearchTerms
+    from expt.ground.model import Case, Experiment, Kind, Outcome, Plan
     from expt.ground.options import Options
+    from expt.ground.trials import SearchTerms
 
 PROJECT: Final = "expt"
 spec: Final = pluggy.HookspecMarker(PROJECT)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from expt.ground.errors import ExptError
-    from expt.ground.model import Case, Experiment, Search, SpacePoint
+    from expt.ground.model import Case, Experiment, Search
     from expt.ground.options import Options
+    from expt.ground.trials import SpacePoint
 
 
 @frozen

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from expt.ground.model import Dimension, Objective
+    from expt.ground.trials import Dimension, Objective
 
 Operator = Literal["=", "+=", ":="]
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from expt.ground.errors import ParameterError, UsageError, did_you_mean
-from expt.ground.model import Dimension, Objective
 from expt.ground.options import SearchWords, Typed
 from expt.ground.text import dotted, python_name
+from expt.ground.trials import Dimension, Objective
 from expt.ground.value_classes import evolve
 from expt.parameters.sweeps import parse_sweep
 from expt.parameters.typed_text import KeyPath, parse_name, parse_value, read_toml_value

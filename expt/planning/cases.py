@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground import model
 from expt.ground.errors import ParameterError
 from expt.ground.text import MASK
+from expt.ground.trials import Trial
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters.chained_axes import inherit_axes, point_key, points_for
 from expt.parameters.coercion.plain import plain
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Protocol
 
-    from expt.ground.model import Experiment, Search, SpacePoint
+    from expt.ground.model import Experiment, Search
     from expt.ground.options import Options
+    from expt.ground.trials import SpacePoint
     from expt.planning.binding import Binding
     from expt.planning.chains import Chains, Chosen, Needed, Reach
     from expt.planning.fingerprints import Fingerprints
@@ -177,9 +179,7 @@ class CaseMaker:
             told += [] if repeat is None else [f"repeat-{repeat}"]
             label = "-".join(part for part in told if part)
             case = self._case(binding, base.experiment, shape, values, label, demand, search.where)
-            trial = model.Trial(
-                search.study, point.number, search.terms, point.pruning, search.by_hand
-            )
+            trial = Trial(search.study, point.number, search.terms, point.pruning, search.by_hand)
             cases.append(evolve(case, skip=base.skip, trial=trial))
         return (*demand.needed_by(cases), *cases)
 

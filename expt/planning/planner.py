@@ -51,8 +51,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-    from expt.ground.model import Case, Experiment, PinnedRun, Search, SpacePoint
+    from expt.ground.model import Case, Experiment, PinnedRun, Search
     from expt.ground.options import Options
+    from expt.ground.trials import SpacePoint
     from expt.parameters.coercion.fitting import Convert
     from expt.planning.contents import Hook
     from expt.planning.providers import Provider

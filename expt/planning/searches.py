@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from expt.archive.search_facts import write_search_terms
 from expt.ground.encoding import dumps, opaque_as_text
 from expt.ground.errors import ParameterError
-from expt.ground.model import Search, SearchTerms
+from expt.ground.model import Search
 from expt.ground.text import dotted
+from expt.ground.trials import SearchTerms
 from expt.ground.value_classes import frozen
 from expt.parameters.folder_axes import search_of_folders
 from expt.parameters.search_tables import merge_words

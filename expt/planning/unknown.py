@@ -10,8 +10,8 @@ from expt.parameters.typed_text import parse_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from expt.ground.model import Dimension
     from expt.ground.options import Assignment, Options, Sweep
+    from expt.ground.trials import Dimension
     from expt.planning.binding import Binding
 
 

@@ -4,7 +4,7 @@
           │      │
         index ── scanning      which archives there are, and a row of each
           │
-         run ─── summary       one archive, read on demand     series  artifacts  files
+         run ─── recorded      one archive, read on demand     series  saved  tables
 
 Nothing of the user's is imported, executed or unpickled, and nothing outside an archive is opened.
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from expt.ground.model import Pruning
+    from expt.ground.trials import Pruning
 
     OnTracked = Callable[[str, Any, float, Any], None]
 

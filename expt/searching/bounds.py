@@ -12,12 +12,12 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Final, Literal
 
-from expt.ground.model import Pruning
+from expt.ground.trials import Pruning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from expt.ground.model import Objective
+    from expt.ground.trials import Objective
     from expt.searching.ended import Ended
 
 _ENOUGH: Final = 4  # completed trials, before which none is pruned

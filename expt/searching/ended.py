@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from expt.ground.model import Objective, Search, SearchTerms
+    from expt.ground.model import Search
+    from expt.ground.trials import Objective, SearchTerms
     from expt.reading.run import Run
 
 ENDED: Final = ("completed", "failed", "skipped")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, Trial
 
-    from expt.ground.model import Dimension, SearchTerms
+    from expt.ground.trials import Dimension, SearchTerms
     from expt.searching.ended import Ended
 
 _STATES: Final = {

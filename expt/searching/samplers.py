@@ -19,7 +19,7 @@ from expt.parameters.seeds import seed_words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from expt.ground.model import Dimension, SearchTerms
+    from expt.ground.trials import Dimension, SearchTerms
     from expt.searching.ended import Ended
 
 _TELLING: Final = 10  # trials, before which nothing is known of what matters

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from expt.ground.model import SpacePoint
+from expt.ground.trials import SpacePoint
 from expt.searching.bounds import make_pruning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from expt.ground.model import Objective, SearchTerms
+    from expt.ground.trials import Objective, SearchTerms
     from expt.searching.ended import Ended
     from expt.searching.samplers import Sampler
 

@@ -14,10 +14,11 @@ from expt.archive.record import read_outcome
 from expt.ground.encoding import Unstorable, to_json
 from expt.ground.errors import ExptError, ReadingError, UsageError
 from expt.ground.messages import CasesAdded, MoreRequest, Notice, SearchEnded, TrialRequest
-from expt.ground.model import Plan, SpacePoint
+from expt.ground.model import Plan
 from expt.ground.objects import safe_repr
 from expt.ground.options import runs_root
 from expt.ground.text import number_text, value_text
+from expt.ground.trials import SpacePoint
 from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
