@@ -370,6 +370,12 @@ def garble(connection: Connection, role: str) -> None:
             connection.send(Answer(RunRendered("answered", ())))
 
 
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("workers", "one_worker"):
+        monkeypatch.setattr(f"expt.executors.{module}.GRACE", 0.5)
+
+
 @pytest.mark.parametrize(
     ("text", "how"),
     [
@@ -382,10 +388,9 @@ def garble(connection: Connection, role: str) -> None:
     ],
 )
 def test_a_worker_that_cannot_be_heard_is_buried_and_its_neighbour_goes_on(
-    text: str, how: str, monkeypatch: pytest.MonkeyPatch
+    text: str, how: str, short_grace: None
 ) -> None:
     """case: executor-hang, case: one-worker-fails-session"""
-    monkeypatch.setattr("expt.executors.workers.GRACE", 0.5)
     with open_workers(2, serving=garble) as (executor, _):
         bad, good = executor.submit(request(text)), executor.submit(request("ok"))
         assert good.result(timeout=60).path == "answered"
@@ -394,11 +399,8 @@ def test_a_worker_that_cannot_be_heard_is_buried_and_its_neighbour_goes_on(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_run_that_ends_the_helper_ends_nothing_else(
-    number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_ends_the_helper_ends_nothing_else(number: int, short_grace: None) -> None:
     """case: helper-fork. The helper is a worker's parent: stopped, it answers nobody."""
-    monkeypatch.setattr("expt.executors.workers.GRACE", 0.5)
     with open_workers(2, serving=garble, isolate=True) as (executor, _):
         first = executor.submit(request(f"parent {int(number)}"))
         assert first.result(timeout=60).path == "answered"
@@ -431,10 +433,9 @@ def test_a_starter_that_is_refused_is_asked_again() -> None:
 
 
 def test_where_no_worker_can_be_started_a_request_is_buried_with_the_reason(
-    monkeypatch: pytest.MonkeyPatch,
+    short_grace: None,
 ) -> None:
     """case: helper-fork"""
-    monkeypatch.setattr("expt.executors.workers.GRACE", 0.5)
 
     class Refused(ForkStarter):
         def start(self, role: str) -> tuple[int, Connection]:

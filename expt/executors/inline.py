@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expt.executors.death import PlanningDied
+from expt.executors.one_worker import GRACE
 from expt.executors.wire import raised
-from expt.executors.workers import GRACE
 from expt.ground.errors import ExptError, UsageError
 from expt.ground.messages import ModuleImporting, PlanRequest, RunStarted
 

@@ -28,7 +28,7 @@ _LARGEST: Final = 1 << 30  # bytes of one message: a plan of ten thousand cases 
 _read, _write, _fstat = os.read, os.write, os.fstat  # before a mock takes their places
 _PLAIN_MODULES: Final = frozenset(
     {
-        *(f"expt.ground.{name}" for name in ("errors", "messages", "model", "options")),
+        *(f"expt.ground.{name}" for name in ("errors", "messages", "model", "options", "trials")),
         "pathlib",
         "pathlib._local",
     }

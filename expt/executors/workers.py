@@ -10,7 +10,6 @@ Whatever happens to a worker, its request is answered: by the worker, or by `bur
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import itertools
 import os
@@ -22,70 +21,30 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Death, Usage
+from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Usage
+from expt.executors.one_worker import GRACE, OneWorker
 from expt.executors.starting import Role, Starter, kill_group
+from expt.executors.waiting import Waiting, session_keys
 from expt.executors.wire import raised
 from expt.ground import messages
 from expt.ground.errors import WorkerError
 from expt.ground.model import Outcome
 from expt.ground.processes import process_is_alive
-from expt.ground.value_classes import define
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from expt.executors.wire import Connection
     from expt.ground.messages import Begin, Request
 
 CLOSE: Final = "close"
 """The message that asks a worker to close its session providers and end."""
 
-GRACE: Final = 5.0  # seconds between asking a run that is over its time to end, and ending it
 _RETRY: Final = 0.1  # seconds until the system is asked again for a process that it refused
 _LONGEST: Final = 3600.0  # seconds that one wait may take: no system waits for a year
 
 
 class ExecutorBroken(WorkerError):
     """The executor itself has failed; nothing that waits will begin."""
-
-
-AHEAD: Final = 100  # requests of the queue among which a worker chooses
-
-
-@define(eq=False)
-class _Worker:
-    pid: int
-    connection: Connection
-    slot: int = 0
-    keys: frozenset[str] = frozenset()  # of the session providers' values that it has
-    begun: Begin | None = None
-    request: Request | None = None
-    future: Future[Any] | None = None
-    began: float = 0.0
-    deadline: float | None = None
-    started: messages.RunStarted | None = None
-    importing: str | None = None
-    asked: str | None = None
-    why: str = ""  # it is ended, for a reason that its exit code will not tell
-    closed: bool = False  # its connection has ended; the exit code is still to come
-    killed: bool = False
-
-    def kill(self) -> None:
-        """End it now; its exit code should come soon, and will not be waited for much longer."""
-        kill_group(self.pid)
-        self.killed = True
-        self.deadline = time.monotonic() + GRACE
-
-    def signal(self, number: int) -> None:
-        """Send a signal, and let it go on if it was stopped: else it would never hear of it."""
-        for sent in (number, signal.SIGCONT):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, sent)
-
-    def death(self, code: int | None, used: Usage | None = None) -> Death:
-        seconds = time.monotonic() - self.began
-        asked, why = self.asked, self.why
-        return Death(self.pid, code, self.started, self.importing, asked, seconds, why, used)
 
 
 class WorkerExecutor:
@@ -117,8 +76,8 @@ class WorkerExecutor:
         self._bury = bury
         self._slots = slots
         self._idle = idle
-        self._queue: collections.deque[tuple[Request, Future[Any]]] = collections.deque()
-        self._workers: dict[int, _Worker] = {}
+        self._queue = Waiting()
+        self._workers: dict[int, OneWorker] = {}
         self._closing = False
         self._broken: ExecutorBroken | None = None
         self._refused: tuple[OSError, float] | None = None  # a start, and since when
@@ -142,7 +101,7 @@ class WorkerExecutor:
                 raise self._broken
             if self._closing:
                 raise RuntimeError("the executor is shut down")
-            self._queue.append((request, future))
+            self._queue.append(request, future)
             all_busy = len(self._workers) == self._size and not any(
                 map(_is_idle, self._workers.values())
             )
@@ -156,7 +115,7 @@ class WorkerExecutor:
         What is being torn down hears of it too.
         """
         with self._lock:
-            self._cancel_queue()
+            self._queue.cancel()
             for worker in self._workers.values():
                 if worker.request is None and worker.asked != CLOSE:
                     continue
@@ -170,7 +129,7 @@ class WorkerExecutor:
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         with self._lock:
             if cancel_futures:
-                self._cancel_queue()
+                self._queue.cancel()
             self._closing = True
         self._wake()
         if wait:
@@ -225,7 +184,9 @@ class WorkerExecutor:
                 worker = self._idle_worker()
                 if worker is None and not self._has_been_refused():
                     return
-                request, future = self._take_next(worker)
+                others = [one.keys for one in self._workers.values() if one is not worker]
+                keys = worker.keys if worker is not None and self._size > 1 else None
+                request, future = self._queue.take(keys, others)
                 if not future.set_running_or_notify_cancel():
                     continue
                 if worker is None:
@@ -233,34 +194,13 @@ class WorkerExecutor:
                 else:
                     self._give(worker, request, future)
 
-    def _take_next(self, worker: _Worker | None) -> tuple[Request, Future[Any]]:
-        """What the worker is to do next: the first in the queue.
-
-        Where there are several workers, the first whose session providers' values it has already,
-        or that at least no other one has.
-        """
-        place = 0
-        if worker is not None and self._size > 1:
-            others = [one.keys for one in self._workers.values() if one is not worker]
-            held = frozenset[str]().union(*others)
-            waiting = itertools.islice(self._queue, AHEAD)
-            scores = [
-                (-len(keys & worker.keys), len(keys & held))
-                for keys in (_session_keys(request) for request, _ in waiting)
-            ]
-            place = scores.index(min(scores))
-        self._queue.rotate(-place)
-        taken = self._queue.popleft()
-        self._queue.rotate(place)
-        return taken
-
-    def _idle_worker(self) -> _Worker | None:
+    def _idle_worker(self) -> OneWorker | None:
         for worker in self._workers.values():
             if worker.request is None and not worker.closed and worker.asked != CLOSE:
                 return worker
         return self._start_worker() if len(self._workers) < self._size else None
 
-    def _start_worker(self) -> _Worker | None:
+    def _start_worker(self) -> OneWorker | None:
         """A new worker; None where the system has none to give now."""
         try:
             pid, connection = self._starter.start(self._role)
@@ -270,7 +210,7 @@ class WorkerExecutor:
             return None
         self._refused = None
         taken = {worker.slot for worker in self._workers.values()}
-        worker = _Worker(pid, connection, next(i for i in itertools.count() if i not in taken))
+        worker = OneWorker(pid, connection, next(i for i in itertools.count() if i not in taken))
         if worker.slot < len(self._slots):
             with contextlib.suppress(OSError):  # it died at once: its end is told soon
                 connection.send(messages.Equip(self._slots[worker.slot]))
@@ -287,7 +227,7 @@ class WorkerExecutor:
     def _bury_unborn(self, request: Request, future: Future[Any]) -> None:
         assert self._refused is not None  # noqa: S101 - that is why
         why = f"could not be started: {self._refused[0].strerror}"
-        worker = _Worker(0, None, request=request, future=future, why=why)  # type: ignore[arg-type]
+        worker = OneWorker(0, None, request=request, future=future, why=why)  # type: ignore[arg-type]
         worker.began = time.monotonic()
         self._finish(worker, None)
 
@@ -301,10 +241,10 @@ class WorkerExecutor:
             self._selector.register(fileno, selectors.EVENT_READ, None)
         self._watched = fileno
 
-    def _give(self, worker: _Worker, request: Request, future: Future[Any]) -> None:
+    def _give(self, worker: OneWorker, request: Request, future: Future[Any]) -> None:
         begin = self._begin()
         worker.request, worker.future = request, future
-        worker.keys = _session_keys(request)
+        worker.keys = session_keys(request)
         worker.began = time.monotonic()
         limit = (
             begin.options.running.plan_timeout
@@ -336,14 +276,14 @@ class WorkerExecutor:
             self._lose(worker)
             worker.kill()
 
-    def _lose(self, worker: _Worker) -> None:
+    def _lose(self, worker: OneWorker) -> None:
         """The connection has ended: the process is to end too, soon."""
         self._selector.unregister(worker.connection.fileno())
         worker.closed = True
         if not worker.killed:
             worker.deadline = time.monotonic() + GRACE
 
-    def _take(self, worker: _Worker, message: Any) -> None:
+    def _take(self, worker: OneWorker, message: Any) -> None:
         if isinstance(message, messages.Answer):
             self._settle(worker, message)
             return
@@ -360,7 +300,7 @@ class WorkerExecutor:
             worker.importing = message.path
         self._on_event(message)
 
-    def _settle(self, worker: _Worker, answer: messages.Answer) -> None:
+    def _settle(self, worker: OneWorker, answer: messages.Answer) -> None:
         if answer.error is not None and worker.asked is not None:
             worker.kill()  # it did not finish: it is buried as what it was asked for
             return
@@ -381,7 +321,7 @@ class WorkerExecutor:
             elif future is not None:
                 future.set_result(answer.reply)
 
-    def _close_worker(self, worker: _Worker) -> None:
+    def _close_worker(self, worker: OneWorker) -> None:
         if worker.asked == CLOSE:
             return
         worker.asked = CLOSE
@@ -396,7 +336,7 @@ class WorkerExecutor:
             if worker is not None:
                 self._remove(worker, code, used)
 
-    def _remove(self, worker: _Worker, code: int | None, used: Usage | None = None) -> None:
+    def _remove(self, worker: OneWorker, code: int | None, used: Usage | None = None) -> None:
         kill_group(worker.pid)  # what it started must not outlive it
         if not worker.closed:
             self._drain(worker)
@@ -405,7 +345,7 @@ class WorkerExecutor:
             del self._workers[worker.pid]
         self._finish(worker, code, used)
 
-    def _finish(self, worker: _Worker, code: int | None, used: Usage | None = None) -> None:
+    def _finish(self, worker: OneWorker, code: int | None, used: Usage | None = None) -> None:
         """Answer the request of a worker that is no more."""
         request, future = worker.request, worker.future
         if request is None or future is None:
@@ -417,7 +357,7 @@ class WorkerExecutor:
         else:
             future.set_result(reply)
 
-    def _drain(self, worker: _Worker) -> None:
+    def _drain(self, worker: OneWorker) -> None:
         """Take what the worker sent before it ended."""
         self._selector.unregister(worker.connection.fileno())
         with contextlib.suppress(EOFError, OSError, WorkerError):
@@ -452,8 +392,7 @@ class WorkerExecutor:
         broken = ExecutorBroken(f"the executor failed: {type(error).__name__}: {error}")
         with self._lock:
             self._broken, self._closing = broken, True
-            workers, waiting = list(self._workers.values()), list(self._queue)
-            self._queue.clear()
+            workers, waiting = list(self._workers.values()), self._queue.take_all()
         for worker in workers:
             worker.kill()
             worker.why = "was ended, since the session itself failed"
@@ -465,25 +404,15 @@ class WorkerExecutor:
             if not future.done():
                 future.set_exception(broken)
 
-    def _cancel_queue(self) -> None:
-        while self._queue:
-            _, future = self._queue.popleft()
-            if future.cancel():
-                future.set_running_or_notify_cancel()  # those who wait hear of it now
-
     def _wake(self) -> None:
         with contextlib.suppress(OSError):
             self._waker.send(b"w")
 
 
-def _is_idle(worker: _Worker) -> bool:
+def _is_idle(worker: OneWorker) -> bool:
     return worker.request is None
 
 
 def _went_well(answer: messages.Answer) -> bool:
     """Whether a run has ended that nobody stops others for."""
     return isinstance(answer.reply, Outcome) and answer.reply.status in ("completed", "skipped")
-
-
-def _session_keys(request: Request) -> frozenset[str]:
-    return request.case.session_keys if isinstance(request, messages.RunRequest) else frozenset()

@@ -33,8 +33,9 @@ from expt.archive.record import read_record
 from expt.executors.engines.mailbox import Mailbox
 from expt.executors.engines.parcels import Returned, read_parcel, unpack_begin, write_returned
 from expt.executors.engines.standard import ignore_interrupts
+from expt.executors.one_worker import GRACE
 from expt.executors.starting import SpawnStarter
-from expt.executors.workers import GRACE, WorkerExecutor
+from expt.executors.workers import WorkerExecutor
 from expt.ground.errors import ReadingError, WorkerError
 from expt.ground.messages import ModuleImporting, RunFinished, RunProgressed, RunStarted
 from expt.ground.options import runs_root

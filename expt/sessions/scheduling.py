@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.claiming import check_writable
-from expt.executors.workers import AHEAD
+from expt.executors.waiting import AHEAD
 from expt.ground import messages
 from expt.ground.clock import on_local_clock
 from expt.ground.errors import UsageError

@@ -26,9 +26,9 @@ from expt.executors.engines import parcels
 from expt.executors.engines.detached import write_detached
 from expt.executors.engines.errands import Errand, Promise
 from expt.executors.engines.mailbox import Mailbox
+from expt.executors.one_worker import GRACE
 from expt.executors.starting import kill_group
 from expt.executors.wire import raised
-from expt.executors.workers import GRACE
 from expt.ground.errors import ExptError, UsageError, WorkerError
 from expt.ground.messages import Notice, RunFinished, RunRequest, RunStarted
 from expt.ground.options import runs_root

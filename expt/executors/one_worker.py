@@ -1,0 +1,61 @@
+"""One worker process, as its executor knows it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from expt.executors.death import Death
+from expt.executors.starting import kill_group
+from expt.ground.value_classes import define
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from expt.executors.death import Usage
+    from expt.executors.wire import Connection
+    from expt.ground import messages
+    from expt.ground.messages import Begin, Request
+
+GRACE: Final = 5.0  # seconds between asking a run that is over its time to end, and ending it
+
+
+@define(eq=False)
+class OneWorker:
+    """A worker process: what it does, what it has, and what it was asked for."""
+
+    pid: int
+    connection: Connection
+    slot: int = 0
+    keys: frozenset[str] = frozenset()  # of the session providers' values that it has
+    begun: Begin | None = None
+    request: Request | None = None
+    future: Future[Any] | None = None
+    began: float = 0.0
+    deadline: float | None = None
+    started: messages.RunStarted | None = None
+    importing: str | None = None
+    asked: str | None = None
+    why: str = ""  # it is ended, for a reason that its exit code will not tell
+    closed: bool = False  # its connection has ended; the exit code is still to come
+    killed: bool = False
+
+    def kill(self) -> None:
+        """End it now; its exit code should come soon, and will not be waited for much longer."""
+        kill_group(self.pid)
+        self.killed = True
+        self.deadline = time.monotonic() + GRACE
+
+    def signal(self, number: int) -> None:
+        """Send a signal, and let it go on if it was stopped: else it would never hear of it."""
+        for sent in (number, signal.SIGCONT):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, sent)
+
+    def death(self, code: int | None, used: Usage | None = None) -> Death:
+        seconds = time.monotonic() - self.began
+        asked, why = self.asked, self.why
+        return Death(self.pid, code, self.started, self.importing, asked, seconds, why, used)
