@@ -5,19 +5,13 @@ bind (import) ─► resolve (layers, graph) ─► axes ─► cases ─► sel
 
 from __future__ import annotations
 
-import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from expt.discovery.selection import matches_case
-from expt.ground.errors import ExptError, Mistakes, PlanningError
 from expt.ground.expression import compile_selection
-from expt.ground.model import (
-    Plan,
-)
-from expt.ground.value_classes import define, field
+from expt.ground.model import Plan
 from expt.loading.loader import ModuleLoader
-from expt.parameters.coercion.annotations import wants_run
 from expt.parameters.sweeps import product_size, reject_many_cases
 from expt.planning.axes import swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
@@ -27,8 +21,10 @@ from expt.planning.chains import Chains, Demand
 from expt.planning.choosing import unknown_keys
 from expt.planning.contents import plugin_provider
 from expt.planning.fingerprints import Fingerprints
+from expt.planning.given_runs import PinnedRuns
 from expt.planning.given_values import GivenValues
 from expt.planning.ladder import Ladder
+from expt.planning.mistakes import MistakesFound, refuse
 from expt.planning.places import Files, used_places
 from expt.planning.resolution import Resolution
 from expt.planning.skipping import tell_left_out, tell_needed
@@ -48,48 +44,19 @@ from expt.planning.warnings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from types import ModuleType
 
-    from expt.ground.model import Case, Experiment, PinnedRun, Search
+    from expt.ground.model import Case, Experiment, Search
     from expt.ground.options import Options
     from expt.ground.trials import SpacePoint
     from expt.parameters.coercion.fitting import Convert
     from expt.planning.contents import Hook
+    from expt.planning.given_runs import GivenRuns
     from expt.planning.providers import Provider
 
     _Reached = Sequence[tuple[Binding, list[Shape]]]
     _Taken = Mapping[str, frozenset[str]]
-
-
-class GivenRuns(Protocol):
-    """The archives of the session's root, for experiments that are given a run."""
-
-    def pin(self, reference: str, /) -> PinnedRun:
-        """The run that a reference names. Raises `ReadingError`."""
-
-    def open(self, value: str, /) -> Any:
-        """The run of `PinnedRun.value`. Raises `ReadingError`."""
-
-
-@define
-class _MistakesFound:
-    """Mistakes of experiments; apart, those of which nothing tells whether they are meant."""
-
-    ids: Container[str]
-    sure: list[ExptError] = field(factory=list)
-    unsure: dict[str, ExptError] = field(factory=dict)
-
-    @contextlib.contextmanager
-    def of(self, experiment: Experiment) -> Iterator[None]:
-        """Keep the mistake that planning the experiment is."""
-        try:
-            yield
-        except ExptError as mistake:
-            if experiment.id in self.ids:
-                self.unsure[experiment.id] = mistake
-            else:
-                self.sure.append(mistake)
 
 
 class Planner:
@@ -108,8 +75,7 @@ class Planner:
         self._provided = provided
         self._plugin_files = plugin_files
         self._converter = converter
-        self._runs = runs
-        self._pinned: dict[str, PinnedRun] = {}
+        self._runs = PinnedRuns(runs)
         self._loader = ModuleLoader(options.root)
         self._loader.install()
         self._files = Files(options.root, self._loader, announce)
@@ -137,7 +103,7 @@ class Planner:
         if changed:
             self._resolutions.clear()
             self._given = GivenValues(options)
-            self._pinned.clear()
+            self._runs.forget()
             self._chains.forget()
             self._maker.change_values(options)
 
@@ -174,29 +140,11 @@ class Planner:
         return BoundExperiment(
             binding,
             resolution.graph,
-            self._opening(self._converter(binding.hooks)),
+            self._runs.opening(self._converter(binding.hooks)),
             self._fingerprints.measure_inputs,
             self.sources_of,
             self._fingerprints.code_of,
         )
-
-    def _opening(self, convert: Convert | None) -> Convert:
-        """`convert`, with runs opened where they are asked for."""
-
-        def open_or_convert(value: Any, annotation: Any) -> Any:
-            if self._runs is not None and isinstance(value, str) and wants_run(annotation):
-                return self._runs.open(value)
-            return None if convert is None else convert(value, annotation)
-
-        return open_or_convert
-
-    def _pin(self, reference: str) -> PinnedRun:
-        """The run that a reference names: the same for all cases of a session."""
-        if reference not in self._pinned:
-            if self._runs is None:
-                raise PlanningError("no runs can be given to experiments here")
-            self._pinned[reference] = self._runs.pin(reference)
-        return self._pinned[reference]
 
     def _bind(self, experiment: Experiment) -> Binding:
         if experiment.id not in self._bindings:
@@ -227,7 +175,7 @@ class Planner:
                 swept_names(binding, self._options) | swept | self._given.final_before(),
                 self._options.cwd,
                 self._converter(binding.hooks),
-                self._pin,
+                self._runs.pin,
                 is_again=bool(self._given.runs_again()),
             )
         return self._resolutions[key]
@@ -241,10 +189,11 @@ class Planner:
         is meant) is a note as long as there is any other case. Raises `ExptError`; `Mistakes`
         where several experiments have one each.
         """
-        mistakes = _MistakesFound(unsure)
+        mistakes = MistakesFound(unsure)
         notes: list[str] = []
         meant, deselected = self._find_meant(experiments, mistakes, notes)
-        self._refuse(mistakes.sure)
+        goes_on = self._options.selection.continue_on_errors
+        refuse(mistakes.sure, goes_on=goes_on)
         choices = [pair for one in meant for pair in self._choices(one)]
         ordered = self._chains.ordered(choices)
         needed = self._chains.needed_by(choices)
@@ -267,7 +216,8 @@ class Planner:
                         searches.append(shape.sought.search(case, shape.where))
                 deselected += _size(shapes) - len(made)
         found = [*cases, *searches]
-        errors = self._refuse([*mistakes.sure, *(() if found else mistakes.unsure.values())])
+        unmet = [*mistakes.sure, *(() if found else mistakes.unsure.values())]
+        errors = refuse(unmet, goes_on=goes_on)
         notes += [tell_left_out([id_], mistake) for id_, mistake in mistakes.unsure.items()]
         added = {case.id: case for case in demand.needed_by(cases)}
         for case in cases:
@@ -289,7 +239,7 @@ class Planner:
         )
 
     def _find_meant(
-        self, experiments: Sequence[Experiment], mistakes: _MistakesFound, notes: list[str]
+        self, experiments: Sequence[Experiment], mistakes: MistakesFound, notes: list[str]
     ) -> tuple[list[Binding], int]:
         """The experiments that the selection may take cases of, and how many cases others have."""
         meant: list[Binding] = []
@@ -355,13 +305,13 @@ class Planner:
 
         Values need not be there, nor fit. Raises `ExptError`.
         """
-        mistakes = _MistakesFound(())
+        mistakes = MistakesFound(())
         bound = []
         for experiment in experiments:
             with mistakes.of(experiment):
                 binding = self._bind(experiment)
                 bound.append((binding, Ladder(binding, (), frozenset(), self._options.cwd)))
-        self._refuse(mistakes.sure)
+        refuse(mistakes.sure, goes_on=self._options.selection.continue_on_errors)
         from expt.planning.schemas import make_schemas  # slow, and for one verb
 
         return make_schemas(bound)
@@ -385,13 +335,6 @@ class Planner:
         shape = self._maker.shape(binding, chosen_variants(case))
         for point in points:
             yield self._maker.varied(binding, shape, case, point)
-
-    def _refuse(self, mistakes: Iterable[ExptError]) -> list[str]:
-        """Raise what was found, once each; with --continue-on-collection-errors, tell it."""
-        unique = list({str(mistake): mistake for mistake in mistakes}.values())
-        if unique and not self._options.selection.continue_on_errors:
-            raise unique[0] if len(unique) == 1 else Mistakes(unique)
-        return [str(mistake) for mistake in unique]
 
     def _may_be_meant(self, binding: Binding, shapes: Sequence[Shape]) -> bool:
         """Whether the selection takes any case; what is too many to be named may be meant."""
