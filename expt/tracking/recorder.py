@@ -9,10 +9,8 @@ first record that bears its number: whenever a kill comes, nothing refers to wha
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
-import itertools
 import os
 import threading
 import time
@@ -20,34 +18,26 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.array_files import check_png
-from expt.archive.entry_files import entry_file, entry_folder
-from expt.archive.scalar_records import Tags
-from expt.archive.series_lines import entry_line, name_line, options_line, result_line
+from expt.archive.series_lines import options_line, result_line
 from expt.ground import layout
 from expt.ground.encoding import to_json
-from expt.ground.value_classes import define, field
 from expt.tracking.entries import Encoded, encode_value, find_kind
-from expt.tracking.entry_writing import write_entry_file
 from expt.tracking.fast_path import MISSING, make_track
-from expt.tracking.going_on import Known, carry_over
+from expt.tracking.going_on import carry_over
 from expt.tracking.methods import with_methods
 from expt.tracking.names_and_steps import plain_name, plain_step
-from expt.tracking.scalars import (
-    AppendedFile,
-    Disk,
-    count_entries,
-    next_entry,
-    open_records,
-)
+from expt.tracking.scalars import Disk, next_entry
+from expt.tracking.series_files import SeriesFiles
 from expt.tracking.series_options import check_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from expt.ground.model import Kind, Recognise, Track
     from expt.tracking.fast_path import FastNames
-    from expt.tracking.scalars import Chunk, Records
+    from expt.tracking.scalars import Chunk
+    from expt.tracking.series_files import OneSeries
 
     OnTracked = Callable[[str, Kind, float, Any], None]
 
@@ -103,19 +93,6 @@ def _recorders_of_this_process() -> weakref.WeakSet[Recorder]:
     return recorders
 
 
-@define(eq=False)
-class _Series:
-    """One name: its number in the files, its kind once a value came, and the count of entries."""
-
-    number: int
-    kind: Kind | None
-    folder: str
-    tags: Tags
-    count: Iterator[int] = field(factory=count_entries)
-    files: Iterator[int] = field(factory=itertools.count)
-    has_folder: bool = False
-
-
 class Recorder:
     """The writer of one archive's `series/`. Every method may be called from any thread.
 
@@ -136,13 +113,12 @@ class Recorder:
         self._recognise = recognise
         self._on_tracked = on_tracked
         self._disk = disk
+        self._files = SeriesFiles(folder, disk)
         self._process = os.getpid()
         self._ended = False
         self._lock = threading.RLock()
         self._busy = False
         self._put_off: list[Callable[[], object]] = []
-        self._records: Records | None = None
-        self._begin({}, {})
         self._notices: dict[str, None] = {}
         self._fast: FastNames = {}
         self._int_tags: dict[str, bytes] = {}
@@ -151,42 +127,11 @@ class Recorder:
         track = make_track(self._track, self._fast, self._int_tags, self._exact)
         self.track: Track = with_methods(track, self._track, self._configure)
 
-    def _begin(self, sizes: Mapping[str, int], known: Mapping[str, Known]) -> None:
-        """Write after files that have these sizes, and these series."""
-
-        def append(name: str) -> AppendedFile:
-            return AppendedFile(self.folder / name, self._disk, sizes.get(name, 0))
-
-        self._names, self._entries = append(layout.NAMES_FILE), append(layout.ENTRIES_FILE)
-        self._results = append(layout.RESULTS_FILE)
-        self._series: dict[str, _Series] = {
-            name: _Series(
-                one.number,
-                one.kind,
-                entry_folder(one.number, name),
-                Tags.of(one.number),
-                count_entries(one.count),
-                itertools.count(one.files),
-                has_folder=one.files > 0,
-            )
-            for name, one in known.items()
-        }
-        self._numbers = itertools.count(1 + max((one.number for one in known.values()), default=0))
-
     def sizes(self) -> dict[str, int]:
         """How many bytes of each file of `series/` have been written so far."""
         found: dict[str, int] = {}
-        self._alone(lambda: found.update(self._take_sizes()))
+        self._alone(lambda: found.update(self._files.sizes()))
         return found
-
-    def _take_sizes(self) -> dict[str, int]:
-        files = {
-            layout.NAMES_FILE: self._names,
-            layout.ENTRIES_FILE: self._entries,
-            layout.RESULTS_FILE: self._results,
-        }
-        records = {} if self._records is None else {layout.SCALARS_FILE: self._records}
-        return {name: file.size for name, file in (files | records).items() if file.size}
 
     def go_on_from(self, source: Path, sizes: Mapping[str, int]) -> None:
         """Replace all that was recorded by what the series folder `source` held at `sizes`.
@@ -199,15 +144,15 @@ class Recorder:
     def _go_on(self, source: Path, sizes: Mapping[str, int]) -> None:
         self._fast.clear()
         self._int_tags.clear()
-        self._close_files()
-        self._begin(sizes, carry_over(source, sizes, self.folder))
-        scalars = self.folder / layout.SCALARS_FILE
-        self._records = open_records(scalars, self._disk, sizes.get(layout.SCALARS_FILE, 0))
+        self._files.close()
+        known = carry_over(source, sizes, self.folder)
+        self._files = SeriesFiles(self.folder, self._disk, sizes, known)
+        self._files.open_records()
 
     @property
     def is_empty(self) -> bool:
         """Whether no series was ever named: no file tells of any."""
-        return not self._series
+        return not self._files.series
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -217,10 +162,10 @@ class Recorder:
     @property
     def writer(self) -> str:
         """How scalars reach the file: `mapped`, or `written` where the file system has no maps."""
-        if self._records is None:
+        if self._files.records is None:
             self._refuse_if_over("nothing is recorded")
-            self._alone(self._open_records)
-        return "mapped" if self._records is None else self._records.writer
+            self._alone(self._files.open_records)
+        return "mapped" if self._files.records is None else self._files.records.writer
 
     def set_result(self, name: str, value: Any) -> None:
         """Keep a result now. Raises `TypeError` for what JSON cannot hold."""
@@ -236,7 +181,7 @@ class Recorder:
 
     def _keep_result(self, line: bytes, over: str) -> None:
         self._refuse_if_over(over)
-        self._results.append(line)
+        self._files.results.append(line)
 
     def record(
         self,
@@ -266,7 +211,7 @@ class Recorder:
 
         Raises `RuntimeError` after the end.
         """
-        known = self._series.get(name)
+        known = self._files.series.get(name)
         self._keep(name, value, step, time.time(), "scalar")
         if unit and known is None:
             self._configure(name, {"unit": unit})
@@ -280,13 +225,7 @@ class Recorder:
         if not self._ended:
             self._ended = True
             self._fast.clear()
-            self._close_files()
-
-    def _close_files(self) -> None:
-        with contextlib.ExitStack() as files:  # each is closed, whatever becomes of the others
-            for file in (self._records, self._names, self._entries, self._results):
-                if file is not None:
-                    files.callback(file.close)
+            self._files.close()
 
     def _alone(self, job: Callable[[], object]) -> None:
         """Do what no other thread may do meanwhile. A signal handler that comes in the middle of
@@ -340,7 +279,7 @@ class Recorder:
         over = f"{name!r} was not tracked"
         self._refuse_if_over(over)
         name, given = plain_name(name), type(value)
-        known = self._series.get(name)
+        known = self._files.series.get(name)
         known_kind = None if known is None else known.kind
         try:
             step = plain_step(step)
@@ -363,43 +302,26 @@ class Recorder:
         """Put an entry into the files, and tell of it; `given` is the type it was tracked as."""
         over = f"{name!r} was not tracked"
         self._refuse_if_over(over)
-        series = self._find_series(name, encoded.kind)
+        series = self._files.find_series(name, encoded.kind)
         if series.kind != encoded.kind:  # begun by another thread meanwhile
             raise TypeError(f"{over}: {_other_kind(series.kind, encoded.kind)}")
         if encoded.number is not None:
-            records = self._open_records()
+            records = self._files.open_records()
             step = records.write(step, series.count, when, encoded.number, series.tags)
             self._allow_fast(name, series, given)
         else:
             step = next_entry(series.count) if step is None else step
-            self._write_entry(series, encoded, step, when)
+            self._files.write_entry(series, encoded, step, when)
             next(series.count)
         if encoded.notice is not None:
             self._notices[f"{name!r}: {encoded.notice}"] = None
         if self._on_tracked is not None:
             self._on_tracked(name, encoded.kind, step, encoded.value)
 
-    def _find_series(self, name: str, kind: Kind | None) -> _Series:
-        """The series of `name`, with its line in the file; with `kind` if it had none before."""
-        series = self._series.get(name)
-        if series is None:
-            number = next(self._numbers)
-            self._names.append(name_line(number, name, kind))
-            series = _Series(number, kind, entry_folder(number, name), Tags.of(number))
-            self._series[name] = series
-        elif series.kind is None and kind is not None:
-            self._names.append(name_line(series.number, name, kind))
-            series.kind = kind
-        return series
-
-    def _open_records(self) -> Records:
-        if self._records is None:
-            self._records = open_records(self.folder / layout.SCALARS_FILE, self._disk)
-        return self._records
-
-    def _allow_fast(self, name: str, series: _Series, given: type) -> None:
+    def _allow_fast(self, name: str, series: OneSeries, given: type) -> None:
         """Let the fast path take `name`, and numbers of the type `given`, from now on."""
-        chunk = None if self._records is None else self._records.chunk
+        records = self._files.records
+        chunk = None if records is None else records.chunk
         if chunk is None or self._on_tracked is not None or name.startswith(layout.OWN_SERIES):
             return
         if given.__module__ == "numpy" and given.__name__ in _EXACT:
@@ -410,27 +332,6 @@ class Recorder:
             self._fast_chunk = chunk
             for known, (tag, count, *_) in list(self._fast.items()):
                 self._fast[known] = tag, count, *chunk
-
-    def _write_entry(self, series: _Series, encoded: Encoded, step: float, when: float) -> None:
-        if encoded.png is None and encoded.array is None:
-            self._entries.append(entry_line(series.number, step, when, encoded.fields))
-            return
-        file = self._write_file(series, encoded)
-        try:
-            self._entries.append(entry_line(series.number, step, when, {"file": file}))
-        except OSError:
-            (self.folder / file).unlink(missing_ok=True)
-            raise
-
-    def _write_file(self, series: _Series, encoded: Encoded) -> str:
-        """Write the picture or array; its path below `series/`."""
-        if not series.has_folder:
-            (self.folder / series.folder).mkdir(exist_ok=True)
-            series.has_folder = True
-        suffix = "npy" if encoded.png is None else "png"
-        place = entry_file(series.folder, next(series.files), suffix)
-        write_entry_file(self.folder / place, encoded, self._disk)
-        return place
 
     def _configure(self, name: Any, options: dict[str, Any]) -> None:
         over = f"{name!r} was not configured"
@@ -444,8 +345,8 @@ class Recorder:
 
     def _set_options(self, name: str, options: Any, over: str) -> None:
         self._refuse_if_over(over)
-        series = self._find_series(name, None)
-        self._names.append(options_line(series.number, options))
+        series = self._files.find_series(name, None)
+        self._files.names.append(options_line(series.number, options))
 
 
 def _other_kind(known: Kind | None, kind: Kind) -> str:
