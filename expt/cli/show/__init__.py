@@ -52,16 +52,23 @@ def main(words: list[str]) -> int:
     asked = parser.parse_args(_with_minus(words))
     _reject_contradictions(asked)
     root = find_archive_root(asked.runs)
+    screen = _screen(root)
     with without_collection():
         runs, more = _find(asked, root)
         names = _names(asked.group_by, "--group-by")
         if names is not None:
             from expt.cli.show.grouped import show_groups
 
-            return show_groups(runs.group_by(*names), asked, output())
-        if not asked.references:
-            return _list(runs, asked, root, more)
-    return _show_named(runs, asked, root)
+            show_groups(runs.group_by(*names), asked, screen)
+        elif asked.json or asked.csv:
+            _write_machine(runs, asked, screen)
+        elif not runs:
+            Screen(sys.stderr).line(_nothing(asked, root))
+        elif not asked.references:
+            _list(runs, asked, screen, more)
+    if runs and asked.references and not (names or asked.json or asked.csv):
+        _show_named(runs, asked, root, screen)
+    return int(ExitCode.OK)
 
 
 def _find(asked: argparse.Namespace, root: Path) -> tuple[Runs, bool]:
@@ -77,14 +84,9 @@ def _find(asked: argparse.Namespace, root: Path) -> tuple[Runs, bool]:
     return ordered, len(runs) > len(shown)
 
 
-def _show_named(runs: Runs, asked: argparse.Namespace, root: Path) -> int:
-    screen = _screen(root)
-    if asked.json or asked.csv:
-        return _write_machine(runs, asked, screen, whole=True)
+def _show_named(runs: Runs, asked: argparse.Namespace, root: Path, screen: Screen) -> None:
     # each of these with what it needs alone: a list of runs waits for none of it
-    if not runs:
-        Screen(sys.stderr).line(_nothing(asked, root))
-    elif asked.follow:
+    if asked.follow:
         from expt.cli.show.following import follow
 
         follow(runs, screen)
@@ -98,7 +100,6 @@ def _show_named(runs: Runs, asked: argparse.Namespace, root: Path) -> int:
         from expt.cli.show.comparison import show_comparison
 
         show_comparison(runs, screen, every=asked.all)
-    return int(ExitCode.OK)
 
 
 def _screen(root: Path) -> Screen:
@@ -173,13 +174,7 @@ def _reject_contradictions(asked: argparse.Namespace) -> None:
         )
 
 
-def _list(runs: Runs, asked: argparse.Namespace, root: Path, more: bool) -> int:
-    screen = _screen(root)
-    if asked.json or asked.csv:
-        return _write_machine(runs, asked, screen, whole=False)
-    if not runs:
-        Screen(sys.stderr).line(_nothing(asked, root))
-        return int(ExitCode.OK)
+def _list(runs: Runs, asked: argparse.Namespace, screen: Screen, more: bool) -> None:
     from expt.cli.show.listing import show_columns, show_listing, show_undetermined
 
     columns = _names(asked.columns, "--columns")
@@ -190,12 +185,9 @@ def _list(runs: Runs, asked: argparse.Namespace, root: Path, more: bool) -> int:
         show_undetermined(runs, screen)
     if more:
         screen.line(("older runs: expt show --limit 0", "dim"))
-    return int(ExitCode.OK)
 
 
-def _write_machine(
-    runs: Sequence[Run], asked: argparse.Namespace, screen: Screen, *, whole: bool
-) -> int:
+def _write_machine(runs: Sequence[Run], asked: argparse.Namespace, screen: Screen) -> None:
     from expt.cli.show.machine import csv_text, json_text, series_csv
 
     if asked.series:
@@ -204,8 +196,7 @@ def _write_machine(
     elif asked.csv:
         screen.write_data(csv_text(runs, columns=_names(asked.columns, "--columns")))
     else:
-        screen.write(json_text(runs, whole=whole))
-    return int(ExitCode.OK)
+        screen.write(json_text(runs, whole=bool(asked.references)))
 
 
 def _load(reference: str, root: Path, asked: argparse.Namespace) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.show.listing import told_values
 from expt.ground.encoding import is_same
@@ -37,15 +37,6 @@ _SURROUNDINGS: Final = ("inputs", "packages", "environment", "git")
 Sections = dict[str, "dict[str, list[Any]]"]
 
 
-class _Row(NamedTuple):
-    """A value in each of the runs; of two runs also the change, and where it is from."""
-
-    name: Part
-    texts: list[str]
-    change: str = ""
-    origin: str = ""
-
-
 def show_comparison(runs: Sequence[Run], screen: Screen, *, every: bool) -> None:
     """A row for each value that differs; with `every`, for each value.
 
@@ -61,22 +52,9 @@ def show_comparison(runs: Sequence[Run], screen: Screen, *, every: bool) -> None
             sections["results"] |= {n: list(p) for n, p in difference.results.items()}
         sections |= {part: sections.pop(part) for part in _EFFECTS}  # causes come first
         _show_cause(screen, difference)
-    rows: list[_Row] = []
-    for title, values in sections.items():
-        if values:
-            rows.append(_Row((_TITLES.get(title, title), "bold"), [""] * len(runs)))
-        rows += [
-            _Row(
-                (f"  {name}", "cyan"),
-                told_values(row),
-                _change(title, row),
-                _from(title, name, runs),
-            )
-            for name, row in values.items()
-        ]
     problems = find_unread_values(runs) if difference is None else difference.problems
-    if rows:
-        _show_table(screen, runs, rows)
+    if any(sections.values()):
+        _show_table(screen, runs, sections)
     elif difference is None or not difference.code:
         compared = "nothing differs in what could be compared" if problems else "nothing differs"
         screen.line(compared)
@@ -112,14 +90,21 @@ def _compared_values(runs: Sequence[Run], *, every: bool) -> Sections:
     return sections
 
 
-def _show_table(screen: Screen, runs: Sequence[Run], rows: Sequence[_Row]) -> None:
-    columns = [Column("", [row.name for row in rows], whole=True)]
-    for index, run in enumerate(runs):
-        columns.append(Column(run.short_id, [row.texts[index] for row in rows], right=True))
-    if len(runs) == 2 and any(row.change for row in rows):
-        columns.append(Column("Δ", [row.change for row in rows], right=True))
-    if len(runs) == 2 and any(row.origin for row in rows):
-        columns.append(Column("from", [(row.origin, "dim") for row in rows]))
+def _show_table(screen: Screen, runs: Sequence[Run], sections: Sections) -> None:
+    """A column a run; of two also the change of a value, and where it is from."""
+    rows: list[tuple[Part, list[str], str, str]] = []
+    for title, values in sections.items():
+        if values:
+            rows.append(((_TITLES.get(title, title), "bold"), [""] * len(runs), "", ""))
+        for name, row in values.items():
+            change, origin = _change(title, row), _from(title, name, runs)
+            rows.append(((f"  {name}", "cyan"), told_values(row), change, origin))
+    names, told, changes, origins = zip(*rows, strict=True)
+    columns = [Column("", names, whole=True)]
+    for run, texts in zip(runs, zip(*told, strict=True), strict=True):
+        columns.append(Column(run.short_id, texts, right=True))
+    columns += [Column("Δ", changes, right=True)] if any(changes) else []
+    columns += [Column("from", origins, "dim")] if any(origins) else []
     screen.table(columns)
 
 

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 from expt.cli.show.listing import value_column
-from expt.ground.errors import ExitCode
 from expt.ground.screen import Column
 from expt.ground.text import number_text
 from expt.reading.fields import MISSING
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from expt.reading.runs import Runs
 
 
-def show_groups(groups: Groups[Runs], asked: argparse.Namespace, screen: Screen) -> int:
+def show_groups(groups: Groups[Runs], asked: argparse.Namespace, screen: Screen) -> None:
     """The groups in the form that was asked for."""
     if asked.json:
         told = (json.dumps(group.outline(), allow_nan=False) for group in groups)
@@ -30,7 +29,6 @@ def show_groups(groups: Groups[Runs], asked: argparse.Namespace, screen: Screen)
         screen.write_data(groups.table().to_csv())
     else:
         _show_table(groups, screen)
-    return int(ExitCode.OK)
 
 
 def _show_table(groups: Groups[Runs], screen: Screen) -> None:

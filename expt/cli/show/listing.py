@@ -39,9 +39,7 @@ _FEW: Final = 200  # numbers that are told apart: no eye compares more
 _OLD: Final = 86_400  # seconds from which on a date says more than an age
 
 
-def show_listing(
-    runs: Sequence[Run], screen: Screen, *, sort: str | None = None, flat: bool = False
-) -> None:
+def show_listing(runs: Sequence[Run], screen: Screen, *, sort: str | None, flat: bool) -> None:
     """A table for each experiment, or with `flat` one for all."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
