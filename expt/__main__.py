@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import sys
 
 from expt.cli import main as cli
@@ -14,6 +15,7 @@ def main() -> None:
     atexit.register(ignore_interrupts)  # called last, when the interpreter gives up its handlers
     code = cli.main()
     end_at_interrupts(code)
+    gc.freeze()  # an interpreter that ends looks through all objects for garbage once more
     sys.exit(code)
 
 

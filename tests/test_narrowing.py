@@ -6,6 +6,7 @@ import json
 import os
 import random
 import sqlite3
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -168,8 +169,9 @@ def test_a_flipped_bit_of_the_index_hides_no_run(tmp_path: Path) -> None:
     assert len(found(tmp_path, "lr < 0.5")) == 1
     file = tmp_path / INDEX_FILE
     content = file.read_bytes()
-    assert b"[0.125]" in content
-    file.write_bytes(content.replace(b'"lr":0.125', b'"lr":0.925').replace(b"[0.125]", b"[0.925]"))
+    was, flipped = (b"d" + struct.pack("<d", value) for value in (0.125, 0.925))
+    assert was in content
+    file.write_bytes(content.replace(b'"lr":0.125', b'"lr":0.925').replace(was, flipped))
     assert len(found(tmp_path, "lr < 0.5")) == 1
 
 

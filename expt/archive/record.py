@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -358,9 +359,8 @@ def parse_headline(text: str) -> dict[str, Any]:
 def _is_sound(data: Any, *, tagged: bool) -> bool:
     if type(data.get("format")) is not int or not 1 <= data["format"] <= FORMAT:
         return False
-    for name, types in _HEADLINE.items():
-        if type(data.get(name)) not in types:
-            return False
+    if not _are_right(tuple(map(type, map(data.get, _HEADLINE)))):
+        return False
     if data["status"] not in STATUSES or not all(
         type(tag) is str for tag in data.get("tags") or ()
     ):
@@ -375,6 +375,12 @@ def _is_sound(data: Any, *, tagged: bool) -> bool:
             _mapping(data.get(name) or {})
         return all(isinstance(entry, dict) for entry in _mapping(data.get("series") or {}).values())
     return all(isinstance(entry, dict) for entry in (data.get("series") or {}).values())
+
+
+@lru_cache(256)
+def _are_right(types: tuple[type, ...]) -> bool:
+    """Whether the fields of `_HEADLINE` may have these types; archives have few combinations."""
+    return all(kind in right for kind, right in zip(types, _HEADLINE.values(), strict=True))
 
 
 def microseconds(moment: str) -> int:

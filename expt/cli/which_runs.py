@@ -70,6 +70,7 @@ def find_chosen(
     *,
     most: int | None = None,
     telling: bool = True,
+    outlined: bool = False,
 ) -> Runs:
     """The runs that were named, or all, as far as the filters and `more` of them leave them.
 
@@ -79,7 +80,7 @@ def find_chosen(
     places = {"smoke": asked.smoke, "scratch": asked.scratch}
     words = _words(asked, more or {}, most)
     if not asked.references:
-        found = find_runs(root, **words, **places)
+        found = find_runs(root, outlined=outlined, **words, **places)
         if telling:
             _tell_damages(found.damaged)
         return found

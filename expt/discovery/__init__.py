@@ -6,21 +6,21 @@
 
 `walk` names files, `source` reads a module's syntax tree, `modules` follows imports, `folders`
 reads the `[expt]` tables, `hosting` makes experiments of all that, `asking` knows what providers
-may take, `labels` names cases, `selection` asks which are meant. `side_by_side` has forks read a
-part of many files, which hand experiments over as `plain_values`.
+may take, `labels` names cases, `selection` asks which are meant. Forks read a part of many files,
+and hand experiments over as `plain_values`.
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from expt.discovery.folders import Folders
 from expt.discovery.hosts import Swept, Tree
 from expt.discovery.plain_values import from_plain, to_plain
-from expt.discovery.side_by_side import work_side_by_side
 from expt.discovery.walk import walk
 from expt.ground.processes import without_collection
+from expt.ground.side_by_side import work_side_by_side
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from expt.ground.errors import ExptError
     from expt.ground.model import Experiment
+
+_FEWEST: Final = 50  # files a process; a fork and what it hands over cost as much as parsing twenty
+_PORTION: Final = 8  # files
 
 
 @frozen
@@ -59,7 +62,12 @@ def find_experiments(
     with without_collection(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the compiler's, about users' texts
         known = work_side_by_side(
-            tree.experiments_apart, walked.files, pack=to_plain, unpack=from_plain
+            tree.experiments_apart,
+            walked.files,
+            pack=to_plain,
+            unpack=from_plain,
+            fewest=_FEWEST,
+            portion=_PORTION,
         )
         for path, there in zip(walked.files, known, strict=True):
             experiments.extend(tree.experiments_at(path) if there is None else there)

@@ -19,6 +19,7 @@ from expt.ground.clock import local_now
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError, did_you_mean
 from expt.ground.expression import Expression, compile_expression, keyword_matcher
 from expt.ground.model import STATUSES
+from expt.ground.side_by_side import work_side_by_side
 from expt.ground.value_classes import evolve, field, frozen
 from expt.reading.fields import FIELDS, MISSING, field_value, sort_runs, unknown_field
 from expt.reading.index import Catalogue, open_catalogue
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 SHORTEST_ID: Final = 4
 LATEST: Final = "latest"
+_PORTION: Final = 100  # runs that are told at a time
+_FEWEST: Final = 500  # runs that are worth a process to tell them
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 
@@ -139,6 +142,7 @@ def find_runs(
     limit: int | None = None,
     smoke: bool = False,
     scratch: bool = False,
+    outlined: bool = False,
     **words: Any,
 ) -> Runs:
     """The runs below the archive root `root`, newest first, or sorted by `sort`.
@@ -148,6 +152,7 @@ def find_runs(
     statuses and all of the tags; `on` is a day, `since` and `until` are times, or texts such as
     `2 days ago`; `session` the beginning of a session's id, or `latest`. Archives of `--smoke`
     and `--scratch` come along only when asked for. Archives that cannot be read are in `damaged`.
+    `outlined` has other processes make `Run.outline_text` of a part of very many.
     Raises `UsageError`, also for a name in `where` that no run has.
     """
     query = make_query(**words)
@@ -161,7 +166,12 @@ def find_runs(
             query = evolve(query, session=_latest_session(catalogues, shorten))
         first = None if sort else limit
         best = (sort, limit) if sort and limit else None
-        found = [_select(catalogue, query, first, shorten, best) for catalogue in catalogues]
+        found = [
+            _select_outlined(catalogue, query, shorten)
+            if outlined and not sort and not limit
+            else _select(catalogue, query, first, shorten, best)
+            for catalogue in catalogues
+        ]
         merged = heapq.merge(*found, key=lambda pair: pair[0], reverse=True)
         runs = [run for _, run in islice(merged, first)]
         _reject_unknown(query, lambda: _every_run(catalogues, shorten))
@@ -236,13 +246,7 @@ def _select(
     With `best`, what is sorted by and how many are wanted, those that the index knows to come
     after so many others may be missing.
     """
-    admits_name = _name_filter(query.keyword)
-    narrowing = None if query.condition is None else narrow(query.condition.tree)
-    rows = [
-        row
-        for row in (catalogue.rows if narrowing is None else catalogue.rows_that_may(narrowing))
-        if query.admits_row(row) and admits_name(row.experiment, row.case)
-    ]
+    rows = _rows_that_may(catalogue, query)
     if best is not None and query.condition is None and not query.session:
         beyond = _beyond(catalogue, {row.folder for row in rows}, *best)
         rows = [row for row in rows if row.folder not in beyond]
@@ -251,6 +255,42 @@ def _select(
         for row, run in _read_rows(catalogue, rows[start : start + some], shorten):
             if query.admits(run):
                 yield row.started, run
+
+
+def _select_outlined(
+    catalogue: Catalogue, query: Query, shorten: Callable[[str], str]
+) -> Iterator[tuple[int, Run]]:
+    """As `_select`, with the outlines of the runs; of many, other processes make a part."""
+    rows = list(catalogue.summaries(_rows_that_may(catalogue, query)))
+    portions = [rows[start : start + _PORTION] for start in range(0, len(rows), _PORTION)]
+
+    def tell(portion: Sequence[tuple[Row, str | None]]) -> tuple[list[str | None], list[str]]:
+        """The outline of each that is admitted, and the names that were seen so far."""
+        texts: list[str | None] = []
+        for row, text in portion:
+            run = _run_of(catalogue, row, text, shorten)
+            texts.append(run.outline_text if run and query.admits(run) else None)
+        return texts, list(query.seen)
+
+    told = work_side_by_side(tell, portions, fewest=_FEWEST // _PORTION)
+    for portion, there in zip(portions, told, strict=True):
+        outlines, seen = there or tell(portion)
+        query.seen.update(seen)
+        for (row, text), outline in zip(portion, outlines, strict=True):
+            run = outline and _run_of(catalogue, row, text, shorten, outline)
+            if run:
+                yield row.started, run
+
+
+def _rows_that_may(catalogue: Catalogue, query: Query) -> list[Row]:
+    """The rows of what the query may admit, newest first."""
+    admits_name = _name_filter(query.keyword)
+    narrowing = None if query.condition is None else narrow(query.condition.tree)
+    return [
+        row
+        for row in (catalogue.rows if narrowing is None else catalogue.rows_that_may(narrowing))
+        if query.admits_row(row) and admits_name(row.experiment, row.case)
+    ]
 
 
 def _beyond(catalogue: Catalogue, asked: Set[str], sort: str, limit: int) -> frozenset[str]:
@@ -272,8 +312,24 @@ def _read_rows(
     catalogue: Catalogue, rows: Sequence[Row], shorten: Callable[[str], str]
 ) -> Iterator[tuple[Row, Run]]:
     for row, text in catalogue.summaries(rows):
-        with contextlib.suppress(ReadingError):  # it vanished meanwhile
-            yield row, Run(catalogue.path_of(row), text, shorten, labelled=row.is_labelled)
+        run = _run_of(catalogue, row, text, shorten)
+        if run is not None:
+            yield row, run
+
+
+def _run_of(
+    catalogue: Catalogue,
+    row: Row,
+    text: str | None,
+    shorten: Callable[[str], str],
+    outline_text: str | None = None,
+) -> Run | None:
+    """The run of a row and its summary; None where it vanished meanwhile."""
+    path, labelled = catalogue.path_of(row), row.is_labelled
+    try:
+        return Run(path, text, shorten, labelled=labelled, outline_text=outline_text)
+    except ReadingError:
+        return None
 
 
 def _name_filter(keyword: Expression) -> Callable[[str, str | None], bool]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from functools import cached_property
+from functools import cache, cached_property, partial
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,9 +21,18 @@ from expt.archive.record import microseconds, read_headline
 from expt.archive.run_labels import read_labels
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import INDEX_FILE
+from expt.ground.side_by_side import work_side_by_side
 from expt.reading.index_file import IndexFile, open_index
-from expt.reading.scanning import DOUBT, LABELLED, REFUSED, scan_archives
-from expt.reading.shelves import NUMBERS, Row, Shelf, values_of
+from expt.reading.scanning import (
+    DOUBT,
+    FEWEST,
+    LABELLED,
+    REFUSED,
+    ask_stamps,
+    find_archives,
+    stamps_of,
+)
+from expt.reading.shelves import NUMBERS, SIZE, Row, Shelf, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -103,16 +112,15 @@ def open_catalogue(root: Path) -> Iterator[Catalogue]:
     """The archives below `root`, through its index where there can be one."""
     root = root.absolute()
     file = root / INDEX_FILE
-    there = scan_archives(root)
-    index = open_index(file, len(there)) if os.path.lexists(file) else None
+    index = open_index(file) if os.path.lexists(file) else None
     try:
-        shelves = list(index.shelves) if index is not None else []
-        unknown = _look_over(shelves, there)
+        shelves = index.shelves if index is not None else []
+        there, unknown = _look_over(root, shelves)
         read = [_read_row(root, *each) for each in unknown.items()]
         settled = _shelf_of(each for each in read if not each[0].stamp.startswith(DOUBT))
         doubtful = _shelf_of(each for each in read if each[0].stamp.startswith(DOUBT))
         if index is None and settled and not os.path.lexists(file):
-            index = open_index(file, 0)
+            index = open_index(file)
         texts = {row.folder: text for row, text, _ in read if row.problem is None}
         if index is not None:
             index.renew(settled, texts, there)
@@ -123,12 +131,24 @@ def open_catalogue(root: Path) -> Iterator[Catalogue]:
             index.close()
 
 
-def _look_over(shelves: Iterable[Shelf], there: Mapping[str, str]) -> dict[str, str]:
-    """Have shelves count what is as it was; the stamps of what is none of that, by folder."""
-    left = dict(there)
-    for shelf in shelves:
-        shelf.keep(left)
-    return left
+def _look_over(root: Path, shelves: Sequence[Shelf]) -> tuple[set[str], dict[str, str]]:
+    """Have shelves count what is as it was; the folders of archives, and the stamps of those that
+    no shelf counts. Where others ask for stamps, this process finds archives meanwhile."""
+    found = cache(lambda: find_archives(root))
+
+    def look(shelf: Shelf) -> dict[int, str]:
+        return shelf.changes(partial(stamps_of, root))
+
+    looks = work_side_by_side(look, shelves, fewest=FEWEST // SIZE, first=found)
+    there, refused = found()
+    left = there.copy()
+    changed: dict[str, str] = {}
+    for shelf, seen in zip(shelves, looks, strict=True):
+        changes = look(shelf) if seen is None else seen
+        changes |= dict.fromkeys(shelf.take_from(left), "")
+        shelf.leave_out(changes)
+        changed.update((shelf.folders[place], stamp) for place, stamp in changes.items() if stamp)
+    return there, changed | ask_stamps(root, sorted(left)) | refused
 
 
 _Read = tuple[Row, str, dict[str, Any]]

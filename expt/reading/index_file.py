@@ -1,6 +1,6 @@
 """`.index.sqlite`: shelves and summaries between two listings; a cache, and never the truth.
 
-    shelves     a row each: the rows of its archives, a text for each field, and the names of
+    shelves     a row each: the rows of its archives, field by field, and the names of
     columns     their values: a row for each shelf and name
     summaries   a row for each archive: its run.json without what no listing shows
 
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-VERSION: Final = 5
+    from expt.reading.shelves import Content
+
+VERSION: Final = 6
 
 _APPLICATION: Final = 0x65787074  # "expt": a database of somebody else is left alone
 _TIMEOUT: Final = 0.5  # seconds that another process may hold the index
@@ -45,7 +47,7 @@ _HEADS: Final = [f'"{name}"' for name in (*Row._fields, "names", "checksum")]
 _TABLES: Final = {
     "shelves": f"CREATE TABLE shelves (number INTEGER PRIMARY KEY, {', '.join(_HEADS)})",
     "columns": """CREATE TABLE columns (
-    shelf INTEGER, name TEXT, content TEXT, checksum INTEGER, PRIMARY KEY (shelf, name)
+    shelf INTEGER, name TEXT, content, checksum INTEGER, PRIMARY KEY (shelf, name)
 )""",
     "summaries": "CREATE TABLE summaries (folder TEXT PRIMARY KEY, summary TEXT, checksum INTEGER)",
 }
@@ -65,28 +67,28 @@ _NOT_KEPT: Final = (UnicodeEncodeError, sqlite3.OperationalError, sqlite3.DataEr
 class IndexFile:
     """The open database of one archive root."""
 
-    def __init__(self, connection: sqlite3.Connection, most: int) -> None:
-        """Up to `most` of its shelves. Raises `sqlite3.Error`."""
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """With its shelves. Raises `sqlite3.Error`."""
         self._index = connection
         self._version = self._data_version()
         self._damaged: list[int] = []
-        self.shelves = self._sound_shelves(most)
+        self.shelves = self._sound_shelves()
 
     def close(self) -> None:
         self._index.close()
 
-    def _sound_shelves(self, most: int) -> list[Shelf]:
+    def _sound_shelves(self) -> list[Shelf]:
         found = []
-        for number, *texts, sum_ in self._index.execute("SELECT * FROM shelves LIMIT ?", (most,)):
+        for number, *contents, sum_ in self._index.execute("SELECT * FROM shelves"):
             try:
-                if checksum(*texts) != sum_:
+                if checksum(*contents) != sum_:
                     raise ValueError("a shelf is not as it was written")
-                found.append(self._shelf(number, texts, sum_))
+                found.append(self._shelf(number, contents, sum_))
             except ValueError:
                 self._damaged.append(number)
         return found
 
-    def _shelf(self, number: int, texts: Sequence[str], sum_: int) -> Shelf:
+    def _shelf(self, number: int, contents: Sequence[Content], sum_: int) -> Shelf:
         def fetch(name: str) -> list[Any]:
             query = "SELECT content, checksum FROM columns WHERE shelf = ? AND name = ?"
             try:
@@ -97,7 +99,7 @@ class IndexFile:
                 raise ValueError("a column is not as it was written")
             return decode_column(content, len(shelf))
 
-        shelf = decode_heads(texts, number, fetch)
+        shelf = decode_heads(contents, number, fetch)
         return shelf
 
     def summaries(self, folders: Sequence[str], most: int) -> dict[str, str]:
@@ -186,9 +188,8 @@ class IndexFile:
         return version
 
 
-def open_index(path: Path, most: int) -> IndexFile | None:
-    """The index with up to `most` shelves, begun again where it is damaged; None where there can
-    be none."""
+def open_index(path: Path) -> IndexFile | None:
+    """The index, begun again where it is damaged; None where there can be none."""
     for _ in range(2):
         index = None
         try:
@@ -199,7 +200,7 @@ def open_index(path: Path, most: int) -> IndexFile | None:
             index.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
             index.create_function("checksum", 2, checksum, deterministic=True)
             if _is_ours(index):
-                return IndexFile(index, most)
+                return IndexFile(index)
             index.close()
             return None
         except sqlite3.OperationalError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from expt.ground.model import ErrorInfo, Origin, RunRecord, Status
 
 _LIVE: Final = ("running", "lost")
+_OUTLINES: Final = json.JSONEncoder(allow_nan=False)
 
 
 class RecordedRun(InputRun):
@@ -37,8 +39,8 @@ class RecordedRun(InputRun):
 
     `run.json` is read at once, so that a run that can be made can be listed: raises
     `DamagedArchive` or `NewerArchive`. For the index: `text` is the same file, read before,
-    `shorten` makes `short_id` of an id, and a run that is not `labelled` is known to have no
-    labels.
+    `shorten` makes `short_id` of an id, a run that is not `labelled` is known to have no labels,
+    and `outline_text` was made before.
     """
 
     def __init__(
@@ -48,11 +50,14 @@ class RecordedRun(InputRun):
         shorten: Callable[[str], str] | None = None,
         *,
         labelled: bool = True,
+        outline_text: str | None = None,
     ) -> None:
         self._path = path
         self._labelled = labelled
         self._text = text
         self._shorten = shorten
+        if outline_text is not None:
+            self.outline_text = outline_text
         if text is None:
             self._text, self._data = read_headline(path)
 
@@ -365,6 +370,11 @@ class RecordedRun(InputRun):
             "lineage": data.get("lineage") or {},
             "path": str(self._path),
         }
+
+    @cached_property
+    def outline_text(self) -> str:
+        """The outline as a line of JSON."""
+        return _OUTLINES.encode(self.outline())
 
     def _results_json(self) -> Any:
         if self.status in _LIVE:

@@ -1,7 +1,7 @@
 """Finds the archives below a root, and tells which of them changed since they were last read.
 
 Nothing is read here: a folder's entries, and of each archive one question about its `run.json` and
-one about the labels beside it. Of very many a second process asks for half.
+one about the labels beside it. Of very many other processes ask for a part.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from expt.ground.layout import LABELS_FILE, RUN_FILE, SCRATCH_DIR, SMOKE_DIR
-from expt.ground.processes import beside, is_single
+from expt.ground.side_by_side import work_side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,9 +30,12 @@ LABELLED: Final = "+"
 REFUSED: Final = "!!"
 """Begins the stamp of what must not be opened; the reason follows."""
 
+FEWEST: Final = 2_500
+"""Archives that are worth a process to look at them."""
+
 _ARCHIVE_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\w+\Z")
 _SETTLING: Final = 2.0  # seconds; a file this fresh may change again within one tick of its stamp
-_MANY: Final = 2_500  # archives that are worth the fork of a second process
+_PORTION: Final = 500  # archives
 _CLAIMING: Final = 5.0  # seconds; an archive this young may be about to get its run.json
 
 
@@ -43,13 +46,26 @@ def roots_beside(root: Path, *, smoke: bool, scratch: bool) -> list[Path]:
 
 
 def scan_archives(root: Path) -> dict[str, str]:
-    """The stamp of every archive below `root`, by folder; folders are relative to it.
+    """The stamp of every archive below `root`, by folder; folders are relative to it."""
+    found = find_archives(root)
+    return found.refused | ask_stamps(root, sorted(found.folders))
+
+
+class Found(NamedTuple):
+    """The folders of archives, and the stamps of what is not to be asked, by folder."""
+
+    folders: set[str]
+    refused: dict[str, str]
+
+
+def find_archives(root: Path) -> Found:
+    """Every archive below `root`, as a folder relative to it.
 
     A folder named like an archive is one; any other is one if it holds a `run.json`. Hidden
     folders are left out. Links to folders are not followed: what they lead to inside the root is
     found without them, and one that leads out is told of.
     """
-    found: dict[str, str] = {}
+    found = Found(set(), {})
     seen: set[tuple[int, int]] = set()
     waiting = [""]
     top = os.path.realpath(root)
@@ -63,14 +79,14 @@ def scan_archives(root: Path) -> dict[str, str]:
             archives, folders, links = _look_into(root / folder)
         except OSError as error:
             if folder:
-                found[folder] = f"{DOUBT}{error.strerror}"
+                found.refused[folder] = f"{DOUBT}{error.strerror}"
             continue
         prefix = f"{folder}/" if folder else ""
-        for name, stamp in archives:
-            found[prefix + name if name else folder or "."] = stamp
+        own = folder or "."
+        found.folders.update([prefix + name if name else own for name in archives])
         for name in links:
             if not _leads_inside(top, root / folder / name):
-                found[prefix + name] = f"{REFUSED}a link that leads out of the archive root"
+                found.refused[prefix + name] = f"{REFUSED}a link that leads out of the archive root"
         waiting.extend(prefix + name for name in folders)
     return found
 
@@ -80,56 +96,55 @@ def _leads_inside(top: str, link: Path) -> bool:
     return os.path.commonpath([top, target]) == top
 
 
-def _look_into(place: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
-    """The archives in a folder with their stamps, the folders to look into, the links to folders.
+def _look_into(place: Path) -> tuple[list[str], list[str], list[str]]:
+    """The archives in a folder, the folders to look into, the links to folders.
 
     An archive named '' is the folder itself.
     """
     archives: list[str] = []
-    folders: list[str] = []
-    links: list[str] = []
+    others: list[os.DirEntry[str]] = []
     is_archive = _ARCHIVE_NAME.match
-    with _looking_below(place) as below, os.scandir(place) as entries:
+    with os.scandir(place) as entries:
         for entry in entries:
-            name = entry.name
-            if entry.is_symlink() and name != RUN_FILE:
-                if not name.startswith(".") and entry.is_dir():
-                    links.append(name)
-            elif is_archive(name):
-                archives.append(name)
-            elif name == RUN_FILE:
-                return [("", _stamp(below, "", time.time()) or DOUBT)], [], []
-            elif not name.startswith(".") and entry.is_dir(follow_symlinks=False):
-                folders.append(name)
-        stamps = _stamps(below, archives)
-    stamped = [(name, stamp) for name, stamp in zip(archives, stamps, strict=True) if stamp]
-    return stamped, folders, links
+            if is_archive(entry.name) and not entry.is_symlink():
+                archives.append(entry.name)
+            else:
+                others.append(entry)
+        if any(entry.name == RUN_FILE for entry in others):
+            return [""], [], []
+        seen = [entry for entry in others if not entry.name.startswith(".")]
+        links = [entry.name for entry in seen if entry.is_symlink() and entry.is_dir()]
+        folders = [entry.name for entry in seen if entry.is_dir(follow_symlinks=False)]
+    return archives, folders, links
 
 
-def _stamps(below: _Below, archives: Sequence[str]) -> list[str]:
-    """The stamp of each archive in a folder, '' for one that is about to be written."""
-    now = time.time()
-    begun = len(archives) // 2
-    if begun < _MANY or not is_single():
-        return _stamps_of(below, archives, now)
-    with beside(lambda: _told(_stamps_of(below, archives[begun:], now))) as answer:
-        stamps = _stamps_of(below, archives[:begun], now)
-        others = _heard(answer())
-    if len(others) != len(archives) - begun:
-        others = _stamps_of(below, archives[begun:], now)
-    return stamps + others
+def ask_stamps(root: Path, folders: Sequence[str]) -> dict[str, str]:
+    """The stamps of archives by folder, less those that are about to be written."""
+    portions = [folders[start : start + _PORTION] for start in range(0, len(folders), _PORTION)]
+    asked = work_side_by_side(partial(stamps_of, root), portions, fewest=FEWEST // _PORTION)
+    return {
+        folder: stamp
+        for portion, stamps in zip(portions, asked, strict=True)
+        for folder, stamp in zip(portion, stamps or stamps_of(root, portion), strict=True)
+        if stamp
+    }
 
 
-def _told(stamps: Sequence[str]) -> bytes:
-    return "\n".join(stamps).encode("utf-8", "surrogateescape")
+def stamps_of(root: Path, folders: Sequence[str]) -> list[str]:
+    """The stamp of each archive, '' for one that is about to be written, or is gone."""
+    try:
+        above = os.path.commonpath(map(os.path.dirname, (min(folders), max(folders))))
+        names = [folder[len(above) + 1 :] for folder in folders] if above else folders
+        with _looking_below(root / above) as below:
+            return _stamps_below(below, names, time.time())
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a forged index has any name
+        return [""] * len(folders)
+    except OSError as error:
+        return [f"{DOUBT}{error.strerror}"] * len(folders)
 
 
-def _heard(stamps: bytes) -> list[str]:
-    return stamps.decode("utf-8", "surrogateescape").split("\n")
-
-
-def _stamps_of(below: _Below, archives: Sequence[str], now: float) -> list[str]:
-    """As `_stamps`; of a usual archive without a call but those to the system."""
+def _stamps_below(below: _Below, archives: Sequence[str], now: float) -> list[str]:
+    """Of a usual archive without a call but those to the system."""
     ask, exists, is_regular = below.stat, below.exists, stat.S_ISREG
     run_file, labels_file, settled = f"/{RUN_FILE}", f"/{LABELS_FILE}", now - _SETTLING
     stamps = []
@@ -142,7 +157,7 @@ def _stamps_of(below: _Below, archives: Sequence[str], now: float) -> list[str]:
                     continue
             except OSError:
                 pass
-        stamps.append(_stamp(below, f"{archive}/", now) or "")
+        stamps.append(_stamp(below, archive, now))
     return stamps
 
 
@@ -159,7 +174,7 @@ def _looking_below(place: Path) -> Iterator[_Below]:
     if not {os.stat, os.access} <= os.supports_dir_fd:
         yield _Below(lambda name: os.lstat(place / name), lambda name: (place / name).exists())
         return
-    descriptor = os.open(place, os.O_RDONLY)
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield _Below(
             partial(os.stat, dir_fd=descriptor, follow_symlinks=False),
@@ -169,23 +184,27 @@ def _looking_below(place: Path) -> Iterator[_Below]:
         os.close(descriptor)
 
 
-def _stamp(below: _Below, archive: str, now: float) -> str | None:
-    """What changes when the `run.json` of a folder does, or the labels beside it; None where it
-    is about to be written. `archive` is '' or ends with a slash."""
+def _stamp(below: _Below, archive: str, now: float) -> str:
+    """What changes when the `run.json` of a folder does, or the labels beside it; '' where it is
+    about to be written, or gone."""
     try:
-        status = below.stat(archive + RUN_FILE)
+        status = below.stat(f"{archive}/{RUN_FILE}")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            if now - below.stat(archive.rstrip("/")).st_mtime < _CLAIMING:
-                return None
+        try:
+            if now - below.stat(archive).st_mtime < _CLAIMING:
+                return ""
+        except FileNotFoundError:
+            return ""
+        except OSError:
+            pass
         return f"{DOUBT}{error.strerror}"
     if not stat.S_ISREG(status.st_mode):
         return DOUBT
     fresh = abs(now - status.st_mtime) < _SETTLING
     stamp = f"{status.st_mtime_ns}.{status.st_size}.{status.st_ino}"
-    if below.exists(archive + LABELS_FILE):
+    if below.exists(f"{archive}/{LABELS_FILE}"):
         with contextlib.suppress(OSError):
-            labels = below.stat(archive + LABELS_FILE)
+            labels = below.stat(f"{archive}/{LABELS_FILE}")
             fresh = fresh or abs(now - labels.st_mtime) < _SETTLING
             stamp += f"{LABELLED}{labels.st_mtime_ns}.{labels.st_size}.{labels.st_ino}"
     return f"{DOUBT if fresh else ''}{stamp}"

@@ -5,15 +5,16 @@
     walk/2026-…_k3zp…   17001…    k3…  failed     …  0.1        (none)            …
 
 What is asked of a hundred thousand archives is asked of a few lists, and a value that nobody asks
-for is not even decoded. A column is JSON, checked when it is decoded: what is not as `Shelf.of`
-makes it is damage, and raises `ValueError`.
+for is not even decoded. A column is bytes of numbers, lines of text, or JSON, checked when it is
+decoded: what is not as `Shelf.of` makes it is damage, and raises `ValueError`.
 """
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import json
 import operator
+import struct
 import zlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -22,9 +23,10 @@ from expt.ground.model import STATUSES
 from expt.reading.scanning import LABELLED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 
     Column = list[Any]
+    Content = str | bytes
 
 SIZE: Final = 512
 """Archives that a full shelf has: what one that changed makes the index write again."""
@@ -114,18 +116,35 @@ class Shelf:
     def folders(self) -> Column:
         return self.heads[0]
 
-    def keep(self, there: dict[str, str]) -> None:
-        """Count those archives alone whose stamps are those of `there`, and take them out of it."""
+    def changes(self, ask: Callable[[Sequence[str]], Sequence[str]]) -> dict[int, str]:
+        """Place → stamp of now, of archives that are not as they were: '' of one that is gone.
+
+        `ask` gives the stamps of folders.
+        """
         folders, stamps = self.heads[:2]
-        found = list(map(there.pop, folders, itertools.repeat(None)))
+        found = ask(folders)
         if found == stamps:
-            return
-        self.places = places = []
-        for place, stamp in enumerate(found):
-            if stamp == stamps[place]:
-                places.append(place)
-            elif stamp is not None:
-                there[folders[place]] = stamp
+            return {}
+        return {place: stamp for place, stamp in enumerate(found) if stamp != stamps[place]}
+
+    def take_from(self, left: set[str]) -> list[int]:
+        """Take its folders out of `left`; the places of those that are not there, or no more."""
+        own = set(self.folders)
+        if len(own) == len(self) and own <= left:
+            left -= own
+            return []
+        missing = []
+        for place, folder in enumerate(self.folders):
+            if folder in left:
+                left.remove(folder)
+            else:
+                missing.append(place)
+        return missing
+
+    def leave_out(self, places: Container[int]) -> None:
+        """Count the archives at these places no more."""
+        if places:
+            self.places = [place for place in self.places if place not in places]
 
     @property
     def is_whole(self) -> bool:
@@ -287,63 +306,102 @@ def _is_tagged(value: Mapping[str, Any]) -> bool:
     return not others and tag in ("$float", "$date", "$path")
 
 
-# Between a shelf and texts
+# Between a shelf and what is kept of it
 
 
-def encode_heads(shelf: Shelf) -> list[str]:
-    """The rows of a shelf, a text for each of the fields of `Row`, and one for the names."""
-    texts = [encode_column(head) for head in shelf.heads]
-    return [*texts, json.dumps(sorted(shelf.names))]
+def encode_heads(shelf: Shelf) -> list[Content]:
+    """The rows of a shelf: the content of each of the fields of `Row`, and of the names."""
+    return [*map(encode_column, shelf.heads), json.dumps(sorted(shelf.names))]
 
 
-def decode_heads(texts: Sequence[Any], number: int, fetch: Callable[[str], Column]) -> Shelf:
+def decode_heads(contents: Sequence[Any], number: int, fetch: Callable[[str], Column]) -> Shelf:
     """The shelf of what `encode_heads` made. Raises `ValueError` for anything else."""
     size = None
     heads = []
-    for text, types in zip(texts, _TYPES.values(), strict=False):
-        head = _decode(text, types, size)
+    for content, types in zip(contents, _TYPES.values(), strict=False):
+        head = _decode(content, types, size)
         size = len(head)
         heads.append(head)
     if not set(heads[_STATUS]) <= _STATUSES or not _are_tags(heads[_TAGS]):
         raise ValueError("a row is not as it was made")
-    names = _decode(texts[len(heads)], _TYPES["id"], None)
+    names = _decode(contents[len(heads)], _TYPES["id"], None)
     return Shelf(heads, frozenset(names), fetch, number)
 
 
-def encode_column(column: Column) -> str:
-    """A column as JSON; of one value throughout, that value once."""
-    first = column[0]
-    is_one = type(first) is not list and column.count(first) == len(column) > 1
-    if is_one and len(set(map(type, column))) == 1:
-        return json.dumps({"all": first})
+def encode_column(column: Column) -> Content:
+    """A column as it is kept.
+
+    d, or q, and bytes       float64 or int64, where all are numbers of that type
+    =, and a line for each   where all are texts of ASCII, without a line break
+    {"all": "completed"}     one value throughout
+    {"of": […], "at": […]}   lists that are alike, and which of them each is
+    [0.1, null, …]           anything else
+    """
+    types = set(map(type, column))
+    if len(types) > 1:
+        return json.dumps(column, separators=(",", ":"))
+    (kind,) = types
+    if column.count(column[0]) == len(column) > 1:
+        return json.dumps({"all": column[0]})
+    if kind in _PACKED:
+        with contextlib.suppress(struct.error):  # beyond int64
+            return struct.pack(f"<c{len(column)}{_PACKED[kind]}", _PACKED[kind].encode(), *column)
+    if kind is str:
+        lines = "\n".join(column)
+        if lines.isascii() and lines.count("\n") == len(column) - 1:
+            return f"={lines}"
+    if kind is list:
+        of = {each: number for number, each in enumerate(dict.fromkeys(map(tuple, column)))}
+        return json.dumps({"of": list(of), "at": [of[tuple(each)] for each in column]})
     return json.dumps(column, separators=(",", ":"))
 
 
-def decode_column(text: Any, size: int) -> Column:
+def decode_column(content: Any, size: int) -> Column:
     """What `encode_column` made of the values of `size` archives. Raises `ValueError`."""
-    return _decode(text, _VALUES, size)
+    return _decode(content, _VALUES, size)
 
 
-def checksum(*texts: object) -> int:
-    """What tells whether texts of the index are as they were written."""
-    return zlib.crc32("\0".join(map(str, texts)).encode("utf-8", "surrogatepass"))
+def checksum(*contents: object) -> int:
+    """What tells whether contents of the index are as they were written."""
+    return zlib.crc32(
+        b"\0".join(
+            content if type(content) is bytes else str(content).encode("utf-8", "surrogatepass")
+            for content in contents
+        )
+    )
 
 
 _STATUSES: Final = frozenset({*STATUSES, ""})
+_PACKED: Final[Mapping[type, str]] = {float: "d", int: "q"}
+_NUMBERS: Final = {letter.encode(): (kind, letter) for kind, letter in _PACKED.items()}
 
 
-def _decode(text: Any, types: frozenset[type], size: int | None) -> Column:
+def _decode(content: Any, types: frozenset[type], size: int | None) -> Column:
+    """A column of `size` values, of these types alone. Raises `ValueError`."""
     try:
-        column = json.loads(text)
-    except (TypeError, RecursionError):
-        raise ValueError("a column is not JSON") from None
-    if isinstance(column, dict) and size is not None:
-        column = [column.get("all")] * size
-    if not isinstance(column, list) or not set(map(type, column)) <= types:
+        column, kinds = _unpack(content, size)
+    except (TypeError, KeyError, IndexError, struct.error, RecursionError):
+        raise ValueError("a column is not as it was made") from None
+    if not kinds <= types or len(column) != (len(column) if size is None else size):
         raise ValueError("a column is not as it was made")
-    if len(column) != (len(column) if size is None else size):
-        raise ValueError("a column is of another length")
     return column
+
+
+def _unpack(content: Any, size: int | None) -> tuple[Column, Set[type]]:
+    """The values of a column, and their types."""
+    if type(content) is bytes:
+        kind, letter = _NUMBERS[content[:1]]
+        return list(struct.unpack(f"<{len(content) // 8}{letter}", content[1:])), {kind}
+    if content[0] == "=":
+        return content[1:].split("\n"), {str}
+    made = json.loads(content)
+    if type(made) is dict and "of" in made:
+        made = [made["of"][number] for number in made["at"]]
+    elif type(made) is dict:
+        return [made["all"]] * (size or 0), {type(made["all"])}
+    if type(made) is not list:
+        raise TypeError
+    return made, set(map(type, made))
 
 
 def _are_tags(column: Column) -> bool:

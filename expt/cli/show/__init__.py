@@ -77,7 +77,9 @@ def _find(asked: argparse.Namespace, root: Path) -> tuple[Runs, bool]:
     recent = _RECENT if listed and asked.limit is None and output().terminal else 0
     if asked.sort and asked.reverse:
         asked.sort = asked.sort.removeprefix("-") if asked.sort[0] == "-" else f"-{asked.sort}"
-    runs = find_chosen(root, asked, most=recent + 1 if recent else None)
+    most = recent + 1 if recent else None
+    outlined = asked.json and not asked.group_by
+    runs = find_chosen(root, asked, most=most, outlined=outlined)
     shown = runs[:recent] if recent else runs
     backwards = asked.reverse and not asked.sort
     ordered = Runs(reversed(shown), runs.damaged) if backwards else shown

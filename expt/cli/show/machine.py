@@ -24,9 +24,7 @@ _COLUMNS = ("id", "experiment", "case", "status", "started", "duration")
 def json_text(runs: Sequence[Run], *, whole: bool) -> str:
     """An array with an object a run; with `whole` everything that `run.json` says."""
     told = (
-        json.dumps(
-            _whole(run) if whole else run.outline(), allow_nan=False, indent=1 if whole else None
-        )
+        json.dumps(_whole(run), allow_nan=False, indent=1) if whole else run.outline_text
         for run in runs
     )
     return "[\n" + ",\n".join(told) + "\n]\n" if runs else "[]\n"

@@ -1,4 +1,4 @@
-"""Large trees are read by forks too, and what is told of them is what one process tells."""
+"""Work of several processes: what it makes is what one process makes, of trees and of items."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ HEAD = """
 import os, signal, sys, threading
 from pathlib import Path
 from expt.discovery import find_experiments
-from expt.discovery.side_by_side import work_side_by_side
+from expt.ground.side_by_side import work_side_by_side
 ITEMS, OWN = range(300), os.getpid()
 forks = []
 os.register_at_fork(after_in_parent=lambda: forks.append(1))
 def twice(work):
-    return work_side_by_side(work, ITEMS, pack=lambda answer: answer, unpack=lambda answer: answer)
+    return work_side_by_side(work, ITEMS, fewest=50, portion=8)
 """
 
 

@@ -18,9 +18,7 @@ from expt.ground.processes import beside, is_single
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-_FEWEST: Final = 50  # items a process; a fork and what it hands over cost as much as parsing twenty
 _MOST_PROCESSES: Final = 8
-_PORTION: Final = 8  # items
 _MOST_PORTIONS: Final = 256  # each is one byte in the pipe, which no two readers can share
 _TORN: Final = (EOFError, ValueError, TypeError)  # of a fork that died
 
@@ -28,24 +26,33 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 def work_side_by_side(
     work: Callable[[Item], Answer | None],
     items: Sequence[Item],
     *,
-    pack: Callable[[Answer], Any],
-    unpack: Callable[[Any], Answer],
+    fewest: int,
+    portion: int = 1,
+    first: Callable[[], object] = lambda: None,
+    pack: Callable[[Answer], Any] = _as_it_is,
+    unpack: Callable[[Any], Answer] = _as_it_is,
 ) -> list[Answer | None]:
     """What `work` makes of each item, in their order; None where the caller has to do it.
 
-    `pack` makes plain values (those of `marshal`) of an answer, to hand over. What `work` leaves
-    behind besides its answer is lost where a fork did it. Few items are all left to the caller,
-    and so are those of a process that must not fork.
+    `pack` makes plain values (those of `marshal`) of an answer that has others, to hand over. What
+    `work` leaves behind besides its answer is lost where a fork did it. Less than twice the
+    `fewest` items that are worth a process are all left to the caller, and so are those of one
+    that must not fork. `portion` items are taken at a time, by this process after it did `first`,
+    which otherwise is left to the caller too.
     """
     answers: list[Answer | None] = [None] * len(items)
-    if len(items) < 2 * _FEWEST or not is_single():
+    if len(items) < 2 * fewest or not is_single():
         return answers
-    forks = min(len(os.sched_getaffinity(0)), len(items) // _FEWEST, _MOST_PROCESSES) - 1
-    size = max(_PORTION, -(-len(items) // _MOST_PORTIONS))
+    forks = min(len(os.sched_getaffinity(0)), len(items) // fewest, _MOST_PROCESSES) - 1
+    size = max(portion, -(-len(items) // _MOST_PORTIONS))
     starts = range(0, len(items), size)
     if forks < 1:
         return answers
@@ -67,6 +74,7 @@ def work_side_by_side(
 
         others = [stack.enter_context(beside(packed)) for _ in range(forks)]
         stack.callback(lambda: [*iter(take, None)])  # stopped, it leaves its forks nothing to do
+        first()
         for start, made in done():
             answers[start : start + size] = made
         for answer in others:
