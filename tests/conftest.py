@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from warm_start import WarmProcess, may_start_warm
 
-from expt.testing import Sandbox
+from expt.testing import Done, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,19 @@ class WarmSandbox(Sandbox):
             return super().start(*words, cwd=cwd, render=render)
         place = str((self.root / (cwd or ".")).resolve())
         return WarmProcess(self._words(words, render), place, environment, draws=render)
+
+    def python(self, script: str | Path, *words: str, cwd: Path | str | None = None) -> Done:
+        environment = self._environment()
+        if not may_start_warm(environment):
+            return super().python(script, *words, cwd=cwd)
+        place = str((self.root / (cwd or ".")).resolve())
+        told = [str(script), *words]
+        process = WarmProcess(told, place, environment, draws=True, python=True)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        return Done(process.wait(), out, err)
 
 
 @pytest.fixture

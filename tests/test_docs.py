@@ -88,6 +88,13 @@ VARYING = [
 """What differs from run to run, and what stands for it on both sides of a comparison."""
 
 
+DOCTEST = """
+import doctest, sys
+failed, _ = doctest.testfile("page.txt", module_relative=False, optionflags=doctest.ELLIPSIS)
+sys.exit(failed)
+"""
+
+
 def without_varying(text: str) -> str:
     for pattern, word in VARYING:
         text = re.sub(pattern, word, text, flags=re.MULTILINE)
@@ -124,12 +131,22 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+def run_warm(
+    words: list[str], folder: Path, *, python: bool = False
+) -> subprocess.CompletedProcess[str]:
+    process = WarmProcess(
+        words, str(folder), environment(folder), merged=True, draws=True, python=python
+    )
+    out, _ = process.communicate(timeout=100)
+    return subprocess.CompletedProcess(words, process.wait(), out, "")
+
+
 def run_command(command: str | list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command, comments=True) if isinstance(command, str) else command
     if words[0] == "expt" and not set(command) & set("|&;<>$`*?~"):
-        process = WarmProcess(words[1:], str(folder), environment(folder), merged=True, draws=True)
-        out, _ = process.communicate(timeout=100)
-        return subprocess.CompletedProcess(command, process.wait(), out, "")
+        return run_warm(words[1:], folder)
+    if words[0] == "python" and not set(command) & set("|&;<>$`*?~") and words[1][0] != "-":
+        return run_warm(words[1:], folder, python=True)
     return subprocess.run(
         command,
         shell=isinstance(command, str),
@@ -160,10 +177,10 @@ def perform(block: Block, folder: Path, page: str) -> None:
         path.write_text(block.body, encoding="utf-8")
     elif block.language == "pycon":
         (folder / "page.txt").write_text(block.body, encoding="utf-8")
-        done = run_command([sys.executable, "-m", "doctest", "-o", "ELLIPSIS", "page.txt"], folder)
+        done = run_warm(["-c", DOCTEST], folder, python=True)
         assert done.returncode == 0, f"{at}\n{done.stdout}"
     elif block.language == "python":
-        done = run_command([sys.executable, "-c", block.body], folder)
+        done = run_warm(["-c", block.body], folder, python=True)
         assert done.returncode == 0, f"{at}\n{done.stdout}"
 
 

@@ -16,8 +16,9 @@ import pytest
 
 import expt
 
+from expt.testing import Sandbox
+
 if TYPE_CHECKING:
-    from expt.testing import Sandbox
 
 SIMPLE = """
     def experiment_one(track, results, lr: float = 0.1, epochs: int = 3):
@@ -512,7 +513,7 @@ def test_listing_and_helping_import_nothing_slow(sandbox: Sandbox, verb: list[st
         "        'expt.parameters', 'expt.planning', 'expt.archive'} & set(sys.modules)\n"
         "print('slow:', sorted(slow))\n"
     )
-    done = sandbox.python(script, *verb)
+    done = Sandbox(sandbox.root).python(script, *verb)  # which imports anew
     assert done.lines[-1] == "slow: []", done.stdout + done.stderr
 
 

@@ -1,22 +1,25 @@
 """Commands that start warm: forked from a process that has imported expt and numpy already.
 
-    test ── words, folder, environment, pipes ──► server ── fork ──► keeper ── fork ──► expt …
-      ◄── pid, exit status ──────────────────────────────────────────┘
+    test ── words, folder, environment, pipes ──► server ── fork ──► expt …
+      ◄── pid, exit status ─────────────────────────┘
 
 A command of its own process spends four fifths of its time on imports. Forked from a server that
 has done them once it is the same process otherwise: its own folder, environment, streams, signals
 and exit. What Python reads before the first line (PYTHON…, the locale, thread limits) cannot be
 given to a fork, and starts cold. `EXPT_COLD_TESTS=1` starts all of them cold.
+A Python file starts warm likewise, where it is to be run and not what it imports.
 """
 
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
 import functools
 import importlib.metadata
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -24,24 +27,42 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 from pathlib import Path
 from typing import Any, Final
 
 _MODULES: Final = (
     "cattrs",
+    "difflib",
     "numpy.random",
-    "expt.cli.command_line",
+    "statistics",
+    "tomli_w",
+    "expt.__main__",
+    "expt.cli.main",
     "expt.cli.show",
+    "expt.cli.show.detail",
+    "expt.cli.show.listing",
     "expt.planning.planner",
     "expt.plugins.notify",
+    "expt.reading.series.tracked",
     "expt.rendering.renderer",
     "expt.rendering.script",
     "expt.running.case",
+    "expt.running.session_files",
+    "expt.sessions.looking_back",
     "expt.sessions.session",
     "expt.sessions.serving",
+    "expt.sessions.shipping",
     "expt.terminal.plugin",
 )
-_DRAWING: Final = ("matplotlib.figure", "matplotlib.backends.backend_agg")
+_DRAWING: Final = (
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "expt.drawing.overview",
+    "expt.drawing.quick_text",
+    "expt.drawing.sheets",
+    "expt.rendering.videos",
+)
 """For commands that draw; to the others these would cost more than they spare."""
 _COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
 _NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
@@ -64,22 +85,22 @@ def may_start_warm(environment: dict[str, str]) -> bool:
 
 
 class WarmServer:
-    """The process that commands are forked from; for each process of tests one, or two."""
+    """The process that commands are forked from; each process of tests has one, or two."""
 
     def __init__(self, *, draws: bool) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self.address = str(Path(self._folder.name) / "server")
-        ready, theirs = socket.socketpair()
+        self._ours, theirs = socket.socketpair()  # the server ends with ours
         self._process = subprocess.Popen(
             [sys.executable, __file__, self.address, str(theirs.fileno()), "draws" * draws],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
-        ready.recv(1)
-        ready.close()
+        self._ours.recv(1)
 
     def close(self) -> None:
+        self._ours.close()
         self._process.kill()
         self._process.wait()
         self._folder.cleanup()
@@ -113,7 +134,7 @@ class WarmProcess:
     """A command that was started warm, as `subprocess.Popen` of a text with two pipes.
 
     With `merged` what it writes to stderr comes with what it writes to stdout; what `draws` has
-    imported what pictures take.
+    imported what pictures take. The words are those of `expt`, or of `python`.
     """
 
     def __init__(
@@ -124,24 +145,26 @@ class WarmProcess:
         *,
         merged: bool = False,
         draws: bool = False,
+        python: bool = False,
     ) -> None:
         self.returncode: int | None = None
-        self._keeper = _connect(draws)
+        self._server = _connect(draws)
         out, their_out = os.pipe()
         err, their_err = os.pipe()
         self.stdout, self.stderr = _open_text(out), _open_text(err)
-        told = json.dumps({"words": words, "cwd": cwd, "environment": environment}).encode()
-        self._answers = self._keeper.makefile("r")
+        asked = {"words": words, "cwd": cwd, "environment": environment, "python": python}
+        told = json.dumps(asked).encode()
+        self._answers = self._server.makefile("r")
         try:
             socket.send_fds(
-                self._keeper,
+                self._server,
                 [len(told).to_bytes(4, "little")],
                 [their_out, their_out if merged else their_err],
             )
-            self._keeper.sendall(told)
+            self._server.sendall(told)
             self.pid = int(self._answers.readline())
         except BaseException:
-            for opened in (self.stdout, self.stderr, self._answers, self._keeper):
+            for opened in (self.stdout, self.stderr, self._answers, self._server):
                 opened.close()
             raise
         finally:
@@ -156,12 +179,12 @@ class WarmProcess:
     def wait(self, timeout: float | None = None) -> int:
         if self.returncode is None:
             with selectors.DefaultSelector() as selector:
-                selector.register(self._keeper, selectors.EVENT_READ)
+                selector.register(self._server, selectors.EVENT_READ)
                 if not selector.select(timeout):
                     raise subprocess.TimeoutExpired("expt", timeout or 0)
             self.returncode = os.waitstatus_to_exitcode(int(self._answers.readline()))
             self._answers.close()
-            self._keeper.close()
+            self._server.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -205,50 +228,80 @@ def _open_text(descriptor: int, mode: str = "r", errors: str = "backslashreplace
 # The server's side
 
 
-def serve(address: str, ready: int, draws: str) -> None:
-    """Fork a keeper for each connection, for ever."""
+def serve(address: str, tests: int, draws: str) -> None:
+    """Fork a command for each connection, and tell how it ended, until the tests are gone."""
     from importlib import import_module
 
     for name in (*_MODULES, *(_DRAWING if draws else ())):
         import_module(name)
+    for number in _NOT_OURS:
+        signal.signal(number, signal.SIG_IGN)
+    woken, wake = os.pipe()
+    for end in (woken, wake):
+        os.set_blocking(end, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
-    os.write(ready, b".")
-    os.close(ready)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers that ended are nobody's
+    os.write(tests, b".")
+    asking: dict[int, socket.socket] = {}
+    ours = (listener.fileno(), tests, woken, wake)
     while True:
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            keep(connection)
-        connection.close()
+        heard, _, _ = select.select(ours[:3], [], [])
+        if tests in heard:
+            return
+        if woken in heard:
+            os.read(woken, 4096)
+            tell_ends(asking)
+        if listener.fileno() in heard:
+            connection, _ = listener.accept()
+            begin(connection, asking, ours)
 
 
-def keep(connection: socket.socket) -> None:
-    """Fork the command, and tell its pid and how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+_NOT_OURS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def begin(
+    connection: socket.socket, asking: dict[int, socket.socket], ours: tuple[int, ...]
+) -> None:
+    """Fork the command that a connection asks for, and tell its pid."""
     length, descriptors, _, _ = socket.recv_fds(connection, 4, 2)
     told = b""
     while len(told) < int.from_bytes(length, "little"):
-        told += connection.recv(65536)
+        piece = connection.recv(65536)
+        if not piece:
+            break  # whoever asked is gone: the fork ends of it
+        told += piece
     pid = os.fork()
     if pid == 0:
-        connection.close()
+        signal.set_wakeup_fd(-1)
+        for number in (*_NOT_OURS, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        for opened in (connection, *asking.values()):
+            opened.close()
+        for descriptor in ours:
+            os.close(descriptor)  # the listener's too, which is never used again
         become(json.loads(told), *descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    connection.sendall(f"{pid}\n".encode())
-    _, status = os.waitpid(pid, 0)
+    asking[pid] = connection
     with contextlib.suppress(OSError):
-        connection.sendall(f"{status}\n".encode())
-    os._exit(0)
+        connection.sendall(f"{pid}\n".encode())
+
+
+def tell_ends(asking: dict[int, socket.socket]) -> None:
+    """Tell those who asked for commands that have ended how they ended."""
+    while asking:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        with asking.pop(pid) as connection, contextlib.suppress(OSError):
+            connection.sendall(f"{status}\n".encode())
 
 
 def become(asked: dict[str, Any], out: int, err: int) -> None:
-    """Be what `python -m expt WORDS` is, to the end."""
+    """Be what `python -m expt WORDS` is, or `python WORDS`, to the end."""
     import threading
 
     os.dup2(out, 1)
@@ -261,7 +314,8 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
     os.environ.update(asked["environment"])
     time.tzset()
     sys.dont_write_bytecode = _NO_BYTECODE in os.environ
-    sys.argv = ["expt", *asked["words"]]
+    words = asked["words"]
+    sys.argv = words if asked["python"] else ["expt", *words]
     sys.path[0] = asked["cwd"]
     sys.stdout = _open_text(1, "w", "strict")
     sys.stderr = _open_text(2, "w")
@@ -270,13 +324,21 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code: Any = 0
     try:
-        from expt.__main__ import main
+        if asked["python"]:
+            run_python(words)
+        else:
+            from expt.__main__ import main
 
-        main()
+            main()
     except SystemExit as error:
         code = error.code
-    except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+    except BaseException as error:
+        entry = error.__traceback__
+        while entry is not None and entry.tb_frame.f_code.co_filename == __file__:
+            entry = entry.tb_next
+        sys.excepthook(type(error), error.with_traceback(entry), entry)
         code = 1
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
@@ -284,6 +346,22 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def run_python(words: list[str]) -> None:
+    """Be `python -c CODE …` or `python FILE …`."""
+    main = types.ModuleType("__main__")
+    main.__dict__["__builtins__"] = builtins
+    file = "<string>"
+    if words[0] == "-c":
+        source: str | bytes = words.pop(1)
+        sys.path[0] = ""
+    else:
+        file = main.__file__ = words[0]
+        source = Path(file).read_bytes()
+        sys.path[0] = str(Path(file).resolve().parent)
+    sys.modules["__main__"] = main
+    exec(compile(source, file, "exec"), main.__dict__)
 
 
 if __name__ == "__main__":
