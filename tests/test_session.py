@@ -10,15 +10,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import expt
-
 from expt.testing import Sandbox
-
-if TYPE_CHECKING:
 
 SIMPLE = """
     def experiment_one(track, results, lr: float = 0.1, epochs: int = 3):

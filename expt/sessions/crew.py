@@ -36,6 +36,7 @@ class Crew:
 
     `starter` starts the workers, where the caller has already begun to. `spawn` starts new
     interpreters: for a process that has threads or code of the user's, which no fork survives.
+    Where nothing runs there is nothing to render: without `renders` no process is kept for it.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Crew:
         starter: Starter | None = None,
         *,
         spawn: bool = False,
+        renders: bool = True,
     ) -> None:
         self._options = options
         self._plugins = plugins
         self._books = books
         self._starter = starter
         self._spawn = spawn
+        self._renders = renders
         self._begin = self._begin_rendering = Begin(options)
         self._local: list[Worker] = []  # workers in this process
         self._stack = contextlib.ExitStack()
@@ -173,7 +176,7 @@ class Crew:
         return [device_variables(device) for device in self._options.running.devices]
 
     def _make_renderer(self) -> Executor:
-        if self._options.running.workers == 0:
+        if self._options.running.workers == 0 or not self._renders:
             return self.runner
         return WorkerExecutor(
             self._make_starter(),

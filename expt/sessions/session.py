@@ -176,7 +176,7 @@ def plan_session(options: Options, plugins: Plugins) -> Plan:
     """
     from expt.sessions.looking_back import choose_cases, look_back  # slow: it reads runs
 
-    with _at_work(_without_pictures(options), plugins) as (collected, crew, _, _):
+    with _at_work(options, plugins, renders=False) as (collected, crew, _, _):
         plan = look_back(decide_cases(crew, options, collected), options)
         chosen = choose_cases(plan, options)
         kept = {case.id for case in (*chosen.cases, *chosen.done)}
@@ -186,7 +186,7 @@ def plan_session(options: Options, plugins: Plugins) -> Plan:
 
 def describe_session(options: Options, plugins: Plugins) -> list[Description]:
     """What takes part in each case of the plan; nothing runs."""
-    with _at_work(_without_pictures(options), plugins) as (collected, crew, _, _):
+    with _at_work(options, plugins, renders=False) as (collected, crew, _, _):
         plan = decide_cases(crew, options, collected)
         asked = [case for case in plan.cases if case.id not in plan.added]
         cases = [*asked, *(search.case for search in plan.searches)]
@@ -195,7 +195,7 @@ def describe_session(options: Options, plugins: Plugins) -> list[Description]:
 
 def schemas_session(options: Options, plugins: Plugins) -> Mapping[str, Any]:
     """The JSON Schema of each `params.toml` that counts for the experiments; nothing runs."""
-    with _at_work(_without_pictures(options), plugins) as (collected, crew, _, _):
+    with _at_work(options, plugins, renders=False) as (collected, crew, _, _):
         found = collected.selected.experiments
         experiments = tuple(evolve(experiment, axes=None) for experiment in found)  # may be lazy
         schemas: Schemas = crew.ask(SchemaRequest(experiments))
@@ -204,7 +204,12 @@ def schemas_session(options: Options, plugins: Plugins) -> Mapping[str, Any]:
 
 @contextlib.contextmanager
 def _at_work(
-    options: Options, plugins: Plugins, starter: Starter | None = None, *, spawn: bool = False
+    options: Options,
+    plugins: Plugins,
+    starter: Starter | None = None,
+    *,
+    spawn: bool = False,
+    renders: bool = True,
 ) -> Iterator[tuple[Collected, Crew, Books, Interrupts]]:
     """What was collected, processes, books and handlers of signals.
 
@@ -220,7 +225,8 @@ def _at_work(
             collected = collect(options, plugins)
             unused.pop_all()
         books = _open_books(plugins)
-        with contextlib.closing(books), Crew(options, plugins, books, starter, spawn=spawn) as crew:
+        crew = Crew(options, plugins, books, starter, spawn=spawn, renders=renders)
+        with contextlib.closing(books), crew:
             yield collected, crew, books, interrupts
             books.finish()  # beside the processes that come to their ends
 
@@ -244,10 +250,6 @@ def _session_info(
 
         patch = mask_patch(patch, secrets)
     return SessionInfo(session_id, environment, patch, secrets.texts, secrets.names)
-
-
-def _without_pictures(options: Options) -> Options:
-    return evolve(options, keeping=evolve(options.keeping, render=False))
 
 
 def judge(
