@@ -24,6 +24,10 @@ class Kept:
     files: dict[str, bytes] = attrs.field(factory=dict)
     headers: list[dict[str, str]] = attrs.field(factory=list)
     refuses: set[str] = attrs.field(factory=set)
+    answers: dict[str, bytes] = attrs.field(factory=dict)
+    """What it answers on paths that hold a word, in place of what MLflow does."""
+    taken: set[str] = attrs.field(factory=set)
+    """Experiments that somebody else makes before the next who wants to."""
 
 
 class MlflowRest:
@@ -65,13 +69,18 @@ def _answer(handler: BaseHTTPRequestHandler, kept: Kept, root: str) -> None:
     elif parts.path.startswith("/api/2.0/mlflow-artifacts/artifacts/"):
         assert handler.command == "PUT"
         name = urllib.parse.unquote(parts.path.removeprefix("/api/2.0/mlflow-artifacts/artifacts/"))
-        kept.files[name] = content
+        if "#" in name:  # as MLflow 3 does
+            code, told = 400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid path"}
+        else:
+            kept.files[name] = content
     else:
         query = dict(urllib.parse.parse_qsl(parts.query))
         what = parts.path.removeprefix("/api/2.0/mlflow/")
         given = json.loads(content, parse_constant=_refuse) if content else query
         code, told = _perform(what, handler.command, given, kept, root)
     data = json.dumps(told).encode()
+    for word, answer in kept.answers.items():
+        code, data = (200, answer) if word in parts.path else (code, data)
     handler.send_response(code)
     handler.send_header("Content-Type", "application/json")
     handler.send_header("Content-Length", str(len(data)))
@@ -93,6 +102,9 @@ def _perform(
         return 200, {"experiment": {"experiment_id": found}}
     assert method == "POST"
     if what == "experiments/create":
+        if given["name"] in kept.taken:
+            kept.experiments[given["name"]] = "7"
+            return 400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": "there already"}
         kept.experiments[given["name"]] = str(len(kept.experiments) + 1)
         return 200, {"experiment_id": kept.experiments[given["name"]]}
     if what == "runs/search":
@@ -110,9 +122,10 @@ def _perform(
         return 200, {"run": {"info": info}}
     run = kept.runs[given["run_id"]]
     if what == "runs/update":
-        run["info"] |= {"status": given["status"], "end_time": given["end_time"]}
+        run["info"] |= {key: given[key] for key in ("status", "end_time") if key in given}
         return 200, {"run_info": run["info"]}
     assert what == "runs/log-batch"
+    assert len(json.dumps(given, ensure_ascii=False)) < 1_000_000
     assert len(given.get("metrics", ())) <= 1000
     assert len(given.get("params", ())) <= 100
     for part in ("params", "tags"):

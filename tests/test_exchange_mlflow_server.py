@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from typing import TYPE_CHECKING
@@ -17,10 +18,19 @@ import pytest
 from exchanged import make_everything
 from mlflow_rest import MlflowRest
 
+from expt.exchange.mlflow_server import send_runs
+from expt.ground.errors import ExptError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from expt.reading.run import Run
     from expt.testing import Sandbox
+
+
+@pytest.fixture(scope="module")
+def whole(shared_sandbox: Sandbox) -> Run:
+    return make_everything(shared_sandbox, "--no-render")
 
 
 def test_a_server_is_told_values_metrics_tags_files_and_the_end(sandbox: Sandbox) -> None:
@@ -93,6 +103,102 @@ def test_a_server_that_refuses_or_is_not_there_is_an_error(sandbox: Sandbox) -> 
     done = sandbox.expt("export", "mlflow", "-o", server.address)
     assert done.exit_code == 4
     assert done.stderr.startswith("error: the MLflow server was not told: ")
+
+
+def test_an_experiment_that_another_export_just_made_is_taken(whole: Run) -> None:
+    with MlflowRest() as server:
+        server.kept.taken.add(whole.experiment)
+        assert send_runs([whole], server.address)[0] == [whole]
+        (told,) = server.kept.runs.values()
+    assert told["info"]["artifact_uri"].startswith("mlflow-artifacts:/7/")
+
+
+@pytest.mark.parametrize("path", ["get-by-name", "search", "runs/create", "log-batch", "artifacts"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"[]", b"7", b'"x"', b"<html>", b"\xff", b"[" * 100_000),
+        *(b'{"experiment": 3, "runs": 3, "run": []}', b'{"runs": [{"info": 1}]}'),
+    ],
+)
+def test_a_server_that_answers_something_else_is_an_error(
+    whole: Run, path: str, answer: bytes
+) -> None:
+    with MlflowRest() as server:
+        server.kept.answers[path] = answer
+        if path == "artifacts" or (path == "log-batch" and answer.startswith(b"{")):
+            assert send_runs([whole], server.address)[0] == [whole]
+            return
+        if (path, answer[:8]) == ("search", b'{"runs":'):
+            answer = b"[]"
+        with pytest.raises(ExptError, match="is it an MLflow server") as raised:
+            send_runs([whole], server.address)
+    assert raised.value.at == server.address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("http://127.0.0.1:99999", "http://[::1", "http://", "http://a b/", "http://ü" * 40),
+        *("http://127.0.0.1:9/ü\n", "http://x..y:9"),
+    ],
+)
+def test_an_address_that_is_none_is_an_error(whole: Run, address: str) -> None:
+    with pytest.raises(ExptError):
+        send_runs([whole], address)
+
+
+def test_a_server_that_breaks_off_is_an_error(whole: Run) -> None:
+    """Within an answer, and before one; an endless one is not read to its end."""
+    for answer in (
+        b"HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{",
+        b"",
+        b"HTTP/1.1 2",
+    ):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+
+            def answer_once(answer: bytes = answer, listening: socket.socket = listening) -> None:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(10_000)
+                    connection.sendall(answer)
+
+            thread = threading.Thread(target=answer_once)
+            thread.start()
+            with pytest.raises(ExptError, match="the MLflow server was not told"):
+                send_runs([whole], f"http://127.0.0.1:{port}")
+            thread.join(20)
+
+
+def test_a_file_that_the_server_does_not_take_keeps_back_nothing_else(sandbox: Sandbox) -> None:
+    source = """
+        def experiment_files(archive):
+            (archive.path / "artifacts").mkdir()
+            for name in ("a#b", "12:30.txt", "back\\\\slash", "z"):
+                (archive.path / "artifacts" / name).write_text(name)
+    """
+    sandbox.write({"experiments/files.py": source})
+    assert sandbox.expt("experiments").exit_code == 0
+    with MlflowRest() as server:
+        done = sandbox.expt("export", "mlflow", "-o", server.address)
+        files = {name.rpartition("/artifacts/")[2] for name in server.kept.files}
+        (told,) = server.kept.runs.values()
+    assert done.exit_code == 0
+    assert "  not in it: files whose names the server does not take: a#b" in done.lines
+    assert files >= {"12:30.txt", "back\\slash", "z", "expt/run.json"}
+    assert told["info"]["status"] == "FINISHED"
+
+
+def test_long_texts_go_in_requests_that_a_server_takes(sandbox: Sandbox) -> None:
+    values = ", ".join(f"p{number}: str = chr(1) * 6000" for number in range(60))
+    sandbox.write({"experiments/long.py": f"def experiment_long({values}): pass\n"})
+    assert sandbox.expt("experiments", "--no-render").exit_code == 0
+    with MlflowRest() as server:
+        assert sandbox.expt("export", "mlflow", "-o", server.address).exit_code == 0
+        (told,) = server.kept.runs.values()
+    del told["params"]["seed"]
+    assert told["params"] == {f"p{number}": "\1" * 6000 for number in range(60)}
 
 
 @pytest.mark.timeout(400)  # the package alone takes a minute to import on a busy machine

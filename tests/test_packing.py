@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
+import sys
 import types
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from expt.archive.manifest import check_manifest, write_manifest
 from expt.archive.packing import pack_archives, unpack_archives
 from expt.ground.errors import ExptError
 
@@ -50,6 +53,28 @@ def test_the_same_archives_give_the_same_bytes(tmp_path: Path, archive: Path) ->
     for name in ("one.zip", "two.zip"):
         pack_archives([(PLACE, archive)], tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names as Windows has none")
+def test_a_file_may_be_called_whatever_a_file_can_be_called(tmp_path: Path, archive: Path) -> None:
+    for name in ("12:30:01.png", "back\\slash", " ", "line\nbreak", "x#y?%41", "..x", "é"):
+        (archive / "artifacts" / name).write_text(name)
+    write_manifest(archive)
+    pack_archives([(PLACE, archive)], tmp_path / "runs.zip")
+    unpack_archives(tmp_path / "runs.zip", tmp_path / "elsewhere")
+    assert files_below(tmp_path / "elsewhere" / PLACE) == files_below(archive)
+    assert check_manifest(tmp_path / "elsewhere" / PLACE) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems that know letters alone")
+def test_a_name_that_is_no_text_is_an_error_that_names_it(tmp_path: Path, archive: Path) -> None:
+    (archive / "artifacts" / os.fsdecode(b"\xff.bin")).write_text("x")
+    write_manifest(archive)
+    assert check_manifest(archive) == []
+    with pytest.raises(ExptError, match="no UTF-8") as raised:
+        pack_archives([(PLACE, archive)], tmp_path / "runs.zip")
+    assert raised.value.at == str(archive)
+    assert not list(tmp_path.glob("*.zip"))
 
 
 def test_links_are_not_packed(tmp_path: Path, archive: Path) -> None:

@@ -78,7 +78,7 @@ class Written:
 def write_manifest(archive: Path, written: Mapping[str, Written] | None = None) -> None:
     """List what the archive holds now; what is still as it was `written` is not read for it.
 
-    Raises `OSError`.
+    Raises `OSError`, and `ValueError` for a file whose name would lead out of the archive.
     """
     lines = []
     for name in evidence(archive):

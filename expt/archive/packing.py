@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.errors import ExptError
-from expt.ground.files import TEMPORARY_PREFIX, list_inside, open_inside
+from expt.ground.files import TEMPORARY_PREFIX, leads_outside, list_inside, open_inside
 from expt.ground.layout import RUN_FILE
-from expt.ground.text import human_size
+from expt.ground.text import human_size, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,7 +36,8 @@ def pack_archives(
     """Write `archives`, each with its place below the archive root, into the zip `file`, after the
     files that are to stand `beside` them.
 
-    The same archives give the same bytes. Raises `OSError`; no half of a file is left.
+    The same archives give the same bytes. Raises `OSError`, and `ExptError` for a name that no zip
+    can hold; no half of a file is left.
     """
     temporary = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{file.name}")
     try:
@@ -45,10 +46,20 @@ def pack_archives(
                 packed.writestr(_about(name), content)
             for place, archive in archives:
                 for name in list_inside(archive):
+                    _reject_unspeakable(name, archive)
                     _pack_file(packed, f"{place}/{name}", archive, name)
         os.replace(temporary, file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _reject_unspeakable(name: str, archive: Path) -> None:
+    """Raise `ExptError` for bytes that are no text: a zip knows names in UTF-8 alone."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        what = f"a zip cannot hold a file whose name is no UTF-8: {visible(name)}"
+        raise ExptError(what, str(archive)) from None
 
 
 def _pack_file(packed: zipfile.ZipFile, name: str, archive: Path, inner: str) -> None:
@@ -131,9 +142,8 @@ def _reject_unsafe(packed: zipfile.ZipFile) -> None:
     seen: set[str] = set()
     for about in packed.infolist():
         name = about.filename
-        parts = name.rstrip("/").split("/")
         kind = stat.S_IFMT(about.external_attr >> 16)
-        if any(part in ("", ".", "..") or set(part) & set("\\:\0") for part in parts):
+        if leads_outside(name.rstrip("/")):
             raise _refused(packed, f"'{name}' leads outside")
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise _refused(packed, f"'{name}' is no regular file")

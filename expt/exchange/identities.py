@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.archive.snapshot import read_authors
-from expt.ground.errors import ReadingError
+from expt.exchange.readable import git_of, known_environment
 from expt.ground.model import KINDS, STATUSES, RunRecord
 from expt.ground.value_classes import field_names, frozen
 
@@ -111,14 +111,14 @@ def find_identities(runs: Sequence[Run], folder: Path, also: Iterable[str] = ())
     people, hosts, places = _of_the_system()
     for run in runs:
         record = run.record
-        environment = _environment_of(run)
+        environment = known_environment(run)
         hosts += [record.host, str(record.owner.get("host") or "")]
         executable = str(environment.get("executable") or "")
         texts = [record.cwd, executable, *record.command, str(run.lineage.get("imported_from"))]
         people += [user for text in texts for user in _HOMES.findall(text)]
         places |= _places_of(run, executable)
     authors, remotes = read_authors(folder)
-    remotes += [str(_git_of(run).get("remote") or "") for run in runs]
+    remotes += [str(git_of(run).get("remote") or "") for run in runs]
     strong, weak = dict[str, str](), dict[str, str]()
     for place, by in places.items():
         if place not in _SYSTEM and len(place) > 2:
@@ -198,18 +198,6 @@ def _owners_of(remote: str) -> list[str]:
     """`me` and `project` of `git@github.com:me/project.git`."""
     path = re.split(r"[:/]", remote.partition("://")[2].partition("/")[2] or remote)
     return [part.removesuffix(".git") for part in path[-2:] if "@" not in part and "." not in part]
-
-
-def _environment_of(run: Run) -> dict[str, object]:
-    try:
-        return dict(run.environment)
-    except ReadingError:
-        return {}
-
-
-def _git_of(run: Run) -> dict[str, object]:
-    git = _environment_of(run).get("git")
-    return git if isinstance(git, dict) else {}
 
 
 def _spellings(text: str) -> Iterator[str]:

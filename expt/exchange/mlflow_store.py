@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,10 +21,12 @@ from expt.exchange.bounded import list_bounded, read_bytes, reject_no_folder
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment
 from expt.exchange.mlflow_server import is_address, send_runs
 from expt.exchange.mlflow_words import MlflowRun, tell_left_out, tell_run
-from expt.exchange.own_files import FACTS, OWN, replace_folder, with_own_files, write_files
+from expt.exchange.own_files import FACTS, OWN, made_anew, with_own_files, write_files
+from expt.exchange.readable import write_each
 from expt.exchange.text_values import value_of_text
 from expt.exchange.yaml_files import read_yaml
 from expt.ground.errors import DamagedArchive, ReadingError, UsageError
+from expt.ground.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,28 +48,19 @@ _STATUSES: Final[dict[Any, Status]] = {
 def write_mlflow(runs: Sequence[Run], destination: str) -> Iterator[str]:
     """Into the file store at a path, or to the server at an address."""
     if is_address(destination):
-        yield from send_runs(runs, destination)
+        written, failures = send_runs(runs, destination)
     else:
         store = Path(destination).absolute()
-        for run in runs:
-            _write_run(tell_run(run), store)
-    yield from tell_left_out(runs)
+        written, failures = write_each(runs, lambda run: _write_run(tell_run(run), store))
+    yield from failures
+    yield from tell_left_out(written)
 
 
 def _write_run(told: MlflowRun, store: Path) -> None:
     experiment = _experiment_folder(store, told)
     run_id = _digest(told.id)[:32]
     folder = experiment / run_id
-    unfinished = experiment / f".{run_id}"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    for name in ("params", "metrics", "tags", "artifacts"):
-        (unfinished / name).mkdir(parents=True)
-    for part, texts in (("params", told.params), ("tags", told.tags)):
-        for key, text in texts.items():
-            _write(unfinished / part / key, text)
-    _write_metrics(unfinished / "metrics", told)
-    write_files(unfinished / "artifacts", told.artifacts)
-    meta = {
+    meta: dict[str, Any] = {
         "artifact_uri": (folder / "artifacts").as_uri(),
         "end_time": told.end,
         "entry_point_name": "",
@@ -84,8 +76,15 @@ def _write_run(told: MlflowRun, store: Path) -> None:
         "tags": [],
         "user_id": "expt",
     }
-    _write_meta(unfinished, meta)
-    replace_folder(unfinished, folder)
+    with made_anew(folder) as unfinished:
+        for name in ("params", "metrics", "tags", "artifacts"):
+            (unfinished / name).mkdir()
+        for part, texts in (("params", told.params), ("tags", told.tags)):
+            for key, text in texts.items():
+                _write(unfinished / part / key, text)
+        _write_metrics(unfinished / "metrics", told)
+        write_files(unfinished / "artifacts", told.artifacts)
+        _write_meta(unfinished, meta)
 
 
 def _write_metrics(folder: Path, told: MlflowRun) -> None:
@@ -127,7 +126,7 @@ def _experiment_folder(store: Path, told: MlflowRun) -> Path:
 def _write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
     """YAML, of which JSON is a part."""
     lines = (f"{key}: {json.dumps(value)}\n" for key, value in meta.items())
-    _write(folder / _META, "".join(lines))
+    write_atomically(folder / _META, "".join(lines).encode())
 
 
 def _digest(text: str) -> str:

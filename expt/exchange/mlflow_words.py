@@ -14,8 +14,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.exchange import leaving_out
+from expt.exchange.leaving_out import has_double
 from expt.exchange.own_facts import tell_facts
 from expt.exchange.own_files import own_files
+from expt.exchange.readable import git_of, held_series
 from expt.exchange.text_values import text_of_value
 from expt.ground.files import list_inside
 from expt.ground.layout import ARTIFACTS_DIR
@@ -31,11 +33,15 @@ if TYPE_CHECKING:
 
 ID_TAG: Final = "expt.id"
 NOT_HELD: Final[tuple[Kind, ...]] = ("image", "figure", "array", "text", "structured")
-FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
-_STATUSES: Final = {"completed": FINISHED, "skipped": FINISHED, "failed": FAILED}
+_STATUSES: Final = {
+    **dict.fromkeys(("completed", "skipped"), "FINISHED"),
+    "failed": "FAILED",
+    "running": "RUNNING",
+}
 _LONGEST_PARAM: Final = 6000
 _LONGEST_TAG: Final = 8000
-_LONGEST_KEY: Final = 250
+_LONGEST_KEY: Final = 240  # characters, of 250
+_LONGEST_PART: Final = 240  # bytes between two slashes, of 255
 _UNSAFE: Final = re.compile(r"[^\w.\- /]")
 
 
@@ -58,7 +64,7 @@ class MlflowRun:
     name: str
     status: str
     start: int
-    end: int
+    end: int | None
     params: Mapping[str, str]
     metrics: Iterable[Metric]
     tags: Mapping[str, str]
@@ -67,11 +73,10 @@ class MlflowRun:
 
 def tell_run(run: Run) -> MlflowRun:
     """The run as MLflow has it."""
-    end = run.finished or run.started
     numbers = {
         f"results.{name}": float(value)
         for name, value in leaf_values(run.results)
-        if type(value) in (int, float) and f"results.{name}" not in run.listed_series
+        if has_double(value) and f"results.{name}" not in run.listed_series
     }
     metrics = _metric_names(run)
     keys = safe_keys([*metrics, *numbers])
@@ -83,9 +88,9 @@ def tell_run(run: Run) -> MlflowRun:
         id=run.id,
         experiment=run.experiment,
         name=run.case or run.short_id,
-        status=_STATUSES.get(run.status, KILLED),
+        status=_STATUSES.get(run.status, "KILLED"),
         start=_milliseconds(run.started.timestamp()),
-        end=_milliseconds(end.timestamp()),
+        end=_milliseconds(run.finished.timestamp()) if run.finished else None,
         params={
             param_keys[name]: text_of_value(value)[:_LONGEST_PARAM]
             for name, value in params.items()
@@ -128,7 +133,7 @@ def safe_keys(names: Iterable[str]) -> dict[str, str]:
     taken: set[str] = set()
     folders: set[str] = set()
     for name in names:
-        parts = _UNSAFE.sub("_", name)[:_LONGEST_KEY].split("/")
+        parts = map(_shortened, _UNSAFE.sub("_", name)[:_LONGEST_KEY].split("/"))
         key = "/".join(part for part in parts if part.strip(".")) or "_"
         if taken.intersection(_folders_of(key)):
             key = key.replace("/", "_")
@@ -140,9 +145,14 @@ def safe_keys(names: Iterable[str]) -> dict[str, str]:
     return keys
 
 
+def _shortened(part: str) -> str:
+    """A part of a path that a file system takes as a name, with room to tell it from others."""
+    return part.encode("utf-8", "replace")[:_LONGEST_PART].decode("utf-8", "ignore")
+
+
 def _metric_names(run: Run) -> list[str]:
     """Scalars, and the numbers inside of structured series."""
-    return [name for name, one in run.listed_series.items() if one.get("kind") == "scalar"]
+    return [name for name, one in held_series(run).items() if one.get("kind") == "scalar"]
 
 
 def _folders_of(key: str) -> list[str]:
@@ -170,8 +180,6 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _tags(run: Run) -> dict[str, str]:
-    git = run.environment.get("git")
-    commit = git.get("commit") if isinstance(git, dict) else None
     tags: dict[str, Any] = {
         ID_TAG: run.id,
         "expt.tags": ", ".join(run.tags),
@@ -179,7 +187,7 @@ def _tags(run: Run) -> dict[str, str]:
         "mlflow.note.content": run.note or run.description,
         "mlflow.source.name": run.experiment.partition("::")[0],
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.commit": git_of(run).get("commit"),
     }
     return {name: str(value)[:_LONGEST_TAG] for name, value in tags.items() if value}
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.archive.array_files import read_npy
 from expt.archive.entry_files import FILE_KINDS
 from expt.exchange.foreign import ForeignEntry, finite, foreign_node_id, parsed_moment
+from expt.exchange.readable import held_series
 from expt.ground.encoding import dumps, loads
 from expt.ground.errors import told_as_damage
-from expt.ground.model import KINDS, ErrorInfo
+from expt.ground.model import KINDS, STATUSES, ErrorInfo
 from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def tell_facts(
     the names of series as the format spells them. Series of `kinds` are in the text: their values,
     or the paths of their files in the archive.
     """
-    error = run.error
+    error, held = run.error, held_series(run)
     return dumps(
         {
             "id": run.id,
@@ -58,8 +59,8 @@ def tell_facts(
             "error": error and [error.type, error.message, error.traceback],
             "tags": list(run.tags),
             "note": run.note,
-            "kinds": {name: one.get("kind") for name, one in run.listed_series.items()},
-            "whole": [name for name in run.listed_series if _is_whole(run, name)],
+            "kinds": {name: one.get("kind") for name, one in held.items()},
+            "whole": [name for name in held if _is_whole(run, name)],
             "added": list(added),
             "series": {n: list(_rows(run, s)) for n, s in run.series.items() if s.kind in kinds},
             "names": {key: name for name, key in (keys or {}).items() if key != name},
@@ -99,8 +100,10 @@ def with_facts(
     except (ValueError, RecursionError):
         return found
     started = parsed_moment(facts.get("started")) if isinstance(facts, dict) else None
-    if started is None or facts.get("status") not in _ENDED:
+    status = facts.get("status") if isinstance(facts, dict) else None
+    if started is None or status not in STATUSES:
         return found
+    unended = status not in _ENDED
     error = facts.get("error")
     return evolve(
         found,
@@ -108,7 +111,7 @@ def with_facts(
         experiment=foreign_node_id("", _text(facts, "experiment") or found.experiment),
         case=_text(facts, "case"),
         description=_text(facts, "description") or "",
-        status=facts["status"],
+        status="interrupted" if unended else status,
         started=started,
         finished=parsed_moment(facts.get("finished")),
         duration=finite(facts.get("duration")),
@@ -118,7 +121,7 @@ def with_facts(
         tags=[tag for tag in _list(facts, "tags") if isinstance(tag, str)],
         note=_text(facts, "note"),
         entries=itertools.chain(_as_it_was(found.entries, facts), _rest(facts, read)),
-        notices=(),
+        notices=(f"it had not ended when it was exported: it was {status}",) if unended else (),
     )
 
 

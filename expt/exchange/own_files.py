@@ -5,6 +5,9 @@ A format that takes files takes the whole archive along, and a run that comes ba
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import glob
 import os
 import shutil
 from typing import TYPE_CHECKING, Final
@@ -14,10 +17,11 @@ from expt.exchange.own_facts import with_facts
 from expt.ground.encoding import loads
 from expt.ground.files import list_inside
 from expt.ground.layout import CODE_DIR, ENVIRONMENT_FILE, LOG_FILE
+from expt.ground.processes import process_is_alive
 from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from expt.exchange.foreign import ForeignRun
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 OWN: Final = "expt"
 """The folder that has them."""
+_TRIES: Final = 100  # to be faster than other exports of the same run
 FACTS: Final = f"{OWN}/run.json"
 
 
@@ -53,11 +58,35 @@ def write_files(folder: Path, files: Mapping[str, Path | bytes]) -> None:
             shutil.copyfile(content, place, follow_symlinks=False)
 
 
-def replace_folder(unfinished: Path, folder: Path) -> None:
-    """Put what was written in the place of the same run's: nobody else's has its name."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.rename(unfinished, folder)
+@contextlib.contextmanager
+def made_anew(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to write a run in, which takes the place of the same run's in the
+    end: nobody else's has its name. Where that fails nothing is left, and what a process that died
+    had begun is removed."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}-*"):
+        writer = left.name.rpartition("-")[2]
+        if not (writer.isdecimal() and process_is_alive(int(writer))):
+            shutil.rmtree(left, ignore_errors=True)
+    unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        if not any(_put_in_place(unfinished, folder) for _ in range(_TRIES)):
+            raise OSError(errno.ENOTEMPTY, "it cannot be replaced", str(folder))
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _put_in_place(unfinished: Path, folder: Path) -> bool:
+    """Whether it is there; not, where another export was faster."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        os.rename(unfinished, folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
 
 
 def with_own_files(run: ForeignRun, folder: Path, place: str, names: Collection[str]) -> ForeignRun:

@@ -10,12 +10,14 @@ numbers are in `value`, texts and what float64 cannot hold in `text`. Times are 
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.exchange.extras import need
-from expt.exchange.leaving_out import files_left_out, kinds_left_out
+from expt.exchange.leaving_out import files_left_out, has_double, kinds_left_out
 from expt.ground.encoding import dumps
+from expt.ground.files import written_whole
 from expt.reading.runs import Runs
 
 if TYPE_CHECKING:
@@ -31,18 +33,22 @@ _COLUMNS: Final = (
 )
 _NOT_HELD: Final[tuple[Kind, ...]] = ("image", "figure", "array", "structured")
 _ROWS: Final = 100_000  # entries in memory
+_HALVES: Final = "backslashreplace"  # of halves of a character, which UTF-8 does not have
 
 
 def write_csv(runs: Sequence[Run], destination: str) -> Iterator[str]:
     """`runs.csv` and `series.csv` in the folder `destination`."""
     folder = Path(destination)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "runs.csv").write_text(_table(runs).to_csv(), encoding="utf-8")
-    with open(folder / "series.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+    with written_whole(folder / "runs.csv") as file:
+        file.write(_encoded(_table(runs).to_csv()))
+    with written_whole(folder / "series.csv") as file:
+        text = io.TextIOWrapper(file, "utf-8", errors=_HALVES, newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("run", "series", "step", "time", "value"))
         for block in _blocks(runs):
             writer.writerows(block)
+        text.detach()
     yield from kinds_left_out(runs, _NOT_HELD)
     yield from files_left_out(runs)
 
@@ -54,8 +60,9 @@ def write_parquet(runs: Sequence[Run], destination: str) -> Iterator[str]:
     folder = Path(destination)
     folder.mkdir(parents=True, exist_ok=True)
     table = _table(runs)
-    columns = {name: _column(table[name], pyarrow) for name in table.columns}
-    parquet.write_table(pyarrow.table(columns), folder / "runs.parquet")
+    columns = {_whole(name): _column(table[name], pyarrow) for name in table.columns}
+    with written_whole(folder / "runs.parquet") as file:
+        parquet.write_table(pyarrow.table(columns), file)
     schema = pyarrow.schema(
         [
             ("run", pyarrow.string()),
@@ -66,12 +73,15 @@ def write_parquet(runs: Sequence[Run], destination: str) -> Iterator[str]:
             ("text", pyarrow.string()),
         ]
     )
-    with parquet.ParquetWriter(folder / "series.parquet", schema) as writer:
+    with (
+        written_whole(folder / "series.parquet") as file,
+        parquet.ParquetWriter(file, schema) as writer,
+    ):
         for block in _blocks(runs):
             ids, names, steps, times, values = zip(*block, strict=True)
             numbers = [value if _fits(value) else None for value in values]
-            texts = [None if _fits(value) else str(value) for value in values]
-            arrays = [ids, names, map(float, steps), times, numbers, texts]
+            texts = [None if _fits(value) else _whole(str(value)) for value in values]
+            arrays = [ids, map(_whole, names), map(float, steps), times, numbers, texts]
             writer.write_table(
                 pyarrow.table(
                     [
@@ -119,15 +129,24 @@ def _column(values: Sequence[Any], pyarrow: Any) -> Any:
     kinds = {type(value) for value in values if value is not None}
     if not kinds:
         return pyarrow.array(values, pyarrow.string())
-    if kinds == {int, float}:
+    if kinds == {int, float} and all(value is None or has_double(value) for value in values):
         values = [None if value is None else float(value) for value in values]
         kinds = {float}
     if len(kinds) <= 1 and not kinds & {list, tuple, dict}:
         try:
-            return pyarrow.array(values)
+            return pyarrow.array([_whole(v) if kinds == {str} and v else v for v in values])
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
             pass  # a path, an int beyond int64
-    return pyarrow.array([value if type(value) is str else _json(value) for value in values])
+    texts = [_whole(value) if type(value) is str else _json(value) for value in values]
+    return pyarrow.array(texts, pyarrow.string())
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", _HALVES)
+
+
+def _whole(text: str) -> str:
+    return _encoded(text).decode()
 
 
 def _json(value: Any) -> str | None:

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from expt.archive.packing import pack_archives
 from expt.exchange.foreign import safe_part
+from expt.exchange.readable import git_of
 from expt.exchange.text_values import text_of_value
 from expt.ground.encoding import dumps
 from expt.ground.files import list_inside
@@ -38,12 +39,10 @@ _PREVIEW: Final = "ro-crate-preview.html"
 _PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
 _EXPT: Final = "https://pypi.org/project/expt-runner/"
 _LICENSE: Final = "#license"
+_FAILED: Final = "FailedActionStatus"
 _STATUSES: Final = {
-    "completed": "http://schema.org/CompletedActionStatus",
-    "skipped": "http://schema.org/CompletedActionStatus",
-    "failed": "http://schema.org/FailedActionStatus",
-    "interrupted": "http://schema.org/FailedActionStatus",
-    "lost": "http://schema.org/FailedActionStatus",
+    **dict.fromkeys(("completed", "skipped"), "CompletedActionStatus"),
+    "running": "ActiveActionStatus",
 }
 _LABELS: Final = {
     ".toml": "application/toml",
@@ -136,8 +135,7 @@ def _version() -> str:
 
 
 def _experiment(run: Run) -> _Entity:
-    git = run.environment.get("git")
-    git = git if isinstance(git, dict) else {}
+    git = git_of(run)
     entity: _Entity = {
         "@id": _experiment_id(run),
         "@type": "SoftwareApplication",
@@ -151,9 +149,8 @@ def _experiment(run: Run) -> _Entity:
 
 
 def _experiment_id(run: Run) -> str:
-    git = run.environment.get("git")
-    commit = git.get("commit") if isinstance(git, dict) else None
-    return f"urn:expt:{quote(run.experiment, safe='')}{':' + str(commit)[:12] if commit else ''}"
+    commit = git_of(run).get("commit")
+    return f"urn:expt:{_encoded(run.experiment, '')}{':' + str(commit)[:12] if commit else ''}"
 
 
 def _describe(run: Run, place: str) -> Iterator[_Entity]:
@@ -189,13 +186,13 @@ def _describe(run: Run, place: str) -> Iterator[_Entity]:
         "name": f"Run {run.id} of {run.node_id}",
         "description": run.note or run.description or f"A run of {run.node_id}",
         "startTime": _time(run.started),
-        "endTime": _time(run.finished or run.started),
         "instrument": _ref(_experiment_id(run)),
         "object": [_ref(ids[name]) for name in given] + [_ref(one["@id"]) for one in values],
         "result": [_ref(ids[name]) for name in made] + [_ref(one["@id"]) for one in results],
     }
-    if run.status in _STATUSES:
-        action["actionStatus"] = _STATUSES[run.status]
+    action["actionStatus"] = f"http://schema.org/{_STATUSES.get(run.status, _FAILED)}"
+    if run.finished:
+        action["endTime"] = _time(run.finished)
     if run.failure and run.status != "completed":
         action["error"] = run.failure
     yield action
@@ -210,7 +207,7 @@ def _property(run: Run, kind: str, name: str, value: Any) -> _Entity:
     if isinstance(plain, float) and not abs(plain) < float("inf"):
         plain = str(plain)  # JSON-LD has no other number
     return {
-        "@id": f"#{kind}-{run.id}-{quote(name, safe='')}",
+        "@id": f"#{kind}-{run.id}-{_encoded(name, '')}",
         "@type": "PropertyValue",
         "name": name,
         "value": plain,
@@ -226,8 +223,9 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} experiments"
 
 
-def _encoded(path: str) -> str:
-    return quote(path)
+def _encoded(text: str, safe: str = "/") -> str:
+    """As a part of a URI, whatever bytes a file's name has."""
+    return quote(text, safe, errors="surrogatepass")
 
 
 def _ref(identifier: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ is what any writer leaves. The files themselves are in `event_files`.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -21,10 +20,10 @@ from expt.exchange import protobuf_wire as wire
 from expt.exchange.bounded import LARGEST_PICTURE, reject_no_folder
 from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment, safe_part
 from expt.exchange.own_facts import tell_facts, with_facts
+from expt.exchange.readable import write_each
 from expt.exchange.text_values import text_of_value
 from expt.ground.errors import DamagedArchive, UsageError
-from expt.ground.files import list_inside, open_inside, temporary_beside
-from expt.ground.spread import is_number
+from expt.ground.files import list_inside, open_inside, written_whole
 from expt.ground.value_classes import define, field
 from expt.reading.fields import leaf_values
 
@@ -53,23 +52,22 @@ _METADATA: Final[Mapping[str, events.Metadata]] = {
 
 def write_tensorboard(runs: Sequence[Run], destination: str) -> Iterator[str]:
     """An event file for each run, in a folder of its own below the log directory."""
-    for run in runs:
-        place, _, function = run.experiment.partition("::")
-        parts = [*place.removesuffix(".py").split("/"), function, run.path.name]
-        folder = Path(destination, *filter(None, map(safe_part, parts)))
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"events.out.tfevents.{int(run.started.timestamp())}.expt.{run.id}"
-        temporary = temporary_beside(file)
-        try:
-            with open(temporary, "wb") as stream:
-                for event in _events(run):
-                    stream.write(events.make_record(event))
-            os.replace(temporary, file)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    yield from leaving_out.kinds_left_out(runs, _NOT_HELD)
-    yield from leaving_out.numbers_left_out(runs)
-    yield from leaving_out.files_left_out(runs)
+    written, told = write_each(runs, lambda run: _write_run(run, destination))
+    yield from told
+    yield from leaving_out.kinds_left_out(written, _NOT_HELD)
+    yield from leaving_out.numbers_left_out(written)
+    yield from leaving_out.files_left_out(written)
+
+
+def _write_run(run: Run, destination: str) -> None:
+    place, _, function = run.experiment.partition("::")
+    parts = [*place.removesuffix(".py").split("/"), function, run.path.name]
+    folder = Path(destination, *filter(None, map(safe_part, parts)))
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"events.out.tfevents.{int(run.started.timestamp())}.expt.{run.id}"
+    with written_whole(file) as stream:
+        for event in _events(run):
+            stream.write(events.make_record(event))
 
 
 def _events(run: Run) -> Iterator[bytes]:
@@ -77,7 +75,7 @@ def _events(run: Run) -> Iterator[bytes]:
     yield wire.double(1, start) + wire.block(3, "brain.Event:2")
     yield events.make_event(start, 0, _hparams("session_start_info", _session_start(run, start)))
     added = {f"results/{name}": value for name, value in leaf_values(run.results)}
-    added = {name: value for name, value in added.items() if _is_real(value)}
+    added = {name: value for name, value in added.items() if leaving_out.has_double(value)}
     added = {name: value for name, value in added.items() if name not in run.listed_series}
     facts = tell_facts(run, added)
     told = events.make_value(_FACTS, events.string_tensor([facts]), _METADATA["text"])
@@ -135,21 +133,9 @@ def _protobuf_value(value: Any) -> bytes:
     """`google.protobuf.Value`."""
     if isinstance(value, bool):
         return wire.whole(4, value)
-    if _is_real(value) and math.isfinite(value):
+    if leaving_out.has_double(value) and math.isfinite(value):
         return wire.double(2, float(value))
     return wire.block(3, text_of_value(value))
-
-
-def _is_real(value: Any) -> bool:
-    return is_number(value) and _fits(value)
-
-
-def _fits(value: float) -> bool:
-    try:
-        float(value)
-    except OverflowError:
-        return False
-    return True
 
 
 # In

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,11 +33,12 @@ from expt.exchange.own_facts import tell_facts
 from expt.exchange.own_files import (
     FACTS,
     OWN,
+    made_anew,
     own_files,
-    replace_folder,
     with_own_files,
     write_files,
 )
+from expt.exchange.readable import write_each
 from expt.exchange.wandb_log import LogWriter, read_log
 from expt.exchange.wandb_sync import is_project, sync_runs
 from expt.exchange.yaml_files import read_yaml
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Kind, Status
     from expt.reading.run import Run
+    from expt.reading.series.tracked import Series
 
 _FILES: Final = "files"
 _NOT_HELD: Final[tuple[Kind, ...]] = ("figure", "image", "array", "structured")
@@ -70,29 +71,33 @@ def write_wandb(runs: Sequence[Run], destination: str) -> Iterator[str]:
     a project at `wandb://ENTITY/PROJECT`."""
     if is_project(destination):
         with tempfile.TemporaryDirectory(prefix="expt-wandb-") as folder:
-            sync_runs([_write_run(run, Path(folder)) for run in runs], destination)
+            written, told = write_each(runs, lambda run: _write_run(run, Path(folder)))
+            sync_runs([Path(folder, _folder_name(run)) for run in written], destination)
     else:
-        for run in runs:
-            _write_run(run, Path(destination))
-    for told in leaving_out.kinds_left_out(runs, _NOT_HELD):
-        yield f"{told} (as files alone)"
-    yield from leaving_out.numbers_left_out(runs, "which W&B's page rounds")
+        written, told = write_each(runs, lambda run: _write_run(run, Path(destination)))
+    yield from told
+    for kind in leaving_out.kinds_left_out(written, _NOT_HELD):
+        yield f"{kind} (as files alone)"
+    yield from leaving_out.numbers_left_out(written, "which W&B's page rounds")
+    crowded = {name: None for run in written for name in _names_of_crowded(run)}
+    if crowded:
+        yield f"entries that share a step, all but the last: {leaving_out.named(crowded)}"
     yield "times: one for all that was tracked at a step"
 
 
-def _write_run(run: Run, place: Path) -> Path:
-    folder = place / f"offline-run-{on_local_clock(run.started):%Y%m%d_%H%M%S}-{run.id}"
-    unfinished = folder.with_name(f".{folder.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / _FILES).mkdir(parents=True)
-    files = _write_files(run, unfinished / _FILES)
-    writer = LogWriter()
-    with open(unfinished / f"run-{run.id}.wandb", "xb") as log:
-        log.write(writer.begun)
-        for number, record in enumerate(_records(run, files), 1):
-            log.write(writer.add(record + wire.whole(messages.NUMBER, number)))
-    replace_folder(unfinished, folder)
-    return folder
+def _folder_name(run: Run) -> str:
+    return f"offline-run-{on_local_clock(run.started):%Y%m%d_%H%M%S}-{run.id}"
+
+
+def _write_run(run: Run, place: Path) -> None:
+    with made_anew(place / _folder_name(run)) as folder:
+        (folder / _FILES).mkdir()
+        files = _write_files(run, folder / _FILES)
+        writer = LogWriter()
+        with open(folder / f"run-{run.id}.wandb", "xb") as log:
+            log.write(writer.begun)
+            for number, record in enumerate(_records(run, files), 1):
+                log.write(writer.add(record + wire.whole(messages.NUMBER, number)))
 
 
 def _write_files(run: Run, folder: Path) -> list[str]:
@@ -143,13 +148,23 @@ def _rows(run: Run) -> dict[int, tuple[float, dict[str, Any]]]:
         if series.kind in _NOT_HELD:
             continue
         values = series.values.tolist() if hasattr(series.values, "tolist") else series.values
-        for step, when, value in zip(
-            leaving_out.whole_steps(series), series.times.tolist(), values, strict=True
-        ):
-            before, told = rows.setdefault(max(step, 0), (when, {}))
+        for step, when, value in zip(_steps_of(series), series.times.tolist(), values, strict=True):
+            before, told = rows.setdefault(step, (when, {}))
             told[name] = value
-            rows[max(step, 0)] = (max(before, when), told)
+            rows[step] = (max(before, when), told)
     return rows
+
+
+def _steps_of(series: Series) -> list[int]:
+    """W&B counts from zero."""
+    return [max(step, 0) for step in leaving_out.whole_steps(series)]
+
+
+def _names_of_crowded(run: Run) -> Iterator[str]:
+    """Series that a row a step cannot hold."""
+    for name, series in run.series.items():
+        if series.kind not in _NOT_HELD and len(set(_steps_of(series))) < len(series):
+            yield name
 
 
 def _project(run: Run) -> str:

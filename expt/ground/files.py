@@ -13,7 +13,7 @@ import os
 import stat
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol
 
 from expt.ground.errors import DamagedArchive
 
@@ -29,6 +29,7 @@ _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _READ: Final = os.O_RDONLY | _OPEN | getattr(os, "O_NONBLOCK", 0)  # a FIFO would block
 _FOLDER: Final = _READ | getattr(os, "O_DIRECTORY", 0)
 _WALKS: Final = os.open in os.supports_dir_fd and bool(_NO_LINK)
+_FORBIDDEN: Final = ":" if os.name == "nt" else "\0"
 _IS_LINK: Final = "a link, which is not followed"
 _CLOCK_SLACK: Final = 2.0  # file systems stamp with coarse clocks
 
@@ -51,7 +52,7 @@ def open_inside(folder: str | Path, name: str) -> BufferedReader:
     that no file can have or that leads out.
     """
     parts = name.split("/")
-    if any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts):
+    if leads_outside(name):
         raise ValueError(f"{name!r} names no file inside")
     if len(parts) == 1:
         return open_regular(f"{folder}/{name}")
@@ -65,6 +66,16 @@ def open_inside(folder: str | Path, name: str) -> BufferedReader:
         return _as_regular(_open(parts[-1], _READ | _NO_LINK, place), name)
     finally:
         os.close(place)
+
+
+def leads_outside(name: str) -> bool:
+    """Whether the relative path `name` would lead out of a folder, on this system or on another.
+
+    `12:30.png` and `a\\b` are names of files like any, but for Windows.
+    """
+    parts = name.replace("\\", "/").split("/")
+    has_drive = len(parts) > 1 and parts[0][1:] == ":"
+    return has_drive or _FORBIDDEN in name or any(part in ("", ".", "..") for part in parts)
 
 
 def _open(path: str | Path, flags: int, folder: int | None = None) -> int:
@@ -219,6 +230,20 @@ def write_atomically(path: str | Path, data: bytes) -> os.stat_result:
             os.unlink(temporary)
         raise OSError(error.errno, error.strerror, str(path)) from error
     return status
+
+
+@contextlib.contextmanager
+def written_whole(path: str | Path) -> Iterator[IO[bytes]]:
+    """A stream to write the content of `path` to, piece by piece: as `write_atomically`, at the
+    end. Raises `OSError`."""
+    temporary = temporary_beside(path)
+    try:
+        with open(temporary, "wb") as stream:
+            yield stream
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 def temporary_beside(path: str | Path) -> str:

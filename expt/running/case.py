@@ -523,8 +523,8 @@ class _Run:
         """The hashes of all that is there now: nothing of it changes any more."""
         try:
             self._archive.write_manifest()
-        except OSError as error:
-            told = f"no manifest could be written: {error.strerror}"
+        except (OSError, ValueError) as error:
+            told = f"no manifest could be written: {getattr(error, 'strerror', None) or error}"
             self._around.report(Notice(told, self._case.id))
 
     def _analyse(self) -> None:

@@ -130,7 +130,7 @@ def write_dead_outcome(
             usage=usage,
         )
         write_record(path, record)
-    with contextlib.suppress(OSError):  # a full disk: the record stands, and its hashes are missing
+    with contextlib.suppress(OSError, ValueError):  # the record stands, and its hashes are missing
         write_manifest(path)
     return outcome_of(record, case.id, path)
 
