@@ -16,8 +16,10 @@ PROGRAM = """
     import sys
 
     import numpy as np
-    from sacred import Experiment
+    from sacred import SETTINGS, Experiment
     from sacred.observers import FileStorageObserver
+
+    SETTINGS.CAPTURE_MODE = "sys"  # by itself it waits for no 'tee', which may be late
 
     ex = Experiment("mnist", save_git_info=False)
     ex.observers.append(FileStorageObserver("sac"))
