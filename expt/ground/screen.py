@@ -294,6 +294,15 @@ def styled(*words: Part | Line, **settings: Any) -> Text:
     return told
 
 
+def side_by_side(*parts: RenderableType, gap: int = 1) -> RenderableType:
+    """Things of rich's in one row, `gap` columns apart."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, gap))
+    grid.add_row(*parts)
+    return grid
+
+
 def paragraph(text: str, *before: Part) -> list[Line]:
     """The lines of a text of several, the first one after `before`; tabs are blanks."""
     first, *rest = text.expandtabs().split("\n")

@@ -6,11 +6,11 @@ import math
 import posixpath
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from expt.ground import messages
 from expt.ground.layout import SERIES_DIR
-from expt.ground.screen import STATUS_STYLES, styled
+from expt.ground.screen import STATUS_STYLES, side_by_side, styled
 from expt.ground.spread import mean
 from expt.ground.text import (
     case_text,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import RenderableType
+    from rich.text import Text
 
     from expt.ground.messages import Event
     from expt.ground.model import Case, Outcome, Plan
@@ -94,7 +95,7 @@ class CurrentRun:
         self._loops: dict[tuple[str, int | None], Loop] = {}
         self._tail: SeriesTail | None = None
         self._values: dict[str, list[float]] = {}
-        self.spinner: Any = None
+        self._spinner: RenderableType = ""
 
     def make(self, event: messages.ProviderMaking, now: float) -> None:
         """Take in that a session provider is being made, or was."""
@@ -151,6 +152,33 @@ class CurrentRun:
             if len(seen) > 2:
                 line.append((f" {spark(seen, _SPARK)}", "cyan"))
         return line
+
+    def draw(self, name: Text, now: float, *, wide: bool) -> tuple[RenderableType, ...]:
+        """A spinner, the name, the time, and what it is at; the latter `wide` or below each other.
+
+        What was tracked meanwhile is read.
+        """
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.spinner import Spinner
+
+        self._spinner = self._spinner or Spinner("dots", style="cyan")
+        self.read_series()
+        told: list[RenderableType] = []
+        loop = self.loop
+        if self.making is not None:
+            told.append(styled((f"making provider {self.making} (session)…", "yellow")))
+        elif loop is not None:
+            left = loop.left(now)
+            text = f"{loop.label} " if loop.label else ""
+            text += f"{loop.done}" if loop.total is None else f"{loop.done}/{loop.total}"
+            text += "" if left is None else f" {whole_seconds(left)}"
+            bar = [ProgressBar(total=loop.total, completed=loop.done, width=16)]
+            told.append(side_by_side(*(bar if loop.total else []), styled(text)))
+        if values := self.values():
+            told.append(styled(*values))
+        rest = side_by_side(*told, gap=2) if wide else Group(*told)
+        return self._spinner, name, whole_seconds(now - self.began), rest
 
 
 class LiveView:
@@ -262,60 +290,29 @@ class LiveView:
         from rich.panel import Panel
         from rich.table import Table
 
-        rows = 1 if width >= _WIDE else 2
-        room = max((height - _ROWS_LEFT) // rows, 1)
+        wide = width >= _WIDE
+        room = max((height - _ROWS_LEFT) // (1 if wide else 2), 1)
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(width=1)
-        grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(width * 2 // 5, 12))
+        grid.add_column(no_wrap=True, max_width=max(width * 2 // 5, 12))
         grid.add_column(no_wrap=True, justify="right")
-        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        grid.add_column(no_wrap=True, ratio=1)
         for run in drawn[-room:]:
-            run.read_series()
-            self._add_run(grid, run, now, rows)
+            name = styled(self.names.get(run.case_id, run.case_id))
+            grid.add_row(*run.draw(name, now, wide=wide))
         if len(drawn) > room:
-            grid.add_row("", styled((f"+ {len(drawn) - room} more", "dim")), "", "")
+            grid.add_row("", styled((f"+ {len(drawn) - room} more", "dim")))
         experiments = {case.experiment.id: case.experiment for case in self._plan.values()}
-        title = styled((counted(len(experiments), "experiment"), "dim"))
+        told: Line = [(counted(len(experiments), "experiment"), "dim")]
         if len(experiments) == 1:
             (only,) = experiments.values()
-            title = styled((only.id, "bold"), (f"  {only.description}".rstrip(), "dim"))
-        title.truncate(max(width - 6, 1), overflow="ellipsis")
+            told = [(only.id, "bold"), (f"  {only.description}".rstrip(), "dim")]
+        title = styled(*told, overflow="ellipsis")
         return Panel(grid, title=title, title_align="left", border_style="dim")
-
-    def _add_run(self, grid: Any, run: CurrentRun, now: float, rows: int) -> None:
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.spinner import Spinner
-        from rich.table import Table
-
-        run.spinner = run.spinner or Spinner("dots", style="cyan")
-        told: list[RenderableType] = []
-        loop = run.loop
-        if run.making is not None:
-            told.append(styled((f"making provider {run.making} (session)…", "yellow")))
-        elif loop is not None:
-            left = loop.left(now)
-            text = f"{loop.label} " if loop.label else ""
-            text += f"{loop.done}" if loop.total is None else f"{loop.done}/{loop.total}"
-            text += "" if left is None else f" {whole_seconds(left)}"
-            bar = ProgressBar(total=loop.total or 1, completed=loop.done, width=16)
-            progress = Table.grid(padding=(0, 1))
-            progress.add_row(*([bar] if loop.total else []), styled(text))
-            told.append(progress)
-        values = run.values()
-        if values:
-            told.append(styled(*values))
-        rest: RenderableType = Group(*told)
-        if rows == 1:
-            rest = Table.grid(padding=(0, 2))
-            rest.add_row(*told)
-        name = styled(self.names.get(run.case_id, run.case_id))
-        grid.add_row(run.spinner, name, whole_seconds(now - run.began), rest)
 
     def _draw_session(self, now: float, width: int) -> RenderableType | None:
         """What the session as a whole is at."""
         from rich.progress_bar import ProgressBar
-        from rich.table import Table
 
         planned, ended = len(self._plan) + self._to_come, self._counts.total()
         importing = "" if self._importing is None else f"importing {self._importing}"
@@ -341,15 +338,10 @@ class LiveView:
             for status, mark in MARKS.items()
             if self._counts[status]
         ]
-        grid = Table.grid(padding=(0, 1), expand=True)
         parts: list[RenderableType] = [styled("  ", *counts)] if counts else []
         if planned > 1 and ended < planned and width >= 60:
             parts.append(ProgressBar(total=planned, completed=ended, width=min(width // 5, 24)))
-        parts.append(styled(*told, no_wrap=True, overflow="ellipsis"))
-        for place in range(len(parts)):
-            grid.add_column(no_wrap=True, ratio=1 if place == len(parts) - 1 else None)
-        grid.add_row(*parts)
-        return grid
+        return side_by_side(*parts, styled(*told, no_wrap=True, overflow="ellipsis"))
 
 
 def whole_seconds(seconds: float) -> str:

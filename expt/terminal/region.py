@@ -38,7 +38,6 @@ class Region:
                     transient=True,
                     redirect_stdout=False,
                     redirect_stderr=False,
-                    vertical_overflow="crop",
                 )
                 self._live.start()
             self._erase_wrapped(console)
@@ -49,8 +48,7 @@ class Region:
             else:
                 self._live.update(what, refresh=True)
                 rows = console.render_lines(what, pad=False)
-                texts = ("".join(segment.text for segment in row) for row in rows)
-                self._drawn = [cells(text.rstrip()) for text in texts]
+                self._drawn = [cells("".join(part.text for part in row).rstrip()) for row in rows]
 
     def _erase_wrapped(self, console: Any) -> None:
         """A window made narrower has wrapped what stands there: rich counts the rows of before."""
