@@ -75,7 +75,7 @@ def _to_eight_bits(picture: NDArray[Any], span: tuple[float, float] | None) -> F
     if picture.dtype.kind == "b":
         return picture.astype(np.uint8) * np.uint8(255)
     low, high = span or picture_span([picture])
-    return _scaled(picture.astype(np.float64), low, high, 255)
+    return _scaled(picture.astype(np.float64), low, high)
 
 
 def picture_span(pictures: Sequence[Any]) -> tuple[float, float]:
@@ -102,14 +102,14 @@ def finite_range(values: NDArray[Any]) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
-def _scaled(values: NDArray[Any], low: float, high: float, top: int) -> Frame:
-    """`values` from `low`..`high` to 0..`top`; what lies outside is clipped, NaN is 0."""
+def _scaled(values: NDArray[Any], low: float, high: float) -> Frame:
+    """`values` from `low`..`high` to 0..255; what lies outside is clipped, NaN is 0."""
     if high <= low:
         low, high = widened(low, high, 0.0)
     with np.errstate(over="ignore", invalid="ignore"):  # halves do not overflow
         shares = (values / 2 - low / 2) / (high / 2 - low / 2)
     known = np.nan_to_num(shares, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
-    scaled: Frame = np.rint(known * top).astype(np.uint8)
+    scaled: Frame = np.rint(known * 255).astype(np.uint8)
     return scaled
 
 
@@ -141,7 +141,7 @@ class Palette:
         if self.log:
             numbers = np.log10(np.where(numbers > 0, numbers, np.nan))
             low, high = float(np.log10(low)), float(np.log10(high))
-        index = _scaled(numbers, low, high, 255).astype(np.int16)
+        index = _scaled(numbers, low, high).astype(np.int16)
         index[np.isnan(numbers)] = 256
         coloured: Frame = self.table[index]
         return coloured

@@ -40,9 +40,9 @@ def number_text(value: Any, digits: int = 4) -> str:
     return f"{mantissa}{_power_text(power)}"
 
 
-def number_texts(values: Sequence[Any], digits: int = 4) -> list[str]:
+def number_texts(values: Sequence[Any]) -> list[str]:
     """The texts of numbers that stand beside each other: different where the numbers differ."""
-    for more in range(digits, 18):
+    for more in range(4, 18):
         texts = [number_text(value, more) for value in values]
         told = dict(zip(texts, values, strict=True))
         if all(

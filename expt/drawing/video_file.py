@@ -39,12 +39,12 @@ class Film:
     palette: Palette | None = None
     unit: str = ""
 
-    def shots(self, ground: str) -> Iterator[tuple[Frame, Canvas]]:
+    def shots(self) -> Iterator[tuple[Frame, Canvas]]:
         """Every picture on the canvas, with its text; and the canvas that they share."""
         canvas: Canvas | None = None
         for frame, text in zip(self.frames(), self.captions, strict=True):
             if canvas is None:
-                canvas = Canvas(frame, ground)
+                canvas = Canvas(frame)
                 around = Captions(canvas.height, canvas.width, self.palette, self.unit)
             yield around.add(canvas.fit(frame), text), canvas
 
@@ -65,21 +65,19 @@ def frame_rate(count: int, asked: Any = None) -> float:
     return rate
 
 
-def write_video(
-    folder: Path, stem: str, film: Film, *, fps: float, ground: str = "#ffffff"
-) -> Path:
+def write_video(folder: Path, stem: str, film: Film, *, fps: float) -> Path:
     """Write `stem.mp4`, or `stem.gif` with a warning where ffmpeg fails; the file's path.
 
     What fails leaves no file. Warns of frames that had another shape than the first.
     """
     path = folder / f"{stem}.mp4"
     try:
-        refitted = _whole(path, lambda file: _write_mp4(file, film, fps, ground))
+        refitted = _whole(path, lambda file: _write_mp4(file, film, fps))
     except (OSError, RuntimeError) as error:
         lines = str(error).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
         path = folder / f"{stem}.gif"
-        refitted = _whole(path, lambda file: _write_gif(file, film, fps, ground))
+        refitted = _whole(path, lambda file: _write_gif(file, film, fps))
         warnings.warn(
             f"ffmpeg could not write a video, a GIF is in its place: {reason}", stacklevel=2
         )
@@ -102,7 +100,7 @@ def _whole(path: Path, write: Callable[[Path], int]) -> int:
         raise
 
 
-def _write_mp4(path: Path, film: Film, fps: float, ground: str) -> int:
+def _write_mp4(path: Path, film: Film, fps: float) -> int:
     writer = imageio.v2.get_writer(
         str(path), format="FFMPEG", mode="I", fps=fps, codec="libx264", quality=None,
         pixelformat="yuv420p", macro_block_size=1, output_params=list(_ENCODING),
@@ -110,18 +108,18 @@ def _write_mp4(path: Path, film: Film, fps: float, ground: str) -> int:
     )  # fmt: skip
     canvas: Canvas | None = None
     with contextlib.closing(writer):
-        for shot, canvas in film.shots(ground):  # noqa: B007 - the last one counted them all
+        for shot, canvas in film.shots():  # noqa: B007 - the last one counted them all
             writer.append_data(shot)
     if not path.is_file() or not path.stat().st_size:
         raise OSError("ffmpeg wrote nothing")
     return canvas.refitted if canvas else 0
 
 
-def _write_gif(path: Path, film: Film, fps: float, ground: str) -> int:
+def _write_gif(path: Path, film: Film, fps: float) -> int:
     canvas: Canvas | None = None
     pictures: list[Image.Image] = []
     every = 1
-    for place, (shot, canvas) in enumerate(film.shots(ground)):  # noqa: B007
+    for place, (shot, canvas) in enumerate(film.shots()):  # noqa: B007
         if place % every == 0:
             picture = Image.fromarray(shot)
             pictures.append(picture.quantize(256, Image.Quantize.FASTOCTREE))

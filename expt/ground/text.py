@@ -137,9 +137,9 @@ def number_text(value: float, digits: int = 4) -> str:
     return str(value) if isinstance(value, int) else f"{value:.{digits}g}"
 
 
-def number_texts(values: Sequence[float], digits: int = 4) -> list[str]:
-    """The numbers in as few significant digits, from `digits` on, as tell different ones apart."""
-    different = set(values)
+def number_texts(values: Sequence[float]) -> list[str]:
+    """The numbers in as few significant digits, from four on, as tell different ones apart."""
+    different, digits = set(values), 4
     while digits < 17 and len({number_text(v, digits) for v in different}) < len(different):
         digits += 1
     return [number_text(value, digits) for value in values]

@@ -96,8 +96,6 @@ def read_function(
     call: Callable[..., Any],
     place: Place,
     annotations: Mapping[str, Any],
-    *,
-    name: str | None = None,
 ) -> Function:
     """What a function asks for. `*args` and `**kwargs` ask for nothing."""
     parameters = inspect.signature(call).parameters.values()
@@ -107,7 +105,7 @@ def read_function(
     hints = {p.name: _annotation(p, annotations, swept.get(p.name)) for p in asked}
     silent = [p for p in asked if p.annotation is kinds.empty and hints[p.name] is None]
     return Function(
-        name=name or str(getattr(call, "__name__", "?")),
+        name=str(getattr(call, "__name__", "?")),
         call=call,
         place=place,
         asks=tuple(p.name for p in asked),

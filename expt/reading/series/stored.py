@@ -72,7 +72,7 @@ class EntrySource:
         return _exact_numbers([entry.step for entry in self.read()])
 
     def times(self) -> Array:
-        return _array((entry.time for entry in self.read()), "f8", len(self))
+        return _array((entry.time for entry in self.read()), len(self))
 
     def files(self) -> tuple[Path, ...]:
         return tuple(entry.file for entry in self.read() if entry.file is not None)
@@ -94,7 +94,7 @@ class LeafSource:
         return _exact_numbers([row[0] for row in self.rows])
 
     def times(self) -> Array:
-        return _array((row[1] for row in self.rows), "f8", len(self))
+        return _array((row[1] for row in self.rows), len(self))
 
     def files(self) -> tuple[Path, ...]:
         return ()
@@ -192,7 +192,7 @@ def _exact_numbers(values: Sequence[float]) -> Array:
     return numpy.array(values, dtype="i8" if fits else "f8" if exact else object)
 
 
-def _array(values: Any, dtype: str, count: int) -> Array:
+def _array(values: Any, count: int) -> Array:
     import numpy  # slow: only once times are asked for
 
-    return numpy.fromiter(values, dtype, count)
+    return numpy.fromiter(values, "f8", count)
