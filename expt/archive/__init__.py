@@ -1,6 +1,7 @@
 """What a run leaves: the folder and its files, each format written and read in one module.
 
-    record         run.json                  lines          files of lines, and what is wrong there
+    record         run.json                  headline       what a listing takes from it
+    manifest       manifest.json             lines          files of lines, and what is wrong there
     json_files     the small JSON files        series_lines   names, entries, results
     params_toml    params.toml                 scalar_records scalars.bin
     artifacts      what archive.save makes     entry_files    tracked pictures and arrays

@@ -6,15 +6,12 @@ and compares well and still goes through the fast encoder.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import math
-from functools import lru_cache
 from json.encoder import encode_basestring_ascii
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.clock import on_local_clock
+from expt.ground.clock import microseconds
 from expt.ground.encoding import Unstorable, from_json, opaque_as_text, parse_strict, to_json
 from expt.ground.errors import DamagedArchive, NewerArchive
 from expt.ground.files import read_inside
@@ -24,6 +21,7 @@ from expt.ground.objects import safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 LARGEST_RECORD: Final = 1 << 28  # bytes; what is larger was not written by expt
 _encode_any: Final = json.JSONEncoder(allow_nan=False).encode
@@ -158,7 +156,7 @@ def read_fields(path: Path) -> Any:
     Raises `DamagedArchive`.
     """
     place = path / RUN_FILE
-    text = _read_text(path)
+    text = read_text(path)
     if not text.strip(" \t\r\n\0"):
         raise DamagedArchive(f"{RUN_FILE} is empty", str(place))
     try:
@@ -167,7 +165,8 @@ def read_fields(path: Path) -> Any:
         raise DamagedArchive(f"{RUN_FILE} is not JSON: {error}", str(place)) from error
 
 
-def _read_text(path: str | Path) -> str:
+def read_text(path: str | Path) -> str:
+    """The text of an archive's `run.json`. Raises `DamagedArchive`."""
     content = read_inside(path, RUN_FILE, LARGEST_RECORD)
     if content is None:
         raise DamagedArchive(f"the archive has no {RUN_FILE}", str(path))
@@ -244,7 +243,8 @@ def _duration(value: Any) -> float | None:
     return float(seconds)  # an int may be larger than any
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def read_mapping(value: Any) -> dict[str, Any]:
+    """The plain values of a tagged JSON object. Raises `TypeError` for what is none."""
     plain = from_json(value)
     if not isinstance(plain, dict) or not all(type(name) is str for name in plain):
         raise TypeError
@@ -268,18 +268,18 @@ def _is_number(value: Any) -> bool:
 
 
 def _lineage(value: Any) -> dict[str, Any]:
-    plain = _mapping(value)
+    plain = read_mapping(value)
     _texts(plain.get("extends") or [])
     for key in ("deviations", "sweep"):
         if plain.get(key) is not None:
-            _mapping(plain[key])
+            read_mapping(plain[key])
     for key in ("session", "fingerprint", "rerun_of"):
         _text_or_none(plain.get(key))
     return plain
 
 
 def _usage(value: Any) -> dict[str, Any]:
-    plain = _mapping(value)
+    plain = read_mapping(value)
     for amount in (plain.get("peak_memory"), plain.get("cpu_time")):
         if amount is not None and not 0 <= float(_number(amount)) < math.inf:
             raise ValueError
@@ -287,7 +287,7 @@ def _usage(value: Any) -> dict[str, Any]:
 
 
 def _mapping_of_mappings(value: Any) -> dict[str, Any]:
-    plain = _mapping(value)
+    plain = read_mapping(value)
     if not all(isinstance(item, dict) for item in plain.values()):
         raise TypeError
     return plain
@@ -299,13 +299,13 @@ def _origins(value: Any) -> dict[str, tuple[Origin, ...]]:
             Origin(_text(origin["layer"]), _text_or_none(origin.get("where")), origin.get("value"))
             for origin in chain
         )
-        for name, chain in _mapping(value).items()
+        for name, chain in read_mapping(value).items()
     }
 
 
 def _sources(value: Any) -> dict[str, tuple[str, str]]:
     sources = {}
-    for path, source in _mapping(value).items():
+    for path, source in read_mapping(value).items():
         module, digest = _texts(source)
         sources[path] = (module, digest)
     return sources
@@ -325,111 +325,6 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_text(item) for item in value)
 
 
-# A headline
-
-
-def read_headline(archive: str | Path) -> tuple[str, dict[str, Any]]:
-    """The text of an archive's `run.json`, and its JSON, sound as far as a listing relies on it.
-
-    Raises `DamagedArchive` or `NewerArchive` with the reason.
-    """
-    text = _read_text(archive)
-    try:
-        return text, parse_headline(text)
-    except ValueError:
-        read_record(Path(archive))  # says what is wrong with it
-    raise DamagedArchive(f"{RUN_FILE} has impossible values", f"{archive}/{RUN_FILE}")
-
-
-def parse_headline(text: str) -> dict[str, Any]:
-    """The JSON of a `run.json`, where a listing can rely on it. Raises `ValueError`.
-
-    Ten thousand of these are read in a second where there is no index, so that nothing is built
-    of them here.
-    """
-    data: dict[str, Any] = parse_strict(text)
-    try:
-        if _is_sound(data, tagged='"$' in text):
-            return data
-    except (TypeError, LookupError, AttributeError, ArithmeticError):
-        pass
-    raise ValueError("it is not what was written")
-
-
-def _is_sound(data: Any, *, tagged: bool) -> bool:
-    if type(data.get("format")) is not int or not 1 <= data["format"] <= FORMAT:
-        return False
-    if not _are_right(tuple(map(type, map(data.get, _HEADLINE)))):
-        return False
-    if data["status"] not in STATUSES or not all(
-        type(tag) is str for tag in data.get("tags") or ()
-    ):
-        return False
-    microseconds(data["started"])
-    if data.get("finished"):
-        microseconds(data["finished"])
-    for name in ("duration", "setup"):
-        float(data.get(name) or 0)
-    if tagged:
-        for name in ("params", "made", "results", "lineage", "owner"):
-            _mapping(data.get(name) or {})
-        return all(isinstance(entry, dict) for entry in _mapping(data.get("series") or {}).values())
-    return all(isinstance(entry, dict) for entry in (data.get("series") or {}).values())
-
-
-@lru_cache(256)
-def _are_right(types: tuple[type, ...]) -> bool:
-    """Whether the fields of `_HEADLINE` may have these types; archives have few combinations."""
-    return all(kind in right for kind, right in zip(types, _HEADLINE.values(), strict=True))
-
-
-def microseconds(moment: str) -> int:
-    """Microseconds since 1970 of an ISO 8601 time; one without a zone is local time.
-
-    Raises `ValueError` or `OverflowError` for what is none, or is a time without a local one.
-    """
-    count: int = (parse_time(moment) - _EPOCH) // _MICROSECOND
-    if not _EARLIEST < count < _LATEST:
-        raise OverflowError("a date too far")
-    return count
-
-
-def parse_time(moment: str) -> dt.datetime:
-    """An ISO 8601 time with its zone; one without is local time."""
-    parsed = dt.datetime.fromisoformat(moment)
-    return parsed if parsed.tzinfo else on_local_clock(parsed)
-
-
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND: Final = dt.timedelta(microseconds=1)
-_DAY: Final = 86_400_000_000  # each zone is less than one from UTC
-_EARLIEST: Final = (dt.datetime.min.replace(tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND + 2 * _DAY
-_LATEST: Final = (dt.datetime.max.replace(tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND - 2 * _DAY
-
-_TEXT_OR_NULL: Final = (str, type(None))
-_OBJECT_OR_NULL: Final = (dict, type(None))
-_HEADLINE: Final = {
-    "id": (str,),
-    "experiment": (str,),
-    "case": _TEXT_OR_NULL,
-    "description": _TEXT_OR_NULL,
-    "status": (str,),
-    "started": (str,),
-    "finished": _TEXT_OR_NULL,
-    "duration": (int, float, type(None)),
-    "setup": (int, float, type(None)),
-    "params": (dict,),
-    "made": _OBJECT_OR_NULL,
-    "results": _OBJECT_OR_NULL,
-    "series": _OBJECT_OR_NULL,
-    "error": _OBJECT_OR_NULL,
-    "lineage": _OBJECT_OR_NULL,
-    "owner": _OBJECT_OR_NULL,
-    "tags": (list, type(None)),
-    "note": _TEXT_OR_NULL,
-}
-"""What a listing takes from the file as it stands, and its types."""
-
 _EXTREMES: Final = ("last", "min", "max")
 _INT64: Final = range(-(2**63), 2**63)
 _text: Final = _exactly(str)
@@ -446,11 +341,11 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "finished": _moment_or_none,
     "duration": _duration,
     "setup": _duration,
-    "params": _mapping,
-    "made": _mapping,
+    "params": read_mapping,
+    "made": read_mapping,
     "words": _mapping_of_mappings,
     "origins": _origins,
-    "results": _mapping,
+    "results": read_mapping,
     "series": _series,
     "inputs": _mapping_of_mappings,
     "sources": _sources,
@@ -465,7 +360,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "host": _text,
     "pid": _exactly(int),
     "notices": _texts,
-    "owner": _mapping,
+    "owner": read_mapping,
 }
 _WRITERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "format": _as_it_is,

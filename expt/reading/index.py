@@ -17,8 +17,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive.record import microseconds, read_headline
+from expt.archive.headline import read_headline
 from expt.archive.run_labels import read_labels
+from expt.ground.clock import microseconds
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import INDEX_FILE
 from expt.ground.side_by_side import work_side_by_side

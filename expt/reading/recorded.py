@@ -8,17 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.archive.headline import parse_headline, read_headline
 from expt.archive.json_files import read_plot_notices
-from expt.archive.record import (
-    field_from_json,
-    parse_headline,
-    parse_time,
-    read_fields,
-    read_headline,
-    read_record,
-)
+from expt.archive.record import field_from_json, read_fields, read_record
 from expt.archive.run_labels import Labels, read_labels
 from expt.ground import layout
+from expt.ground.clock import parse_time
 from expt.ground.declarations import InputRun
 from expt.ground.encoding import from_json, to_json
 from expt.ground.errors import DamagedArchive
