@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import shutil
+import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -17,6 +18,7 @@ from made_runs import id_of, make_run
 
 from expt.reading.finding import find_runs
 from expt.reading.references import load_run
+from expt.reading.runs import Runs
 from expt.tracking.recorder import open_recorder
 
 pytest.importorskip("starlette", reason="the extra 'page' is not installed")
@@ -27,8 +29,10 @@ from expt.page.server import COOKIE, make_app
 from expt.page.watching import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from expt.reading.run import Run
 
 HOST = "127.0.0.1:8777"
 TOKEN = "secret-of-the-page"
@@ -299,6 +303,34 @@ def test_a_last_value_that_is_not_finite_is_strict_json_in_the_table(tmp_path: P
     assert values_of(json.loads(json.dumps(table, allow_nan=False)))["last", "odd"] == [
         {"$float": "inf"}
     ]
+
+
+def test_of_very_many_runs_the_newest_are_told_while_the_others_are_read(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    for number in range(20):
+        make_run(root, number, params={"lr": number})
+    goes_on = threading.Event()
+
+    class SlowRuns(Runs):
+        def __iter__(self) -> Iterator[Run]:
+            assert len(self) == 2 or goes_on.wait(60)
+            return super().__iter__()
+
+    known = KnownRuns(lambda _: SlowRuns(find_runs(root)), root, first=2)
+    asking = threading.Thread(target=known.table, args=({},))
+    asking.start()
+    try:
+        assert known.ready.wait(60)
+        first = json.loads(known.table({}, as_known=True, begun=True))
+    finally:
+        goes_on.set()
+        asking.join(60)
+    assert first["ids"] == [id_of(19), id_of(18)]
+    assert first["more"] == 18
+    whole = json.loads(known.table({}, as_known=True, begun=True))
+    assert len(whole["ids"]) == 20
+    assert "more" not in whole
+    assert values_of(whole)["params", "lr"] == [*range(19, -1, -1)]
 
 
 def test_the_table_is_made_again_for_a_new_run_and_for_labels(client: Client, root: Path) -> None:

@@ -106,6 +106,14 @@ def test_a_run_is_the_same_whether_read_from_the_index_or_the_file(tmp_path: Pat
     }
 
 
+def test_a_run_that_let_go_of_what_it_parsed_says_the_same(tmp_path: Path) -> None:
+    made = make_run(tmp_path, params={"a": 1}, results={"b": math.nan}, duration=1.0)
+    for run in (made, find_runs(tmp_path)[0]):
+        told = run.outline()
+        run.let_go()
+        assert run.outline() == told
+
+
 def test_a_run_whose_owner_is_gone_is_lost_with_everything_it_tracked(tmp_path: Path) -> None:
     run = make_run(tmp_path, track={"loss": [3.0, 1.0, 2.0]}, status="running", owner=DEAD)
     (run.path / "series" / "results.jsonl").write_text('{"name": "best", "value": 1}\n')

@@ -55,7 +55,7 @@ def main(words: list[str]) -> int:
 
     listener = _listen(asked.port)
     port = listener.getsockname()[1]
-    app, token, preparing = make_app(
+    app, token, ready = make_app(
         find,
         lambda name: load_run(name, root),
         root,
@@ -73,7 +73,7 @@ def main(words: list[str]) -> int:
         timeout_graceful_shutdown=1,  # an open page listens for ever
     )
     server = uvicorn.Server(config)
-    preparing.join(_PATIENCE)
+    ready.wait(_PATIENCE)
     with told_of_page(root, address):
         output().write(f"{address}\n")
         if not asked.no_browser:

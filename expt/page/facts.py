@@ -34,6 +34,7 @@ _FIELDS: Final = (
 )
 _WORDS: Final = ("unit", "title", "xlabel", "ylabel", "scale")  # of `track.configure`
 _EXACT: Final = 2**53
+_NUMBERS: Final = frozenset({int, float})
 _LARGEST_TEXT: Final = 200_000  # characters of a log or a file of code that are sent at once
 
 
@@ -47,22 +48,23 @@ def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
     """
     ids: list[str] = []
     short: list[str] = []
-    alike: dict[tuple[str, ...], _Alike] = {}
+    alike: dict[tuple[str, tuple[str, ...]], _Alike] = {}
     kinds: dict[str, str] = {}
     units: dict[str, str] = {}
     for row, run in enumerate(runs):
         ids.append(run.id)
         short.append(run.short_id)
-        for part, values in _parts_of(run):
-            found = alike.get((part, *values))
+        for part, names, values in _parts_of(run):
+            found = alike.get((part, names))
             if found is None:
-                found = alike[part, *values] = _Alike()
+                found = alike[part, names] = _Alike()
             found.rows.append(row)
-            found.values.append(tuple(values.values()))
+            found.values.append(values)
         for name, kind in run.series_kinds.items():
             kinds.setdefault(name, kind)
         with contextlib.suppress(DamagedArchive):
             units.update((name, said["unit"]) for name, said in run.words.items() if "unit" in said)
+        run.let_go()
     columns = _tell_columns(alike, len(ids))
     return {"ids": ids, "short": short, "columns": columns, "series": kinds, "units": units}
 
@@ -75,10 +77,12 @@ class _Alike:
     values: list[tuple[Any, ...]] = field(factory=list)
 
 
-def _tell_columns(alike: Mapping[tuple[str, ...], _Alike], count: int) -> list[dict[str, Any]]:
+def _tell_columns(
+    alike: Mapping[tuple[str, tuple[str, ...]], _Alike], count: int
+) -> list[dict[str, Any]]:
     """The columns of what is `alike`, by part and names."""
     columns: dict[tuple[str, str], list[tuple[list[int], tuple[Any, ...]]]] = {}
-    for (part, *names), found in alike.items():
+    for (part, names), found in alike.items():
         for name, values in zip(names, zip(*found.values, strict=True), strict=True):
             columns.setdefault((part, name), []).append((found.rows, values))
     return [
@@ -90,33 +94,42 @@ def _tell_columns(alike: Mapping[tuple[str, ...], _Alike], count: int) -> list[d
 def _tell_column(pieces: Sequence[tuple[list[int], tuple[Any, ...]]], count: int) -> dict[str, Any]:
     """The values of a name, which `pieces` have of some rows each."""
     values: list[Any] = [None] * count
-    missing = set(range(count))
+    missing: set[int] = set()
+    if sum(len(rows) for rows, _ in pieces) < count:
+        missing = set(range(count)).difference(*(rows for rows, _ in pieces))
     for rows, there in pieces:
-        missing.difference_update(rows)
         for row, value in zip(rows, there, strict=True):
             values[row] = value
+    if not _NUMBERS.isdisjoint(map(type, values)):
+        values = [_exact(value) if type(value) in _NUMBERS else value for value in values]
     first = values[0]
     if not missing and values.count(first) == count and len(set(map(repr, values))) == 1:
         return {"every": first, "missing": []}  # and no 1 among 1.0 and True, no -0.0 among 0.0
     return {"values": values, "missing": sorted(missing)}
 
 
-def _parts_of(run: Run) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """What a run has in each part, by dotted names, as strict JSON."""
+def _parts_of(run: Run) -> Iterable[tuple[str, tuple[str, ...], tuple[Any, ...]]]:
+    """Names and values of what a run has in each part, by dotted names, as JSON."""
     outline = run.outline()
-    yield "run", {**{name: outline[name] for name in _FIELDS}, "session": run.session}
-    yield "params", _leaves(outline["params"])
-    yield "results", _leaves(outline["results"])
+    yield "run", (*_FIELDS, "session"), (*map(outline.__getitem__, _FIELDS), run.session)
+    for part in ("params", "results"):
+        leaves = _leaves(outline[part])
+        yield part, tuple(leaves), tuple(leaves.values())
+    scalars = run.scalars
     for which in ("last", "min", "max"):
-        yield which, {name: _exact(value) for name, value in run.extreme(which).items()}
+        found = [(name, summary.get(which)) for name, summary in scalars]
+        there = [each for each in found if type(each[1]) in _NUMBERS]
+        yield which, tuple(name for name, _ in there), tuple(value for _, value in there)
 
 
 def _leaves(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Dotted name → value, as `leaf_values` finds them, of strict JSON."""
+    if dict not in map(type, values.values()) and not any(key[:1] == "$" for key in values):
+        return values
     leaves: dict[str, Any] = {}
     if _gather_leaves(values, "", leaves):
         return leaves
-    return {name: _exact(to_json(value)) for name, value in leaf_values(from_json(values))}
+    return {name: to_json(value) for name, value in leaf_values(from_json(values))}
 
 
 def _gather_leaves(values: Mapping[str, Any], prefix: str, leaves: dict[str, Any]) -> bool:
@@ -129,16 +142,16 @@ def _gather_leaves(values: Mapping[str, Any], prefix: str, leaves: dict[str, Any
             if not _gather_leaves(value, f"{name}.", leaves):
                 return False
         elif not (prefix and name in leaves):  # a key that holds dots itself comes first
-            leaves[name] = _exact(value)
+            leaves[name] = value
     return True
 
 
-def _exact(value: Any) -> Any:
-    """A value of strict JSON for a browser, whose numbers are exact up to 2^53 alone; a number
+def _exact(value: float) -> Any:
+    """A number for a browser, whose numbers are exact up to 2^53 alone; a number
     that is not finite becomes strict JSON here."""
-    if type(value) is int and abs(value) > _EXACT:
-        return {"$int": str(value)}
-    return to_json(value) if type(value) is float and not math.isfinite(value) else value
+    if type(value) is int:
+        return value if -_EXACT <= value <= _EXACT else {"$int": str(value)}
+    return value if math.isfinite(value) else to_json(value)
 
 
 def tell_run(run: Run, panels: Iterable[Any] = ()) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 A table of ten thousand runs takes a second to make and a tenth of one to find out that it still
 is what it was. A table has a version, by which a page that shows it is told what changed since.
+Of very many runs the newest are told of while the others are still read.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from expt.reading.runs import Runs
 
 _TABLES: Final = 4  # that are kept, one for each question
+_FIRST: Final = 2000  # runs that are told of while ten times as many or more are still read
 _MOVING: Final = frozenset(("since", "until", "on"))  # whose answer changes with the time
 
 
@@ -43,45 +45,83 @@ class _Table:
 
 
 class KnownRuns:
-    """`find` gives the runs that a question asks for; they are below `root`."""
+    """`find` gives the runs that a question asks for; they are below `root`.
 
-    def __init__(self, find: Callable[[Mapping[str, str]], Runs], root: Path) -> None:
+    `ready` is set once there is anything to tell, of very many runs the `first` of them.
+    """
+
+    def __init__(
+        self, find: Callable[[Mapping[str, str]], Runs], root: Path, first: int = _FIRST
+    ) -> None:
         self._find = find
+        self._first = first
         self._root = root.absolute()
+        self.ready = threading.Event()
         self._lock = threading.Lock()
+        self._news = threading.Condition()
+        self._begun: dict[tuple[Any, ...], bytes | None] = {}  # questions, and the newest runs
         self._tables: dict[tuple[Any, ...], _Table] = {}
         self._made = 0
         self._folders: dict[str, str] = {}
 
-    def table(self, asked: Mapping[str, str], *, as_known: bool = False) -> bytes:
+    def table(
+        self, asked: Mapping[str, str], *, as_known: bool = False, begun: bool = False
+    ) -> bytes:
         """The table as JSON. What runs is told as it was at the last change of its `run.json`.
 
         With `as_known` it may be as it was when it was last asked for, in no time: whoever takes
-        it is told by the events what changed since. Raises `ExptError`.
+        it is told by the events what changed since. With `begun`, where it is being made, it may
+        be that of the newest runs, and says how many `more` there are. Raises `ExptError`.
         """
         key = tuple(sorted(asked.items()))
         as_known = as_known and not asked.keys() & _MOVING
         if as_known and (known := self._tables.get(key)):
             return known.text
+        if begun and as_known and (first := self._wait_for_first(key)):
+            return first
         with self._lock, without_collection():
             known = self._tables.pop(key, None)
             if known is None or not as_known:
                 stamps = stamp_archives(self._root)
                 if known is None or known.stamps != stamps or asked.keys() & _MOVING:
-                    known = self._make(asked, stamps)
+                    known = self._make(key, asked, stamps)
             self._tables[key] = known
             while len(self._tables) > _TABLES:
                 del self._tables[next(iter(self._tables))]
             return known.text
 
-    def _make(self, asked: Mapping[str, str], stamps: Mapping[str, str]) -> _Table:
-        runs = self._find(asked)
-        self._folders = {folder.rpartition("_")[2]: folder for folder in stamps}
-        self._made += 1
-        told = tell_table(runs) | {"version": self._made}
-        root = str(self._root)
-        live = frozenset(os.path.relpath(run.path, root) for run in runs if run.status == "running")
-        return _Table(self._made, stamps, live, json.dumps(told, allow_nan=False).encode())
+    def _wait_for_first(self, key: tuple[Any, ...]) -> bytes | None:
+        with self._news:
+            self._news.wait_for(lambda: self._begun.get(key, b"") is not None)
+            return self._begun.get(key)
+
+    def _note(self, key: tuple[Any, ...], first: bytes | None, *, ended: bool = False) -> None:
+        with self._news:
+            self._begun[key] = first
+            if ended:
+                del self._begun[key]
+            self._news.notify_all()
+
+    def _make(
+        self, key: tuple[Any, ...], asked: Mapping[str, str], stamps: Mapping[str, str]
+    ) -> _Table:
+        self._note(key, None)
+        try:
+            runs = self._find(asked)
+            self._folders = {folder.rpartition("_")[2]: folder for folder in stamps}
+            if len(runs) >= 10 * self._first:
+                told = tell_table(runs[: self._first]) | {"more": len(runs) - self._first}
+                self._note(key, json.dumps(told, allow_nan=False).encode())
+                self.ready.set()
+            self._made += 1
+            told = tell_table(runs) | {"version": self._made}
+            root = str(self._root)
+            running = (run.path for run in runs if run.status == "running")
+            live = frozenset(os.path.relpath(path, root) for path in running)
+            return _Table(self._made, stamps, live, json.dumps(told, allow_nan=False).encode())
+        finally:
+            self._note(key, None, ended=True)
+            self.ready.set()
 
     def stamps_of(self, version: int) -> Mapping[str, str]:
         """The stamps that the table of this version was made of, empty for what ran then; none

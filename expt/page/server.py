@@ -4,7 +4,8 @@
 
     /                                  the page
     /api/runs?where=…&since=…&limit=…  what `expt show --json` prints
-    /api/table                         the same by columns, for the page
+    /api/table                         the same by columns, for the page; of very many runs
+                                       first the newest
     /api/runs/ID                       one run in full
     /api/runs/ID/series/NAME           ?points=N&from=…&to=…
     /api/runs/ID/array/NAME?index=N    an array as numbers
@@ -152,8 +153,8 @@ def make_app(
     admits: Callable[[Run], bool] = lambda _: True,
     panels: Callable[[Run], Iterable[Any]] = lambda _: (),
     token: str | None = None,
-) -> tuple[Guard, str, threading.Thread]:
-    """The application, the token that it wants, and what makes the first table meanwhile.
+) -> tuple[Guard, str, threading.Event]:
+    """The application, the token that it wants, and what is set once it has runs to show.
 
     `find` gives the runs that a query such as `{"where": "lr < 0.1"}` asks for, whose names are
     `words`; `load` gives one by its id; both raise `ExptError`. `admits` says of a run that is
@@ -161,8 +162,7 @@ def make_app(
     """
     token = token or secrets.token_urlsafe(24)
     pages = _Pages(find, load, root, words, admits, panels)
-    preparing = threading.Thread(target=pages.prepare, daemon=True)
-    preparing.start()
+    threading.Thread(target=pages.prepare, daemon=True).start()
     routes = [
         Route("/", pages.index),
         Route("/style.css", _text(lambda: asset("style.css"), "text/css")),
@@ -187,7 +187,7 @@ def make_app(
     )
     app.router.redirect_slashes = False
     hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
-    return Guard(app, token, hosts), token, preparing
+    return Guard(app, token, hosts), token, pages.known.ready
 
 
 class _Pages:
@@ -206,14 +206,14 @@ class _Pages:
         self._load = load
         self._words = words
         self._panels = panels
-        self._known = KnownRuns(find, root)
+        self.known = KnownRuns(find, root)
         self._watcher = Watcher(root, admits)
         self._series = OpenSeries()
 
     def prepare(self) -> None:
         """Make the table before anybody asks for it, where it is not as it was."""
         with contextlib.suppress(ExptError, OSError):
-            self._known.table({})
+            self.known.table({})
 
     async def index(self, request: Request) -> Response:
         query = request.url.query
@@ -231,8 +231,11 @@ class _Pages:
 
     async def table(self, request: Request) -> Response:
         asked = _asked(request, *self._words, "known")
-        as_known = asked.pop("known", "") == "1"
-        text = await run_in_threadpool(lambda: self._known.table(asked, as_known=as_known))
+        known = asked.pop("known", "")
+        as_known, begun = known in ("1", "whole"), known == "1"
+        text = await run_in_threadpool(
+            lambda: self.known.table(asked, as_known=as_known, begun=begun)
+        )
         return _answer(text)
 
     async def run(self, request: Request) -> Response:
@@ -321,7 +324,7 @@ class _Pages:
 
     async def events(self, request: Request) -> Response:
         version = _asked(request, "table").get("table")
-        since = None if version is None else self._known.stamps_of(_whole(version, 0))
+        since = None if version is None else self.known.stamps_of(_whole(version, 0))
 
         async def stream() -> AsyncIterator[str]:
             yield ": here\n\n"
@@ -341,7 +344,7 @@ class _Pages:
     async def _run_of(self, request: Request) -> Run:
         name = request.path_params["id"]
         try:
-            return await run_in_threadpool(self._known.run, name, self._load)
+            return await run_in_threadpool(self.known.run, name, self._load)
         except NoSuchRun as error:
             raise HTTPException(404, error.what) from None
 

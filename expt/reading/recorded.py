@@ -189,9 +189,15 @@ class RecordedRun(InputRun):
         """
         return {
             name: summary[which]
-            for name, summary in own_last(self._summaries)
-            if summary.get("kind") == "scalar" and type(summary.get(which)) in (int, float)
+            for name, summary in self.scalars
+            if type(summary.get(which)) in (int, float)
         }
+
+    @property
+    def scalars(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name and summary of every scalar series, those that expt measured last."""
+        found = own_last(self._summaries)
+        return [(name, summary) for name, summary in found if summary.get("kind") == "scalar"]
 
     @property
     def series_kinds(self) -> dict[str, str]:
@@ -325,6 +331,11 @@ class RecordedRun(InputRun):
         """The whole of `run.json`, of which the index leaves some out."""
         fields: dict[str, Any] = read_fields(self.path)
         return fields
+
+    def let_go(self) -> None:
+        """Forget what was parsed, which is parsed again when it is asked for: of a hundred
+        thousand runs in a list it is a gigabyte."""
+        self.__dict__.pop("_data", None)
 
     @cached_property
     def _data(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Page {
     this.filter.value = this.state.where;
     this.theme();
     this.update();
-    if (source.live) source.listen((change) => this.hear(change));
+    if (source.live) this.follow();
   }
 
   get selected() {
@@ -60,7 +60,8 @@ class Page {
       this.rows = this.runs.inOrder(this.found, state.sort);
       this.filter.setCustomValidity("");
       const selected = this.selected.size;
-      this.told.textContent = `${this.rows.length === this.runs.count ? "" : `${showCount(this.rows.length)} of `}${showCount(this.runs.count)} runs${selected ? `, ${showCount(selected)} selected` : ""}`;
+      const more = this.runs.more ? `, ${showCount(this.runs.more)} more are being read` : "";
+      this.told.textContent = `${this.rows.length === this.runs.count ? "" : `${showCount(this.rows.length)} of `}${showCount(this.runs.count)} runs${selected ? `, ${showCount(selected)} selected` : ""}${more}`;
       this.told.className = "told";
     } catch (error) {
       this.found ??= [...this.runs.ids.keys()];
@@ -140,11 +141,21 @@ class Page {
     this.soon();
   }
 
+  // Go on with what is told of all runs, and of what changes.
+  async follow() {
+    if (this.runs.more) await this.renew("known=whole");
+    this.source.listen((change) => this.hear(change));
+  }
+
+  async renew(known) {
+    this.runs = new Runs(await this.source.table(known));
+    this.soon();
+  }
+
   async hear(change) {
     if (change.gone) {
-      this.runs = new Runs(await this.source.table());
-      this.source.listen((next) => this.hear(next));
-      this.soon();
+      await this.renew();
+      this.follow();
       return;
     }
     for (const outline of change.runs) this.runs.merge(outline);

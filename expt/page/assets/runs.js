@@ -11,6 +11,7 @@ export class Runs {
     this.short = told.short;
     this.series = told.series;
     this.units = told.units;
+    this.more = told.more || 0; // older ones that are not here yet
     this.columns = new Map();
     this.rows = new Map(this.ids.map((id, row) => [id, row]));
     for (const { name, part, values, every, missing } of told.columns) {
