@@ -48,7 +48,9 @@ def ran(done: Done) -> list[str]:
     return [line.split("[lr-")[1][0] for line in done.lines if "experiment_one[lr-" in line]
 
 
-def test_the_table_at_the_end_has_the_cases_that_were_done_before(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("how", ["--resume", "--ff"])
+def test_the_table_at_the_end_has_the_whole_sweep_in_its_order(sandbox: Sandbox, how: str) -> None:
+    """Whatever was done before, and whatever ran first."""
     sandbox.write(
         {
             "experiments/one.py": """
@@ -70,7 +72,7 @@ def test_the_table_at_the_end_has_the_cases_that_were_done_before(sandbox: Sandb
         ["3", "1", "30"],
     ]
     (sandbox.root / "broken").unlink()
-    again = sandbox.expt(*SWEEP, "--resume")
+    again = sandbox.expt(*SWEEP, how)
     assert table(again) == [["lr", "loss"], ["1", "10"], ["2", "20"], ["3", "30"]]
 
 
@@ -216,7 +218,33 @@ def test_lf_selects_what_failed_last_and_says_so_where_nothing_did(night: Sandbo
 
 
 def test_ff_runs_first_what_failed_last(night: Sandbox) -> None:
+    assert list(plan(night, "--ff")) == ["lr-2", "lr-1", "lr-3"]
     assert ran(night.expt(*SWEEP, "--ff")) == ["2", "1", "3"]
+
+
+def test_what_runs_first_has_what_it_needs_before_it(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/chain.py": """
+                import expt
+                from pathlib import Path
+
+                def experiment_first(lr=0): ...
+
+                @expt.needs(first="::experiment_first")
+                def experiment_then(first, lr=0):
+                    assert lr == 1 or not Path("broken").exists()
+            """,
+            "broken": "",
+        }
+    )
+    words = ("experiments", "--sweep", "lr=1,2", "--ff")
+    assert sandbox.expt(*words).exit_code == 1
+    (sandbox.root / "broken").unlink()
+    planned = [case["id"] for case in sandbox.expt(*words, "--plan", "--json").json()]
+    names = [id_.partition("_")[2] for id_ in planned]
+    assert names == ["first[lr-2]", "then[lr-2]", "first[lr-1]", "then[lr-1]"]
+    assert re.findall(r"completed  (\S+)", sandbox.expt(*words).stdout)[0] == planned[0]
 
 
 def test_a_retry_has_an_archive_and_the_last_one_counts(sandbox: Sandbox) -> None:

@@ -99,7 +99,7 @@ def choose_cases(plan: Plan, options: Options) -> Plan:
         cases.sort(key=lambda case: -(pasts[case.id].seconds or 0.0))
     return evolve(
         plan,
-        cases=tuple(cases),
+        cases=_after_needs(cases),
         done=done,
         notes=tuple(notes),
         deselected=deselected,
@@ -119,6 +119,23 @@ def _with_needs(
         if case.id in chosen:
             chosen.update(id_ for id_ in needed_ids(case) if pasts[id_].state != "done")
     return [case for case in cases if case.id in chosen]
+
+
+def _after_needs(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """The cases in their order, what one needs right before it where it would come later."""
+    by_id = {case.id: case for case in cases}
+    ordered: dict[str, Case] = {}
+
+    def add(case: Case) -> None:
+        if case.id not in ordered:
+            for id_ in needed_ids(case):
+                if id_ in by_id:
+                    add(by_id[id_])
+            ordered[case.id] = case
+
+    for case in cases:
+        add(case)
+    return tuple(ordered.values())
 
 
 def _tell_reused(chosen: Sequence[Case], plan: Plan) -> list[str]:

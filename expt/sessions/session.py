@@ -179,8 +179,11 @@ def plan_session(options: Options, plugins: Plugins) -> Plan:
     with _at_work(options, plugins, renders=False) as (collected, crew, _, _):
         plan = look_back(decide_cases(crew, options, collected), options)
         chosen = choose_cases(plan, options)
-        kept = {case.id for case in (*chosen.cases, *chosen.done)}
-        shown = evolve(chosen, cases=tuple(c for c in plan.cases if c.id in kept))
+        to_run, done = iter(chosen.cases), {case.id for case in chosen.done}
+        kept = done.union(case.id for case in chosen.cases)
+        cases = (case for case in plan.cases if case.id in kept)
+        in_order = tuple(case if case.id in done else next(to_run) for case in cases)
+        shown = evolve(chosen, cases=in_order)  # what is done has its place among what runs
         return with_known(shown, open_studies(crew, options, plugins, shown))
 
 

@@ -243,9 +243,9 @@ class Terminal:
     def _with_earlier(
         self, outcomes: Sequence[Outcome]
     ) -> tuple[Mapping[str, Case], Sequence[Outcome]]:
-        """All cases of the plan in its order, those that were done before among them."""
+        """All cases in the order of their sweeps, those that were done before among them."""
         plan = self._plan
-        if plan is None or not plan.done:
+        if plan is None:
             return self._cases, outcomes
         done = {case.id: case for case in plan.done}
         cases = done | self._cases
