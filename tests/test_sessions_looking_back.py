@@ -12,8 +12,10 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Done, Sandbox
 
+HELPER = "X = 1\n\ndef double(x):\n    return 2 * x\n"
 FILES = {
-    "experiments/helper.py": "X = 1\n\ndef double(x):\n    return 2 * x\n",
+    "experiments/conftest.py": "",
+    "experiments/helper.py": HELPER,
     "experiments/other.py": "Y = 1\n",
     "experiments/first.py": """
         from pathlib import Path
@@ -167,17 +169,26 @@ def test_the_plan_says_done_failed_and_new(night: Sandbox) -> None:
          "experiments/first.py:6"),
         ({}, ("-p", "extra=5"), "extra was 0 and is 5"),
         ({"experiments/params.toml": "extra = 6"}, (), "extra was 0 and is 6"),
-        ({"data.txt": "2"}, (), "the file of data, "),
+        ({"data.txt": "2"}, (), "the file of data"),
+        ({"data.txt": None}, (), "the file of data, is gone"),
+        ({"experiments/helper.py": None, "experiments/helper/__init__.py": HELPER}, (),
+         "experiments/helper/__init__.py is new and 1 more"),
+        ({"experiments/conftest.py": None}, (), "experiments/conftest.py is gone"),
+        ({"experiments/helper.py": HELPER.replace("\n", "\r\n")}, (),
+         "experiments/helper.py, the ends of its lines"),
     ],
-    ids=["helper", "own file", "-p", "params.toml", "input"],
+    ids=["helper", "own file", "-p", "params.toml", "input", "no input", "moved", "gone", "CRLF"],
 )  # fmt: skip
 def test_a_changed_case_tells_the_file_and_line_the_value_or_the_input(
-    night: Sandbox, files: dict[str, str], words: tuple[str, ...], why: str
+    night: Sandbox, files: dict[str, str | None], words: tuple[str, ...], why: str
 ) -> None:
-    night.write(files)
+    for path in files:
+        (night.root / path).unlink(missing_ok=True)
+    night.write({path: content for path, content in files.items() if content is not None})
     told = plan(night, *words, "--resume")
     assert [state for state, _ in told.values()] == ["changed", "changed", "changed"]
-    assert all(found.startswith(why) for _, found in told.values()), told
+    there = f", {night.root / 'data.txt'}"
+    assert {found.replace(there, "") for _, found in told.values()} == {why}
 
 
 @pytest.mark.parametrize("words", [("-p", "extra=5"), ("-p", "data=broken")])

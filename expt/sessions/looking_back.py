@@ -301,16 +301,17 @@ class _History:
                 yield f"{name} was {_short(before[name])} and is {_short(now[name])}"
 
     def _changed_code(self, case: Case, run: Run) -> Iterator[str]:
-        for path in self._closure(case):
-            now = _lines(self._options.root / path)
-            before = _lines(run.path / "code" / path)
+        closure = self._closure(case)
+        for path in closure:
+            now = _read(self._options.root / path) or b""
+            before = _read(run.path / "code" / path)
             if before is None:
                 yield f"{path} is new"
             elif now != before:
-                pairs = zip(now or [], before, strict=False)
-                first = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
-                line = min(len(now or []), len(before)) if first is None else first
-                yield f"{path}:{line + 1}"
+                yield f"{path}{_first_change(now.splitlines(), before.splitlines())}"
+        for path in sorted(run.record.sources):
+            if path not in closure and not (self._options.root / path).exists():
+                yield f"{path} is gone"
 
     def _closure(self, case: Case) -> list[str]:
         """The files of the case's fingerprint, its own first."""
@@ -320,14 +321,14 @@ class _History:
         return self._closures[experiment.id]
 
     def _changed_inputs(self, case: Case, run: Run) -> Iterator[str]:
-        if not case.inputs:
-            return
         from expt.planning.inputs import measure_input  # its package is slow, and few come here
 
-        for name in case.inputs:
-            path = self._options.cwd / Path(str(case.params[name])).expanduser()
+        for name in dict.fromkeys((*case.inputs, *run.record.inputs)):
+            path = self._options.cwd / Path(str(case.params.get(name))).expanduser()
             before: Mapping[str, Any] = run.record.inputs.get(name, {})
-            if path.exists() and measure_input(path, {})["sha256"] != before.get("sha256"):
+            if not path.exists():
+                yield f"the file of {name}, {path}, is gone"
+            elif measure_input(path, {})["sha256"] != before.get("sha256"):
                 yield f"the file of {name}, {path}"
 
 
@@ -374,8 +375,17 @@ def _short(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def _lines(path: Path) -> list[bytes] | None:
+def _first_change(now: Sequence[bytes], before: Sequence[bytes]) -> str:
+    """Where the lines of a file begin to differ, as it follows its path."""
+    if now == before:
+        return ", the ends of its lines"
+    pairs = zip(now, before, strict=False)
+    first = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(now), len(before)))
+    return f":{first + 1}"
+
+
+def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes().splitlines()
+        return path.read_bytes()
     except OSError:
         return None
