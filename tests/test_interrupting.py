@@ -126,6 +126,25 @@ def test_an_interrupt_of_what_follows_a_run_ends_a_session_in_this_process(
     assert [run.status for run in sandbox.runs()] == statuses
 
 
+def test_a_second_interrupt_ends_what_swallows_the_first_in_this_process(sandbox: Sandbox) -> None:
+    """After a while: here at import, where nothing else would end it."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                import signal
+                while True:
+                    try:
+                        signal.raise_signal(signal.SIGINT)
+                        signal.pause()
+                    except BaseException:
+                        pass
+                def experiment_a(): ...
+            """
+        }
+    )
+    assert sandbox.expt("-n", "0", timeout=60).exit_code == 2
+
+
 def test_a_run_in_this_process_that_is_stopped_does_not_end_the_session(sandbox: Sandbox) -> None:
     sandbox.write(
         {

@@ -222,7 +222,7 @@ class Schedule:
         if not _was_stopped(outcome):
             self._interrupts.came = True
         elif self._options.running.workers == 0:  # its signal came to this process
-            self._interrupts.came = False
+            self._interrupts.forget()
 
     def _is_tried_again(self, case: Case, outcome: Outcome) -> bool:
         """Whether `--retries` allows the failed case another run."""

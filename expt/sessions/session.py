@@ -93,7 +93,7 @@ def open_session(options: Options, plugins: Plugins) -> Iterator[OpenSession]:
         with contextlib.closing(books), Crew(options, plugins, books, spawn=True) as crew:
             session.begin(crew, books, interrupts)
             yield session
-            with interrupts.heard(inline=options.running.workers == 0):
+            with interrupts.heard(options.running):
                 session.conclude()
             books.finish()
         statuses = {outcome.status for outcome in session.outcomes}
@@ -147,7 +147,7 @@ class OpenSession:
         already = len(self.outcomes)
         self._interrupts.pass_on_to(None)
         self._crew.change_values(options)
-        with self._interrupts.heard(inline=options.running.workers == 0):
+        with self._interrupts.heard(options.running):
             self.carry_out(options, collect(options, self._plugins))
         if self._interrupts.came:
             raise KeyboardInterrupt
@@ -220,7 +220,7 @@ def _at_work(
     it comes before whatever has a thread; the first worker imports meanwhile.
     """
     interrupts = Interrupts(may_exit=not spawn)
-    with interrupts.heard(inline=options.running.workers == 0):
+    with interrupts.heard(options.running):
         starter = starter or start_first_worker(options, spawn=spawn)
         with contextlib.ExitStack() as unused:
             if starter is not None:
