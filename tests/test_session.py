@@ -807,16 +807,20 @@ def test_an_interrupt_while_pictures_are_made_ends_the_session(sandbox: Sandbox)
 
 def test_the_debugger_opens_where_the_experiment_failed(sandbox: Sandbox) -> None:
     sandbox.write(
-        {"experiments/a.py": "def experiment_bad(lr=0.5):\n    raise ValueError('oops')\n"}
+        {
+            "experiments/a.py": "def experiment_bad(lr=0.5):\n    raise ValueError('oops')\n",
+            "experiments/b.py": "def experiment_quit():\n    breakpoint()\n    x = 1\n",
+        }
     )
     done = subprocess.run(
         [sys.executable, "-m", "expt", "--pdb", "--no-render"],
-        cwd=sandbox.root, input="p lr * 3\nc\n", capture_output=True, text=True, check=False,
+        cwd=sandbox.root, input="p lr * 3\nc\nq\n", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "(Pdb) 1.5" in done.stdout
+    assert done.stdout.count("(Pdb)") == 3  # who leaves it does not get it again
     assert "expt/running" not in done.stdout + done.stderr
-    assert sandbox.run().status == "failed"
+    assert {run.status for run in sandbox.runs()} == {"failed"}
 
 
 SWEPT = """

@@ -28,8 +28,8 @@ def describe_error(
     """
     name, message = _full_name(error), error_message(error)
     told = _format_traceback(error, is_secret)
-    if name == "bdb.BdbQuit" and not message:  # `pdb.set_trace()`, which found no terminal
-        message = _HINT
+    if name == "bdb.BdbQuit" and not message:
+        message = _QUIT if os.isatty(0) else _HINT  # `pdb.set_trace()` may find no terminal
         told = f"{told.rstrip()}: {message}\n"
     return ErrorInfo(name, scrub(message), scrub(told))
 
@@ -105,6 +105,7 @@ def refuse_breakpoint(*_: Any, **__: Any) -> NoReturn:
 
 
 _HINT: Final = "breakpoint() needs the terminal: run with --pdb"
+_QUIT: Final = "the debugger was quit"
 _DEBUGGER: Final = tuple(
     f"{os.path.dirname(os.__file__)}{os.sep}{name}.py" for name in ("bdb", "pdb")
 )

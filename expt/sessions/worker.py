@@ -277,11 +277,13 @@ class Worker:
 
 
 def _post_mortem(error: BaseException) -> None:
-    import pdb  # slow, and only for --pdb
+    import bdb  # slow, and only for --pdb
+    import pdb
 
     from expt.running.failure import describe_error
 
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)  # --timeout is not for the person who looks
     sys.stderr.write(describe_error(error, str).traceback)
-    pdb.post_mortem(error.__traceback__)
+    if not isinstance(error, bdb.BdbQuit):  # who left the debugger does not want it again
+        pdb.post_mortem(error.__traceback__)
