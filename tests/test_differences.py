@@ -93,6 +93,47 @@ def test_a_line_of_code_is_shown_and_is_the_likeliest_cause(tmp_path: Path, caps
     assert out.index("numpy") < out.index("attrs"), "what the code imports comes first"
 
 
+def test_an_input_that_was_only_touched_or_moved_does_not_differ(
+    tmp_path: Path, capsys: Any
+) -> None:
+    from expt.cli.diff import main
+
+    one, other = make_pair(tmp_path)
+    entry = {"kind": "file", "size": 5, "sha256": "ab" * 32, "path": "/a", "time": "2026-11-26"}
+    edit_json(one / "run.json", lambda data: data.update(inputs={"data": entry}))
+    moved = {**entry, "path": "/b", "time": "2026-11-27"}
+    edit_json(other / "run.json", lambda data: data.update(inputs={"data": moved}))
+    assert main([str(one), str(other)]) == 0
+    assert capsys.readouterr().out.startswith("nothing differs\n")
+    edit_json(other / "run.json", lambda data: data["inputs"]["data"].update(sha256="cd" * 32))
+    assert main([str(one), str(other)]) == 0
+    assert "  data  5 B abababababab  5 B cdcdcdcdcdcd\n" in capsys.readouterr().out
+
+
+def test_of_many_runs_too_what_is_around_them_is_compared(tmp_path: Path, capsys: Any) -> None:
+    """case: compare-calls-different-same"""
+    from expt.cli.show import main
+
+    one, other = make_pair(tmp_path / "first")
+    third, _ = make_pair(tmp_path / "second")
+    assert main([str(one), str(other), str(third)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("nothing differs\n")
+    assert "the same in all: lr=0.1, 1 file of code, 2 packages, environment" in out
+    (third / "code/train.py").write_text("import numpy\na = 2\n")
+    edit_json(third / "environment.json", lambda data: data["packages"].update(numpy="3"))
+    assert main([str(one), str(other), str(third)]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:5]]
+    assert [row[0] for row in rows] == ["code", "train.py", "packages", "numpy"]
+    assert rows[1][1] == rows[1][2] != rows[1][3]
+    assert rows[3][1:] == ["'2.0'", "'2.0'", "'3'"]
+    (other / "environment.json").write_text("{")
+    assert main([str(one), str(other), str(third)]) == 0
+    out = capsys.readouterr().out
+    assert "packages not compared" in out
+    assert "environment\n" not in out
+
+
 def test_results_that_are_files_are_compared_by_what_they_hold(tmp_path: Path) -> None:
     from expt.ground.encoding import to_json
 

@@ -13,7 +13,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -103,7 +103,7 @@ def find_difference(one: Run, other: Run) -> Difference:
         other,
         params=compare("params", lambda run: dict(leaf_values(run.params))),
         code=None if code is None else {name: _unified(name, *pair) for name, pair in code.items()},
-        inputs=compare("inputs", lambda run: run.inputs),
+        inputs=compare("inputs", _inputs_of),
         packages=packages and _imported_first(packages, texts),
         environment=compare("environment", lambda run: _surroundings(run, "")),
         git=compare("git", _git_of),
@@ -112,6 +112,52 @@ def find_difference(one: Run, other: Run) -> Difference:
         same=same,
         problems=tuple(problems),
     )
+
+
+@frozen
+class Varying:
+    """What may be why several runs differ: part → name → its value in each of them, None for none.
+
+    Of code it is the beginning of each file's hash. `same` and `problems` are as in `Difference`.
+    """
+
+    parts: Mapping[str, Mapping[str, list[Any]]]
+    same: Mapping[str, int]
+    problems: tuple[str, ...]
+
+    @property
+    def environment(self) -> Mapping[str, list[Any]] | None:
+        """What differs around the runs; None where it could not be compared."""
+        return self.parts.get("environment")
+
+
+def find_varying(runs: Sequence[Run]) -> Varying:
+    """Code, inputs, packages, environment and git of runs, as far as they differ."""
+    takes: dict[str, Callable[[Run], Mapping[str, Any]]] = {
+        "code": _code_hashes,
+        "inputs": _inputs_of,
+        "packages": lambda run: _surroundings(run, "packages"),
+        "environment": lambda run: _surroundings(run, ""),
+        "git": _git_of,
+    }
+    parts: dict[str, dict[str, list[Any]]] = {}
+    same: dict[str, int] = {}
+    problems: list[str] = []
+    for part, take in takes.items():
+        try:
+            taken = [take(run) for run in runs]
+        except ReadingError as error:
+            problems.append(f"{part} not compared: {error.what}")
+            continue
+        names = dict.fromkeys(name for one in taken for name in one)
+        rows = {name: [one.get(name) for one in taken] for name in names}
+        parts[part] = {
+            name: row
+            for name, row in rows.items()
+            if not all(is_same(row[0], value) for value in row[1:])
+        }
+        same[part] = len(rows) - len(parts[part])
+    return Varying(parts, same, (*problems, *_find_unread_values(runs)))
 
 
 def _results_of(run: Run) -> Mapping[str, Any]:
@@ -129,7 +175,7 @@ def _with_hash(run: Run, value: Any) -> Any:
         raise DamagedArchive(f"the artifact '{value}' cannot be read", str(run.path)) from error
 
 
-def find_unread_values(runs: Iterable[Run]) -> tuple[str, ...]:
+def _find_unread_values(runs: Iterable[Run]) -> tuple[str, ...]:
     """Which last values of these runs are left out of a comparison, and why."""
     told = []
     for run in runs:
@@ -205,6 +251,10 @@ def _code_of(run: Run) -> Mapping[str, bytes]:
     return {name: content or b"" for name, content in zip(run.code, read, strict=True)}
 
 
+def _code_hashes(run: Run) -> Mapping[str, str]:
+    return {name: hashlib.sha256(code).hexdigest()[:7] for name, code in _code_of(run).items()}
+
+
 def _unified(name: str, before: bytes | None, after: bytes | None) -> str:
     texts = [(content or b"").decode("utf-8", "backslashreplace") for content in (before, after)]
     names = ["/dev/null" if content is None else name for content in (before, after)]
@@ -216,6 +266,17 @@ def _unified(name: str, before: bytes | None, after: bytes | None) -> str:
 
 
 # Surroundings
+
+
+def _inputs_of(run: Run) -> Mapping[str, Any]:
+    """What each input holds: where it lay and when it was touched is no difference."""
+    return {name: _content_of(entry) for name, entry in run.inputs.items()}
+
+
+def _content_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not entry.get("sha256"):  # too large for one
+        return entry
+    return {name: entry[name] for name in ("kind", "size", "sha256") if name in entry}
 
 
 def _surroundings(run: Run, part: str) -> Mapping[str, Any]:

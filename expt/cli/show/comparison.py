@@ -1,25 +1,26 @@
-"""Several runs side by side: what differs, a column a run; of two also how much, and the code."""
+"""Several runs side by side: what differs, a column a run; of two also how much, and the lines."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.show.listing import told_values
 from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive
 from expt.ground.screen import Column, Line, Part
-from expt.ground.text import case_text, counted, some_of
-from expt.reading.differences import find_difference, find_unread_values
+from expt.ground.text import case_text, counted, human_size, some_of, value_text
+from expt.reading.differences import find_difference, find_varying
 from expt.reading.fields import leaf_values
 from expt.reading.runs import Runs
 from expt.terminal.plan_table import origin_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from expt.ground.screen import Screen
-    from expt.reading.differences import Difference
+    from expt.reading.differences import Difference, Varying
     from expt.reading.run import Run
 
 _DIFF_LINES: Final = 60
@@ -40,29 +41,46 @@ Sections = dict[str, "dict[str, list[Any]]"]
 def show_comparison(runs: Sequence[Run], screen: Screen, *, every: bool) -> None:
     """A row for each value that differs; with `every`, for each value.
 
-    Of two runs everything is compared; what was, and does not differ, is told at the end.
+    Of two runs also the lines of code and the likely cause; what was compared and does not differ
+    is told at the end.
     """
     sections = _compared_values(runs, every=every)
-    difference = find_difference(runs[0], runs[1]) if len(runs) == 2 else None
-    if difference is not None:
+    compared: Difference | Varying
+    if len(runs) == 2:
+        compared = difference = find_difference(*runs)
         for part in _SURROUNDINGS:
             pairs = getattr(difference, part) or {}
             sections[part] = {name: list(pair) for name, pair in pairs.items()}
         if difference.results is not None:
             sections["results"] |= {n: list(p) for n, p in difference.results.items()}
-        sections |= {part: sections.pop(part) for part in _EFFECTS}  # causes come first
         _show_cause(screen, difference)
-    problems = find_unread_values(runs) if difference is None else difference.problems
+    else:
+        compared, difference = find_varying(runs), None
+        sections |= {part: dict(rows) for part, rows in compared.parts.items()}
+    sections |= {part: sections.pop(part) for part in _EFFECTS}  # causes come first
+    problems = compared.problems
     if any(sections.values()):
         _show_table(screen, runs, sections)
     elif difference is None or not difference.code:
-        compared = "nothing differs in what could be compared" if problems else "nothing differs"
-        screen.line(compared)
+        screen.line("nothing differs in what could be compared" if problems else "nothing differs")
     if difference is not None:
         _show_code(screen, difference)
     if not every:
-        _show_same(screen, runs, difference)
+        _show_same(screen, runs, compared)
     screen.lines([(each, "yellow")] for each in problems)
+
+
+def _told(section: str, row: Sequence[Any]) -> list[str]:
+    """The values of a row; of files what tells them apart."""
+    if section == "inputs":
+        row = [_input_text(entry) if isinstance(entry, Mapping) else entry for entry in row]
+    return told_values(row, tell=str if section in ("code", "inputs") else value_text)
+
+
+def _input_text(entry: Mapping[str, Any]) -> str:
+    size, digest = entry.get("size"), entry.get("sha256")
+    known = str(digest)[:12] if digest else str(entry.get("time", "?"))
+    return f"{human_size(size)} {known}" if isinstance(size, int) else known
 
 
 def _show_cause(screen: Screen, difference: Difference) -> None:
@@ -98,7 +116,7 @@ def _show_table(screen: Screen, runs: Sequence[Run], sections: Sections) -> None
             rows.append(((_TITLES.get(title, title), "bold"), [""] * len(runs), "", ""))
         for name, row in values.items():
             change, origin = _change(title, row), _from(title, name, runs)
-            rows.append(((f"  {name}", "cyan"), told_values(row), change, origin))
+            rows.append(((f"  {name}", "cyan"), _told(title, row), change, origin))
     names, told, changes, origins = zip(*rows, strict=True)
     columns = [Column("", names, whole=True)]
     for run, texts in zip(runs, zip(*told, strict=True), strict=True):
@@ -152,7 +170,7 @@ def _show_code(screen: Screen, difference: Difference) -> None:
         screen.line((f"… {len(lines) - _DIFF_LINES} more lines", "dim"))
 
 
-def _show_same(screen: Screen, runs: Sequence[Run], difference: Difference | None) -> None:
+def _show_same(screen: Screen, runs: Sequence[Run], compared: Difference | Varying) -> None:
     """What was compared and does not differ."""
     first, *others = (dict(leaf_values(run.params)) for run in runs)
     same = {
@@ -161,11 +179,10 @@ def _show_same(screen: Screen, runs: Sequence[Run], difference: Difference | Non
         if all(name in other and is_same(other[name], value) for other in others)
     }
     told = [case_text(same)] if same else []
-    counts: Mapping[str, int] = {} if difference is None else difference.same
     for part, (one, more) in _COUNTED.items():
-        if counts.get(part):
-            told.append(counted(counts[part], one) + more)
-    if difference is not None and difference.environment == {}:
+        if compared.same.get(part):
+            told.append(counted(compared.same[part], one) + more)
+    if compared.environment == {}:
         told.append("environment")
     if told:
         screen.line()
