@@ -20,13 +20,11 @@ from expt.ground import layout
 from expt.ground.clock import local_now
 from expt.ground.declarations import Skipped, Stopped
 from expt.ground.errors import ReadingError
-from expt.ground.messages import Notice, ProviderMaking, RunAnnounced, RunFinished, RunStarted
-from expt.ground.model import BUILTIN_PROVIDERS, Opaque
+from expt.ground.messages import Notice, RunAnnounced, RunFinished, RunStarted
 from expt.ground.outer_run import OuterRun
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters.masking import make_scrubber
 from expt.parameters.secret_values import is_secret_name
-from expt.planning.providers import session_key
 from expt.reading.series.statistics import summarise_series
 from expt.running.capture import captured_output
 from expt.running.checkpointing import Checkpoint, find_origin
@@ -38,21 +36,14 @@ from expt.running.failure import (
 )
 from expt.running.isolation import call_apart, ignored_interrupts
 from expt.running.made import made_values, tell_made
+from expt.running.making import Making
 from expt.running.outcomes import claim_archive, end_trial, outcome_of, start_record
 from expt.running.pruning import Pruner, TrialPruned
-from expt.running.randomness import Randomness, kept_random_state, seed_globals
+from expt.running.randomness import Randomness
 from expt.running.records import logged_records
 from expt.running.scopes import RunScope, SessionScope
-from expt.running.supplies import (
-    ArchiveHandle,
-    Hooks,
-    Progress,
-    Results,
-    RunInfo,
-    TemporaryFolder,
-    freeze_params,
-    make_log,
-)
+from expt.running.supplier import Supplier
+from expt.running.supplies import Results, make_log
 from expt.running.usage import Meter
 from expt.running.watch import CPU, Watch
 from expt.tracking.recorder import open_recorder
@@ -67,8 +58,6 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, ErrorInfo, Outcome, Recognise, Status
     from expt.ground.options import Options
     from expt.planning.bound import BoundExperiment
-    from expt.planning.contents import Listener
-    from expt.planning.providers import Function, Node
     from expt.running.session_files import SessionFiles
 
 
@@ -134,10 +123,8 @@ class _Run:
         self._pid = os.getpid()
         self._notices: list[str] = []
         self._results: Results
-        self._folder: TemporaryFolder
         self._written_sources: Mapping[str, tuple[str, str]] = {}
-        self._heard: dict[Listener, Mapping[str, Any]] = {}
-        self._provider_seconds = 0.0  # of session providers
+        self._making = Making(case, bound, around.options, around.report, self._notices.append)
         self._randomness = Randomness(case.params["seed"])
         self._pruned = False
 
@@ -155,7 +142,6 @@ class _Run:
             around.report(RunStarted(case.id, run_id, str(path), *begun))
 
         self._archive = claim_archive(case, around.options, now, announce)
-        self._folder = TemporaryFolder(self._archive.id)
         record = start_record(case, around.options, around.session, self._archive.id, now)
         inputs, notices = keep_inputs(
             self._archive.path, self._bound.measure_inputs(case), case.kept
@@ -180,6 +166,17 @@ class _Run:
             self._randomness,
             self._tell_origin,
         )
+        self._supplier = Supplier(
+            case,
+            self._bound,
+            around.options,
+            around.report,
+            self._archive,
+            self._recorder,
+            self._results,
+            self._randomness,
+            self._checkpoint,
+        )
         self._watch = self._make_watch()
         self._archive.write_environment(around.files.environment(self._recorder))
         self._write_code()
@@ -193,6 +190,19 @@ class _Run:
     def _make_watch(self) -> Watch | None:
         seconds = self._around.options.keeping.watch
         return None if seconds is None else Watch(self._recorder, seconds)
+
+    def _tell_origin(self, origin: Point) -> None:
+        """The run goes on from another: its lineage says so before anything is carried over."""
+        resumed = read_record(origin.archive).id
+        lineage = {**self._record.lineage, "resumed_from": resumed}
+        self._record = evolve(self._record, lineage=lineage)
+        self._write_record()
+        if self._watch is not None:
+            from expt.reading.references import load_archive  # slow, and few runs go on
+
+            with contextlib.suppress(ReadingError):
+                measured = load_archive(origin.archive).series.get(CPU)
+                self._watch.go_on_at(0.0 if measured is None else float(max(measured.steps)))
 
     def _on_tracked(self) -> Callable[[str, Any, float, Any], None] | None:
         trial = self._case.trial
@@ -223,7 +233,8 @@ class _Run:
 
     def perform(self) -> tuple[Status, ErrorInfo | None]:
         """Providers, the function, teardowns: captured, and never raising."""
-        self._scope = scope = RunScope(self._bound.graph, self._supply)
+        scope = RunScope(self._bound.graph, self._supplier.supply)
+        self._supplier.scope = scope
         raised: BaseException | None = None
         sys.argv[:] = [str(self._around.options.root / self._case.experiment.path)]
         if not (self._around.debug or os.environ.get("PYTHONBREAKPOINT")):
@@ -233,7 +244,7 @@ class _Run:
             if self._around.files.rank is not None:
                 make_log("launcher").info(str(self._around.files.rank))
             try:
-                self._observe("expt_run_started", run=self._info(), case=self._case)
+                self._observe("expt_run_started", run=self._supplier.tell_run(), case=self._case)
                 if self._case.skip is not None:
                     raise Skipped(self._case.skip)
                 returned = self._call(scope)
@@ -254,12 +265,7 @@ class _Run:
     def _call(self, scope: RunScope) -> Any:
         self._randomness.begin()
         try:
-            arguments = scope.make_arguments(
-                self._around.scope,
-                self._session_key,
-                self._in_own_randomness,
-                self._from_cache,
-            )
+            arguments = scope.make_arguments(self._around.scope, self._making)
         finally:
             self._tell_made(scope)
         self._randomness.begin()  # whatever the providers drew, and whichever of them were kept
@@ -306,7 +312,7 @@ class _Run:
         while True:
             try:
                 raised += scope.finish()
-                self._folder.remove()
+                self._supplier.remove_folder()
                 return raised
             except KeyboardInterrupt as error:
                 raised.append(error)
@@ -350,118 +356,8 @@ class _Run:
                 self._notices.append(notice)
             self._results[name] = stored
 
-    # What arguments are made of
-
-    def _supply(self, name: str, asker: Function) -> Any:
-        """A built-in, or a plain value as the asker's annotation wants it."""
-        make = getattr(self, f"_make_{name}", None)
-        if make is not None and name not in self._case.params:
-            return make(asker)
-        return self._bound.typed_value(self._case, name, asker)
-
-    def _make_track(self, asker: Function) -> Any:
-        return self._recorder.track
-
-    def _make_results(self, asker: Function) -> Results:
-        return self._results
-
-    def _make_archive(self, asker: Function) -> ArchiveHandle:
-        return ArchiveHandle(self._archive.path, self._archive.save, self._archive.open)
-
-    def _make_params(self, asker: Function) -> Mapping[str, Any]:
-        values = {
-            name: self._bound.live_default(name) if isinstance(value, Opaque) else value
-            for name, value in self._case.params.items()
-        }
-        return freeze_params(values)
-
-    def _make_log(self, asker: Function) -> Any:
-        return make_log(asker.name)
-
-    def _make_rng(self, asker: Function) -> Any:
-        return self._randomness.make_rng(asker.name)
-
-    def _make_checkpoint(self, asker: Function) -> Checkpoint:
-        return self._checkpoint
-
-    def _tell_origin(self, origin: Point) -> None:
-        """The run goes on from another: its lineage says so before anything is carried over."""
-        resumed = read_record(origin.archive).id
-        lineage = {**self._record.lineage, "resumed_from": resumed}
-        self._record = evolve(self._record, lineage=lineage)
-        self._write_record()
-        if self._watch is not None:
-            from expt.reading.references import load_archive  # slow, and few runs go on
-
-            with contextlib.suppress(ReadingError):
-                measured = load_archive(origin.archive).series.get(CPU)
-                self._watch.go_on_at(0.0 if measured is None else float(max(measured.steps)))
-
-    def _make_progress(self, asker: Function) -> Progress:
-        return Progress(self._case.id, self._around.report)
-
-    def _make_run(self, asker: Function) -> RunInfo:
-        return self._info()
-
-    def _make_hooks(self, asker: Function) -> Hooks:
-        return Hooks(self._bound.listeners, self._supply_listener)
-
-    def _supply_listener(self, listener: Listener) -> Mapping[str, Any]:
-        """What a listener asks for beside what its point passes: the same for all its calls."""
-        if listener not in self._heard:
-            function = self._bound.graph.later.get(listener)
-            if function is None or listener.passes is None:  # as far as nobody had to plan it
-                asks = tuple(BUILTIN_PROVIDERS.intersection(listener.asker.asks))
-                function = evolve(listener.asker, asks=asks)
-            self._heard[listener] = self._scope.arguments_of(function)
-        return self._heard[listener]
-
-    def _make_tmp_path(self, asker: Function) -> Path:
-        return self._folder.make()
-
-    def _info(self) -> RunInfo:
-        options = self._around.options
-        return RunInfo(
-            self._archive.id, self._archive.path, options.keeping.tags, options.keeping.note
-        )
-
     def _outer_run(self) -> OuterRun:
         return OuterRun.of(self._archive.id, self._case.id, self._around.options)
-
-    def _session_key(self, node: Node) -> str:
-        return session_key(self._bound.graph, node, self._case.params)
-
-    def _from_cache(self, node: Node, make: Callable[[], Any]) -> Any:
-        """The value of a provider with `cache=True`."""
-        options = self._around.options
-        if not options.running.cache:
-            return self._in_own_randomness(node, make)
-        from expt.running.caching import Cache  # slow, and few providers are kept
-
-        cache = Cache(options.keeping.runs, self._case, self._bound, self._notices.append)
-        return cache.get(node, lambda: self._in_own_randomness(node, make))
-
-    def _in_own_randomness(self, node: Node, make: Callable[[], Any]) -> Any:
-        """Make a session provider's value, the same for all cases that it is kept for.
-
-        Only where it is made from the seed may it differ with the seed: else it would be that of
-        whichever case came first.
-        """
-        graph = self._bound.graph
-        _, names, builtins = graph.closure(node)
-        seeded = "seed" in names or "rng" in builtins
-        seed = self._case.params["seed"] if seeded else 0
-        name = graph.provider(node).function.name
-        began = time.monotonic()
-        self._around.report(ProviderMaking(self._case.id, name))
-        try:
-            with kept_random_state():
-                seed_globals(seed, name)
-                return make()
-        finally:
-            seconds = time.monotonic() - began
-            self._provider_seconds += seconds
-            self._around.report(ProviderMaking(self._case.id, name, seconds))
 
     # After
 
@@ -479,14 +375,14 @@ class _Run:
         if self._masked:
             self._notices.append(f"secrets are masked in {', '.join(sorted(self._masked))}")
         series = {} if self._recorder.is_empty else summarise_series(self._recorder.folder)
-        duration = time.monotonic() - self._clock - self._provider_seconds
+        duration = time.monotonic() - self._clock - self._making.seconds
         self._record = evolve(
             self._record,
             status=status,
             lineage=end_trial(self._record.lineage, "pruned" if self._pruned else status),
             finished=local_now().isoformat(),
             duration=duration,
-            setup=self._around.import_seconds + self._provider_seconds,
+            setup=self._around.import_seconds + self._making.seconds,
             results=results,
             series=series,
             error=error,
@@ -514,7 +410,10 @@ class _Run:
                 if heard:
                     self._around.report(RunAnnounced(self._case.id))
                     self._observe(
-                        "expt_run_finished", run=self._info(), case=self._case, outcome=outcome
+                        "expt_run_finished",
+                        run=self._supplier.tell_run(),
+                        case=self._case,
+                        outcome=outcome,
                     )
 
         call_apart(tell, self.tell_stuck)

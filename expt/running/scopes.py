@@ -13,6 +13,7 @@ from expt.ground.value_classes import define
 
 if TYPE_CHECKING:
     from expt.planning.providers import Function, Graph, Node, Provider
+    from expt.running.making import Making
 
 Supplied = Callable[[str, "Function"], Any]
 """Gives a plain value or a built-in for one asking function."""
@@ -99,25 +100,18 @@ class RunScope:
         self._made: dict[Node, Any] = {}
         self._teardowns: list[_Teardown] = []
 
-    def make_arguments(
-        self,
-        session: SessionScope,
-        key_of: Callable[[Node], str],
-        around_session: Callable[[Node, Callable[[], Any]], Any],
-        around_cached: Callable[[Node, Callable[[], Any]], Any],
-    ) -> dict[str, Any]:
+    def make_arguments(self, session: SessionScope, making: Making) -> dict[str, Any]:
         """Call every provider in order; the arguments of the experiment itself.
 
-        `around_session(node, make)` calls `make` for a session provider with a random state of
-        its own, so that a kept value and one made now leave the same state behind; so does
-        `around_cached`, for a provider whose value is kept on disk.
+        What more than one run may have is made with a random state of its own, so that a kept value
+        and one made now leave the same state behind.
         """
         for node in self._graph.order:
             provider = self._graph.provider(node)
-            around = around_cached if provider.cached else around_session
+            around = making.from_cache if provider.cached else making.in_own_randomness
             if provider.scope == "session":
                 maker = self._session_maker(node, provider, around)
-                self._made[node] = session.get(key_of(node), maker)
+                self._made[node] = session.get(making.key_of(node), maker)
             elif provider.cached:
                 maker = self._session_maker(node, provider, around)
                 self._made[node] = maker(self._teardowns)
