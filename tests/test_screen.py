@@ -51,7 +51,7 @@ def test_what_a_stream_can_show(
 @pytest.mark.parametrize(
     ("environ", "terminal", "width"),
     [
-        ({}, False, None),
+        ({}, False, 100_000),
         ({"COLUMNS": "132"}, False, 132),
         ({"COLUMNS": "132"}, True, 132),
         ({"COLUMNS": "0"}, True, 80),
@@ -60,20 +60,15 @@ def test_what_a_stream_can_show(
     ],
 )
 def test_the_width_is_that_of_columns_then_of_the_terminal(
-    environ: dict[str, str], terminal: bool, width: int | None
+    environ: dict[str, str], terminal: bool, width: int
 ) -> None:
-    assert Screen(Terminal() if terminal else io.StringIO(), environ).width == width
+    assert Screen(Terminal() if terminal else io.StringIO(), environ).size == (width, 24)
 
 
 def test_no_stream_at_all_is_written_to_in_vain() -> None:
     screen = Screen(None, {})
     screen.write("text\n")
-    assert (screen.colour, screen.width, screen.size(), screen.gone) == (
-        False,
-        None,
-        (80, 24),
-        True,
-    )
+    assert (screen.colour, screen.size[1], screen.gone) == (False, 24, True)
 
 
 def test_a_closed_stream_is_given_up() -> None:

@@ -53,7 +53,7 @@ _PLAIN_SIGNS: Final = str.maketrans(
     "…✓✗▸❱━╸╺─·×−±Δ↑↓▁▂▃▄▅▆▇█⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
     "~+x>>=---.x-~d^v_.-:=+*#|/-\\|/-\\|/",
 )
-_DEFAULT_SIZE: Final = (80, 24)
+_NO_LIMIT: Final = 100_000  # columns
 _WIDEST: Final = 60  # columns of a plain table that one long value does not widen
 _NAMED: Final = 10  # columns that were left out
 _NARROWEST: Final = 8  # columns that a text keeps before other columns are left out
@@ -110,20 +110,15 @@ class Screen:
     # What it can show
 
     @property
-    def width(self) -> int | None:
-        """Columns: COLUMNS, else the terminal's; None (no limit) where there is neither."""
-        columns = self._environ.get("COLUMNS", "")
-        if columns.isdecimal() and len(columns) < 6 and int(columns) > 0:
-            return int(columns)
-        return self.size()[0] if self.terminal else None
-
     def size(self) -> tuple[int, int]:
-        """Columns and rows of the terminal."""
+        """Columns and rows: COLUMNS, else the terminal's; where there is neither, no limit."""
         try:
-            size = os.get_terminal_size(self._stream.fileno())
+            columns, rows = os.get_terminal_size(self._stream.fileno())
         except (OSError, ValueError, AttributeError):
-            return _DEFAULT_SIZE
-        return size.columns or _DEFAULT_SIZE[0], size.lines or _DEFAULT_SIZE[1]
+            columns, rows = 0, 0
+        given = self._environ.get("COLUMNS", "")
+        asked = int(given) if given.isdecimal() and len(given) < 6 else 0
+        return asked or (columns or 80 if self.terminal else _NO_LIMIT), rows or 24
 
     @property
     def draws(self) -> bool:
@@ -141,8 +136,6 @@ class Screen:
             force_terminal=True,
             force_interactive=self.live,
             color_system="auto" if self.colour else None,
-            no_color=not self.colour,
-            legacy_windows=False,
             markup=False,
             emoji=False,
             highlight=False,
@@ -151,7 +144,7 @@ class Screen:
 
     def fitted_console(self) -> Console:
         """The console, as wide as the terminal is now."""
-        self.console.size = cast("Any", (self.width or 100_000, self.size()[1]))
+        self.console.size = cast("Any", self.size)
         return self.console
 
     # What is said
@@ -185,7 +178,7 @@ class Screen:
             return
         from rich.padding import Padding
 
-        shown, left_out = _that_fit(columns, (self.width or 100_000) - indent)
+        shown, left_out = _that_fit(columns, self.size[0] - indent)
         self.draw(Padding(_rich_table(shown, heads=heads), (0, 0, 0, indent), expand=False))
         if left_out:
             else_by = f": {else_by}" if else_by else ""

@@ -295,8 +295,7 @@ class Terminal:
         if not self._draws:
             self._screen.lines(above)
             return
-        width, height = self._screen.width or 80, self._screen.size()[1]
-        what = None if self._ended.is_set() else self._live.draw(now, width, height)
+        what = None if self._ended.is_set() else self._live.draw(now, *self._screen.size)
         self._region.draw(above, what)
 
     def _beside(self, stream: TextIO | None) -> TextIO | None:

@@ -106,7 +106,7 @@ def follow(runs: Sequence[Run], screen: Screen) -> None:
     while not ended and not screen.gone:
         states = [follower.poll() for follower in followers]
         ended = all(states)
-        rows = max(screen.size()[1] // len(followers) - 3, 1)
+        rows = max(screen.size[1] // len(followers) - 3, 1)
         if screen.live and not ended:
             region.draw([], Group(*(follower.draw(rows) for follower in followers)))
         elif not screen.live:
