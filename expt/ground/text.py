@@ -261,21 +261,25 @@ def spark(values: Sequence[float], width: int) -> str:
     top = len(_SPARKS) - 1
     return "".join(
         " " if share is None else _SPARKS[3 if share < 0 else round(share * top)]
-        for share in _shares(list(_bucket_means(values, width)))
+        for share in shares(list(_bucket_means(values, width)))
     )
 
 
-def _shares(means: Sequence[float | None]) -> list[float | None]:
-    """Where each stands between the smallest, 0, and the largest, 1; -1 where they are equal."""
-    finite = [mean / 2 for mean in means if mean is not None]  # halved: no overflow below
+def shares(numbers: Sequence[float]) -> list[float | None]:
+    """Where each stands between the smallest, 0, and the largest, 1; -1 where they are equal.
+
+    None for one that is not finite.
+    """
+    halves = [number / 2 if math.isfinite(number) else None for number in numbers]  # no overflow
+    finite = [half for half in halves if half is not None]
     # equal but for what rounding a mean adds: a flat line, and not the noise of it
     if not finite or math.isclose(min(finite), max(finite), rel_tol=1e-12):
-        return [None if mean is None else -1.0 for mean in means]
+        return [None if half is None else -1.0 for half in halves]
     low, span = min(finite), max(finite) - min(finite)
-    return [None if mean is None else (mean / 2 - low) / span for mean in means]
+    return [None if half is None else (half - low) / span for half in halves]
 
 
-def _bucket_means(values: Sequence[float], width: int) -> Iterator[float | None]:
+def _bucket_means(values: Sequence[float], width: int) -> Iterator[float]:
     count = len(values)
     width = min(width, count)
     for index in range(width):
@@ -283,7 +287,7 @@ def _bucket_means(values: Sequence[float], width: int) -> Iterator[float | None]
         stride = max(1, (stop - start) // _SAMPLES)
         bucket = [float(value) for value in values[start:stop:stride]]
         finite = [value for value in bucket if math.isfinite(value)]
-        yield sum(value / len(finite) for value in finite) if finite else None
+        yield sum(value / len(finite) for value in finite) if finite else math.nan
 
 
 def own_last(named: Mapping[str, T]) -> list[tuple[str, T]]:

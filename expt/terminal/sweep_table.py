@@ -17,6 +17,7 @@ from expt.ground.text import (
     direction,
     number_text,
     number_texts,
+    shares,
     short_text,
 )
 from expt.parameters.secret_values import masked_case
@@ -131,16 +132,10 @@ def mean_texts(spreads: Sequence[Spread | None]) -> list[str]:
 
 def _bars(spreads: Sequence[Spread | None]) -> list[Line]:
     """How far each mean stands between the lowest and the highest."""
-    means = [spread["mean"] if spread else math.nan for spread in spreads]
-    finite = [each for each in means if math.isfinite(each)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
     bars: list[Line] = []
-    for each in means:
-        if not math.isfinite(each) or low == high:
-            bars.append([])
-            continue
-        full = 1 + round((each / 2 - low / 2) / (high / 2 - low / 2) * (_BAR - 1))
-        bars.append([("━" * full, "green"), ("─" * (_BAR - full), "dim")])
+    for share in shares([spread["mean"] if spread else math.nan for spread in spreads]):
+        full = 0 if share is None or share < 0 else 1 + round(share * (_BAR - 1))
+        bars.append([("━" * full, "green"), ("─" * (_BAR - full), "dim")] if full else [])
     return bars
 
 
