@@ -810,6 +810,32 @@ next: expt show --session latest  ·  expt show 0003abcdef
     )
 
 
+def test_values_of_a_sweep_that_are_alike_are_not_averaged(options: Options) -> None:
+    """Neither numbers with the same first digits nor long texts with the same ends."""
+    play, stream = piped(options)
+    long = "a" * 50
+    axes = [
+        {"t": t, "text": f"{long}{middle}{long}"}
+        for t, middle in ((2.26911, "x"), (2.26912, "x"), (2.26912, "y"))
+    ]
+    cases = [Case(TRAIN, f"case{n}", {}, {}, each) for n, each in enumerate(axes)]
+    play.plan(*cases)
+    for number, case in enumerate(cases):
+        outcome = attrs.evolve(play.outcome(case, number, "completed"), results={"v": number})
+        play.start(case, number)
+        play.tell(RunFinished(case.id, outcome))
+        play.outcomes[number] = outcome
+    play.finish(0)
+    table = text_of(stream).partition("by t × text\n\n")[2].splitlines()[:4]
+    cut = f"{'a' * 24}…{'a' * 24}"
+    assert [line.split(maxsplit=1) for line in table] == [
+        ["t", f"{'text':{len(cut) + 4}}  v"],
+        ["2.26911", f"{cut} (1)  0"],
+        ["2.26912", f"{cut} (1)  1"],
+        ["2.26912", f"{cut} (2)  2"],
+    ]
+
+
 def test_the_time_left_knows_what_was_set_up() -> None:
     """Ten equal cases after a set-up of 5 s: within 30 % from the third case on."""
     cases = make_cases(10)

@@ -10,6 +10,7 @@ from expt.ground.model import Opaque
 from expt.ground.text import (
     case_text,
     collapse_progress,
+    distinct_texts,
     human_age,
     human_duration,
     human_size,
@@ -148,8 +149,27 @@ def test_number_text(value: float, expected: str) -> None:
 def test_numbers_that_differ_look_different() -> None:
     assert number_texts([99.9981, 100.0]) == ["99.998", "100"]
     assert number_texts([0.97261, 0.97261]) == ["0.9726", "0.9726"]
-    assert number_texts([0.1 + 0.2, 0.3]) == ["0.30000000000000004", "0.29999999999999999"]
-    assert number_texts([float("nan"), 1, 2.5]) == ["nan", "1", "2.5"]
+    assert number_texts([0.1 + 0.2, 0.3, 0.1]) == ["0.30000000000000004", "0.3", "0.1"]
+    assert number_texts([float("nan"), float("nan"), 1, 2.5, 0.1]) == [
+        "nan",
+        "nan",
+        "1",
+        "2.5",
+        "0.1",
+    ]
+    assert number_texts([1.0000000000000002, 0.123456, 0.5]) == ["1", "0.1235", "0.5"]
+    assert number_texts([1.0000000000000002, 1, 0.123456]) == ["1.0000000000000002", "1", "0.1235"]
+
+
+def test_values_that_differ_look_different() -> None:
+    long = "a" * 100
+    assert distinct_texts([long + "b" + long, long + "c" + long, long + "b" + long, 0.1]) == [
+        f"{'a' * 24}…{'a' * 24} (1)",
+        f"{'a' * 24}…{'a' * 24} (2)",
+        f"{'a' * 24}…{'a' * 24} (1)",
+        "0.1",
+    ]
+    assert distinct_texts([2.26911, 2.26912, True, "1"]) == ["2.26911", "2.26912", "True", "1"]
 
 
 @pytest.mark.parametrize(

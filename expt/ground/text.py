@@ -10,6 +10,7 @@ import os
 import re
 import reprlib
 import unicodedata
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from expt.ground.layout import OWN_SERIES
@@ -138,11 +139,42 @@ def number_text(value: float, digits: int = 4) -> str:
 
 
 def number_texts(values: Sequence[float]) -> list[str]:
-    """The numbers in as few significant digits, from four on, as tell different ones apart."""
-    different, digits = set(values), 4
-    while digits < 17 and len({number_text(v, digits) for v in different}) < len(different):
-        digits += 1
-    return [number_text(value, digits) for value in values]
+    """The numbers in as few significant digits, from four on, as tell different ones apart.
+
+    All in as many, unless that takes more than eight: then only those have more that look alike.
+    """
+    different = {value for value in values if value == value}
+    for digits in range(4, 9):
+        if len({number_text(value, digits) for value in different}) == len(different):
+            return [number_text(value, digits) for value in values]
+    told = {value: number_text(value) for value in different}
+    for digits in range(5, 18):
+        count = Counter(told.values())
+        alike = [value for value, text in told.items() if count[text] > 1]
+        told |= {v: number_text(v, digits) if digits < 17 else repr(v) for v in alike}
+    return [told.get(value) or number_text(value) for value in values]
+
+
+def distinct_texts(values: Sequence[Any]) -> list[str]:
+    """`short_text` of each value; those that differ look different, by a number if need be."""
+    keys = [identity(value) for value in values]
+    unlike = dict(zip(keys, values, strict=True))
+    digits = iter(number_texts([key for key in unlike if not isinstance(key, str)]))
+    told = {
+        key: short_text(value) if isinstance(key, str) else next(digits)
+        for key, value in unlike.items()
+    }
+    count, place = Counter(told.values()), Counter[str]()
+    for key, text in told.items():
+        if count[text] > 1:
+            place[text] += 1
+            told[key] = f"{text} ({place[text]})"
+    return [told[key] for key in keys]
+
+
+def identity(value: Any) -> float | str:
+    """What two values have in common that are the same: a number itself, else how it is written."""
+    return value if type(value) in (int, float) and value == value else repr(value)
 
 
 def value_text(value: Any) -> str:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.encoding import opaque_as_text, to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
-from expt.ground.text import counted, dotted, human_duration, human_size, value_text, words_text
+from expt.ground.text import (
+    counted,
+    distinct_texts,
+    dotted,
+    human_duration,
+    human_size,
+    value_text,
+    words_text,
+)
 from expt.parameters.secret_values import masked_case
 
 if TYPE_CHECKING:
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, Origin, Past, Plan, Search
 
 _SHOWN: Final = 40  # cases of an experiment without -v
+_LONG: Final = 8  # characters of a number in a column; the case has it in full
 Leaf = tuple[str, Any, "Sequence[Origin]"]
 
 
@@ -265,8 +274,9 @@ def _print_cases(
     for name in names:
         values = [row[name] for row in rows if name in row]
         numbers = all(isinstance(value, (int, float)) for value in values)
-        texts = [value_text(row[name]) if name in row else "" for row in rows]
-        columns.append(Column(name, texts, right=numbers))
+        texts = iter(_column_texts(values))
+        cells = [next(texts) if name in row else "" for row in rows]
+        columns.append(Column(name, cells, right=numbers))
     skips = ["" if case.skip is None else f"skipped: {case.skip}" for case in shown]
     columns.insert(1, Column("", skips, "yellow"))
     columns.append(Column("", [_state(pasts[c.id]) if c.id in pasts else "" for c in shown]))
@@ -274,6 +284,16 @@ def _print_cases(
     if len(cases) > len(shown):
         screen.line((f"  … {len(cases) - len(shown)} more; -v shows them", "dim"))
     screen.line()
+
+
+def _column_texts(values: Sequence[Any]) -> list[str]:
+    """As Python writes them; of long numbers the digits that tell them apart, as in all tables."""
+    exact = [value_text(value) for value in values]
+    short = distinct_texts(values)
+    return [
+        few if isinstance(value, float) and len(every) > _LONG else every
+        for value, few, every in zip(values, short, exact, strict=True)
+    ]
 
 
 _STATES: Final = ("done", "failed", "running", "changed", "new")

@@ -15,10 +15,11 @@ from expt.ground.spread import is_number, spread_of
 from expt.ground.text import (
     case_text,
     direction,
+    distinct_texts,
+    identity,
     number_text,
     number_texts,
     shares,
-    short_text,
 )
 from expt.parameters.secret_values import masked_case
 
@@ -80,10 +81,10 @@ def _show_sweep(screen: Screen, name: str, members: Sequence[_Member]) -> None:
     axes = dict.fromkeys(axis for member in members for axis in member.case.axes)
     by = [axis for axis in axes if axis not in SEEDS]
     over = [axis for axis in axes if axis in SEEDS]
-    groups: dict[tuple[str, ...], list[_Member]] = {}
+    groups: dict[tuple[Any, ...], list[_Member]] = {}
     for member in members:
         values = member.case.axes
-        key = tuple(short_text(values[axis]) if axis in values else "" for axis in by)
+        key = tuple(identity(values[axis]) if axis in values else None for axis in by)
         groups.setdefault(key, []).append(member)
     results = dict.fromkeys(result for member in members for result in member.numbers)
     shown = dict(list(groups.items())[:_ROWS])
@@ -91,7 +92,9 @@ def _show_sweep(screen: Screen, name: str, members: Sequence[_Member]) -> None:
     said += f", mean ± std over {' × '.join(over)}" if over else ""
     screen.lines([[], [(name, "bold"), "  " if name else "", said], []])
     columns = []
-    for axis, *texts in zip(by, *shown, strict=True):
+    for axis in by:
+        found = [group[0].case.axes.get(axis, "") for group in shown.values()]
+        texts = distinct_texts(found)
         numeric = all(isinstance(m.case.axes.get(axis), (int, float)) for m in members)
         columns.append(Column(axis, texts, "cyan", right=numeric, whole=numeric))
     counts = [(_completed(group), len(group)) for group in groups.values()]

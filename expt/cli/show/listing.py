@@ -216,10 +216,10 @@ def told_values(
     values: Sequence[Any], *, missing: str = "-", tell: Callable[[Any], str] = value_text
 ) -> list[str]:
     """Values beside each other: numbers that differ look different, unless there are many."""
-    floats = [value for value in values if isinstance(value, float)]
-    texts = number_texts(floats) if len(floats) < _FEW else map(number_text, floats)
+    numbers = [value for value in values if type(value) in (int, float)]
+    texts = number_texts(numbers) if len(numbers) < _FEW else map(number_text, numbers)
     told = iter(texts)
     return [
-        missing if v is MISSING or v is None else next(told) if isinstance(v, float) else tell(v)
+        missing if v is MISSING or v is None else next(told) if type(v) in (int, float) else tell(v)
         for v in values
     ]
