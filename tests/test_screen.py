@@ -74,7 +74,9 @@ def test_no_stream_at_all_is_written_to_in_vain() -> None:
 def test_a_closed_stream_is_given_up() -> None:
     stream = io.StringIO()
     stream.close()
-    Screen(stream, {}).write("text\n")
+    screen = Screen(stream, {})
+    screen.write("text\n")
+    assert screen.gone
 
 
 def test_a_pipe_whose_reader_left_is_given_up() -> None:

@@ -405,11 +405,6 @@ def test_a_path_never_leads_out_of_the_folder(tmp_path, text):
 # Making them small
 
 
-def mode_of(path):
-    with Image.open(path) as image:
-        return image.mode
-
-
 def smooth(channels):
     """Packs well, but only once it is filtered."""
     rows, columns = np.mgrid[:64, :64]
