@@ -189,9 +189,8 @@ def _panel(
         for line in frame.below[1:]:
             match = local.fullmatch(line)
             if match:
-                text = styled(("    " + match[1], "dim"), f" = {match[2]}")
-                text.no_wrap, text.overflow = True, "ellipsis"
-                shown.append(text)
+                parts = ("    " + match[1], "dim"), f" = {match[2]}"
+                shown.append(styled(*parts, no_wrap=True, overflow="ellipsis"))
     return Panel(Group(*shown), title="Traceback (most recent call last)", border_style="red")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.cli.show.listing import spark_of
 from expt.ground.layout import SERIES_DIR
 from expt.ground.screen import STATUS_STYLES, Line, styled
-from expt.ground.text import human_duration, number_text, short_text
+from expt.ground.text import human_duration, short_text
 from expt.reading.series.tail import SeriesTail
 from expt.terminal.endings import results_parts
 from expt.terminal.region import Region
@@ -68,16 +68,15 @@ class Follower:
         self._read_sparks()
         run = self.run
         took = "" if run.duration is None else f"  {human_duration(run.duration)}"
-        head = styled((run.status, STATUS_STYLES[run.status]), f"{took}  ", (run.node_id, "bold"))
-        head.no_wrap, head.overflow = True, "ellipsis"
+        told: Line = [(run.status, STATUS_STYLES[run.status]), f"{took}  ", (run.node_id, "bold")]
+        head = styled(*told, no_wrap=True, overflow="ellipsis")
         grid = Table.grid(padding=(0, 2), pad_edge=True)
         for right in (False, True, True, False):
             grid.add_column(no_wrap=True, justify="right" if right else "left")
         for name, (count, value) in list(self._latest.items())[:rows]:
-            number = isinstance(value, (int, float))
-            told = number_text(value) if number else "" if value is None else short_text(value)
-            cells = (styled((name, "cyan")), str(count), styled((told, "bold")))
-            grid.add_row(*cells, styled((self._sparks.get(name, ""), "cyan")))
+            latest, drawn = "" if value is None else short_text(value), self._sparks.get(name, "")
+            told = [(name, "cyan"), str(count), (latest, "bold"), (drawn, "cyan")]
+            grid.add_row(*map(styled, told))
         more = len(self._latest) - rows
         rest = [styled((f"  and {more} more series", "dim"))] if more > 0 else []
         rest = rest if self._latest else [styled(("  nothing tracked yet", "dim"))]
