@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -49,6 +50,26 @@ def test_what_fails_in_between_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(DamagedArchive, match="the rest is torn"):
         write_archive(foreign(tmp_path, entries=entries()), tmp_path / "runs")
     assert list((tmp_path / "runs").rglob("*.json")) == []
+
+
+def test_an_entry_that_cannot_be_read_is_a_notice(tmp_path: Path) -> None:
+    entries = [ForeignEntry("x", 1, 1.7e9), *[ValueError("no x")] * 2, ForeignEntry("x", 2, 1.7e9)]
+    path, notices = write_archive(foreign(tmp_path, entries=entries), tmp_path / "runs")
+    assert notices == ("no x (2 times)",)
+    assert load_archive(path).series["x"].values.tolist() == [1, 2]
+
+
+def test_a_name_with_half_a_letter_is_kept(tmp_path: Path) -> None:
+    """In `run.json`; in `params.toml`, which cannot say it, it is a comment."""
+    params = {"a\ud800": 1, "b": {"\udfff": 2, "c": 3}}
+    path, _ = write_archive(foreign(tmp_path, params=params), tmp_path / "runs")
+    assert load_archive(path).params == params
+    text = (path / "params.toml").read_text()
+    assert text.splitlines()[:2] == [
+        "# a\\ud800 = 1: TOML has no lone surrogates",
+        "# b.\\udfff = 2: TOML has no lone surrogates",
+    ]
+    assert tomllib.loads(text) == {"b": {"c": 3}}
 
 
 def test_until_its_end_an_archive_says_running(tmp_path: Path) -> None:

@@ -172,6 +172,28 @@ def test_files_that_are_none_never_break_more_than_themselves(
     assert "logs::experiment_good" in {run.experiment for run in sandbox.runs()}
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        block(5, b"\x0a\xff\x01"),  # a histogram
+        block(8, b"\x08\x05\x22\x01x"),  # a tensor of a type that no summary has
+        block(
+            8, b"\x08\x02\x12\x04\x12\x02\x08\x07\x31" + struct.pack("<d", 1)
+        ),  # of another shape
+        block(9, b"\x0a\xff"),
+    ],
+)
+def test_a_value_that_cannot_be_read_costs_itself_alone(sandbox: Sandbox, content: bytes) -> None:
+    torn = make_record(double(1, 1.7e9) + block(5, block(1, block(1, "odd") + content)))
+    done = read(sandbox, record("x", 1.0) + torn + record("x", 2.0))
+    assert done.exit_code == 0
+    run = sandbox.run()
+    assert run.series["x"].values.tolist() == [1.0, 2.0]
+    assert [one.partition(": ")[0] for one in run.notices[1:]] == [
+        "a value of 'odd' cannot be read"
+    ]
+
+
 def test_links_and_other_files_are_no_events(sandbox: Sandbox) -> None:
     sandbox.write({"secret/events.out.tfevents.9": record("x", 1.0), "logs/a.txt": ""})
     (sandbox.root / "logs/link").symlink_to(sandbox.root / "secret")

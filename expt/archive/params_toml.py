@@ -44,6 +44,11 @@ def write_params_toml(params: Mapping[str, Any], choices: Mapping[str, str] | No
 
 def _say(value: Any, name: str, comments: list[str]) -> Any:
     """`value` as TOML has it, or `_UNSAYABLE` once a comment says so."""
+    try:
+        _encoded(name)
+    except ValueError as error:
+        comments.append(_comment(name, value, str(error)))
+        return _UNSAYABLE
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         said = {}
         for key, item in value.items():
@@ -64,11 +69,7 @@ def _say_exactly(value: Any) -> Any:
     if isinstance(value, Opaque):
         raise ValueError("it was no plain value")
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError("TOML has no lone surrogates") from None
-        return str.__str__(value).replace("${", "$${")
+        return str.__str__(_encoded(value)).replace("${", "$${")
     if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, PurePath):
@@ -84,16 +85,19 @@ def _say_exactly(value: Any) -> Any:
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ValueError("TOML has no keys but text")
-        return {_say_key(key): _say_exactly(item) for key, item in value.items()}
+        return {_encoded(key): _say_exactly(item) for key, item in value.items()}
     plain = to_json(value)
     if type(plain) is type(value):
         raise ValueError(f"TOML has no {type(value).__name__}")
     return _say_exactly(plain)
 
 
-def _say_key(key: str) -> str:
-    key.encode()
-    return key
+def _encoded(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("TOML has no lone surrogates") from None
+    return text
 
 
 def _comment(name: str, value: Any, reason: str) -> str:

@@ -176,6 +176,8 @@ def _record_entries(recorder: Recorder, run: ForeignRun) -> list[str]:
     refused: Counter[str] = Counter()
     for entry in run.entries:
         try:
+            if isinstance(entry, ValueError):
+                raise entry
             recorder.record(
                 entry.name, entry.value, when=entry.when, step=entry.step, kind=entry.kind
             )

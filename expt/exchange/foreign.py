@@ -45,7 +45,8 @@ class ForeignRun:
 
     `source` is where it was read, `id` what names it there for ever: the same run is not imported
     twice. `experiment` is a node id, see `foreign_node_id`. `entries` are read when they are
-    written. `artifacts` and `log` are files below `source`; `code` is text, by relative path.
+    written; in place of one that cannot be, the error. `artifacts` and `log` are files below
+    `source`; `code` is text, by relative path.
     `notices` say what the archive does not have of it.
     """
 
@@ -62,7 +63,7 @@ class ForeignRun:
     params: Mapping[str, Any] = field(factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(factory=dict)
     results: Mapping[str, Any] = field(factory=dict)
-    entries: Iterable[ForeignEntry] = ()
+    entries: Iterable[ForeignEntry | ValueError] = ()
     artifacts: Mapping[str, str] = field(factory=dict)
     code: Mapping[str, bytes] = field(factory=dict)
     log: str | bytes = b""

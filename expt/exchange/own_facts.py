@@ -125,11 +125,16 @@ def with_facts(
     )
 
 
-def _as_it_was(entries: Iterable[ForeignEntry], facts: Mapping[str, Any]) -> Iterator[ForeignEntry]:
+def _as_it_was(
+    entries: Iterable[ForeignEntry | ValueError], facts: Mapping[str, Any]
+) -> Iterator[ForeignEntry | ValueError]:
     kinds, added = _table(facts, "kinds"), set(map(str, _list(facts, "added")))
     names = _table(facts, "names")
     whole = set(map(str, _list(facts, "whole")))
     for entry in entries:
+        if isinstance(entry, ValueError):
+            yield entry
+            continue
         if entry.name in added:
             continue
         name = names.get(entry.name)

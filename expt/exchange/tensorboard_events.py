@@ -7,6 +7,7 @@ is what any writer leaves. The files themselves are in `event_files`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections import Counter
@@ -175,7 +176,8 @@ def _read_run(path: Path, folder: str, names: Sequence[str]) -> ForeignRun:
     found, damage = _Found(), list[str]()
     for time, _, value in _values_in(path, names, damage):
         found.first, found.last = min(found.first, time), max(found.last, time)
-        _look_at(value, found)
+        with contextlib.suppress(ValueError):  # told when its entries are read
+            _look_at(value, found)
     started, finished = moment(found.first), moment(found.last)
     if started is None or finished is None:
         raise ValueError("they have no time")
@@ -201,12 +203,16 @@ def _read_run(path: Path, folder: str, names: Sequence[str]) -> ForeignRun:
     return with_facts(run, found.facts) if found.facts else run
 
 
-def _entries(path: Path, names: Sequence[str], *, sound: bool) -> Iterator[ForeignEntry]:
+def _entries(
+    path: Path, names: Sequence[str], *, sound: bool
+) -> Iterator[ForeignEntry | ValueError]:
     plugins: dict[str, str] = {}
     for time, step, value in _values_in(path, names, [], check=not sound):
-        plugin = _plugin_of(value, plugins)
         if value.tag != _FACTS:
-            yield from _decode(value, plugin, time, step)
+            try:
+                yield from list(_decode(value, _plugin_of(value, plugins), time, step))
+            except ValueError as error:
+                yield ValueError(f"a value of '{value.tag}' cannot be read: {error}")
 
 
 def _values_in(
