@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import lzma
+import shutil
 import subprocess
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,6 +154,39 @@ def test_a_file_that_is_too_large_to_rewrite_is_copied_or_left_out(
         assert not (tmp_path / "two/artifacts/large.csv").exists()
     finally:
         large.unlink()
+
+
+def test_a_name_that_is_compressed_or_drawn_is_left_out_with_what_holds_it(
+    packed: Sandbox, tmp_path: Path
+) -> None:
+    run, somebody = packed.run(), b"by Johanna Quillhurst " * 9
+    plots, inner = run.path / "plots", io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("x.txt", somebody)
+    named = {
+        "a.gz": gzip.compress(somebody),
+        "a.xz": lzma.compress(somebody),
+        "a.npz": inner.getvalue(),
+        "a.png": b"\x89PNG\r\n\x1a\n....zTXtAuthor\0\0" + zlib.compress(somebody) + b"IEND",
+        "a.npy": b"\x93NUMPY" + somebody.decode().encode("utf-32-le"),
+        "b.gz": gzip.compress(inner.getvalue()),
+    }
+    plots.mkdir(exist_ok=True)
+    try:
+        for name, content in (named | {"z.gz": gzip.compress(b"nobody")}).items():
+            (run.path / "artifacts" / name).write_bytes(content)
+        (plots / "loss.png").write_bytes(b"\x89PNG with the title quillhurst")
+        identities = find_identities([run], packed.root)
+        copied = copy_anonymous(run, tmp_path / "copy", identities)
+    finally:
+        shutil.rmtree(plots)
+        for name in (*named, "z.gz"):
+            (run.path / "artifacts" / name).unlink()
+    assert copied.left_out == [
+        *(f"artifacts/{name}" for name in sorted([*named, "named.bin"])),
+        "plots/",
+    ]
+    assert (tmp_path / "copy/artifacts/z.gz").exists()
 
 
 def test_another_text_can_be_named(packed: Sandbox) -> None:

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from expt.exchange.archiving import write_archive
+from expt.exchange.foreign import ForeignRun
+from expt.exchange.sacred_runs import read_sacred
+from expt.reading.references import load_archive
+
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
@@ -139,6 +144,25 @@ def test_damage_is_named(sandbox: Sandbox, name: str, content: str, told: str) -
     assert done.exit_code == 1
     assert told in done.stderr
     assert list(sandbox.runs()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("run.json", {"status": odd, "result": odd}) for odd in ([1], {"a": []}, None, 10**400)),
+        ("config.json", {"py/object": "numpy.ndarray", "values": 3}),
+        ("config.json", {"py/tuple": [1]}),
+        ("info.json", {"py/tuple": [1]}),
+    ],
+)
+def test_odd_values_break_nothing(sandbox: Sandbox, name: str, content: Any) -> None:
+    files = made()
+    table = {} if name == "config.json" else json.loads(files[f"sac/1/{name}"])
+    sandbox.write({**files, f"sac/1/{name}": json.dumps(table | content)})
+    (found,) = read_sacred(sandbox.root / "sac")
+    assert isinstance(found, ForeignRun)
+    path, _ = write_archive(found, sandbox.root / "runs")
+    assert load_archive(path).status == ("interrupted" if "status" in content else "completed")
 
 
 def test_code_that_leads_out_is_not_read(sandbox: Sandbox) -> None:

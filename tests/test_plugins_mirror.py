@@ -87,6 +87,22 @@ def test_what_was_not_sent_is_told_and_sent_later_by_the_command(sandbox: Sandbo
         assert len(server.kept.runs) == 1
 
 
+def test_many_runs_that_were_not_sent_are_named_by_their_session(sandbox: Sandbox) -> None:
+    with MlflowRest() as server:
+        address = server.address
+    configure(sandbox, address, timeout=50)
+    values = ",".join(f"0.{number}" for number in range(13))
+    done = sandbox.expt("experiments", "-k", "good", "--sweep", f"lr={values}", "--no-render")
+    (command,) = re.findall(r"later: expt (.*)", done.stdout + done.stderr)
+    runs = sandbox.runs()
+    assert len(runs) == 13
+    assert command == f"export mlflow --session {runs[0].lineage['session']} -o {address}"
+    with MlflowRest() as server:
+        later = command.replace(address, server.address).split()
+        assert sandbox.expt(*later).exit_code == 0
+        assert len(server.kept.runs) == 13
+
+
 def test_a_server_that_never_answers_costs_the_end_its_patience_and_the_run_nothing(
     sandbox: Sandbox,
 ) -> None:

@@ -3,6 +3,7 @@
 archive ─► a copy, file by file ─► anonymous.json ─► manifest ─► packed
            run.json, environment.json   host, owner, remote, variables with paths are gone
            texts                        names, addresses, hosts, paths are replaced
+           pictures that expt drew      left out where they may have a name
            anything else                as it is, or left out where it names somebody
 
 Names of files change too. `anonymous.json` has the hash of every changed file as it was and as it
@@ -12,16 +13,18 @@ is; where a hash stands in `run.json` it is the new one, so that the copy is who
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.json_files import environment_to_bytes
 from expt.archive.manifest import write_manifest
 from expt.archive.record import record_to_bytes
+from expt.exchange.compressed import compressed_in
 from expt.exchange.identities import HOST
 from expt.ground import layout
 from expt.ground.encoding import dumps, loads
-from expt.ground.files import list_inside, open_inside
+from expt.ground.files import list_inside, open_inside, read_inside
 from expt.ground.value_classes import define, evolve, field
 from expt.parameters.masking import replace_in_texts
 
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 CHANGES_FILE: Final = "anonymous.json"
 _REMADE: Final = (layout.MANIFEST_FILE, layout.RUN_FILE, CHANGES_FILE)
 _LARGEST_TEXT: Final = 1 << 28  # bytes of a file that is rewritten
+_LARGEST_WORDS: Final = 1 << 28  # bytes of names and texts that were tracked
+_PICTURES: Final = f"{layout.PLOTS_DIR}/"
 _PIECE: Final = 1 << 24  # bytes of a larger one that are searched at once
 _OVERLAP: Final = 1 << 12  # bytes: longer than any name
 _TELLING: Final = ("SLURM_NODELIST", "SLURM_JOB_NAME", "SLURM_JOB_ID", "CONDA_DEFAULT_ENV")
@@ -54,9 +59,15 @@ def copy_anonymous(run: Run, folder: Path, identities: Identities) -> Copied:
     """A copy of the archive in the new folder `folder`, with its manifest. Raises `OSError`."""
     scrub, mild = identities.scrubber(), identities.scrubber(weak=False)
     copied = Copied()
+    drawn = _what_is_drawn(run)
+    is_drawn = scrub(drawn) != drawn  # no letter of a picture can be replaced
     digests: dict[str, str] = {}
     for name in list_inside(run.path):
         if name in _REMADE:
+            continue
+        if is_drawn and name.startswith(_PICTURES):
+            if _PICTURES not in copied.left_out:
+                copied.left_out.append(_PICTURES)
             continue
         if os.lstat(run.path / name).st_size > _LARGEST_TEXT:
             if not _copy_large(run.path, name, folder / scrub(name), identities):
@@ -66,7 +77,7 @@ def copy_anonymous(run: Run, folder: Path, identities: Identities) -> Copied:
             content = file.read()
         new = _without_names(name, content, scrub, mild)
         if new is None:
-            if identities.found_in(content):
+            if any(map(identities.found_in, itertools.chain([content], compressed_in(content)))):
                 copied.left_out.append(scrub(name))
                 continue
             new = content
@@ -85,6 +96,14 @@ def copy_anonymous(run: Run, folder: Path, identities: Identities) -> Copied:
     _write(folder, CHANGES_FILE, dumps(about, indent=1).encode())
     write_manifest(folder)
     return copied
+
+
+def _what_is_drawn(run: Run) -> str:
+    """The words that pictures of the run may hold: names, titles, values, tracked texts."""
+    files = [f"{layout.SERIES_DIR}/{name}" for name in (layout.NAMES_FILE, layout.ENTRIES_FILE)]
+    texts = [read_inside(run.path, name, _LARGEST_WORDS) or b"" for name in files]
+    told = dumps([run.node_id, run.description, run.params, run.results])
+    return b"\n".join([told.encode(), *texts]).decode("utf-8", "replace")
 
 
 def _copy_large(archive: Path, name: str, place: Path, identities: Identities) -> bool:

@@ -140,6 +140,11 @@ def parsed_moment(text: Any) -> dt.datetime | None:
     return on_local_clock(time if time.tzinfo else time.replace(tzinfo=dt.UTC))
 
 
+def status_of(word: Any, words: Mapping[Any, Status]) -> Status | None:
+    """What a word of another tool's for a run's end means; None for one that it does not have."""
+    return words.get(word) if isinstance(word, (str, int)) else None
+
+
 def table_of(value: Any) -> dict[str, Any]:
     """A value of JSON that is a table; an empty one for anything else."""
     return value if isinstance(value, dict) else {}

@@ -8,6 +8,7 @@ Names are taken from the archives, from git and from the system; no list of firs
 
 from __future__ import annotations
 
+import functools
 import getpass
 import json
 import os
@@ -62,6 +63,8 @@ _FORMAT_WORDS: Final = frozenset(
 )
 _SYSTEM: Final = ("/", "/usr", "/usr/local", "/bin", "/opt")
 
+_ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+
 Change = Callable[[str], str]
 
 
@@ -96,14 +99,16 @@ class Identities:
         return lambda text: pattern.sub(replaced, text)
 
     def found_in(self, content: bytes) -> bool:
-        """Whether bytes that are no text hold a strong one, in UTF-8 or UTF-16."""
+        """Whether bytes that are no text hold a strong one, in UTF-8, 16 or 32."""
         folded = content.lower()
-        for text in self.strong:
-            for spelling in _spellings(text):
-                for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
-                    if spelling.lower().encode(encoding, "replace") in folded:
-                        return True
-        return False
+        return any(one in folded for one in self._strong_bytes)
+
+    @functools.cached_property
+    def _strong_bytes(self) -> tuple[bytes, ...]:
+        spellings = [one.lower() for text in self.strong for one in _spellings(text)]
+        return tuple(
+            one.encode(encoding, "replace") for encoding in _ENCODINGS for one in spellings
+        )
 
 
 def find_identities(runs: Sequence[Run], folder: Path, also: Iterable[str] = ()) -> Identities:

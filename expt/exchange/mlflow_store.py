@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.exchange.bounded import list_bounded, read_bytes, reject_no_folder
-from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment
+from expt.exchange.foreign import (
+    ForeignEntry,
+    ForeignRun,
+    foreign_node_id,
+    moment,
+    status_of,
+)
 from expt.exchange.mlflow_server import is_address, send_runs
 from expt.exchange.mlflow_words import MlflowRun, tell_left_out, tell_run
 from expt.exchange.own_files import FACTS, OWN, made_anew, with_own_files, write_files
@@ -182,7 +188,7 @@ def _read_run(folder: Path, meta: Mapping[str, Any]) -> ForeignRun:
     if started is None:
         raise DamagedArchive(f"{_META} has no 'start_time'", str(folder))
     tags = {name: _text(folder, name) for name in files if name.startswith("tags/")}
-    status = _STATUSES.get(meta.get("status"), "interrupted")
+    status = status_of(meta.get("status"), _STATUSES) or "interrupted"
     notices = []
     if meta.get("status") in (1, 2, "RUNNING", "SCHEDULED"):
         notices.append("it had not ended when it was imported")

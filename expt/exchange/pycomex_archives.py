@@ -26,6 +26,7 @@ from expt.exchange.foreign import (
     finite,
     foreign_node_id,
     moment,
+    status_of,
 )
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.model import ErrorInfo
@@ -69,12 +70,12 @@ def _read(folder: Path) -> ForeignRun:
     tracked = {name: _find(data, name) for name in _tracked_names(meta)}
     tracked = {name: values for name, values in tracked.items() if isinstance(values, list)}
     finished = moment(meta.get("end_time"))
-    status = _STATUSES.get(meta.get("status"), "interrupted")
+    status = status_of(meta.get("status"), _STATUSES)
     notices = []
     if timeless := sorted(name for name in tracked if not _are_pictures(tracked[name])):
         told = ", ".join(timeless)
         notices.append(f"PyComex keeps no times of what is tracked; the run's start stands: {told}")
-    if meta.get("status") not in _STATUSES:
+    if status is None:
         notices.append(f"it had not ended when it was imported: it said {meta.get('status')!r}")
     notices += [
         f"of the parameter '{name}' PyComex kept the text alone"
@@ -89,7 +90,7 @@ def _read(folder: Path) -> ForeignRun:
         experiment=foreign_node_id(
             str(meta.get("namespace") or ""), str(meta.get("name") or folder.parent.name)
         ),
-        status=status,
+        status=status or "interrupted",
         started=started,
         finished=finished,
         duration=finite(meta.get("duration")) if finished else None,

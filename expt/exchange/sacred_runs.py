@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.returned import named_results
 from expt.exchange.bounded import list_bounded, read_bytes, read_holders, read_json
-from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, parsed_moment, table_of
+from expt.exchange.foreign import (
+    ForeignEntry,
+    ForeignRun,
+    foreign_node_id,
+    parsed_moment,
+    status_of,
+    table_of,
+)
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.model import ErrorInfo
 
@@ -47,9 +54,9 @@ def _read(folder: Path) -> ForeignRun:
         raise DamagedArchive(f"{_RUN} is none of Sacred's", str(folder))
     names = list_bounded(folder)
     finished = parsed_moment(run.get("stop_time"))
-    status = _STATUSES.get(run.get("status"), "interrupted")
+    status = status_of(run.get("status"), _STATUSES)
     notices = []
-    if run.get("status") not in _STATUSES:
+    if status is None:
         notices.append(f"it had not ended when it was imported: it said {run.get('status')!r}")
     if resources := run.get("resources"):
         notices.append(f"Sacred keeps resources beside its runs, and they stay there: {resources}")
@@ -64,11 +71,11 @@ def _read(folder: Path) -> ForeignRun:
         source=folder,
         id=f"{name}/{folder.name}/{run.get('start_time')}",
         experiment=foreign_node_id(file, name or folder.parent.name),
-        status=status,
+        status=status or "interrupted",
         started=started,
         finished=finished,
         duration=(finished - started).total_seconds() if finished else None,
-        params=_plain(read_json(folder, "config.json")),
+        params=table_of(_plain(read_json(folder, "config.json"))),
         results=results,
         entries=_entries(folder, read_json(folder, "metrics.json"), started),
         artifacts={one: one for one in names if one not in _OWN}

@@ -13,6 +13,7 @@ what was not sent in time is told, with the command that sends it later.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -25,12 +26,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TextIO
 from urllib.parse import urlsplit
 
-from expt.ground.errors import ConfigurationError
+from expt.ground.errors import ConfigurationError, ReadingError
 from expt.ground.hookspecs import hook
 from expt.ground.messages import RunFinished
 from expt.ground.screen import Screen
 from expt.ground.text import counted
 from expt.ground.value_classes import frozen
+from expt.reading.references import load_archive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -170,9 +172,14 @@ class _Courier:
         why = next((reason for reason in reasons if reason), self._broken or "its process ended")
         told = f"{counted(len(unsent), 'run')} not sent to {self._name} at {place}: {why}"
         screen.line(("notice: ", "yellow"), told)
-        ids = " ".join(self._ids[path] for path in unsent[:_NAMED])
-        more = " …" if len(unsent) > _NAMED else ""
-        screen.line(f"  later: expt export {self._name} {ids}{more} -o {place}")
+        screen.line(f"  later: expt export {self._name} {self._words_for(unsent)} -o {place}")
+
+    def _words_for(self, paths: Sequence[str]) -> str:
+        """Words that name the runs in a command: what was sent before may be sent again."""
+        if len(paths) > _NAMED:
+            with contextlib.suppress(ReadingError):
+                return f"--session {load_archive(paths[0]).lineage['session']}"
+        return " ".join(self._ids[path] for path in paths)
 
     def _write(self) -> None:
         assert self._process is not None  # noqa: S101 - the thread is started with it
