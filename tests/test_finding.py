@@ -155,7 +155,7 @@ def test_groups_take_values_of_any_type_and_are_in_order(tmp_path: Path) -> None
     [
         ([2.0], (2.0, None)),
         ([1.0, 3.0], (2.0, 2**0.5)),
-        ([1e308, 1e308], (float("inf"), float("inf"))),
+        ([1e308, 1e308], (1e308, 0.0)),
         ([10**400, 1], (float("inf"), None)),
     ],
 )
