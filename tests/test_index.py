@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -341,7 +342,10 @@ def index_file(root: Path) -> Path:
 
 
 def outlines(root: Path) -> list[dict[str, Any]]:
-    return [run.outline() for run in find_runs(root)]
+    """What a listing tells, whether the index has it ready or not."""
+    found = [run.outline() for run in find_runs(root)]
+    assert [json.loads(run.outline_text) for run in find_runs(root, outlined=True)] == found
+    return found
 
 
 def test_a_row_of_another_archive_is_not_taken_for_this_ones(tmp_path: Path) -> None:
@@ -365,8 +369,8 @@ def test_forged_rows_with_right_checksums_break_nothing(tmp_path: Path) -> None:
     told = outlines(tmp_path)
     for summary in ("{}", '{"id": 3}', "[" * 5000, '{"started": "9999-12-31T23:59:59-23:59"}'):
         with sqlite3.connect(index_file(tmp_path)) as index:
-            for (folder,) in index.execute("SELECT folder FROM summaries").fetchall():
-                checksum = zlib.crc32(f"{folder}\0{summary}".encode())
+            for folder, length in index.execute("SELECT folder, told FROM summaries").fetchall():
+                checksum = zlib.crc32(f"{folder}\0{summary}\0{length}".encode())
                 index.execute(
                     "UPDATE summaries SET summary = ?, checksum = ? WHERE folder = ?",
                     (summary, checksum, folder),
@@ -447,7 +451,7 @@ def test_summaries_of_many_rows_come_in_the_order_asked_for(tmp_path: Path) -> N
     with open_catalogue(tmp_path) as catalogue:
         rows = catalogue.rows[::-1]
         assert [row for row, _ in catalogue.summaries(rows)] == list(rows)
-        assert all(text and f'"{row.id}"' in text for row, text in catalogue.summaries(rows))
+        assert all(told and f'"{row.id}"' in told.text for row, told in catalogue.summaries(rows))
 
 
 def test_listing_imports_no_numpy(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from made_runs import make_run
 from expt.ground.layout import INDEX_FILE, RUN_FILE
 from expt.reading.finding import find_runs
 from expt.reading.index_file import open_index
+from expt.reading.recorded import Summary
 from expt.reading.shelves import Row, Shelf
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def test_one_that_changed_has_its_own_shelf_written_again_and_no_other(tmp_path:
     shutil.rmtree(paths[601])
     for _ in range(2):
         assert len(find_runs(tmp_path, where="n >= 1000")) == 101
+    for where in ("not n < 900", "n > 5"):
+        told = find_runs(tmp_path, where=where, outlined=True)
+        assert [run.outline_text for run in told] == [
+            json.dumps(run.outline()) for run in find_runs(tmp_path, where=where)
+        ]
     after = folders_of_shelves(tmp_path)
     assert sorted(len(folders) for folders in after) == [75, 512, 512]
     assert before[0] in after
@@ -74,8 +80,8 @@ def test_where_another_process_wrote_meanwhile_nothing_is_written(tmp_path: Path
     assert late is not None
     assert soon is not None
     try:
-        soon.renew(shelf, {"walk/a": "{}"}, {"walk/a"})
-        late.renew(shelf, {"walk/a": "{}"}, {"walk/a"})
+        soon.renew(shelf, {"walk/a": Summary("{}", 0)}, {"walk/a"})
+        late.renew(shelf, {"walk/a": Summary("{}", 0)}, {"walk/a"})
     finally:
         late.close()
         soon.close()

@@ -17,6 +17,7 @@ from expt.ground.layout import INDEX_FILE, RUN_FILE
 from expt.reading.finding import choose_runs, find_runs
 from expt.reading.index import open_catalogue
 from expt.reading.narrowing import narrow
+from expt.reading.query import make_query
 from expt.reading.references import load_archives
 from expt.reading.where import compile_condition
 
@@ -122,13 +123,29 @@ def test_the_answer_is_that_of_a_plain_scan_with_an_index_and_without(
     scanned = sorted(run.id for run in choose_runs(runs, where=where))
     assert sorted(found(root, where)) == scanned, "with none"
     assert sorted(found(root, where)) == scanned, "with a warm one"
+    outlined = find_runs(root, where=where, outlined=True)
+    assert sorted(run.id for run in outlined) == scanned, "told by the index"
+    for run in outlined[:9]:
+        assert run.outline_text == load_archives([run.path])[0].outline_text
+
+
+@pytest.mark.parametrize("where", CONDITIONS)
+def test_what_columns_are_sure_of_matches(root: Path, where: str) -> None:
+    query = make_query(where=where)
+    narrowing = narrow(compile_condition(where).tree)
+    with open_catalogue(root) as catalogue:
+        _, sure = catalogue.narrowed(narrowing)
+    for run in load_archives([root / folder for folder in sorted(sure)[:20]]):
+        assert query.admits(run)
 
 
 def test_most_of_what_does_not_match_is_not_read(root: Path) -> None:
     narrowing = narrow(compile_condition("results.accuracy > 0.95 and lr < 0.01").tree)
     assert narrowing is not None
     with open_catalogue(root) as catalogue:
-        assert len(catalogue.rows_that_may(narrowing)) < len(catalogue.rows) - 80
+        rows, sure = catalogue.narrowed(narrowing)
+        assert len(rows) < len(catalogue.rows) - 80
+        assert sure < {row.folder for row in rows}
 
 
 @pytest.mark.parametrize("where", ["not lr > 1", "lr + 1 > 2", "lr < seed", "lr > 1 or note"])
@@ -171,7 +188,7 @@ def test_a_flipped_bit_of_the_index_hides_no_run(tmp_path: Path) -> None:
     content = file.read_bytes()
     was, flipped = (b"d" + struct.pack("<d", value) for value in (0.125, 0.925))
     assert was in content
-    file.write_bytes(content.replace(b'"lr":0.125', b'"lr":0.925').replace(was, flipped))
+    file.write_bytes(content.replace(b'"lr": 0.125', b'"lr": 0.925').replace(was, flipped))
     assert len(found(tmp_path, "lr < 0.5")) == 1
 
 

@@ -2,6 +2,8 @@
 
     references  runs           what was typed ─► runs          moments  fields  tables
           │      │
+       finding ── query        which of them are asked for         admitting  where  narrowing
+          │
         index ── scanning      which archives there are, and a row of each
           │
          run ─── recorded      one archive, read on demand     series  saved  tables

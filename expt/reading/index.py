@@ -24,6 +24,8 @@ from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import INDEX_FILE
 from expt.ground.side_by_side import work_side_by_side
 from expt.reading.index_file import IndexFile, open_index
+from expt.reading.narrowing import SURE
+from expt.reading.recorded import RecordedRun, Summary
 from expt.reading.scanning import (
     DOUBT,
     FEWEST,
@@ -36,22 +38,26 @@ from expt.reading.scanning import (
 from expt.reading.shelves import NUMBERS, SIZE, Row, Shelf, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from expt.reading.narrowing import Narrowing
 
 _AGE: Final = attrgetter("started", "id")
+_PORTION: Final = 50  # archives that are read at a time
+_FEWEST: Final = 500  # archives that are worth a process to read them
 
 
 class Catalogue:
     """Every archive below one root, and their summaries on demand.
 
-    `fresh` are the texts of the `run.json`s that were read now, by folder.
+    `fresh` are the summaries of what was read now, by folder.
     """
 
     def __init__(
         self,
         root: Path,
         shelves: Sequence[Shelf],
-        fresh: Mapping[str, str],
+        fresh: Mapping[str, Summary],
         index: IndexFile | None,
     ) -> None:
         self.root = root
@@ -66,7 +72,7 @@ class Catalogue:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """Of every archive that can be read, newest first."""
-        return tuple(self.rows_that_may(None))
+        return tuple(_ordered(row for shelf in self._shelves for row in shelf.rows()))
 
     @cached_property
     def problems(self) -> tuple[Row, ...]:
@@ -78,14 +84,19 @@ class Catalogue:
         """The ids of all archives that can be read."""
         return [run_id for shelf in self._shelves for run_id in shelf.ids()]
 
-    def rows_that_may(
-        self, narrowing: Callable[[Shelf], Sequence[bool] | None] | None
-    ) -> list[Row]:
-        """The rows, newest first, less those of runs that ended and for which `narrowing` says
-        that they do not match."""
+    def narrowed(self, narrowing: Narrowing | None) -> tuple[Sequence[Row], set[str]]:
+        """The rows, newest first, less those of runs that ended and of which `narrowing` says that
+        they do not match; and the folders of those of which it says that they do."""
         if narrowing is None:
-            return _ordered(row for shelf in self._shelves for row in shelf.rows())
-        return _ordered(row for shelf in self._shelves for row in shelf.rows(narrowing(shelf)))
+            return self.rows, set()
+        found: list[Row] = []
+        sure: set[str] = set()
+        for shelf in self._shelves:
+            answers = narrowing(shelf)
+            found.extend(shelf.rows(answers))
+            if answers is not None:
+                sure.update(shelf.folders_told(answers, SURE))
+        return _ordered(found), sure
 
     def numbers(self, columns: Sequence[str]) -> dict[str, Any]:
         """Folder → the number that the first of `columns` has which has any value for a run, of
@@ -97,11 +108,10 @@ class Catalogue:
             if number.__class__ in NUMBERS
         }
 
-    def summaries(self, rows: Sequence[Row]) -> Iterator[tuple[Row, str | None]]:
-        """Each row with its `run.json` as text, perhaps without the keys that the index leaves
-        out, or with None where the index cannot tell it."""
+    def summaries(self, rows: Sequence[Row]) -> Iterator[tuple[Row, Summary | None]]:
+        """Each row with its summary, or with None where the index cannot tell it."""
         folders = [row.folder for row in rows if row.folder not in self._fresh]
-        stored = {}
+        stored: dict[str, Summary] = {}
         if self._index is not None and folders:
             stored = self._index.summaries(folders, sum(map(len, self._shelves)))
         for row in rows:
@@ -117,16 +127,16 @@ def open_catalogue(root: Path) -> Iterator[Catalogue]:
     try:
         shelves = index.shelves if index is not None else []
         there, unknown = _look_over(root, shelves)
-        read = [_read_row(root, *each) for each in unknown.items()]
+        read = _read_rows(root, list(unknown.items()))
         settled = _shelf_of(each for each in read if not each[0].stamp.startswith(DOUBT))
         doubtful = _shelf_of(each for each in read if each[0].stamp.startswith(DOUBT))
         if index is None and settled and not os.path.lexists(file):
             index = open_index(file)
-        texts = {row.folder: text for row, text, _ in read if row.problem is None}
+        summaries = {row.folder: summary for row, summary, _ in read if row.problem is None}
         if index is not None:
-            index.renew(settled, texts, there)
+            index.renew(settled, summaries, there)
         fresh = [shelf for shelf in (settled, doubtful) if shelf is not None]
-        yield Catalogue(root, [*shelves, *fresh], texts, index)
+        yield Catalogue(root, [*shelves, *fresh], summaries, index)
     finally:
         if index is not None:
             index.close()
@@ -152,8 +162,29 @@ def _look_over(root: Path, shelves: Sequence[Shelf]) -> tuple[set[str], dict[str
     return there, changed | ask_stamps(root, sorted(left)) | refused
 
 
-_Read = tuple[Row, str, dict[str, Any]]
-"""The row of an archive, the text of its `run.json`, and the values of its columns."""
+_Read = tuple[Row, Summary, dict[str, Any]]
+"""The row of an archive, its summary, and the values of its columns."""
+
+
+def _read_rows(root: Path, unknown: Sequence[tuple[str, str]]) -> list[_Read]:
+    """What archives say, of folders and their stamps; of many, other processes read a part."""
+    portions = [unknown[start : start + _PORTION] for start in range(0, len(unknown), _PORTION)]
+
+    def read(portion: Sequence[tuple[str, str]]) -> list[_Read]:
+        return [_read_row(root, *each) for each in portion]
+
+    found = work_side_by_side(
+        read,
+        portions,
+        fewest=_FEWEST // _PORTION,
+        pack=lambda rows: [(*map(tuple, each[:2]), each[2]) for each in rows],
+        unpack=lambda rows: [(Row(*row), Summary(*told), values) for row, told, values in rows],
+    )
+    return [
+        each
+        for portion, rows in zip(portions, found, strict=True)
+        for each in rows or read(portion)
+    ]
 
 
 def _shelf_of(read: Iterable[_Read]) -> Shelf | None:
@@ -168,14 +199,16 @@ def _read_row(root: Path, folder: str, stamp: str) -> _Read:
         text, data = read_headline(f"{root}/{folder}")
     except ReadingError as error:
         return _problem(folder, stamp, error.what)
+    labelled = LABELLED in stamp
+    summary = RecordedRun("", text, data=data, labelled=labelled).summarise()
     tags = data.get("tags") or ()
-    if LABELLED in stamp:
+    if labelled:
         tags = _with_labels(tags, f"{root}/{folder}")
     names = (data["id"], data["experiment"], data.get("case"), data["status"])
     values = values_of(data)
     started = microseconds(data["started"])
     row = Row(folder, stamp, *names, started, list(tags), None, values is not None)
-    return row, text, values or {}
+    return row, summary, values or {}
 
 
 def _with_labels(tags: Sequence[str], archive: str) -> Sequence[str]:
@@ -187,7 +220,7 @@ def _with_labels(tags: Sequence[str], archive: str) -> Sequence[str]:
 
 def _problem(folder: str, stamp: str, what: str) -> _Read:
     name = folder.rpartition("/")[2].rpartition("_")[2]
-    return Row(folder, stamp, name, "", None, "", 0, [], what, True), "", {}
+    return Row(folder, stamp, name, "", None, "", 0, [], what, True), Summary("", 0), {}
 
 
 def _ordered(rows: Iterable[Row]) -> list[Row]:

@@ -2,7 +2,8 @@
 
     shelves     a row each: the rows of its archives, field by field, and the names of
     columns     their values: a row for each shelf and name
-    summaries   a row for each archive: its run.json without what no listing shows
+    summaries   a row for each archive: its run.json without what no listing shows, and how much of
+                that is its outline
 
 Each row counts with the checksum that it was written with, which SQLite has none of. An index that
 is missing, damaged, a link, of another version, locked or in a folder that cannot be written costs
@@ -19,6 +20,7 @@ import stat
 from json import dumps
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.reading.recorded import Summary
 from expt.reading.shelves import (
     Row,
     Shelf,
@@ -49,18 +51,14 @@ _TABLES: Final = {
     "columns": """CREATE TABLE columns (
     shelf INTEGER, name TEXT, content, checksum INTEGER, PRIMARY KEY (shelf, name)
 )""",
-    "summaries": "CREATE TABLE summaries (folder TEXT PRIMARY KEY, summary TEXT, checksum INTEGER)",
+    "summaries": """CREATE TABLE summaries (
+    folder TEXT PRIMARY KEY, summary TEXT, told INTEGER, checksum INTEGER
+)""",
 }
 _INSERT_SHELF: Final = f"INSERT INTO shelves VALUES (NULL, {', '.join('?' for _ in _HEADS)})"  # noqa: S608 - of our own words
-_INSERT_SUMMARY: Final = """
-INSERT OR REPLACE INTO summaries SELECT folder, summary, checksum(folder, summary) FROM (
-    SELECT ? AS folder, json_remove(
-        ?, '$.origins', '$.sources', '$.inputs', '$.command', '$.error.traceback'
-    ) AS summary
-)
-"""
+_INSERT_SUMMARY: Final = "INSERT OR REPLACE INTO summaries VALUES (?, ?, ?, ?)"
 
-# a lone surrogate in a name, JSON too deep for SQLite, a run.json too long for it
+# a lone surrogate in a name, a run.json too long for SQLite
 _NOT_KEPT: Final = (UnicodeEncodeError, sqlite3.OperationalError, sqlite3.DataError)
 
 
@@ -102,10 +100,10 @@ class IndexFile:
         shelf = decode_heads(contents, number, fetch)
         return shelf
 
-    def summaries(self, folders: Sequence[str], most: int) -> dict[str, str]:
+    def summaries(self, folders: Sequence[str], most: int) -> dict[str, Summary]:
         """Folder → summary, of those of `folders` that the index has, of `most` that there are."""
-        query = "SELECT folder, summary, checksum FROM summaries"
-        found: dict[str, str] = {}
+        query = "SELECT * FROM summaries"
+        found: dict[str, Summary] = {}
         with contextlib.suppress(sqlite3.Error, TypeError):
             if 2 * len(folders) > most:
                 asked = [self._index.execute(f"{query} LIMIT ?", (most,))]
@@ -119,21 +117,21 @@ class IndexFile:
                     )
                     for few in some
                 ]
-            for folder, summary, sum_ in itertools.chain.from_iterable(asked):
-                if checksum(folder, summary) == sum_:
-                    found[folder] = summary
+            for folder, text, told, sum_ in itertools.chain.from_iterable(asked):
+                if checksum(folder, text, told) == sum_ and (type(text), type(told)) == (str, int):
+                    found[folder] = Summary(text, told)
         return found
 
     def renew(
         self,
         fresh: Shelf | None,
-        texts: Mapping[str, str],
+        summaries: Mapping[str, Summary],
         there: Collection[str],
     ) -> None:
         """Bring it up to date: what still counts of its shelves, and what is `fresh`.
 
-        `texts` are the `run.json`s of what is fresh, `there` the folders of all archives. Where
-        another process wrote meanwhile, and where that fails, it stays as it is.
+        `summaries` are those of what is fresh, `there` the folders of all archives. Where another
+        process wrote meanwhile, and where that fails, it stays as it is.
         """
         if fresh is None and all(shelf.is_whole for shelf in self.shelves):
             return
@@ -150,7 +148,7 @@ class IndexFile:
                 self._index.execute("DELETE FROM shelves WHERE number = ?", (number,))
                 self._index.execute("DELETE FROM columns WHERE shelf = ?", (number,))
             self._forget(gone)
-            self._insert_summaries(texts)
+            self._insert_summaries(summaries)
             for shelf in joined:
                 self._insert(shelf)
             self._index.execute("COMMIT")
@@ -167,15 +165,16 @@ class IndexFile:
             values = (number, dumps(name), content, checksum(sum_, name, content))
             self._index.execute("INSERT OR REPLACE INTO columns VALUES (?, ?, ?, ?)", values)
 
-    def _insert_summaries(self, texts: Mapping[str, str]) -> None:
+    def _insert_summaries(self, summaries: Mapping[str, Summary]) -> None:
+        rows = ((folder, *each, checksum(folder, *each)) for folder, each in summaries.items())
         try:
-            self._index.executemany(_INSERT_SUMMARY, texts.items())
+            self._index.executemany(_INSERT_SUMMARY, rows)
         except _NOT_KEPT:
-            for each in texts.items():
+            for folder, each in summaries.items():
                 try:
-                    self._index.execute(_INSERT_SUMMARY, each)
+                    self._index.execute(_INSERT_SUMMARY, (folder, *each, checksum(folder, *each)))
                 except _NOT_KEPT:
-                    self._forget(each[:1])  # what it may say is of before
+                    self._forget([folder])  # what it may say is of before
 
     def _forget(self, folders: Iterable[str]) -> None:
         with contextlib.suppress(UnicodeEncodeError):
@@ -198,7 +197,6 @@ def open_index(path: Path) -> IndexFile | None:
             where = f"{path.as_uri()}?mode=rw"
             index = sqlite3.connect(where, timeout=_TIMEOUT, isolation_level=None, uri=True)
             index.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-            index.create_function("checksum", 2, checksum, deterministic=True)
             if _is_ours(index):
                 return IndexFile(index)
             index.close()

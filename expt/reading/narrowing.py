@@ -4,7 +4,7 @@
 
 An answer is true for every run that matches, and for some that do not: a name is looked for in
 every place where it may stand, and what columns cannot tell (dates, `not`, arithmetic) is let
-through. `where` is the truth.
+through. `where` is the truth; an answer is `SURE` where there is nothing left to ask.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
     from expt.reading.shelves import Shelf
 
-    Answer = Sequence[bool] | None
-    """For each archive of a shelf whether it may match; None where any may."""
+    Answer = Sequence[int] | None
+    """For each archive of a shelf `NOT`, `MAY` or `SURE`; None where any may match."""
     Narrowing = Callable[[Shelf], Answer]
 
+NOT: Final = 0
+MAY: Final = 1
+SURE: Final = 3  # with the bit of MAY, so that `and` and `or` of bits are those of answers
 _HEADS: Final = ("id", "experiment", "case", "status")
 """Those of the run's own fields that stand in its file as they are shown once it has ended."""
 _MOST_DOTS: Final = 3
@@ -53,23 +56,26 @@ def narrow(tree: ast.expr) -> Narrowing | None:
         parts = [narrow(part) for part in tree.values]
         if isinstance(tree.op, ast.Or):
             return None if None in parts else _any_of([part for part in parts if part])
-        return _all_of([part for part in parts if part])
+        return _all_of(parts)
     if isinstance(tree, ast.Compare):
         sides = [tree.left, *tree.comparators]
         links = [
             _link(type(operation), sides[place], sides[place + 1])
             for place, operation in enumerate(tree.ops)
         ]
-        return _all_of([link for link in links if link])
+        return _all_of(links)
     return None
 
 
-def _all_of(parts: Sequence[Narrowing]) -> Narrowing | None:
+def _all_of(parts: Sequence[Narrowing | None]) -> Narrowing | None:
     def answer(shelf: Shelf) -> Answer:
-        answers = [found for part in parts if (found := part(shelf)) is not None]
+        told = [part and part(shelf) for part in parts]
+        answers = [found for found in told if found is not None]
+        if 0 < len(answers) < len(parts):
+            answers.append([MAY] * len(shelf))
         return _each(operator.and_, answers) if answers else None
 
-    return (answer if len(parts) > 1 else parts[0]) if parts else None
+    return answer if any(parts) else None
 
 
 def _any_of(parts: Sequence[Narrowing]) -> Narrowing | None:
@@ -82,7 +88,7 @@ def _any_of(parts: Sequence[Narrowing]) -> Narrowing | None:
     return (answer if len(parts) > 1 else parts[0]) if parts else None
 
 
-def _each(join: Callable[[bool, bool], bool], answers: Sequence[Sequence[bool]]) -> Sequence[bool]:
+def _each(join: Callable[[int, int], int], answers: Sequence[Sequence[int]]) -> Sequence[int]:
     return reduce(lambda one, other: list(map(join, one, other)), answers)
 
 
@@ -108,21 +114,25 @@ def _comparison(name: str, holds: Callable[[Any, Any], bool], value: Any) -> Nar
     if name.count(".") > _MOST_DOTS or not _is_sayable(name):
         return None
     columns = [name] if name in FIELDS else list(_columns(name))
+    exact = name in _HEADS or bool(number_columns(name))
 
     def answer(shelf: Shelf) -> Answer:
+        known = [column for column in columns if column in shelf.names or column in _HEADS]
+        holding = SURE if exact and len(known) == 1 else MAY
         answers = []
-        for column in columns:
-            if column in shelf.names or column in _HEADS:
-                values = shelf.head(column) if column in _HEADS else shelf.column(column)
-                if values is None:
-                    return None
-                answers.append(
-                    [
-                        (each.__class__ in types and holds(each, value)) or each.__class__ is list
-                        for each in values
-                    ]
-                )
-        return _each(operator.or_, answers) if answers else [False] * len(shelf)
+        for column in known:
+            values = shelf.head(column) if column in _HEADS else shelf.column(column)
+            if values is None:
+                return None
+            answers.append(
+                [
+                    holding
+                    if each.__class__ in types and holds(each, value)
+                    else each.__class__ is list
+                    for each in values
+                ]
+            )
+        return _each(operator.or_, answers) if answers else [NOT] * len(shelf)
 
     return answer
 

@@ -156,7 +156,7 @@ class Shelf:
         """Whether it is joined with others when these are written."""
         return len(self) < SIZE // 2
 
-    def rows(self, may: Sequence[bool] | None = None) -> Iterator[Row]:
+    def rows(self, may: Sequence[int] | None = None) -> Iterator[Row]:
         """The rows of what can be read; with `may`, a truth value for each, less those of which
         it is false, where a run ended and its columns tell everything."""
         places = self.places
@@ -170,6 +170,11 @@ class Shelf:
         else:
             rows = map(self.row, places)
         return (row for row in rows if row.problem is None) if self._has_problems else rows
+
+    def folders_told(self, answers: Sequence[int], wanted: int) -> Iterator[str]:
+        """The folders of which the answer is that one, where columns tell what the run would."""
+        told = zip(self.folders, answers, self._unsure, strict=True)
+        return (folder for folder, answer, unsure in told if answer == wanted and not unsure)
 
     def ids(self) -> Iterable[str]:
         """The ids of what can be read."""
