@@ -81,9 +81,13 @@ print(len(forks))
 
 def test_a_mistake_of_this_process_ends_the_forks(in_one_thread: Runs) -> None:
     script = """
+held, hold = os.pipe()
+os.register_at_fork(after_in_child=lambda: os.close(hold))
 def work(item):
     if os.getpid() == OWN:
+        os.close(hold)
         raise KeyboardInterrupt
+    os.read(held, 1)  # nobody takes everything before this process takes something
     return item
 try:
     twice(work)
