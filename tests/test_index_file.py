@@ -13,7 +13,7 @@ from made_runs import make_run
 from expt.ground.layout import INDEX_FILE, RUN_FILE
 from expt.reading.finding import find_runs
 from expt.reading.index_file import open_index
-from expt.reading.recorded import Summary
+from expt.reading.outlines import Summary
 from expt.reading.shelves import Row, Shelf
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@
           │
         index ── scanning      which archives there are, and a row of each
           │
-         run ─── recorded      one archive, read on demand     series  saved  tables
+         run ─── recorded      one archive, read on demand     series  saved  tables  outlines
 
 Nothing of the user's is imported, executed or unpickled, and nothing outside an archive is opened.
 """

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence, Set
 
     from expt.reading.index import Catalogue
+    from expt.reading.outlines import Summary
     from expt.reading.query import Query
-    from expt.reading.recorded import Summary
     from expt.reading.shelves import Row
 
 _FIRST: Final = 20  # runs that are read in any case

@@ -25,7 +25,7 @@ from expt.ground.layout import INDEX_FILE
 from expt.ground.side_by_side import work_side_by_side
 from expt.reading.index_file import IndexFile, open_index
 from expt.reading.narrowing import SURE
-from expt.reading.recorded import RecordedRun, Summary
+from expt.reading.outlines import Summary, summarise
 from expt.reading.scanning import (
     DOUBT,
     FEWEST,
@@ -196,11 +196,11 @@ def _read_row(root: Path, folder: str, stamp: str) -> _Read:
     if stamp.startswith(REFUSED):
         return _problem(folder, stamp, stamp.removeprefix(REFUSED))
     try:
-        text, data = read_headline(f"{root}/{folder}")
+        _, data = read_headline(f"{root}/{folder}")
     except ReadingError as error:
         return _problem(folder, stamp, error.what)
     labelled = LABELLED in stamp
-    summary = RecordedRun("", text, data=data, labelled=labelled).summarise()
+    summary = summarise(data, labelled=labelled)
     tags = data.get("tags") or ()
     if labelled:
         tags = _with_labels(tags, f"{root}/{folder}")

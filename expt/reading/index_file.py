@@ -20,7 +20,7 @@ import stat
 from json import dumps
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.reading.recorded import Summary
+from expt.reading.outlines import Summary
 from expt.reading.shelves import (
     Row,
     Shelf,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from functools import cached_property
-from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.headline import parse_headline, read_headline
 from expt.archive.json_files import read_plot_notices
@@ -20,6 +18,7 @@ from expt.ground.encoding import from_json, to_json
 from expt.ground.errors import DamagedArchive
 from expt.ground.model import KINDS
 from expt.ground.text import failure_line, own_last
+from expt.reading.outlines import has_tagged_series, outline_of, outline_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,19 +26,6 @@ if TYPE_CHECKING:
     from expt.ground.model import ErrorInfo, Origin, RunRecord, Status
 
 _LIVE: Final = ("running", "lost")
-_JSON: Final = json.JSONEncoder(allow_nan=False)
-_NEVER_LISTED: Final = frozenset({"origins", "sources", "inputs", "command"})
-
-
-class Summary(NamedTuple):
-    """JSON of a run, of which so many characters are its outline, without path and end."""
-
-    text: str
-    told: int
-
-    def outline_at(self, path: str) -> str:
-        """The line of JSON that `outline_text` is of a run with that path."""
-        return f'{self.text[: self.told]}, "path": {encode_basestring_ascii(path)}}}'
 
 
 class RecordedRun(InputRun):
@@ -47,8 +33,8 @@ class RecordedRun(InputRun):
 
     `run.json` is read at once, so that a run that can be made can be listed: raises
     `DamagedArchive` or `NewerArchive`. For the index: `text` is the same file, read before,
-    `data` what it says, `shorten` makes `short_id` of an id, a run that is not `labelled` is known
-    to have no labels, and `outline_text` was made before.
+    `shorten` makes `short_id` of an id, a run that is not `labelled` is known to have no labels,
+    and `outline_text` was made before.
     """
 
     def __init__(
@@ -58,15 +44,12 @@ class RecordedRun(InputRun):
         shorten: Callable[[str], str] | None = None,
         *,
         labelled: bool = True,
-        data: dict[str, Any] | None = None,
         outline_text: str | None = None,
     ) -> None:
         self._path = path
         self._labelled = labelled
         self._text = text
         self._shorten = shorten
-        if data is not None:
-            self._data = data
         if outline_text is not None:
             self.outline_text = outline_text
         if text is None:
@@ -373,60 +356,23 @@ class RecordedRun(InputRun):
 
     def outline(self) -> dict[str, Any]:
         """What a listing tells of the run, as strict JSON with tags."""
-        return {**self._outline_anywhere(), "path": str(self._path)}
-
-    def _outline_anywhere(self) -> dict[str, Any]:
-        data = self._data
-        return {
-            "id": data["id"],
-            "experiment": data["experiment"],
-            "case": data.get("case"),
-            "description": self.description,
+        outline = outline_of(self._data) | {
             "status": self.status,
-            "started": data["started"],
-            "finished": data.get("finished"),
             "duration": self.duration,
-            "params": data["params"],
-            "results": self._results_json(),
-            "last": self._last_json(),
             "tags": list(self.tags),
             "note": self.note,
-            "smoke": data.get("smoke") is True,
-            "lineage": data.get("lineage") or {},
+            "path": str(self._path),
         }
+        if self.status in _LIVE:
+            outline["results"] = to_json(self.results)
+        if self.status in _LIVE or has_tagged_series(self._data):
+            outline["last"] = to_json(self.last)
+        return outline
 
     @cached_property
     def outline_text(self) -> str:
         """The outline as a line of JSON."""
-        return _JSON.encode(self.outline())
-
-    def summarise(self) -> Summary:
-        """What the index keeps: `run.json` without what no listing shows; first of all the
-        outline, of a run that has ended and has no labels."""
-        data = {name: value for name, value in self._data.items() if name not in _NEVER_LISTED}
-        if data.get("error"):
-            data["error"] = {n: v for n, v in data["error"].items() if n != "traceback"}
-        if self._data["status"] == "running" or self._labelled:
-            return Summary(_JSON.encode(data), 0)
-        outline = self._outline_anywhere()
-        told = _JSON.encode(outline)[:-1]
-        others = {name: value for name, value in data.items() if name not in outline}
-        return Summary(f"{told}, {_JSON.encode(others)[1:]}", len(told))
-
-    def _results_json(self) -> Any:
-        if self.status in _LIVE:
-            return to_json(self.results)
-        return self._data.get("results") or {}
-
-    def _last_json(self) -> Any:
-        series = self._data.get("series") or {}
-        if self.status in _LIVE or "$dict" in series:
-            return to_json(self.last)
-        return {
-            name: entry["last"]
-            for name, entry in series.items()
-            if entry.get("kind") == "scalar" and type(entry.get("last")) in (int, float, dict)
-        }
+        return outline_text(self.outline())
 
     @property
     def _series_folder(self) -> Path:
