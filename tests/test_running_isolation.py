@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -227,6 +228,19 @@ def test_the_randomness_of_the_caller_goes_on() -> None:
     assert (random.random(), np.random.rand()) == expected
     assert np.geterr()["divide"] == "warn"
     assert np.get_printoptions()["precision"] == 8
+
+
+def test_the_alarm_of_whoever_runs_us_goes_on() -> None:
+    """With -n 0 that of --timeout holds for analyses and teardowns too, as with workers."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1000, 5)
+        with preserved_state():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        left, interval = signal.getitimer(signal.ITIMER_REAL)
+        assert 0 < left < 1000
+        assert interval == 5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def test_what_cannot_be_put_back_is_said_by_its_name() -> None:

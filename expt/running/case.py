@@ -438,7 +438,8 @@ class _Run:
                 if os.getpid() != self._pid:
                     os._exit(0)
                 self._print_traceback(error)
-                text = f"{analysis.name} failed: {describe_error(error, self._scrub).message}"
+                told = describe_error(error, self._scrub)
+                text = f"{analysis.name} failed: {told.message or told.type}"
                 self._around.report(Notice(text, self._case.id))
                 if raised_by_interrupt(error):
                     return

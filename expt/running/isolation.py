@@ -51,7 +51,7 @@ STATE: Final = (
     Kind("resource limits", process.take_limits, process.put_limits),
     Kind("signal handlers", process.take_handlers, process.put_handlers),
     Kind("signal mask", process.take_mask, process.put_mask),
-    Kind("timers", lambda: None, process.stop_timers),
+    Kind("timers", process.take_timers, process.put_timers),
     Kind("watchdog", lambda: None, lambda _: faulthandler.cancel_dump_traceback_later()),
     Kind("sys.argv", *python.a_list("argv")),
     Kind("sys.path", *python.a_list("path")),

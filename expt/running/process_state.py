@@ -167,8 +167,20 @@ def put_mask(before: Any) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def stop_timers(_: None) -> None:
-    """No alarm of a run rings in the next one."""
-    if hasattr(signal, "setitimer"):
-        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-            signal.setitimer(timer, 0)
+def take_timers() -> tuple[float, float, float] | None:
+    """The moment, and the seconds until the alarm that whoever runs us has set, and between two."""
+    if not hasattr(signal, "setitimer"):
+        return None
+    return (time.monotonic(), *signal.getitimer(signal.ITIMER_REAL))
+
+
+def put_timers(before: tuple[float, float, float] | None) -> None:
+    """No alarm of a run rings in the next one; one that was set before goes on."""
+    if before is None:
+        return
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        signal.setitimer(timer, 0)
+    moment, seconds, interval = before
+    if seconds:
+        left = moment + seconds - time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, left if left > 0 else interval, interval)
