@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 import shutil
 import threading
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -67,10 +69,10 @@ class Client:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.ask("POST", target, {"Content-Type": "application/json", **headers}, content)
 
-    def ask(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Answer:
+    def scope_of(self, method: str, target: str, headers: Mapping[str, str]) -> dict[str, Any]:
         path, _, query = target.partition("?")
         pairs = {**self.headers, **headers}
-        scope = {
+        return {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
@@ -84,6 +86,9 @@ class Client:
             "client": ("127.0.0.1", 1),
             "root_path": "",
         }
+
+    def ask(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Answer:
+        scope = self.scope_of(method, target, headers)
         sent: list[Any] = []
 
         async def receive() -> dict[str, Any]:
@@ -610,3 +615,61 @@ def test_a_page_is_told_what_changed_since_the_table_that_it_shows(root: Path) -
     assert now["ids"] == [id_of(2), id_of(1), id_of(0)]
     assert anyio.run(first, now["version"]) == {"runs": [], "gone": False, "points": {}}
     assert len(anyio.run(first, 99)["runs"]) == 3, "of a table that nobody knows all is news"
+
+
+def test_a_fifth_page_is_told_at_once_and_comes_again(client: Client) -> None:
+    """A browser has six connections to a server, and those that listen are open for ever."""
+    scope = client.scope_of("GET", "/api/events", {})
+    sent: list[bytes] = []
+    answer: list[bytes] = []
+
+    async def follow() -> None:
+        told = anyio.Event()
+
+        async def listen() -> None:
+            async def send(message: Any) -> None:
+                if b"data: " in message.get("body", b""):
+                    sent.append(message["body"])
+                    if len(sent) == 4:
+                        told.set()
+
+            await client.app(scope, anyio.sleep_forever, send)
+
+        async def send_fifth(message: Any) -> None:
+            answer.append(message.get("body", b""))
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+                for _ in range(4):
+                    group.start_soon(listen)
+                await told.wait()
+                await client.app(scope, anyio.sleep_forever, send_fifth)
+                group.cancel_scope.cancel()
+
+    anyio.run(follow)
+    retry, data, *_ = b"".join(answer).decode().splitlines()
+    assert retry.startswith("retry: ")
+    change = json.loads(data.removeprefix("data: "))
+    assert change["pages"] == 4
+    assert {run["id"] for run in change["runs"]} == {run["id"] for run in _runs_of(sent[0])}
+
+
+def _runs_of(event: bytes) -> list[dict[str, Any]]:
+    runs: list[dict[str, Any]] = json.loads(event.decode().strip().removeprefix("data: "))["runs"]
+    return runs
+
+
+def test_modules_of_the_front_end_share_no_name() -> None:
+    """They become one script, in which two of one name are an error before anything is shown."""
+    told: dict[str, list[str]] = {}
+    for file in (files("expt.page") / "assets").iterdir():
+        if file.name.endswith(".js"):
+            named = re.findall(
+                r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)",
+                file.read_text(encoding="utf-8"),
+                re.MULTILINE,
+            )
+            for name in named:
+                told.setdefault(name, []).append(file.name)
+    assert told
+    assert {name: where for name, where in told.items() if len(where) > 1} == {}

@@ -66,6 +66,8 @@ _TYPES: Final = {
 }
 _MOST_POINTS: Final = 1_000_000
 _LABELS: Final = 64 * 1024  # bytes of what is posted
+_STREAMS: Final = 4  # pages that listen all the time: a browser has six connections to a server
+_AGAIN: Final = 1500  # milliseconds after which any other page asks again
 _PAGE: Final = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -325,6 +327,10 @@ class _Pages:
     async def events(self, request: Request) -> Response:
         version = _asked(request, "table").get("table")
         since = None if version is None else self.known.stamps_of(_whole(version, 0))
+        if self._watcher.pages >= _STREAMS:  # its browser comes again by itself
+            change = await self._watcher.tell_since(since)
+            text = f"retry: {_AGAIN}\ndata: {json.dumps(change, allow_nan=False)}\n\n"
+            return Response(text, media_type="text/event-stream", headers=_HEADERS)
 
         async def stream() -> AsyncIterator[str]:
             yield ": here\n\n"

@@ -67,7 +67,7 @@ class Watcher:
         self, since: Mapping[str, str] | None = None
     ) -> AsyncIterator[dict[str, Any] | None]:
         """Each change as `{"runs": [outline …], "gone": bool, "points": {id: {series: [count,
-        last]}}}`; None now and then, where there is none.
+        last]}}, "pages": N}`, of which N pages are told; None now and then, where there is none.
 
         First what runs now, and what changed `since` archives had these stamps. What is `gone`,
         and what are too many changes to be told one by one, the table tells.
@@ -79,7 +79,7 @@ class Watcher:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         try:
-            yield await run_in_threadpool(self._tell_since, since)
+            yield await self.tell_since(since)
             while True:
                 yield await queue.get()
         finally:
@@ -88,6 +88,15 @@ class Watcher:
     def moment_of(self, run_id: str) -> int | None:
         """What changes whenever a run that goes on has new points; None where nobody looks."""
         return self._moments.get(run_id) if self._listeners else None
+
+    @property
+    def pages(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
+    async def tell_since(self, since: Mapping[str, str] | None) -> dict[str, Any]:
+        """What runs now, and what changed `since` archives had these stamps; others listen."""
+        return await run_in_threadpool(self._tell_since, since) | {"pages": self.pages}
 
     def _tell_since(self, since: Mapping[str, str] | None) -> dict[str, Any]:
         now = self._stamps
@@ -105,7 +114,7 @@ class Watcher:
 
     def _send(self, change: dict[str, Any] | None) -> None:
         for queue in self._listeners:
-            queue.put_nowait(change)
+            queue.put_nowait(change and change | {"pages": self.pages})
 
     async def _watch(self) -> None:
         quiet = 0

@@ -14,6 +14,8 @@ export function layout(more = {}) {
   };
 }
 
+const KEPT = 5000; // answers that are kept
+
 export const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "sendDataToCloud"] };
 
 // Plotly's script is large: it is taken in when the first chart is drawn.
@@ -46,6 +48,24 @@ export async function draw(element, traces, settings) {
 export function clear(element) {
   element.turn = (element.turn || 0) + 1;
   if (element.data) window.Plotly.purge(element);
+}
+
+// What was fetched, by what it was asked with, until its version is another.
+export class Fetched {
+  constructor() { this.known = new Map(); }
+
+  get(key, version, fetch) {
+    if (this.known.get(key)?.version !== version) {
+      if (this.known.size > KEPT) this.known.clear();
+      this.known.set(key, { version, told: fetch().catch(() => null) });
+    }
+    return this.known.get(key).told;
+  }
+}
+
+// Whether what something is made of is, part by part, what it was made of before.
+export function isMadeOf(parts, before) {
+  return before?.length === parts.length && parts.every((part, i) => part === before[i]);
 }
 
 // A few askings at a time, so that two hundred curves do not make two hundred connections.

@@ -15,11 +15,14 @@ export class Compare {
 
   async show() {
     const rows = this.page.chosenRows(2);
-    if (rows.length < 2) { replace(this.body, el("p", {}, "select two runs or more in the table: with the box at the left, or the space bar")); return; }
+    if (rows.length < 2) { this.made = null; replace(this.body, el("p", {}, "select two runs or more in the table: with the box at the left, or the space bar")); return; }
     const turn = (this.turn += 1);
+    const made = rows.map((row) => `${this.page.runs.ids[row]} ${this.page.version(this.page.runs.ids[row])}`).join();
+    if (this.made === made) return;
     const told = await each(rows, (row) => this.page.source.run(this.page.runs.ids[row]));
     if (turn !== this.turn) return;
     const missing = told.findIndex((run) => !run);
+    this.made = missing < 0 ? made : null;
     if (missing >= 0) { replace(this.body, el("p", {}, `this file does not hold all of ${this.page.runs.short[rows[missing]]}`)); return; }
     const head = el("tr", {}, el("th"), rows.map((row) => el("th", {}, this.page.link(row))), rows.length === 2 ? el("th", {}, "Δ") : null);
     const parts = [

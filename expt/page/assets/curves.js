@@ -3,7 +3,7 @@ import {el, replace, choice, check, slider} from "./dom.js";
 import {show, showNumber, meanAndDeviation} from "./values.js";
 import {title} from "./runs.js";
 import {colouring, telling, legend, plotlyScale} from "./colours.js";
-import {draw, clear, each} from "./charts.js";
+import {Fetched, draw, clear, each, isMadeOf} from "./charts.js";
 
 export class Curves {
   constructor(page) {
@@ -13,7 +13,8 @@ export class Curves {
     this.told = el("p.same");
     this.element = el("section.view", {}, this.tools, this.told, this.grid);
     this.charts = new Map();
-    this.cache = new Map();
+    this.ranges = new Map(); // that a chart is zoomed to
+    this.fetched = new Fetched();
     this.turn = 0;
   }
 
@@ -35,7 +36,8 @@ export class Curves {
       choice("band over", band, [["", "nothing"], ...params.map((name) => [name, title(name)])], (value) => state.set({ band: value })),
       el("details.columns", {}, el("summary", {}, `${shown.length} of ${names.length} series`), el("div.menu", {}, names.map((name) => check(name, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name)))))));
     replace(this.told, rows.length ? this.page.toldOfChoice(rows) : "no run is chosen");
-    for (const [name, chart] of this.charts) if (!shown.includes(name)) { clear(chart); chart.remove(); this.charts.delete(name); }
+    if (this.x !== state.x) { this.x = state.x; this.ranges.clear(); }
+    for (const [name, chart] of this.charts) if (!shown.includes(name)) { clear(chart); chart.remove(); this.charts.delete(name); this.ranges.delete(name); }
     const turn = (this.turn += 1);
     const colours = colouring(runs, rows, color);
     this.told.append(...legend(colours, runs, rows, color));
@@ -44,7 +46,7 @@ export class Curves {
       this.grid.append(this.charts.get(name));
     }
     for (const name of shown) {
-      const told = await each(rows, (row) => this.fetch(row, name));
+      const told = await each(rows, (row) => this.fetch(row, name, this.ranges.get(name)));
       if (turn !== this.turn) return;
       const across = state.x.startsWith("series:") ? await each(rows, (row) => this.fetch(row, state.x.slice(7))) : null;
       if (turn !== this.turn) return;
@@ -53,19 +55,18 @@ export class Curves {
   }
 
   async fetch(row, name, range = null) {
-    const { runs, source, versions } = this.page;
+    const { runs, source } = this.page;
     const id = runs.ids[row];
-    const key = `${id} ${name} ${versions.get(id) || 0} ${range || ""}`;
-    if (!this.cache.has(key)) {
-      if (this.cache.size > 5000) this.cache.clear();
-      this.cache.set(key, source.series(id, name, range ? { from: range[0], to: range[1] } : {}).catch(() => null));
-    }
-    return this.cache.get(key);
+    const asked = range ? { from: range[0], to: range[1] } : {};
+    return this.fetched.get(`${id} ${name} ${range || ""}`, this.page.version(id, name), () => source.series(id, name, asked));
   }
 
   async draw(name, rows, told, across, colours, band, color) {
     const { runs, state } = this.page;
     const element = this.charts.get(name);
+    const made = [state.x, state.smooth, state.logx, state.logy, color, band, document.documentElement.dataset.theme, ...rows, ...rows.map((row, i) => colours.of(row, i).colour), ...told, ...(across || [])];
+    if (isMadeOf(made, element.made)) return;
+    element.made = made;
     const lines = rows.map((row, i) => ({ row, i, told: told[i] })).filter((line) => line.told && line.told.count)
       .map((line) => ({ ...line, y: line.told.values.map(Number), x: this.across(line.told, across?.[line.i]) }));
     const log = state.logy === "log" || (state.logy === "" && isLog(saidOf(lines.map((line) => line.told)), lines.flatMap((line) => line.y)));
@@ -138,6 +139,7 @@ export class Curves {
     if (whole && !change["xaxis.autorange"]) return;
     const rows = this.page.chosenRows(50);
     const range = whole ? null : [state.logx ? 10 ** low : low, state.logx ? 10 ** high : high];
+    if (range) this.ranges.set(name, range); else this.ranges.delete(name);
     const told = await each(rows, (row) => this.fetch(row, name, range));
     const color = state.color || telling(this.page.runs, rows, [state.band, "params.seed", "params.repeat"]);
     await this.draw(name, rows, told, null, colouring(this.page.runs, rows, color), state.band, color);

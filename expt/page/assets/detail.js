@@ -1,8 +1,8 @@
 // One run in full: what it was given and from where, what it left, how it ended, how to run it again.
-import {el, replace} from "./dom.js";
+import {el, replace, arrange} from "./dom.js";
 import {show, showDuration, showTime} from "./values.js";
 import {leaves} from "./runs.js";
-import {draw, each} from "./charts.js";
+import {Fetched, draw, clear, each, isMadeOf} from "./charts.js";
 import {heading, upright, saidOf, isLog, escapeText} from "./curves.js";
 
 export class Detail {
@@ -11,51 +11,85 @@ export class Detail {
     this.body = el("div");
     this.element = el("section.view", {}, this.body);
     this.turn = 0;
+    this.parts = new Map(); // name → what a part of the page was made of, and its element
+    this.charts = new Map();
+    this.fetched = new Fetched();
   }
 
   async show() {
     const { runs, state, source } = this.page;
     const id = state.open || runs.ids[this.page.rows[0]];
-    if (!id) { replace(this.body, el("p", {}, "there are no runs yet")); return; }
+    if (!id) { this.say(el("p", {}, "there are no runs yet")); return; }
     const turn = (this.turn += 1);
+    const made = [id, this.page.version(id), ...Object.keys(runs.series).map((name) => this.page.version(id, name)), document.documentElement.dataset.theme].join();
+    if (this.made === made) return;
     let run = null;
-    try { run = await source.run(id); } catch (error) { replace(this.body, el("p.error", {}, error.message)); return; }
+    try { run = await source.run(id); } catch (error) { this.say(el("p.error", {}, error.message)); return; }
     if (turn !== this.turn) return;
     if (this.shown === id && this.body.querySelector(".labels input:focus")) return; // being written
+    if (!run) { this.say(el("p", {}, "this file holds the values of this run, not its series, code and log")); return; }
+    if (run.damaged) { this.say(el("p.error", {}, `this archive is damaged: ${run.damaged}`)); return; }
+    if (this.shown !== id) this.forget();
     this.shown = id;
-    if (!run) { replace(this.body, el("p", {}, "this file holds the values of this run, not its series, code and log")); return; }
-    if (run.damaged) { replace(this.body, el("p.error", {}, `this archive is damaged: ${run.damaged}`)); return; }
-    this.charts = el("div.grid");
+    this.made = made;
     this.damage = { ...run.damage, packages: run.damage.environment };
-    replace(this.body,
-      el("h2", {}, `${run.experiment}${run.case ? `[${run.case}]` : ""} `, el("span.id", {}, run.short)),
-      el("p", {}, run.description || ""),
-      el("p", {}, el(`span.status.${run.status}`, {}, run.status), ` ${showTime(run.started)}, ${showDuration(run.duration)}${run.setup ? ` and ${showDuration(run.setup)} of set-up` : ""}`),
-      this.makeLabels(run),
-      Object.keys(run.damage).length ? this.section("damaged", this.makePairs(Object.entries(run.damage))) : null,
-      run.error ? this.section("error", el("pre.error", {}, run.error.traceback || `${run.error.type}: ${run.error.message}`)) : null,
-      run.notices.length ? this.section("notices", el("ul", {}, run.notices.map((notice) => el("li", {}, notice)))) : null,
-      this.section("results", this.makePairs(leaves(run.results))),
-      this.section("series", this.charts),
-      this.section("values", this.makeValues(run)),
-      this.makePictures(run),
-      (run.panels || []).map((panel) => this.section(panel.title, this.makePanel(run, panel))),
-      this.section("log", el("pre.log", {}, run.log || "nothing was printed")),
-      this.section("lineage", this.makePairs(leaves(run.lineage).filter(([, value]) => value !== null && show(value) !== "" && show(value) !== "[]" && show(value) !== "{}"))),
-      Object.keys(run.inputs || {}).length ? this.section("inputs", this.makePairs(leaves(run.inputs))) : null,
-      Object.keys(run.artifacts).length ? this.section("artifacts", this.makePairs(Object.entries(run.artifacts).map(([name, size]) => [name, `${size} bytes`]))) : null,
-      this.section("run it again", el("pre", {}, `expt rerun ${run.short}\nexpt show ${run.short}\n${run.path}`)),
-      this.section("code", Object.entries(run.code).map(([name, text]) => el("details", {}, el("summary", {}, name), el("pre.code", {}, text))), true),
-      this.section("environment", this.makePairs(leaves({ ...run.environment, packages: "" })), true),
-      this.section("packages", this.makePairs(Object.entries(run.environment.packages || {})), true));
     const log = this.body.querySelector("pre.log");
-    if (log) log.scrollTop = log.scrollHeight;
+    const atEnd = !log || log.scrollTop + log.clientHeight > log.scrollHeight - 8;
+    const parts = [
+      this.part("name", run.id, () => el("h2", {}, `${run.experiment}${run.case ? `[${run.case}]` : ""} `, el("span.id", {}, run.short))),
+      this.part("description", run.description, () => el("p", {}, run.description || "")),
+      this.part("status", [run.status, run.duration], () => el("p", {}, el(`span.status.${run.status}`, {}, run.status), ` ${showTime(run.started)}, ${showDuration(run.duration)}${run.setup ? ` and ${showDuration(run.setup)} of set-up` : ""}`)),
+      this.part("labels", [run.tags, run.note], () => this.makeLabels(run)),
+      Object.keys(run.damage).length ? this.section("damaged", run.damage, () => this.makePairs(Object.entries(run.damage))) : null,
+      run.error ? this.section("error", run.error, () => el("pre.error", {}, run.error.traceback || `${run.error.type}: ${run.error.message}`)) : null,
+      run.notices.length ? this.section("notices", run.notices, () => el("ul", {}, run.notices.map((notice) => el("li", {}, notice)))) : null,
+      this.section("results", run.results, () => this.makePairs(leaves(run.results))),
+      this.section("series", "", () => (this.grid = el("div.grid"))),
+      this.section("values", [run.params, run.origins], () => this.makeValues(run)),
+      this.makePictures(run),
+      (run.panels || []).map((panel, i) => this.section(panel.title, [panel, document.documentElement.dataset.theme], () => this.makePanel(run, panel), { key: `panel ${i}` })),
+      this.section("log", run.log, () => el("pre.log", {}, run.log || "nothing was printed")),
+      this.section("lineage", run.lineage, () => this.makePairs(leaves(run.lineage).filter(([, value]) => value !== null && show(value) !== "" && show(value) !== "[]" && show(value) !== "{}"))),
+      Object.keys(run.inputs || {}).length ? this.section("inputs", run.inputs, () => this.makePairs(leaves(run.inputs))) : null,
+      Object.keys(run.artifacts).length ? this.section("artifacts", run.artifacts, () => this.makePairs(Object.entries(run.artifacts).map(([name, size]) => [name, `${size} bytes`]))) : null,
+      this.section("run it again", run.path, () => el("pre", {}, `expt rerun ${run.short}\nexpt show ${run.short}\n${run.path}`)),
+      this.section("code", run.code, () => Object.entries(run.code).map(([name, text]) => el("details", {}, el("summary", {}, name), el("pre.code", {}, text))), { closed: true }),
+      this.section("environment", run.environment, () => this.makePairs(leaves({ ...run.environment, packages: "" })), { closed: true }),
+      this.section("packages", run.environment.packages, () => this.makePairs(Object.entries(run.environment.packages || {})), { closed: true }),
+    ].flat().filter(Boolean);
+    const place = log?.scrollTop;
+    arrange(this.body, parts);
+    const now = this.body.querySelector("pre.log");
+    if (now) now.scrollTop = atEnd ? now.scrollHeight : place;
     await this.drawSeries(run);
   }
 
-  section(name, content, closed = false) {
+  say(element) {
+    this.forget();
+    replace(this.body, element);
+  }
+
+  forget() {
+    for (const chart of this.charts.values()) clear(chart);
+    this.charts.clear();
+    this.parts.clear();
+    this.shown = this.made = null;
+  }
+
+  // A part of the page, made anew where what it is made of is no longer what it was.
+  part(name, from, make) {
+    const key = JSON.stringify(from, (_, value) => (typeof value === "bigint" || Number.isNaN(value) ? String(value) : value));
+    if (this.parts.get(name)?.key !== key) this.parts.set(name, { key, element: make(this.parts.get(name)?.element) });
+    return this.parts.get(name).element;
+  }
+
+  // One with a title, which stays as open as it was.
+  section(name, from, make, { key = name, closed = false } = {}) {
     const why = this.damage[name]; // it cannot be read, and nothing is said of what it held
-    return el("details.section", { open: !closed }, el("summary", {}, name), why ? el("p.error", {}, `damaged: ${why}`) : content);
+    return this.part(key, [from, why], (before) => {
+      const open = before ? before.open : !closed;
+      return el("details.section", { open }, el("summary", {}, name), why ? el("p.error", {}, `damaged: ${why}`) : make());
+    });
   }
 
   makePairs(pairs) {
@@ -97,7 +131,7 @@ export class Detail {
       const picture = file.endsWith(".mp4") ? el("video", { src: address, controls: true, loop: true, preload: "metadata" }) : el("img", { src: address, alt: name, loading: "lazy" });
       return el("figure", {}, picture, el("figcaption", {}, name));
     }).filter(Boolean);
-    return shown.length ? this.section("pictures", el("div.pictures", {}, shown)) : null;
+    return shown.length ? this.section("pictures", run.pictures, () => el("div.pictures", {}, shown)) : null;
   }
 
   // What a plugin shows of the run: a text, a picture of the archive or a chart.
@@ -115,17 +149,21 @@ export class Detail {
 
   async drawSeries(run) {
     const names = Object.keys(run.series).filter((name) => run.series[name].kind === "scalar").slice(0, 40);
-    const told = await each(names, (name) => this.page.source.series(run.id, name));
+    const told = await each(names, (name) => this.fetched.get(`${run.id} ${name}`, this.page.version(run.id, name), () => this.page.source.series(run.id, name)));
     const accent = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim();
+    if (this.shown !== run.id) return;
     names.forEach((name, i) => {
       if (!told[i]?.count) return;
-      const chart = el("div.chart");
-      this.charts.append(chart);
+      if (!this.charts.has(name)) this.charts.set(name, el("div.chart"));
+      const chart = this.charts.get(name);
+      if (!chart.isConnected) this.grid.append(chart);
+      if (isMadeOf([told[i], accent], chart.made)) return;
+      chart.made = [told[i], accent];
       const y = told[i].values.map(Number);
       const words = saidOf([told[i]]);
       draw(chart, [{ x: told[i].steps.map(Number), y, mode: y.length === 1 ? "markers" : "lines", type: "scatter", line: { width: 1.6, color: accent } }],
-        { title: heading(name, words), height: 240, xaxis: { title: { text: escapeText(words.xlabel || "step") } }, yaxis: { type: isLog(words, [...y]) ? "log" : "linear", title: { text: escapeText(upright(words)) } } });
+        { title: heading(name, words), uirevision: run.id, height: 240, xaxis: { title: { text: escapeText(words.xlabel || "step") } }, yaxis: { type: isLog(words, [...y]) ? "log" : "linear", title: { text: escapeText(upright(words)) } } });
     });
-    if (!names.length) replace(this.charts, el("p", {}, "no numbers were tracked"));
+    if (!names.length) replace(this.grid, el("p", {}, "no numbers were tracked"));
   }
 }

@@ -19,6 +19,14 @@ export function replace(element, ...children) {
   return element;
 }
 
+// Have exactly these children, without touching those that are there: what is taken out and put back
+// has lost its scrolling.
+export function arrange(element, children) {
+  const kept = new Set(children);
+  for (const child of [...element.children]) if (!kept.has(child)) child.remove();
+  children.forEach((child, i) => { if (element.children[i] !== child) element.insertBefore(child, element.children[i] || null); });
+}
+
 export function choice(label, value, options, change) {
   const select = el("select", { onchange: () => change(select.value) });
   for (const [key, text] of options) select.append(el("option", { value: key, selected: key === value }, text));

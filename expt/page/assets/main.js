@@ -13,6 +13,9 @@ import {Compare} from "./compare.js";
 import {Detail} from "./detail.js";
 
 const VIEWS = { runs: RunsTable, curves: Curves, parallel: Parallel, scatter: Scatter, media: Media, compare: Compare, run: Detail };
+const GATHERED = 200; // milliseconds in which what comes is shown at once
+const REST = 10; // times as long as showing it took, a page rests
+const LONGEST = 1000; // milliseconds of rest, for each page that is open
 const KEYS = "1 to 7 views · / filter · arrows move · space selects · enter opens · esc back to the table · t dark or light";
 
 class Page {
@@ -21,6 +24,8 @@ class Page {
     this.source = source;
     this.runs = runs;
     this.versions = new Map();
+    this.pages = 1;
+    this.took = 0;
     this.views = new Map();
     this.state = new State((state, names) => this.changed(names));
     this.filter = el("input.filter", { type: "search", placeholder: "lr < 0.1 and results.accuracy > 0.9", "aria-label": "filter", spellcheck: false, oninput: () => this.state.set({ where: this.filter.value }) });
@@ -80,7 +85,7 @@ class Page {
     }
     const view = this.view();
     if (!view.element.isConnected) replace(this.main, view.element);
-    view.show();
+    return view.show();
   }
 
   view() {
@@ -137,9 +142,14 @@ class Page {
   // What the server tells of runs that began, went on or ended.
   take(outline) {
     this.runs.merge(outline);
-    this.versions.set(outline.id, (this.versions.get(outline.id) || 0) + 1);
+    this.note(outline.id);
     this.soon();
   }
+
+  // What changes when a run, or one series of it, is no longer what it was.
+  version(id, name = "") { return `${this.versions.get(id) || 0} ${(name && this.versions.get(`${id} ${name}`)) || 0}`; }
+
+  note(key) { this.versions.set(key, (this.versions.get(key) || 0) + 1); }
 
   // Go on with what is told of all runs, and of what changes.
   async follow() {
@@ -158,22 +168,35 @@ class Page {
       this.follow();
       return;
     }
+    this.pages = change.pages;
     for (const outline of change.runs) this.runs.merge(outline);
-    for (const outline of change.runs) this.versions.set(outline.id, (this.versions.get(outline.id) || 0) + 1);
+    for (const outline of change.runs) this.note(outline.id);
     for (const [id, series] of Object.entries(change.points)) {
-      for (const [name, [, last]] of Object.entries(series)) this.runs.setLast(id, name, last);
-      this.versions.set(id, (this.versions.get(id) || 0) + 1);
+      for (const [name, [, last]] of Object.entries(series)) { this.runs.setLast(id, name, last); this.note(`${id} ${name}`); }
     }
-    this.soon();
+    if (change.runs.length || Object.keys(change.points).length) this.soon();
   }
 
+  // Show what came, but no more often than all pages together may cost a run that goes on beside them.
   soon() {
+    this.isNews = true;
     if (this.waiting) return;
-    this.waiting = setTimeout(() => {
-      this.waiting = null;
-      if (this.root.contains(document.activeElement) && document.activeElement.matches(".labels input")) return;
-      this.update();
-    }, 200);
+    this.waiting = true;
+    const rested = performance.now() - this.ended;
+    setTimeout(() => this.showNews(), Math.max(GATHERED, (this.pages * Math.min(REST * this.took, LONGEST) - rested) || 0));
+  }
+
+  async showNews() {
+    const begun = performance.now();
+    this.isNews = false;
+    try {
+      if (!document.activeElement?.matches("#page .labels input")) await this.update();
+    } finally {
+      this.ended = performance.now();
+      this.took = this.ended - begun;
+      this.waiting = false;
+      if (this.isNews) this.soon();
+    }
   }
 }
 

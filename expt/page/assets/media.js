@@ -1,7 +1,7 @@
 // Images, arrays and texts of the chosen runs, all under one step slider.
 import {el, replace, check} from "./dom.js";
 import {show} from "./values.js";
-import {each} from "./charts.js";
+import {Fetched, each, isMadeOf} from "./charts.js";
 import {onScale} from "./colours.js";
 
 export class Media {
@@ -13,7 +13,7 @@ export class Media {
     this.grid = el("div.media");
     this.told = el("p.same");
     this.element = el("section.view", {}, this.tools, el("label.step", {}, "step ", this.range, this.where), this.told, this.grid);
-    this.cache = new Map();
+    this.fetched = new Fetched();
     this.turn = 0;
   }
 
@@ -24,28 +24,32 @@ export class Media {
     const chosen = state.list("series").filter((name) => names.includes(name));
     const shown = chosen.length ? chosen : names.slice(0, 4);
     replace(this.tools, names.map((name) => check(`${name} (${runs.series[name]})`, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name)))));
-    if (!names.length) { replace(this.told, "these runs have no pictures, arrays or texts"); replace(this.grid); this.range.disabled = true; return; }
+    if (!names.length) { replace(this.told, "these runs have no pictures, arrays or texts"); replace(this.grid); this.range.disabled = true; this.made = null; return; }
     replace(this.told, this.page.toldOfChoice(rows));
     const turn = (this.turn += 1);
     const cells = rows.flatMap((row) => shown.map((name) => ({ row, name })));
     const told = await each(cells, ({ row, name }) => this.fetch(row, name));
     if (turn !== this.turn) return;
+    const made = [...rows, ...shown, ...told];
+    if (!isMadeOf(made, this.made)) this.make(cells, rows, told);
+    this.made = made;
+    const asked = state.step === "" ? this.steps.length - 1 : this.steps.findLastIndex((step) => step <= Number(state.step));
+    this.range.value = Math.max(0, asked);
+    this.paint(Number(this.range.value));
+  }
+
+  make(cells, rows, told) {
     this.cells = cells.map((cell, i) => ({ ...cell, told: told[i] })).filter((cell) => cell.told && cell.told.count);
     this.steps = [...new Set(this.cells.flatMap((cell) => cell.told.steps.map(Number)))].sort((a, b) => a - b);
     this.range.disabled = this.steps.length < 2;
     this.range.max = Math.max(0, this.steps.length - 1);
-    const asked = state.step === "" ? this.steps.length - 1 : this.steps.findLastIndex((step) => step <= Number(state.step));
-    this.range.value = Math.max(0, asked);
     replace(this.grid, rows.map((row) => this.makeRow(row)).filter(Boolean));
-    this.paint(Number(this.range.value));
   }
 
   async fetch(row, name) {
-    const { runs, source, versions } = this.page;
+    const { runs, source } = this.page;
     const id = runs.ids[row];
-    const key = `${id} ${name} ${versions.get(id) || 0}`;
-    if (!this.cache.has(key)) this.cache.set(key, source.series(id, name).catch(() => null));
-    return this.cache.get(key);
+    return this.fetched.get(`${id} ${name}`, this.page.version(id, name), () => source.series(id, name));
   }
 
   makeRow(row) {
