@@ -137,13 +137,15 @@ def test_values_that_cannot_be_hashed_differ_too() -> None:
 
 def test_results_stand_against_each_swept_value() -> None:
     values = [{"lr": lr, "name": name} for lr in (0.01, 0.1) for name in ("a", "b")]
-    results = [{"accuracy": 0.5 + index, "note": "text"} for index in range(4)]
+    results = [{"accuracy": 0.5 + index, "note": "text"} for index in range(3)]
+    results.append({"note": "a run that failed is not drawn, and not counted"})
 
     figure = results_figure(values, results, LIGHT, title="experiment_x")
 
     assert figure is not None
     assert len(figure.axes) == 2
-    assert {"lr", "name", "accuracy", "0.01", "0.1", "a", "b"} <= texts_of(figure)
+    told = {"lr", "name", "accuracy", "0.01", "0.1", "a", "b", "3 runs    line: mean"}
+    assert told <= texts_of(figure)
 
 
 def test_axes_and_scales_of_colour_have_units() -> None:

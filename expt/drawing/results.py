@@ -76,7 +76,10 @@ def results_figure(
                     axes = figure.add_axes(place)
                     told = with_unit(name, units or {})
                     _scatter(figure, axes, pairs, style, told, result)
-        told = f"{len(values):,} runs    line: mean"
+        drawn = sum(
+            any(as_number(made.get(name)) is not None for name in shown) for made in results
+        )
+        told = f"{drawn:,} runs    line: mean"
         write_titles(figure, style, title, told)
     return figure
 

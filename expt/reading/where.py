@@ -91,7 +91,7 @@ def compile_condition(text: str, now: dt.datetime | None = None) -> Condition:
         answer = compiler.logic(tree)
         return Condition(text, frozenset(compiler.names), tree, answer)
     except SyntaxError as error:
-        what, column = error.msg, error.offset or 1
+        what, column = error.msg, error.offset or len(text) + 1  # 0 is the end
         if "Maybe you meant '=='" in what or text[column - 1 : column] == "=":
             what = "one '=' is no comparison; write '=='"
         raise _mistake(text, column, what) from None
