@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from made_runs import id_of, make_run
 
+from expt.reading.fields import FIELDS
 from expt.reading.finding import find_runs
 from expt.reading.references import load_run
 from expt.reading.runs import Runs
@@ -279,6 +280,19 @@ def test_the_table_is_the_runs_by_columns(client: Client) -> None:
     assert columns["params", "lr"] == [0.01, 0.1, 1.0]
     assert columns["params", "big"] == [{"$int": str(2**60)}] * 3
     assert columns["results", "gap"] == [{"$float": "nan"}] * 3
+
+
+def test_the_table_has_the_names_of_the_command_line(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", 1, setup=2.5, lineage={"session": "s", "sweep": {"lr": 3}})
+    make_run(tmp_path / "runs", 2, lineage={"rerun_of": id_of(1)})
+    table = tell_table(find_runs(tmp_path / "runs"))
+    columns = values_of(table)
+    assert {name for part, name in columns if part == "run"} == set(table["fields"])
+    assert {*table["fields"], "id", "path"} == set(FIELDS)
+    assert columns["run", "setup"] == [None, 2.5]
+    assert columns["lineage", "session"] == ["gap", "s"]
+    assert columns["lineage", "sweep.lr"] == ["gap", 3]
+    assert columns["lineage", "rerun_of"] == [id_of(1), "gap"]
 
 
 def test_runs_that_differ_in_their_names_are_rows_of_one_table(tmp_path: Path) -> None:

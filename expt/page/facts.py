@@ -19,7 +19,7 @@ from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import SERIES_DIR
 from expt.ground.value_classes import field, frozen
 from expt.page.run_panels import take_panels
-from expt.reading.fields import leaf_values
+from expt.reading.fields import FIELDS, leaf_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_FIELDS: Final = (
-    *("experiment", "case", "description", "status", "started", "duration", "note", "tags"),
-)
+_FIELDS: Final = tuple(name for name in FIELDS if name not in ("id", "path"))
+"""Names that any run has: an id stands before the columns, and a report may go anywhere."""
 _WORDS: Final = ("unit", "title", "xlabel", "ylabel", "scale")  # of `track.configure`
 _EXACT: Final = 2**53
 _NUMBERS: Final = frozenset({int, float})
@@ -40,11 +39,11 @@ _LARGEST_TEXT: Final = 200_000  # characters of a log or a file of code that are
 
 def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
     """Every run by columns: `{"ids", "short", "columns": [{"name", "part", "values"}], "series",
-    "units"}`.
+    "units", "fields"}`; `fields` are the names of what is no part.
 
-    `part` is run, params, results, last, min or max; a run that lacks a value has null there, and
-    `missing` lists the rows that have none at all, so that null the value is told from null the
-    gap. What is the same in every run is told once, as `every` in place of `values`.
+    `part` is run, params, results, lineage, last, min or max; a run that lacks a value has null
+    there, and `missing` lists the rows that have none at all, so that null the value is told from
+    null the gap. What is the same in every run is told once, as `every` in place of `values`.
     """
     ids: list[str] = []
     short: list[str] = []
@@ -66,7 +65,14 @@ def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
             units.update((name, said["unit"]) for name, said in run.words.items() if "unit" in said)
         run.let_go()
     columns = _tell_columns(alike, len(ids))
-    return {"ids": ids, "short": short, "columns": columns, "series": kinds, "units": units}
+    return {
+        "ids": ids,
+        "short": short,
+        "columns": columns,
+        "series": kinds,
+        "units": units,
+        "fields": _FIELDS,
+    }
 
 
 @frozen
@@ -111,8 +117,9 @@ def _tell_column(pieces: Sequence[tuple[list[int], tuple[Any, ...]]], count: int
 def _parts_of(run: Run) -> Iterable[tuple[str, tuple[str, ...], tuple[Any, ...]]]:
     """Names and values of what a run has in each part, by dotted names, as JSON."""
     outline = run.outline()
-    yield "run", (*_FIELDS, "session"), (*map(outline.__getitem__, _FIELDS), run.session)
-    for part in ("params", "results"):
+    told = {**outline, "session": run.session, "setup": run.setup}
+    yield "run", _FIELDS, tuple(map(told.__getitem__, _FIELDS))
+    for part in ("params", "results", "lineage"):
         leaves = _leaves(outline[part])
         yield part, tuple(leaves), tuple(leaves.values())
     scalars = run.scalars

@@ -254,4 +254,5 @@ def _changed_at(folder: Path) -> int:
 
 
 def _told_of(runs: list[Run]) -> dict[str, Any]:
-    return {"runs": [run.outline() for run in runs], "gone": False, "points": {}}
+    outlines = [{**run.outline(), "setup": run.setup} for run in runs]
+    return {"runs": outlines, "gone": False, "points": {}}

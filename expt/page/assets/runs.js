@@ -2,8 +2,7 @@
 import {UNKNOWN, revive, isNumber, sorted, meanAndDeviation, show} from "./values.js";
 import {compileWhere} from "./where.js";
 
-const FIELDS = ["id", "experiment", "case", "status", "started", "duration", "description", "tags", "note", "session"];
-const PARTS = ["params", "results", "last", "min", "max"];
+const LEAVES = ["params", "results", "last", "lineage"]; // of an outline
 
 export class Runs {
   constructor(told) {
@@ -11,6 +10,7 @@ export class Runs {
     this.short = told.short;
     this.series = told.series;
     this.units = told.units;
+    this.fields = told.fields;
     this.more = told.more || 0; // older ones that are not here yet
     this.columns = new Map();
     this.rows = new Map(this.ids.map((id, row) => [id, row]));
@@ -30,8 +30,7 @@ export class Runs {
   // As the command line finds names: a field, a part by its prefix, then a parameter, a result, a last value.
   column(name) {
     if (this.places.has(name)) return this.places.get(name);
-    let found = FIELDS.includes(name) ? this.columns.get(name) : undefined;
-    if (!found && PARTS.includes(name.split(".")[0])) found = this.columns.get(name);
+    let found = this.columns.get(name); // which has its part before it, where it is no field
     for (const part of ["params", "results", "last"]) found ??= this.columns.get(`${part}.${name}`);
     this.places.set(name, found);
     return found;
@@ -60,9 +59,9 @@ export class Runs {
         forget(column);
       }
     }
-    for (const name of FIELDS) if (name in outline && name !== "id") this.put(row, "run", name, revive(outline[name]));
+    for (const name of this.fields) if (name in outline) this.put(row, "run", name, revive(outline[name]));
     this.put(row, "run", "session", outline.lineage?.session ?? null);
-    for (const part of ["params", "results", "last"]) for (const [name, value] of leaves(revive(outline[part] || {}))) this.put(row, part, name, value);
+    for (const part of LEAVES) for (const [name, value] of leaves(revive(outline[part] || {}))) this.put(row, part, name, value);
     this.renew();
     return row;
   }
