@@ -127,7 +127,9 @@ def test_an_interrupt_of_what_follows_a_run_ends_a_session_in_this_process(
 
 
 def test_a_second_interrupt_ends_what_swallows_the_first_in_this_process(sandbox: Sandbox) -> None:
-    """After a while: here at import, where nothing else would end it."""
+    """After a while: here at import, where nothing else would end it; with the cursor shown."""
+    import pty
+
     sandbox.write(
         {
             "experiments/a.py": """
@@ -142,7 +144,21 @@ def test_a_second_interrupt_ends_what_swallows_the_first_in_this_process(sandbox
             """
         }
     )
-    assert sandbox.expt("-n", "0", timeout=60).exit_code == 2
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(sandbox.root)
+        os.execv(sys.executable, [sys.executable, "-m", "expt", "-n", "0"])
+    told = b""
+    while select.select([terminal], [], [], 60)[0]:
+        try:
+            told += os.read(terminal, 4096)
+        except OSError:  # at its end
+            break
+    else:
+        os.kill(pid, signal.SIGKILL)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 2
+    assert told.endswith(b"\x1b[?25h\r\n")
 
 
 def test_a_run_in_this_process_that_is_stopped_does_not_end_the_session(sandbox: Sandbox) -> None:

@@ -109,6 +109,13 @@ class Interrupts:
     def _end_soon(self) -> None:
         """End the process in a while, whatever keeps it; not one that is somebody else's."""
         if self._may_exit and self._ending is None:
-            self._ending = threading.Timer(_PATIENCE, os._exit, [int(ExitCode.INTERRUPTED)])
+            self._ending = threading.Timer(_PATIENCE, _leave)
             self._ending.daemon = True
             self._ending.start()
+
+
+def _leave() -> None:
+    """End the process whatever its main thread does; the terminal has its cursor back."""
+    with contextlib.suppress(OSError), open("/dev/tty", "wb", buffering=0) as terminal:
+        terminal.write(b"\x1b[?25h\n")
+    os._exit(int(ExitCode.INTERRUPTED))
