@@ -183,6 +183,34 @@ def test_what_cannot_be_meant_is_refused(
     assert len(tree.runs()) == 1
 
 
+def test_a_rerun_that_leaves_no_archive_is_told_and_the_others_are_checked(
+    sandbox: Sandbox,
+) -> None:
+    """As on a disk that is full: the new run's archive cannot be read."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                import os, shutil
+                from pathlib import Path
+
+                def experiment_a(archive, lr=0):
+                    if lr == 1 and Path("full").exists():
+                        shutil.rmtree(archive.path)
+                        Path(archive.path).write_text("")
+            """
+        }
+    )
+    assert sandbox.expt("--sweep", "lr=1,2", "-p", "seed=1").exit_code == 0
+    sandbox.write({"full": ""})
+    done = sandbox.expt("rerun", "--check", "-k", "experiment_a")
+    assert done.exit_code == 1
+    assert "Traceback" not in done.stderr
+    words = {line.split()[0] for line in done.lines if "experiment_a[lr-2]" in line}
+    assert "reproduced" in words
+    assert any(line.startswith("cannot be run") for line in done.lines), done.lines
+    assert done.lines[-1] == "1 of 2 reproduced"
+
+
 def test_a_bad_archive_is_named_and_the_others_are_checked(tree: Sandbox) -> None:
     tree.expt("-k", "seeded", "--sweep", "lr=0.1,0.2,0.3")
     newer, linked, _ = tree.runs()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.cli.command_line import masked_command
 from expt.cli.parser import Parser, repeated, seconds
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
-from expt.ground.errors import ExitCode, ExptError, UsageError
+from expt.ground.errors import ExitCode, ExptError, ReadingError, UsageError
 from expt.ground.layout import INDEX_FILE, RUNS_DIR
 from expt.ground.options import KeepingOptions, RunningOptions, TellingOptions
 from expt.ground.screen import Column, Screen, output
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from expt.ground.model import Outcome
     from expt.ground.options import Options
     from expt.reading.run import Run
 
@@ -135,16 +136,26 @@ def _run_again(run: Run, again: Again, asked: argparse.Namespace) -> tuple[Verdi
     try:
         with options_again(run, again) as options:
             outcomes, code = _carry_out(options, quiet=asked.check)
+        if not outcomes:
+            return Verdict(run, None, ("no case of it was run",)), code
+        new = _load_new(outcomes[0])
+        doubts = find_doubts(run, new, current_code=again.current_code)
+        unlike = find_unlike(run, new, asked.rtol) if asked.check else []
     except ExptError as error:
         if not asked.check:
             raise
         return Verdict(run, None, (str(error).partition("\n")[0],)), int(error.exit_code)
-    if not outcomes:
-        return Verdict(run, None, ("no case of it was run",)), code
-    new = load_archive(outcomes[0])
-    doubts = find_doubts(run, new, current_code=again.current_code)
-    unlike = find_unlike(run, new, asked.rtol) if asked.check else []
     return Verdict(run, new, tuple(unlike), tuple(doubts)), code
+
+
+def _load_new(outcome: Outcome) -> Run:
+    """The archive of a run that has ended; where a full disk left none, what its error was."""
+    try:
+        return load_archive(outcome.path)
+    except ReadingError as error:
+        if outcome.error is None:
+            raise
+        raise ReadingError(outcome.error.message, error.at) from error
 
 
 def _root_of(run: Run, usual: Path) -> Path:
@@ -155,8 +166,8 @@ def _root_of(run: Run, usual: Path) -> Path:
     return next((p for p in above if p.name == RUNS_DIR or (p / INDEX_FILE).exists()), usual)
 
 
-def _carry_out(options: Options, *, quiet: bool) -> tuple[list[str], int]:
-    """One session; the archives that it left, and its exit code."""
+def _carry_out(options: Options, *, quiet: bool) -> tuple[list[Outcome], int]:
+    """One session; the runs that left archives, and its exit code."""
     plugins = Plugins({}, options.plugins)
     if not quiet:
         for name, plugin in parent_plugins(options, sys.stdout).items():
@@ -166,7 +177,7 @@ def _carry_out(options: Options, *, quiet: bool) -> tuple[list[str], int]:
     finally:
         for failure in plugins.failures:
             Screen(sys.stderr).line(("warning: ", "yellow"), failure)
-    return [outcome.path for outcome in result.outcomes if outcome.path], int(result.exit_code)
+    return [outcome for outcome in result.outcomes if outcome.path], int(result.exit_code)
 
 
 def _tell(screen: Screen, verdict: Verdict) -> None:
