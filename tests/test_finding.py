@@ -133,6 +133,33 @@ def test_setup_and_lineage_are_columns_conditions_and_sorts(tmp_path: Path) -> N
         find_runs(tmp_path, where="lineage.rerun == 'x'")
 
 
+def test_setup_and_lineage_are_sorted_both_ways_and_make_groups(tmp_path: Path) -> None:
+    make_run(tmp_path, 1, setup=2.5, lineage={"session": "s1", "sweep": {"lr": 2}})
+    make_run(tmp_path, 2, setup=0.5, lineage={"session": "s2", "sweep": {"lr": 10}})
+    make_run(tmp_path, 3, lineage={"session": "s1"})
+    for limit in (None, 2):
+        ids = {
+            sort: [run.id for run in find_runs(tmp_path, sort=sort, limit=limit)]
+            for sort in ("-setup", "-lineage.session", "lineage.sweep.lr", "-lineage.sweep.lr")
+        }
+        assert ids == {
+            "-setup": [id_of(1), id_of(2), id_of(3)][:limit],
+            "-lineage.session": [id_of(2), id_of(3), id_of(1)][:limit],
+            "lineage.sweep.lr": [id_of(1), id_of(2), id_of(3)][:limit],
+            "-lineage.sweep.lr": [id_of(2), id_of(1), id_of(3)][:limit],
+        }
+    runs = find_runs(tmp_path)
+    groups = [(dict(group.values), len(group.runs)) for group in runs.group_by("lineage.session")]
+    assert groups == [({"lineage.session": "s1"}, 2), ({"lineage.session": "s2"}, 1)]
+    assert [dict(group.values) for group in runs.group_by("setup", "lineage.sweep.lr")] == [
+        {"setup": 0.5, "lineage.sweep.lr": 10},
+        {"setup": 2.5, "lineage.sweep.lr": 2},
+        {"setup": None},
+    ]
+    with pytest.raises(UsageError, match=r"lineage\.session"):
+        runs.group_by("lineage.sesion")
+
+
 def test_groups_take_values_of_any_type_and_are_in_order(tmp_path: Path) -> None:
     values: list[Any] = [1, 1.0, True, [1, 2], [1, 2], {"a": 1, "b": 2}, {"b": 2, "a": 1}, None,
                          float("nan"), float("nan"), "1"]  # fmt: skip
