@@ -25,6 +25,15 @@ WITHOUT = (
 what playwright leaves out, whose list this one replaces."""
 
 
+FORGET = """async () => {
+    const heard = new Promise((done) => addEventListener("hashchange", done, {once: true}));
+    location.hash = "nothing";
+    await heard;
+    history.replaceState(null, "", location.pathname);
+}"""
+"""The page forgets what is chosen, also what it would have written into its address later."""
+
+
 def why_not() -> str | None:
     """Why there can be no browser here, or None."""
     try:
@@ -82,6 +91,12 @@ class Tab:
         page.on("dialog", lambda dialog: say(f"dialog: {dialog.message}"))
         self.address = address
         page.goto(address)
+        self.wait("html[data-ready]")
+
+    def open_anew(self) -> None:
+        """The page with nothing chosen, from a browser that has read its scripts already."""
+        self.page.evaluate(FORGET)
+        self.page.reload()
         self.wait("html[data-ready]")
 
     def _note_failure(self, request: Any) -> None:

@@ -40,7 +40,16 @@ TREE = {
             return {"accuracy": 1 - lr, "seed_used": seed}
         ''',
 }
-VIEWS = ("runs", "curves", "parallel", "scatter", "media", "compare", "run")
+DRAWN = {
+    "runs": "table.runs tbody tr",
+    "curves": ".chart .trace",
+    "parallel": ".axis",
+    "scatter": ".scatterlayer .point",
+    "media": ".media figure",
+    "compare": "table.compare td",
+    "run": "details.section",
+}
+"""The views, and what is there of a run once one is drawn."""
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +59,11 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+def project(shared_sandbox: Sandbox) -> Sandbox:
     """Six runs of a sweep, and a seventh of another code."""
-    project = Sandbox(tmp_path_factory.mktemp("project"))
-    project.write(TREE)
-    done = project.expt("experiments", "--sweep", "lr=0.1,0.01,0.001", "--sweep", "seed=0,1")
+    project = shared_sandbox.write(TREE)
+    sweep = ("--sweep", "lr=0.1,0.01,0.001", "--sweep", "seed=0,1")
+    done = project.expt("experiments", *sweep)
     assert done.exit_code == 0, done.stderr
     text = TREE["experiments/train.py"].replace("1 - lr", "0.5 - lr")
     project.write({"experiments/train.py": text})
@@ -90,14 +99,47 @@ def open_tab(browser: Any) -> Iterator[Callable[..., Tab]]:
         assert [tab.complaints for tab in tabs] == [[] for _ in tabs]
 
 
-@pytest.fixture(params=["view", "report"])
-def tab(request: pytest.FixtureRequest, open_tab: Callable[..., Tab]) -> Tab:
-    """The page, served; and the same frozen, with the network off."""
-    if request.param == "view":
-        return open_tab(request.getfixturevalue("served"))
-    return open_tab(request.getfixturevalue("frozen"), offline=True)
+@pytest.fixture(scope="module")
+def kept_tabs() -> Iterator[dict[str, Tab]]:
+    """The two kinds of pages, each opened in one tab that its tests share."""
+    with contextlib.ExitStack() as stack:
+        yield (tabs := {})
+        for tab in tabs.values():
+            stack.callback(tab.close)
 
 
+@pytest.fixture
+def show(
+    browser: Any, kept_tabs: dict[str, Tab], request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], Tab]]:
+    """Shows a kind of page anew in its tab, and holds the console free of errors."""
+
+    def show(kind: str) -> Tab:
+        if kind in kept_tabs:
+            kept_tabs[kind].open_anew()
+        elif kind == "view":
+            kept_tabs[kind] = Tab(browser, request.getfixturevalue("served"))
+        else:
+            kept_tabs[kind] = Tab(browser, request.getfixturevalue("frozen"), offline=True)
+        kept_tabs[kind].complaints.clear()
+        return kept_tabs[kind]
+
+    yield show
+    assert [tab.complaints for tab in kept_tabs.values()] == [[] for _ in kept_tabs]
+
+
+@pytest.fixture
+def tab(request: pytest.FixtureRequest, show: Callable[[str], Tab]) -> Tab:
+    """The page as it is served, where a test does not ask for both."""
+    return show(getattr(request, "param", "view"))
+
+
+both = pytest.mark.parametrize("tab", ["view", "report"], indirect=True)
+"""The page, served; and the same frozen, with the network off: where they get the runs differs, and
+what they do with them is the same script."""
+
+
+@both
 def test_each_view_opens_and_shows_the_runs(tab: Tab) -> None:
     tab.told("7 runs")
     assert len(tab.column("id")) == 7
@@ -164,6 +206,7 @@ def test_columns_are_chosen(tab: Tab) -> None:
     assert set(tab.column("params.width")) == {"8"}
 
 
+@both
 def test_two_selected_runs_are_compared_down_to_the_line_of_code(tab: Tab) -> None:
     tab.page.click('.sort[title="params.name"]')
     boxes = tab.page.locator("tbody input[type=checkbox]")
@@ -217,6 +260,7 @@ def test_a_box_over_dots_filters_the_table(tab: Tab) -> None:
     assert set(tab.column("params.lr")) == {"0.01", "0.001"}
 
 
+@both
 def test_one_slider_moves_all_pictures_arrays_and_texts(tab: Tab) -> None:
     tab.view("media")
     tab.until("document.querySelectorAll('.media figure').length === 21")
@@ -231,6 +275,7 @@ def test_one_slider_moves_all_pictures_arrays_and_texts(tab: Tab) -> None:
     tab.addressed("step=5")
 
 
+@both
 def test_one_run_in_full_tells_origins_log_code_and_how_to_run_it_again(tab: Tab) -> None:
     tab.page.fill(".filter", "name == 'b'")
     tab.page.click("td.id a")
@@ -327,7 +372,7 @@ def test_no_view_is_wider_than_the_window(
     open_tab: Callable[..., Tab], frozen: str, width: int
 ) -> None:
     tab = open_tab(frozen, viewport={"width": width, "height": 844})
-    for view in VIEWS:
+    for view in DRAWN:
         tab.page.evaluate(f"location.hash = 'view={view}'")
         tab.until("document.querySelector('main').children.length > 0")
         time.sleep(0.2)
@@ -442,9 +487,9 @@ def test_hostile_names_and_values_are_text(
         tab.told("3 runs")
         for box in tab.page.locator("tbody input[type=checkbox]").all()[:2]:
             box.check()
-        for view in VIEWS:
+        for view, drawn in DRAWN.items():
             tab.view(view)
-            time.sleep(1)
+            tab.until(f"document.querySelector('main {drawn}')")
             assert tab.page.evaluate("window.hit") is None
             found = (
                 "document.querySelectorAll('main script, main [src=x], a[href^=javascript]').length"
@@ -453,6 +498,7 @@ def test_hostile_names_and_values_are_text(
         assert EVIL in tab.page.inner_text("section.view")
         tab.page.evaluate("location.hash = 'view=run&open=' + encodeURIComponent('<script>')")
         tab.until("document.querySelector('section.view').textContent.length > 0")
+        assert tab.page.evaluate("window.hit") is None
         tab.complaints = [text for text in tab.complaints if "404" not in text]
         assert id_of(0)
 
