@@ -34,7 +34,7 @@ from expt.reading.runs import Runs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EDITS = int(os.environ.get("EXPT_EDITS", "2000" if os.environ.get("CI") else "100"))
+EDITS = int(os.environ.get("EXPT_EDITS", "200"))
 FIRST = int(os.environ.get("EXPT_EDITS_FROM", "0"))
 EARLIER = (
     Edit("completed", "run.json", "value", 1),
@@ -214,8 +214,13 @@ SPARSE = [
 ]
 
 
-@pytest.mark.parametrize("archive", ["completed", "running"])
-@pytest.mark.parametrize("file", SPARSE)
+@pytest.mark.parametrize(
+    ("archive", "file"),
+    [
+        *(("completed", file) for file in SPARSE),
+        *(("running", file) for file in SPARSE if file.startswith("series") or "log" in file),
+    ],
+)
 def test_a_file_that_says_it_is_a_terabyte_long_takes_no_memory(
     archive: str, file: str, roots: tuple[Path, Path]
 ) -> None:

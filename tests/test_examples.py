@@ -82,7 +82,7 @@ def count_frames(video: Path) -> int:
 
 @pytest.mark.timeout(400)
 def test_the_whole_tree_agrees_with_theory(tree: Sandbox) -> None:
-    ran(tree, "experiments/", "-n", "2", timeout=360)
+    ran(tree, "experiments/", "-n", "2", "-p", "pictures=2", timeout=360)  # no value is made of one
     runs = tree.runs()
     assert {function_of(run) for run in runs} == WITHIN.keys()
     assert {run.status for run in runs} == {"completed"}

@@ -1,7 +1,7 @@
 """A process of a session is killed at random: the archives tell the truth, nothing is left.
 
 A session of eight runs with two workers and its renderer; any process below it may be hit.
-`EXPT_KILLS=60` kills so many instead of 3 (6 in CI), and `EXPT_KILLS_FROM` draws other moments.
+`EXPT_KILLS=60` kills so many instead of 3, and `EXPT_KILLS_FROM` draws other moments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from expt.ground.layout import UNFINISHED_PREFIX
 from expt.reading.finding import find_runs
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it asks /proc")
-KILLS = int(os.environ.get("EXPT_KILLS", "6" if os.environ.get("CI") else "3"))
+KILLS = int(os.environ.get("EXPT_KILLS", "3"))
 FIRST = int(os.environ.get("EXPT_KILLS_FROM", "0"))
 POINTS, RUNS = 30, 8
 SOURCE = f"""\

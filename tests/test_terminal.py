@@ -475,14 +475,30 @@ def test_a_pipe_that_closes_ends_nothing(options: Options) -> None:
     play.finish()
 
 
-def test_ten_thousand_short_runs_cost_next_to_nothing(options: Options) -> None:
-    play, stream = piped(options)
-    cases = make_cases(10_000)
-    play.plan(*cases)
-    for number, case in enumerate(cases):
-        play.run(case, number)
-    play.finish()
-    assert stream.getvalue().count("completed") == 10_001
+def test_a_run_is_told_at_the_same_cost_however_many_there_are(options: Options) -> None:
+    """Counted in calls of functions."""
+
+    def calls_of(count: int) -> int:
+        play, stream = piped(options)
+        cases = make_cases(count)
+        play.plan(*cases)
+        calls = 0
+
+        def note(frame: Any, event: str, argument: Any) -> None:
+            nonlocal calls
+            calls += 1
+
+        sys.setprofile(note)
+        try:
+            for number, case in enumerate(cases):
+                play.run(case, number)
+        finally:
+            sys.setprofile(None)
+        play.finish()
+        assert stream.getvalue().count("completed") == count + 1
+        return calls
+
+    assert calls_of(400) < 1.1 * 2 * calls_of(200)
 
 
 def test_a_pipe_never_waits_for_rich() -> None:

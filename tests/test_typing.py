@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="each is asked in a fork")
-COUNT = int(os.environ.get("EXPT_TYPED", "250" if os.environ.get("CI") else "150"))
+COUNT = int(os.environ.get("EXPT_TYPED", "100"))
 FIRST = int(os.environ.get("EXPT_TYPED_FROM", "0"))
 
 
