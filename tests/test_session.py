@@ -832,6 +832,23 @@ SWEPT = """
 """
 
 
+def test_a_module_of_a_folder_above_is_told_how_it_is_imported(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/helper.py": "X = 1\n",
+            "experiments/deep/a.py": "import helper\ndef experiment_a(): return helper.X\n",
+        }
+    )
+    told = sandbox.expt("-n", "0").stderr.splitlines()
+    assert told[-2:] == [
+        "  ModuleNotFoundError: No module named 'helper'",
+        "  experiments/helper.py is there: from experiments import helper",
+    ]
+    file = sandbox.root / "experiments/deep/a.py"
+    file.write_text(file.read_text().replace("import helper", "from experiments import helper"))
+    assert sandbox.expt("-n", "0").exit_code == 0
+
+
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_sweep_has_pictures_and_a_script_of_its_own(sandbox: Sandbox, workers: str) -> None:
     sandbox.write({"experiments/first.py": SWEPT})

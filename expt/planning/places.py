@@ -143,7 +143,7 @@ class Files:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
-                raise import_error(error, path) from error
+                raise _import_error(error, path, self.root) from error
             finally:
                 self.import_seconds += time.monotonic() - began
         return self._modules[path]
@@ -153,7 +153,7 @@ class Files:
         return Path(os.path.relpath(path, self.root)).as_posix()
 
 
-def import_error(error: BaseException, path: str) -> PlanningError:
+def _import_error(error: BaseException, path: str, root: Path) -> PlanningError:
     """What a module raised at import, with its own traceback without our frames."""
     import traceback
 
@@ -166,8 +166,20 @@ def import_error(error: BaseException, path: str) -> PlanningError:
     return PlanningError(
         f"'{path}' cannot be imported: {error_name(error)}: {error_message(error)}",
         where,
-        "".join(told.format()).rstrip(),
+        "".join(told.format()).rstrip() + _how_to_import(error, path, root),
     )
+
+
+def _how_to_import(error: BaseException, path: str, root: Path) -> str:
+    """The line that imports a module of a folder above, where that is the one not found."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    for folder in reversed(folders_down_to(os.path.dirname(path))[1:-1]):  # these two are searched
+        words = folder.split("/")
+        if name and all(map(str.isidentifier, (*words, name))):
+            file = root / folder / f"{name}.py"
+            if file.is_file():
+                return f"\n{folder}/{name}.py is there: from {'.'.join(words)} import {name}"
+    return ""
 
 
 def folders_down_to(folder: str) -> list[str]:
