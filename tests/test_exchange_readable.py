@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -205,6 +206,13 @@ def test_a_run_that_goes_on_has_no_end(
     told = tell_run(run)
     assert told.status == expected
     assert (told.end is None) == (status != "failed")
+    pytest.importorskip("plotly", reason="of the extra 'page'")
+    list(own_exports()["ro-crate"].write([run], str(tmp_path / "out.zip")))
+    with zipfile.ZipFile(tmp_path / "out.zip") as file:
+        graph = json.loads(file.read("ro-crate-metadata.json"))["@graph"]
+    (action,) = [one for one in graph if one["@type"] == "CreateAction"]
+    assert ("endTime" in action) == (status == "failed")
+    assert ("actionStatus" in action) == (status != "running")
 
 
 @pytest.mark.parametrize("name", ["mlflow", "wandb"])

@@ -39,11 +39,9 @@ _PREVIEW: Final = "ro-crate-preview.html"
 _PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
 _EXPT: Final = "https://pypi.org/project/expt-runner/"
 _LICENSE: Final = "#license"
-_FAILED: Final = "FailedActionStatus"
-_STATUSES: Final = {
-    **dict.fromkeys(("completed", "skipped"), "CompletedActionStatus"),
-    "running": "ActiveActionStatus",
-}
+_COMPLETED: Final = "http://schema.org/CompletedActionStatus"
+_FAILED: Final = "http://schema.org/FailedActionStatus"
+_WELL: Final = ("completed", "skipped")
 _LABELS: Final = {
     ".toml": "application/toml",
     ".jsonl": "application/jsonl",
@@ -190,7 +188,8 @@ def _describe(run: Run, place: str) -> Iterator[_Entity]:
         "object": [_ref(ids[name]) for name in given] + [_ref(one["@id"]) for one in values],
         "result": [_ref(ids[name]) for name in made] + [_ref(one["@id"]) for one in results],
     }
-    action["actionStatus"] = f"http://schema.org/{_STATUSES.get(run.status, _FAILED)}"
+    if run.status != "running":  # the profile has no word for it
+        action["actionStatus"] = _COMPLETED if run.status in _WELL else _FAILED
     if run.finished:
         action["endTime"] = _time(run.finished)
     if run.failure and run.status != "completed":
