@@ -48,6 +48,16 @@ def test_cases_failures_and_skips_stand_in_the_file(sandbox: Sandbox) -> None:
     assert skipped.get("message") == "no data"
 
 
+def test_a_session_that_a_mistake_ended_is_not_green(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/bad.py": "def experiment_bad(nobody_supplies_it): ..."})
+    done = sandbox.expt("--junitxml", "report.xml")
+    assert done.exit_code == 4
+    suite = ElementTree.parse(sandbox.root / "report.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
+    assert sandbox.expt("-k", "nothing", "--junitxml", "report.xml").exit_code == 5
+    assert ElementTree.parse(sandbox.root / "report.xml").getroot()[0].get("errors") == "0"
+
+
 def test_a_file_that_cannot_be_written_is_told_and_fails_nothing(sandbox: Sandbox) -> None:
     sandbox.write({**TREE, "out": "a file"})
     done = sandbox.expt("experiments", "-k", "good", "--junitxml", "out/report.xml")

@@ -276,6 +276,9 @@ def test_a_retry_has_an_archive_and_the_last_one_counts(sandbox: Sandbox) -> Non
     assert [run.status for run in sandbox.runs()] == ["completed", "failed", "failed"]
     assert "1 completed in" in done.stdout
     assert "experiment_one failed (OSError): retry 2 of 2" in done.stdout
+    (sandbox.root / "tries").unlink()
+    dots = sandbox.expt("experiments", "--retries", "2", "-q").lines
+    assert [line[:7] for line in dots[:5]] == ["F", "notice:", "F", "notice:", "."]
 
 
 def test_retries_end(sandbox: Sandbox) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from expt.ground.clock import local_now
+from expt.ground.errors import ExitCode
 from expt.ground.files import write_atomically
 from expt.ground.hookspecs import hook
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document has, not even as a reference."""
+
+_AS_AN_ERROR: Final = (ExitCode.INTERNAL, ExitCode.USAGE)  # else a file without a case is green
 
 
 class JUnit:
@@ -43,9 +46,11 @@ class JUnit:
         self._errors = plan.errors
 
     @hook
-    def expt_session_finished(self, outcomes: Sequence[Outcome]) -> None:
+    def expt_session_finished(self, outcomes: Sequence[Outcome], exit_code: int) -> None:
         elements = [self._element(outcome) for outcome in outcomes]
         elements += [_error_element(error) for error in self._errors]
+        if exit_code in _AS_AN_ERROR and not self._errors:
+            elements.append(_error_element(f"exit code {exit_code}: the output says what is wrong"))
         seconds = (local_now() - self._begun).total_seconds()
         suite = ElementTree.Element("testsuite", name="expt", tests=str(len(elements)))
         for attribute, tag in (
@@ -96,7 +101,7 @@ class JUnit:
 
 
 def _error_element(error: str) -> ElementTree.Element:
-    """A mistake that `--continue-on-collection-errors` went past."""
+    """A mistake that ended the session, or one that it went past."""
     element = ElementTree.Element("testcase", classname="expt", name="collection", time="0.000")
     first, _, rest = error.partition("\n")
     ElementTree.SubElement(element, "error", message=_text(first)).text = _text(rest)

@@ -61,6 +61,7 @@ class Terminal:
         self._follows = not told.capture and not options.running.pdb
         self._draws = self._screen.live and told.capture and not options.running.pdb and self._talks
         self._dots = told.verbosity == -1 and not self._follows
+        self._in_row = 0  # of the dots
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._clock: threading.Thread | None = None
@@ -141,8 +142,7 @@ class Terminal:
             self._write_output(self._output.end_all())
             self._tell_rest(outcomes)
             self._draw(time.monotonic())
-            if self._dots and self._told:
-                self._screen.write("\n" if len(self._told) % _DOTS else "")
+            self._end_dots()
             if outcomes or self._cases or self._searches:
                 self._end(options, outcomes)
             elif options.telling.verbosity > -2:
@@ -162,7 +162,14 @@ class Terminal:
         if notice.case_id is not None and not self._ended.is_set():
             self._notices.append((notice.text, notice.case_id))
         elif self._options.telling.verbosity > -2:
+            self._end_dots()
             self._above += paragraph(notice.text, ("notice: ", "yellow"))
+
+    def _end_dots(self) -> None:
+        """Let what is written next begin a line."""
+        if self._in_row:
+            self._screen.write("\n")
+            self._in_row = 0
 
     def _tell_start(self, event: messages.RunStarted) -> None:
         if self._follows:
@@ -182,8 +189,10 @@ class Terminal:
         self._told[outcome.path or outcome.case_id] = outcome.case_id
         self._notices += [(text, outcome.case_id) for text in endings.other_notices(outcome)]
         if self._dots:
-            end = "\n" if len(self._told) % _DOTS == 0 else ""
-            self._screen.write(endings.DOTS.get(outcome.status, "?") + end)
+            self._screen.write(endings.DOTS.get(outcome.status, "?"))
+            self._in_row += 1
+            if self._in_row == _DOTS:
+                self._end_dots()
         elif self._talks:
             done = len(set(self._told.values()))
             counter = f"[{done}/{self._expected}] " if self._expected > 1 else ""
