@@ -1,7 +1,7 @@
 """Damage is data: whatever was done to an archive, each reader tells of it and goes on.
 
 Edits are drawn from an endless list with fixed seeds (`damaged_archives`) and done to one file of
-one of two archives beside a healthy one. CI tries 2,000; `EXPT_EDITS=100000` tries so many, and
+one of two archives beside a healthy one. `EXPT_EDITS=100000` tries so many, and
 `EXPT_EDITS_FROM` starts elsewhere in the list.
 """
 
