@@ -88,6 +88,16 @@ def test_nothing_to_export_is_an_error(sandbox: Sandbox) -> None:
     assert not (sandbox.root / "out").exists()
 
 
+@pytest.mark.parametrize("words", [("export", "mlflow", "-o", ""), ("import", "wandb", "")])
+def test_an_empty_place_is_not_the_working_directory(
+    sandbox: Sandbox, words: tuple[str, ...]
+) -> None:
+    """As a shell makes one of a variable that is not set."""
+    done = sandbox.expt(*words)
+    assert done.exit_code == 4
+    assert "a place, not ''" in done.stderr
+
+
 def test_a_package_that_lacks_is_named_with_its_extra() -> None:
     with pytest.raises(UsageError) as raised:
         need("no_such_package.inner", "parquet")

@@ -77,6 +77,15 @@ def test_a_name_that_is_no_text_is_an_error_that_names_it(tmp_path: Path, archiv
     assert not list(tmp_path.glob("*.zip"))
 
 
+def test_a_place_where_nothing_can_be_written_is_named_and_no_temporary_one(
+    tmp_path: Path, archive: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError, match="Not a directory") as raised:
+        pack_archives([(PLACE, archive)], tmp_path / "file/runs.zip")
+    assert raised.value.filename == str(tmp_path / "file/runs.zip")
+
+
 def test_links_are_not_packed(tmp_path: Path, archive: Path) -> None:
     (tmp_path / "secret").write_text("x")
     (archive / "artifacts/link").symlink_to(tmp_path / "secret")

@@ -8,6 +8,7 @@ refuse the whole file. Each archive appears at its place whole, or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -49,8 +50,13 @@ def pack_archives(
                     _reject_unspeakable(name, archive)
                     _pack_file(packed, f"{place}/{name}", archive, name)
         os.replace(temporary, file)
+    except OSError as error:
+        if error.filename != str(temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _reject_unspeakable(name: str, archive: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.cli.command_line import read_options
-from expt.cli.parser import Parser, repeated
+from expt.cli.parser import Parser, place, repeated
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.exchange.formats import find_format, own_exports
 from expt.ground.errors import ExitCode, ExptError, UsageError
@@ -29,7 +29,8 @@ def main(words: list[str]) -> int:
     add: Any = parser.add_argument
     add("format", metavar="FORMAT", help="see below, and what plugins add")
     add_filters(parser)
-    add("-o", dest="destination", required=True, metavar="DEST", help="the file, folder or address")
+    told = "the file, folder or address"
+    add("-o", dest="destination", type=place, required=True, metavar="DEST", help=told)
     add("--force", action="store_true", help="also over what is there")
     add_plugins(parser)
     asked = parser.parse_args(words)
@@ -65,8 +66,8 @@ def add_plugins(parser: Parser) -> None:
 
 
 def _reject_existing(destination: str) -> None:
-    place = Path(destination)
-    if os.path.lexists(place) and not (place.is_dir() and not any(place.iterdir())):
+    there = Path(destination)
+    if os.path.lexists(there) and not (there.is_dir() and not any(there.iterdir())):
         raise UsageError(
             f"{destination} is there already", f"-o {destination}", "--force writes over it"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.cli.export import add_plugins, make_parser
-from expt.cli.parser import repeated
+from expt.cli.parser import place, repeated
 from expt.cli.render import render_plugins
 from expt.exchange.archiving import imported_from, write_archive
 from expt.exchange.formats import find_format, own_imports
@@ -28,7 +28,7 @@ def main(words: list[str]) -> int:
     parser = make_parser("import", "Make archives of another tool's runs.", formats)
     add: Any = parser.add_argument
     add("format", metavar="FORMAT", help="whose runs: see below, and what plugins add")
-    add("path", type=Path, metavar="PATH", help="a run, or a folder with runs below it")
+    add("path", type=place, metavar="PATH", help="a run, or a folder with runs below it")
     add("--again", action="store_true", help="also what was imported before")
     repeated(parser, "--tag", dest="tags", metavar="TAG", help="label the runs")
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
@@ -40,7 +40,9 @@ def main(words: list[str]) -> int:
     form: Import = find_format(asked.format, formats, "import")
     root = asked.runs.absolute() if asked.runs else find_archive_root(None)
     known = set() if asked.again else _known_runs(root)
-    return _import_all(form, asked.path, root, known, plugins if asked.render else None, asked.tags)
+    return _import_all(
+        form, Path(asked.path), root, known, plugins if asked.render else None, asked.tags
+    )
 
 
 def _known_runs(root: Path) -> set[tuple[object, object]]:

@@ -127,6 +127,13 @@ def file_to_write(text: str) -> Path:
     return Path(text)
 
 
+def place(text: str) -> str:
+    """The type of an argument that names a place: an empty one is no working directory."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"a place, not {text!r}")
+    return text
+
+
 def positive(text: str) -> int:
     """The type of a number from 1."""
     value = count(text)

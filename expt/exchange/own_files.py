@@ -68,7 +68,8 @@ def made_anew(folder: Path) -> Iterator[Path]:
         if not (writer.isdecimal() and process_is_alive(int(writer))):
             shutil.rmtree(left, ignore_errors=True)
     unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
-    unfinished.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished.mkdir()
     try:
         yield unfinished
         if not any(_put_in_place(unfinished, folder) for _ in range(_TRIES)):
