@@ -315,6 +315,13 @@ def test_runs_that_differ_in_their_names_are_rows_of_one_table(tmp_path: Path) -
     assert [math.copysign(1, value) for value in columns["results", "zero"]] == [1, 1, -1]
 
 
+def test_the_table_tells_which_runs_have_a_series_that_is_no_scalar(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", 0, series={"grid": {"kind": "array", "count": 1}})
+    make_run(tmp_path / "runs", 1)
+    table = tell_table(find_runs(tmp_path / "runs"))
+    assert values_of(table)["series", "grid"] == ["gap", "array"]
+
+
 def test_a_last_value_that_is_not_finite_is_strict_json_in_the_table(tmp_path: Path) -> None:
     series = {"odd": {"kind": "scalar", "count": 1, "last": math.inf, "min": 0.5, "max": math.inf}}
     make_run(tmp_path / "runs", 0, series=series)

@@ -41,9 +41,10 @@ def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
     """Every run by columns: `{"ids", "short", "columns": [{"name", "part", "values"}], "series",
     "units", "fields"}`; `fields` are the names of what is no part.
 
-    `part` is run, params, results, lineage, last, min or max; a run that lacks a value has null
-    there, and `missing` lists the rows that have none at all, so that null the value is told from
-    null the gap. What is the same in every run is told once, as `every` in place of `values`.
+    `part` is run, params, results, lineage, last, min, max, or series for the kind of one that is
+    no scalar; a run that lacks a value has null there, and `missing` lists the rows that have
+    none at all, so that null the value is told from null the gap. What is the same in every run
+    is told once, as `every` in place of `values`.
     """
     ids: list[str] = []
     short: list[str] = []
@@ -53,13 +54,14 @@ def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
     for row, run in enumerate(runs):
         ids.append(run.id)
         short.append(run.short_id)
-        for part, names, values in _parts_of(run):
+        run_kinds = run.series_kinds
+        for part, names, values in _parts_of(run, run_kinds):
             found = alike.get((part, names))
             if found is None:
                 found = alike[part, names] = _Alike()
             found.rows.append(row)
             found.values.append(values)
-        for name, kind in run.series_kinds.items():
+        for name, kind in run_kinds.items():
             kinds.setdefault(name, kind)
         with contextlib.suppress(DamagedArchive):
             units.update((name, said["unit"]) for name, said in run.words.items() if "unit" in said)
@@ -114,7 +116,9 @@ def _tell_column(pieces: Sequence[tuple[list[int], tuple[Any, ...]]], count: int
     return {"values": values, "missing": sorted(missing)}
 
 
-def _parts_of(run: Run) -> Iterable[tuple[str, tuple[str, ...], tuple[Any, ...]]]:
+def _parts_of(
+    run: Run, kinds: Mapping[str, str]
+) -> Iterable[tuple[str, tuple[str, ...], tuple[Any, ...]]]:
     """Names and values of what a run has in each part, by dotted names, as JSON."""
     outline = run.outline()
     told = {**outline, "session": run.session, "setup": run.setup}
@@ -127,6 +131,8 @@ def _parts_of(run: Run) -> Iterable[tuple[str, tuple[str, ...], tuple[Any, ...]]
         found = [(name, summary.get(which)) for name, summary in scalars]
         there = [each for each in found if type(each[1]) in _NUMBERS]
         yield which, tuple(name for name, _ in there), tuple(value for _, value in there)
+    others = {name: kind for name, kind in kinds.items() if kind != "scalar"}
+    yield "series", tuple(others), tuple(others.values())
 
 
 def _leaves(values: Mapping[str, Any]) -> Mapping[str, Any]:

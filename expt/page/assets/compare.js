@@ -43,7 +43,7 @@ export class Compare {
       return [el("tr.part", {}, el("th", { colSpan: rows.length + 2 }, name)), ...differing.map((key) => this.makeRow(name, key, values.map((value) => value[key]), told))];
     });
     const code = rows.length === 2 ? this.makeCode(told[0].code, told[1].code, same) : [];
-    replace(this.body, body.length ? el("table.compare", {}, el("thead", {}, head), el("tbody", {}, body)) : el("p", {}, "no value differs"), code, el("p.same", {}, same.length ? `the same in all: ${same.join(", ")}` : ""));
+    replace(this.body, body.length ? el("div.wide", {}, el("table.compare", {}, el("thead", {}, head), el("tbody", {}, body))) : el("p", {}, "no value differs"), code, el("p.same", {}, same.length ? `the same in all: ${same.join(", ")}` : ""));
   }
 
   makeRow(part, key, values, told) {

@@ -57,6 +57,7 @@ export class Curves {
   async fetch(row, name, range = null) {
     const { runs, source } = this.page;
     const id = runs.ids[row];
+    if (!runs.has(row, name)) return null;
     const asked = range ? { from: range[0], to: range[1] } : {};
     return this.fetched.get(`${id} ${name} ${range || ""}`, this.page.version(id, name), () => source.series(id, name, asked));
   }

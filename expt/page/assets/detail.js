@@ -1,6 +1,6 @@
 // One run in full: what it was given and from where, what it left, how it ended, how to run it again.
 import {el, replace, arrange} from "./dom.js";
-import {show, showDuration, showTime} from "./values.js";
+import {show, showDuration, showTime, isNumber} from "./values.js";
 import {leaves} from "./runs.js";
 import {Fetched, draw, clear, each, isMadeOf} from "./charts.js";
 import {heading, upright, saidOf, isLog, escapeText} from "./curves.js";
@@ -93,7 +93,7 @@ export class Detail {
   }
 
   makePairs(pairs) {
-    return pairs.length ? el("table.pairs", {}, pairs.map(([name, value]) => el("tr", {}, el("th", {}, name), el("td", {}, show(value))))) : el("p", {}, "none");
+    return pairs.length ? el("table.pairs", {}, pairs.map(([name, value]) => el("tr", {}, el("th", {}, name), el(isNumber(value) ? "td.number" : "td", {}, show(value))))) : el("p", {}, "none");
   }
 
   makeValues(run) {
@@ -103,7 +103,7 @@ export class Detail {
       const { description, unit } = (run.words || {})[name] || {};
       const said = [description, unit && `[${unit}]`].filter(Boolean).join(" ");
       const over = chain.slice(1).map((origin) => `over ${show(origin.value)} of ${told(origin)}`).join("; ");
-      return el("tr", {}, el("th", {}, name), el("td", {}, show(value)), el("td.origin", {}, chain.length ? told(chain[0]) : "", over ? el("small", {}, ` ${over}`) : null), el("td.origin", {}, said));
+      return el("tr", {}, el("th", {}, name), el(isNumber(value) ? "td.number" : "td", {}, show(value)), el("td.origin", {}, chain.length ? told(chain[0]) : "", over ? el("small", {}, ` ${over}`) : null), el("td.origin", {}, said));
     }));
   }
 

@@ -49,6 +49,7 @@ export class Media {
   async fetch(row, name) {
     const { runs, source } = this.page;
     const id = runs.ids[row];
+    if (!runs.has(row, name)) return null;
     return this.fetched.get(`${id} ${name}`, this.page.version(id, name), () => source.series(id, name));
   }
 

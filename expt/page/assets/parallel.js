@@ -6,7 +6,8 @@ import {tint} from "./colours.js";
 
 const TOP = 46;
 const BOTTOM = 22;
-const NARROWEST = 76; // pixels between two axes, below which there is a bar to scroll
+const NARROWEST = 88; // pixels between two axes, below which there is a bar to scroll
+const FAINTEST = 0.06; // below it what a screen rounds becomes another colour
 const NEAR = 0.012; // of an axis: a brush that ends there means its end
 
 export class Parallel {
@@ -73,14 +74,14 @@ export class Parallel {
       context.stroke();
     };
     context.lineWidth = 1.2;
-    const strength = Math.max(0.02, Math.min(0.8, 40 / Math.max(1, kept.size)));
+    const strength = Math.max(FAINTEST, Math.min(0.8, 40 / Math.max(1, kept.size)));
     for (const row of this.all) if (!kept.has(row)) draw(row, "#888888", Math.min(0.06, strength));
     for (const row of this.all) if (kept.has(row)) { const share = last.share(runs.position(row, last.name)); draw(row, Number.isFinite(share) ? tint(share) : "#888888", strength); }
     context.globalAlpha = 1;
-    replace(this.overlay, this.axes.map((axis, i) => this.makeAxis(axis, x(i), y, height, state.ranges[axis.name])));
+    replace(this.overlay, this.axes.map((axis, i) => this.makeAxis(axis, x(i), gap, y, height, state.ranges[axis.name])));
   }
 
-  makeAxis(axis, x, y, height, range) {
+  makeAxis(axis, x, gap, y, height, range) {
     const { runs, state } = this.page;
     const place = (element, top) => { element.style.left = `${x}px`; element.style.top = `${top}px`; return element; };
     const line = place(el("div.axis", { tabIndex: 0, "aria-label": `axis ${title(axis.name)}` }), TOP);
@@ -116,6 +117,8 @@ export class Parallel {
       line.addEventListener("pointerup", up);
       line.addEventListener("pointercancel", up);
     });
-    return [place(el("div.axis-name", { title: axis.name }, runs.named(axis.name)), 8), line, ticks.map(([share, text]) => place(el("div.tick", { title: show(text) }, text), y(share) - 8))];
+    const name = place(el("div.axis-name", { title: axis.name }, runs.named(axis.name)), 8);
+    name.style.maxWidth = `${Math.min(gap - 6, 180)}px`;
+    return [name, line, ticks.map(([share, text]) => place(el("div.tick", { title: show(text) }, text), y(share) - 8))];
   }
 }

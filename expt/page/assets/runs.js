@@ -21,6 +21,7 @@ export class Runs {
     }
     this.columns.set("id", { name: "id", part: "run", values: this.short });
     this.places = new Map();
+    this.fresh = new Set(); // runs that have changed since the table was made
     this.answers = new Map();
     this.known = new WeakMap();
   }
@@ -46,9 +47,17 @@ export class Runs {
     return isNumber(value) ? Number(value) : typeof value === "boolean" ? Number(value) : NaN;
   }
 
+  // Whether a run may have a series: nobody needs to ask for one that it has not.
+  has(row, name) {
+    const isScalar = this.series[name] === "scalar";
+    const column = this.columns.get(`${isScalar ? "last" : "series"}.${name}`);
+    return !column || column.values[row] !== UNKNOWN || (!isScalar && this.fresh.has(this.ids[row]));
+  }
+
   // A run that is new, or that has changed: its outline, as the command line prints it.
   merge(outline) {
     let row = this.rows.get(outline.id);
+    this.fresh.add(outline.id);
     const isNew = row === undefined;
     if (isNew) {
       row = this.ids.push(outline.id) - 1;
@@ -159,7 +168,7 @@ export class Runs {
   }
 
   closest(name) {
-    const known = [...this.columns.keys()].map((key) => key.replace(/^params\./, ""));
+    const known = this.valueNames("run", ...PARTS).map((key) => key.replace(/^params\./, ""));
     const near = known.map((key) => [distance(name, key), key]).sort((a, b) => a[0] - b[0])[0];
     return near && near[0] <= Math.max(2, name.length / 3) ? `; did you mean '${near[1]}'?` : "";
   }
@@ -195,7 +204,7 @@ export class Runs {
   }
 
   valueNames(...parts) {
-    return [...this.columns].filter(([, column]) => parts.includes(column.part)).map(([key]) => key);
+    return parts.flatMap((part) => [...this.columns].filter(([, column]) => column.part === part).map(([key]) => key));
   }
 
   groups(rows, names) {
