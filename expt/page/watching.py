@@ -53,6 +53,7 @@ class Watcher:
         self._admits = admits
         self._listeners: set[asyncio.Queue[dict[str, Any] | None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._beginning = asyncio.Lock()  # pages that come at once begin once
         self._stamps: dict[str, str] = {}
         self._folders: dict[str, int] = {}  # those that hold archives: when they last changed
         self._children: dict[str, set[str]] = {}
@@ -73,11 +74,13 @@ class Watcher:
         and what are too many changes to be told one by one, the table tells.
         """
         queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        if self._task is None or self._task.done():
-            await run_in_threadpool(self._begin)
-        self._listeners.add(queue)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._watch())
+        async with self._beginning:
+            is_first = self._task is None or self._task.done()
+            if is_first:
+                await run_in_threadpool(self._begin)
+            self._listeners.add(queue)
+            if is_first:
+                self._task = asyncio.create_task(self._watch())
         try:
             yield await self.tell_since(since)
             while True:
