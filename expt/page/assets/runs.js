@@ -13,11 +13,13 @@ export class Runs {
     this.fields = told.fields;
     this.more = told.more || 0; // older ones that are not here yet
     this.columns = new Map();
+    this.kinds = new Map(); // of series that are no scalars, by name, for each run
     this.rows = new Map(this.ids.map((id, row) => [id, row]));
     for (const { name, part, values, every, missing } of told.columns) {
       const revived = values ? values.map(revive) : new Array(this.count).fill(revive(every));
       for (const row of missing) revived[row] = UNKNOWN;
-      this.columns.set(part === "run" ? name : `${part}.${name}`, { name, part, values: revived });
+      if (part === "series") this.kinds.set(name, revived);
+      else this.columns.set(part === "run" ? name : `${part}.${name}`, { name, part, values: revived });
     }
     this.columns.set("id", { name: "id", part: "run", values: this.short });
     this.places = new Map();
@@ -49,9 +51,8 @@ export class Runs {
 
   // Whether a run may have a series: nobody needs to ask for one that it has not.
   has(row, name) {
-    const isScalar = this.series[name] === "scalar";
-    const column = this.columns.get(`${isScalar ? "last" : "series"}.${name}`);
-    return !column || column.values[row] !== UNKNOWN || (!isScalar && this.fresh.has(this.ids[row]));
+    if (this.series[name] === "scalar") return this.columns.get(`last.${name}`)?.values[row] !== UNKNOWN;
+    return this.kinds.get(name)?.[row] !== UNKNOWN || this.fresh.has(this.ids[row]);
   }
 
   // A run that is new, or that has changed: its outline, as the command line prints it.
@@ -168,7 +169,7 @@ export class Runs {
   }
 
   closest(name) {
-    const known = this.valueNames("run", ...PARTS).map((key) => key.replace(/^params\./, ""));
+    const known = [...this.columns.keys()].map((key) => key.replace(/^params\./, ""));
     const near = known.map((key) => [distance(name, key), key]).sort((a, b) => a[0] - b[0])[0];
     return near && near[0] <= Math.max(2, name.length / 3) ? `; did you mean '${near[1]}'?` : "";
   }

@@ -110,7 +110,7 @@ export class RunsTable {
   makeColumns(open) {
     const { runs, state } = this.page;
     const shown = new Set(this.names);
-    const all = [...runs.columns].filter(([, { part }]) => part !== "series").map(([name]) => name);
+    const all = [...runs.columns.keys()];
     const set = (name, on) => state.setList("columns", on ? [...this.names, name] : this.names.filter((n) => n !== name));
     return el("details.columns", { open: !!open }, el("summary", {}, `${this.names.length} of ${all.length} columns`),
       el("div.menu", {}, el("button", { onclick: () => state.set({ columns: "" }) }, "as at first"), all.map((name) => check(name, shown.has(name), (on) => set(name, on)))));
