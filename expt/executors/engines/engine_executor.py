@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from expt.ground.messages import Begin, Event, Executor, Request
 
 _LOOK: Final = 0.5  # seconds between two looks into the mailbox
+_SETTLE: Final = 1.0  # seconds in which the workers of a lost node come to their ends
 _TRIES: Final = 3  # times that a case that has not begun is handed to the engine
 
 
@@ -342,8 +343,8 @@ class EngineExecutor:
             except ExptError as error:
                 why = str(error)
         started = errand.started or (ticket.started if ticket is not None else None)
-        if started is None and begun:  # the node had no time to tell of the archive
-            started = self._home.find_begun(errand.request.case)
+        if started is None and begun:
+            started = self._find_begun(errand)
         if started is not None:
             self._tell_started(errand, started)
             _wait_for_end(started.pid, ticket.host if ticket is not None else "")
@@ -358,6 +359,18 @@ class EngineExecutor:
             self._finish(errand).set_exception(raised(error))
         else:
             self._finish(errand).set_result(outcome)
+
+    def _find_begun(self, errand: Errand) -> RunStarted | None:
+        """The archive of a case whose node had no time to tell of it.
+
+        Its worker may be about to make it: the end of the node reaches it a moment later.
+        """
+        deadline = time.monotonic() + (0.0 if self._engine.ships else _SETTLE)
+        while True:
+            started = self._home.find_begun(errand.request.case)
+            if started is not None or time.monotonic() >= deadline:
+                return started
+            time.sleep(0.05)
 
     def _fail(self, error: Exception) -> None:
         """What went wrong here is the answer of every case that waits."""
