@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,6 +147,20 @@ def test_results_stand_against_each_swept_value() -> None:
     assert len(figure.axes) == 2
     told = {"lr", "name", "accuracy", "0.01", "0.1", "a", "b", "3 runs    line: mean"}
     assert told <= texts_of(figure)
+
+
+@pytest.mark.parametrize(
+    "swept", [[0.1, 0.2, 0.4, 0.8], [0, 1, 2, 100], [0.999, 1.0], [123456, 123457, 123999, 125000]]
+)
+def test_no_tick_of_a_swept_value_stands_over_another(swept: list[float]) -> None:
+    results = [{"accuracy": number} for number in range(len(swept))]
+    figure = results_figure([{"lr": lr} for lr in swept], results, LIGHT, title="x")
+    assert figure is not None
+    encode_png(figure)
+    (axes,) = figure.axes
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    assert len(boxes) >= 2
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
 
 
 def test_axes_and_scales_of_colour_have_units() -> None:

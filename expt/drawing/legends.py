@@ -17,6 +17,7 @@ from expt.drawing.numbers import number_texts
 from expt.drawing.panels import LARGE
 from expt.drawing.sheets import write
 from expt.drawing.styles import Style, fitted, is_dark
+from expt.drawing.ticks import keep_apart
 from expt.drawing.varying import as_number, is_geometric, key_of, value_text
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Draw = Callable[[Figure, float, str], None]
 
 BESIDE: Final = 1.7  # inches for the legend or the scale of colours
+_HALF: Final = 0.035  # of a scale, that the text of a tick takes to each side
 _MOST_LEGEND: Final = 8
 
 
@@ -74,22 +76,11 @@ def _number_colours(numbers: Sequence[float], style: Style) -> tuple[list[str], 
             scaled = np.log10(distinct) if log else np.array(distinct)
             places = ((scaled - scaled[0]) / (scaled[-1] - scaled[0])).tolist()
             texts, power = number_texts(distinct), ""
-            places, texts = _apart(places, texts)
+            places, texts = keep_apart(places, texts, [_HALF] * len(texts))
         ramp = palette.table[255::-1][:, np.newaxis, :]
         _draw_bar(figure, style, left, "  ".join(filter(None, [color, power])), ramp, places, texts)
 
     return colours, draw
-
-
-def _apart(places: Sequence[float], texts: Sequence[str]) -> tuple[list[float], list[str]]:
-    """Those of the texts on a scale that do not touch; the first and the last among them."""
-    kept = [len(places) - 1]
-    for index in range(len(places) - 2, -1, -1):
-        while len(kept) > 1 and index == 0 and places[kept[-1]] - places[0] < 0.07:
-            kept.pop()
-        if places[kept[-1]] - places[index] >= 0.07:
-            kept.append(index)
-    return [places[index] for index in kept], [texts[index] for index in kept]
 
 
 def _draw_names(
@@ -104,7 +95,7 @@ def _draw_names(
     if len(names) > _MOST_LEGEND:
         ramp = np.array([[[int(c[i : i + 2], 16) for i in (1, 3, 5)]] for c in colours[::-1]])
         middles = ((np.arange(len(names)) + 0.5) / len(names)).tolist()
-        places, texts = _apart(middles, names)
+        places, texts = keep_apart(middles, names, [_HALF] * len(names))
         _draw_bar(figure, style, left, color, ramp.astype(np.uint8), places, texts)
         return
     width, height = figure.get_size_inches()

@@ -17,8 +17,8 @@ from expt.drawing.numbers import (
 )
 from expt.drawing.panels import LARGE
 from expt.drawing.sheets import new_figure, write, write_titles
-from expt.drawing.styles import Style, fitted, neutral
-from expt.drawing.ticks import NumberFormatter, RoundLocator
+from expt.drawing.styles import Style, fitted, neutral, text_width
+from expt.drawing.ticks import NumberFormatter, RoundLocator, keep_apart
 from expt.drawing.together import BAND_NAMES
 from expt.drawing.varying import as_number, is_geometric, value_text, varying_values, with_unit
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _MOST_RESULTS, _MOST_SWEPT = 6, 4
 _CELL: Final = (2.6, 1.9)
 _FEW_TICKS: Final = 4
+_MARGIN: Final = 0.12  # of the axes, at each end
+_GAP: Final = 0.08  # inches between two texts below an axis
 
 
 def results_figure(
@@ -95,7 +97,10 @@ def _scatter(
     plain_axes(axes, style)
     axes.grid(axis="y", color=style.grid, linewidth=0.8)
     axes.set_axisbelow(True)
-    across = _place_across(axes, [value for value, _ in pairs])
+    width, height = figure.get_size_inches()
+    place = axes.get_position()
+    room = place.width * width
+    across = _place_across(axes, [value for value, _ in pairs], room)
     heights = np.array([number for _, number in pairs])
     axes.plot(across, heights, "o", color=style.colours[0], markersize=3.5, alpha=0.6,
               markeredgewidth=0)  # fmt: skip
@@ -103,21 +108,20 @@ def _scatter(
     if 2 * groups.size <= across.size:  # else a mean of hardly more than one
         means = [heights[across == place].mean() for place in groups]
         axes.plot(groups, means, color=style.colours[0], linewidth=1.4)
-    axes.margins(0.12)
+    axes.margins(_MARGIN)
     axes.yaxis.set_major_locator(RoundLocator(4))
     axes.yaxis.set_major_formatter(NumberFormatter(_tick_texts))
     for axis in (axes.xaxis, axes.yaxis):
         axis.offsetText.set(color=style.muted, size=LARGE.text)
-    width, height = figure.get_size_inches()
-    place = axes.get_position()
-    room = place.width * width
     write(figure, style, place.x1, place.y0 - 0.24 / height, name, room, ha="right", va="top")
     write(figure, style, place.x0, place.y1 + 0.05 / height, result, room, color=style.text)
 
 
-def _place_across(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
-    """Where values stand on the lower axis, whose ticks are set: numbers on a scale, others by
-    name."""
+def _place_across(axes: Axes, values: Sequence[Any], room: float) -> NDArray[np.float64]:
+    """Where values stand on the lower axis of `room` inches, whose ticks are set.
+
+    Numbers stand on a scale, others by name.
+    """
     numbers = [as_number(value) for value in values]
     known = [number for number in numbers if number is not None]
     if len(known) == len(values):
@@ -132,14 +136,16 @@ def _place_across(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
         else:
             ticks = round_ticks(min(known), max(known), _FEW_TICKS)
             texts = whole_tick_texts(ticks)
-        places = np.log10(ticks) if log else np.array(ticks)
-        fix_ticks(axes.xaxis, places.tolist(), texts)
+        places = (np.log10(ticks) if log else np.array(ticks)).tolist()
+        inch = float(np.ptp(across)) * (1 + 2 * _MARGIN) / room
+        halves = [(text_width(text, LARGE.text) + _GAP) / 2 * inch for text in texts]
+        fix_ticks(axes.xaxis, *keep_apart(places, texts, halves))
     else:
         names = sorted({value_text(value) for value in values})
         across = np.array([float(names.index(value_text(value))) for value in values])
         every = -(-len(names) // _FEW_TICKS)
-        room = 1.5 / min(len(names), _FEW_TICKS)
-        shown = [fitted(one, room, LARGE.text) for one in names[::every]]
+        each = 1.5 / min(len(names), _FEW_TICKS)
+        shown = [fitted(one, each, LARGE.text) for one in names[::every]]
         fix_ticks(axes.xaxis, range(0, len(names), every), shown)
     axes.xaxis.set_minor_locator(NullLocator())
     return across

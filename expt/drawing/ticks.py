@@ -1,4 +1,4 @@
-"""Ticks at round numbers for matplotlib's own axes: `numbers` in its words."""
+"""Ticks at round numbers for matplotlib's own axes, and texts that do not touch."""
 
 from __future__ import annotations
 
@@ -45,3 +45,24 @@ class NumberFormatter(Formatter):
 
     def get_offset(self) -> str:
         return self._power
+
+
+def keep_apart(
+    places: Sequence[float], texts: Sequence[str], halves: Sequence[float]
+) -> tuple[list[float], list[str]]:
+    """Those of the texts on a scale that do not touch; the first and the last among them.
+
+    `places` rise, and `halves` are half of what each text takes, in the same unit.
+    """
+
+    def touch(one: int, other: int) -> bool:
+        return places[other] - places[one] < halves[one] + halves[other]
+
+    kept = [len(places) - 1]
+    for index in range(len(places) - 2, -1, -1):
+        while len(kept) > 1 and index == 0 and touch(0, kept[-1]):
+            kept.pop()
+        if not touch(index, kept[-1]):
+            kept.append(index)
+    kept.reverse()
+    return [places[index] for index in kept], [texts[index] for index in kept]
