@@ -93,6 +93,33 @@ def test_a_line_of_code_is_shown_and_is_the_likeliest_cause(tmp_path: Path, caps
     assert out.index("numpy") < out.index("attrs"), "what the code imports comes first"
 
 
+def test_a_seed_that_was_drawn_is_a_cause_behind_what_somebody_changed(
+    tmp_path: Path, capsys: Any
+) -> None:
+    from expt.cli.diff import main
+
+    one, other = make_pair(tmp_path)
+    drawn = [{"layer": "drawn", "where": None, "value": 1}]
+    for path, seed in ((one, 1), (other, 2)):
+        edit_json(
+            path / "run.json",
+            lambda data, seed=seed: (
+                data["params"].update(seed=seed),
+                data["origins"].update(seed=drawn),
+                data["results"].update(acc=seed),
+            ),
+        )
+    edit_json(other / "environment.json", lambda data: data["packages"].update(numpy="3"))
+    assert main([str(one), str(other)]) == 0
+    assert capsys.readouterr().out.startswith("the likeliest cause: parameters seed\n")
+    (other / "code/train.py").write_text("import numpy\na = 2\n")
+    assert main([str(one), str(other)]) == 0
+    assert capsys.readouterr().out.startswith("the likeliest cause: code train.py\n")
+    edit_json(other / "run.json", lambda data: data["params"].update(lr=9))
+    assert main([str(one), str(other)]) == 0
+    assert capsys.readouterr().out.startswith("the likeliest cause: parameters lr\n")
+
+
 def test_an_input_that_was_only_touched_or_moved_does_not_differ(
     tmp_path: Path, capsys: Any
 ) -> None:

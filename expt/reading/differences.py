@@ -22,6 +22,7 @@ from expt.ground.encoding import is_same, to_json
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.files import read_inside
 from expt.ground.layout import ARTIFACTS_DIR, CODE_DIR, OWN_SERIES
+from expt.ground.model import LAYER_DRAWN
 from expt.ground.value_classes import frozen
 from expt.reading.fields import leaf_values
 
@@ -60,15 +61,20 @@ class Difference:
     problems: tuple[str, ...] = ()
 
     @property
-    def likely_cause(self) -> str | None:
-        """The part that most likely made results differ, of those that differ; None for none.
+    def likely_cause(self) -> tuple[str, list[str]] | None:
+        """The part that most likely made results differ, and what of it; None for none.
 
-        Parts are asked from the nearest to the furthest: values, code, inputs, packages that the
-        code imports …
+        What somebody changed is asked first: values, code, inputs. A seed that was drawn differs
+        between any two runs, so that it comes behind them, and before what is around a run.
         """
         if not self.results and not self.last:
             return None
-        return next((part for part in CAUSES if getattr(self, part)), None)
+        named = {part: list(getattr(self, part) or ()) for part in CAUSES}
+        drawn = [name for name in named["params"] if any(map(_draws(name), (self.one, self.other)))]
+        changed = [name for name in named["params"] if name not in drawn]
+        asked = [("params", changed), *((part, named[part]) for part in ("code", "inputs"))]
+        asked += [("params", drawn), *((part, named[part]) for part in CAUSES[3:])]
+        return next(((part, names) for part, names in asked if names), None)
 
     def as_json(self) -> dict[str, Any]:
         """Strict JSON with tags: a key for each part."""
@@ -77,6 +83,19 @@ class Difference:
             part: None if pairs is None else {n: to_json(_listed(v)) for n, v in pairs.items()}
             for part, pairs in parts.items()
         }
+
+
+def _draws(name: str) -> Callable[[Run], bool]:
+    """Whether a run drew the value of a parameter, since nobody gave one."""
+
+    def is_drawn(run: Run) -> bool:
+        try:
+            chain = run.origins.get(name, ())
+        except DamagedArchive:
+            return False
+        return bool(chain) and chain[0].layer == LAYER_DRAWN
+
+    return is_drawn
 
 
 def find_difference(one: Run, other: Run) -> Difference:

@@ -87,9 +87,9 @@ def _show_cause(screen: Screen, difference: Difference) -> None:
     """Why the results most likely differ, where they do."""
     if not difference.results and not difference.last:
         return
-    part = difference.likely_cause
-    if part is not None:
-        names = list(getattr(difference, part))
+    cause = difference.likely_cause
+    if cause is not None:
+        part, names = cause
         told = f"{_TITLES.get(part, part)} {some_of(names, _NAMED)}"
         screen.lines([[("the likeliest cause: ", "dim"), told], []])
     elif not difference.problems:
