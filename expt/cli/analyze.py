@@ -9,6 +9,7 @@ from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.files import write_atomically
 from expt.ground.screen import output
+from expt.ground.text import counted
 from expt.reading.references import find_archive_root
 from expt.rendering.script import write_runs_script
 
@@ -33,5 +34,5 @@ def main(words: list[str]) -> int:
         write_atomically(asked.file.absolute(), text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise ExptError(f"it cannot be written: {error.strerror}", str(asked.file)) from None
-    output().line(f"{asked.file}  {len(runs)} runs")
+    output().line(f"{asked.file}  {counted(len(runs), 'run')}")
     return int(ExitCode.OK)

@@ -13,7 +13,7 @@ from expt.exchange.anonymous import copy_anonymous
 from expt.exchange.identities import find_identities
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.screen import output
-from expt.ground.text import human_size
+from expt.ground.text import counted, human_size
 from expt.reading.references import find_archive_root, load_archive
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main(words: list[str]) -> int:
         raise ExptError(f"it cannot be packed: {error.strerror}", str(asked.file)) from None
     size = human_size(asked.file.stat().st_size)
     screen = output()
-    screen.line(f"{asked.file}  {len(runs)} archives, {size}")
+    screen.line(f"{asked.file}  {counted(len(runs), 'archive')}, {size}")
     screen.lines([f"  {line}"] for line in told)
     return int(ExitCode.OK)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from expt.cli.parser import Parser
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Column, output
-from expt.ground.text import human_duration, short_text
+from expt.ground.text import counted, human_duration, short_text
 from expt.reading.finding import find_runs
 from expt.reading.references import find_archive_root
 
@@ -67,7 +67,7 @@ def _left_at_engines(root: Path) -> list[Line]:
             one.mailbox.close()  # all of it has begun, and the archives tell the rest
             continue
         age = human_duration(time.time() - one.at)
-        what = f"{len(one.cases)} cases left {age} ago, {waiting} wait"
+        what = f"{counted(len(one.cases), 'case')} left {age} ago, {waiting} wait"
         if not is_there:
             what += f" and will not begin, since {one.engine} knows them no more: --resume"
         lines.append([f"{one.engine} {', '.join(one.jobs)}: ", what])

@@ -15,7 +15,7 @@ from expt.cli.which_runs import ASKED, add_filters, find_chosen, make_admits
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ExitCode, ReadingError, UsageError
 from expt.ground.screen import output
-from expt.ground.text import human_size
+from expt.ground.text import counted, human_size
 from expt.plugins.manager import Plugins
 from expt.reading.references import find_archive_root, load_run
 
@@ -137,5 +137,5 @@ def report(words: list[str]) -> int:
     runs = find_chosen(root, asked, {})
     write_report(list(runs), asked.file, asked.title, find_panels(asked.plugins))
     size = asked.file.stat().st_size
-    output().line(str(asked.file), f"  {len(runs)} runs, {human_size(size)}")
+    output().line(str(asked.file), f"  {counted(len(runs), 'run')}, {human_size(size)}")
     return int(ExitCode.OK)
