@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import expt
+from expt.sessions.session import new_session_id
 from expt.testing import Sandbox
 
 SIMPLE = """
@@ -922,3 +923,10 @@ def test_a_script_that_runs_itself_keeps_the_code_that_it_had_imported(sandbox: 
             "experiments/a.py", "src/mypkg/__init__.py", "src/mypkg/deep.py", "src/mypkg/inner.py"
         ]  # fmt: skip
         assert set(sandbox.record()["sources"]) == set(kept)
+
+
+def test_ids_of_sessions_sort_as_the_sessions_began() -> None:
+    """Also within a second: the last of a sorted list is the newest."""
+    moments = [new_session_id()[:-2] for _ in range(1000)]
+    assert moments == sorted(moments)
+    assert len(set(moments)) > 1
