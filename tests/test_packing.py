@@ -94,6 +94,17 @@ def test_links_are_not_packed(tmp_path: Path, archive: Path) -> None:
         assert f"{PLACE}/artifacts/link" not in packed.namelist()
 
 
+def test_two_names_that_differ_in_case_alone_come_back(tmp_path: Path, archive: Path) -> None:
+    """Two modules of an experiment may be called so; whoever packed them can unpack them."""
+    (archive / "code").mkdir(exist_ok=True)
+    (archive / "code/net.py").write_text("small")
+    (archive / "code/Net.py").write_text("large")
+    before = files_below(archive)
+    pack_archives([(PLACE, archive)], tmp_path / "runs.zip")
+    (back,) = unpack_archives(tmp_path / "runs.zip", tmp_path / "elsewhere")
+    assert files_below(back) == before
+
+
 def test_an_archive_that_is_there_is_not_touched(tmp_path: Path, archive: Path) -> None:
     file = tmp_path / "runs.zip"
     pack_archives([(PLACE, archive)], file)
@@ -140,7 +151,7 @@ def make_zip(path: Path, names: dict[str, int]) -> Path:
         ({"a/run.json": 0, "a//b": 0}, "leads outside"),
         ({"a/run.json": 0, "a/link": stat.S_IFLNK | 0o777}, "'a/link' is no regular file"),
         ({"a/run.json": 0, "a/pipe": stat.S_IFIFO | 0o600}, "is no regular file"),
-        ({"a/run.json": 0, "a/RUN.json": 0}, "is in it twice"),
+        ({"a/run.json": 0, "a/run.json/": 0}, "is in it twice"),
         ({"a/run.json": 0, "b/x": 0}, "'b/x' belongs to no archive in it"),
         ({"a/x": 0}, "it holds no run.json"),
     ],

@@ -60,12 +60,15 @@ def pack_archives(
 
 
 def _reject_unspeakable(name: str, archive: Path) -> None:
-    """Raise `ExptError` for bytes that are no text: a zip knows names in UTF-8 alone."""
+    """Raise `ExptError` for a name that is no text in UTF-8, or that `unpack` would refuse."""
     try:
         name.encode()
     except UnicodeEncodeError:
         what = f"a zip cannot hold a file whose name is no UTF-8: {visible(name)}"
         raise ExptError(what, str(archive)) from None
+    if leads_outside(name):
+        what = f"on other systems the name of a file would lead outside: {visible(name)}"
+        raise ExptError(what, str(archive))
 
 
 def _pack_file(packed: zipfile.ZipFile, name: str, archive: Path, inner: str) -> None:
@@ -153,10 +156,9 @@ def _reject_unsafe(packed: zipfile.ZipFile) -> None:
             raise _refused(packed, f"'{name}' leads outside")
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise _refused(packed, f"'{name}' is no regular file")
-        folded = name.rstrip("/").casefold()
-        if folded in seen:
+        if name.rstrip("/") in seen:
             raise _refused(packed, f"'{name}' is in it twice")
-        seen.add(folded)
+        seen.add(name.rstrip("/"))
 
 
 def _is_below(name: str, place: str) -> bool:
