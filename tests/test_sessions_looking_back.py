@@ -296,3 +296,14 @@ def test_the_longest_begin_first(sandbox: Sandbox) -> None:
         record["duration"] = {1: 500.0, 2: 900.0, 3: 700.0}[run.params["lr"]]
         (run.path / "run.json").write_text(json.dumps(record))
     assert ran(sandbox.expt(*SWEEP, "--order", "longest")) == ["2", "3", "1"]
+
+
+def test_a_plan_shows_the_seed_of_the_run_that_a_done_case_has(sandbox: Sandbox) -> None:
+    """And not one that is drawn anew each time, with which nothing has run."""
+    sandbox.write({"experiments/m.py": "def experiment_a(lr: float = 0.1):\n    return lr\n"})
+    (run,) = (sandbox.expt("experiments"), sandbox.runs())[1]
+    (case,) = sandbox.expt("experiments", "--plan", "--resume", "--json").json()
+    assert (case["state"], case["params"]["seed"]) == ("done", run.params["seed"])
+    assert case["origins"]["seed"] == [
+        {"layer": "drawn", "where": f"for {run.id}", "value": run.params["seed"]}
+    ]

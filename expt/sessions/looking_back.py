@@ -55,10 +55,7 @@ def look_back(plan: Plan, options: Options, known: Mapping[str, PinnedRun] | Non
         pasts[case.id] = history.past_of(case, pasts)
     cases = plan.cases
     if options.running.resume:
-        cases = tuple(
-            history.go_on(case, pasts) if pasts[case.id].state == "failed" else case
-            for case in cases
-        )
+        cases = tuple(history.taken_over(case, pasts) for case in cases)
     reused = {
         case.id: history.pinned(past.run)
         for case in cases
@@ -249,7 +246,14 @@ class _History:
 
     # Going on
 
-    def go_on(self, case: Case, pasts: Mapping[str, Past]) -> Case:
+    def taken_over(self, case: Case, pasts: Mapping[str, Past]) -> Case:
+        """The case with what it has of runs before: all of one that is done, or what goes on."""
+        past = pasts[case.id]
+        if past.state == "done" and past.run is not None:
+            return _with_seed_of(case, self._by_id[past.run])
+        return self._go_on(case, pasts) if past.state == "failed" else case
+
+    def _go_on(self, case: Case, pasts: Mapping[str, Past]) -> Case:
         """The case with the archives that it may go on from, and the seed of the first of them."""
         runs = [
             run
@@ -260,15 +264,10 @@ class _History:
         ]
         if not runs:
             return case
-        seed = runs[0].params.get(SEED)
-        if _is_drawn(case) and type(seed) is int:
+        if _is_drawn(case):
+            case = _with_seed_of(case, runs[0])
+            seed = runs[0].params.get(SEED)
             runs = [run for run in runs if run.params.get(SEED) == seed]
-            origin = Origin(LAYER_DRAWN, f"for {runs[0].id}", seed)
-            case = evolve(
-                case,
-                params={**case.params, SEED: seed},
-                origins={**case.origins, SEED: (origin,)},
-            )
         return evolve(case, goes_on_from=tuple(str(run.path) for run in runs))
 
     # Why a case is not what was run
@@ -363,6 +362,19 @@ def _waiting_cases(root: Path) -> frozenset[tuple[str, str | None]]:
 
     left = [one for one in find_detached(root) if one.is_at_engine()]
     return frozenset(case for one in left for case in one.waiting())
+
+
+def _with_seed_of(case: Case, run: Run) -> Case:
+    """The case with the seed that was drawn for a run of it, where nobody gives one."""
+    seed = run.params.get(SEED)
+    if not _is_drawn(case) or type(seed) is not int:
+        return case
+    origin = Origin(LAYER_DRAWN, f"for {run.id}", seed)
+    return evolve(
+        case,
+        params={**case.params, SEED: seed},
+        origins={**case.origins, SEED: (origin,)},
+    )
 
 
 def _is_drawn(case: Case) -> bool:
