@@ -7,6 +7,7 @@ import faulthandler
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import wait
@@ -333,6 +334,42 @@ def test_the_helper_dies_with_its_parent() -> None:
     while time.monotonic() < deadline and is_alive(pid):
         time.sleep(0.02)
     assert not is_alive(pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does it on Linux alone")
+def test_a_worker_ends_when_its_helper_and_its_parent_are_killed_at_once() -> None:
+    """It is in the middle of a request, and so is what it started."""
+    read, write = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        os.close(read)
+        starter = ForkStarter(serve_a_child)
+        pid, connection = starter.start("run")
+        helper, child = connection.receive()
+        os.write(write, f"{helper} {pid} {child}".encode())
+        time.sleep(60)
+        os._exit(0)
+    os.close(write)
+    helper, *left = map(int, os.read(read, 64).split())
+    os.close(read)
+    for pid in (helper, parent):
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (helper, parent):
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and any(map(is_alive, left)):
+        time.sleep(0.02)
+    assert not any(map(is_alive, left))
+
+
+def serve_a_child(connection: Connection, role: str) -> None:
+    child = os.fork()
+    if child == 0:
+        time.sleep(300)
+        os._exit(0)
+    connection.send((os.getppid(), child))
+    time.sleep(300)
 
 
 def is_alive(pid: int) -> bool:

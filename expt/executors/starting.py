@@ -6,7 +6,8 @@
 
 The helper does nothing but fork and wait. When the parent dies, the helper's socket closes and it
 kills every worker: no run goes on that nobody owns. When the helper dies, its workers go on, and
-those that come after them are spawned, as everywhere where there is no fork.
+those that come after them are spawned, as everywhere where there is no fork. Where both die, Linux
+kills the workers: it is asked to when nobody is left who could write into a pipe of the parent's.
 A worker leads a process group of its own, so that Ctrl-C reaches it through the parent alone and
 what it started can be ended with it.
 """
@@ -22,6 +23,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from expt.executors.death import Usage, read_usage
@@ -72,6 +74,7 @@ class ForkStarter:
 
     def __init__(self, serve: Serve, environment: Mapping[str, str] | None = None) -> None:
         ours, theirs = socket.socketpair()
+        life, self._life = os.pipe()  # nothing is ever written: it is open as long as we live
         self._environment = environment or {}
         _flush_streams()
         try:
@@ -81,11 +84,13 @@ class ForkStarter:
         if self._helper == 0:
             try:
                 ours.close()
+                os.close(self._life)
                 os.environ.update(self._environment)
-                _help(theirs, serve)
+                _help(theirs, life, serve)
             finally:
                 os._exit(0)  # never up into the code of the parent
         theirs.close()
+        os.close(life)
         self._socket = ours
         self._socket.settimeout(_PATIENCE)
         self._ended: list[End] = []
@@ -140,6 +145,7 @@ class ForkStarter:
             for pid in self._living:
                 kill_group(pid)
         self._socket.close()
+        os.close(self._life)
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
             os.kill(self._helper, signal.SIGCONT)  # a run may have stopped it
             os.waitpid(self._helper, 0)
@@ -181,7 +187,7 @@ _SHARED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that a terminal or a shell sends to all; the parent alone answers them."""
 
 
-def _help(control: socket.socket, serve: Serve) -> None:
+def _help(control: socket.socket, life: int, serve: Serve) -> None:
     """The helper's whole life: fork when asked, tell of ends, kill all when the parent is gone."""
     os.setpgid(0, 0)
     for number in _SHARED:
@@ -205,7 +211,8 @@ def _help(control: socket.socket, serve: Serve) -> None:
                 break
             if not role:
                 break
-            answer = _fork(control, (wake_read, wake_write), role.decode(), fds, serve)
+            become = partial(_become_worker, life=life, role=role.decode(), serve=serve)
+            answer = _fork(fds, (control.fileno(), wake_read, wake_write), become)
             if answer[1] == _STARTED:
                 workers.add(answer[0])
             control.sendall(_EXIT.pack(*answer, 0, 0.0))
@@ -214,9 +221,9 @@ def _help(control: socket.socket, serve: Serve) -> None:
 
 
 def _fork(
-    control: socket.socket, wake: Sequence[int], role: Role, fds: Sequence[int], serve: Serve
+    fds: Sequence[int], ours: Sequence[int], become: Callable[[int], None]
 ) -> tuple[int, int]:
-    """Fork a worker; what the parent is to be told of it."""
+    """Fork a worker, which has nothing of `ours`; what the parent is to be told of it."""
     if not fds:
         return errno.EMFILE, _REFUSED
     try:
@@ -226,10 +233,9 @@ def _fork(
         return error.errno or errno.EAGAIN, _REFUSED
     if pid == 0:
         signal.set_wakeup_fd(-1)
-        control.close()
-        for end in wake:
+        for end in ours:
             os.close(end)
-        _become_worker(fds[0], role, serve)
+        become(fds[0])
     os.close(fds[0])
     return pid, _STARTED
 
@@ -248,11 +254,12 @@ def _tell_ends(control: socket.socket, workers: set[int]) -> None:
             control.sendall(_EXIT.pack(pid, code, *read_usage(used)))
 
 
-def _become_worker(fd: int, role: Role, serve: Serve) -> None:
+def _become_worker(fd: int, *, life: int, role: Role, serve: Serve) -> None:
     """Turn a fresh fork into a worker, and never return."""
     code = 1
     try:
         os.setpgid(0, 0)
+        _end_with(life)
         for number in (*_SHARED, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         null = os.open(os.devnull, os.O_RDONLY)
@@ -263,6 +270,21 @@ def _become_worker(fd: int, role: Role, serve: Serve) -> None:
     finally:
         _flush_streams()
         os._exit(code)  # non-daemon threads of the user's do not hold the session
+
+
+def _end_with(life: int) -> None:
+    """Have Linux kill this process and what it starts, when nobody can write into a pipe any more.
+
+    Whether it runs our code then does not matter. Its own opening of the pipe has its own owner.
+    """
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl  # not on Windows
+
+        end = os.open(f"/proc/self/fd/{life}", os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(end, fcntl.F_SETOWN, -os.getpid())
+        fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(end, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+    os.close(life)
 
 
 def _flush_streams() -> None:
