@@ -280,6 +280,25 @@ def test_a_limit_of_time_holds_with_and_without_workers(sandbox: Sandbox, worker
     assert then.status == "completed"
 
 
+@pytest.mark.parametrize("workers", ["1", "0"])
+def test_a_limit_of_time_holds_for_the_analyses_of_a_session(
+    sandbox: Sandbox, workers: str
+) -> None:
+    text = """
+        import time
+
+        def experiment_x(): ...
+
+        def analysis_session_late(runs):
+            time.sleep(600)
+    """
+    sandbox.write({"experiments/a.py": text})
+    done = sandbox.expt("--timeout", "0.5", "-n", workers)
+    assert done.exit_code == 0, done.stderr
+    assert "the analyses of the session took longer than --timeout 0.5" in done.stdout
+    assert sandbox.run().status == "completed"
+
+
 @pytest.mark.parametrize("words", [["--timeout", "1e10"], ["--timeout", "1e10", "-n", "0"]])
 def test_a_limit_of_years_is_as_good_as_none(sandbox: Sandbox, words: list[str]) -> None:
     """case: timeout-large"""

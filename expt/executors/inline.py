@@ -9,9 +9,10 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expt.executors.death import PlanningDied
+from expt.executors.limits import time_limit
 from expt.executors.one_worker import GRACE
 from expt.executors.wire import raised
-from expt.ground.errors import ExptError, UsageError
+from expt.ground.errors import ExptError, UsageError, WorkerError
 from expt.ground.messages import ModuleImporting, PlanRequest, RunStarted
 
 _LONGEST: Final = 1e8  # seconds, three years: the most that every system's timer takes
@@ -34,7 +35,8 @@ class InlineExecutor:
 
     `make_workplace` is given what its events go to. Ctrl-C is Python's own `KeyboardInterrupt`
     inside the run, and so is a run's `timeout`, in seconds: an alarm, which comes again until it
-    is heard. `plan_timeout` is the same for a request to plan, which is an error then.
+    is heard; the analyses of a session have it too. `plan_timeout` is the same for a request to
+    plan, which is an error then.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class InlineExecutor:
     def submit(self, request: Request, /) -> Future[Any]:
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
-        limit = self._plan_timeout if isinstance(request, PlanRequest) else None
+        limit, told = time_limit(request, self._timeout, self._plan_timeout)
         self._importing, self._is_late = None, False
         try:
             with self._heard_alarms():
@@ -74,7 +76,10 @@ class InlineExecutor:
         except KeyboardInterrupt:
             if not self._is_late or limit is None:
                 raise
-            what = f"the process that imports experiments took longer than --plan-timeout {limit:g}"
+            if not isinstance(request, PlanRequest):
+                future.set_exception(WorkerError(f"it took longer than {told}"))
+                return future
+            what = f"the process that imports experiments took longer than {told}"
             where = "while importing this file; nothing was run" if self._importing else None
             future.set_exception(PlanningDied(what, self._importing, where or "nothing was run"))
         return future

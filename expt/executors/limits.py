@@ -1,12 +1,16 @@
-"""What a worker is told of the machine that it shares: how many threads, which device."""
+"""What a worker may take: how much time for a request, how many threads, which device."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Final
 
+from expt.ground.messages import PlanRequest, SessionAnalysisRequest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from expt.ground.messages import Request
 
 FIRST: Final = "OMP_NUM_THREADS"  # the others follow it, where they are not set themselves
 THREADS: Final = (
@@ -17,6 +21,16 @@ THREADS: Final = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
+
+
+def time_limit(
+    request: Request, timeout: float | None, plan_timeout: float | None
+) -> tuple[float | None, str]:
+    """Seconds that a request may take, and how it is told; a run's time begins with its archive."""
+    if isinstance(request, PlanRequest):
+        return plan_timeout, f"--plan-timeout {plan_timeout or 0.0:g}"
+    limit = timeout if isinstance(request, SessionAnalysisRequest) else None
+    return limit, f"--timeout {timeout or 0.0:g}"
 
 
 def count_processors() -> int:

@@ -22,6 +22,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Usage
+from expt.executors.limits import time_limit
 from expt.executors.one_worker import GRACE, OneWorker
 from expt.executors.starting import Role, Starter, kill_group
 from expt.executors.waiting import Waiting, session_keys
@@ -246,11 +247,8 @@ class WorkerExecutor:
         worker.request, worker.future = request, future
         worker.keys = session_keys(request)
         worker.began = time.monotonic()
-        limit = (
-            begin.options.running.plan_timeout
-            if isinstance(request, messages.PlanRequest)
-            else None
-        )
+        running = begin.options.running
+        limit, _ = time_limit(request, running.timeout, running.plan_timeout)
         worker.deadline = None if limit is None else worker.began + limit
         worker.started = worker.importing = worker.asked = None
         with contextlib.suppress(OSError):  # it died while idle: its end is told soon

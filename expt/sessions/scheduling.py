@@ -10,6 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import datetime as dt
 import threading
+import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -115,8 +116,16 @@ class Schedule:
         runs = tuple((case, path) for case, path in self._ends if path)
         if not runs or self._interrupts.came:
             return
+        limit, begun = self._options.running.timeout, time.monotonic()
         analysing = self._crew.runner.submit(messages.SessionAnalysisRequest(session_id, runs))
-        analysing.add_done_callback(partial(self._tell_rendering, ""))
+
+        def tell(_: Future[Any]) -> None:
+            if limit is not None and time.monotonic() - begun >= limit:
+                told = f"the analyses of the session took longer than --timeout {limit:g}"
+                self._books.hear(messages.Notice(told))
+            self._tell_rendering("", analysing)
+
+        analysing.add_done_callback(tell)
         self._renderings.append(analysing)
 
     def _begin_some(self, ahead: int, *, keep: bool) -> bool:
