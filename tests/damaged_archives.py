@@ -28,9 +28,11 @@ from expt.cli.main import main
 from expt.ground.errors import ReadingError
 from expt.ground.model import Origin, RunRecord
 from expt.ground.text import visible
-from expt.page.facts import tell_run, tell_series, tell_table
+from expt.page.facts import tell_run, tell_series
+from expt.page.run_table import tell_table
 from expt.reading.differences import find_difference
-from expt.reading.finding import find_runs
+from expt.reading.finding import find_runs, list_runs
+from expt.reading.listed import list_of
 from expt.reading.references import load_archive, load_run
 from expt.rendering.script import write_script
 from expt.tracking.recorder import open_recorder
@@ -317,7 +319,9 @@ def read_run(path: Path) -> None:
 
 def tell_page(root: Path, path: Path) -> None:
     """What the page in the browser is told; it is strict JSON."""
-    json.dumps(tell_table(find_runs(root)), allow_nan=False)
+    json.dumps(tell_table(list_of(find_runs(root))), allow_nan=False)
+    for listing in list_runs(root, first=2000):
+        json.dumps(tell_table(listing), allow_nan=False)
     run = load_archive(path)
     json.dumps(tell_run(run), allow_nan=False)
     for series in run.series.values():

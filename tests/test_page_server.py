@@ -18,15 +18,13 @@ import numpy as np
 import pytest
 from made_runs import id_of, make_run
 
-from expt.reading.fields import FIELDS
-from expt.reading.finding import find_runs
+from expt.reading.finding import find_runs, list_runs
+from expt.reading.listed import Listing, list_of
 from expt.reading.references import load_run
-from expt.reading.runs import Runs
 from expt.tracking.recorder import open_recorder
 
 pytest.importorskip("starlette", reason="the extra 'page' is not installed")
 
-from expt.page.facts import tell_table
 from expt.page.known_runs import KnownRuns
 from expt.page.server import COOKIE, make_app
 from expt.page.watching import Watcher
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from expt.reading.run import Run
 
 HOST = "127.0.0.1:8777"
 TOKEN = "secret-of-the-page"
@@ -109,8 +106,11 @@ def open_app(root: Path, **headers: str) -> Client:
         words: dict[str, Any] = dict(query)
         return find_runs(root, **{**words, "limit": int(words.get("limit", 0))})
 
+    def listings(query: Mapping[str, str]) -> Any:
+        return list_runs(root, first=2000, **{**query, "limit": int(query.get("limit", 0))})
+
     app, _, _ = make_app(
-        find, lambda name: load_run(name, root), root, port=8777, token=TOKEN, words=WORDS
+        find, listings, lambda name: load_run(name, root), root, port=8777, token=TOKEN, words=WORDS
     )
     return Client(app, **headers)
 
@@ -282,67 +282,16 @@ def test_the_table_is_the_runs_by_columns(client: Client) -> None:
     assert columns["results", "gap"] == [{"$float": "nan"}] * 3
 
 
-def test_the_table_has_the_names_of_the_command_line(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs", 1, setup=2.5, lineage={"session": "s", "sweep": {"lr": 3}})
-    make_run(tmp_path / "runs", 2, lineage={"rerun_of": id_of(1)})
-    table = tell_table(find_runs(tmp_path / "runs"))
-    columns = values_of(table)
-    assert {name for part, name in columns if part == "run"} == set(table["fields"])
-    assert {*table["fields"], "id", "path"} == set(FIELDS)
-    assert columns["run", "setup"] == [None, 2.5]
-    assert columns["lineage", "session"] == ["gap", "s"]
-    assert columns["lineage", "sweep.lr"] == ["gap", 3]
-    assert columns["lineage", "rerun_of"] == [id_of(1), "gap"]
-
-
-def test_runs_that_differ_in_their_names_are_rows_of_one_table(tmp_path: Path) -> None:
-    given: list[dict[str, Any]] = [
-        {"lr": 1, "net": {"width": 2, "opt": {"name": "adam"}}},
-        {"net": {"opt": {"name": "sgd"}, "width": {}}, "lr": 1.0, "net.width": 7},
-        {"lr": True, "odd": {1: {"x": 2}, "$a": 3}, "where": math.inf},
-    ]
-    for number, params in enumerate(given):
-        make_run(tmp_path / "runs", number, params=params, results={"zero": 0.0 * (1 - number)})
-    columns = values_of(tell_table(find_runs(tmp_path / "runs")[::-1]))
-    assert {name: values for (part, name), values in columns.items() if part == "params"} == {
-        "lr": [1, 1.0, True],
-        "net.width": [2, 7, "gap"],
-        "net.opt.name": ["adam", "sgd", "gap"],
-        "odd": ["gap", "gap", {"$dict": [[1, {"x": 2}], ["$a", 3]]}],
-        "where": ["gap", "gap", {"$float": "inf"}],
-    }
-    assert [type(value) for value in columns["params", "lr"]] == [int, float, bool]
-    assert [math.copysign(1, value) for value in columns["results", "zero"]] == [1, 1, -1]
-
-
-def test_the_table_tells_which_runs_have_a_series_that_is_no_scalar(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs", 0, series={"grid": {"kind": "array", "count": 1}})
-    make_run(tmp_path / "runs", 1)
-    table = tell_table(find_runs(tmp_path / "runs"))
-    assert values_of(table)["series", "grid"] == ["gap", "array"]
-
-
-def test_a_last_value_that_is_not_finite_is_strict_json_in_the_table(tmp_path: Path) -> None:
-    series = {"odd": {"kind": "scalar", "count": 1, "last": math.inf, "min": 0.5, "max": math.inf}}
-    make_run(tmp_path / "runs", 0, series=series)
-    table = tell_table(find_runs(tmp_path / "runs"))
-    assert values_of(json.loads(json.dumps(table, allow_nan=False)))["last", "odd"] == [
-        {"$float": "inf"}
-    ]
-
-
-def test_of_very_many_runs_the_newest_are_told_while_the_others_are_read(tmp_path: Path) -> None:
-    root = tmp_path / "runs"
-    for number in range(20):
-        make_run(root, number, params={"lr": number})
+def test_of_very_many_runs_the_newest_are_told_while_the_others_are_read(root: Path) -> None:
     goes_on = threading.Event()
+    runs = find_runs(root)
 
-    class SlowRuns(Runs):
-        def __iter__(self) -> Iterator[Run]:
-            assert len(self) == 2 or goes_on.wait(60)
-            return super().__iter__()
+    def listings(_: Mapping[str, str]) -> Iterator[Listing]:
+        yield list_of(runs[:2], more=1)
+        assert goes_on.wait(60)
+        yield list_of(runs)
 
-    known = KnownRuns(lambda _: SlowRuns(find_runs(root)), root, first=2)
+    known = KnownRuns(listings, root)
     asking = threading.Thread(target=known.table, args=({},))
     asking.start()
     try:
@@ -351,12 +300,12 @@ def test_of_very_many_runs_the_newest_are_told_while_the_others_are_read(tmp_pat
     finally:
         goes_on.set()
         asking.join(60)
-    assert first["ids"] == [id_of(19), id_of(18)]
-    assert first["more"] == 18
+    assert first["ids"] == [id_of(2), id_of(1)]
+    assert first["more"] == 1
     whole = json.loads(known.table({}, as_known=True, begun=True))
-    assert len(whole["ids"]) == 20
+    assert len(whole["ids"]) == 3
     assert "more" not in whole
-    assert values_of(whole)["params", "lr"] == [*range(19, -1, -1)]
+    assert values_of(whole)["params", "lr"] == [0.01, 0.1, 1.0]
 
 
 def test_the_table_is_made_again_for_a_new_run_and_for_labels(client: Client, root: Path) -> None:
@@ -613,7 +562,7 @@ def test_a_page_is_told_what_changed_since_the_table_that_it_shows(root: Path) -
         raise AssertionError
 
     begun = make_run(root, 50, status="running", owner=owner_of_this_process())
-    known = KnownRuns(lambda _: find_runs(root), root)
+    known = KnownRuns(lambda _: list_runs(root, first=2000), root)
     table = json.loads(known.table({}))
     assert table["ids"][0] == id_of(50)
     news = anyio.run(first, table["version"])

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from expt.reading.cells import TABLE, UNTOLD
 from expt.reading.shelves import (
-    ASK,
     SIZE,
     Row,
     Shelf,
@@ -17,9 +17,9 @@ from expt.reading.shelves import (
     encode_column,
     encode_heads,
     join_shelves,
-    values_of,
 )
 
+LISTS = [TABLE, UNTOLD, ["null"], ["[1, 2]"]]
 DRAWN: list[Any] = [None, 0, 1, 1.0, -0.5, 1e300, 10**30, "", "adam", "\ud800", "τ", True, False]
 
 
@@ -32,7 +32,7 @@ def make_row(number: int, **fields: Any) -> Row:
 def make_shelf(numbers: range, seed: int = 0) -> Shelf:
     drawn = random.Random(seed)
     values = [
-        {name: value for name in "abc" if (value := drawn.choice([*DRAWN, ASK])) is not None}
+        {name: value for name in "abc" if (value := drawn.choice([*DRAWN, *LISTS])) is not None}
         for _ in numbers
     ]
     return Shelf.of([make_row(number) for number in numbers], values)
@@ -58,7 +58,7 @@ def test_a_shelf_comes_back_from_its_texts(size: int) -> None:
     assert (back.number, back.names) == (7, shelf.names)
 
 
-@pytest.mark.parametrize("value", [*DRAWN[1:], ASK])
+@pytest.mark.parametrize("value", [*DRAWN[1:], *LISTS])
 def test_a_column_of_one_value_is_that_value_and_of_its_type(value: Any) -> None:
     back = decode_column(encode_column([value] * 30), 30)
     assert (back, {type(each) for each in back}) == ([value] * 30, {type(value)})
@@ -168,32 +168,3 @@ def test_what_cannot_be_read_is_a_problem_and_no_row() -> None:
     assert [row.id for row in shelf.rows()] == ["run0"]
     assert [row.id for row in shelf.problems()] == ["run1"]
     assert list(shelf.ids()) == ["run0"]
-
-
-@pytest.mark.parametrize(
-    ("data", "values"),
-    [
-        ({"params": {"lr": 0.1, "n": 3, "name": "adam"}},
-         {"params\0lr": 0.1, "params\0n": 3, "params\0name": "adam"}),
-        ({"params": {"on": True, "none": None, "many": [1, 2]}},
-         {"params\0on": True, "params\0none": ASK, "params\0many": ASK}),
-        ({"params": {"a": {"b": {"c": 1}}, "a.b": 2, "empty": {}}},
-         {"params\0a": ASK, "params\0a\0b": ASK, "params\0a\0b\0c": 1, "params\0a.b": 2,
-          "params\0empty": ASK}),
-        ({"results": {"x": {"$float": "nan"}, "y": {"$date": "2026-11-23"}}},
-         {"results\0x": ASK, "results\0y": ASK}),
-        ({"results": {"long": "x" * 201}}, {"results\0long": ASK}),
-        ({"series": {"loss": {"kind": "scalar", "last": 1, "min": {"$float": "inf"}, "max": None},
-                     "w": {"kind": "image", "last": 3}}},
-         {"series\0loss\0last": 1, "series\0loss\0min": ASK}),
-        ({"duration": 3, "setup": None}, {"duration": 3.0}),
-        ({"params": {"a": {"$dict": [[1, 2]]}}}, None),
-        ({"params": {"$dict": [[1, 2]]}}, None),
-        ({"series": {"$dict": [["$x", {"kind": "scalar", "last": 1}]]}}, None),
-        ({"params": {"a\0b": 1}}, None),
-        ({"params": {"a": {"$other": 1}}}, None),
-        ({"results": {str(number): number for number in range(1001)}}, None),
-    ],
-)  # fmt: skip
-def test_values_that_columns_have(data: dict[str, Any], values: dict[str, Any] | None) -> None:
-    assert values_of(data) == values

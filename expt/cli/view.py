@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.served_page import told_of_page
 from expt.cli.parser import Parser, add_file, repeated
-from expt.cli.which_runs import ASKED, add_filters, find_chosen, make_admits
+from expt.cli.which_runs import ASKED, add_filters, find_chosen, list_chosen, make_admits
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ExitCode, ReadingError, UsageError
 from expt.ground.screen import output
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PORT: Final = 8777
 _HOST: Final = "127.0.0.1"
+_FIRST: Final = 2000  # runs that are told of while ten times as many or more are still read
 _PATIENCE: Final = 5.0  # seconds for the first table: whoever has the address opens it at once
 
 
@@ -50,13 +51,13 @@ def main(words: list[str]) -> int:
     root = find_archive_root(asked.runs)
 
     def find(query: Mapping[str, str]) -> Runs:
-        more = {name: query[name] for name in ASKED if query.get(name)}
-        return find_chosen(root, asked, more, telling=False)
+        return find_chosen(root, asked, query, telling=False)
 
     listener = _listen(asked.port)
     port = listener.getsockname()[1]
     app, token, ready = make_app(
         find,
+        lambda query: list_chosen(root, asked, query, first=_FIRST),
         lambda name: load_run(name, root),
         root,
         port=port,

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import UsageError
 from expt.ground.screen import Screen
-from expt.reading.finding import choose_runs, find_runs
+from expt.reading.finding import choose_runs, find_runs, list_runs
+from expt.reading.listed import Listing, list_of
 from expt.reading.references import load_run
+from expt.reading.scanning import scan_archives
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from expt.ground.errors import ReadingError
     from expt.reading.run import Run
@@ -87,6 +89,18 @@ def find_chosen(
     return choose_runs([load_run(name, root, **places) for name in asked.references], **words)
 
 
+def list_chosen(
+    root: Path, asked: argparse.Namespace, more: Mapping[str, str], *, first: int
+) -> Iterator[Listing]:
+    """What the runs that `find_chosen` finds hold, by columns: of very many the `first` before."""
+    if asked.references:
+        stamps = scan_archives(root)
+        yield list_of(find_chosen(root, asked, more, telling=False), stamps)
+    else:
+        places = {"smoke": asked.smoke, "scratch": asked.scratch}
+        yield from list_runs(root, first=first, **_words(asked, more, None), **places)
+
+
 def make_admits(root: Path, asked: argparse.Namespace) -> Callable[[Run], bool]:
     """Whether a run that is new or has changed is one of those that were asked for."""
     words = _words(asked, {}, None) | {"limit": 0, "sort": None}
@@ -107,7 +121,8 @@ def make_admits(root: Path, asked: argparse.Namespace) -> Callable[[Run], bool]:
 
 
 def _words(asked: argparse.Namespace, more: Mapping[str, str], most: int | None) -> dict[str, Any]:
-    words = {name: getattr(asked, name) for name in ASKED} | dict(more)
+    words = {name: getattr(asked, name) for name in ASKED}
+    words |= {name: text for name, text in more.items() if text}
     wheres = [text for text in (asked.where, more.get("where", "")) if text.strip()]
     words["where"] = " and ".join(f"({text})" for text in wheres) if wheres[1:] else "".join(wheres)
     limit = most if words["limit"] is None else words["limit"]

@@ -1,170 +1,31 @@
-"""What the page is told of runs, as strict JSON: the table by columns, one run in full, a series.
+"""What the page is told of a run, as strict JSON: all of it, or one series.
 
-Columns rather than rows, since ten thousand runs have the same names ten thousand times, and a
-series as its envelope where it has more points than there are pixels: the lowest and the highest
-value of every stretch of steps, so that nothing is lost that could be seen.
+A series comes as its envelope where it has more points than there are pixels: the lowest and the
+highest value of every stretch of steps, so that nothing is lost that could be seen.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from expt.ground.encoding import from_json, to_json
-from expt.ground.errors import DamagedArchive, ReadingError
+from expt.ground.encoding import to_json
+from expt.ground.errors import ReadingError
 from expt.ground.layout import SERIES_DIR
-from expt.ground.value_classes import field, frozen
 from expt.page.run_panels import take_panels
-from expt.reading.fields import FIELDS, leaf_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from expt.reading.run import Run
     from expt.reading.series.tracked import Series
 
     Array = np.ndarray[Any, Any]
 
-_FIELDS: Final = tuple(name for name in FIELDS if name not in ("id", "path"))
-"""Names that any run has: an id stands before the columns, and a report may go anywhere."""
 _WORDS: Final = ("unit", "title", "xlabel", "ylabel", "scale")  # of `track.configure`
-_EXACT: Final = 2**53
-_NUMBERS: Final = frozenset({int, float})
 _LARGEST_TEXT: Final = 200_000  # characters of a log or a file of code that are sent at once
-
-
-def tell_table(runs: Iterable[Run]) -> dict[str, Any]:
-    """Every run by columns: `{"ids", "short", "columns": [{"name", "part", "values"}], "series",
-    "units", "fields"}`; `fields` are the names of what is no part.
-
-    `part` is run, params, results, lineage, last, min, max, or series for the kind of one that is
-    no scalar; a run that lacks a value has null there, and `missing` lists the rows that have
-    none at all, so that null the value is told from null the gap. What is the same in every run
-    is told once, as `every` in place of `values`.
-    """
-    ids: list[str] = []
-    short: list[str] = []
-    alike: dict[tuple[str, tuple[str, ...]], _Alike] = {}
-    kinds: dict[str, str] = {}
-    units: dict[str, str] = {}
-    for row, run in enumerate(runs):
-        ids.append(run.id)
-        short.append(run.short_id)
-        run_kinds = run.series_kinds
-        for part, names, values in _parts_of(run, run_kinds):
-            found = alike.get((part, names))
-            if found is None:
-                found = alike[part, names] = _Alike()
-            found.rows.append(row)
-            found.values.append(values)
-        for name, kind in run_kinds.items():
-            kinds.setdefault(name, kind)
-        with contextlib.suppress(DamagedArchive):
-            units.update((name, said["unit"]) for name, said in run.words.items() if "unit" in said)
-        run.let_go()
-    columns = _tell_columns(alike, len(ids))
-    return {
-        "ids": ids,
-        "short": short,
-        "columns": columns,
-        "series": kinds,
-        "units": units,
-        "fields": _FIELDS,
-    }
-
-
-@frozen
-class _Alike:
-    """The rows that have the same names in one part, which most have in a sweep."""
-
-    rows: list[int] = field(factory=list)
-    values: list[tuple[Any, ...]] = field(factory=list)
-
-
-def _tell_columns(
-    alike: Mapping[tuple[str, tuple[str, ...]], _Alike], count: int
-) -> list[dict[str, Any]]:
-    """The columns of what is `alike`, by part and names."""
-    columns: dict[tuple[str, str], list[tuple[list[int], tuple[Any, ...]]]] = {}
-    for (part, names), found in alike.items():
-        for name, values in zip(names, zip(*found.values, strict=True), strict=True):
-            columns.setdefault((part, name), []).append((found.rows, values))
-    return [
-        {"name": name, "part": part, **_tell_column(pieces, count)}
-        for (part, name), pieces in columns.items()
-    ]
-
-
-def _tell_column(pieces: Sequence[tuple[list[int], tuple[Any, ...]]], count: int) -> dict[str, Any]:
-    """The values of a name, which `pieces` have of some rows each."""
-    values: list[Any] = [None] * count
-    missing: set[int] = set()
-    if sum(len(rows) for rows, _ in pieces) < count:
-        missing = set(range(count)).difference(*(rows for rows, _ in pieces))
-    for rows, there in pieces:
-        for row, value in zip(rows, there, strict=True):
-            values[row] = value
-    if not _NUMBERS.isdisjoint(map(type, values)):
-        values = [_exact(value) if type(value) in _NUMBERS else value for value in values]
-    first = values[0]
-    if not missing and values.count(first) == count and len(set(map(repr, values))) == 1:
-        return {"every": first, "missing": []}  # and no 1 among 1.0 and True, no -0.0 among 0.0
-    return {"values": values, "missing": sorted(missing)}
-
-
-def _parts_of(
-    run: Run, kinds: Mapping[str, str]
-) -> Iterable[tuple[str, tuple[str, ...], tuple[Any, ...]]]:
-    """Names and values of what a run has in each part, by dotted names, as JSON."""
-    outline = run.outline()
-    told = {**outline, "session": run.session, "setup": run.setup}
-    yield "run", _FIELDS, tuple(map(told.__getitem__, _FIELDS))
-    for part in ("params", "results", "lineage"):
-        leaves = _leaves(outline[part])
-        yield part, tuple(leaves), tuple(leaves.values())
-    scalars = run.scalars
-    for which in ("last", "min", "max"):
-        found = [(name, summary.get(which)) for name, summary in scalars]
-        there = [each for each in found if type(each[1]) in _NUMBERS]
-        yield which, tuple(name for name, _ in there), tuple(value for _, value in there)
-    others = {name: kind for name, kind in kinds.items() if kind != "scalar"}
-    yield "series", tuple(others), tuple(others.values())
-
-
-def _leaves(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Dotted name → value, as `leaf_values` finds them, of strict JSON."""
-    if dict not in map(type, values.values()) and not any(key[:1] == "$" for key in values):
-        return values
-    leaves: dict[str, Any] = {}
-    if _gather_leaves(values, "", leaves):
-        return leaves
-    return {name: to_json(value) for name, value in leaf_values(from_json(values))}
-
-
-def _gather_leaves(values: Mapping[str, Any], prefix: str, leaves: dict[str, Any]) -> bool:
-    """Whether there was no tag, of which only `from_json` knows what it holds."""
-    for key, value in values.items():
-        if key.startswith("$"):
-            return False
-        name = prefix + key
-        if type(value) is dict and value:
-            if not _gather_leaves(value, f"{name}.", leaves):
-                return False
-        elif not (prefix and name in leaves):  # a key that holds dots itself comes first
-            leaves[name] = value
-    return True
-
-
-def _exact(value: float) -> Any:
-    """A number for a browser, whose numbers are exact up to 2^53 alone; a number
-    that is not finite becomes strict JSON here."""
-    if type(value) is int:
-        return value if -_EXACT <= value <= _EXACT else {"$int": str(value)}
-    return value if math.isfinite(value) else to_json(value)
 
 
 def tell_run(run: Run, panels: Iterable[Any] = ()) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.errors import ReadingError
 from expt.ground.files import read_inside
 from expt.page.bundle import asset, charts, digest, front_end
-from expt.page.facts import tell_array, tell_run, tell_series, tell_table
+from expt.page.facts import tell_array, tell_run, tell_series
+from expt.page.run_table import tell_table
+from expt.reading.listed import list_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,7 +100,8 @@ def gather(runs: Sequence[Run], panels: Panels = lambda _: ()) -> dict[str, Any]
     """All that the front end may ask for: the table, and of the newest runs everything."""
     whole = list(runs)[:CURVES]
     left = _MEDIA
-    told: dict[str, Any] = {"table": tell_table(runs), "runs": {}, "series": {}, "files": {}}
+    table = tell_table(list_of(runs))
+    told: dict[str, Any] = {"table": table, "runs": {}, "series": {}, "files": {}}
     for run in whole:
         try:
             found = tell_run(run, panels(run))

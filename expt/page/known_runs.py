@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.errors import ReadingError
 from expt.ground.processes import without_collection
 from expt.ground.value_classes import frozen
-from expt.page.facts import tell_table
-from expt.page.watching import stamp_archives
+from expt.page.run_table import tell_table
+from expt.page.watching import settled, stamp_archives
 from expt.reading.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from expt.reading.runs import Runs
+    from expt.reading.listed import Listing
 
 _TABLES: Final = 4  # that are kept, one for each question
-_FIRST: Final = 2000  # runs that are told of while ten times as many or more are still read
 _MOVING: Final = frozenset(("since", "until", "on"))  # whose answer changes with the time
 
 
@@ -45,16 +44,16 @@ class _Table:
 
 
 class KnownRuns:
-    """`find` gives the runs that a question asks for; they are below `root`.
+    """`listings` gives the runs that a question asks for, which are below `root`: of very many
+    first the newest.
 
-    `ready` is set once there is anything to tell, of very many runs the `first` of them.
+    `ready` is set once there is anything to tell.
     """
 
     def __init__(
-        self, find: Callable[[Mapping[str, str]], Runs], root: Path, first: int = _FIRST
+        self, listings: Callable[[Mapping[str, str]], Iterator[Listing]], root: Path
     ) -> None:
-        self._find = find
-        self._first = first
+        self._listings = listings
         self._root = root.absolute()
         self.ready = threading.Event()
         self._lock = threading.Lock()
@@ -81,10 +80,8 @@ class KnownRuns:
             return first
         with self._lock, without_collection():
             known = self._tables.pop(key, None)
-            if known is None or not as_known:
-                stamps = stamp_archives(self._root)
-                if known is None or known.stamps != stamps or asked.keys() & _MOVING:
-                    known = self._make(key, asked, stamps)
+            if known is None or (not as_known and self._is_old(known, asked)):
+                known = self._make(key, asked)
             self._tables[key] = known
             while len(self._tables) > _TABLES:
                 del self._tables[next(iter(self._tables))]
@@ -102,22 +99,24 @@ class KnownRuns:
                 del self._begun[key]
             self._news.notify_all()
 
-    def _make(
-        self, key: tuple[Any, ...], asked: Mapping[str, str], stamps: Mapping[str, str]
-    ) -> _Table:
+    def _is_old(self, table: _Table, asked: Mapping[str, str]) -> bool:
+        return bool(asked.keys() & _MOVING) or table.stamps != stamp_archives(self._root)
+
+    def _make(self, key: tuple[Any, ...], asked: Mapping[str, str]) -> _Table:
         self._note(key, None)
         try:
-            runs = self._find(asked)
+            for listing in self._listings(asked):
+                if listing.more:
+                    told = tell_table(listing) | {"more": listing.more}
+                    self._note(key, json.dumps(told, allow_nan=False).encode())
+                    self.ready.set()
+            stamps = settled(listing.stamps)
             self._folders = {folder.rpartition("_")[2]: folder for folder in stamps}
-            if len(runs) >= 10 * self._first:
-                told = tell_table(runs[: self._first]) | {"more": len(runs) - self._first}
-                self._note(key, json.dumps(told, allow_nan=False).encode())
-                self.ready.set()
-            self._made += 1
-            told = tell_table(runs) | {"version": self._made}
             root = str(self._root)
-            running = (run.path for run in runs if run.status == "running")
+            running = (run.path for run in listing.runs.values() if run.status == "running")
             live = frozenset(os.path.relpath(path, root) for path in running)
+            self._made += 1
+            told = tell_table(listing) | {"version": self._made}
             return _Table(self._made, stamps, live, json.dumps(told, allow_nan=False).encode())
         finally:
             self._note(key, None, ended=True)

@@ -48,11 +48,20 @@ from expt.page.open_series import OpenSeries
 from expt.page.watching import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from expt.reading.listed import Listing
     from expt.reading.run import Run
     from expt.reading.runs import Runs
     from expt.reading.series.tracked import Series, SeriesMap
@@ -147,6 +156,7 @@ class Guard:
 
 def make_app(
     find: Callable[[Mapping[str, str]], Runs],
+    listings: Callable[[Mapping[str, str]], Iterator[Listing]],
     load: Callable[[str], Run],
     root: Path,
     *,
@@ -159,11 +169,12 @@ def make_app(
     """The application, the token that it wants, and what is set once it has runs to show.
 
     `find` gives the runs that a query such as `{"where": "lr < 0.1"}` asks for, whose names are
-    `words`; `load` gives one by its id; both raise `ExptError`. `admits` says of a run that is
-    new whether the page shows it, `panels` what plugins add to one.
+    `words`, `listings` the same by columns, of very many the newest first; `load` gives one by its
+    id; all raise `ExptError`. `admits` says of a run that is new whether the page shows it,
+    `panels` what plugins add to one.
     """
     token = token or secrets.token_urlsafe(24)
-    pages = _Pages(find, load, root, words, admits, panels)
+    pages = _Pages(find, listings, load, root, words, admits, panels)
     threading.Thread(target=pages.prepare, daemon=True).start()
     routes = [
         Route("/", pages.index),
@@ -198,6 +209,7 @@ class _Pages:
     def __init__(
         self,
         find: Callable[[Mapping[str, str]], Runs],
+        listings: Callable[[Mapping[str, str]], Iterator[Listing]],
         load: Callable[[str], Run],
         root: Path,
         words: Sequence[str],
@@ -208,7 +220,7 @@ class _Pages:
         self._load = load
         self._words = words
         self._panels = panels
-        self.known = KnownRuns(find, root)
+        self.known = KnownRuns(listings, root)
         self._watcher = Watcher(root, admits)
         self._series = OpenSeries()
 

@@ -39,7 +39,12 @@ _CLAIMING: Final = 10.0  # seconds that a new folder may take to become an archi
 
 def stamp_archives(root: Path) -> dict[str, str]:
     """Folder → what changes when the `run.json` or the labels of that archive do."""
-    return {folder: stamp.lstrip(DOUBT) for folder, stamp in scan_archives(root).items()}
+    return settled(scan_archives(root))
+
+
+def settled(stamps: Mapping[str, str]) -> dict[str, str]:
+    """Stamps as they will be when nobody doubts them any more."""
+    return {folder: stamp.lstrip(DOUBT) for folder, stamp in stamps.items()}
 
 
 class Watcher:

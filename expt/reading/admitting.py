@@ -42,7 +42,7 @@ def select(
     With `best`, what is sorted by and how many are wanted, those that the index knows to come
     after so many others may be missing.
     """
-    rows, _ = _narrowed(catalogue, query)
+    rows, _ = narrowed(catalogue, query)
     if best is not None and query.condition is None and not query.session:
         beyond = _beyond(catalogue, {row.folder for row in rows}, *best)
         rows = [row for row in rows if row.folder not in beyond]
@@ -58,7 +58,7 @@ def select_outlined(
 ) -> Iterator[tuple[int, Run]]:
     """As `select`, with the outlines of the runs: those that the index has, where nothing else of
     them needs to be asked. Of many others, other processes tell a part."""
-    rows, sure = _narrowed(catalogue, query)
+    rows, sure = narrowed(catalogue, query)
     there = list(catalogue.summaries(rows))
     tell = partial(_tell, catalogue, query, shorten)
     tell(there[:_FIRST])  # so that the names that runs have are known
@@ -105,7 +105,7 @@ def _tell(
     return told, list(query.seen)
 
 
-def _narrowed(catalogue: Catalogue, query: Query) -> tuple[list[Row], set[str]]:
+def narrowed(catalogue: Catalogue, query: Query) -> tuple[list[Row], set[str]]:
     """The rows of what the query may admit, newest first; and the folders of those that match
     its condition for sure."""
     admits_name = name_filter(query.keyword)

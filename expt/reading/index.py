@@ -11,6 +11,7 @@ one counts only while the stamp of its `run.json` is the same.
 from __future__ import annotations
 
 import contextlib
+import heapq
 import os
 from functools import cache, cached_property, partial
 from operator import attrgetter
@@ -18,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.headline import read_headline
-from expt.archive.run_labels import read_labels
+from expt.archive.run_labels import Labels, read_labels
 from expt.ground.clock import microseconds
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import INDEX_FILE
 from expt.ground.side_by_side import work_side_by_side
+from expt.reading.cells import NUMBERS, values_of
 from expt.reading.index_file import IndexFile, open_index
 from expt.reading.narrowing import SURE
 from expt.reading.outlines import Summary, summarise
@@ -35,7 +37,7 @@ from expt.reading.scanning import (
     find_archives,
     stamps_of,
 )
-from expt.reading.shelves import NUMBERS, SIZE, Row, Shelf, values_of
+from expt.reading.shelves import SIZE, Row, Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,7 +52,8 @@ _FEWEST: Final = 500  # archives that are worth a process to read them
 class Catalogue:
     """Every archive below one root, and their summaries on demand.
 
-    `fresh` are the summaries of what was read now, by folder.
+    `fresh` are the summaries of what was read now, by folder. There are `more` archives, where
+    these are not all.
     """
 
     def __init__(
@@ -61,7 +64,8 @@ class Catalogue:
         index: IndexFile | None,
     ) -> None:
         self.root = root
-        self._shelves = shelves
+        self.more = 0
+        self.shelves = shelves
         self._fresh = fresh
         self._index = index
 
@@ -72,17 +76,26 @@ class Catalogue:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """Of every archive that can be read, newest first."""
-        return tuple(_ordered(row for shelf in self._shelves for row in shelf.rows()))
+        return tuple(_ordered(row for shelf in self.shelves for row in shelf.rows()))
 
     @cached_property
     def problems(self) -> tuple[Row, ...]:
         """Of every archive that cannot be read."""
-        return tuple(_ordered(row for shelf in self._shelves for row in shelf.problems()))
+        return tuple(_ordered(row for shelf in self.shelves for row in shelf.problems()))
+
+    @property
+    def stamps(self) -> dict[str, str]:
+        """Folder → stamp of every archive, also of those that cannot be read."""
+        return {
+            shelf.folders[place]: shelf.head("stamp")[place]
+            for shelf in self.shelves
+            for place in shelf.places
+        }
 
     @property
     def ids(self) -> list[str]:
         """The ids of all archives that can be read."""
-        return [run_id for shelf in self._shelves for run_id in shelf.ids()]
+        return [run_id for shelf in self.shelves for run_id in shelf.ids()]
 
     def narrowed(self, narrowing: Narrowing | None) -> tuple[Sequence[Row], set[str]]:
         """The rows, newest first, less those of runs that ended and of which `narrowing` says that
@@ -91,7 +104,7 @@ class Catalogue:
             return self.rows, set()
         found: list[Row] = []
         sure: set[str] = set()
-        for shelf in self._shelves:
+        for shelf in self.shelves:
             answers = narrowing(shelf)
             found.extend(shelf.rows(answers))
             if answers is not None:
@@ -103,7 +116,7 @@ class Catalogue:
         runs that ended."""
         return {
             folder: number
-            for shelf in self._shelves
+            for shelf in self.shelves
             for folder, number in zip(shelf.folders, shelf.firsts(columns), strict=True)
             if number.__class__ in NUMBERS
         }
@@ -113,7 +126,7 @@ class Catalogue:
         folders = [row.folder for row in rows if row.folder not in self._fresh]
         stored: dict[str, Summary] = {}
         if self._index is not None and folders:
-            stored = self._index.summaries(folders, sum(map(len, self._shelves)))
+            stored = self._index.summaries(folders, sum(map(len, self.shelves)))
         for row in rows:
             yield row, self._fresh.get(row.folder) or stored.get(row.folder)
 
@@ -140,6 +153,43 @@ def open_catalogue(root: Path) -> Iterator[Catalogue]:
     finally:
         if index is not None:
             index.close()
+
+
+@contextlib.contextmanager
+def open_newest(root: Path, most: int) -> Iterator[Catalogue | None]:
+    """At `most` so many of the newest archives, as the index knew them and as far as they still
+    are so; None where there is no index that knows ten times as many.
+
+    Nobody looks for archives: those that are new are not among them.
+    """
+    root = root.absolute()
+    file = root / INDEX_FILE
+    index = open_index(file) if os.path.lexists(file) else None
+    if index is None:
+        yield None
+        return
+    try:
+        ages = [
+            (started, run_id, number, place)
+            for number, shelf in enumerate(index.shelves)
+            for place, (started, run_id) in enumerate(
+                zip(shelf.head("started"), shelf.head("id"), strict=True)
+            )
+        ]
+        newest: dict[int, list[int]] = {}
+        for *_, number, place in heapq.nlargest(most, ages):
+            newest.setdefault(number, []).append(place)
+        for number, shelf in enumerate(index.shelves):
+            shelf.places = sorted(newest.get(number, ()))
+            stamps = stamps_of(root, [shelf.folders[place] for place in shelf.places])
+            known = (shelf.head("stamp")[place] for place in shelf.places)
+            pairs = zip(shelf.places, stamps, known, strict=True)
+            shelf.places = [place for place, stamp, before in pairs if stamp == before]
+        catalogue = Catalogue(root, index.shelves, {}, index)
+        catalogue.more = len(ages) - len(catalogue.rows)
+        yield catalogue if len(ages) >= 10 * most else None
+    finally:
+        index.close()
 
 
 def _look_over(root: Path, shelves: Sequence[Shelf]) -> tuple[set[str], dict[str, str]]:
@@ -201,21 +251,20 @@ def _read_row(root: Path, folder: str, stamp: str) -> _Read:
         return _problem(folder, stamp, error.what)
     labelled = LABELLED in stamp
     summary = summarise(data, labelled=labelled)
-    tags = data.get("tags") or ()
-    if labelled:
-        tags = _with_labels(tags, f"{root}/{folder}")
+    labels = _labels_of(f"{root}/{folder}") if labelled else Labels()
+    tags = labels.add_to(data.get("tags") or ()) if labelled else data.get("tags") or ()
     names = (data["id"], data["experiment"], data.get("case"), data["status"])
-    values = values_of(data)
+    values = values_of(data if labels.note is None else {**data, "note": labels.note})
     started = microseconds(data["started"])
     row = Row(folder, stamp, *names, started, list(tags), None, values is not None)
     return row, summary, values or {}
 
 
-def _with_labels(tags: Sequence[str], archive: str) -> Sequence[str]:
+def _labels_of(archive: str) -> Labels:
     try:
-        return read_labels(Path(archive)).add_to(tags)
+        return read_labels(Path(archive))
     except DamagedArchive:
-        return tags  # the archive itself is whole
+        return Labels()  # the archive itself is whole
 
 
 def _problem(folder: str, stamp: str, what: str) -> _Read:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from expt.reading.shelves import Content
 
-VERSION: Final = 6
+VERSION: Final = 7
 
 _APPLICATION: Final = 0x65787074  # "expt": a database of somebody else is left alone
 _TIMEOUT: Final = 0.5  # seconds that another process may hold the index

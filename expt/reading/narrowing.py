@@ -14,8 +14,8 @@ import operator
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.reading.cells import EXTREMES, NUMBERS, TIMES, key_of
 from expt.reading.fields import FIELDS, PARTS, UNPREFIXED
-from expt.reading.shelves import EXTREMES, NUMBERS, TIMES, key_of
 from expt.reading.where import name_of
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ decoded: what is not as `Shelf.of` makes it is damage, and raises `ValueError`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import operator
 import struct
@@ -30,17 +31,6 @@ if TYPE_CHECKING:
 
 SIZE: Final = 512
 """Archives that a full shelf has: what one that changed makes the index write again."""
-
-ASK: Final[list[Any]] = []
-"""In a column: a value that only the run itself can tell: a date, a list, a table, null."""
-
-NUMBERS: Final = frozenset({int, float})
-_PARTS: Final = ("params", "made", "results", "lineage")
-EXTREMES: Final = ("last", "min", "max")
-TIMES: Final = ("duration", "setup")
-_DEEPEST: Final = 8
-_MOST: Final = 1000  # values of one archive that have columns; few have more
-_LONGEST: Final = 200  # characters of a text in a column
 
 
 class Row(NamedTuple):
@@ -91,7 +81,7 @@ class Shelf:
     def __init__(
         self,
         heads: Sequence[Column],
-        names: frozenset[str],
+        names: Mapping[str, None],
         fetch: Callable[[str], Column],
         number: int | None = None,
     ) -> None:
@@ -105,7 +95,7 @@ class Shelf:
     @classmethod
     def of(cls, rows: Sequence[Row], values: Sequence[Mapping[str, Any]]) -> Shelf:
         """The shelf of rows and of what `values_of` says of each."""
-        names = frozenset().union(*values)
+        names = dict.fromkeys(itertools.chain.from_iterable(values))
         heads: list[Column] = [list(column) for column in zip(*rows, strict=True)]
         return cls(heads, names, lambda name: [each.get(name) for each in values])
 
@@ -161,8 +151,8 @@ class Shelf:
         it is false, where a run ended and its columns tell everything."""
         places = self.places
         if may is not None:
-            if any(self._unsure):
-                may = list(map(operator.or_, may, self._unsure))
+            if any(self.unsure):
+                may = list(map(operator.or_, may, self.unsure))
             places = [place for place in places if may[place]]
         rows: Iterator[Row]
         if len(places) == len(self):
@@ -173,7 +163,7 @@ class Shelf:
 
     def folders_told(self, answers: Sequence[int], wanted: int) -> Iterator[str]:
         """The folders of which the answer is that one, where columns tell what the run would."""
-        told = zip(self.folders, answers, self._unsure, strict=True)
+        told = zip(self.folders, answers, self.unsure, strict=True)
         return (folder for folder, answer, unsure in told if answer == wanted and not unsure)
 
     def ids(self) -> Iterable[str]:
@@ -189,7 +179,7 @@ class Shelf:
         if not columns or None in columns:
             return [None] * len(self)
         counted = bytearray(len(self))
-        unsure = self._unsure
+        unsure = self.unsure
         for place in self.places:
             counted[place] = not unsure[place]
         return [
@@ -203,7 +193,7 @@ class Shelf:
         return (row for row in rows if row.problem is not None)
 
     @cached_property
-    def _unsure(self) -> list[bool]:
+    def unsure(self) -> list[bool]:
         """For each archive whether columns may not tell what the run would."""
         statuses, told = self.heads[_STATUS], self.heads[_TOLD]
         if "running" not in statuses and False not in told:
@@ -254,69 +244,12 @@ def join_shelves(shelves: Iterable[Shelf]) -> list[Shelf]:
     ]
 
 
-# The values of one archive
-
-
-def key_of(*path: str) -> str:
-    """The name of the column of what stands at a path of keys of `run.json`."""
-    return "\0".join(path)
-
-
-def values_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Column → value of the numbers and texts of a `run.json` that has ended; None where there
-    are too many, or names that columns cannot have."""
-    found: dict[str, Any] = {}
-    for part in _PARTS:
-        table = data.get(part)
-        if table and not _collect(table, part, found, _DEEPEST):
-            return None
-    for name, entry in (data.get("series") or {}).items():
-        if "\0" in name or name == "$dict":
-            return None
-        if entry.get("kind") == "scalar":
-            for which in EXTREMES:
-                value = entry.get(which)
-                if type(value) in NUMBERS:
-                    found[f"series\0{name}\0{which}"] = value
-                elif type(value) is dict:
-                    found[f"series\0{name}\0{which}"] = ASK
-    for name in TIMES:
-        if data.get(name) is not None:
-            found[name] = float(data[name])
-    return found if len(found) <= _MOST else None
-
-
-def _collect(table: Mapping[str, Any], above: str, found: dict[str, Any], deepest: int) -> bool:
-    """Add the values of a table; whether all of them could be."""
-    for name, value in table.items():
-        if "\0" in name:
-            return False
-        kind = type(value)
-        column = f"{above}\0{name}"
-        if kind is float or kind is int or kind is bool or (kind is str and len(value) <= _LONGEST):
-            found[column] = value
-            continue
-        found[column] = ASK
-        if kind is dict and value and not _is_tagged(value):
-            if any(key.startswith("$") for key in value) or not deepest:
-                return False
-            if not _collect(value, column, found, deepest - 1):
-                return False
-    return "$dict" not in table
-
-
-def _is_tagged(value: Mapping[str, Any]) -> bool:
-    """Whether it is a date and its kind, which no name reaches into."""
-    (tag, *others) = value
-    return not others and tag in ("$float", "$date", "$path")
-
-
 # Between a shelf and what is kept of it
 
 
 def encode_heads(shelf: Shelf) -> list[Content]:
     """The rows of a shelf: the content of each of the fields of `Row`, and of the names."""
-    return [*map(encode_column, shelf.heads), json.dumps(sorted(shelf.names))]
+    return [*map(encode_column, shelf.heads), json.dumps(list(shelf.names))]
 
 
 def decode_heads(contents: Sequence[Any], number: int, fetch: Callable[[str], Column]) -> Shelf:
@@ -330,7 +263,7 @@ def decode_heads(contents: Sequence[Any], number: int, fetch: Callable[[str], Co
     if not set(heads[_STATUS]) <= _STATUSES or not _are_tags(heads[_TAGS]):
         raise ValueError("a row is not as it was made")
     names = _decode(contents[len(heads)], _TYPES["id"], None)
-    return Shelf(heads, frozenset(names), fetch, number)
+    return Shelf(heads, dict.fromkeys(names), fetch, number)
 
 
 def encode_column(column: Column) -> Content:
