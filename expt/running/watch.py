@@ -55,6 +55,7 @@ class Watch:
         self._threads: list[threading.Thread] = []
         self._tool: subprocess.Popen[str] | None = None
         self._began = time.monotonic()
+        self._recording = threading.Lock()
 
     def start(self) -> None:
         """Begin. What cannot be measured here is left out.
@@ -67,8 +68,12 @@ class Watch:
             self._begin(self._read_tool)
 
     def go_on_at(self, step: float) -> None:
-        """The run goes on from another one, which had been watched until this step."""
-        self._began = min(self._began, time.monotonic() - step)
+        """The run goes on from another one, which had been watched until this step.
+
+        What has a step by its own beginning is recorded by now: what is carried over replaces it.
+        """
+        with self._recording:
+            self._began = min(self._began, time.monotonic() - step)
 
     def stop(self) -> None:
         """Take the last sample; nothing is recorded any more."""
@@ -115,8 +120,9 @@ class Watch:
                     self._record(name, value, unit)
 
     def _record(self, name: str, value: float, unit: str) -> None:
-        step = round(time.monotonic() - self._began, 3)
-        self._recorder.measure(name, value, step=step, unit=unit)
+        with self._recording:
+            step = round(time.monotonic() - self._began, 3)
+            self._recorder.measure(name, value, step=step, unit=unit)
 
 
 # Processes
