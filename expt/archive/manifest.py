@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -18,7 +19,8 @@ from expt.ground.encoding import loads
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import (
     TEMPORARY_PREFIX,
-    list_inside,
+    descriptor_inside,
+    entries_inside,
     open_inside,
     read_inside,
     write_atomically,
@@ -26,12 +28,20 @@ from expt.ground.files import (
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 _LARGEST: Final = 256 * 1024 * 1024  # bytes: a million files
 _PIECE: Final = 1024 * 1024  # bytes
-_EMPTY: Final = {"size": 0, "sha256": hashlib.sha256().hexdigest()}
+_EMPTY: Final = hashlib.sha256().hexdigest()
+
+_BESIDE: Final = (layout.MANIFEST_FILE, layout.LABELS_FILE, layout.ANALYSIS_FILE)
+_LEFT_OUT: Final = re.compile(
+    rf"(?:{'|'.join(map(re.escape, _BESIDE))})\Z"
+    rf"|{re.escape(layout.PLOTS_DIR)}/|{re.escape(layout.UNFINISHED_PREFIX)}"
+    rf"|(?:.*/)?{re.escape(TEMPORARY_PREFIX)}[^/]*\Z",
+    re.DOTALL,
+)
 
 Difference = Literal["changed", "missing", "added", "unreadable"]
 
@@ -63,16 +73,14 @@ class Written:
     sha256: str
     status: os.stat_result
 
-    def describe_if_left_alone(self, now: os.stat_result) -> dict[str, Any] | None:
-        """The entry of the file; None where it is another, or somebody has written to it."""
+    def is_left_alone(self, now: os.stat_result) -> bool:
+        """Whether the file is still the same one, and nobody has written to it."""
         then = self.status
-        if (then.st_ino, then.st_size, then.st_mtime_ns) != (
-            now.st_ino,
-            now.st_size,
-            now.st_mtime_ns,
-        ):
-            return None
-        return {"size": now.st_size, "sha256": self.sha256}
+        return (
+            then.st_mtime_ns == now.st_mtime_ns
+            and then.st_ino == now.st_ino
+            and then.st_size == now.st_size
+        )
 
 
 def write_manifest(archive: Path, written: Mapping[str, Written] | None = None) -> None:
@@ -80,28 +88,25 @@ def write_manifest(archive: Path, written: Mapping[str, Written] | None = None) 
 
     Raises `OSError`, and `ValueError` for a file whose name would lead out of the archive.
     """
+    known = written or {}
     lines = []
-    for name in evidence(archive):
-        status, left = os.lstat(f"{archive}/{name}"), (written or {}).get(name)
-        entry = _EMPTY if status.st_size == 0 else left and left.describe_if_left_alone(status)
-        size, sha256 = (entry or describe_file(archive, name)).values()
+    for name, entry in _evidence(archive):
+        status, left = entry.stat(follow_symlinks=False), known.get(name)
+        if status.st_size == 0:
+            size, sha256 = 0, _EMPTY
+        elif left is not None and left.is_left_alone(status):
+            size, sha256 = status.st_size, left.sha256
+        else:
+            size, sha256 = _read(archive, name)
         lines.append(f'  {encode_basestring_ascii(name)}: {{"size": {size}, "sha256": "{sha256}"}}')
     files = ",\n".join(lines)
     content = f'{{\n "format": {layout.FORMAT},\n "files": {{\n{files}\n }}\n}}\n'
     write_atomically(f"{archive}/{layout.MANIFEST_FILE}", content.encode("ascii"))
 
 
-def evidence(archive: Path) -> Iterator[str]:
+def _evidence(archive: Path) -> list[tuple[str, os.DirEntry[str]]]:
     """The files that a manifest lists, sorted; links are none."""
-    for name in list_inside(archive):
-        own = name in (layout.MANIFEST_FILE, layout.LABELS_FILE, layout.ANALYSIS_FILE)
-        unfinished = name.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
-        if (
-            not own
-            and not unfinished
-            and not name.startswith((f"{layout.PLOTS_DIR}/", layout.UNFINISHED_PREFIX))
-        ):
-            yield name
+    return [pair for pair in entries_inside(archive) if not _LEFT_OUT.match(pair[0])]
 
 
 def check_manifest(archive: Path) -> list[Deviation] | None:
@@ -113,7 +118,7 @@ def check_manifest(archive: Path) -> list[Deviation] | None:
     listed = _read_manifest(archive)
     if listed is None:
         return None
-    present = set(evidence(archive))
+    present = {name for name, _ in _evidence(archive)}
     deviations = []
     for name in sorted(listed.keys() | present):
         what = _compare(archive, name, listed.get(name), is_there=name in present)
@@ -132,7 +137,8 @@ def _compare(archive: Path, name: str, listed: Any, *, is_there: bool) -> Differ
             size = os.fstat(file.fileno()).st_size
         if not isinstance(listed, dict) or listed.get("size") != size:
             return "changed"
-        return None if describe_file(archive, name) == listed else "changed"
+        size, sha256 = _read(archive, name)
+        return None if listed == {"size": size, "sha256": sha256} else "changed"
     except (OSError, ValueError):
         return "unreadable"
 
@@ -158,20 +164,23 @@ def hash_of(archive: Path, name: str, most: int) -> str:
     with open_inside(archive, name) as file:  # a size costs nothing, and may be a terabyte
         size = os.fstat(file.fileno()).st_size
     if size <= most:
-        return str(describe_file(archive, name)["sha256"])
+        return _read(archive, name)[1]
     listed = (_read_manifest(archive) or {}).get(name)
     if isinstance(listed, dict) and listed.get("size") == size:
         return str(listed.get("sha256"))
     raise DamagedArchive(f"'{name}' is large, and no manifest has its hash", str(archive))
 
 
-def describe_file(archive: Path, name: str) -> dict[str, Any]:
-    """`size` and `sha256` of a file of an archive. Raises `OSError`, `ValueError`."""
+def _read(archive: Path, name: str) -> tuple[int, str]:
+    """Size and SHA-256 of a file of an archive. Raises `OSError`, `ValueError`."""
     digest, size = hashlib.sha256(), 0
-    with open_inside(archive, name) as file:
+    descriptor = descriptor_inside(archive, name)
+    try:
         # no more than there is: a buffer of a megabyte takes longer to make than a small file
-        most = min(_PIECE, 1 + os.fstat(file.fileno()).st_size)
-        while piece := file.read(most):
+        most = min(_PIECE, 1 + os.fstat(descriptor).st_size)
+        while piece := os.read(descriptor, most):
             digest.update(piece)
             size += len(piece)
-    return {"size": size, "sha256": digest.hexdigest()}
+    finally:
+        os.close(descriptor)
+    return size, digest.hexdigest()

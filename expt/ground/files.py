@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
+import re
 import stat
 import threading
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
@@ -29,8 +32,12 @@ _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _READ: Final = os.O_RDONLY | _OPEN | getattr(os, "O_NONBLOCK", 0)  # a FIFO would block
 _FOLDER: Final = _READ | getattr(os, "O_DIRECTORY", 0)
 _WALKS: Final = os.open in os.supports_dir_fd and bool(_NO_LINK)
-_FORBIDDEN: Final = ":" if os.name == "nt" else "\0"
+_FORBIDDEN: Final = ":" if os.name == "nt" else r"\0"
+_LEADS_OUT: Final = re.compile(
+    rf"(?:\A|[/\\])\.{{0,2}}(?:[/\\]|\Z)|\A[^/\\]:[/\\]|{_FORBIDDEN}"
+)  # a part that is empty, `.` or `..`; a drive; what no name has
 _IS_LINK: Final = "a link, which is not followed"
+_BUFFER: Final = 8192  # bytes; `open` asks each file whether it is a terminal
 _CLOCK_SLACK: Final = 2.0  # file systems stamp with coarse clocks
 
 
@@ -42,7 +49,7 @@ def open_regular(path: str | Path, *, follow: bool = False) -> BufferedReader:
 
     Raises `OSError` for everything else: a folder, a FIFO, a device, a link.
     """
-    return _as_regular(_open(path, _READ if follow else _READ | _NO_LINK), path)
+    return _as_stream(_only_regular(_open(path, _READ if follow else _READ | _NO_LINK), path))
 
 
 def open_inside(folder: str | Path, name: str) -> BufferedReader:
@@ -51,19 +58,25 @@ def open_inside(folder: str | Path, name: str) -> BufferedReader:
     `folder` itself may be one. Raises `OSError` for everything else, and `ValueError` for a name
     that no file can have or that leads out.
     """
-    parts = name.split("/")
+    return _as_stream(descriptor_inside(folder, name))
+
+
+def descriptor_inside(folder: str | Path, name: str) -> int:
+    """The descriptor of what `open_inside` opens, for the caller to close. Raises what it does."""
     if leads_outside(name):
         raise ValueError(f"{name!r} names no file inside")
-    if len(parts) == 1:
-        return open_regular(f"{folder}/{name}")
+    first, *parts = name.split("/")
+    path = f"{folder}/{first}"
+    if not parts:
+        return _only_regular(_open(path, _READ | _NO_LINK), path)
     if not _WALKS:
-        return _open_by_looking(Path(folder), parts)
-    place = os.open(folder, _FOLDER)
+        return _open_by_looking(Path(folder), [first, *parts])
+    place = _open(path, _FOLDER | _NO_LINK)
     try:
         for part in parts[:-1]:
             outer, place = place, _open(part, _FOLDER | _NO_LINK, place)
             os.close(outer)
-        return _as_regular(_open(parts[-1], _READ | _NO_LINK, place), name)
+        return _only_regular(_open(parts[-1], _READ | _NO_LINK, place), name)
     finally:
         os.close(place)
 
@@ -73,9 +86,7 @@ def leads_outside(name: str) -> bool:
 
     `12:30.png` and `a\\b` are names of files like any, but for Windows.
     """
-    parts = name.replace("\\", "/").split("/")
-    has_drive = len(parts) > 1 and parts[0][1:] == ":"
-    return has_drive or _FORBIDDEN in name or any(part in ("", ".", "..") for part in parts)
+    return _LEADS_OUT.search(name) is not None
 
 
 def _open(path: str | Path, flags: int, folder: int | None = None) -> int:
@@ -95,23 +106,28 @@ def _is_link(path: str | Path, folder: int | None) -> bool:
         return False
 
 
-def _open_by_looking(folder: Path, parts: list[str]) -> BufferedReader:
-    """As `open_inside`, for systems that open nothing relative to an open folder."""
+def _open_by_looking(folder: Path, parts: list[str]) -> int:
+    """As `descriptor_inside`, for systems that open nothing relative to an open folder."""
     for part in parts:
         folder = folder / part
         if folder.is_symlink():
             raise OSError(errno.ELOOP, _IS_LINK, str(folder))
-    return open_regular(folder)
+    return _only_regular(_open(folder, _READ | _NO_LINK), folder)
 
 
-def _as_regular(descriptor: int, path: str | Path) -> BufferedReader:
+def _only_regular(descriptor: int, path: str | Path) -> int:
+    """The descriptor, of a regular file; anything else is closed, and an `OSError`."""
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(0, "not a regular file", str(path))
-        return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
+
+
+def _as_stream(descriptor: int) -> BufferedReader:
+    return io.BufferedReader(io.FileIO(descriptor), _BUFFER)
 
 
 def read_whole(file: BufferedReader, largest: int) -> bytes:
@@ -146,32 +162,48 @@ def path_inside(folder: Path, name: str) -> Path | None:
         return None
 
 
-def list_inside(folder: Path, name: str = "") -> Iterator[str]:
+def list_inside(folder: str | Path, name: str = "") -> Iterator[str]:
     """Regular files below the folder `name` of `folder`, relative to it, sorted; links and what
     lies behind them are left out."""
+    for inner, _ in entries_inside(folder, name):
+        yield inner
+
+
+def entries_inside(folder: str | Path, name: str = "") -> list[tuple[str, os.DirEntry[str]]]:
+    """What `list_inside` tells of, with what the system has told of each."""
     top = f"{folder}/{name}" if name else str(folder)
     if name and os.path.islink(top):
-        return
+        return []
     found = []
     pending = [""]
     while pending:
         inner = pending.pop()
         with contextlib.suppress(OSError), os.scandir(f"{top}/{inner}") as entries:
             for entry in entries:
-                with contextlib.suppress(OSError):
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(f"{inner}{entry.name}/")
-                    elif entry.is_file(follow_symlinks=False):
-                        found.append(inner + entry.name)
-    yield from sorted(found)
+                kind = _kind_of(entry)
+                if kind == stat.S_IFDIR:
+                    pending.append(f"{inner}{entry.name}/")
+                elif kind == stat.S_IFREG:
+                    found.append((inner + entry.name, entry))
+    return sorted(found, key=itemgetter(0))
+
+
+def _kind_of(entry: os.DirEntry[str]) -> int | None:
+    """`S_IFDIR` or `S_IFREG`; None for a link and all else, and for what is gone."""
+    try:
+        if entry.is_file(follow_symlinks=False):
+            return stat.S_IFREG
+        return stat.S_IFDIR if entry.is_dir(follow_symlinks=False) else None
+    except OSError:
+        return None
 
 
 def folder_size(folder: Path) -> int:
     """Bytes of all regular files below `folder`; links are not followed."""
     size = 0
-    for name in list_inside(folder):
+    for _, entry in entries_inside(folder):
         with contextlib.suppress(OSError):
-            size += (folder / name).lstat().st_size
+            size += entry.stat(follow_symlinks=False).st_size
     return size
 
 
@@ -181,7 +213,7 @@ def folder_size(folder: Path) -> int:
 class Writes(Protocol):
     """`os.write`, or a test's disk that can be full."""
 
-    def __call__(self, descriptor: int, data: memoryview, /) -> int: ...
+    def __call__(self, descriptor: int, data: bytes | memoryview, /) -> int: ...
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -198,9 +230,9 @@ def remove_unfinished(folder: Path) -> None:
 
 def write_all(descriptor: int, data: bytes, write: Writes = os.write) -> None:
     """Write the whole of `data`, however little each call of the system takes."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[write(descriptor, rest) :]
+    done = 0
+    while done < len(data):
+        done += write(descriptor, memoryview(data)[done:] if done else data)
 
 
 def write_new(path: str | Path, data: bytes) -> os.stat_result:
