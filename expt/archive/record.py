@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST_RECORD: Final = 1 << 28  # bytes; what is larger was not written by expt
-_encode_any: Final = json.JSONEncoder(allow_nan=False).encode
+_encode_any: Final = json.JSONEncoder(allow_nan=False, check_circular=False).encode
 
 
 def record_to_json(record: RunRecord) -> dict[str, Any]:
@@ -37,8 +37,9 @@ def record_to_json(record: RunRecord) -> dict[str, Any]:
 
 def _told(record: RunRecord) -> Iterator[tuple[str, Any]]:
     """The fields that a file has, in their order."""
+    values = vars(record)
     for name in _WRITERS:
-        value = getattr(record, name)
+        value = values[name]
         if value or name not in _LEFT_OUT:
             yield name, value
 
@@ -54,7 +55,7 @@ def _error_to_json(error: ErrorInfo | None) -> dict[str, str] | None:
 
 
 def _origins_to_json(origins: Mapping[str, Sequence[Origin]]) -> Any:
-    return _mapping_to_json({name: [*map(_origin, chain)] for name, chain in origins.items()})
+    return {name: [*map(_origin, chain)] for name, chain in origins.items()}
 
 
 def _sources_to_json(sources: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
@@ -62,25 +63,23 @@ def _sources_to_json(sources: Mapping[str, tuple[str, str]]) -> dict[str, list[s
 
 
 def _origin(origin: Origin) -> dict[str, Any]:
-    return {"layer": origin.layer, "where": origin.where, "value": origin.value}
+    value = _value_to_json(origin.value)
+    return {"layer": origin.layer, "where": origin.where, "value": value}
 
 
 def _mapping_to_json(mapping: Mapping[str, Any]) -> Any:
-    if not mapping:
-        return {}
-    try:
-        return to_json(opaque_as_text(mapping))
-    except (Unstorable, RecursionError):
-        return to_json({name: _or_repr(value) for name, value in mapping.items()})
+    if all(type(name) is str and not name.startswith("$") for name in mapping):
+        return {name: _value_to_json(value) for name, value in mapping.items()}
+    return _value_to_json(mapping)
 
 
-def _or_repr(value: Any) -> Any:
-    text = opaque_as_text(value)
+def _value_to_json(value: Any) -> Any:
+    if type(value) is str or value is None:
+        return value
     try:
-        to_json(text)
+        return to_json(opaque_as_text(value))
     except (Unstorable, RecursionError):
         return safe_repr(value)
-    return text
 
 
 def _encode(value: Any) -> str:
@@ -91,6 +90,8 @@ def _encode(value: Any) -> str:
         return "null"
     if type(value) in (int, float):  # one that is not finite has its tag already
         return repr(value)
+    if type(value) is bool:
+        return "true" if value else "false"
     return _encode_any(value) if value or type(value) not in (list, dict) else repr(value)
 
 
@@ -122,9 +123,9 @@ class RecordEncoder:
 
 def _line(key: str, value: Any) -> str:
     if isinstance(value, dict) and len(value) > 1:
-        inner = ",\n".join(f"  {_encode(name)}: {_encode(item)}" for name, item in value.items())
-        return f" {_encode(key)}: {{\n{inner}\n }}"
-    return f" {_encode(key)}: {_encode(value)}"
+        inner = ",\n".join([f"  {_encode(name)}: {_encode(item)}" for name, item in value.items()])
+        return f' "{key}": {{\n{inner}\n }}'
+    return f' "{key}": {_encode(value)}'
 
 
 def read_record(path: Path) -> RunRecord:
