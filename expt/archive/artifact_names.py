@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from expt.archive.lines import make_line, read_lines
 from expt.ground.files import TEMPORARY_PREFIX, list_inside, write_all
-from expt.ground.layout import ARTIFACT_NAMES_FILE
+from expt.ground.layout import ARTIFACT_NAMES_FILE, ARTIFACTS_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,10 +67,10 @@ def decode_name(path: str) -> str:
 
 
 class ArtifactNames:
-    """Which file each name has, in one `artifacts/` folder that one process writes to."""
+    """Which file each name has, in the `artifacts/` folder that one process writes to."""
 
-    def __init__(self, folder: Path, pid: int | None = None) -> None:
-        self._folder = folder
+    def __init__(self, archive: Path, pid: int | None = None) -> None:
+        self._archive = archive
         self._lock = threading.Lock()
         self._pid = os.getpid() if pid is None else pid
         self._files: dict[str, str] | None = None  # name -> path relative to the folder
@@ -78,7 +78,11 @@ class ArtifactNames:
         self._numbered = 0
 
     def __reduce__(self) -> tuple[type[ArtifactNames], tuple[Path, int]]:
-        return ArtifactNames, (self._folder, self._pid)  # a spawned process may save, too
+        return ArtifactNames, (self._archive, self._pid)  # a spawned process may save, too
+
+    @property
+    def _folder(self) -> Path:
+        return self._archive / ARTIFACTS_DIR
 
     def place(self, name: str) -> Path:
         """The file of `name`, its folder made. Raises `OSError` where that cannot be."""

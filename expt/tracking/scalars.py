@@ -52,7 +52,7 @@ def next_entry(count: Iterator[int]) -> int:
 class Disk:
     """What a recorder asks of the operating system: the seam where a test's disk can be full."""
 
-    def open(self, path: Path, flags: int) -> int:
+    def open(self, path: str | Path, flags: int) -> int:
         """A descriptor above 2, also where the experiment has closed its standard streams."""
         with _standard_descriptors_taken():
             return os.open(path, flags | getattr(os, "O_BINARY", 0), 0o666)
@@ -82,14 +82,23 @@ class Disk:
 @contextlib.contextmanager
 def _standard_descriptors_taken() -> Iterator[None]:
     """Nothing opened meanwhile becomes 0, 1 or 2, into which a `print` would then write."""
-    held = [os.open(os.devnull, os.O_RDONLY)]
+    held = []
     try:
-        while held[-1] <= 2:
+        while not _are_standard_open():
             held.append(os.open(os.devnull, os.O_RDONLY))
         yield
     finally:
         for descriptor in held:
             os.close(descriptor)
+
+
+def _are_standard_open() -> bool:
+    try:
+        for number in (0, 1, 2):
+            os.get_inheritable(number)  # of all questions the one that is answered soonest
+    except OSError:
+        return False
+    return True
 
 
 class AppendedFile:
@@ -99,7 +108,7 @@ class AppendedFile:
     and its number may by now belong to a file of the user's.
     """
 
-    def __init__(self, path: Path, disk: Disk, size: int = 0) -> None:
+    def __init__(self, path: str, disk: Disk, size: int = 0) -> None:
         self._path = path
         self._disk = disk
         self._file = -1
@@ -130,7 +139,7 @@ class AppendedFile:
         if (status.st_dev, status.st_ino) != self._identity:
             return False
         if status.st_nlink == 0:
-            raise FileNotFoundError(errno.ENOENT, "deleted during the run", str(self._path))
+            raise FileNotFoundError(errno.ENOENT, "deleted during the run", self._path)
         return True
 
     def _open(self, flags: int) -> None:
@@ -168,7 +177,7 @@ class Records(Protocol):
     def close(self) -> None: ...
 
 
-def open_records(path: Path, disk: Disk, size: int = 0) -> Records:
+def open_records(path: str, disk: Disk, size: int = 0) -> Records:
     """Begin `path`, or go on after its first `size` bytes; mapped where the file system can.
 
     `OSError` where it is full.
@@ -192,7 +201,7 @@ class MappedRecords:
 
     writer = "mapped"
 
-    def __init__(self, path: Path, disk: Disk, size: int = 0) -> None:
+    def __init__(self, path: str, disk: Disk, size: int = 0) -> None:
         self._path = path
         self._disk = disk
         # start, size and chunk change together: whoever interrupts sees one or the other
@@ -202,7 +211,8 @@ class MappedRecords:
             self._mapped = self._map_chunk(size - used, FIRST_CHUNK, os.O_CREAT, used)
         except BaseException:
             if not size:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
             raise
 
     @property
@@ -259,7 +269,7 @@ class MappedRecords:
             if used:
                 os.truncate(self._path, used)
             else:
-                self._path.unlink()
+                os.unlink(self._path)
 
 
 class WrittenRecords:
@@ -268,7 +278,7 @@ class WrittenRecords:
     writer = "written"
     chunk: Chunk | None = None
 
-    def __init__(self, path: Path, disk: Disk, size: int = 0) -> None:
+    def __init__(self, path: str, disk: Disk, size: int = 0) -> None:
         self._file = AppendedFile(path, disk, size)
 
     @property

@@ -29,8 +29,8 @@ class OneSeries:
     """One name: its number in the files, its kind once a value came, and the count of entries."""
 
     number: int
+    name: str
     kind: Kind | None
-    folder: str
     tags: Tags
     count: Iterator[int] = field(factory=count_entries)
     files: Iterator[int] = field(factory=itertools.count)
@@ -56,7 +56,7 @@ class SeriesFiles:
         self._scalars_begin = sizes.get(layout.SCALARS_FILE, 0)
 
         def append(name: str) -> AppendedFile:
-            return AppendedFile(folder / name, disk, sizes.get(name, 0))
+            return AppendedFile(f"{folder}/{name}", disk, sizes.get(name, 0))
 
         self.names, self._entries = append(layout.NAMES_FILE), append(layout.ENTRIES_FILE)
         self.results = append(layout.RESULTS_FILE)
@@ -64,8 +64,8 @@ class SeriesFiles:
         self.series: dict[str, OneSeries] = {
             name: OneSeries(
                 one.number,
+                name,
                 one.kind,
-                entry_folder(one.number, name),
                 Tags.of(one.number),
                 count_entries(one.count),
                 itertools.count(one.files),
@@ -89,7 +89,7 @@ class SeriesFiles:
         """The file of scalars, which a run without any does not have."""
         if self.records is None:
             self.records = open_records(
-                self.folder / layout.SCALARS_FILE, self._disk, self._scalars_begin
+                f"{self.folder}/{layout.SCALARS_FILE}", self._disk, self._scalars_begin
             )
         return self.records
 
@@ -99,7 +99,7 @@ class SeriesFiles:
         if series is None:
             number = next(self._numbers)
             self.names.append(name_line(number, name, kind))
-            series = OneSeries(number, kind, entry_folder(number, name), Tags.of(number))
+            series = OneSeries(number, name, kind, Tags.of(number))
             self.series[name] = series
         elif series.kind is None and kind is not None:
             self.names.append(name_line(series.number, name, kind))
@@ -120,11 +120,12 @@ class SeriesFiles:
 
     def _write_file(self, series: OneSeries, encoded: Encoded) -> str:
         """Write the picture or array; its path below `series/`."""
+        folder = entry_folder(series.number, series.name)
         if not series.has_folder:
-            (self.folder / series.folder).mkdir(exist_ok=True)
+            (self.folder / folder).mkdir(exist_ok=True)
             series.has_folder = True
         suffix = "npy" if encoded.png is None else "png"
-        place = entry_file(series.folder, next(series.files), suffix)
+        place = entry_file(folder, next(series.files), suffix)
         write_entry_file(self.folder / place, encoded, self._disk)
         return place
 
