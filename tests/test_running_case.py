@@ -34,12 +34,20 @@ CONFTEST = """
         return random.random(), np.random.rand()
 """
 EXPERIMENTS = """
+    import gc
     import random
+    import weakref
 
     import conftest
     import numpy as np
 
     import expt
+
+    gc.disable()  # from the import on
+    HELD = []
+
+    class Losses(list):
+        pass
 
     def drawn():
         return [random.random(), float(np.random.rand())]
@@ -81,6 +89,14 @@ EXPERIMENTS = """
 
     def experiment_long(n=10**5000):
         return n > 10**4999
+
+    def experiment_holds(results, track, checkpoint, hooks):
+        results["losses"] = losses = Losses([0.5])
+        HELD.append(weakref.ref(losses))
+        track("loss", losses[0])
+
+    def experiment_freed():
+        return HELD[0]() is None
 """
 
 
@@ -150,6 +166,13 @@ def test_the_record_file_of_a_run_that_ended_has_what_was_tracked_and_no_more(
 
 def test_a_default_of_more_digits_than_python_writes_is_no_obstacle(runs: dict[str, Run]) -> None:
     assert runs["long"].results == {"value": True}
+
+
+def test_what_a_run_held_is_freed_at_its_end_and_waits_for_no_collector(
+    runs: dict[str, Run],
+) -> None:
+    assert runs["holds"].results == {"losses": [0.5]}
+    assert runs["freed"].results == {"value": True}
 
 
 def test_a_ctrl_c_while_the_archive_is_claimed_interrupts_the_run_before_it_is_called(

@@ -55,7 +55,7 @@ class ModuleLoader:
         """Every file imported so far, by its path; a copy."""
         return self._sources.all()
 
-    def sources_of(self, files: Iterable[Path]) -> Mapping[str, LoadedSource]:
+    def sources_of(self, files: Iterable[str | Path]) -> Mapping[str, LoadedSource]:
         """What was imported of `files` and for them, however indirectly, up to now.
 
         Import statements count as they are written, and what was imported in another way counts

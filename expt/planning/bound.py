@@ -13,7 +13,7 @@ from expt.parameters.coercion.plain import fields_of, holds_opaque
 from expt.planning.needs import needed_annotation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Mapping
 
     from expt.ground.model import Case
     from expt.planning.binding import Binding
@@ -30,7 +30,7 @@ class BoundExperiment:
         graph: Graph,
         convert: Convert | None,
         measure: Callable[[Case], dict[str, dict[str, Any]]],
-        sources_of: Callable[[Binding, Container[str]], dict[str, tuple[str, bytes]]],
+        sources_of: Callable[[Binding], Mapping[str, tuple[str, bytes]]],
         code_of: Callable[[tuple[str, ...]], str],
     ) -> None:
         self._binding = binding
@@ -99,12 +99,12 @@ class BoundExperiment:
         """Size, time and hash of the case's inputs, as they are now."""
         return self._measure(case)
 
-    def sources(self, but: Container[str] = ()) -> dict[str, tuple[str, bytes]]:
+    def sources(self) -> Mapping[str, tuple[str, bytes]]:
         """What was imported for it so far: path in the archive → module's name and bytes.
 
-        The paths in `but` are left out.
+        It is the same object until something more is imported.
         """
-        return self._sources_of(self._binding, but)
+        return self._sources_of(self._binding)
 
     def analysis_places(self) -> list[dict[str, str]]:
         """Names and files of the analyses, as `code/analyses.json` keeps them for the script."""

@@ -82,6 +82,7 @@ class Planner:
         used = used_places(options.values.use, options.cwd, self._files)
         self._binder = Binder(self._files, self._source_of, _plugin_providers(provided), used)
         self._bindings: dict[str, Binding] = {}
+        self._sources: dict[str, tuple[Any, dict[str, tuple[str, bytes]]]] = {}
         self._resolutions: dict[tuple[str, tuple[str, ...], frozenset[str]], Resolution] = {}
         self._given = GivenValues(options)
         self._fingerprints = Fingerprints(options.root, options.cwd)
@@ -111,25 +112,22 @@ class Planner:
         """Give `sys.path` and the import system back."""
         self._loader.uninstall()
 
-    def sources_of(
-        self, binding: Binding, but: Container[str] = ()
-    ) -> dict[str, tuple[str, bytes]]:
+    def sources_of(self, binding: Binding) -> Mapping[str, tuple[str, bytes]]:
         """What was imported so far for one experiment: path in the archive → module and bytes.
 
-        The `params.toml` files that count are among them, with an empty name. The paths in `but`
-        are left out.
+        The `params.toml` files that count are among them, with an empty name. It is the same object
+        until something more is imported.
         """
-        files = [self._options.root / path for path in binding.modules]
+        files = [f"{self._options.root}/{path}" for path in binding.modules]
         imported = self._loader.sources_of(files)
-        sources = {
-            path: (source.module, source.content)
-            for path, source in imported.items()
-            if path not in but
-        }
-        for file in binding.files:
-            if file.path not in imported and file.path not in but:
-                sources[file.path] = ("", self._files.content(file.path))
-        return sources
+        known = self._sources.get(binding.experiment.id)
+        if known is None or known[0] is not imported:
+            sources = {path: (one.module, one.content) for path, one in imported.items()}
+            for file in binding.files:
+                if file.path not in sources:
+                    sources[file.path] = ("", self._files.content(file.path))
+            known = self._sources[binding.experiment.id] = imported, sources
+        return known[1]
 
     # Binding
 

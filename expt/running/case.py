@@ -108,6 +108,7 @@ def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcom
         around.report(Notice(f"what follows the run ended early: {late!r}", case.id))
     with ignored_interrupts():
         run.seal()
+    run.let_go()
     return outcome
 
 
@@ -123,7 +124,7 @@ class _Run:
         self._pid = os.getpid()
         self._notices: list[str] = []
         self._results: Results
-        self._written_sources: Mapping[str, tuple[str, str]] = {}
+        self._sources: Mapping[str, tuple[str, bytes]] = {}  # that were imported when last asked
         self._making = Making(case, bound, around.options, around.report, self._notices.append)
         self._randomness = Randomness(case.params["seed"])
         self._pruned = False
@@ -212,13 +213,14 @@ class _Run:
 
     def _write_code(self) -> None:
         """Add to `code/` what was imported since the last time."""
-        fresh = self._bound.sources(but=self._written_sources)
-        contents = {path: content for path, (_, content) in fresh.items()}
-        digests = self._archive.write_code(contents, self._copy_of) if fresh else {}
-        if digests:
-            written = {path: (fresh[path][0], digest) for path, digest in digests.items()}
-            self._written_sources = {**self._written_sources, **written}
-            self._record = evolve(self._record, sources=self._written_sources)
+        before, sources = self._sources, self._bound.sources()
+        if sources is before:
+            return
+        self._sources = sources
+        fresh = {path: content for path, (_, content) in sources.items() if path not in before}
+        digests = self._archive.write_code(fresh, self._copy_of)
+        written = {path: (sources[path][0], digest) for path, digest in digests.items()}
+        self._record = evolve(self._record, sources={**self._record.sources, **written})
 
     def _copy_of(self, path: str, content: bytes) -> Content:
         copy = self._around.files.code(path, content)
@@ -234,7 +236,6 @@ class _Run:
     def perform(self) -> tuple[Status, ErrorInfo | None]:
         """Providers, the function, teardowns: captured, and never raising."""
         scope = RunScope(self._bound.graph, self._supplier.supply)
-        self._supplier.scope = scope
         raised: BaseException | None = None
         sys.argv[:] = [str(self._around.options.root / self._case.experiment.path)]
         if not (self._around.debug or os.environ.get("PYTHONBREAKPOINT")):
@@ -286,7 +287,7 @@ class _Run:
         level = self._around.options.keeping.log_level
         if self._around.debug:
             return logged_records(sys.stderr, level)
-        log = self._archive.path / layout.LOG_FILE
+        log = f"{self._archive.path}/{layout.LOG_FILE}"
         secrets = self._around.session.secrets
         return captured_output(log, level, secrets, lambda: self._masked.add(layout.LOG_FILE))
 
@@ -425,6 +426,10 @@ class _Run:
         except (OSError, ValueError) as error:
             told = f"no manifest could be written: {getattr(error, 'strerror', None) or error}"
             self._around.report(Notice(told, self._case.id))
+
+    def let_go(self) -> None:
+        """Hold nothing any more: what the run had is freed now, not when the collector comes by."""
+        vars(self).clear()
 
     def _analyse(self) -> None:
         from expt.reading.references import (

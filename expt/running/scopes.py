@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from expt.planning.providers import Function, Graph, Node, Provider
     from expt.running.making import Making
 
-Supplied = Callable[[str, "Function"], Any]
-"""Gives a plain value or a built-in for one asking function."""
+Supplied = Callable[[str, "Function", "RunScope"], Any]
+"""Gives a plain value or a built-in for one asking function of a scope."""
 
 
 @define(eq=False)
@@ -160,11 +160,11 @@ class RunScope:
         supplies = self._graph.supplies
         for name in function.asks:
             if name not in supplies:
-                arguments[name] = self._supplied(name, function)
+                arguments[name] = self._supplied(name, function, self)
                 continue
             below = (name, node[1] + 1) if node is not None and node[0] == name else (name, 0)
             if self._graph.is_made(below):
                 arguments[name] = self._made[below]
             else:
-                arguments[name] = self._supplied(name, function)
+                arguments[name] = self._supplied(name, function, self)
         return arguments

@@ -9,6 +9,7 @@ receive ─► Equip     into the environment
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -53,6 +54,7 @@ def starter_of(options: Options, *, spawn: bool) -> Starter:
 def serve(connection: Connection, role: str) -> None:
     """Answer requests until the parent says close, or is gone."""
     warm_up(role)
+    gc.freeze()  # what was imported stays: the collector need not look through it every time
     gate = _InterruptGate()
     with _outside_output(connection):
         worker = Worker(connection.send, draws=role != "run")

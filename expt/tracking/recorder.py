@@ -62,6 +62,8 @@ def open_recorder(
     """
     folder = folder.absolute()
     try:
+        os.mkdir(folder)
+    except FileNotFoundError:
         os.makedirs(folder)
     except FileExistsError:
         _refuse_used(folder)
@@ -124,8 +126,13 @@ class Recorder:
         self._int_tags: dict[str, bytes] = {}
         self._exact: dict[type, bool] = {bool: True, float: False}
         self._fast_chunk: Chunk | None = None
+
+    @property
+    def track(self) -> Track:
+        """What the experiment gets: made anew, so that who has it holds this, and not both each
+        other until the collector comes by."""
         track = make_track(self._track, self._fast, self._int_tags, self._exact)
-        self.track: Track = with_methods(track, self._track, self._configure)
+        return with_methods(track, self._track, self._configure)
 
     def sizes(self) -> dict[str, int]:
         """How many bytes of each file of `series/` have been written so far."""
