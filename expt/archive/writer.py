@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fnmatch
+import functools
 import os
 import re
 import shutil
@@ -52,7 +53,12 @@ def run_folder(experiment: Experiment, configured_paths: Iterable[str] = ("exper
     what they have in common at their ends: of `a/experiments` and `b/experiments`, `a` and `b`
     stay.
     """
-    place, _, function = experiment.id.partition("::")
+    return _folder_of(experiment.id, tuple(configured_paths))
+
+
+@functools.lru_cache(maxsize=1024)  # all runs of an experiment have the same
+def _folder_of(node_id: str, configured_paths: tuple[str, ...]) -> str:
+    place, _, function = node_id.partition("::")
     parts = place.removesuffix(".py").split("/")
     paths = {
         tuple(part for part in path.split("/") if part not in ("", "."))
@@ -97,7 +103,7 @@ class Archive:
         self._code_size = 0
         self._written: dict[str, Written] = {}
         self._folders: set[str] = set()  # that were made
-        self._artifacts = ArtifactNames(path / layout.ARTIFACTS_DIR)
+        self._artifacts = ArtifactNames(path)
 
     @classmethod
     def claim(
@@ -256,6 +262,7 @@ def _new_id() -> str:
     return "".join(_BASE_32[byte & 31] for byte in os.urandom(10))
 
 
+@functools.lru_cache(maxsize=1024)  # all runs of a session have the same files
 def _is_left_out(path: str) -> bool:
     parts = path.split("/")
     leads_out = path.startswith("/") or ".." in parts or "\0" in path or path[1:2] == ":"

@@ -10,11 +10,14 @@ list of names, so that a stray object of the user's is an error here and not an 
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
 import pickle
 import struct
 import threading
+from importlib import import_module
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import ExptError, WorkerError
@@ -41,11 +44,16 @@ _PLAIN_NAMES: Final = frozenset(
 )
 
 
+@functools.cache  # of the few that there are
+def _find_plain(module: str, name: str) -> Any:
+    if module in _PLAIN_MODULES or (module, name) in _PLAIN_NAMES:
+        return attrgetter(name)(import_module(module))
+    raise WorkerError(f"a message between processes holds a '{module}.{name}'")
+
+
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module in _PLAIN_MODULES or (module, name) in _PLAIN_NAMES:
-            return super().find_class(module, name)
-        raise WorkerError(f"a message between processes holds a '{module}.{name}'")
+        return _find_plain(module, name)
 
 
 def pack(message: Any) -> bytes:

@@ -29,7 +29,7 @@ _STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__st
 
 @contextlib.contextmanager
 def captured_output(
-    path: Path,
+    path: str | Path,
     log_level: int | None = None,
     secret_texts: Iterable[str] = (),
     on_masked: Callable[[], None] = lambda: None,
@@ -108,7 +108,7 @@ def _open_stream(number: int) -> TextIO:
 class _Scrubber:
     """The process of `scrubbing` for one file, and the pipe to it."""
 
-    def __init__(self, path: Path, spelled: list[str]) -> None:
+    def __init__(self, path: str | Path, spelled: list[str]) -> None:
         import subprocess  # slow, and most runs have no secret
 
         source, sink = os.pipe()
@@ -147,7 +147,7 @@ class _Scrubber:
 
 
 def _flush(*streams: TextIO | None) -> None:
-    for stream in streams:
+    for stream in {id(stream): stream for stream in streams}.values():  # several are the same
         # it may be closed, or an object of the run's own, which may even raise SystemExit
         with contextlib.suppress(BaseException):
             if stream is not None:

@@ -22,40 +22,24 @@ from expt.ground.value_classes import frozen
 # logging
 
 
-@frozen
-class _Logger:
-    """One logger as it was; lists by themselves and by their content."""
+_Logger = tuple[logging.Logger, int, bool, bool, list[Any], list[Any], list[Any], list[Any]]
+"""One logger as it was: level, disabled, propagate; handlers and filters, by themselves and by
+their content."""
 
-    logger: logging.Logger
-    level: int
-    disabled: bool
-    propagate: bool
-    handlers: list[logging.Handler]
-    handlers_then: list[logging.Handler]
-    filters: list[Any]
-    filters_then: list[Any]
 
-    @classmethod
-    def of(cls, logger: logging.Logger) -> _Logger:
-        handlers, filters = logger.handlers, logger.filters
-        return cls(
-            logger,
-            logger.level,
-            logger.disabled,
-            logger.propagate,
-            handlers,
-            list(handlers),
-            filters,
-            list(filters),
-        )
+def _take_logger(logger: logging.Logger) -> _Logger:
+    handlers, filters = logger.handlers, logger.filters
+    flags = logger.level, logger.disabled, logger.propagate
+    return logger, *flags, handlers, [*handlers], filters, [*filters]
 
-    def put_back(self) -> None:
-        logger = self.logger
-        if logger.level != self.level:
-            logger.setLevel(self.level)
-        logger.disabled, logger.propagate = self.disabled, self.propagate
-        self.handlers[:], self.filters[:] = self.handlers_then, self.filters_then
-        logger.handlers, logger.filters = self.handlers, self.filters
+
+def _put_logger(before: _Logger) -> None:
+    logger, level, disabled, propagate, handlers, handlers_then, filters, filters_then = before
+    if logger.level != level:
+        logger.setLevel(level)
+    logger.disabled, logger.propagate = disabled, propagate
+    handlers[:], filters[:] = handlers_then, filters_then
+    logger.handlers, logger.filters = handlers, filters
 
 
 @frozen
@@ -75,12 +59,12 @@ def take_logging() -> _Logging:
     manager = logging.root.manager
     named = manager.loggerDict.copy()
     loggers = {
-        name: _Logger.of(logger)
+        name: _take_logger(logger)
         for name, logger in named.items()
         if isinstance(logger, logging.Logger)
     }
     return _Logging(
-        {"": _Logger.of(logging.root), **loggers},
+        {"": _take_logger(logging.root), **loggers},
         manager.disable,
         logging.getLoggerClass(),
         logging.getLogRecordFactory(),
@@ -92,7 +76,7 @@ def take_logging() -> _Logging:
 def put_logging(before: _Logging) -> None:
     """Loggers that the run made first are empty again, but those of libraries that it imported."""
     for logger in before.loggers.values():
-        logger.put_back()
+        _put_logger(logger)
     manager = logging.root.manager
     if len(manager.loggerDict) != len(before.loggers) - 1:
         imported = set(itertools.islice(sys.modules.copy(), before.modules, None))
@@ -100,7 +84,8 @@ def put_logging(before: _Logging) -> None:
             is_new = name not in before.loggers and isinstance(made, logging.Logger)
             if is_new and name.partition(".")[0] not in imported:
                 _empty(made)
-    logging.disable(before.disabled)
+    if manager.disable != before.disabled:
+        logging.disable(before.disabled)
     logging.setLoggerClass(before.logger_class)
     logging.setLogRecordFactory(before.factory)
     for name, value in zip(_GLOBALS, before.globals, strict=True):

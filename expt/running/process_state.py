@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.signal_handlers import handler_of, set_handler
@@ -37,8 +38,8 @@ def put_environment(before: tuple[Any, dict[Any, Any]]) -> None:
     for name in set(now) - set(values):
         del os.environ[os.environ.decodekey(name)]
     now.update(values)
-    for name, value in values.items():  # also what only `os.putenv` has changed
-        os.putenv(name, value)
+    # also what only `os.putenv` has changed; a loop takes twice as long
+    deque(map(os.putenv, values, values.values()), maxlen=0)
 
 
 def take_time_zone() -> tuple[Any, ...]:
@@ -96,13 +97,13 @@ def put_affinity(before: set[int]) -> None:
         os.sched_setaffinity(0, before)
 
 
-_LIMITS: Final = tuple(
-    getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")
+_LIMITS: Final = tuple(  # two names of one limit are one
+    {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
 )
 
 
 def take_limits() -> list[tuple[int, int]]:
-    return [resource.getrlimit(limit) for limit in _LIMITS] if resource is not None else []
+    return [*map(resource.getrlimit, _LIMITS)] if resource is not None else []
 
 
 def put_limits(before: list[tuple[int, int]]) -> None:
@@ -145,7 +146,7 @@ def take_handlers() -> tuple[Mapping[int, Any], int]:
     wakeup = signal.set_wakeup_fd(-1)
     if wakeup != -1:
         signal.set_wakeup_fd(wakeup)
-    return {number: handler_of(number) for number in _HANDLED}, wakeup
+    return dict(zip(_HANDLED, map(handler_of, _HANDLED), strict=True)), wakeup
 
 
 def put_handlers(before: tuple[Mapping[int, Any], int]) -> None:

@@ -126,10 +126,11 @@ _ERROR_HANDLERS: Final = (
 
 
 def take_codecs() -> Mapping[str, Any]:
-    return {name: codecs.lookup_error(name) for name in _ERROR_HANDLERS}
+    return dict(zip(_ERROR_HANDLERS, map(codecs.lookup_error, _ERROR_HANDLERS), strict=True))
 
 
 def put_codecs(before: Mapping[str, Any]) -> None:
+    if all(map(is_, map(codecs.lookup_error, before), before.values())):
+        return
     for name, handler in before.items():
-        if codecs.lookup_error(name) is not handler:
-            codecs.register_error(name, handler)
+        codecs.register_error(name, handler)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_FORMATTER: Final = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
 
 
 @contextlib.contextmanager
@@ -27,7 +27,7 @@ def logged_records(stream: TextIO, level: int | None = None) -> Iterator[None]:
     root = logging.getLogger()
     handlers, level_before = root.handlers, root.level
     handler = _OutputHandler(stream)
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(_FORMATTER)
     root.handlers = _Handlers(handlers, handler)
     if level is not None or root.level == logging.WARNING:
         root.setLevel(logging.INFO if level is None else level)

@@ -52,10 +52,13 @@ def _reset_peak() -> bool:
 
 def _peak_since_reset() -> int | None:
     try:
-        with open("/proc/self/status", "rb", buffering=0) as file:
-            found = _PEAK.search(file.read())
+        descriptor = os.open("/proc/self/status", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         return None
+    try:
+        found = _PEAK.search(os.read(descriptor, 4096))  # it stands in the first kilobyte
+    finally:
+        os.close(descriptor)
     return int(found[1]) * 1024 if found else None
 
 

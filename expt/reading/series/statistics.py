@@ -72,9 +72,10 @@ def summarise_series(folder: Path) -> dict[str, dict[str, Any]]:
         name: Summary(known.kind) for name, known in names.by_name.items() if known.kind is not None
     }
     _add_records(folder, names, summaries)
+    has_entries = any(summary.kind != "scalar" for summary in summaries.values())
     leaves: dict[str, Summary] = {}
     leaf_counts: dict[str, int] = {}
-    for name, entry in read_entries(folder, names, []):
+    for name, entry in read_entries(folder, names, []) if has_entries else ():
         summary = summaries[name]
         summary.count += 1
         if entry.file is not None:
