@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.states import decode_state, encode_state
-from expt.ground.files import open_regular, read_whole, write_atomically
+from expt.ground.files import lock_file, open_regular, read_whole, write_atomically
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 _LARGEST: Final = 1 << 40  # bytes
 _NAME: Final = re.compile(r"(.+)-([0-9a-f]{64})\.zip\Z")
-_WAIT: Final = 0.05  # seconds between two attempts at a lock that cannot be waited for
 
 
 @frozen
@@ -82,19 +80,9 @@ def remove_cached(value: CachedValue) -> None:
 def alone_with(path: Path) -> Iterator[None]:
     """Held by one process at a time; it ends with the process that holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows: two may make the value, and each file is whole
-        yield
-        return
     descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(_WAIT)  # a Ctrl-C comes through here
+        lock_file(descriptor)  # without locks two may make the value, and each file is whole
         yield
     finally:
         os.close(descriptor)

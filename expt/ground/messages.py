@@ -129,6 +129,14 @@ class CasesAdded:
 
 
 @frozen
+class CaseLeftOut:
+    """A planned case that this session does not run after all, since another does or did."""
+
+    case_id: str
+    why: str
+
+
+@frozen
 class SearchEnded:
     """A search has no more trials in this session; its `known` says what it came to."""
 
@@ -153,6 +161,7 @@ Event = (
     | RunRendered
     | SessionRendered
     | CasesAdded
+    | CaseLeftOut
     | SearchEnded
     | Notice
 )

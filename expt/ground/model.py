@@ -169,7 +169,7 @@ class Case:
     values that differ from those of the experiment that this one extends, `choices` the members
     that values are, `words` what is said of a dotted name: its `description` and `unit`.
     `goes_on_from` are the archives with checkpoints from which it may go on, the first the
-    likeliest.
+    likeliest; `known` the ids of the runs of the same fingerprint that a resumed plan knew.
     """
 
     experiment: Experiment
@@ -189,6 +189,7 @@ class Case:
     words: Mapping[str, Mapping[str, str]] = field(factory=dict)
     skip: str | None = None
     goes_on_from: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     trial: Trial | None = None
 
     @property
@@ -315,7 +316,8 @@ class ErrorInfo:
 class Outcome:
     """How one run ended. `path` is the archive; `notices` are what went wrong beside the run.
 
-    `duration` and `setup` are seconds: imports and session providers are told apart.
+    `duration` and `setup` are seconds: imports and session providers are told apart. `elsewhere`
+    says that the run is another session's, which runs the case or has run it since the plan.
     """
 
     case_id: str
@@ -327,6 +329,7 @@ class Outcome:
     error: ErrorInfo | None = None
     notices: tuple[str, ...] = ()
     setup: float = 0.0
+    elsewhere: bool = False
 
 
 @frozen

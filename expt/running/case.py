@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, ErrorInfo, Outcome, Recognise, Status
     from expt.ground.options import Options
     from expt.planning.bound import BoundExperiment
+    from expt.running.rivals import Rivals
     from expt.running.session_files import SessionFiles
 
 
@@ -75,6 +76,7 @@ class Surroundings:
     files: SessionFiles
     report: Report
     scope: SessionScope
+    rivals: Rivals
     observe: Observe
     listens: Callable[[str], bool]
     recognise: Recognise | None = None
@@ -88,9 +90,16 @@ class Surroundings:
 
 
 def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcome:
-    """Run one case to its terminal status. Raises `OSError` where no archive can be made."""
+    """Run one case to its terminal status. Raises `OSError` where no archive can be made.
+
+    Where another session runs it, the outcome says so and nothing is run.
+    """
     run = _Run(case, bound, around)
     with ignored_interrupts() as early:
+        with around.rivals.kept_out(case) as other:
+            if other is not None:
+                return other
+            run.claim()
         run.begin()
     try:
         if early:
@@ -131,7 +140,8 @@ class _Run:
 
     # Before
 
-    def begin(self) -> None:
+    def claim(self) -> None:
+        """Have an archive that says that the case runs; the rest of it follows."""
         around, case = self._around, self._case
         now = local_now()
         self._clock = time.monotonic()
@@ -143,12 +153,17 @@ class _Run:
             around.report(RunStarted(case.id, run_id, str(path), *begun))
 
         self._archive = claim_archive(case, around.options, now, announce)
-        record = start_record(case, around.options, around.session, self._archive.id, now)
+        self._record = start_record(case, around.options, around.session, self._archive.id, now)
+        if around.options.running.resume:  # other sessions that do look for it
+            self._write_record()
+
+    def begin(self) -> None:
+        around, case = self._around, self._case
         inputs, notices = keep_inputs(
             self._archive.path, self._bound.measure_inputs(case), case.kept
         )
         self._notices += notices
-        self._record = evolve(record, inputs=inputs)
+        self._record = evolve(self._record, inputs=inputs)
         self._archive.write_params(self._record.params, case.choices)
         self._archive.write_patch(around.files.patch)
         self._archive.write_analyses(self._bound.analysis_places())

@@ -249,6 +249,8 @@ class _History:
     def taken_over(self, case: Case, pasts: Mapping[str, Past]) -> Case:
         """The case with what it has of runs before: all of one that is done, or what goes on."""
         past = pasts[case.id]
+        known = self._by_fingerprint.get(case.fingerprint or "", [])
+        case = evolve(case, known=tuple(run.id for run in known))
         if past.state == "done" and past.run is not None:
             return _with_seed_of(case, self._by_id[past.run])
         return self._go_on(case, pasts) if past.state == "failed" else case

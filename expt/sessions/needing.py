@@ -68,6 +68,17 @@ class Waiting:
             if asker in self._blocked:
                 self._place(*self._blocked.pop(asker))
 
+    def leave_out(self, case: Case) -> list[Case]:
+        """A case is not run here, and has no run yet: so it is with what needs it, given back."""
+        self._expected.discard(case.id)
+        left = []
+        for id_, (_, other) in list(self._blocked.items()):
+            if id_ in self._blocked and case.id in needed_ids(other):
+                del self._blocked[id_]
+                self._keys.subtract(other.session_keys)
+                left += [other, *self.leave_out(other)]
+        return left
+
     def _place(self, order: int, case: Case) -> None:
         for needed in needed_ids(case):
             if needed in self._expected:

@@ -207,6 +207,9 @@ class Schedule:
             if future.cancelled():
                 continue
             outcome = self._outcome_of(case, future)
+            if outcome.elsewhere:
+                self._leave_to_others(case, outcome)
+                continue
             if outcome.status == "interrupted":
                 self._hear_interrupted(outcome)
             retried = self._is_tried_again(case, outcome)
@@ -225,6 +228,20 @@ class Schedule:
                 self._render(outcome.path)
             if retried:
                 self._try_again(case, outcome)
+
+    def _leave_to_others(self, case: Case, outcome: Outcome) -> None:
+        """Another session runs the case; or has run it, which is as good as if we had."""
+        if outcome.status == "completed":
+            self._books.hear(messages.CaseLeftOut(case.id, "another session has run it"))
+            self._earlier[case.id] = outcome.path
+            self._waiting.hear(case, outcome, self._started(case))
+            if self._feed is not None:
+                self._feed.hear(case, outcome)
+            return
+        self._books.hear(messages.CaseLeftOut(case.id, "it runs in another session"))
+        why = f"it needs {case.id}, which runs in another session"
+        for other in self._waiting.leave_out(case):
+            self._books.hear(messages.CaseLeftOut(other.id, why))
 
     def _hear_interrupted(self, outcome: Outcome) -> None:
         """The session ends too, unless it was 'expt stop' that ended the run."""

@@ -32,12 +32,13 @@ from expt.sessions.input_runs import InputRuns
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from expt.ground.messages import Begin, Report, Request
+    from expt.ground.messages import Begin, Report, Request, SessionInfo
     from expt.ground.model import Case, Description, Outcome, Plan
     from expt.planning.bound import BoundExperiment
     from expt.planning.contents import Analysis, Hook
     from expt.planning.planner import Planner
     from expt.plugins.manager import Listeners
+    from expt.running.rivals import Rivals
     from expt.running.scopes import SessionScope
     from expt.running.session_files import SessionFiles
 
@@ -55,6 +56,7 @@ class Worker:
         self._plugins: Plugins | None = None
         self._scope: SessionScope | None = None
         self._files: SessionFiles | None = None
+        self._rivals: tuple[SessionInfo, Rivals] | None = None
         self._told_imports = 0.0
 
     def answer(self, request: Request) -> Any:
@@ -122,6 +124,7 @@ class Worker:
             files=self._get_files(),
             report=self._report,
             scope=self._get_scope(),
+            rivals=self._get_rivals(),
             observe=self._observer(listeners),
             listens=listeners.listens,
             recognise=self._recogniser(listeners),
@@ -222,6 +225,14 @@ class Worker:
         if self._files is None or self._files.session is not session:
             self._files = SessionFiles(session)
         return self._files
+
+    def _get_rivals(self) -> Rivals:
+        from expt.running.rivals import Rivals
+
+        session = self._get_files().session
+        if self._rivals is None or self._rivals[0] is not session:
+            self._rivals = session, Rivals(self._begin.options, session.id)
+        return self._rivals[1]
 
     def _bind(self, case: Case) -> BoundExperiment:
         return self._get_planner().bind(case)

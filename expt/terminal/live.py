@@ -229,6 +229,9 @@ class LiveView:
             self._take_end(event.outcome, now)
         elif isinstance(event, messages.CasesAdded):
             self._take_added(event)
+        elif isinstance(event, messages.CaseLeftOut):
+            self._waiting[self._experiment(event.case_id)] -= 1
+            self._plan.pop(event.case_id, None)
         elif isinstance(event, messages.RunRendered):
             self._rendered += 1
         elif isinstance(event, messages.ModuleImporting):

@@ -123,6 +123,10 @@ class Terminal:
             elif isinstance(event, messages.CasesAdded):
                 self._cases |= {case.id: case for case in event.cases}
                 self._expected = len(self._cases) + event.more
+            elif isinstance(event, messages.CaseLeftOut):
+                self._cases.pop(event.case_id, None)
+                self._expected -= 1
+                self._say(*paragraph(f"{event.case_id}: left out, {event.why}", ("note: ", "cyan")))
             elif isinstance(event, messages.SearchEnded):
                 self._searches.append(event.search)
             elif isinstance(event, messages.Notice):

@@ -1,0 +1,57 @@
+"""Two sessions that resume one sweep at once: each case is run by one of them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from expt.testing import Sandbox
+
+TEXT = """
+    import time
+    from pathlib import Path
+    import expt
+
+    def experiment_a(n: int = 0):
+        Path(f"begun-{n}").touch()
+        while not Path("go").exists():
+            time.sleep(0.02)
+        return n
+
+    @expt.needs(given="a.py::experiment_a")
+    def experiment_b(given: expt.Run):
+        return given.results["value"]
+"""
+
+
+def test_each_case_is_run_by_one_of_two_sessions_that_resume(sandbox: Sandbox) -> None:
+    """The second begins while the first is at its first case, and both go on at once.
+
+    What needs a case is run by whoever has a run of it.
+    """
+    sandbox.write({"experiments/a.py": TEXT})
+    words = ("experiments", "--sweep", "n=0,1,2,3", "--resume")
+    sessions = []
+    try:
+        for n in (0, 1):
+            sessions.append(sandbox.start(*words))
+            wait_for_case(sandbox, n, sessions[n])
+        (sandbox.root / "go").touch()
+        said = [process.communicate(timeout=100)[0] for process in sessions]
+    finally:
+        for process in sessions:
+            process.kill()
+    assert [process.returncode for process in sessions] == [0, 0]
+    runs = [(run.experiment[-1], run.results["value"]) for run in sandbox.runs(status="completed")]
+    assert sorted(runs) == [(name, n) for name in "ab" for n in range(4)], said
+    assert len(sandbox.runs()) == len(runs)
+    assert "note: experiments/a.py::experiment_a[n-1]: left out, " in said[0]
+
+
+def wait_for_case(sandbox: Sandbox, n: int, process: subprocess.Popen[str]) -> None:
+    while not (sandbox.root / f"begun-{n}").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
