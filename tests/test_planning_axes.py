@@ -333,3 +333,15 @@ def test_torch_is_seeded_where_it_was_imported(sandbox: Sandbox) -> None:
     assert sandbox.run().results["value"] == [5, 5]
     assert sandbox.expt("-p", "seed=5", "-k", "b.py").exit_code == 0
     assert sandbox.run().results["value"] is False
+
+
+def test_a_value_that_stands_on_its_axis_twice_is_two_cases(sandbox: Sandbox) -> None:
+    """As a drawn choice gives it; they go by their places, in a listing and in a plan alike."""
+    sandbox.write({"experiments/m.py": "def experiment_a(lr=0.0): return lr"})
+    words = ("experiments", "--sweep", "lr=1,1,2")
+    ids = [f"experiments/m.py::experiment_a[lr-{each}]" for each in ("lr0", "lr1", "2")]
+    assert sandbox.expt(*words, "--co", "-q").lines == ids
+    assert [case["id"] for case in sandbox.expt(*words, "--plan", "--json").json()] == ids
+    assert sandbox.expt(*words).exit_code == 0
+    assert sorted(run.node_id for run in sandbox.runs()) == sorted(ids)
+    assert "3 done" in sandbox.expt(*words, "--resume").stdout

@@ -150,13 +150,18 @@ class CaseMaker:
     ) -> Iterator[tuple[model.Case, Shape]]:
         """Those cases that the selection takes: a value of another may be as wrong as it likes."""
         labels = self.labels(binding, shapes)
+        given: set[str] = set()
         for shape in shapes:
             for values in expand_axes(shape.all_axes):
                 label = next(labels)
                 if not is_selected(label):
                     continue
                 if shape.sought is None:
-                    yield self._needed_or_new(binding, named, shape, values, label, demand), shape
+                    case = self._needed_or_new(binding, named, shape, values, label, demand)
+                    if case.id in given:  # a value that stands on its axis twice is run twice
+                        case = self._case(binding, named, shape, values, label, demand)
+                    given.add(case.id)
+                    yield case, shape
                 else:  # at some point of the space, and what it needs there is no part of the plan
                     point = {**values, **shape.sought.first}
                     case = self._case(binding, named, shape, point, label, Demand())
