@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -43,7 +42,7 @@ def main(words: list[str]) -> int:
             {"provider": v.provider, "path": str(v.path), "bytes": v.size, "used": v.used}
             for v in found
         ]
-        screen.write(json.dumps(told, indent=1) + "\n")
+        screen.write_json(told)
         return int(ExitCode.OK)
     screen.table(
         [

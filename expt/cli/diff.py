@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-from expt.cli.parser import Parser
+from expt.cli.parser import Parser, add_root
 from expt.cli.show.comparison import show_comparison
 from expt.ground.errors import ExitCode
 from expt.ground.screen import output
@@ -21,14 +19,13 @@ def main(words: list[str]) -> int:
     add("one", metavar="A", help="a run")
     add("other", metavar="B", help="another")
     add("--json", action="store_true", help=f"a JSON object with {', '.join(PARTS)}")
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    add_root(parser)
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)
     one, other = load_run(asked.one, root), load_run(asked.other, root)
     screen = output()
     if asked.json:
-        found = find_difference(one, other)
-        screen.write(json.dumps(found.as_json(), indent=1, allow_nan=False) + "\n")
+        screen.write_json(find_difference(one, other).as_json())
     else:
         show_comparison([one, other], screen, every=False)
     return int(ExitCode.OK)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from expt.cli.parser import Parser
@@ -27,8 +26,7 @@ def main(words: list[str]) -> int:
     ordered = sorted(sizes.items(), key=lambda pair: -sum(pair[1]))
     screen = output()
     if asked.json:
-        told = {name: {"runs": len(found), "bytes": sum(found)} for name, found in ordered}
-        screen.write(json.dumps(told, indent=1) + "\n")
+        screen.write_json({n: {"runs": len(f), "bytes": sum(f)} for n, f in ordered})
         return int(ExitCode.OK)
     rows = [(name, len(found), sum(found)) for name, found in ordered]
     rows.append(("in all", sum(row[1] for row in rows), sum(row[2] for row in rows)))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.cli.export import add_plugins, make_parser
-from expt.cli.parser import place, repeated
+from expt.cli.parser import add_root, place, repeated
 from expt.cli.render import render_plugins
 from expt.exchange.archiving import imported_from, write_archive
 from expt.exchange.formats import find_format, own_imports
@@ -33,7 +33,7 @@ def main(words: list[str]) -> int:
     repeated(parser, "--tag", dest="tags", metavar="TAG", help="label the runs")
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
     add_plugins(parser)
-    add("--runs", type=Path, metavar="DIR", help="the archive root; it is made if it is not there")
+    add_root(parser, "the archive root; it is made if it is not there")
     asked = parser.parse_args(words)
     plugins = render_plugins(asked.plugins)
     plugins.decide("expt_add_formats", exports={}, imports=formats)

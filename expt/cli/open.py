@@ -5,17 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 import webbrowser
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.served_page import find_addresses
-from expt.cli.parser import Parser
+from expt.cli.parser import Parser, add_root
 from expt.ground.errors import ExitCode, UsageError, did_you_mean
 from expt.ground.layout import OVERVIEW_FILE, PLOTS_DIR
 from expt.ground.screen import output
 from expt.reading.references import find_archive_root, load_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from expt.reading.run import Run
 
 _OPENERS = ("xdg-open", "open", "wslview")
@@ -32,7 +33,7 @@ def main(words: list[str]) -> int:
     what.add_argument(
         "--page", action="store_true", help="the run in the page, as 'expt view' shows it"
     )
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    add_root(parser)
     asked = parser.parse_args(words)
     if asked.series is not None and (asked.folder or asked.page):
         other = "--folder" if asked.folder else "--page"

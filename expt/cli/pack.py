@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.packing import pack_archives, unpack_archives
-from expt.cli.parser import Parser, add_file, repeated
+from expt.cli.parser import Parser, add_file, add_root, repeated
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.exchange.anonymous import copy_anonymous
 from expt.exchange.identities import find_identities
@@ -82,7 +82,7 @@ def unpack(words: list[str]) -> int:
     parser = Parser(prog="expt unpack", description="Unpack archives below the archive root.")
     add: Any = parser.add_argument
     add("file", type=Path, metavar="FILE.zip", help="what 'expt pack' wrote")
-    add("--runs", type=Path, metavar="DIR", help="where to; it is made if it is not there")
+    add_root(parser, "where to; it is made if it is not there")
     asked = parser.parse_args(words)
     root = Path(asked.runs) if asked.runs else find_archive_root(None)
     screen = output()

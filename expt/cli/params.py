@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expt.cli.command_line import read_options
-from expt.ground.encoding import dumps
+from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Column, Screen, output
 from expt.sessions.session import describe_session
@@ -42,7 +42,7 @@ def main(words: list[str]) -> int:
     described = describe_session(options, plugins)
     screen = output()
     if parsed.json:
-        screen.write(dumps([_to_json(one) for one in described], indent=2) + "\n")
+        screen.write_json(to_json([_to_json(one) for one in described]))
     else:
         for one in described:
             _show(one, screen, verbose=options.telling.verbosity > 0)

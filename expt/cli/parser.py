@@ -113,6 +113,11 @@ def repeated(parser: Parser | Group, *words: str, **told: Any) -> None:
     parser.add_argument(*words, action="append", default=[], **told)
 
 
+def add_root(parser: Parser, told: str = "the archive root") -> None:
+    """Add `--runs`: the folder that holds the archives."""
+    parser.add_argument("--runs", type=Path, metavar="DIR", help=told)
+
+
 def add_file(parser: Parser, name: str) -> None:
     """Add `-o`: the file that a verb writes, such as `name`."""
     parser.add_argument(

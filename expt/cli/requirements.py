@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, Final
 
-from expt.cli.parser import Parser
+from expt.cli.parser import Parser, add_root
 from expt.ground.errors import ExitCode, ReadingError
 from expt.ground.screen import output
 from expt.ground.text import visible
@@ -21,7 +20,7 @@ def main(words: list[str]) -> int:
     parser = Parser(prog="expt requirements", description="The packages of a run, as pins.")
     add: Any = parser.add_argument
     add("reference", metavar="REF", help="the run")
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    add_root(parser)
     asked = parser.parse_args(words)
     run = load_run(asked.reference, find_archive_root(asked.runs))
     packages = run.environment.get("packages")

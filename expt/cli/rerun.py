@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -202,8 +201,7 @@ def _conclude(verdicts: Sequence[Verdict], asked: argparse.Namespace) -> int:
     good = sum(verdict.word == "reproduced" for verdict in verdicts)
     screen = output()
     if asked.json:
-        told = [_as_json(verdict) for verdict in verdicts]
-        screen.write(json.dumps(told, indent=1) + "\n")
+        screen.write_json([_as_json(verdict) for verdict in verdicts])
     elif len(verdicts) > 1:
         screen.line()
         screen.table(

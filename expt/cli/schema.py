@@ -31,7 +31,7 @@ def main(words: list[str]) -> int:
     schemas = read_schemas(asked.paths)
     screen = output()
     if asked.json:
-        screen.write(json.dumps({_shown(p): s for p, s in schemas.items()}, indent=2) + "\n")
+        screen.write_json({_shown(p): s for p, s in schemas.items()})
         return int(ExitCode.OK)
     old = {file: schema for file, schema in schemas.items() if not _is_written(file, schema)}
     if asked.check:

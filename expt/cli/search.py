@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.search_facts import read_search_terms
-from expt.cli.parser import Parser
+from expt.cli.parser import Parser, add_root
 from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Column, Screen, output
@@ -21,6 +19,7 @@ from expt.searching.study import best_of, is_better
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
 
     from expt.ground.trials import SearchTerms
     from expt.reading.run import Run
@@ -52,7 +51,7 @@ def main(words: list[str]) -> int:
     add("-v", "--verbose", action="store_true", help="all trials")
     add("--json", action="store_true", help="for machines")
     add("--smoke", action="store_true", help="of archives of --smoke")
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    add_root(parser)
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)
     every = find_runs(root, smoke=asked.smoke)
@@ -63,8 +62,7 @@ def main(words: list[str]) -> int:
     tried = _gather(every, _facts(run)["study"], terms)
     importances = find_importances(terms, [one.ended for one in tried if one.ended])
     if asked.json:
-        told = _to_json(run, terms, tried, importances)
-        output().write(json.dumps(told, allow_nan=False) + "\n")
+        output().write_json(_to_json(run, terms, tried, importances))
     else:
         _show(output(), run, terms, tried, importances, verbose=asked.verbose)
     return int(ExitCode.OK)

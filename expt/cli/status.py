@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expt.cli.parser import Parser
+from expt.cli.parser import Parser, add_root
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Column, output
 from expt.ground.text import counted, human_duration, short_text
@@ -16,6 +14,8 @@ from expt.reading.finding import find_runs
 from expt.reading.references import find_archive_root
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from expt.ground.screen import Line
     from expt.reading.run import Run
 
@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
     parser = Parser(prog="expt status", description="What runs now, and where.")
     add: Any = parser.add_argument
     add("--json", action="store_true", help="a JSON array of objects, as of 'expt show --json'")
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    add_root(parser)
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)
     found = find_runs(root, status=("running",), smoke=True, scratch=True)
@@ -35,7 +35,7 @@ def main(words: list[str]) -> int:
     screen = output()
     if asked.json:
         told = [{**run.outline(), "host": run.host, "pid": run.record.pid} for run in runs]
-        screen.write(json.dumps(told) + "\n")
+        screen.write_json(told)
         return int(ExitCode.OK)
     left = _left_at_engines(root)
     if not runs:

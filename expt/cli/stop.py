@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.owner import ask_to_stop, owner_is_alive
-from expt.cli.parser import Parser
+from expt.cli.parser import Parser, add_root
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import output
 from expt.reading.references import find_archive_root, load_run
@@ -28,7 +27,7 @@ def main(words: list[str]) -> int:
     add: Any = parser.add_argument
     add("references", metavar="REF", nargs="+", help="runs that are running")
     add("--kill", action="store_true", help="end their processes at once")
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    add_root(parser)
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)
     runs = [load_run(reference, root) for reference in asked.references]

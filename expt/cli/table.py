@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,7 +44,7 @@ def main(words: list[str]) -> int:
     pivot = runs.pivot(names[0], names[1], asked.value)
     screen = output()
     if asked.json:
-        screen.write(json.dumps(to_json(pivot.outline()), indent=1, allow_nan=False) + "\n")
+        screen.write_json(to_json(pivot.outline()))
     elif asked.markdown or asked.latex:
         screen.write(pivot.to_latex() if asked.latex else pivot.to_markdown())
     else:

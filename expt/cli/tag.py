@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.run_labels import Labels, read_labels, write_labels
-from expt.cli.parser import Parser
+from expt.cli.parser import Parser, add_root
 from expt.ground.errors import ExitCode, ExptError, NoSuchRun, UsageError
 from expt.ground.screen import output
 from expt.ground.value_classes import evolve
@@ -14,6 +13,7 @@ from expt.reading.references import find_archive_root, load_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from expt.reading.run import Run
 
@@ -24,7 +24,7 @@ def main(words: list[str]) -> int:
     add: Any = parser.add_argument
     add("words", metavar="REF… NAME…", nargs="+", help="runs, then the tags")
     add("--remove", action="store_true", help="take the tags away")
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    add_root(parser)
     asked = parser.parse_intermixed_args(words)
     runs, tags = _split(asked.words, find_archive_root(asked.runs))
     change = Labels.without_tags if asked.remove else Labels.with_tags
@@ -39,7 +39,7 @@ def write_note(words: list[str]) -> int:
     add: Any = parser.add_argument
     add("reference", metavar="REF", help="the run")
     add("text", metavar="TEXT", help="what is to be said of it")
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    add_root(parser)
     asked = parser.parse_args(words)
     run = load_run(asked.reference, find_archive_root(asked.runs))
     _change(run, lambda labels: evolve(labels, note=asked.text))

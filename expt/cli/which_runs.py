@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.cli.parser import Parser, add_root
 from expt.ground.errors import UsageError
 from expt.ground.screen import Screen
 from expt.reading.finding import choose_runs, find_runs, list_runs
@@ -16,6 +16,7 @@ from expt.reading.scanning import scan_archives
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from expt.ground.errors import ReadingError
     from expt.reading.run import Run
@@ -26,7 +27,7 @@ ASKED: Final = (*_NARROWING, "sort")
 """What a query of the page may ask for too."""
 
 
-def add_filters(parser: argparse.ArgumentParser) -> None:
+def add_filters(parser: Parser) -> None:
     """REF…, the filters, and the order."""
     add: Any = parser.add_argument
     add(
@@ -56,7 +57,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=int, metavar="N", help="at most N runs, 0 for all")
     add("--smoke", action="store_true", help="archives of --smoke too")
     add("--scratch", action="store_true", help="archives of --scratch too")
-    add("--runs", type=Path, metavar="DIR", help="the archive root")
+    add_root(parser)
 
 
 def is_choosing(asked: argparse.Namespace) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import sys
 from functools import cached_property
@@ -214,6 +215,10 @@ class Screen:
         self.fitted_console().print(*renderables, sep="\n")
 
     # The stream, which rich writes to as to a file
+
+    def write_json(self, value: object) -> None:
+        """Write a value of plain JSON for machines."""
+        self.write(json.dumps(value, indent=1, allow_nan=False) + "\n")
 
     def write(self, text: str) -> None:
         """Write and flush `text` as it is."""

@@ -134,7 +134,7 @@ def _with_minus(words: list[str]) -> list[str]:
     return joined
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """The words of `expt show`."""
     add_filters(parser)
     add: Any = parser.add_argument
