@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.served_page import find_addresses
 from expt.cli.parser import Parser, add_root
-from expt.ground.errors import ExitCode, UsageError, did_you_mean
+from expt.ground.errors import ExitCode, UsageError, suggestion
 from expt.ground.layout import OVERVIEW_FILE, PLOTS_DIR
 from expt.ground.screen import output
 from expt.reading.references import find_archive_root, load_run
@@ -74,5 +74,5 @@ def _picture(run: Run, series: str | None) -> Path:
     files = run.plots.get(series)
     if files:
         return files[0]
-    hint = did_you_mean(series, run.plots) or f"pictures: {', '.join(sorted(run.plots)) or 'none'}"
+    hint = suggestion(series, run.plots, "pictures")
     raise UsageError(f"there is no picture of '{series}'", str(run.path), hint)

@@ -295,10 +295,10 @@ class Tree:
         self, asks: Asks, places: tuple[str, ...], known: Iterable[str]
     ) -> Mapping[str, frozenset[str | None]] | None:
         """The names that providers may ask for; `known` have a value whoever provides them."""
-        from expt.parameters.typed_text import parse_name  # as above
+        from expt.parameters.typed_text import first_key  # as above
 
         swept = [name for sweep in self._swept.sweeps for name in _names_of(sweep)]
-        given = {parse_name(name, name)[0] for name in (*known, *swept)}
+        given = {first_key(name) for name in (*known, *swept)}
         if given.issubset(asks.parameters) and all(
             isinstance(sweep, Axis) for sweep in self._swept.sweeps
         ):

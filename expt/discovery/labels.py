@@ -131,9 +131,9 @@ def _one_in_other(name: str, other: str) -> bool:
 
 def _takes(experiment: Experiment, name: str, asked: Collection[str] | None) -> bool | None:
     """Whether the experiment takes an axis; None where its providers decide."""
-    from expt.parameters.typed_text import parse_name  # as above
+    from expt.parameters.typed_text import first_key  # as above
 
-    root = parse_name(name, name)[0]
+    root = first_key(name)
     if root in experiment.parameters or root == "seed":  # any run may be seeded
         return True
     return None if asked is None or root in asked else False

@@ -14,7 +14,7 @@ from expt.exchange.ro_crate import write_ro_crate
 from expt.exchange.sacred_runs import read_sacred
 from expt.exchange.tensorboard_events import read_tensorboard, write_tensorboard
 from expt.exchange.wandb_runs import read_wandb, write_wandb
-from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.errors import UsageError, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,5 +51,5 @@ def find_format(name: str, known: Mapping[str, T], verb: str) -> T:
     """The format of that name. Raises `UsageError`, with those that there are."""
     if name in known:
         return known[name]
-    hint = did_you_mean(name, known) or f"formats: {', '.join(sorted(known))}"
+    hint = suggestion(name, known, "formats")
     raise UsageError(f"there is no format '{name}' to {verb}", f"expt {verb} {name}", hint)

@@ -24,7 +24,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 
 class ExitCode(IntEnum):
@@ -121,6 +121,13 @@ def told_as_damage(what: str, at: str) -> Iterator[None]:
     except Exception as error:  # decoders raise anything: TokenError, DecompressionBombError, …
         reason = error.strerror if isinstance(error, OSError) else None
         raise DamagedArchive(f"{what}: {reason or error or type(error).__name__}", at) from error
+
+
+def suggestion(word: str, choices: Collection[str], what: str, *, whole: bool = False) -> str:
+    """`did you mean 'lr'?`, else `parameters: epochs, lr, seed`; both where `whole`."""
+    close = did_you_mean(word, choices)
+    listed = f"{what}: {', '.join(sorted(choices)) or 'none'}"
+    return " ".join(filter(None, [close, listed if whole or not close else ""]))
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from expt.ground.errors import ParameterError, did_you_mean
+from expt.ground.errors import ParameterError, suggestion
 from expt.ground.layout import RESERVED_TABLE
 from expt.ground.value_classes import frozen
 
@@ -48,13 +48,8 @@ class Choice:
         at = where((self.name,)) if callable(where) else where
         member = self.members.get(name)
         if member is None:
-            hint = did_you_mean(name, self.members)
-            members = f"members: {', '.join(sorted(self.members))}"
-            raise ParameterError(
-                f"'{self.name}' has no member '{name}'",
-                at,
-                f"{hint} {members}" if hint else members,
-            )
+            hint = suggestion(name, self.members, "members", whole=True)
+            raise ParameterError(f"'{self.name}' has no member '{name}'", at, hint)
         return resolved.choose(layer, at, name, member.values, member.where)
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from expt.ground.model import Axis
+    from expt.ground.toml_lines import KeyPath
     from expt.parameters.layers import Layer
     from expt.parameters.sweeps import Group
-    from expt.parameters.typed_text import KeyPath
 
 _NOTHING: Final = object()
 

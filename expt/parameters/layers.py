@@ -13,6 +13,7 @@ from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError
 from expt.ground.model import LAYER_DEFAULT, LAYER_PARAMS, Origin
 from expt.ground.text import MASK, dotted
+from expt.ground.toml_lines import KeyPath
 from expt.ground.toml_reading import MAX_DEPTH
 from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters.coercion.annotations import annotations_in
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from expt.parameters.coercion.fitting import Misfit
 
-KeyPath = tuple[str, ...]
 Change = Callable[[Any, Any, Origin], tuple[Any, str]]
 """Of a value, its annotation and its origin: another value, and what is to be said of it."""
 Where = Callable[[KeyPath], str | None]

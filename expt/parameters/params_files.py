@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import from_json
-from expt.ground.errors import ParameterError, UsageError, did_you_mean
+from expt.ground.errors import ParameterError, UsageError, suggestion
 from expt.ground.layout import EXPERIMENT_PREFIX, RESERVED_TABLE
 from expt.ground.model import LAYER_PARAMS
 from expt.ground.text import MASK, python_name
@@ -16,7 +16,7 @@ from expt.ground.toml_lines import Comment, KeyPath, find_keys
 from expt.ground.toml_reading import read_toml
 from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters.environment import FileText
-from expt.parameters.layers import Layer
+from expt.parameters.layers import Layer, Where
 from expt.parameters.search_tables import read_search
 from expt.parameters.sweeps import Group, axes_from_table, read_zip
 from expt.parameters.typed_text import NO_VALUE, parse_name, read_toml_value
@@ -61,28 +61,29 @@ class ParamsFile:
                 return f"{self.path}:{line}"
         return self.path
 
+    def below(self, *table: str) -> Callable[[KeyPath], str]:
+        """`where` of the keys of a table."""
+        return lambda keys: self.where((*table, *keys))
+
     def axes(self, seed: Callable[[], int] | None = None) -> tuple[list[Axis], list[Group]]:
         """What `sweep` and `zip` of `[expt]` say: axes, and groups of names that go in step.
 
         `seed` gives what random points are drawn from. Raises `ParameterError`.
         """
-
-        def below(*table: str) -> Callable[[KeyPath], str]:
-            return lambda keys: self.where((RESERVED_TABLE, *table, *keys))
-
-        axes = axes_from_table(self.reserved.get("sweep", {}), below("sweep"), (), seed)
+        swept, zipped = (self.below(RESERVED_TABLE, key) for key in ("sweep", "zip"))
+        axes = axes_from_table(self.reserved.get("sweep", {}), swept, (), seed)
         if "zip" not in self.reserved:
             return axes, []
-        groups, own = read_zip(self.reserved["zip"], below("zip"), seed)
+        groups, own = read_zip(self.reserved["zip"], zipped, seed)
         known = {name for axis in axes for name in axis.names}
         for name in (name for axis in own for name in axis.names):
             if name in known:
                 raise ParameterError(
                     f"the axis '{name}' is swept twice",
-                    below("zip")((name,)),
-                    f"the other: {below('sweep')((name,))}",
+                    zipped((name,)),
+                    f"the other: {swept((name,))}",
                 )
-        return [*axes, *own], [(names, self.where((RESERVED_TABLE, "zip"))) for names in groups]
+        return [*axes, *own], [(names, zipped(())) for names in groups]
 
 
 def folder_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,27 +140,20 @@ def table_layers(
     choices = {} if table else file.reserved.get("choices", {})
     chosen = {name: member for name, member in choices.items() if isinstance(member, str)}
     own = folder_values(values)
-    layers = [Layer(layer, own, lambda keys: file.where((*path, *keys)), chosen)]
-    defaults = {name: c["default"] for name, c in choices.items() if _has_default(c)}
+    layers = [Layer(layer, own, file.below(*path), chosen)]
+    defaults = {
+        name: choice["default"]
+        for name, choice in choices.items()
+        if isinstance(choice, dict) and isinstance(choice.get("default"), str)
+    }
     if defaults:
-        layers.insert(0, Layer(layer, defaults, lambda keys: file.where(_default_of(keys[0]))))
+        below = file.below(RESERVED_TABLE, "choices")
+        layers.insert(0, Layer(layer, defaults, lambda keys: below((keys[0], "default"))))
     for function in functions:
         own = experiment_values(values, function)
         if own:
-            layers.append(Layer(layer, own, _where_below(file, (*path, function))))
+            layers.append(Layer(layer, own, file.below(*path, function)))
     return layers[::-1]
-
-
-def _has_default(choice: Any) -> bool:
-    return isinstance(choice, dict) and isinstance(choice.get("default"), str)
-
-
-def _default_of(name: str) -> KeyPath:
-    return RESERVED_TABLE, "choices", name, "default"
-
-
-def _where_below(file: ParamsFile, path: KeyPath) -> Callable[[KeyPath], str]:
-    return lambda keys: file.where((*path, *keys))
 
 
 # Reading
@@ -172,7 +166,7 @@ def read_params_file(path: Path, root: Path) -> ParamsFile:
     lines, comments = _find_lines(text)
     reserved = values.pop(RESERVED_TABLE, {})
     file = ParamsFile(shown, values, lines, remarks=_remarks(comments))
-    named = _with_python_names(values, file)
+    named = _with_python_names(values, file.where)
     marked = {key: _mark(value, file, (key,), path.parent) for key, value in named.items()}
     return evolve(file, values=marked, reserved=_read_reserved(reserved, file, path.parent))
 
@@ -192,7 +186,7 @@ def _remarks(comments: Iterable[Comment]) -> dict[KeyPath, str]:
 
 
 def _with_python_names(
-    values: Mapping[str, Any], file: ParamsFile, table: KeyPath = ()
+    values: Mapping[str, Any], where: Where, table: KeyPath = ()
 ) -> dict[str, Any]:
     """`values` by their names as Python reads them; keys of nested tables are no names.
 
@@ -203,9 +197,9 @@ def _with_python_names(
         name = python_name(key)
         if name in named:
             what = f"two keys are one name, '{name}'"
-            raise ParameterError(what, file.where((*table, key)), "leave one of them out")
+            raise ParameterError(what, where((*table, key)), "leave one of them out")
         is_table = _is_experiment(name, value)
-        named[name] = _with_python_names(value, file, (*table, key)) if is_table else value
+        named[name] = _with_python_names(value, where, (*table, key)) if is_table else value
     return named
 
 
@@ -229,110 +223,98 @@ def _read_reserved(table: Any, file: ParamsFile, folder: Path) -> dict[str, Any]
         )
     for key in table:
         if key not in RESERVED_KEYS:
-            hint = did_you_mean(key, RESERVED_KEYS)
-            keys = f"keys: {', '.join(RESERVED_KEYS)}"
-            raise ParameterError(
-                f"[{RESERVED_TABLE}] has no key '{key}'",
-                file.where((RESERVED_TABLE, key)),
-                f"{hint} {keys}\n{REMINDER}" if hint else f"{keys}\n{REMINDER}",
-            )
-    read = {key: _READERS[key](table[key], key, file) for key in table}
+            hint = suggestion(key, RESERVED_KEYS, "keys", whole=True)
+            what = f"[{RESERVED_TABLE}] has no key '{key}'"
+            raise ParameterError(what, file.where((RESERVED_TABLE, key)), f"{hint}\n{REMINDER}")
+    read = {key: _READERS[key](table[key], key, file.below(RESERVED_TABLE, key)) for key in table}
     for key in ("choices", "smoke", "sweep", "variants", "zip"):
         if key in read:
             read[key] = _mark(read[key], file, (RESERVED_TABLE, key), folder)
     return read
 
 
-def _read_texts(value: Any, key: str, file: ParamsFile) -> tuple[str, ...]:
+def _read_texts(value: Any, key: str, where: Where) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
-        raise _wrong_shape(key, "a text or a list of texts", file)
+        raise _wrong_shape(key, "a text or a list of texts", where)
     return tuple(map(python_name, values)) if key == "marks" else tuple(values)
 
 
-def _read_extends(value: Any, key: str, file: ParamsFile) -> tuple[str, ...]:
-    texts = _read_texts(value, key, file)
+def _read_extends(value: Any, key: str, where: Where) -> tuple[str, ...]:
+    texts = _read_texts(value, key, where)
     for text in texts:
         place, _, function = text.partition("::")
         if not place or not function.startswith(EXPERIMENT_PREFIX):
-            raise _wrong_shape(key, "'PATH::experiment_name' or a list of them", file)
+            raise _wrong_shape(key, "'PATH::experiment_name' or a list of them", where)
     return tuple("::".join((p, python_name(f))) for p, _, f in (t.partition("::") for t in texts))
 
 
-def _read_table(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
+def _read_table(value: Any, key: str, where: Where) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _wrong_shape(key, "a table", file)
+        raise _wrong_shape(key, "a table", where)
     return value
 
 
-def _read_variants(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
-    for name, table in _read_table(value, key, file).items():
+def _read_variants(value: Any, key: str, where: Where) -> dict[str, Any]:
+    for name, table in _read_table(value, key, where).items():
         if not isinstance(table, dict):
             raise ParameterError(
                 f"the variant '{name}' must be a table",
-                file.where((RESERVED_TABLE, key, name)),
+                where((name,)),
                 f"write [{RESERVED_TABLE}.variants.{name}] with its parameters below",
             )
-    return {
-        name: _with_python_names(table, file, (RESERVED_TABLE, key, name))
-        for name, table in value.items()
-    }
+    return {name: _with_python_names(table, where, (name,)) for name, table in value.items()}
 
 
-def _read_smoke(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
-    return _with_python_names(_read_table(value, key, file), file, (RESERVED_TABLE, key))
+def _read_smoke(value: Any, key: str, where: Where) -> dict[str, Any]:
+    return _with_python_names(_read_table(value, key, where), where)
 
 
-def _read_sweep(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
-    axes_from_table(
-        _read_table(value, key, file), lambda keys: file.where((RESERVED_TABLE, key, *keys))
-    )
+def _read_sweep(value: Any, key: str, where: Where) -> dict[str, Any]:
+    axes_from_table(_read_table(value, key, where), where)
     return dict(value)
 
 
-def _read_repeat(value: Any, key: str, file: ParamsFile) -> int:
+def _read_repeat(value: Any, key: str, where: Where) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise _wrong_shape(key, "a whole number from 1", file)
+        raise _wrong_shape(key, "a whole number from 1", where)
     return value
 
 
-def _read_search(value: Any, key: str, file: ParamsFile) -> SearchWords:
-    table = _read_table(value, key, file)
-    return read_search(table, lambda keys: file.where((RESERVED_TABLE, key, *keys)))
+def _read_search(value: Any, key: str, where: Where) -> SearchWords:
+    return read_search(_read_table(value, key, where), where)
 
 
-def _read_choices(value: Any, key: str, file: ParamsFile) -> dict[str, Any]:
-    choices = _read_table(value, key, file)
+def _read_choices(value: Any, key: str, where: Where) -> dict[str, Any]:
+    choices = _read_table(value, key, where)
     for name, choice in choices.items():
         if not isinstance(choice, dict):
             raise ParameterError(
                 f"the choice '{name}' must be a table of its members",
-                file.where((RESERVED_TABLE, key, name)),
+                where((name,)),
                 f"write [{RESERVED_TABLE}.choices.{name}.MEMBER] with its values below",
             )
         for member, table in choice.items():
             if not isinstance(table, dict) and (member != "default" or not isinstance(table, str)):
                 raise ParameterError(
                     f"the member '{member}' of the choice '{name}' must be a table",
-                    file.where((RESERVED_TABLE, key, name, member)),
+                    where((name, member)),
                     f"write [{RESERVED_TABLE}.choices.{name}.{member}] with its values below, or "
                     'default = "MEMBER"',
                 )
     return choices
 
 
-def _read_zip(value: Any, key: str, file: ParamsFile) -> Any:
-    read_zip(value, lambda keys: file.where((RESERVED_TABLE, key, *keys)))
+def _read_zip(value: Any, _: str, where: Where) -> Any:
+    read_zip(value, where)
     return value
 
 
-def _wrong_shape(key: str, expected: str, file: ParamsFile) -> ParameterError:
-    return ParameterError(
-        f"'{key}' of [{RESERVED_TABLE}] must be {expected}", file.where((RESERVED_TABLE, key))
-    )
+def _wrong_shape(key: str, expected: str, where: Where) -> ParameterError:
+    return ParameterError(f"'{key}' of [{RESERVED_TABLE}] must be {expected}", where(()))
 
 
-_READERS: Final[Mapping[str, Callable[[Any, str, ParamsFile], Any]]] = {
+_READERS: Final[Mapping[str, Callable[[Any, str, Where], Any]]] = {
     "choices": _read_choices,
     "extends": _read_extends,
     "marks": _read_texts,
@@ -363,7 +345,7 @@ def read_values_file(path: Path, cwd: Path, folder: Path | None = None) -> Param
         values.setdefault(name, {})
     for comment in comments:
         _take_comment(comment, values, lines)
-    kept = _without_masks(_with_python_names(values, file))
+    kept = _without_masks(_with_python_names(values, file.where))
     return evolve(
         file,
         values={

@@ -8,18 +8,20 @@ optimizer = ["adam", "sgd"]
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.errors import ParameterError, UsageError, did_you_mean
+from expt.ground.errors import ParameterError, UsageError, suggestion
 from expt.ground.options import SearchWords, Typed
 from expt.ground.text import dotted, python_name
 from expt.ground.trials import Dimension, Objective
 from expt.ground.value_classes import evolve
 from expt.parameters.sweeps import parse_sweep
-from expt.parameters.typed_text import KeyPath, parse_name, parse_value, read_toml_value
+from expt.parameters.typed_text import parse_name, parse_value, read_toml_value
 
-Where = Callable[[KeyPath], str | None]
+if TYPE_CHECKING:
+    from expt.ground.toml_lines import KeyPath
+    from expt.parameters.layers import Where
 
 _KEYS: Final = ("maximize", "minimize", "prune", "sampler", "space", "trials")
 _INTERVALS: Final = ("float", "int")
@@ -33,13 +35,8 @@ def read_search(table: Mapping[str, Any], where: Where) -> SearchWords:
     """What `[expt.search]` says. Raises `ParameterError`."""
     for key in table:
         if key not in _KEYS:
-            hint = did_you_mean(key, _KEYS)
-            keys = f"keys: {', '.join(_KEYS)}"
-            raise ParameterError(
-                f"[expt.search] has no key '{key}'",
-                where((key,)),
-                f"{hint} {keys}" if hint else keys,
-            )
+            hint = suggestion(key, _KEYS, "keys", whole=True)
+            raise ParameterError(f"[expt.search] has no key '{key}'", where((key,)), hint)
     trials, space = table.get("trials"), table.get("space", {})
     if trials is not None and (type(trials) is not int or trials < 0):
         raise ParameterError("'trials' must be a whole number", where(("trials",)))

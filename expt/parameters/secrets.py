@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.declarations import Secret
 from expt.ground.errors import UsageError
@@ -12,7 +12,10 @@ from expt.ground.text import MASK, dotted
 from expt.parameters.coercion.annotations import alternatives, annotation_at, annotations_in
 from expt.parameters.coercion.plain import fields_of
 from expt.parameters.secret_values import is_secret_name
-from expt.parameters.typed_text import KeyPath, parse_name, read_toml_value
+from expt.parameters.typed_text import parse_name, read_toml_value
+
+if TYPE_CHECKING:
+    from expt.ground.toml_lines import KeyPath
 
 _OPTION: Final = re.compile(r"-p=?|--([a-z][a-z-]*)=|")
 

@@ -9,9 +9,9 @@ import itertools
 import math
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.errors import ParameterError, UsageError, did_you_mean
+from expt.ground.errors import ParameterError, UsageError, suggestion
 from expt.ground.model import Axis
 from expt.ground.options import Sweep, Typed
 from expt.ground.text import dotted, python_name
@@ -19,6 +19,9 @@ from expt.ground.value_classes import frozen
 from expt.parameters import typed_text
 from expt.parameters.coercion.plain import shown
 from expt.parameters.points import Drawn, Lazy, is_range, read_points
+
+if TYPE_CHECKING:
+    from expt.ground.toml_lines import KeyPath
 
 Group = tuple[tuple[str, ...], str | None]
 """Names whose axes go in step, and where that was said."""
@@ -170,8 +173,8 @@ def _split_at_commas(text: str, at: str) -> list[str]:
 
 def axes_from_table(
     table: Mapping[str, Any],
-    where: Callable[[typed_text.KeyPath], str | None],
-    path: typed_text.KeyPath = (),
+    where: Callable[[KeyPath], str | None],
+    path: KeyPath = (),
     seed: Callable[[], int] | None = None,
 ) -> list[Axis]:
     """The axes of `[expt.sweep]` or of `@expt.sweep(…)`; a table in it is a dotted name.
@@ -213,7 +216,7 @@ def _check_group(
 
 def read_zip(
     value: Any,
-    where: Callable[[typed_text.KeyPath], str | None],
+    where: Callable[[KeyPath], str | None],
     seed: Callable[[], int] | None = None,
 ) -> tuple[list[tuple[str, ...]], list[Axis]]:
     """`zip` of `[expt]`: the groups of names that go together, and axes that it defines itself.
@@ -238,20 +241,15 @@ def read_zip(
 def zip_axes(axes: Sequence[Axis], groups: Iterable[Group]) -> list[Axis]:
     """`axes` with each group of names made one, at the place of its first.
 
-    Raises `ParameterError` for an axis that is not
-    there, and for lengths that differ.
+    Raises `ParameterError` for an axis that is not there, and for lengths that differ.
     """
     axes = list(axes)
     for names, at in groups:
         known = [name for axis in axes for name in axis.names]
         for name in names:
             if name not in known:
-                hint = did_you_mean(name, known)
-                raise ParameterError(
-                    f"there is no axis '{name}' to zip",
-                    at,
-                    f"{hint or ''} axes: {', '.join(sorted(known)) or 'none'}".strip(),
-                )
+                hint = suggestion(name, known, "axes", whole=True)
+                raise ParameterError(f"there is no axis '{name}' to zip", at, hint)
         members = [axis for axis in axes if set(axis.names) & set(names)]
         if len({len(axis) for axis in members}) > 1:
             lengths = " and ".join(f"'{','.join(axis.names)}' has {len(axis)}" for axis in members)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import ParameterError, UsageError
 from expt.ground.options import Assignment, Operator, Typed
@@ -21,7 +21,8 @@ from expt.parameters.coercion.annotations import (
 from expt.parameters.coercion.fitting import Coercer
 from expt.parameters.coercion.plain import holds_opaque, plain
 
-KeyPath = tuple[str, ...]
+if TYPE_CHECKING:
+    from expt.ground.toml_lines import KeyPath
 
 NO_VALUE: Final = object()
 """What `read_toml_value` gives for a text that is no TOML value."""
@@ -89,6 +90,11 @@ def parse_name(text: str, at: str) -> KeyPath:
         if len(keys) > _DEEPEST:
             raise UsageError("a name reaches into too many tables", at[:_DEEPEST], _FORMS)
     return (python_name(keys[0]), *keys[1:])
+
+
+def first_key(name: str) -> str:
+    """The parameter that a dotted name reaches into."""
+    return parse_name(name, name)[0]
 
 
 def _unescape(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from expt.parameters import sweeps
 from expt.parameters.folder_axes import Given, Step, axes_of_folders, ended_by, repeat_of_folders
 from expt.parameters.seeds import SEED
-from expt.parameters.typed_text import parse_name
+from expt.parameters.typed_text import first_key
 from expt.planning.searches import searched_names
 
 if TYPE_CHECKING:
@@ -69,14 +69,14 @@ def decide_axes(
     """
 
     def root() -> tuple[int, bool]:
-        value, given = reach.root_seed(draw)
+        value, given = reach.own.root_seed(draw)
         first = None if given else _first_seed(axes)
         return (value, given) if first is None else (first, True)
 
     def seed() -> int:
         return root()[0]
 
-    files: list[Step] = [(Given(layer), ()) for layer in reach.given_by_files]
+    files: list[Step] = [(Given(layer), ()) for layer in reach.own.given_by_files]
     folders = axes_of_folders([*binding.steps, *files], seed)
     declared, ended = _declared(binding, seed, files)
     typed = [
@@ -85,11 +85,11 @@ def decide_axes(
     ]
     axes = sweeps.merge_axes(sweeps.merge_axes(declared, folders.axes), typed)
     names = [name for axis in axes for name in axis.names]
-    collapsed = {name: at for name in names if (at := reach.fixing(name)) is not None}
+    collapsed = {name: at for name in names if (at := reach.own.fixing(name)) is not None}
     ended = {n: why for n, why in {**ended, **folders.ended}.items() if n not in names}
-    notes = [why for name, why in ended.items() if reach.takes(_head(name))]
+    notes = [why for name, why in ended.items() if reach.takes(first_key(name))]
     notes += [f"-p {at} collapses the axis '{name}'" for name, at in collapsed.items()]
-    left_out = {name for name in names if not reach.takes(_head(name))}
+    left_out = {name for name in names if not reach.takes(first_key(name))}
     left_out |= {*collapsed, *ended}
     groups = [
         *folders.groups,
@@ -101,7 +101,7 @@ def decide_axes(
         told = ", ".join(map(repr, drawn))
         notes.append(f"{told} drawn from seed {seed()}: -p seed={seed()} draws the same again")
     repeat = _repeat(binding, options)
-    if repeat is not None and options.values.repeat is None and reach.is_again:
+    if repeat is not None and options.values.repeat is None and reach.own.is_again:
         notes.append(f"--params of a run ends the axis '{sweeps.REPEAT}' of {repeat.where}")
         repeat = None
     return [*axes, *([repeat] if repeat else [])], notes
@@ -131,7 +131,3 @@ def _repeat(binding: Binding, options: Options) -> Axis | None:
     if options.values.repeat is not None:
         return sweeps.repeat_axis(options.values.repeat, f"--repeat {options.values.repeat}")
     return repeat_of_folders(binding.files)
-
-
-def _head(name: str) -> str:
-    return parse_name(name, "--sweep")[0]

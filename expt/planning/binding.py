@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from expt.archive.snapshot import static_closure
@@ -17,7 +17,7 @@ from expt.ground.declarations import MARKS_ATTRIBUTE, SWEEP_ATTRIBUTE, Extension
 from expt.ground.errors import PlanningError
 from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Place
 from expt.ground.text import error_name
-from expt.ground.value_classes import evolve, frozen
+from expt.ground.value_classes import define, evolve, field, frozen
 from expt.parameters.folder_axes import Given, Step
 from expt.parameters.layers import Layer
 from expt.parameters.params_files import ParamsFile, table_layers
@@ -68,23 +68,26 @@ class Binding:
     files: tuple[ParamsFile, ...]
     fixtures: Mapping[str, Place]
 
+    @cached_property
+    def named(self) -> Experiment:
+        """The experiment with all that is known of it now: its bases and its marks."""
+        return evolve(
+            self.experiment,
+            extends=tuple(host.node_id for host in list(self.host.chain())[1:]),
+            marks=tuple(dict.fromkeys(mark.name for mark in self.marks)),
+        )
 
+
+@define(eq=False)
 class Binder:
     """Binds experiments of one tree, reading every file once."""
 
-    def __init__(
-        self,
-        files: Files,
-        source_of: Callable[[str], bytes],
-        provided: Rank,
-        used: Sequence[HostPlace] = (),
-    ) -> None:
-        self._files = files
-        self._used = used
-        self._source_of = source_of
-        self._provided = provided
-        self._contents: dict[tuple[str, bool], contents.Contents] = {}
-        self._known_points: dict[tuple[str, ...], Mapping[str, HookPoint] | None] = {}
+    _files: Files
+    _source_of: Callable[[str], bytes]
+    _provided: Rank
+    _used: Sequence[HostPlace] = ()
+    _contents: dict[tuple[str, bool], contents.Contents] = field(factory=dict)
+    _known_points: dict[tuple[str, ...], Mapping[str, HookPoint] | None] = field(factory=dict)
 
     def bind(self, experiment: Experiment) -> Binding:
         """Import what counts for the experiment. Raises `PlanningError` or `ParameterError`."""

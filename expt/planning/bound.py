@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.ground.model import LAYER_DEFAULT, Opaque
 from expt.ground.objects import fresh_copy
-from expt.parameters.coercion.fitting import Coercer, Convert
+from expt.ground.value_classes import frozen
 from expt.parameters.coercion.plain import fields_of, holds_opaque
 from expt.planning.needs import needed_annotation
 
@@ -16,54 +16,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from expt.ground.model import Case
+    from expt.parameters.coercion.fitting import Coercer
     from expt.planning.binding import Binding
-    from expt.planning.contents import Analysis, Hook, Listener
     from expt.planning.providers import Function, Graph
 
 
+@frozen(eq=False)
 class BoundExperiment:
-    """One experiment as this process imported it, with the graph of one kind of case."""
+    """One experiment as this process imported it, with the graph of one kind of case.
 
-    def __init__(
-        self,
-        binding: Binding,
-        graph: Graph,
-        convert: Convert | None,
-        measure: Callable[[Case], dict[str, dict[str, Any]]],
-        sources_of: Callable[[Binding], Mapping[str, tuple[str, bytes]]],
-        code_of: Callable[[tuple[str, ...]], str],
-    ) -> None:
-        self._binding = binding
-        self.graph = graph
-        self._coercer = Coercer(convert)
-        self._measure = measure
-        self._sources_of = sources_of
-        self.code_of = code_of  # the hash of files and of what they import below the root
+    `measure_inputs` tells size, time and hash of a case's inputs, as they are now. `sources` are
+    what was imported so far: path in the archive → module's name and bytes; the same object until
+    something more is imported. `code_of` is the hash of files and of what they import below the
+    root.
+    """
 
-    @property
-    def listeners(self) -> tuple[Listener, ...]:
-        """`@expt.on` functions, outermost first."""
-        return self._binding.listeners
-
-    @property
-    def analyses(self) -> tuple[Analysis, ...]:
-        """`analysis_*` functions, outermost first."""
-        return self._binding.analyses
-
-    @property
-    def session_analyses(self) -> tuple[Analysis, ...]:
-        """`analysis_session_*` functions, outermost first."""
-        return self._binding.session_analyses
-
-    @property
-    def hooks(self) -> tuple[Hook, ...]:
-        """Hooks of the conftests that hear of it, outermost first."""
-        return self._binding.hooks
-
-    @property
-    def binding(self) -> Binding:
-        """What all cases of the experiment share."""
-        return self._binding
+    binding: Binding
+    graph: Graph
+    coercer: Coercer
+    measure_inputs: Callable[[Case], dict[str, dict[str, Any]]]
+    sources: Callable[[], Mapping[str, tuple[str, bytes]]]
+    code_of: Callable[[tuple[str, ...]], str]
 
     def typed_value(self, case: Case, name: str, asker: Function) -> Any:
         """A parameter as the asker's annotation wants it; an untouched default as it is."""
@@ -80,7 +53,7 @@ class BoundExperiment:
         if holds_opaque(value):
             value = _with_live(value, self.live_default(name))
         said = asker.annotations.get(name, Any)
-        return self._coercer(value, needed_annotation(self._binding.needs, name, said))
+        return self.coercer(value, needed_annotation(self.binding.needs, name, said))
 
     def live_default(self, name: str) -> Any:
         """The default of the signature: the experiment's own, else of a provider that asks.
@@ -90,27 +63,15 @@ class BoundExperiment:
         for function in self.graph.functions():
             if name in function.defaults:
                 default = function.defaults[name]
-                if isinstance(default, (list, dict, set, bytearray)):
-                    return fresh_copy(default)
-                return default
+                is_shared = isinstance(default, (list, dict, set, bytearray))
+                return fresh_copy(default) if is_shared else default
         raise LookupError(name)
-
-    def measure_inputs(self, case: Case) -> dict[str, dict[str, Any]]:
-        """Size, time and hash of the case's inputs, as they are now."""
-        return self._measure(case)
-
-    def sources(self) -> Mapping[str, tuple[str, bytes]]:
-        """What was imported for it so far: path in the archive → module's name and bytes.
-
-        It is the same object until something more is imported.
-        """
-        return self._sources_of(self._binding)
 
     def analysis_places(self) -> list[dict[str, str]]:
         """Names and files of the analyses, as `code/analyses.json` keeps them for the script."""
         return [
             {"name": inspect.unwrap(analysis.function).__name__, "path": analysis.place.path}
-            for analysis in self._binding.analyses
+            for analysis in self.binding.analyses
         ]
 
 

@@ -17,7 +17,7 @@ from expt.parameters.chained_axes import inherit_axes, point_key, points_for
 from expt.parameters.coercion.plain import plain
 from expt.parameters.seeds import SEED, repeat_seed
 from expt.parameters.sweeps import REPEAT, expand_axes, product_size
-from expt.parameters.typed_text import parse_name
+from expt.parameters.typed_text import first_key
 from expt.planning.axes import VARIANT, decide_axes, swept_names
 from expt.planning.chains import Demand
 from expt.planning.deviations import find_deviations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Protocol
 
-    from expt.ground.model import Experiment, Search
+    from expt.ground.model import Search
     from expt.ground.options import Options
     from expt.ground.trials import SpacePoint
     from expt.planning.binding import Binding
@@ -143,7 +143,6 @@ class CaseMaker:
     def cases(
         self,
         binding: Binding,
-        named: Experiment,
         shapes: Sequence[Shape],
         is_selected: Callable[[str | None], bool],
         demand: Demand,
@@ -157,14 +156,14 @@ class CaseMaker:
                 if not is_selected(label):
                     continue
                 if shape.sought is None:
-                    case = self._needed_or_new(binding, named, shape, values, label, demand)
+                    case = self._needed_or_new(binding, shape, values, label, demand)
                     if case.id in given:  # a value that stands on its axis twice is run twice
-                        case = self._case(binding, named, shape, values, label, demand)
+                        case = self._case(binding, shape, values, label, demand)
                     given.add(case.id)
                     yield case, shape
                 else:  # at some point of the space, and what it needs there is no part of the plan
                     point = {**values, **shape.sought.first}
-                    case = self._case(binding, named, shape, point, label, Demand())
+                    case = self._case(binding, shape, point, label, Demand())
                     yield evolve(case, axes={n: case.axes[n] for n in values}), shape
 
     def trials(
@@ -183,7 +182,7 @@ class CaseMaker:
             told = [base.label, f"trial-{point.number}"]
             told += [] if repeat is None else [f"repeat-{repeat}"]
             label = "-".join(part for part in told if part)
-            case = self._case(binding, base.experiment, shape, values, label, demand, search.where)
+            case = self._case(binding, shape, values, label, demand, search.where)
             trial = Trial(search.study, point.number, search.terms, point.pruning, search.by_hand)
             cases.append(evolve(case, skip=base.skip, trial=trial))
         return (*demand.needed_by(cases), *cases)
@@ -195,13 +194,13 @@ class CaseMaker:
         values = {**_unmasked_axes(base), **point}
         resolution = self.resolution(binding, shape.chosen, values)
         for name in point:
-            if name != REPEAT and not resolution.takes(parse_name(name, _ADDED)[0]):
+            if name != REPEAT and not resolution.takes(first_key(name)):
                 raise unknown_parameter(name, _ADDED, sorted(resolution.graph.askers))
         axes = tuple(model.Axis((name,), [(values[name],)]) for name in values if name != VARIANT)
         (label,) = self.labels(binding, [Shape(shape.chosen, axes)])
         demand = Demand()
         where = dict.fromkeys(point, _ADDED)
-        case = self._case(binding, base.experiment, shape, values, label, demand, where)
+        case = self._case(binding, shape, values, label, demand, where)
         for name in point:
             if (known := case.origins.get(name)) and known[0].layer == model.LAYER_COMMAND:
                 raise ParameterError(f"'{name}' is final: {known[0].where} says it", _ADDED)
@@ -210,7 +209,6 @@ class CaseMaker:
     def _needed_or_new(
         self,
         binding: Binding,
-        named: Experiment,
         shape: Shape,
         values: Mapping[str, Any],
         label: str | None,
@@ -220,13 +218,12 @@ class CaseMaker:
         """The one case of a plan at a point, whoever asks for it first."""
         key = (binding.experiment.id, shape.chosen, point_key(values))
         if key not in demand.cases:
-            demand.cases[key] = self._case(binding, named, shape, values, label, demand, where)
+            demand.cases[key] = self._case(binding, shape, values, label, demand, where)
         return demand.cases[key]
 
     def _case(
         self,
         binding: Binding,
-        named: Experiment,
         shape: Shape,
         values: Mapping[str, Any],
         label: str | None,
@@ -264,7 +261,7 @@ class CaseMaker:
             if graph.provider(node).scope == "session"
         ]
         case = model.Case(
-            experiment=named,
+            experiment=binding.named,
             label=label,
             params=params,
             origins=origins,
@@ -286,7 +283,7 @@ class CaseMaker:
         """The names of an experiment where `names` are swept, by it or by what needs it."""
         known = self._resolve(binding, chosen)
         others = [n for n in names if n not in self._own_names(binding)]
-        extra = frozenset(n for n in others if known.takes(parse_name(n, "--sweep")[0]))
+        extra = frozenset(n for n in others if known.takes(first_key(n)))
         return self._resolve(binding, chosen, extra) if extra else known
 
     def _own_names(self, binding: Binding) -> frozenset[str]:
@@ -315,9 +312,7 @@ class CaseMaker:
         for point in points_for(shape.axes, given):
             point = {**variant, **point}
             label = self._label(binding, shape, point, reach, demand)
-            yield self._needed_or_new(
-                binding, named_experiment(binding), shape, point, label, demand, where
-            )
+            yield self._needed_or_new(binding, shape, point, label, demand, where)
 
     def _label(
         self,
@@ -352,17 +347,8 @@ def _hands_on(name: str, reach: Reach) -> bool:
     """Whether a swept value reaches an experiment that is needed."""
     return (
         name not in (VARIANT, REPEAT)
-        and reach.fixing(name) is None
-        and reach.takes(parse_name(name, "--sweep")[0])
-    )
-
-
-def named_experiment(binding: Binding) -> Experiment:
-    """The experiment with all that is known of it now: its bases and its marks."""
-    return evolve(
-        binding.experiment,
-        extends=tuple(host.node_id for host in list(binding.host.chain())[1:]),
-        marks=tuple(dict.fromkeys(mark.name for mark in binding.marks)),
+        and reach.own.fixing(name) is None
+        and reach.takes(first_key(name))
     )
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import PlanningError
 from expt.ground.value_classes import define, evolve, field, frozen
-from expt.parameters.typed_text import parse_name
+from expt.parameters.typed_text import first_key
 from expt.planning.needs import Need, find_needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from expt.ground.model import Case, Experiment
-    from expt.parameters.layers import Layer
     from expt.planning.binding import Binding
     from expt.planning.places import Files
     from expt.planning.resolution import Resolution
@@ -39,7 +38,7 @@ class Needed:
 
 @frozen(eq=False)
 class Reach:
-    """What an experiment takes together with all that it needs; asked like a `Resolution`.
+    """What an experiment takes together with all that it needs.
 
     Where it needs the runs of all cases, these are varied for themselves.
     """
@@ -53,7 +52,7 @@ class Reach:
 
     def annotation_of(self, name: str) -> Any:
         """The annotation at a dotted name, of the first in the chain that takes it."""
-        head = parse_name(name, "--sweep")[0]
+        head = first_key(name)
         others = [other for other in self._varied(name) if other.takes(head)]
         if self.own.takes(head) or not others:
             return self.own.annotation_of(name)
@@ -66,40 +65,17 @@ class Reach:
     def _varied(self, name: str) -> list[Resolution]:
         return [other for other in self.others if other.fixing(name) is None]
 
-    @property
-    def given_by_files(self) -> tuple[Layer, ...]:
-        return self.own.given_by_files
 
-    @property
-    def is_again(self) -> bool:
-        return self.own.is_again
-
-    def fixing(self, name: str) -> str | None:
-        return self.own.fixing(name)
-
-    @property
-    def fixed_names(self) -> frozenset[str]:
-        return self.own.fixed_names
-
-    def root_seed(self, seed: Callable[[], int]) -> tuple[int, bool]:
-        return self.own.root_seed(seed)
-
-
+@define(eq=False)
 class Chains:
     """The experiments of one tree by what they need; each is found once."""
 
-    def __init__(
-        self,
-        files: Files,
-        bind: Callable[[Experiment], Binding],
-        resolve: Callable[[Binding, Chosen], Resolution],
-    ) -> None:
-        self._files = files
-        self._bind = bind
-        self._resolve = resolve
-        self._found: dict[str, Binding] = {}
-        self._needed: dict[tuple[str, Chosen], tuple[Needed, ...]] = {}
-        self._reach: dict[tuple[str, Chosen], Reach] = {}
+    _files: Files
+    _bind: Callable[[Experiment], Binding]
+    _resolve: Callable[[Binding, Chosen], Resolution]
+    _found: dict[str, Binding] = field(factory=dict)
+    _needed: dict[tuple[str, Chosen], tuple[Needed, ...]] = field(factory=dict)
+    _reach: dict[tuple[str, Chosen], Reach] = field(factory=dict)
 
     def forget(self) -> None:
         """Other values: what is needed may be another."""

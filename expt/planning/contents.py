@@ -23,6 +23,7 @@ from expt.ground.model import BUILTIN_PROVIDERS, Place
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters.coercion.annotations import resolve_annotations
 from expt.planning.providers import Function, Provider, read_function, read_provider, reserved_name
+from expt.planning.words import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -236,7 +237,7 @@ def _two_of_one_name(name: str, first: Place, second: Place) -> PlanningError:
 def _read_listeners(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[Listener]:
     for _, value in named:
         listeners: tuple[ListenerDeclaration, ...] = getattr(value, LISTENERS_ATTRIBUTE, ())
-        doc = (inspect.getdoc(value) or "").partition("\n")[0]
+        doc = first_line(value)
         for listener in listeners:
             asker = describe_function(value, files)
             yield Listener(listener.point, value, asker.place, asker, listener.replace, doc)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from expt.ground.model import Description, Part, Place
-from expt.planning.words import prose_of
+from expt.planning.hook_points import point_calls
+from expt.planning.words import first_line, prose_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from expt.planning.bound import BoundExperiment
     from expt.planning.contents import Listener
     from expt.planning.providers import Function
-
-_HOOK_CALLS: Final = ("call", "filter")
 
 
 def describe(case: Case, bound: BoundExperiment) -> Description:
@@ -42,10 +41,10 @@ def describe(case: Case, bound: BoundExperiment) -> Description:
             for one in binding.listeners
         ),
         hooks=tuple(
-            Part(hook.name, hook.place, _first_line(hook.function)) for hook in binding.hooks
+            Part(hook.name, hook.place, first_line(hook.function)) for hook in binding.hooks
         ),
         analyses=tuple(
-            Part(analysis.name, analysis.place, _first_line(analysis.function))
+            Part(analysis.name, analysis.place, first_line(analysis.function))
             for analysis in (*binding.analyses, *binding.session_analyses)
         ),
         prose=prose_of(inspect.unwrap(next(iter(graph.functions())).call)),
@@ -58,10 +57,6 @@ def _listening(listener: Listener, asking: Function | None) -> str:
     return "; ".join(filter(None, ["replaces" if listener.replace else "", asks]))
 
 
-def _first_line(function: object) -> str:
-    return (inspect.getdoc(function) or "").partition("\n")[0]
-
-
 def _points_of(function: Function) -> Iterator[Part]:
     """Calls of `hooks.call("name", …)` and `hooks.filter("name", …)` that the source shows."""
     call = inspect.unwrap(function.call)
@@ -69,12 +64,7 @@ def _points_of(function: Function) -> Iterator[Part]:
         source = textwrap.dedent(inspect.getsource(call))
     except OSError:
         return
-    for node in ast.walk(ast.parse(source)):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-            continue
-        is_hooks = isinstance(node.func.value, ast.Name) and node.func.value.id == "hooks"
-        named = node.args and isinstance(node.args[0], ast.Constant)
-        if is_hooks and named and node.func.attr in _HOOK_CALLS:
-            name = str(node.args[0].value)  # type: ignore[attr-defined]
-            line = function.place.line or 1
-            yield Part(name, Place(function.place.path, line + node.lineno - 1), "", node.func.attr)
+    for name, made, called in point_calls(ast.parse(source)):
+        if isinstance(called.value, ast.Name) and called.value.id == "hooks":
+            line = (function.place.line or 1) + made.lineno - 1
+            yield Part(name, Place(function.place.path, line), "", called.attr)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _HOOK_CALLS: Final = ("call", "filter")
 _MAY_CALL: Final = re.compile(rb"\.(?:call|filter)\b")
@@ -54,29 +54,36 @@ def read_points(contents: Iterable[bytes]) -> dict[str, HookPoint] | None:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
         calls: set[ast.AST] = set()
+        for name, call, called in point_calls(tree):
+            calls.add(called)
+            point = _read_call(call, called)
+            points[name] = points[name].join(point) if name in points else point
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _is_hook_call(node.func) and node.args:
-                name = node.args[0]
-                if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                    calls.add(node.func)
-                    point = _read_call(node)
-                    known = points.get(name.value)
-                    points[name.value] = point if known is None else known.join(point)
-        for node in ast.walk(tree):
-            if _is_hook_call(node) and node not in calls:
-                receiver = node.value  # type: ignore[attr-defined]
-                if getattr(receiver, "id", getattr(receiver, "attr", "")) == "hooks":
-                    return None
+            if _is_point(node) and node not in calls and _named(node.value) == "hooks":
+                return None
     return points
 
 
-def _read_call(call: ast.Call) -> HookPoint:
-    filters = isinstance(call.func, ast.Attribute) and call.func.attr == "filter"
+def point_calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call, ast.Attribute]]:
+    """The calls that name a point: the name, the call, and what is called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _is_point(node.func) and node.args:
+            name = node.args[0]
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield name.value, node, node.func
+
+
+def _named(receiver: ast.expr) -> str:
+    return str(getattr(receiver, "id", getattr(receiver, "attr", "")))
+
+
+def _read_call(call: ast.Call, called: ast.Attribute) -> HookPoint:
+    filters = called.attr == "filter"
     named = {keyword.arg for keyword in call.keywords if keyword.arg is not None}
     passed = frozenset(named - {"default"} if filters else named)
     unknown = any(keyword.arg is None for keyword in call.keywords)
     return HookPoint(passed, None if unknown else passed, filters)
 
 
-def _is_hook_call(node: ast.AST) -> bool:
+def _is_point(node: ast.AST) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and node.attr in _HOOK_CALLS

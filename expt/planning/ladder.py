@@ -11,6 +11,7 @@ those of sweeps and `-p` are final.
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from expt.ground import model
@@ -26,6 +27,7 @@ from expt.parameters.seeds import SEED
 from expt.parameters.typed_text import read_assigned
 from expt.planning.needs import needed_annotation
 from expt.planning.providers import Function, Graph, Provider, Supply, build_graph
+from expt.planning.words import words_of_files, words_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from expt.parameters.layers import Where
     from expt.planning.binding import Binding, Rank
     from expt.planning.contents import Listener
+    from expt.planning.words import Words
 
 
 @frozen(eq=False)
@@ -91,6 +94,16 @@ class Ladder:
             or self._is_set_above(name)
             or any(provider_in(rank, name) is not None for rank in self._binding.ranks)
         )
+
+    @cached_property
+    def words(self) -> dict[str, Words]:
+        """What is said of names, by dotted name: by the experiment before its providers.
+
+        What a file says counts where no function says it.
+        """
+        by_files = words_of_files(self._binding.files, self._binding.tables)
+        by_functions = [function.words for function in self.graph.functions()]
+        return words_together([by_files, *reversed(by_functions)])
 
     # Who supplies a name
 

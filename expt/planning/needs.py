@@ -15,7 +15,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.declarations import NEEDS_ATTRIBUTE, Extension, InputRun
-from expt.ground.errors import PlanningError, did_you_mean
+from expt.ground.errors import PlanningError, did_you_mean, suggestion
 from expt.ground.model import BUILTIN_PROVIDERS
 from expt.ground.text import visible
 from expt.ground.value_classes import frozen
@@ -84,7 +84,7 @@ def reject_untaken(needs: Iterable[Need], taken: Iterable[str], experiment: str)
             raise PlanningError(
                 f"'{experiment}' needs '{need.name}', and nothing takes that argument",
                 need.where,
-                did_you_mean(need.name, known) or f"arguments: {', '.join(known)}",
+                suggestion(need.name, known, "arguments"),
             )
 
 
@@ -112,7 +112,7 @@ def find_needed(need: Need, files: Files) -> Experiment:
     raise PlanningError(
         f"'{place}' has no experiment '{visible(name)}', which '{need.name}' needs",
         need.where,
-        did_you_mean(name, known) or f"there is: {', '.join(known) or 'none'}",
+        suggestion(name, known, "there is"),
     )
 
 

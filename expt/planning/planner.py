@@ -12,13 +12,13 @@ from expt.discovery.selection import matches_case
 from expt.ground.expression import compile_selection
 from expt.ground.model import Plan
 from expt.loading.loader import ModuleLoader
+from expt.parameters.coercion.fitting import Coercer
 from expt.parameters.sweeps import product_size, reject_many_cases
 from expt.planning.axes import swept_names, variant_axes
 from expt.planning.binding import Binder, Binding
 from expt.planning.bound import BoundExperiment
-from expt.planning.cases import CaseMaker, Shape, chosen_variants, named_experiment
+from expt.planning.cases import CaseMaker, Shape, chosen_variants
 from expt.planning.chains import Chains, Demand
-from expt.planning.choosing import unknown_keys
 from expt.planning.contents import plugin_provider
 from expt.planning.fingerprints import Fingerprints
 from expt.planning.given_runs import PinnedRuns
@@ -30,14 +30,14 @@ from expt.planning.resolution import Resolution
 from expt.planning.skipping import tell_left_out, tell_needed
 from expt.planning.unknown import (
     addresses,
-    reject_unknown_space,
-    reject_unknown_sweeps,
+    reject_unknown_names,
     reject_unknown_values,
     reject_unknown_variants,
 )
 from expt.planning.warnings import (
     older_runs,
     unheard_points,
+    unknown_keys,
     unshared_seeds,
     untaken_parts,
     unused_keys,
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from expt.parameters.coercion.fitting import Convert
     from expt.planning.contents import Hook
     from expt.planning.given_runs import GivenRuns
-    from expt.planning.providers import Provider
 
     _Reached = Sequence[tuple[Binding, list[Shape]]]
     _Taken = Mapping[str, frozenset[str]]
@@ -80,7 +79,8 @@ class Planner:
         self._loader.install()
         self._files = Files(options.root, self._loader, announce)
         used = used_places(options.values.use, options.cwd, self._files)
-        self._binder = Binder(self._files, self._source_of, _plugin_providers(provided), used)
+        plugins = {name: plugin_provider(name, function) for name, function in provided.items()}
+        self._binder = Binder(self._files, self._source_of, plugins, used)
         self._bindings: dict[str, Binding] = {}
         self._sources: dict[str, tuple[Any, dict[str, tuple[str, bytes]]]] = {}
         self._resolutions: dict[tuple[str, tuple[str, ...], frozenset[str]], Resolution] = {}
@@ -112,7 +112,7 @@ class Planner:
         """Give `sys.path` and the import system back."""
         self._loader.uninstall()
 
-    def sources_of(self, binding: Binding) -> Mapping[str, tuple[str, bytes]]:
+    def _sources_of(self, binding: Binding) -> Mapping[str, tuple[str, bytes]]:
         """What was imported so far for one experiment: path in the archive → module and bytes.
 
         The `params.toml` files that count are among them, with an empty name. It is the same object
@@ -138,9 +138,9 @@ class Planner:
         return BoundExperiment(
             binding,
             resolution.graph,
-            self._runs.opening(self._converter(binding.hooks)),
+            Coercer(self._runs.opening(self._converter(binding.hooks))),
             self._fingerprints.measure_inputs,
-            self.sources_of,
+            partial(self._sources_of, binding),
             self._fingerprints.code_of,
         )
 
@@ -206,7 +206,8 @@ class Planner:
         demand = Demand()
         for binding, shapes in reached:
             with mistakes.of(binding.experiment):
-                made = list(self._cases(binding, shapes, demand))
+                is_selected = partial(self._is_selected, binding.named)
+                made = list(self._maker.cases(binding, shapes, is_selected, demand))
                 for case, shape in made:
                     if shape.sought is None:
                         cases.append(case)
@@ -263,8 +264,8 @@ class Planner:
         reject_unknown_variants(self._options, self._bindings.values())
         if bindings:
             reject_unknown_values(values.params, bindings, taken)
-            reject_unknown_sweeps(values.sweeps, taken)
-            reject_unknown_space(values.search.space, taken)
+            for option, said in (("--sweep", values.sweeps), ("--space", values.search.space)):
+                reject_unknown_names(option, [one.name for one in said], taken)
         sizes = {
             f"{binding.experiment.id}{'+'.join(shape.chosen)}": shape.axes
             for binding, shapes in reached
@@ -338,12 +339,12 @@ class Planner:
         """Whether the selection takes any case; what is too many to be named may be meant."""
         if _size(shapes) > self._options.values.max_cases:
             return True
-        named = named_experiment(binding)
-        return any(self._is_selected(named, x) for x in self._maker.labels(binding, shapes))
+        labels = self._maker.labels(binding, shapes)
+        return any(self._is_selected(binding.named, label) for label in labels)
 
     def _is_reached(self, binding: Binding, notes: list[str]) -> bool:
         """Whether the experiment has the variants and the smoke values that are asked for."""
-        if named_experiment(binding).is_base:
+        if binding.named.is_base:
             return False
         if self._options.values.smoke and not _has_smoke(binding):
             notes.append(f"{binding.experiment.id}: no [expt.smoke] reaches it")
@@ -375,13 +376,6 @@ class Planner:
             self._maker.shape(binding, chosen, needed=is_needed)
             for _, chosen in self._choices(binding)
         ]
-
-    def _cases(
-        self, binding: Binding, shapes: Sequence[Shape], demand: Demand
-    ) -> Iterator[tuple[Case, Shape]]:
-        named = named_experiment(binding)
-        is_selected = partial(self._is_selected, named)
-        return self._maker.cases(binding, named, shapes, is_selected, demand)
 
     def _is_selected(self, experiment: Experiment, label: str | None) -> bool:
         return matches_case(
@@ -415,7 +409,3 @@ def _size(shapes: Sequence[Shape]) -> int:
 
 def _has_smoke(binding: Binding) -> bool:
     return any("smoke" in file.reserved for file in binding.files)
-
-
-def _plugin_providers(provided: Mapping[str, Callable[..., Any]]) -> dict[str, Provider]:
-    return {name: plugin_provider(name, function) for name, function in provided.items()}

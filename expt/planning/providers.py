@@ -26,14 +26,14 @@ from expt.ground.declarations import (
 from expt.ground.encoding import to_json
 from expt.ground.errors import PlanningError, did_you_mean
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque, Place
-from expt.ground.value_classes import field, frozen
+from expt.ground.value_classes import define, field, frozen
 from expt.parameters.coercion.annotations import (
     annotation_of_default,
     annotation_of_values,
     kind_of_default,
     prefer,
 )
-from expt.planning.words import Words, words_of
+from expt.planning.words import Words, first_line, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -146,13 +146,12 @@ def read_provider(call: Callable[..., Any], function: Function) -> Provider:
             str(function.place),
             "return the value, or leave out cache=True: what is kept has no teardown",
         )
-    doc = inspect.getdoc(call) or ""
     return Provider(
         name,
         function,
         declaration.scope,
         inspect.isgeneratorfunction(call),
-        doc.partition("\n")[0],
+        first_line(call),
         declaration.cache,
     )
 
@@ -307,18 +306,16 @@ def _trail_to(graph: Graph, name: str) -> list[Provider]:
     return []
 
 
+@define(eq=False)
 class _Builder:
-    def __init__(
-        self, root: Function, supply: Callable[[str], Supply], later: Mapping[Any, Function]
-    ) -> None:
-        self._root = root
-        self._later = later
-        self._supply = supply
-        self._supplies: dict[str, Supply] = {}
-        self._order: dict[Node, None] = {}
-        self._values: dict[str, None] = {}
-        self._builtins: set[str] = set()
-        self._askers: dict[str, list[Function]] = {}
+    _root: Function
+    _supply: Callable[[str], Supply]
+    _later: Mapping[Any, Function]
+    _supplies: dict[str, Supply] = field(factory=dict)
+    _order: dict[Node, None] = field(factory=dict)
+    _values: dict[str, None] = field(factory=dict)
+    _builtins: set[str] = field(factory=set)
+    _askers: dict[str, list[Function]] = field(factory=dict)
 
     def build(self) -> Graph:
         for name in self._root.asks:

@@ -26,11 +26,10 @@ from expt.parameters.coercion.plain import holds_opaque, plain
 from expt.parameters.layers import Layer, Resolved
 from expt.parameters.secrets import find_secrets
 from expt.parameters.seeds import SEED
-from expt.parameters.typed_text import parse_name, read_assigned
+from expt.parameters.typed_text import first_key, parse_name, read_assigned
 from expt.planning.ladder import Climbed, Ladder, kinds_of, provider_in, provider_origin
 from expt.planning.needs import needed_annotation, reject_untaken
 from expt.planning.providers import missing_value
-from expt.planning.words import words_of_files, words_together
 
 if TYPE_CHECKING:
     from expt.ground.options import Assignment
@@ -145,14 +144,9 @@ class Resolution:
 
     @cached_property
     def words(self) -> dict[str, Mapping[str, str]]:
-        """What is said of the names, by dotted name: by the experiment before its providers.
-
-        What a file says counts where no function says it.
-        """
-        by_files = words_of_files(self._binding.files, self._binding.tables)
-        by_functions = [function.words for function in self.graph.functions()]
-        said = words_together([by_files, *reversed(by_functions)])
-        return {n: words for n, words in said.items() if parse_name(n, "")[0] in {*self.names()}}
+        """What is said of the names, by dotted name."""
+        names = {*self.names()}
+        return {n: words for n, words in self._ladder.words.items() if first_key(n) in names}
 
     def names(self) -> Iterator[str]:
         """Every name that somebody asks for, built-in ones aside."""
@@ -166,7 +160,7 @@ class Resolution:
 
     def _check_known(self) -> None:
         for name in self.graph.values:
-            swept = any(_head(path) == name for path in self._swept)
+            swept = any(first_key(path) == name for path in self._swept)
             given = any(one.name[0] == name for one in self._given)
             if name != SEED and not (self._names[name].resolved.is_known or swept or given):
                 known = [*self._all_names(), *self._names]
@@ -385,10 +379,6 @@ def _reject_opaque(resolved: Resolved) -> None:
                 chain[0].where,
                 "give it a name or a number, and let a provider make the object of it",
             )
-
-
-def _head(swept: str) -> str:
-    return parse_name(swept, "--sweep")[0]
 
 
 def _without_secret(value: Any) -> Any:

@@ -18,7 +18,6 @@ from expt.parameters.params_files import RESERVED_KEYS
 from expt.parameters.secrets import find_secrets
 from expt.parameters.seeds import SEED
 from expt.planning.unknown import function_names
-from expt.planning.words import words_of_files, words_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +50,7 @@ def make_schemas(bound: Sequence[tuple[Binding, Ladder]]) -> dict[str, JsonSchem
     """By the path of each `params.toml`, relative to the root directory, its schema."""
     below: dict[str, list[tuple[Binding, dict[str, JsonSchema]]]] = {}
     for binding, ladder in bound:
-        properties = _properties(binding, ladder)
+        properties = _properties(ladder)
         for file in binding.files:
             below.setdefault(file.path, []).append((binding, properties))
     return {path: _schema(path, found) for path, found in below.items()}
@@ -100,16 +99,13 @@ def _merge(schemas: Sequence[JsonSchema]) -> JsonSchema:
     return {**told, **any_of(asked)}
 
 
-def _properties(binding: Binding, ladder: Ladder) -> dict[str, JsonSchema]:
-    """What one experiment and its providers take, by name, with what is said of it."""
-    by_functions = [function.words for function in ladder.graph.functions()]
-    by_files = words_of_files(binding.files, binding.tables)
-    said = words_together([by_files, *reversed(by_functions)])
+def _properties(ladder: Ladder) -> dict[str, JsonSchema]:
+    """What an experiment and its providers take, by name, with what is said of it."""
     names = {name for name in ladder.graph.askers if name not in BUILTIN_PROVIDERS}
-    return {name: _property(name, ladder, said) for name in sorted({*names, SEED})}
+    return {name: _property(name, ladder) for name in sorted({*names, SEED})}
 
 
-def _property(name: str, ladder: Ladder, said: Mapping[str, Words]) -> JsonSchema:
+def _property(name: str, ladder: Ladder) -> JsonSchema:
     askers = ladder.graph.askers.get(name, ())
     annotation = ladder.annotation(name)
     schema = schema_of(annotation)
@@ -117,11 +113,11 @@ def _property(name: str, ladder: Ladder, said: Mapping[str, Words]) -> JsonSchem
     if choice is not None:
         members = {"enum": sorted(choice.members)}
         schema = any_of([members, schema or {"type": "object"}])
-    _describe_inside(schema, name, said)
+    _describe_inside(schema, name, ladder.words)
     defaults = [asker.defaults[name] for asker in askers if name in asker.defaults]
     is_told = defaults and not find_secrets(name, defaults[0], annotation)
     told = default_of(defaults[0]) if is_told else {}
-    return {**_description(said.get(name, {})), **told, **schema}
+    return {**_description(ladder.words.get(name, {})), **told, **schema}
 
 
 def _describe_inside(schema: JsonSchema, path: str, said: Mapping[str, Words]) -> None:

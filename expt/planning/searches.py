@@ -20,7 +20,7 @@ from expt.ground.value_classes import frozen
 from expt.parameters.folder_axes import search_of_folders
 from expt.parameters.search_tables import merge_words
 from expt.parameters.sweeps import REPEAT
-from expt.parameters.typed_text import parse_name
+from expt.parameters.typed_text import first_key, parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -95,14 +95,14 @@ def decide_search(
     if not words.trials:
         return None, list(axes), []
     _reject_half_a_search(words)
-    given = {name for axis in axes for name in axis.names} | reach.fixed_names
-    taken = [one for one in words.space if reach.takes(parse_name(one.name, "--space")[0])]
+    given = {name for axis in axes for name in axis.names} | reach.own.fixed_names
+    taken = [one for one in words.space if reach.takes(first_key(one.name))]
     space = tuple(one for one in taken if not _is_within(one.name, given))
     notes = [f"'{one.name}' is given, and not searched" for one in taken if one not in space]
     if not space:
         return None, list(axes), notes or ["it takes nothing of the space, and runs once"]
     repeat = next((axis for axis in axes if axis.names == (REPEAT,)), None)
-    seed, is_given = reach.root_seed(draw)
+    seed, is_given = reach.own.root_seed(draw)
     if not is_given:
         notes.append(f"trials are drawn from seed {seed}: -p seed={seed} draws the same again")
     left = [axis for axis in axes if axis is not repeat]

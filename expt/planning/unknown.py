@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from expt.ground.errors import ParameterError, did_you_mean
-from expt.parameters.typed_text import parse_name
+from expt.ground.errors import ParameterError, suggestion
+from expt.parameters.typed_text import first_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from expt.ground.options import Assignment, Options, Sweep
-    from expt.ground.trials import Dimension
+    from expt.ground.options import Assignment, Options
     from expt.planning.binding import Binding
 
 
@@ -40,27 +39,20 @@ def reject_unknown_values(
             raise ParameterError(
                 f"no selected experiment is named '{address}'",
                 at,
-                _hint(address, functions, "experiments"),
+                suggestion(address, functions, "experiments", whole=True),
             )
         if not any(name in taken[binding.experiment.id] for binding in addressed):
             raise unknown_parameter(name, at, known)
 
 
-def reject_unknown_sweeps(sweeps: Iterable[Sweep], taken: Mapping[str, frozenset[str]]) -> None:
-    """Raise `ParameterError` for a `--sweep` over a name that nobody takes."""
+def reject_unknown_names(
+    option: str, names: Iterable[str], taken: Mapping[str, frozenset[str]]
+) -> None:
+    """Raise `ParameterError` for a name of `--sweep` or `--space` that nobody takes."""
     known = sorted({name for names in taken.values() for name in names})
-    for sweep in sweeps:
-        if parse_name(sweep.name, sweep.where)[0] not in known:
-            raise unknown_parameter(sweep.name, f"--sweep {sweep.name}", known)
-
-
-def reject_unknown_space(space: Iterable[Dimension], taken: Mapping[str, frozenset[str]]) -> None:
-    """Raise `ParameterError` for a `--space` of a name that nobody takes."""
-    known = sorted({name for names in taken.values() for name in names})
-    for dimension in space:
-        at = f"--space {dimension.name}"
-        if parse_name(dimension.name, at)[0] not in known:
-            raise unknown_parameter(dimension.name, at, known)
+    for name in names:
+        if first_key(name) not in known:
+            raise unknown_parameter(name, f"{option} {name}", known)
 
 
 def reject_unknown_variants(options: Options, bindings: Iterable[Binding]) -> None:
@@ -73,18 +65,14 @@ def reject_unknown_variants(options: Options, bindings: Iterable[Binding]) -> No
                 raise ParameterError(
                     f"no selected experiment has the variant '{name}'",
                     f"--variant {name}",
-                    _hint(name, known, "variants"),
+                    suggestion(name, known, "variants", whole=True),
                 )
 
 
 def unknown_parameter(name: str, at: str, known: Sequence[str]) -> ParameterError:
     """The error for a name that nobody takes, with the closest of those that are."""
     return ParameterError(
-        f"no selected experiment has a parameter '{name}'", at, _hint(name, known, "parameters")
+        f"no selected experiment has a parameter '{name}'",
+        at,
+        suggestion(name, known, "parameters", whole=True),
     )
-
-
-def _hint(name: str, known: Sequence[str], what: str) -> str:
-    listed = f"{what}: {', '.join(known) or 'none'}"
-    close = did_you_mean(name, known)
-    return f"{close} {listed}" if close else listed

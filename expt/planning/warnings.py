@@ -20,15 +20,18 @@ from typing import TYPE_CHECKING, Any
 
 from expt.discovery.walk import walk_sources
 from expt.ground.declarations import LISTENERS_ATTRIBUTE, PROVIDER_ATTRIBUTE
-from expt.ground.errors import did_you_mean
+from expt.ground.errors import did_you_mean, suggestion
 from expt.ground.launchers import find_rank
 from expt.ground.layout import ANALYSIS_PREFIX, RESERVED_TABLE
 from expt.ground.model import BUILTIN_PROVIDERS, LAYER_EXTENDS
 from expt.ground.value_classes import frozen
+from expt.parameters.choices import read_choices
+from expt.parameters.coercion.annotations import alternatives
+from expt.parameters.coercion.plain import key_fields
 from expt.parameters.layers import Layer
 from expt.parameters.params_files import experiment_values, folder_values
 from expt.parameters.seeds import SEED
-from expt.parameters.typed_text import KeyPath, parse_name
+from expt.parameters.typed_text import first_key
 from expt.planning.contents import place_of
 from expt.planning.hook_points import read_points
 from expt.planning.resolution import is_drawn
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Case
     from expt.ground.options import Options
+    from expt.ground.toml_lines import KeyPath
     from expt.parameters.params_files import ParamsFile
     from expt.planning.binding import Binding
     from expt.planning.places import Files
@@ -89,7 +93,7 @@ def unused_keys(
                     what = f"nothing takes the parameter '{name}' of expt.extends"
                     warnings[_Suspect(name, place, what, known).tell()] = None
         for name in binding.declared_axes:
-            if name.partition(".")[0] not in known:
+            if first_key(name) not in known:
                 what = f"nothing takes the axis '{name}'"
                 place = str(binding.function.place)
                 warnings[_Suspect(name, place, what, known).tell()] = None
@@ -119,7 +123,7 @@ def _suspects(
     axes, _ = file.axes()
     for axis in axes:
         for name in axis.names:
-            if parse_name(name, name)[0] not in used:
+            if first_key(name) not in used:
                 yield _Suspect(
                     name, axis.where or file.path, f"nothing takes the axis '{name}'", used
                 )
@@ -170,7 +174,22 @@ def _mentioned(folder: Path, names: Collection[str]) -> set[str]:
     return found
 
 
-# Runs as inputs
+def unknown_keys(binding: Binding, annotation_of: Callable[[str], Any]) -> Iterator[str]:
+    """A warning with file and line for each, where all that the choice may become are classes."""
+    for name, choice in read_choices(binding.files).items():
+        parts = [part for part in alternatives(annotation_of(name)) if part is not type(None)]
+        if not parts or not all(map(key_fields, parts)):
+            continue
+        known = {key for part in parts for key in key_fields(part)}
+        for member, table in choice.members.items():
+            for key in table.values:
+                if key not in known:
+                    hint = suggestion(key, known, "keys")
+                    where = table.where((name, key))
+                    yield f"{where}: '{name}' has no key '{key}' for its member '{member}'; {hint}"
+
+
+# Seeds and runs
 
 
 def unshared_seeds(cases: Sequence[Case], options: Options) -> list[str]:

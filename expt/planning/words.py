@@ -42,6 +42,11 @@ def words_of(call: Callable[..., Any], annotations: Mapping[str, Any]) -> dict[s
     return said
 
 
+def first_line(call: Callable[..., Any]) -> str:
+    """Of its docstring."""
+    return (inspect.getdoc(call) or "").partition("\n")[0]
+
+
 def prose_of(call: Callable[..., Any]) -> str:
     """A docstring without its first line and what it says of the arguments."""
     lines = (inspect.getdoc(call) or "").splitlines()[1:]

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pluggy
 
 from expt.ground import hookspecs
-from expt.ground.errors import ExptError, UsageError, did_you_mean
+from expt.ground.errors import ExptError, UsageError, did_you_mean, suggestion
 from expt.ground.text import error_message, error_name
-from expt.ground.value_classes import frozen
+from expt.ground.value_classes import define, field, frozen
 
 if TYPE_CHECKING:
     from pluggy import HookImpl
@@ -218,21 +218,15 @@ class _Conftest:
         setattr(self, hook.name, hook.function)
 
 
+@define(eq=False)
 class Listeners:
     """The plugins of one process and some of its conftests, and the two ways of calling a hook."""
 
-    def __init__(
-        self,
-        manager: pluggy.PluginManager,
-        conftests: Sequence[_Conftest],
-        heard: frozenset[_Conftest],
-        complain: Complain,
-    ) -> None:
-        self._manager = manager
-        self._conftests = conftests  # of all chains, also of those that are still to come
-        self._heard = heard
-        self._complain = complain
-        self._known: dict[str, tuple[HookImpl, ...]] = {}
+    _manager: pluggy.PluginManager
+    _conftests: Sequence[_Conftest]  # of all chains, also of those that are still to come
+    _heard: frozenset[_Conftest]
+    _complain: Complain
+    _known: dict[str, tuple[HookImpl, ...]] = field(factory=dict)
 
     def listens(self, hook: str) -> bool:
         """Whether anybody implements the hook."""
@@ -391,5 +385,5 @@ def _reject_unknown(left_out: Iterable[str], known: Iterable[str]) -> None:
         raise UsageError(
             f"there is no plugin '{name}' to leave out",
             f"--plugin no:{name}",
-            did_you_mean(name, known) or f"plugins: {', '.join(sorted(known))}",
+            suggestion(name, known, "plugins"),
         )

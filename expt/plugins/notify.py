@@ -23,7 +23,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from expt.ground.errors import ConfigurationError, did_you_mean
+from expt.ground.errors import ConfigurationError, suggestion
 from expt.ground.hookspecs import hook
 from expt.ground.screen import Screen
 from expt.ground.value_classes import frozen
@@ -54,7 +54,7 @@ def read_settings(options: Options) -> NotifySettings:
     if not isinstance(table, dict):
         raise ConfigurationError("'notify' must be a table", at, "bell = true, webhook = 'https…'")
     for name in sorted(set(table) - {"bell", "webhook"}):
-        hint = did_you_mean(name, ("bell", "webhook")) or "keys: bell, webhook"
+        hint = suggestion(name, ("bell", "webhook"), "keys")
         raise ConfigurationError(f"'notify' has no key '{name}'", at, hint)
     if not isinstance(table.get("bell", False), bool):
         raise ConfigurationError("'bell' must be true or false", at)

@@ -24,6 +24,7 @@ from expt.ground.clock import microseconds
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.layout import INDEX_FILE
 from expt.ground.side_by_side import work_side_by_side
+from expt.ground.value_classes import define
 from expt.reading.cells import NUMBERS, values_of
 from expt.reading.index_file import IndexFile, open_index
 from expt.reading.narrowing import SURE
@@ -49,6 +50,7 @@ _PORTION: Final = 50  # archives that are read at a time
 _FEWEST: Final = 500  # archives that are worth a process to read them
 
 
+@define(eq=False)
 class Catalogue:
     """Every archive below one root, and their summaries on demand.
 
@@ -56,18 +58,11 @@ class Catalogue:
     these are not all.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        shelves: Sequence[Shelf],
-        fresh: Mapping[str, Summary],
-        index: IndexFile | None,
-    ) -> None:
-        self.root = root
-        self.more = 0
-        self.shelves = shelves
-        self._fresh = fresh
-        self._index = index
+    root: Path
+    shelves: Sequence[Shelf]
+    _fresh: Mapping[str, Summary]
+    _index: IndexFile | None
+    more: int = 0
 
     def path_of(self, row: Row) -> str:
         """The archive's folder."""

@@ -10,7 +10,7 @@ from expt.drawing.pictures import Pictures
 from expt.drawing.stills import table_figure
 from expt.drawing.styles import find_style
 from expt.drawing.together import RunSeries, together_figure
-from expt.ground.errors import did_you_mean
+from expt.ground.errors import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,13 +60,13 @@ def plot_together(
             shown.append(RunSeries(label, values, series.steps, series.values))
             options = series.options
     if not shown:
-        hint = did_you_mean(name, known) or f"there are: {', '.join(sorted(known))}"
+        hint = suggestion(name, known, "there are")
         raise KeyError(f"no run has a scalar series {name!r}; {hint}")
     over = [band] if isinstance(band, str) else band
     for asked in (*(over or ()), *([color] if color else ())):
         if not any(asked in run.values for run in shown):
             there = {value for run in shown for value in run.values}
-            hint = did_you_mean(asked, there) or f"there are: {', '.join(sorted(there))}"
+            hint = suggestion(asked, there, "there are")
             raise KeyError(f"no run has a parameter {asked!r}; {hint}")
     return together_figure(
         shown, find_style(style), name=name, color=color, band=over,

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.clock import local_now
-from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.errors import UsageError, suggestion
 from expt.ground.expression import Expression, compile_expression, keyword_matcher
 from expt.ground.model import STATUSES
 from expt.ground.value_classes import field, frozen
@@ -137,7 +137,7 @@ def _texts(value: str | Iterable[str] | None) -> list[str]:
 def _known_statuses(statuses: Iterable[str]) -> frozenset[str]:
     for status in statuses:
         if status not in STATUSES:
-            hint = did_you_mean(status, STATUSES) or f"there are: {', '.join(sorted(STATUSES))}"
+            hint = suggestion(status, STATUSES, "there are")
             raise UsageError(f"there is no status '{status}'", "--status", hint)
     return frozenset(statuses)
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.artifact_names import list_artifacts
-from expt.ground.errors import DamagedArchive, did_you_mean
+from expt.ground.errors import DamagedArchive, suggestion
 from expt.ground.files import path_inside
 from expt.ground.layout import ARTIFACTS_DIR
 from expt.ground.text import human_size
@@ -57,7 +57,7 @@ class Artifacts(Mapping[str, Artifact]):
         try:
             return Artifact(name, self._files[name])
         except KeyError:
-            known = did_you_mean(str(name), self._files) or f"artifacts: {', '.join(self._files)}"
+            known = suggestion(str(name), self._files, "artifacts")
             raise KeyError(f"no artifact {name!r}; {known}") from None
 
     def __iter__(self) -> Iterator[str]:

@@ -413,7 +413,7 @@ class _Run:
     def follow_up(self, outcome: Outcome) -> None:
         """Analyses and observers, after the terminal status and outside the duration."""
         is_whole = outcome.status == "completed" and not self._pruned
-        analyses = self._bound.analyses if is_whole else ()
+        analyses = self._bound.binding.analyses if is_whole else ()
         heard = self._around.listens("expt_run_finished")
         if not analyses and not heard:
             return
@@ -451,7 +451,7 @@ class _Run:
             load_archive,  # slow, and not every experiment has analyses
         )
 
-        for analysis in self._bound.analyses:
+        for analysis in self._bound.binding.analyses:
             try:
                 analysis.function(load_archive(self._archive.path))
             except BaseException as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.value_classes import evolve
 from expt.parameters.coercion.plain import fields_of, holds_opaque, plain, python_scalar
 from expt.parameters.secret_values import is_secret_name
-from expt.parameters.typed_text import parse_name
+from expt.parameters.typed_text import first_key, parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,7 +33,7 @@ def made_values(
 
     What was made from a secret is not told, nor a text in which `scrub` finds one.
     """
-    hidden = {parse_name(name, "")[0] for name in secrets}
+    hidden = {first_key(name) for name in secrets}
     told = {}
     for node, value in made.items():
         _, names, _ = graph.closure(node)

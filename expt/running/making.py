@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.messages import ProviderMaking
+from expt.ground.value_classes import define
 from expt.planning.providers import session_key
 from expt.running.randomness import kept_random_state, seed_globals
 
@@ -19,23 +20,16 @@ if TYPE_CHECKING:
     from expt.planning.providers import Node
 
 
+@define(eq=False)
 class Making:
     """Makes such values for one case; `seconds` is what that took so far."""
 
-    def __init__(
-        self,
-        case: Case,
-        bound: BoundExperiment,
-        options: Options,
-        report: Report,
-        notice: Callable[[str], None],
-    ) -> None:
-        self.seconds = 0.0
-        self._case = case
-        self._bound = bound
-        self._options = options
-        self._report = report
-        self._notice = notice
+    _case: Case
+    _bound: BoundExperiment
+    _options: Options
+    _report: Report
+    _notice: Callable[[str], None]
+    seconds: float = 0.0
 
     def key_of(self, node: Node) -> str:
         """Under which the value of a session provider is kept for other cases."""

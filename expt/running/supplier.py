@@ -110,7 +110,7 @@ class Supplier:
         return self.tell_run()
 
     def _make_hooks(self, asker: Function, scope: RunScope) -> Hooks:
-        return Hooks(self._bound.listeners, partial(self._supply_listener, scope))
+        return Hooks(self._bound.binding.listeners, partial(self._supply_listener, scope))
 
     def _supply_listener(self, scope: RunScope, listener: Listener) -> Mapping[str, Any]:
         """What a listener asks for beside what its point passes: the same for all its calls."""

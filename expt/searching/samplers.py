@@ -12,7 +12,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.errors import UsageError, suggestion
 from expt.ground.value_classes import evolve
 from expt.parameters.seeds import seed_words
 
@@ -40,12 +40,8 @@ def make_sampler(terms: SearchTerms) -> Sampler:
     """The sampler that a search names. Raises `UsageError` where it is none, or cannot be had."""
     name = terms.sampler
     if name not in SAMPLERS:
-        hint = did_you_mean(name, SAMPLERS)
-        raise UsageError(
-            f"there is no sampler '{name}'",
-            f"--sampler {name}",
-            f"{hint or ''} samplers: {', '.join(SAMPLERS)}".strip(),
-        )
+        hint = suggestion(name, SAMPLERS, "samplers", whole=True)
+        raise UsageError(f"there is no sampler '{name}'", f"--sampler {name}", hint)
     if name == "random":
         return _Random(terms)
     if name == "grid":

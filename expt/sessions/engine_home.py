@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.ground.messages import RunStarted
 from expt.ground.options import runs_root
+from expt.ground.value_classes import define, field
 from expt.sessions.node import leave, work_on
 from expt.sessions.shipping import pack_code, pack_given, take_archive
 
@@ -20,21 +21,15 @@ if TYPE_CHECKING:
     from expt.sessions.burying import Undertaker
 
 
+@define(eq=False)
 class EngineHome:
     """One session's `Home`; `files` are patterns of what is shipped beside the code."""
 
-    def __init__(
-        self,
-        begin: Callable[[], Begin],
-        books: Books,
-        undertaker: Undertaker,
-        files: Sequence[str] = (),
-    ) -> None:
-        self._begin = begin
-        self._books = books
-        self._undertaker = undertaker
-        self._files = files
-        self._packed: dict[tuple[str, tuple[Any, ...]], bytes] = {}
+    _begin: Callable[[], Begin]
+    _books: Books
+    _undertaker: Undertaker
+    _files: Sequence[str] = ()
+    _packed: dict[tuple[str, tuple[Any, ...]], bytes] = field(factory=dict)
 
     def work_on(self) -> Callable[[bytes], bytes]:
         return work_on

@@ -171,7 +171,7 @@ class Worker:
 
         heard: dict[Callable[..., Any], tuple[Analysis, list[str]]] = {}
         for case, path in request.runs:
-            for analysis in self._bind(case).session_analyses:
+            for analysis in self._bind(case).binding.session_analyses:
                 heard.setdefault(analysis.function, (analysis, []))[1].append(path)
         options, session = self._begin.options, self._begin.session
         assert session is not None  # noqa: S101 - told before the first run
@@ -245,7 +245,7 @@ class Worker:
     # Hooks: those of plugins, and those of conftests above the experiment
 
     def _listeners(self, bound: BoundExperiment) -> Listeners:
-        return self._get_plugins().below(bound.hooks)
+        return self._get_plugins().below(bound.binding.hooks)
 
     def _observer(self, listeners: Listeners) -> Callable[..., None]:
         def observe(hook: str, /, **arguments: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.errors import did_you_mean
+from expt.ground.errors import suggestion
 from expt.ground.objects import is_row, safe_repr
 from expt.ground.real_numbers import exact_number
 from expt.ground.value_classes import frozen
@@ -79,7 +79,7 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def _checked(name: str, value: Any) -> Any:
     option = OPTIONS.get(name)
     if option is None:
-        hint = did_you_mean(name, OPTIONS) or f"options: {', '.join(OPTIONS)}"
+        hint = suggestion(name, OPTIONS, "options")
         raise TypeError(f"there is no option '{name}'; {hint}")
     try:
         plain = option.plain(value)

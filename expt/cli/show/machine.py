@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.record import record_to_json
 from expt.ground.encoding import to_json
-from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.errors import UsageError, suggestion
 from expt.reading.runs import Runs
 from expt.reading.tables import Table
 
@@ -56,7 +56,7 @@ def series_csv(runs: Sequence[Run], names: Sequence[str]) -> Iterator[str]:
     known = dict.fromkeys(name for run in runs for name in run.listed_series)
     for name in names:
         if runs and not any(name in run.series for run in runs):
-            hint = did_you_mean(name, known) or f"series: {', '.join(known) or 'none'}"
+            hint = suggestion(name, known, "series")
             raise UsageError(f"no run has a series '{name}'", "--series", hint)
     yield "id,series,step,time,value\n"
     for run in runs:

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any, Final, Literal, NoReturn, Union
 
 from expt.ground.declarations import InputRun, Secret
-from expt.ground.errors import did_you_mean
+from expt.ground.errors import suggestion
 from expt.ground.text import MASK, dotted
 from expt.parameters.coercion.annotations import (
     LISTS,
@@ -291,14 +291,12 @@ def _reject_unknown_keys(table: Mapping[str, Any], known: Iterable[str], cls: ty
     names = sorted(known)
     for key in table:
         if key not in names:
-            hint = did_you_mean(str(key), names)
-            keys = f"keys: {', '.join(names)}"
             raise Misfit(
                 cls.__qualname__.rpartition("<locals>.")[2],
                 table[key],
                 steps=(str(key),),
                 problem="unknown",
-                hint=f"{hint} {keys}" if hint else keys,
+                hint=suggestion(str(key), names, "keys", whole=True),
             )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import math
 import sys
 import typing
 from decimal import Decimal
@@ -68,11 +69,7 @@ def sayable(value: Any) -> bool:
         return all(map(sayable, value))
     if isinstance(value, dict):
         return all(isinstance(key, str) and sayable(item) for key, item in value.items())
-    return type(value) in _SAYABLE and value == value and abs(_number(value)) != float("inf")
-
-
-def _number(value: Any) -> Any:
-    return value if type(value) is float else 0
+    return type(value) in _SAYABLE and not (type(value) is float and not math.isfinite(value))
 
 
 def _schema_of(annotation: Any, depth: int) -> JsonSchema:
