@@ -18,6 +18,7 @@ from expt.discovery import Found, find_experiments
 from expt.discovery.hosts import Swept
 from expt.discovery.labels import case_labels
 from expt.discovery.selection import (
+    Conditions,
     case_names,
     keyword_names,
     matches_case,
@@ -1268,9 +1269,7 @@ def tree(tmp_path: Path) -> Found:
 def select(found: Found, keyword: str = "", marks: str = "", **options: Any) -> list[str]:
     selected = select_experiments(
         found.experiments,
-        keyword=compile_expression(keyword, "-k"),
-        marks=compile_expression(marks, "-m"),
-        **options,
+        Conditions(compile_expression(keyword, "-k"), compile_expression(marks, "-m"), **options),
     )
     kept = selected.experiments
     assert len(kept) + selected.left_out == len(found.experiments)
@@ -1488,12 +1487,13 @@ def test_a_case_is_asked_the_same_when_everything_is_known(
         else value
         for name, value in options.items()
     }
-    assert matches_case(tree.experiments[3], label, **compiled) is meant
+    assert matches_case(tree.experiments[3], label, Conditions(**compiled)) is meant
 
 
 def test_marks_that_were_unknown_are_final_for_a_case(tree: Found) -> None:
     decorated = tree.experiments[2]
-    assert matches_case(decorated, None, marks=compile_expression("slow", "-m")) is False
+    meant = Conditions(marks=compile_expression("slow", "-m"))
+    assert matches_case(decorated, None, meant) is False
 
 
 def test_an_axis_without_points_is_left_to_planning(tmp_path: Path) -> None:

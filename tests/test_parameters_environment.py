@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from expt.ground.errors import ParameterError
-from expt.parameters.environment import FileText, expand_environment, place_path, settle_value
+from expt.parameters.environment import Environment, FileText, place_path
 
 WHERE = "experiments/params.toml:3"
 CWD = Path("/project")
@@ -53,13 +53,13 @@ class Optimizer:
 def test_variables_are_read_and_only_one_escape_is_known(
     text: str, expanded: str, variables: Any
 ) -> None:
-    result = expand_environment(text, ENVIRON, WHERE)
+    result = Environment(ENVIRON, CWD).expand(text, WHERE)
     assert (result.text, result.variables) == (expanded, variables)
 
 
 def test_a_variable_that_is_not_set_is_told_with_its_line() -> None:
     with pytest.raises(ParameterError) as caught:
-        expand_environment("x ${LR}", ENVIRON, WHERE)
+        Environment(ENVIRON, CWD).expand("x ${LR}", WHERE)
     assert str(caught.value) == (
         "the environment has no variable 'LR'\n"
         "  at experiments/params.toml:3\n"
@@ -70,7 +70,7 @@ def test_a_variable_that_is_not_set_is_told_with_its_line() -> None:
 @pytest.mark.parametrize("text", ["${", "${}", "${1A}", "${A-b}", "${A:b}", "${A B}", "a ${\\x} b"])
 def test_braces_that_read_no_variable_are_told(text: str) -> None:
     with pytest.raises(ParameterError) as caught:
-        expand_environment(text, ENVIRON, WHERE)
+        Environment(ENVIRON, CWD).expand(text, WHERE)
     assert caught.value.what.endswith("reads no variable of the environment")
     assert caught.value.hint == ("write ${NAME} or ${NAME:-default}, or $${ for the text '${'")
 
@@ -122,20 +122,20 @@ def mark(text: str) -> FileText:
 def test_a_text_of_a_file_is_settled_by_its_annotation(
     value: Any, annotation: Any, settled: Any
 ) -> None:
-    result, _ = settle_value(value, annotation, ENVIRON, CWD)
+    result, _ = Environment(ENVIRON, CWD).settle(value, annotation)
     assert result == settled
     assert not isinstance(result, FileText)
 
 
 def test_what_needs_no_settling_is_the_very_object() -> None:
     value = {"a": [1, {"b": "x"}]}
-    assert settle_value(value, Any, ENVIRON, CWD) == (value, ())
-    assert settle_value(value, Any, ENVIRON, CWD)[0] is value
+    assert Environment(ENVIRON, CWD).settle(value, Any) == (value, ())
+    assert Environment(ENVIRON, CWD).settle(value, Any)[0] is value
 
 
 def test_the_variables_that_were_used_are_told() -> None:
     value = [mark("${NAME}"), mark("${N:-1}"), mark("${NO:-1}"), mark("${N}")]
-    assert settle_value(value, Any, ENVIRON, CWD)[1] == ("NAME", "N")
+    assert Environment(ENVIRON, CWD).settle(value, Any)[1] == ("NAME", "N")
 
 
 def test_a_path_outside_the_working_directory_is_absolute() -> None:

@@ -11,7 +11,7 @@ import pytest
 from expt.ground.errors import ParameterError
 from expt.ground.model import Origin
 from expt.parameters.coercion.fitting import Coercer, Misfit
-from expt.parameters.environment import FileText
+from expt.parameters.environment import Environment, FileText
 from expt.parameters.layers import Layer, Resolved
 
 
@@ -140,7 +140,9 @@ def test_a_default_is_the_very_object_and_merges_with_no_other_default() -> None
     first, second = {"a": object()}, {"a": 1, "b": 2}
     resolved = resolve_name("o", [layer("default", o=first), layer("default", o=second)])
     assert resolved.value is first
-    settled = resolve_name("o", [layer("default", o=[1, [2]])]).settle(Any, {}, Path("/"))
+    settled = resolve_name("o", [layer("default", o=[1, [2]])]).settle(
+        Any, Environment({}, Path("/"))
+    )
     assert settled.value == [1, [2]]
 
 
@@ -272,7 +274,7 @@ def test_the_origin_says_that_a_value_came_from_the_environment() -> None:
         layer("default", o={"lr": 0.1}),
     ]
     raw = resolve_name("o", layers)
-    resolved = raw.settle(dict[str, float], {"LR": "1e-3"}, Path("/project"))
+    resolved = raw.settle(dict[str, float], Environment({"LR": "1e-3"}, Path("/project")))
     assert resolved.value == {"lr": 0.001, "name": "x"}
     assert resolved.origins["o.lr"] == (
         Origin("params.toml", "p:3 (environment LR)", 0.001),
@@ -285,24 +287,26 @@ def test_the_origin_says_that_a_value_came_from_the_environment() -> None:
 def test_what_is_shadowed_needs_no_environment() -> None:
     layers = [Layer("params.toml", {"token": marked("${TOKEN}", 3)}, lambda _: "p:3")]
     resolved = resolve_name("token", layers).lay("-p", "-p token=x", "x")
-    assert resolved.settle(str, {}, Path("/")).value == "x"
+    assert resolved.settle(str, Environment({}, Path("/"))).value == "x"
     assert told(resolved) == {"token": [("-p", "x"), ("params.toml", "${TOKEN}")]}
     with pytest.raises(ParameterError, match="the environment has no variable 'TOKEN'"):
-        resolve_name("token", layers).settle(str, {}, Path("/"))
+        resolve_name("token", layers).settle(str, Environment({}, Path("/")))
 
 
 def test_what_is_appended_reads_no_environment_but_what_it_is_appended_to_does() -> None:
     layers = [Layer("params.toml", {"tags": [marked("${A}", 1)]}, lambda _: "p:1")]
     resolved = resolve_name("tags", layers).lay("-p", "-p tags+=${A}", "${A}", append=True)
-    assert resolved.settle(list[str], {"A": "x"}, Path("/")).value == ["x", "${A}"]
+    assert resolved.settle(list[str], Environment({"A": "x"}, Path("/"))).value == ["x", "${A}"]
 
 
 def test_a_path_in_a_table_starts_at_the_file_that_set_it() -> None:
     layers = [Layer("params.toml", {"data": marked("x.csv", 1)}, lambda _: "p:1")]
     cwd = Path("/project")
-    assert resolve_name("data", layers).settle(Path, {}, cwd).value == "experiments/x.csv"
+    assert (
+        resolve_name("data", layers).settle(Path, Environment({}, cwd)).value == "experiments/x.csv"
+    )
     typed = resolve_name("data", layers).lay("-p", "-p data=x.csv", "x.csv")
-    assert typed.settle(Path, {}, cwd).value == "x.csv"
+    assert typed.settle(Path, Environment({}, cwd)).value == "x.csv"
 
 
 def misfit_of(value: Any, annotation: Any) -> Misfit:

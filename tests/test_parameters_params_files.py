@@ -13,6 +13,7 @@ import pytest
 from expt.ground.errors import ParameterError
 from expt.ground.model import LAYER_FILE, LAYER_SMOKE, LAYER_VARIANT
 from expt.ground.toml_lines import find_keys
+from expt.parameters.environment import Environment
 from expt.parameters.layers import Resolved
 from expt.parameters.params_files import (
     ParamsFile,
@@ -357,7 +358,7 @@ def test_a_file_of_values_is_read_as_a_params_toml_of_the_working_directory(
     assert file.path == "values.toml"
     layers = table_layers(file, ["experiment_x"], layer=LAYER_FILE)
     settled = {
-        name: resolve_name(name, layers).settle(annotation, {"N": "3"}, tmp_path).value
+        name: resolve_name(name, layers).settle(annotation, Environment({"N": "3"}, tmp_path)).value
         for name, annotation in (("a", int), ("b", Any), ("d", Path))
     }
     assert settled == {"a": 3, "b": "${N}", "d": "x/../y.csv"}

@@ -1,11 +1,11 @@
 """Experiments found in sources: nothing of the user's is imported.
 
-    walk ──► source ◄─ modules ◄─┐
-             folders ◄───────────┴─ hosting ──► Experiment ──► selection
-                                    asking        labels
+    walk ──► module_source ◄─ modules ◄─┐
+             folders ◄──────────────────┴─ hosts ──► Experiment ──► selection
+                                           asking      labels
 
-`walk` names files, `source` reads a module's syntax tree, `modules` follows imports, `folders`
-reads the `[expt]` tables, `hosting` makes experiments of all that, `asking` knows what providers
+`walk` names files, `module_source` reads a syntax tree, `modules` follows imports, `folders` reads
+the `[expt]` tables, `hosts` makes experiments of all that, `asking` knows what providers
 may take, `labels` names cases, `selection` asks which are meant. Forks read a part of many files,
 and hand experiments over as `plain_values`.
 """

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
 from expt.discovery.labels import UNKNOWN_CASE, known_labels
 from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.expression import compile_selection
 from expt.ground.text import python_name, some_of
 from expt.ground.value_classes import frozen
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.ground.model import Experiment
+    from expt.ground.options import SelectionOptions
 
 _NODE_ID: Final = re.compile(r"(.*)::([^:/\[\]]+)(?:\[([^\[\]]*)\])?", re.DOTALL)
 _SHOWN: Final = 8
@@ -80,85 +83,80 @@ class Selected:
     left_out: int
 
 
+@frozen
+class Conditions:
+    """What a case must be to be meant; `node_ids` may hold plain paths too."""
+
+    keyword: NameCondition | None = None
+    marks: NameCondition | None = None
+    node_ids: Sequence[str] = ()
+    deselect: Sequence[str] = ()
+
+    @cached_property
+    def named(self) -> list[tuple[str, str | None, str | None]]:
+        """The node ids, taken apart."""
+        return [split_node_id(text) for text in self.node_ids]
+
+
+EVERYTHING: Final = Conditions()
+
+
+def read_conditions(words: SelectionOptions) -> Conditions:
+    """What the command line says. Raises `UsageError` for what is no expression."""
+    keyword, marks = compile_selection(words.keyword, words.marks)
+    return Conditions(keyword, marks, words.node_ids, words.deselect)
+
+
 def select_experiments(
-    experiments: Sequence[Experiment],
-    *,
-    keyword: NameCondition | None = None,
-    marks: NameCondition | None = None,
-    node_ids: Sequence[str] = (),
-    deselect: Sequence[str] = (),
+    experiments: Sequence[Experiment], meant: Conditions = EVERYTHING
 ) -> Selected:
     """Those of which a case may be meant.
 
-    `experiments` is everything found, with the axes of the command line (`with_axes`); `node_ids`
-    may hold plain paths too. Raises `UsageError` for a node id that names nothing.
+    `experiments` is everything found, with the axes of the command line (`with_axes`). Raises
+    `UsageError` for a node id that names nothing.
     """
-    named = [split_node_id(text) for text in node_ids]
-    for text, (path, function, case) in zip(node_ids, named, strict=True):
+    for text, (path, function, case) in zip(meant.node_ids, meant.named, strict=True):
         if function is not None:
             _reject_unknown(text, path, function, case, experiments)
     kept = []
     unsure = set()
     case_ids: list[str] = []
-    everything = keyword is None and marks is None and not (named or deselect)
+    everything = meant == EVERYTHING
     for experiment in experiments:
         labels = known_labels(experiment)
         if everything and labels == [None]:
             kept.append(experiment)
             case_ids.append(experiment.id)
             continue
-        meant = {
-            label: answer
-            for label in labels or [None]
-            if (
-                answer := _judge(
-                    experiment, label, labels is not None, False, keyword, marks, named, deselect
-                )
-            )
-            is not False
-        }
-        if not meant:
+        known = labels is not None
+        answers = {x: _judge(experiment, x, meant, known, False) for x in labels or [None]}
+        answers = {label: answer for label, answer in answers.items() if answer is not False}
+        if not answers:
             continue
         kept.append(experiment)
-        if True not in meant.values():
+        if True not in answers.values():
             unsure.add(experiment.id)
-        case_ids += [_case_id(experiment, UNKNOWN_CASE if labels is None else x) for x in meant]
+        case_ids += [_case_id(experiment, x if known else UNKNOWN_CASE) for x in answers]
     return Selected(tuple(kept), frozenset(unsure), tuple(case_ids), len(experiments) - len(kept))
 
 
-def matches_case(
-    experiment: Experiment,
-    label: str | None,
-    *,
-    keyword: NameCondition | None = None,
-    marks: NameCondition | None = None,
-    node_ids: Sequence[str] = (),
-    deselect: Sequence[str] = (),
-) -> bool:
+def matches_case(experiment: Experiment, label: str | None, meant: Conditions) -> bool:
     """Whether one case is meant, once its label and every mark of `experiment` are known."""
-    named = [split_node_id(text) for text in node_ids]
-    return _judge(experiment, label, True, True, keyword, marks, named, deselect) is True
+    return _judge(experiment, label, meant, True, True) is True
 
 
 def _judge(
-    experiment: Experiment,
-    label: str | None,
-    label_known: bool,
-    final: bool,
-    keyword: NameCondition | None,
-    marks: NameCondition | None,
-    named: Sequence[tuple[str, str | None, str | None]],
-    deselect: Sequence[str],
+    experiment: Experiment, label: str | None, meant: Conditions, label_known: bool, final: bool
 ) -> bool | None:
     """Whether a case is meant; None where that is not yet known."""
     marks_known = final or experiment.marks_complete
     answers = (
-        _is_named(experiment, label, label_known, named),
-        _is_left(experiment, label, label_known, deselect),
-        keyword is None
+        _is_named(experiment, label, label_known, meant.named),
+        _is_left(experiment, label, label_known, meant.deselect),
+        meant.keyword is None
         # what a library's decorator adds is no name that -k waits for: it knows nothing of expt
-        or keyword.admits(case_names(experiment, label), complete=label_known),
-        marks is None or marks.admits(experiment.marks, complete=marks_known),
+        or meant.keyword.admits(case_names(experiment, label), complete=label_known),
+        meant.marks is None or meant.marks.admits(experiment.marks, complete=marks_known),
     )
     if False in answers:
         return False

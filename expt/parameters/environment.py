@@ -65,111 +65,90 @@ class Expanded:
     leads: bool = False
 
 
-def expand_environment(
-    text: str, environ: Mapping[str, str], where: str, parameters: Collection[str] = ()
-) -> Expanded:
-    """`text` with its variables read. Raises `ParameterError` at `where` for one that is unset.
+@frozen
+class Environment:
+    """What texts are read with: variables by name, and the working directory.
 
     `parameters` are names that somebody may have meant: those are not read by a text.
     """
-    if "${" not in text:
-        return Expanded(text)
-    parts: list[str] = []
-    used: list[str] = []
-    end = 0
-    leads = alone = False
-    for match in _DOLLAR.finditer(text):
-        parts.append(text[end : match.start()])
-        end = match.end()
-        if match["escape"]:
-            parts.append("${")
-            continue
-        if match["broken"]:
+
+    variables: Mapping[str, str]
+    cwd: Path
+    parameters: Collection[str] = ()
+
+    def expand(self, text: str, where: str) -> Expanded:
+        """`text` with its variables read. Raises `ParameterError` at `where` for an unset one."""
+        if "${" not in text:
+            return Expanded(text)
+        parts: list[str] = []
+        used: list[str] = []
+        end = 0
+        leads = alone = False
+        for match in _DOLLAR.finditer(text):
+            parts.append(text[end : match.start()])
+            end = match.end()
+            if match["escape"]:
+                parts.append("${")
+                continue
+            if match["broken"]:
+                raise ParameterError(
+                    f"'{match['broken']}' reads no variable of the environment",
+                    where,
+                    "write ${NAME} or ${NAME:-default}, or $${ for the text '${'",
+                )
+            value = self._read_variable(match["name"], match["default"], where)
+            parts.append(value.text)
+            used.extend(value.variables)
+            leads = leads or (match.start() == 0 and value.leads)
+            alone = match.span() == (0, len(text))
+        parts.append(text[end:])
+        return Expanded("".join(parts), tuple(used), alone, leads)
+
+    def _read_variable(self, name: str, default: str | None, where: str) -> Expanded:
+        if self.variables.get(name) or (default is None and name in self.variables):
+            return Expanded(self.variables[name], (name,), leads=True)
+        if default is None and name in self.parameters:
             raise ParameterError(
-                f"'{match['broken']}' reads no variable of the environment",
+                f"'${{{name}}}' reads the environment, which has no variable '{name}': "
+                "a parameter is not read so",
                 where,
-                "write ${NAME} or ${NAME:-default}, or $${ for the text '${'",
+                "a provider makes one value from others:\n"
+                f"@expt.provider\ndef NAME({name}): return …{name}…",
             )
-        value = _read_variable(match["name"], match["default"], environ, where, parameters)
-        parts.append(value.text)
-        used.extend(value.variables)
-        leads = leads or (match.start() == 0 and value.leads)
-        alone = match.span() == (0, len(text))
-    parts.append(text[end:])
-    return Expanded("".join(parts), tuple(used), alone, leads)
+        if default is None:
+            raise ParameterError(
+                f"the environment has no variable '{name}'",
+                where,
+                f"set it, or write ${{{name}:-default}}, or $${{{name}}} for the text itself",
+            )
+        return self.expand(default[2:], where)
 
+    def settle(self, value: Any, annotation: Any) -> tuple[Any, tuple[str, ...]]:
+        """`value` with every marked text read, and the variables that they took.
 
-def _read_variable(
-    name: str,
-    default: str | None,
-    environ: Mapping[str, str],
-    where: str,
-    parameters: Collection[str],
-) -> Expanded:
-    if environ.get(name) or (default is None and name in environ):
-        return Expanded(environ[name], (name,), leads=True)
-    if default is None and name in parameters:
-        raise ParameterError(
-            f"'${{{name}}}' reads the environment, which has no variable '{name}': "
-            "a parameter is not read so",
-            where,
-            "a provider makes one value from others:\n"
-            f"@expt.provider\ndef NAME({name}): return …{name}…",
-        )
-    if default is None:
-        raise ParameterError(
-            f"the environment has no variable '{name}'",
-            where,
-            f"set it, or write ${{{name}:-default}}, or $${{{name}}} for the text itself",
-        )
-    return expand_environment(default[2:], environ, where, parameters)
+        A text that is one `${…}` alone is read as a `-p` text, by its annotation; a path is made
+        usable from `cwd`.
+        """
+        variables: list[str] = []
 
+        def settle(value: Any, annotation: Any) -> Any:
+            if isinstance(value, FileText):
+                expanded = self.expand(str.__str__(value), value.where)
+                variables.extend(expanded.variables)
+                if wants_path(annotation) and not expanded.leads:
+                    return place_path(expanded.text, value.folder, self.cwd)
+                return parse_value(expanded.text, annotation) if expanded.alone else expanded.text
+            if type(value) is dict:
+                inner = annotations_in(annotation)
+                table = {key: settle(item, inner(key)) for key, item in value.items()}
+                return table if any(table[key] is not value[key] for key in table) else value
+            if type(value) is list:
+                inner = annotations_in(annotation)
+                items = [settle(item, inner(index)) for index, item in enumerate(value)]
+                return items if any(map(operator.is_not, items, value)) else value
+            return value
 
-def settle_value(
-    value: Any,
-    annotation: Any,
-    environ: Mapping[str, str],
-    cwd: Path,
-    parameters: Collection[str] = (),
-) -> tuple[Any, tuple[str, ...]]:
-    """`value` with every marked text read, and the variables that they took.
-
-    A text that is one `${…}` alone is read as a `-p` text, by its annotation; a path is made
-    usable from `cwd`.
-    """
-    variables: list[str] = []
-
-    def settle(value: Any, annotation: Any) -> Any:
-        if isinstance(value, FileText):
-            settled, used = _settle_text(value, annotation, environ, cwd, parameters)
-            variables.extend(used)
-            return settled
-        if type(value) is dict:
-            inner = annotations_in(annotation)
-            table = {key: settle(item, inner(key)) for key, item in value.items()}
-            return table if any(table[key] is not value[key] for key in table) else value
-        if type(value) is list:
-            inner = annotations_in(annotation)
-            items = [settle(item, inner(index)) for index, item in enumerate(value)]
-            return items if any(map(operator.is_not, items, value)) else value
-        return value
-
-    return settle(value, annotation), tuple(dict.fromkeys(variables))
-
-
-def _settle_text(
-    text: FileText,
-    annotation: Any,
-    environ: Mapping[str, str],
-    cwd: Path,
-    parameters: Collection[str],
-) -> tuple[Any, tuple[str, ...]]:
-    expanded = expand_environment(str.__str__(text), environ, text.where, parameters)
-    if wants_path(annotation) and not expanded.leads:
-        return place_path(expanded.text, text.folder, cwd), expanded.variables
-    if expanded.alone:
-        return parse_value(expanded.text, annotation), expanded.variables
-    return expanded.text, expanded.variables
+        return settle(value, annotation), tuple(dict.fromkeys(variables))
 
 
 def place_path(text: str, folder: Path, cwd: Path) -> str:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.declarations import Secret
@@ -18,12 +18,10 @@ from expt.ground.toml_reading import MAX_DEPTH
 from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters.coercion.annotations import annotations_in
 from expt.parameters.coercion.plain import fields_of, plain, shown
-from expt.parameters.environment import settle_value
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from expt.parameters.coercion.fitting import Misfit
+    from expt.parameters.environment import Environment
 
 Change = Callable[[Any, Any, Origin], tuple[Any, str]]
 """Of a value, its annotation and its origin: another value, and what is to be said of it."""
@@ -123,13 +121,7 @@ class Resolved:
         chosen = (Origin(layer, where, member), *self.chosen)
         return evolve(self, node=laid, chosen=chosen)
 
-    def settle(
-        self,
-        annotation: Any,
-        environ: Mapping[str, str],
-        cwd: Path,
-        parameters: Collection[str] = (),
-    ) -> Resolved:
+    def settle(self, annotation: Any, environment: Environment) -> Resolved:
         """With every text of a `params.toml` read: the environment, paths. See `environment`."""
         if self._node is None:
             return self
@@ -137,7 +129,7 @@ class Resolved:
         def settle(value: Any, annotation: Any, origin: Origin) -> tuple[Any, str]:
             if origin.layer == LAYER_DEFAULT:
                 return value, ""  # no text of a file is in it, and it may hold itself
-            settled, used = settle_value(value, annotation, environ, cwd, parameters)
+            settled, used = environment.settle(value, annotation)
             return settled, f"environment {', '.join(used)}" if used else ""
 
         return self.change(annotation, settle)

@@ -21,7 +21,7 @@ from expt.ground.value_classes import evolve, frozen
 from expt.parameters.choices import read_choices
 from expt.parameters.coercion.annotations import annotation_at, checks_nothing
 from expt.parameters.coercion.plain import shown
-from expt.parameters.environment import settle_value
+from expt.parameters.environment import Environment
 from expt.parameters.layers import Layer, Resolved
 from expt.parameters.seeds import SEED
 from expt.parameters.typed_text import read_assigned
@@ -105,6 +105,11 @@ class Ladder:
         by_functions = [function.words for function in self.graph.functions()]
         return words_together([by_files, *reversed(by_functions)])
 
+    @property
+    def environment(self) -> Environment:
+        """What texts of files are read with."""
+        return Environment(os.environ, self._cwd, self.graph.supplies.keys())
+
     # Who supplies a name
 
     def _supply(self, name: str) -> Supply:
@@ -183,7 +188,7 @@ class Ladder:
         choice = self.choices.get(resolved.name)
         if choice is None or below or append or not isinstance(value, str):
             return resolved.lay(layer, where, value, path=below, append=append)
-        member, _ = settle_value(value, str, os.environ, self._cwd, self.graph.supplies.keys())
+        member, _ = self.environment.settle(value, str)
         return choice.take(resolved, layer, where, member)
 
     def _active(self, name: str) -> tuple[Provider, ...]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from expt.discovery.selection import matches_case
-from expt.ground.expression import compile_selection
+from expt.discovery.selection import matches_case, read_conditions
 from expt.ground.model import Plan
 from expt.loading.loader import ModuleLoader
 from expt.parameters.coercion.fitting import Coercer
@@ -88,9 +87,7 @@ class Planner:
         self._fingerprints = Fingerprints(options.root, options.cwd)
         self._chains = Chains(self._files, self._bind, self._resolve)
         self._maker = CaseMaker(options, self._chains, self._resolve, self._fingerprints)
-        self._keyword, self._marks = compile_selection(
-            options.selection.keyword, options.selection.marks
-        )
+        self._meant = read_conditions(options.selection)
 
     @property
     def import_seconds(self) -> float:
@@ -206,7 +203,7 @@ class Planner:
         demand = Demand()
         for binding, shapes in reached:
             with mistakes.of(binding.experiment):
-                is_selected = partial(self._is_selected, binding.named)
+                is_selected = partial(matches_case, binding.named, meant=self._meant)
                 made = list(self._maker.cases(binding, shapes, is_selected, demand))
                 for case, shape in made:
                     if shape.sought is None:
@@ -340,7 +337,7 @@ class Planner:
         if _size(shapes) > self._options.values.max_cases:
             return True
         labels = self._maker.labels(binding, shapes)
-        return any(self._is_selected(binding.named, label) for label in labels)
+        return any(matches_case(binding.named, label, self._meant) for label in labels)
 
     def _is_reached(self, binding: Binding, notes: list[str]) -> bool:
         """Whether the experiment has the variants and the smoke values that are asked for."""
@@ -376,16 +373,6 @@ class Planner:
             self._maker.shape(binding, chosen, needed=is_needed)
             for _, chosen in self._choices(binding)
         ]
-
-    def _is_selected(self, experiment: Experiment, label: str | None) -> bool:
-        return matches_case(
-            experiment,
-            label,
-            keyword=self._keyword,
-            marks=self._marks,
-            node_ids=self._options.selection.node_ids,
-            deselect=self._options.selection.deselect,
-        )
 
     # Names that nobody takes
 

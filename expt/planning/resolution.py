@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -237,7 +236,7 @@ class Resolution:
             resolved = self._ladder.lay_given(resolved, one, annotation)
         if name == SEED and (not resolved.is_known or resolved.value is None):
             resolved = resolved.lay(model.LAYER_DRAWN, None, seed())
-        resolved = resolved.settle(annotation, os.environ, self._cwd, self.graph.supplies.keys())
+        resolved = resolved.settle(annotation, self._ladder.environment)
         resolved = resolved.change(annotation, partial(self._pin_runs, name))
         value = self._check(name, resolved)
         hidden = self._find_secrets(name, value)

@@ -113,24 +113,12 @@ def find_difference(one: Run, other: Run) -> Difference:
         same[part] = len(before.keys() | after.keys()) - len(pairs)
         return pairs
 
-    code = compare("code", _code_of)
-    readable = () if code is None else (one, other)
-    texts = [text for run in readable for text in run.code.values()]
-    packages = compare("packages", lambda run: _surroundings(run, "packages"))
-    return Difference(
-        one,
-        other,
-        params=compare("params", lambda run: dict(leaf_values(run.params))),
-        code=None if code is None else {name: _unified(name, *pair) for name, pair in code.items()},
-        inputs=compare("inputs", _inputs_of),
-        packages=packages and _imported_first(packages, texts),
-        environment=compare("environment", lambda run: _surroundings(run, "")),
-        git=compare("git", _git_of),
-        results=compare("results", _results_of),
-        last=compare("last", _last_of),
-        same=same,
-        problems=tuple(problems),
-    )
+    found: dict[str, Any] = {part: compare(part, take) for part, take in _TAKEN.items()}
+    if found["code"] is not None:
+        texts = [text for run in (one, other) for text in run.code.values()]
+        found["code"] = {name: _unified(name, *pair) for name, pair in found["code"].items()}
+        found["packages"] = found["packages"] and _imported_first(found["packages"], texts)
+    return Difference(one, other, **found, same=same, problems=tuple(problems))
 
 
 @frozen
@@ -152,17 +140,11 @@ class Varying:
 
 def find_varying(runs: Sequence[Run]) -> Varying:
     """Code, inputs, packages, environment and git of runs, as far as they differ."""
-    takes: dict[str, Callable[[Run], Mapping[str, Any]]] = {
-        "code": _code_hashes,
-        "inputs": _inputs_of,
-        "packages": lambda run: _surroundings(run, "packages"),
-        "environment": lambda run: _surroundings(run, ""),
-        "git": _git_of,
-    }
     parts: dict[str, dict[str, list[Any]]] = {}
     same: dict[str, int] = {}
     problems: list[str] = []
-    for part, take in takes.items():
+    for part in CAUSES[1:]:
+        take = _code_hashes if part == "code" else _TAKEN[part]
         try:
             taken = [take(run) for run in runs]
         except ReadingError as error:
@@ -325,3 +307,16 @@ def _imported_first(packages: Pairs, texts: Iterable[str]) -> Pairs:
     return dict(
         sorted(packages.items(), key=lambda pair: pair[0].replace("-", "_").lower() not in used)
     )
+
+
+_TAKEN: Final[Mapping[str, Callable[[Run], Mapping[str, Any]]]] = {
+    "params": lambda run: dict(leaf_values(run.params)),
+    "code": _code_of,
+    "inputs": _inputs_of,
+    "packages": lambda run: _surroundings(run, "packages"),
+    "environment": lambda run: _surroundings(run, ""),
+    "git": _git_of,
+    "results": _results_of,
+    "last": _last_of,
+}
+"""What is compared of a run: each part of `PARTS`."""

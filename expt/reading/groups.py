@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, overload
 
 from expt.ground.encoding import dumps, to_json
@@ -64,9 +64,6 @@ class Groups(Sequence[Group[M]]):
 
     def __len__(self) -> int:
         return len(self._groups)
-
-    def __iter__(self) -> Iterator[Group[M]]:
-        return iter(self._groups)
 
     def __repr__(self) -> str:
         return repr(self.table())

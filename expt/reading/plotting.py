@@ -46,9 +46,8 @@ def plot_together(
     """One scalar series of every run that has it, in one figure.
 
     A run is its label, its parameters by dotted name, and its series; `units` are those of
-    parameters. Raises `KeyError`, with the
-    closest names, where no run has the series, and for a `color` or a `band` that no run has a
-    value of.
+    parameters. Raises `KeyError`, with the closest names, where no run has the series, and for a
+    `color` or a `band` that no run has a value of.
     """
     shown: list[RunSeries] = []
     known: set[str] = set()

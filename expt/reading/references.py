@@ -68,10 +68,9 @@ def load_run(
 
     `latest`, `latest~2` (the one two before it); an id or a beginning that no other id has; a node
     id or the end of one, with or without a case (the newest run of it; `~1` the one before); the
-    path of an archive, of its `run.json` or its `analysis.py`, or of a zip file that
-    holds one. The archives of `--smoke` and
-    `--scratch` count for `latest` and for node ids only when asked for; an id is looked for among
-    them too.
+    path of an archive, of its `run.json` or its `analysis.py`, or of a zip file that holds one. The
+    archives of `--smoke` and `--scratch` count for `latest` and for node ids only when asked for;
+    an id is looked for among them too.
 
     Raises `NoSuchRun`, with the candidates where there are several; `DamagedArchive`,
     `NewerArchive`.

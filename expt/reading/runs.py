@@ -188,8 +188,8 @@ class Runs(Sequence[Run]):
         `color` is a parameter, by default the one that explains most of where the curves end. A
         line is the mean of the runs that differ in nothing but `band` (by default `seed` and
         `repeat`), the band around it one standard deviation. `style` is "light", "dark" or one of
-        matplotlib's names. Raises `KeyError`, with the closest
-        names, for a series or a parameter that no run has.
+        matplotlib's names. Raises `KeyError`, with the closest names, for a series or a parameter
+        that no run has.
         """
         from expt.reading.plotting import plot_together  # matplotlib is slow to import
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from expt.discovery import find_experiments
 from expt.discovery.hosts import Swept
-from expt.discovery.selection import Selected, select_experiments
+from expt.discovery.selection import Selected, read_conditions, select_experiments
 from expt.ground.errors import Mistakes
-from expt.ground.expression import compile_selection
 from expt.ground.options import Typed
 from expt.ground.text import dotted
 from expt.ground.value_classes import frozen
@@ -35,7 +34,7 @@ class Collected:
 
 def collect(options: Options, plugins: Plugins) -> Collected:
     """The experiments that are left. Raises `CollectionError`, or `Mistakes` for several."""
-    keyword, marks = compile_selection(options.selection.keyword, options.selection.marks)
+    meant = read_conditions(options.selection)
     found = find_experiments(
         options.selection.paths,
         options.root,
@@ -45,13 +44,7 @@ def collect(options: Options, plugins: Plugins) -> Collected:
     )
     if found.mistakes and not options.selection.continue_on_errors:
         raise found.mistakes[0] if len(found.mistakes) == 1 else Mistakes(found.mistakes)
-    selected = select_experiments(
-        found.experiments,
-        keyword=keyword,
-        marks=marks,
-        node_ids=options.selection.node_ids,
-        deselect=options.selection.deselect,
-    )
+    selected = select_experiments(found.experiments, meant)
     plugins.observe(
         "expt_collection_finished",
         options=options,
