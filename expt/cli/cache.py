@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from expt.archive.cache_files import list_cached, remove_cached
-from expt.cli.parser import Parser
+from expt.cli.parser import Parser, add_root
 from expt.ground.errors import ExitCode
 from expt.ground.layout import CACHE_DIR
 from expt.ground.screen import Column, output
@@ -24,7 +24,7 @@ def main(words: list[str]) -> int:
     add("--prune", action="store_true", help="delete what is listed")
     add("--older", type=float, metavar="DAYS", help="only what was not used for so long")
     add("--json", action="store_true", help="a JSON array of objects")
-    add("--runs", metavar="DIR", help="the archive root")
+    add_root(parser)
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)
     now = time.time()

@@ -1,12 +1,13 @@
 """The command: words to `Options`, a verb to its function, an error to text and exit code.
 
-expt [run] PATH…    session      expt show     commands/show      expt render   commands/render
-expt --collect-only discovery    expt params   commands/params    expt new      commands/new
-expt --plan         session      expt completion   commands/completion
+expt [run] PATH…      sessions        expt VERB …    cli/VERB
+expt --plan           sessions        of a plugin    what `expt_add_verbs` gave
+expt --collect-only   discovery
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib import import_module
@@ -21,7 +22,7 @@ from expt.ground.text import visible
 _LONGEST_NAME = 200  # of a file that a message names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from expt.ground.model import Plan
     from expt.ground.options import Options
@@ -92,24 +93,16 @@ def _dispatch(typed: list[str]) -> int:
     if verb in VERBS and verb != "run":
         command: Callable[[list[str]], int] = import_module(f"expt.cli.{verb}").main
         return command(typed[1:])
-    from expt.cli.command_line import find_verb, masked_command, read_command_line  # with plugins
-    from expt.cli.typed_options import make_options
+    from expt.cli.command_line import find_verb, read_options  # with plugins
 
     words = typed[1:] if verb == "run" else typed
     added = find_verb(typed, Path.cwd())
     if added is not None:
         return added(typed[1:])
-    plugins, configuration, parsed = read_command_line(words, Path.cwd())
+    options, plugins, parsed = read_options(words, verb="run" if verb == "run" else None)
     if parsed.version:
         print_line(f"expt {import_module('expt').__version__}")
         return int(ExitCode.OK)
-    options = make_options(
-        parsed,
-        root=configuration.root,
-        cwd=Path.cwd(),
-        configuration=configuration.values,
-        command=masked_command(typed),
-    )
     if parsed.collect_only:
         return list_experiments(options, plugins)
     if parsed.plan:
@@ -126,14 +119,22 @@ def run(options: Options, plugins: Plugins) -> int:
 
     starter = start_first_worker(options)  # it imports beside this process
     from expt.plugins.builtin import parent_plugins
-    from expt.sessions.session import run_session
 
     for name, plugin in parent_plugins(options, sys.stdout).items():
         plugins.register(plugin, name)
-    try:
+    with telling_failures(plugins):
+        from expt.sessions.session import run_session
+
         result = run_session(options, plugins, starter)
         _tell_errors(result.plan.errors if result.plan else ())
         return int(result.exit_code)
+
+
+@contextlib.contextmanager
+def telling_failures(plugins: Plugins) -> Iterator[None]:
+    """What went wrong in plugins inside is told at the end, however it comes."""
+    try:
+        yield
     finally:
         for failure in plugins.failures:
             Screen(sys.stderr).line(("warning: ", "yellow"), failure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from expt.cli.command_line import read_options
-from expt.cli.parser import Parser
+from expt.cli.parser import Parser, add_root, repeated
 from expt.ground.errors import ExitCode
 from expt.ground.screen import Screen, output
 from expt.ground.text import visible
@@ -19,8 +19,8 @@ def main(words: list[str]) -> int:
     """Read each archive, and draw; exit code 1 where something could not be drawn."""
     parser = Parser(prog="expt render", description=__doc__)
     parser.add_argument("references", nargs="+", metavar="REF", help="as for 'expt show'")
-    parser.add_argument("--runs", metavar="DIR", help="where the archives are")
-    parser.add_argument("--plugin", action="append", default=[], metavar="NAME|FILE")
+    add_root(parser, "where the archives are")
+    repeated(parser, "--plugin", metavar="NAME|FILE")
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)
     plugins = render_plugins(asked.plugin)

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.command_line import masked_command
+from expt.cli.main import telling_failures
 from expt.cli.parser import Parser, repeated, seconds
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, ReadingError, UsageError
@@ -171,11 +172,8 @@ def _carry_out(options: Options, *, quiet: bool) -> tuple[list[Outcome], int]:
     if not quiet:
         for name, plugin in parent_plugins(options, sys.stdout).items():
             plugins.register(plugin, name)
-    try:
+    with telling_failures(plugins):
         result = run_session(options, plugins)
-    finally:
-        for failure in plugins.failures:
-            Screen(sys.stderr).line(("warning: ", "yellow"), failure)
     return [outcome for outcome in result.outcomes if outcome.path], int(result.exit_code)
 
 

@@ -13,7 +13,7 @@ from expt.ground.text import number_text, value_text
 from expt.ground.value_classes import frozen
 from expt.reading.finding import find_runs
 from expt.reading.references import find_archive_root, load_run
-from expt.searching.ended import ENDED, Ended, judge_runs, searched_value
+from expt.searching.ended import ENDED, Ended, judge_runs, search_facts, searched_value
 from expt.searching.samplers import find_importances
 from expt.searching.study import best_of, is_better
 
@@ -56,10 +56,10 @@ def main(words: list[str]) -> int:
     root = find_archive_root(asked.runs)
     every = find_runs(root, smoke=asked.smoke)
     run = _find_trial(root, every, asked.reference)
-    terms = read_search_terms(_facts(run))
+    terms = read_search_terms(search_facts(run))
     if terms is None:
         raise UsageError(f"what {run.short_id} says of its search cannot be read", str(run.path))
-    tried = _gather(every, _facts(run)["study"], terms)
+    tried = _gather(every, search_facts(run)["study"], terms)
     importances = find_importances(terms, [one.ended for one in tried if one.ended])
     if asked.json:
         output().write_json(_to_json(run, terms, tried, importances))
@@ -68,19 +68,14 @@ def main(words: list[str]) -> int:
     return int(ExitCode.OK)
 
 
-def _facts(run: Run) -> dict[str, Any]:
-    facts = run.listed_lineage.get("search")
-    return facts if isinstance(facts, dict) else {}
-
-
 def _find_trial(root: Path, every: Sequence[Run], reference: str | None) -> Run:
     """The trial that is meant: the run, or the newest trial of the experiment, or of all."""
-    trials = [run for run in every if _facts(run)]
+    trials = [run for run in every if search_facts(run)]
     for run in trials:
         if reference in (None, "latest", run.experiment, run.experiment.rpartition("::")[2]):
             return run
     named = None if reference is None else load_run(reference, root)
-    if named is not None and _facts(named):
+    if named is not None and search_facts(named):
         return named
     what = "no run is a trial" if named is None else f"{named.short_id} is no trial of a search"
     raise UsageError(what, None, "expt experiments/ --search 50 --maximize results.NAME searches")
@@ -91,7 +86,7 @@ def _gather(every: Iterable[Run], study: str, terms: SearchTerms) -> list[_Tried
     found: dict[int, dict[Any, Run]] = {}
     by_hand: set[str] = set()
     for run in every:  # the newest first
-        facts = _facts(run)
+        facts = search_facts(run)
         if facts.get("study") == study and isinstance(facts.get("number"), int):
             axes = run.listed_lineage.get("sweep") or {}
             found.setdefault(facts["number"], {}).setdefault(axes.get("repeat"), run)
@@ -200,7 +195,7 @@ def _to_json(
 ) -> dict[str, Any]:
     names = [objective.name for objective in terms.objectives]
     return {
-        "study": _facts(run)["study"],
+        "study": search_facts(run)["study"],
         "experiment": run.experiment,
         "objectives": {one.name: one.direction for one in terms.objectives},
         "best": [one.number for one in _best(tried, terms)],

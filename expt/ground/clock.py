@@ -41,12 +41,17 @@ def parse_time(moment: str) -> dt.datetime:
     return parsed if parsed.tzinfo else on_local_clock(parsed)
 
 
+def since_epoch(moment: dt.datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND
+
+
 def microseconds(moment: str) -> int:
     """Microseconds since 1970 of an ISO 8601 time; one without a zone is local time.
 
     Raises `ValueError` or `OverflowError` for what is none, or is a time without a local one.
     """
-    count: int = (parse_time(moment) - _EPOCH) // _MICROSECOND
+    count = since_epoch(parse_time(moment))
     if not _EARLIEST < count < _LATEST:
         raise OverflowError("a date too far")
     return count

@@ -21,23 +21,28 @@ from expt.ground.value_classes import field, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_TEXT: Final = "a text"
-_TEXTS: Final = "a list of texts"
-_SWITCH: Final = "true or false"
+TEXT: Final = "a text"
+TEXTS: Final = "a list of texts"
+SWITCH: Final = "true or false"
+NUMBER: Final = "a whole number from 1"
+AMOUNT: Final = "a number from 0"
+TABLE: Final = "a table"
+TABLE_OF_TEXTS: Final = "a table of texts"
+TABLE_OF_AMOUNTS: Final = "a table of numbers from 0"
 _SECONDS: Final = "a number of seconds above 0"
 _TABLES: Final = "a table of tables"
 _KEYS: Final[Mapping[str, str | Mapping[str, str]]] = {
-    "addopts": _TEXTS,
+    "addopts": TEXTS,
     "executors": _TABLES,
-    "ignore": _TEXTS,
-    "log_level": _TEXT,
-    "mirror": {"mlflow": _TEXT, "timeout": _SECONDS, "wandb": _TEXT},
-    "notify": {"bell": _SWITCH, "webhook": _TEXT},
-    "paths": _TEXTS,
-    "plots": {"style": _TEXT},
-    "plugins": _TEXTS,
-    "render": _SWITCH,
-    "runs": _TEXT,
+    "ignore": TEXTS,
+    "log_level": TEXT,
+    "mirror": {"mlflow": TEXT, "timeout": _SECONDS, "wandb": TEXT},
+    "notify": {"bell": SWITCH, "webhook": TEXT},
+    "paths": TEXTS,
+    "plots": {"style": TEXT},
+    "plugins": TEXTS,
+    "render": SWITCH,
+    "runs": TEXT,
     "timeout": _SECONDS,
 }
 _MENTIONS_EXPT: Final = re.compile(rb"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*expt\b", re.MULTILINE)
@@ -166,22 +171,28 @@ def _mistakes_of(
             yield (*header, key), what, "\n".join(filter(None, hints))
         elif not isinstance(expected, str):
             yield from _mistakes_of(value, expected, (*header, key))
-        elif not _is(value, expected):
+        elif not is_of_kind(value, expected):
             what = f"'{key}' in {holder} must be {expected}, not {_spoken(value)}"
-            as_list = expected == _TEXTS and _is(value, _TEXT)
+            as_list = expected == TEXTS and is_of_kind(value, TEXT)
             yield (*header, key), what, f'write {key} = ["{value}"]' if as_list else None
 
 
-def _is(value: Any, expected: str) -> bool:
-    if expected == _TEXTS:
-        return isinstance(value, list) and all(_is(item, _TEXT) for item in value)
-    if expected == _TEXT:
+def is_of_kind(value: Any, kind: str) -> bool:
+    """Whether a value is what is expected: `TEXT`, `NUMBER` …"""
+    if kind in _ITEMS:
+        items = value.values() if isinstance(value, dict) else value
+        holder = list if kind == TEXTS else dict
+        return isinstance(value, holder) and all(is_of_kind(one, _ITEMS[kind]) for one in items)
+    if kind == TEXT:
         return isinstance(value, str) and value != "" and "\0" not in value
-    if expected == _SWITCH:
-        return isinstance(value, bool)
-    if expected == _TABLES:
-        return isinstance(value, dict) and all(isinstance(item, dict) for item in value.values())
-    return isinstance(value, (int, float)) and value is not True and 0 < value < float("inf")
+    if kind in (SWITCH, TABLE):
+        return isinstance(value, bool if kind == SWITCH else dict)
+    if isinstance(value, bool) or not isinstance(value, int if kind == NUMBER else (int, float)):
+        return False
+    return value >= (kind == NUMBER) and not (kind == _SECONDS and not 0 < value < float("inf"))
+
+
+_ITEMS: Final = {TEXTS: TEXT, TABLE_OF_TEXTS: TEXT, TABLE_OF_AMOUNTS: AMOUNT, _TABLES: TABLE}
 
 
 def _spoken(value: Any) -> str:

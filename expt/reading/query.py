@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from expt.ground.clock import local_now
+from expt.ground.clock import local_now, since_epoch
 from expt.ground.errors import UsageError, suggestion
 from expt.ground.expression import Expression, compile_expression, keyword_matcher
 from expt.ground.model import STATUSES
@@ -15,13 +14,11 @@ from expt.reading.moments import parse_day, parse_moment
 from expt.reading.where import UNKNOWN, Condition, compile_condition
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable
 
     from expt.reading.run import Run
     from expt.reading.shelves import Row
-
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 
 @frozen
@@ -55,7 +52,7 @@ class Query:
         """Whether a run is what is asked for, names aside."""
         if self.statuses and run.status not in self.statuses:
             return False
-        if not self._is_any_time and not self._is_in_time(_since_epoch(run.started)):
+        if not self._is_any_time and not self._is_in_time(since_epoch(run.started)):
             return False
         if self.session and not (run.session or "").startswith(self.session):
             return False
@@ -142,10 +139,6 @@ def _known_statuses(statuses: Iterable[str]) -> frozenset[str]:
     return frozenset(statuses)
 
 
-def _since_epoch(moment: dt.datetime) -> int:
-    return (moment.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND
-
-
 def _microseconds(
     moment: str | dt.datetime | None, option: str, now: dt.datetime, *, later: int = 0
 ) -> int | None:
@@ -154,6 +147,6 @@ def _microseconds(
     if isinstance(moment, str):
         moment = parse_moment(moment, option, now)
     try:
-        return _since_epoch(moment) + later
+        return since_epoch(moment) + later
     except (ValueError, OverflowError):
         raise UsageError(f"'{moment}' is too far from here", option) from None

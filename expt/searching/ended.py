@@ -96,9 +96,13 @@ def state_of(run: Run) -> Literal["completed", "pruned", "failed"]:
     """The state of the trial that a run is, as its archive says."""
     if run.status != "completed":
         return "failed"
-    search = run.listed_lineage.get("search")
-    pruned = isinstance(search, dict) and search.get("state") == "pruned"
-    return "pruned" if pruned else "completed"
+    return "pruned" if search_facts(run).get("state") == "pruned" else "completed"
+
+
+def search_facts(run: Run) -> dict[str, Any]:
+    """What a run's archive says of the search that it is a trial of; empty for any other."""
+    facts = run.listed_lineage.get("search")
+    return facts if isinstance(facts, dict) else {}
 
 
 def goal_of(run: Run, objective: Objective) -> float | None:

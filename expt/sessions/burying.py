@@ -42,22 +42,21 @@ class Undertaker:
         if isinstance(request, messages.AnnounceRequest):
             return None
         if isinstance(request, messages.RenderRequest):
-            self._remove_left(Path(request.path) / PLOTS_DIR)
+            from expt.rendering.beside import remove_left  # few renderers die
+
+            remove_left(Path(request.path) / PLOTS_DIR)
             why = f"the renderer {death.how}; 'expt render' tries again"
             return messages.RunRendered(request.path, (), (why,))
         if isinstance(request, messages.SessionRenderRequest):
-            self._remove_left(runs_root(self._begin().options) / SESSIONS_DIR / request.session_id)
+            from expt.rendering.beside import remove_left  # as above
+
+            remove_left(runs_root(self._begin().options) / SESSIONS_DIR / request.session_id)
             why = f"the pictures of the session are not made: the renderer {death.how}"
             return messages.SessionRendered(request.session_id, (), (why,))
         if isinstance(request, messages.SessionAnalysisRequest):
             why = f"the analyses of the session are not finished: the worker {death.how}"
             return messages.SessionRendered(request.session_id, (), (why,))
         raise self._planning_error(death)
-
-    def _remove_left(self, folder: Path) -> None:
-        from expt.rendering.beside import remove_left  # few renderers die
-
-        remove_left(folder)
 
     def bury_failed(self, case: Case, error: ErrorInfo) -> Outcome:
         """The outcome of a run that its worker gave up, and that may not have said so on disk."""

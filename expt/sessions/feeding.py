@@ -52,7 +52,9 @@ def open_studies(crew: Crew, options: Options, plugins: Plugins, plan: Plan) -> 
     for search in plan.searches:
         runs = _runs_that_count(crew, options, search)
         if search.drawn:  # nobody gave a seed: the one that the search began with
-            facts = [_facts(run) for run, _, _ in runs]
+            from expt.searching.ended import search_facts
+
+            facts = [search_facts(run) for run, _, _ in runs]
             seeds = [one["seed"] for one in facts if one.get("study") == search.study]
             if seeds:
                 search = evolve(search, terms=evolve(search.terms, seed=seeds[-1]))
@@ -113,22 +115,17 @@ def _runs_that_count(crew: Crew, options: Options, search: Search) -> list[_Poin
     ]
 
 
-def _facts(run: Run) -> dict[str, Any]:
-    facts = run.listed_lineage.get("search")
-    return facts if isinstance(facts, dict) else {}
-
-
 def _ended(search: Search, runs: Sequence[_Point]) -> tuple[list[Ended], tuple[str, ...]]:
     """The trials that runs are, those of this search by their numbers, others by their values.
 
     With the ids of the others' runs.
     """
-    from expt.searching.ended import judge_runs
+    from expt.searching.ended import judge_runs, search_facts
 
     own: dict[int, dict[Any, _Point]] = {}
     others: dict[str, list[_Point]] = {}
     for point in runs:
-        facts = _facts(point[0])
+        facts = search_facts(point[0])
         number = facts.get("number")
         if facts.get("study") == search.study and isinstance(number, int):
             own.setdefault(number, {})[point[2].axes.get("repeat")] = point  # the newest counts

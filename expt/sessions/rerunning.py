@@ -134,7 +134,7 @@ def final_values(run: Run, given: Sequence[Assignment]) -> list[Assignment]:
         if value is MISSING or holds_mask(value):
             continue
         assignment = evolve(assign(name, value, RERUN_OF), where=f"{RERUN_OF} {run.id}")
-        if not any(_reaches(assignment.name, other) for other in anew):
+        if not any(assignment.name[: len(other)] == other for other in anew):
             found.append(assignment)
     return found
 
@@ -145,10 +145,6 @@ def _chosen(run: Run, name: str) -> Any:
     if isinstance(chosen, dict) and name in chosen:
         return chosen[name]
     return dotted_value(run.params, name)
-
-
-def _reaches(name: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    return name[: len(other)] == other
 
 
 def holds_mask(value: Any) -> bool:

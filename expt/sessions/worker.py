@@ -173,10 +173,9 @@ class Worker:
         for case, path in request.runs:
             for analysis in self._bind(case).binding.session_analyses:
                 heard.setdefault(analysis.function, (analysis, []))[1].append(path)
-        options, session = self._begin.options, self._begin.session
-        assert session is not None  # noqa: S101 - told before the first run
+        options, secrets = self._begin.options, self._session.secrets
         folder = runs_root(options) / SESSIONS_DIR / request.session_id
-        return analyse_session(folder, heard.values(), session.secrets, options.keeping.log_level)
+        return analyse_session(folder, heard.values(), secrets, options.keeping.log_level)
 
     # What they need
 
@@ -220,19 +219,22 @@ class Worker:
     def _get_files(self) -> SessionFiles:
         from expt.running.session_files import SessionFiles
 
-        session = self._begin.session
-        assert session is not None  # noqa: S101 - told before the first run
-        if self._files is None or self._files.session is not session:
-            self._files = SessionFiles(session)
+        if self._files is None or self._files.session is not self._session:
+            self._files = SessionFiles(self._session)
         return self._files
 
     def _get_rivals(self) -> Rivals:
         from expt.running.rivals import Rivals
 
-        session = self._get_files().session
+        session = self._session
         if self._rivals is None or self._rivals[0] is not session:
             self._rivals = session, Rivals(self._begin.options, session.id)
         return self._rivals[1]
+
+    @property
+    def _session(self) -> SessionInfo:
+        assert self._begin.session is not None  # noqa: S101 - told before the first run
+        return self._begin.session
 
     def _bind(self, case: Case) -> BoundExperiment:
         return self._get_planner().bind(case)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import errno
 import functools
+import math
+import operator
 import os
 import threading
 import time
@@ -21,11 +23,12 @@ from expt.archive.array_files import check_png
 from expt.archive.series_lines import options_line, result_line
 from expt.ground import layout
 from expt.ground.encoding import to_json
+from expt.ground.objects import type_name
+from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
 from expt.tracking.entries import Encoded, encode_value, find_kind
 from expt.tracking.fast_path import MISSING, make_track
 from expt.tracking.going_on import carry_over
 from expt.tracking.methods import with_methods
-from expt.tracking.names_and_steps import plain_name, plain_step
 from expt.tracking.scalars import Disk, next_entry
 from expt.tracking.series_files import SeriesFiles
 from expt.tracking.series_options import check_options
@@ -208,7 +211,7 @@ class Recorder:
                 encoded = Encoded(kind, value, png=check_png(value))
             except ValueError as error:
                 raise ValueError(f"{name!r} was not tracked: {error}") from None
-            job = functools.partial(self._store, name, encoded, plain_step(step), when, bytes)
+            job = functools.partial(self._store, name, encoded, _plain_step(step), when, bytes)
             self._alone(job)
         else:
             self._keep(name, value, step, when, kind)
@@ -285,11 +288,11 @@ class Recorder:
     ) -> None:
         over = f"{name!r} was not tracked"
         self._refuse_if_over(over)
-        name, given = plain_name(name), type(value)
+        name, given = _plain_name(name), type(value)
         known = self._files.series.get(name)
         known_kind = None if known is None else known.kind
         try:
-            step = plain_step(step)
+            step = _plain_step(step)
             if kind is None:
                 kind, value = find_kind(value, known_kind, self._recognise)
             if known_kind not in (None, kind):
@@ -343,7 +346,7 @@ class Recorder:
     def _configure(self, name: Any, options: dict[str, Any]) -> None:
         over = f"{name!r} was not configured"
         self._refuse_if_over(over)
-        name = plain_name(name)
+        name = _plain_name(name)
         try:
             plain = check_options(options)
         except (TypeError, ValueError) as error:
@@ -358,3 +361,28 @@ class Recorder:
 
 def _other_kind(known: Kind | None, kind: Kind) -> str:
     return f"the series is of kind '{known}', and this value of '{kind}'"
+
+
+def _plain_name(name: Any) -> str:
+    """The name of a series as a plain text. Raises `TypeError`."""
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a series must be a text, not {name!r}")
+    return str.__str__(name)
+
+
+def _plain_step(step: Any) -> float | None:
+    """An int64, or a finite float; None stays None. Raises `TypeError` or `ValueError`."""
+    if step is None or (type(step) is int and INT64_MIN <= step <= INT64_MAX):
+        return step
+    plain: float | None
+    try:
+        plain = None if isinstance(step, bool) else operator.index(step)
+    except Exception:  # the user's object
+        plain = exact_number(step)
+    if isinstance(plain, float) and not math.isfinite(plain):
+        raise ValueError(f"a step must be finite, not {plain}")
+    if plain is None:
+        raise TypeError(f"a step must be an int or a finite float, not a '{type_name(step)}'")
+    if isinstance(plain, int) and not INT64_MIN <= plain <= INT64_MAX:
+        raise ValueError("a step beyond int64")
+    return plain

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from typing import TYPE_CHECKING
 
+from expt.archive.array_files import write_npy
 from expt.archive.entry_files import entry_file, entry_folder
 from expt.archive.scalar_records import Tags
 from expt.archive.series_lines import entry_line, name_line
 from expt.ground import layout
-from expt.ground.value_classes import define, field
-from expt.tracking.entry_writing import write_entry_file
+from expt.ground.files import write_all
+from expt.ground.value_classes import define, field, frozen
 from expt.tracking.scalars import AppendedFile, Disk, count_entries, open_records
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ class SeriesFiles:
             series.has_folder = True
         suffix = "npy" if encoded.png is None else "png"
         place = entry_file(folder, next(series.files), suffix)
-        write_entry_file(self.folder / place, encoded, self._disk)
+        _write_whole(self.folder / place, encoded, self._disk)
         return place
 
     def close(self) -> None:
@@ -135,3 +137,29 @@ class SeriesFiles:
             for file in (self.records, self.names, self._entries, self.results):
                 if file is not None:
                     files.callback(file.close)
+
+
+def _write_whole(path: Path, encoded: Encoded, disk: Disk) -> None:
+    """Write a picture or array into a new file: all of it, or none. Raises `OSError`."""
+    file = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        if encoded.png is not None:
+            write_all(file, encoded.png, disk.write)
+        else:
+            write_npy(_Sink(disk, file), encoded.array)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(file)
+
+
+@frozen
+class _Sink:
+    """What numpy writes an array into, a part at a time."""
+
+    _disk: Disk
+    _file: int
+
+    def write(self, data: bytes) -> None:
+        write_all(self._file, data, self._disk.write)

@@ -18,8 +18,19 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.executors.engines.standard import make_standard
-from expt.ground.configuration import place_of_key
-from expt.ground.errors import ConfigurationError, UsageError, did_you_mean
+from expt.ground.configuration import (
+    AMOUNT,
+    NUMBER,
+    SWITCH,
+    TABLE,
+    TABLE_OF_AMOUNTS,
+    TABLE_OF_TEXTS,
+    TEXT,
+    TEXTS,
+    is_of_kind,
+    place_of_key,
+)
+from expt.ground.errors import ConfigurationError, UsageError, did_you_mean, suggestion
 from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
@@ -35,19 +46,11 @@ OWN: Final = ("workers", "inline")
 _FACTORY: Final = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
 
 _AT_ONCE: Final = 1000
-_TEXT: Final = "a text"
-_NUMBER: Final = "a whole number from 1"
-_SWITCH: Final = "true or false"
-_TEXTS: Final = "a table of texts"
-_TABLE: Final = "a table"
-_LIST: Final = "a list of texts"
-_AMOUNT: Final = "a number from 0"
-_NUMBERS: Final = "a table of numbers from 0"
 _COMMON: Final = {
-    "at_once": _NUMBER,
-    "files": _LIST,
-    "ship": _SWITCH,
-    "variables": _TEXTS,
+    "at_once": NUMBER,
+    "files": TEXTS,
+    "ship": SWITCH,
+    "variables": TABLE_OF_TEXTS,
 }
 
 
@@ -96,10 +99,10 @@ _KNOWN: Final = {
         "distributed",
         "dask",
         {
-            "address": _TEXT,
-            "scheduler_file": _TEXT,
-            "workers": _NUMBER,
-            "resources": _NUMBERS,
+            "address": TEXT,
+            "scheduler_file": TEXT,
+            "workers": NUMBER,
+            "resources": TABLE_OF_AMOUNTS,
         },
         _make_dask,
     ),
@@ -107,11 +110,11 @@ _KNOWN: Final = {
         "ray",
         "ray",
         {
-            "address": _TEXT,
-            "workers": _NUMBER,
-            "cpus": _AMOUNT,
-            "gpus": _AMOUNT,
-            "resources": _NUMBERS,
+            "address": TEXT,
+            "workers": NUMBER,
+            "cpus": AMOUNT,
+            "gpus": AMOUNT,
+            "resources": TABLE_OF_AMOUNTS,
         },
         _make_ray,
     ),
@@ -119,18 +122,18 @@ _KNOWN: Final = {
         "submitit",
         "slurm",
         {
-            "account": _TEXT,
-            "cases_per_job": _NUMBER,
-            "cluster": _TEXT,
-            "cpus": _NUMBER,
-            "gpus": _NUMBER,
-            "memory": _AMOUNT,
-            "options": _TABLE,
-            "parallel": _NUMBER,
-            "partition": _TEXT,
-            "qos": _TEXT,
-            "setup": _LIST,
-            "time": _NUMBER,
+            "account": TEXT,
+            "cases_per_job": NUMBER,
+            "cluster": TEXT,
+            "cpus": NUMBER,
+            "gpus": NUMBER,
+            "memory": AMOUNT,
+            "options": TABLE,
+            "parallel": NUMBER,
+            "partition": TEXT,
+            "qos": TEXT,
+            "setup": TEXTS,
+            "time": NUMBER,
         },
         _make_slurm,
         on_disk=True,
@@ -224,28 +227,10 @@ def _check(
         at = place_of_key(root, (*keys, key))
         expected = settings.get(key)
         if expected is None:
-            hint = did_you_mean(key, settings) or f"settings: {', '.join(sorted(settings))}"
+            hint = suggestion(key, settings, "settings")
             raise ConfigurationError(f"'{keys[-1]}' has no setting '{key}'", at, hint)
-        if not _is(value, expected):
+        if not is_of_kind(value, expected):
             raise ConfigurationError(f"'{key}' of '{keys[-1]}' must be {expected}", at)
-
-
-def _is(value: Any, expected: str) -> bool:
-    if expected == _TEXT:
-        return isinstance(value, str) and value != ""
-    if expected == _SWITCH:
-        return isinstance(value, bool)
-    if expected == _TEXTS:
-        return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
-    if expected == _TABLE:
-        return isinstance(value, dict)
-    if expected == _LIST:
-        return isinstance(value, list) and all(isinstance(text, str) for text in value)
-    if expected == _NUMBERS:
-        return isinstance(value, dict) and all(_is(amount, _AMOUNT) for amount in value.values())
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return value >= 0 if expected == _AMOUNT else isinstance(value, int) and value >= 1
 
 
 def _require(module: str, spelling: str, hint: str) -> None:
