@@ -1,12 +1,15 @@
 """What a run leaves: the folder and its files, each format written and read in one module.
 
-    record         run.json                  headline       what a listing takes from it
-    manifest       manifest.json             lines          files of lines, and what is wrong there
-    json_files     the small JSON files        series_lines   names, entries, results
-    params_toml    params.toml                 scalar_records scalars.bin
-    artifacts      what archive.save makes     entry_files    tracked pictures and arrays
-    array_files    .npy, .npz, pictures      snapshot       environment and code, as they are taken
-    owner          who writes it             writer         all of a run's files but its series
+    writer      all of a run's files but its series        claiming, owner, scratch
+    record      run.json                                   headline, what a listing takes from it
+    json_files  environment, plots, analyses               params_toml, params.toml
+    series_lines, scalar_records, entry_files              series/, with lines and array_files
+    artifacts   artifacts/, with artifact_names, table_files and returned
+    snapshot    environment and code as they are taken     kept_inputs, files that it was given
+    checkpoints, states                                    what a run goes on from
+    run_labels  tags and note of later                     manifest, packing: whole, and in a zip
+
+    cache_files, search_facts, served_page                 what lies beside archives, or in them
 
 Nothing of the user's is imported, executed or unpickled, and nothing outside an archive is opened.
 """

@@ -163,8 +163,7 @@ class _Compiler:
         timed = any(name_of(side) in _TIMES for side in sides)
         values = [self._moment(side) if timed else self.value(side) for side in sides]
         links = [
-            self._link(operation, values[i], values[i + 1], node)
-            for i, operation in enumerate(node.ops)
+            self._link(operation, values[i], values[i + 1]) for i, operation in enumerate(node.ops)
         ]
         return links[0] if len(links) == 1 else _all_of(links)
 
@@ -173,7 +172,7 @@ class _Compiler:
             return _constant(parse_moment(node.value, OPTION, self._now))
         return self.value(node)
 
-    def _link(self, operation: ast.cmpop, left: Part, right: Part, node: ast.expr) -> Part:
+    def _link(self, operation: ast.cmpop, left: Part, right: Part) -> Part:
         if isinstance(operation, (ast.Eq, ast.Is)):
             return lambda look: equals(left(look), right(look))
         if isinstance(operation, (ast.NotEq, ast.IsNot)):

@@ -160,22 +160,18 @@ class EngineExecutor:
         errand.engine = self._made
         errand.theirs.add_done_callback(lambda _: self._ended.put(errand))
 
-    def _submit(self, parcel: bytes) -> Future[bytes]:
+    def _submit(self, parcel: bytes, *, again: bool = True) -> Future[bytes]:
         try:
             self._open()
             return self._made.submit(self._home.work_on(), parcel)  # type: ignore[union-attr]
         except ExptError:
             raise
-        except Exception:  # broken by a node that died: a new one may do
-            try:
+        except Exception as error:
+            if again:  # broken by a node that died: a new one may do
                 self._renew()
-                self._open()
-                return self._made.submit(self._home.work_on(), parcel)  # type: ignore[union-attr]
-            except ExptError:
-                raise
-            except Exception as error:
-                told = f"{type(error).__name__}: {error}"
-                raise WorkerError(f"'{self._engine.spelling}' takes no case: {told}") from error
+                return self._submit(parcel, again=False)
+            told = f"{type(error).__name__}: {error}"
+            raise WorkerError(f"'{self._engine.spelling}' takes no case: {told}") from error
 
     def _renew(self) -> None:
         """Have the engine made anew when it is next needed."""
