@@ -5,13 +5,24 @@ Each thing that is drawn has a name, so that one more of them does not change th
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from expt.ground.errors import ParameterError
+from expt.ground.model import LAYER_DRAWN
 from expt.parameters.coercion.plain import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from expt.ground.model import Origin
 
 SEED: Final = "seed"
 """Every run has one, whoever asks for it."""
+
+
+def is_drawn(chain: Iterable[Origin]) -> bool:
+    """Whether nobody gave the seed whose origins these are."""
+    return any(origin.layer == LAYER_DRAWN for origin in chain)
 
 
 def seed_words(seed: int, name: str | None = None) -> list[int]:

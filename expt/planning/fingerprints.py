@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.snapshot import static_closure
 from expt.ground.encoding import dumps, opaque_as_text
-from expt.parameters.seeds import SEED
+from expt.parameters.seeds import SEED, is_drawn
 from expt.parameters.sweeps import REPEAT
 from expt.planning.inputs import measure_input
-from expt.planning.resolution import is_drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

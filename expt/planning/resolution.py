@@ -24,7 +24,7 @@ from expt.parameters.coercion.fitting import Coercer, Convert, Misfit
 from expt.parameters.coercion.plain import holds_opaque, plain
 from expt.parameters.layers import Layer, Resolved
 from expt.parameters.secrets import find_secrets
-from expt.parameters.seeds import SEED
+from expt.parameters.seeds import SEED, is_drawn
 from expt.parameters.typed_text import first_key, parse_name, read_assigned
 from expt.planning.ladder import Climbed, Ladder, kinds_of, provider_in, provider_origin
 from expt.planning.needs import needed_annotation, reject_untaken
@@ -362,11 +362,6 @@ def _runs_in(path: tuple[str | int, ...], value: Any, annotation: Any) -> Iterat
 
 
 _NO_POINT: Final = AxesPoint({}, {})
-
-
-def is_drawn(chain: Iterable[model.Origin]) -> bool:
-    """Whether nobody gave the seed whose origins these are."""
-    return any(origin.layer == model.LAYER_DRAWN for origin in chain)
 
 
 def _reject_opaque(resolved: Resolved) -> None:

@@ -30,11 +30,10 @@ from expt.parameters.coercion.annotations import alternatives
 from expt.parameters.coercion.plain import key_fields
 from expt.parameters.layers import Layer
 from expt.parameters.params_files import experiment_values, folder_values
-from expt.parameters.seeds import SEED
+from expt.parameters.seeds import SEED, is_drawn
 from expt.parameters.typed_text import first_key
 from expt.planning.contents import place_of
 from expt.planning.hook_points import read_points
-from expt.planning.resolution import is_drawn
 from expt.planning.unknown import function_names
 
 if TYPE_CHECKING:

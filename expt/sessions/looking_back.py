@@ -22,7 +22,7 @@ from expt.ground.options import runs_root
 from expt.ground.text import some_of, value_text
 from expt.ground.value_classes import evolve
 from expt.parameters.secret_values import mask_secrets
-from expt.parameters.seeds import SEED
+from expt.parameters.seeds import SEED, is_drawn
 from expt.reading.fields import leaf_values
 from expt.reading.finding import find_runs_of
 from expt.sessions.needing import needed_ids
@@ -266,7 +266,7 @@ class _History:
         ]
         if not runs:
             return case
-        if _is_drawn(case):
+        if is_drawn(case.origins.get(SEED, ())):
             case = _with_seed_of(case, runs[0])
             seed = runs[0].params.get(SEED)
             runs = [run for run in runs if run.params.get(SEED) == seed]
@@ -290,7 +290,7 @@ class _History:
         now = dict(leaf_values(opaque_as_text(mask_secrets(case.params, case.secrets))))
         before = dict(leaf_values(run.params))
         for name in dict.fromkeys((*now, *before)):
-            if name == SEED and _is_drawn(case):
+            if name == SEED and is_drawn(case.origins.get(SEED, ())):
                 continue
             if name in case.needs and run.listed_lineage.get("needs"):
                 continue  # which runs it is given is asked elsewhere
@@ -369,7 +369,7 @@ def _waiting_cases(root: Path) -> frozenset[tuple[str, str | None]]:
 def _with_seed_of(case: Case, run: Run) -> Case:
     """The case with the seed that was drawn for a run of it, where nobody gives one."""
     seed = run.params.get(SEED)
-    if not _is_drawn(case) or type(seed) is not int:
+    if not is_drawn(case.origins.get(SEED, ())) or type(seed) is not int:
         return case
     origin = Origin(LAYER_DRAWN, f"for {run.id}", seed)
     return evolve(
@@ -377,11 +377,6 @@ def _with_seed_of(case: Case, run: Run) -> Case:
         params={**case.params, SEED: seed},
         origins={**case.origins, SEED: (origin,)},
     )
-
-
-def _is_drawn(case: Case) -> bool:
-    """Whether nobody gave the seed."""
-    return any(origin.layer == LAYER_DRAWN for origin in case.origins.get(SEED, ()))
 
 
 def _short(value: Any) -> str:
