@@ -365,7 +365,8 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         "  loss  █▆▃▁  scalar      4     1    1    4",
         "",
         "pictures",
-        f"  {relative}/plots/loss.png",
+        "  loss.png",
+        f"  in {relative}/plots",
         "",
         "artifacts",
         "  model.npz  1.5 kB",
@@ -379,12 +380,12 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         "experiments/walk.py::experiment_walk run4",
         "  extends experiments/base.py::experiment_base",
         "  deviates in",
-        "    lr  0.1  -p lr=0.1 · default walk.py:3",
-        "    dataset    provider walk.py:9",
+        "    lr  0.1 -p lr=0.1 · 0.01 default walk.py:3",
+        "    dataset  provider walk.py:9",
         "  rerun of run1 2026-11-23",
-        "  session s1  sweep lr",
+        "  session s1  1 run, sweep lr",
         "  inputs",
-        f"    {runs}/gone.csv  1.2 MB  sha256 9f3c0000…  gone",
+        f"    runs/gone.csv  1.2 MB  sha256 9f3c0000…  gone",
         "",
         "code",
         "  commit      abcdef012345 on main, with uncommitted changes",
@@ -396,7 +397,7 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         "",
         "again",
         "  as typed    expt experiments/ -p lr=0.1",
-        f"  as it was   expt rerun {path.absolute()}",
+        f"  as it was   expt rerun {relative}",
         (
             f"  same values expt experiments/walk.py::experiment_walk "
             f"--params {relative}/params.toml -p lr=0.1"
@@ -627,9 +628,14 @@ def test_following_draws_over_itself_on_a_terminal(runs: Path) -> None:
     assert path.exists()
     script = "import sys; from expt.cli.show import main; sys.exit(main(sys.argv[1:]))"
     out = read_terminal([sys.executable, "-c", script, "run4", "--follow"], runs.parent, 70)
-    assert [line.rstrip() for line in stripped(out).splitlines()][-2:] == [
+    assert [line.rstrip() for line in stripped(out).splitlines()][-7:] == [
         "completed  1.0s  experiments/walk.py::experiment_walk[lr-0.4]",
-        "  loss  3  1  █▅▁",
+        "  loss  3  1  ⠉⠒⠤⣀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀ 3",
+        "              ⠀⠀⠀⠀⠉⠒⠤⣀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀",
+        "              ⠀⠀⠀⠀⠀⠀⠀⠀⠉⠒⠤⣀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀",
+        "              ⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠉⠒⠤⣀⠀⠀⠀⠀⠀⠀⠀⠀",
+        "              ⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠉⠒⠤⣀⠀⠀⠀⠀",
+        "              ⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠉⠒⠤⣀ 1",
     ]
 
 

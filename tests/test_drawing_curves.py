@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expt.drawing.curves import COLUMNS, MOST_POINTS, at_power, direction, limits, make_curve
+from expt.drawing.curves import (
+    COLUMNS,
+    MOST_POINTS,
+    at_power,
+    direction,
+    limits,
+    make_curve,
+    on_axis,
+)
 
 NAN, INF = math.nan, math.inf
 
@@ -210,6 +218,17 @@ def test_one_step_for_all_is_one_column() -> None:
 )
 def test_the_log_axis_follows_its_rule(values: Any, log: bool) -> None:
     assert make_curve(range(len(values)), values).log is log
+
+
+def test_numbers_are_told_as_the_axis_of_their_picture_has_them() -> None:
+    values, low, high, log = on_axis([100.0, 1.0, math.inf, 0.01, 0.001], None)
+    assert (low, high, log) == (0.001, 100.0, True)
+    np.testing.assert_allclose(values, [2, 0, math.nan, -2, -3])
+    values, low, high, log = on_axis([3, 2, 1], None)
+    assert (values.tolist(), low, high, log) == ([3, 2, 1], 1, 3, False)
+    values, low, high, log = on_axis([-1, 10, 100], "log")
+    assert (low, high, log) == (10, 100, True)
+    assert np.isnan(on_axis([], None)[1])
 
 
 def test_a_log_axis_that_was_asked_for_leaves_out_what_it_cannot_show() -> None:

@@ -148,7 +148,7 @@ def text_of(stream: io.StringIO) -> str:
 
 
 def without_time(text: str) -> str:
-    return re.sub(r" in \d[\d.]*m?s\n", " in …\n", text)
+    return re.sub(r" in \d[\d.]*m?s(?=\n|   )", " in …", text)
 
 
 # In a pipe
@@ -706,7 +706,7 @@ planned 2 cases
     wanted = """\
 found 1 experiment
 planned 2 cases
-✓ seed=0    1.2s  0000abcdef  accuracy=0.9812 name=[/nope]
+✓ seed=0    1.2s  accuracy=0.9812 name=[/nope]
 1 completed, 1 not started in …
 archive in runs/mnist/experiment_train/2026_0000abcdef
 next: expt show 0000abcdef
@@ -771,7 +771,7 @@ def test_a_failure_on_a_terminal_shows_archived_code_and_folds_libraries(
     play.finish(1)
     wait_for(lambda: "next:" in window.screen())
     lines = window.screen().splitlines()
-    start = lines.index("✗ experiments/mnist.py::experiment_train[seed-0]  0000abcdef")
+    start = lines.index("✗ experiments/mnist.py::experiment_train  0000abcdef  seed=0")
     assert lines[start + 1 : start + 18] == [
         "╭───────────────────── Traceback (most recent call last) ──────────────────────╮",
         "│ experiments/mnist.py:12 in experiment_train                                  │",
@@ -809,14 +809,13 @@ def test_a_sweep_ends_in_a_table_by_swept_values(options: Options) -> None:
     play.terminal.expt_session_started("s1")
     play.finish(1)
     assert (
-        text_of(stream).partition("1 failed in …\n")[2]
+        text_of(stream).partition("1 failed in …")[2]
         == """\
+   by lr × hidden, mean ± std over 2 seeds
 
-by lr × hidden, mean ± std over seed
-
- lr  hidden       n        accuracy
-0.1  64×32        2  0.905 ± 0.0071
-  1  64×32   1 of 2            0.92
+ lr  hidden       n         accuracy
+0.1  64×32        2  0.9050 ± 0.0071
+  1  64×32   1 of 2           0.9200
 
 best 0002abcdef accuracy=0.92  lr=1 hidden=64×32 seed=0
 curves  runs/.sessions/s1/loss.png
@@ -903,7 +902,7 @@ def test_fifty_workers_show_what_fits(options: Options, window: Window) -> None:
     play.finish()
     wait_for(lambda: "next:" in window.screen())
     assert "╭" not in window.screen()
-    assert re.sub(r"\x1b\[[\d;]*m", "", window.written).count("✓ seed") == 50
+    assert re.sub(r"\x1b\[[\d;]*m|\x1b\]8;.*?\x1b\\", "", window.written).count("✓ seed") == 50
 
 
 def test_importing_and_rendering_are_shown_while_they_last(

@@ -8,6 +8,7 @@ import pytest
 
 from expt.ground.model import Opaque
 from expt.ground.text import (
+    braille,
     case_text,
     collapse_progress,
     distinct_texts,
@@ -21,6 +22,20 @@ from expt.ground.text import (
     value_text,
     visible,
 )
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "height", "expected"),
+    [
+        ([3, 2, 1], 6, 2, ["⠑⠢⣀⠀⠀⠀", "⠀⠀⠀⠉⠢⢄"]),
+        ([0, 1, float("nan"), 1, 0], 4, 1, ["⡰⠉⠀⢢"]),
+        ([1.0, 1.0], 2, 2, ["⣀⣀", "⠀⠀"]),
+        ([], 2, 1, ["⠀⠀"]),
+        ([-1.7e308, 1.7e308], 2, 1, ["⡠⠊"]),
+    ],
+)
+def test_braille(values: list[float], width: int, height: int, expected: list[str]) -> None:
+    assert braille(values, width, height) == expected
 
 
 @pytest.mark.parametrize(
@@ -147,7 +162,7 @@ def test_number_text(value: float, expected: str) -> None:
 
 
 def test_numbers_that_differ_look_different() -> None:
-    assert number_texts([99.9981, 100.0]) == ["99.998", "100"]
+    assert number_texts([99.9981, 100.0]) == ["99.998", "100.000"]
     assert number_texts([0.97261, 0.97261]) == ["0.9726", "0.9726"]
     assert number_texts([0.1 + 0.2, 0.3, 0.1]) == ["0.30000000000000004", "0.3", "0.1"]
     assert number_texts([float("nan"), float("nan"), 1, 2.5, 0.1]) == [
@@ -157,8 +172,26 @@ def test_numbers_that_differ_look_different() -> None:
         "2.5",
         "0.1",
     ]
-    assert number_texts([1.0000000000000002, 0.123456, 0.5]) == ["1", "0.1235", "0.5"]
+    assert number_texts([1.0000000000000002, 0.123456, 0.5]) == ["1.0000", "0.1235", "0.5000"]
     assert number_texts([1.0000000000000002, 1, 0.123456]) == ["1.0000000000000002", "1", "0.1235"]
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([0.736, 0.74012345, 1.0], ["0.7360", "0.7401", "1.0000"]),
+        ([0.06804123, 0.3635123], ["0.0680", "0.3635"]),
+        ([2.3123456, 0.0012123456], ["2.31235", "0.00121"]),
+        ([-0.5123456, 0.25], ["-0.5123", "0.2500"]),
+        ([2, 0.333333333], ["2", "0.333"]),
+        ([0.1, 0.01, 30.0], ["0.1", "0.01", "30"]),
+        ([1e-9, 1.23456789], ["1e-09", "1.235"]),
+        ([float("inf"), 1.23456], ["inf", "1.235"]),
+        ([0.0], ["0"]),
+    ],
+)
+def test_numbers_align_where_one_is_rounded(values: list[float], texts: list[str]) -> None:
+    assert number_texts(values) == texts
 
 
 def test_values_that_differ_look_different() -> None:
@@ -190,7 +223,7 @@ def test_value_text(value: object, expected: str) -> None:
 
 def test_a_case_is_told_as_people_read_it() -> None:
     axes = {"lr": 0.1, "hidden": [64, 32], "opt": "sgd", "one": [64], "n\n": None, "t": ""}
-    assert case_text(axes) == "lr=0.1 hidden=64×32 opt=sgd one=[64] n\\n=None t=''"
+    assert case_text(axes) == "lr=0.1 hidden=64×32 opt=sgd one=64 n\\n=None t=''"
     assert len(case_text({"x": "y" * 10_000, "z": list(range(10_000))})) < 120
 
 

@@ -20,8 +20,9 @@ verbs (a verb is a verb only as the first word; './show' is a folder):
 """
 
 EPILOG: Final = """\
-exit codes: 0 all completed or skipped, 1 some failed, 2 interrupted, 3 internal error,
-            4 usage, collection or planning error, 5 nothing selected
+exit codes: 0 all completed or skipped, 1 some failed, 2 interrupted,
+            3 internal error, 4 usage, collection or planning error,
+            5 nothing selected
 """
 
 

@@ -64,9 +64,8 @@ class Parser(argparse.ArgumentParser):
 
         text = Text("\n").join(styled(*line) for line in paragraph(self.format_help()))
         text.highlight_regex(r"(?m)^\S.*:$", "bold")
-        text.highlight_regex(r"(?<![\w-])--?[A-Za-z][\w-]*", "cyan")
-        text.highlight_regex(r"(?m)^  (?P<a>[a-z]+)(?=  )", "cyan")
-        text.highlight_regex(r"(?<![\w…])[A-Z][A-Z0-9]+(?:[=,|][A-Z0-9…]+)*(?![\w])", "yellow")
+        text.highlight_regex(r"(?m)^  (?P<yellow>[-A-Z{].*?)(?=  |$)")
+        text.highlight_regex(r"(?<![\w-])--?[A-Za-z][\w-]*|(?m:^  [a-z]+(?=  ))", "cyan")
         screen.draw(text)
 
     def error(self, message: str) -> NoReturn:

@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
     ages = [human_duration((now - run.started).total_seconds()) for run in runs]
     screen.table(
         [
-            Column("id", [run.short_id for run in runs], "cyan"),
+            Column("id", [run.short_id for run in runs], "cyan", whole=True),
             Column("run", [run.node_id for run in runs]),
             Column("where", [f"{run.host} pid {run.record.pid}" for run in runs], "dim"),
             Column("for", ages, right=True),

@@ -106,10 +106,7 @@ def make_curve(
         missing = int(np.count_nonzero(np.isnan(y)))
         infinite = int(np.count_nonzero(~finite)) - missing
         y = np.where(finite, y, np.nan)
-    log = _log_axis(y, low, high, scale)
-    if log and not (low >= _LOG_RANGE[0] and high <= _LOG_RANGE[1]):
-        y = np.where((y >= _LOG_RANGE[0]) & (y <= _LOG_RANGE[1]), y, np.nan)
-        low, high = float(np.nanmin(y)), float(np.nanmax(y))
+    y, low, high, log = _cut(y, low, high, scale)
     marks = _marks(exact, y, entered, best or direction(name), low, high)
     if smooth is None:
         smooth = is_noise(y, log=log)
@@ -208,7 +205,30 @@ def _bounds(y: Floats) -> tuple[float, float, NDArray[np.bool_] | None]:
     return float(y[finite].min()), float(y[finite].max()), finite
 
 
-def _log_axis(y: Floats, low: float, high: float, scale: str | None) -> bool:
+def on_axis(values: Any, scale: str | None) -> tuple[Any, float, float, bool]:
+    """Numbers as the axis of their picture has them, its ends, and whether it is logarithmic.
+
+    NaN, and NaN for the ends, where nothing is drawn; logarithms where that is so.
+    """
+    y = _floats(np.asarray(values).reshape(-1))
+    low, high, finite = _bounds(y)
+    y = y if finite is None else np.where(finite, y, np.nan)
+    y, low, high, log = _cut(y, low, high, scale)
+    return np.log10(y) if log else y, low, high, log
+
+
+def _cut(
+    y: Floats, low: float, high: float, scale: str | None
+) -> tuple[Floats, float, float, bool]:
+    """The values that an axis can have, their ends, and whether it is logarithmic."""
+    log = _is_log(y, low, high, scale)
+    if log and not (low >= _LOG_RANGE[0] and high <= _LOG_RANGE[1]):
+        y = np.where((y >= _LOG_RANGE[0]) & (y <= _LOG_RANGE[1]), y, np.nan)
+        low, high = float(np.nanmin(y)), float(np.nanmax(y))
+    return y, low, high, log
+
+
+def _is_log(y: Floats, low: float, high: float, scale: str | None) -> bool:
     if scale is not None:
         return scale == "log" and bool(((y >= _LOG_RANGE[0]) & (y <= _LOG_RANGE[1])).any())
     if not (low >= _LOG_RANGE[0] and 1e3 * low <= high <= _LOG_RANGE[1]):

@@ -42,6 +42,7 @@ OWNER_FILE: Final = ".owner.json"  # in an archive of --scratch: whose the folde
 RUN_FILE: Final = "run.json"
 LABELS_FILE: Final = "labels.json"
 STOPPED_FILE: Final = "%tmp-stopped"  # while somebody has asked for the end of this run alone
+PROGRESS_FILE: Final = "%tmp-progress"  # while the outermost `progress` of a run goes on
 MANIFEST_FILE: Final = "manifest.json"
 ENVIRONMENT_FILE: Final = "environment.json"
 LOG_FILE: Final = "output.log"

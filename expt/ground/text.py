@@ -36,6 +36,7 @@ _HIGH_WORDS: Final = re.compile(
     r"|bleu|rouge|dice|elbo|likelihood|success"
 )
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
+_DOTS: Final = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of braille: left, right
 _HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS: Final = "\u200c\u200d"  # hold emoji and some scripts together; they hide nothing
 _SHORT_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -141,18 +142,36 @@ def number_text(value: float, digits: int = 4) -> str:
 def number_texts(values: Sequence[float]) -> list[str]:
     """The numbers in as few significant digits, from four on, as tell different ones apart.
 
-    All in as many, unless that takes more than eight: then only those have more that look alike.
+    Where one is rounded all have as many decimals, so that they align below each other; where that
+    takes too many digits, only those have more that look alike.
     """
     different = {value for value in values if value == value}
-    for digits in range(4, 9):
-        if len({number_text(value, digits) for value in different}) == len(different):
-            return [number_text(value, digits) for value in values]
     told = {value: number_text(value) for value in different}
+    sizes = sorted(abs(value) for value in different if value)
+    if any(float(told[v]) != v for v in different) and sizes[0] >= 1e-4 and sizes[-1] < 1e6:
+        least = max(decimals_of(sizes[len(sizes) // 2], 4), decimals_of(sizes[0], 3))
+        decimals = common_decimals(different, least)
+        if decimals is not None:
+            told |= {v: f"{v:.{decimals}f}" for v in different if type(v) is float}
     for digits in range(5, 18):
         count = Counter(told.values())
         alike = [value for value, text in told.items() if count[text] > 1]
         told |= {v: number_text(v, digits) if digits < 17 else repr(v) for v in alike}
     return [told.get(value) or number_text(value) for value in values]
+
+
+def decimals_of(value: float, digits: int) -> int:
+    """With how many decimals a number above 0 has so many significant digits."""
+    return max(digits - 1 - math.floor(math.log10(value)), 0)
+
+
+def common_decimals(values: Iterable[float], least: int) -> int | None:
+    """As few decimals, up to eight, as tell unlike values apart; None where these do not."""
+    unlike = set(values)
+    for decimals in range(least, 9):
+        if len({f"{value:.{decimals}f}" for value in unlike}) == len(unlike):
+            return decimals
+    return None
 
 
 def distinct_texts(values: Sequence[Any]) -> list[str]:
@@ -192,7 +211,7 @@ def short_text(value: Any) -> str:
         return number_text(value)
     if (
         isinstance(value, (list, tuple))
-        and 1 < len(value) < _SHORT
+        and 0 < len(value) < _SHORT
         and all(type(item) in (int, float) for item in value)
     ):
         return "×".join(map(number_text, value))
@@ -295,6 +314,30 @@ def spark(values: Sequence[float], width: int) -> str:
         " " if share is None else _SPARKS[3 if share < 0 else round(share * top)]
         for share in shares(list(_bucket_means(values, width)))
     )
+
+
+def braille(values: Sequence[float], width: int, height: int) -> list[str]:
+    """A line chart of so many columns and rows of braille, which has two by four dots a cell.
+
+    Means, gaps and sampling as in `spark`; between few values the line is straight.
+    """
+    top = 4 * height - 1
+    cells = [[0] * width for _ in range(height)]
+    points = shares(list(_bucket_means(values, 2 * width))) or [None]
+    before: int | None = None
+    for x in range(2 * width):
+        place, between = divmod(x * (len(points) - 1), 2 * width - 1)
+        share, after = points[place], points[min(place + 1, len(points) - 1)]
+        if share is not None and after is not None:
+            share += (after - share) * between / (2 * width - 1)
+        row = None if share is None else top // 2 if share < 0 else round((1 - share) * top)
+        if row is not None:
+            beside = row if before is None else before
+            step = 1 if row >= beside else -1
+            for y in {row, *range(beside + step, row, step)}:  # no gap where it is steep
+                cells[y // 4][x // 2] |= _DOTS[x % 2][y % 4]
+        before = row
+    return ["".join(chr(0x2800 + cell) for cell in row) for row in cells]
 
 
 def shares(numbers: Sequence[float]) -> list[float | None]:

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 HASH_CAP: Final = 256 * 1024 * 1024
@@ -39,6 +40,15 @@ def measure_input(path: Path, known: dict[tuple[str, int, int], str]) -> dict[st
                 known[key] = hashlib.file_digest(file, "sha256").hexdigest()
         told["sha256"] = known[key]
     return told
+
+
+def is_unchanged(path: Path, told: Mapping[str, Any]) -> bool:
+    """Whether a path still holds what `told` says of it. Raises `OSError` where it is gone."""
+    status = path.stat()
+    time = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC).isoformat()
+    if path.is_file() and (status.st_size != told.get("size") or time == told.get("time")):
+        return status.st_size == told.get("size")
+    return bool(told.get("sha256")) and measure_input(path, {})["sha256"] == told["sha256"]
 
 
 def _measure_folder(path: Path) -> tuple[int, str | None]:

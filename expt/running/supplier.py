@@ -104,7 +104,7 @@ class Supplier:
         return self._checkpoint
 
     def _make_progress(self, asker: Function, scope: RunScope) -> Progress:
-        return Progress(self._case.id, self._report)
+        return Progress(self._case.id, self._report, self._archive.path)
 
     def _make_run(self, asker: Function, scope: RunScope) -> RunInfo:
         return self.tell_run()

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
+from expt.archive.progress_file import HowFar, write_progress
 from expt.archive.returned import storable_result
 from expt.archive.series_lines import read_results
 from expt.ground.encoding import Unstorable, from_json, to_json
@@ -183,15 +184,19 @@ class RunInfo:
 class Progress:
     """`progress(iterable, total=None, label="")`: the iterable, with its advance on screen."""
 
-    def __init__(self, case_id: str, report: Report) -> None:
+    def __init__(self, case_id: str, report: Report, archive: Path) -> None:
         self._case_id = case_id
         self._report = report
-        self._told = 0.0
+        self._archive = archive
+        self._depth = 0
+        self._told = {True: 0.0, False: 0.0}  # by the outermost loop, by those within it
 
     def __call__(
         self, iterable: Iterable[T], total: int | None = None, label: str = ""
     ) -> Iterator[T]:
         """Yield what `iterable` yields. Raises `TypeError` at once for what is not iterable."""
+        if isinstance(total, str):
+            raise TypeError(f"total is a number of items; a name is label={total!r}")
         items = iter(iterable)
         if total is None:
             length = getattr(iterable, "__len__", None)
@@ -199,19 +204,28 @@ class Progress:
         return self._follow(items, None if total is None else int(total), str(label))
 
     def _follow(self, items: Iterator[T], total: int | None, label: str) -> Iterator[T]:
+        outermost = not self._depth
+        self._depth += 1
         done = 0
-        for item in items:
-            self._tell(done, total, label)
-            yield item
-            done += 1
-        self._tell(done, total, label)
+        try:
+            for item in items:
+                self._tell(HowFar(done, total, label), outermost)
+                yield item
+                done += 1
+            self._tell(HowFar(done, total, label), outermost)
+        finally:
+            self._depth -= 1
+            if outermost:
+                write_progress(self._archive, None)
 
-    def _tell(self, done: int, total: int | None, label: str) -> None:
-        """At most ten times a second for one run, however many loops it has."""
+    def _tell(self, far: HowFar, outermost: bool) -> None:
+        """At most ten times a second, and as often of the loops within, however many they are."""
         now = time.monotonic()
-        if now - self._told >= _PROGRESS_INTERVAL:
-            self._told = now
-            self._report(RunProgressed(self._case_id, done, total, label))
+        if now - self._told[outermost] >= _PROGRESS_INTERVAL:
+            self._told[outermost] = now
+            self._report(RunProgressed(self._case_id, *far))
+            if outermost:
+                write_progress(self._archive, far)
 
 
 class Hooks:

@@ -10,20 +10,29 @@ from typing import TYPE_CHECKING, Final
 
 from expt.ground.layout import LOG_FILE, RUNS_DIR
 from expt.ground.screen import STATUS_STYLES, Line, OneRow, Part, paragraph, pasted, relative_path
-from expt.ground.text import collapse_progress, human_duration, printed, short_text, some_of
+from expt.ground.text import (
+    case_text,
+    collapse_progress,
+    human_duration,
+    printed,
+    short_text,
+    some_of,
+)
+from expt.parameters.secret_values import masked_case
 from expt.terminal.tracebacks import error_line, error_lines, show_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from expt.ground.model import Outcome
+    from expt.ground.model import Case, Outcome
     from expt.ground.options import Options
     from expt.ground.screen import Screen
 
 MARKS: Final = {"completed": "✓", "failed": "✗", "interrupted": "!", "skipped": "-"}
 DOTS: Final = {"completed": ".", "failed": "F", "interrupted": "!", "skipped": "s"}
 _SKIPPED: Final = "skipped"  # begins the notice that gives the reason
+WIDE: Final = 100  # columns from which more than what is asked for first stands beside it
 _TAIL_LINES: Final = 5  # of what a failed run printed
 _TAIL_BYTES: Final = 1 << 16
 
@@ -50,11 +59,13 @@ def outcome_line(
         path = relative_path(outcome.path, options.cwd) if outcome.path else ""
         head: list[Line] = [[counter, (outcome.status, style)], [outcome.case_id], [duration]]
         return _joined([*head, told, [path]])
-    identity = (
-        [screen.run(outcome.run_id, outcome.run_id, outcome.path, "dim")] if outcome.path else []
-    )
     mark: Part = (MARKS.get(outcome.status, "?"), style)
-    row = OneRow([mark, " ", *_joined([[name], [f"{duration:>6}"], identity, told])])
+    named, identity = (
+        screen.run(text, outcome.run_id, outcome.path, shown) if outcome.path else (text, shown)
+        for text, shown in ((name, ""), (outcome.run_id, "dim"))
+    )
+    wide = [identity] if screen.size[0] >= WIDE else []
+    row = OneRow([mark, " ", *_joined([[named], [f"{duration:>6}"], wide, told])])
     if options.telling.verbosity > 0 and outcome.path:
         row.append((f"  {relative_path(outcome.path, options.cwd)}", "dim"))
         return list(row)
@@ -91,7 +102,11 @@ def other_notices(outcome: Outcome) -> list[str]:
 
 
 def show_failures(
-    screen: Screen, outcomes: Sequence[Outcome], options: Options, names: Mapping[str, str]
+    screen: Screen,
+    outcomes: Sequence[Outcome],
+    options: Options,
+    cases: Mapping[str, Case],
+    names: Mapping[str, str],
 ) -> None:
     """The failed runs with their tracebacks; what failed in the same way is told once."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
@@ -109,12 +124,7 @@ def show_failures(
         if style == "line":
             screen.lines([*lines] for _ in (outcome, *others))
             continue
-        name = names.get(outcome.case_id, "")
-        case = [("  " + name, "")] if name and name not in outcome.case_id else []
-        identity: Part = outcome.run_id
-        if outcome.path:
-            identity = screen.run(outcome.run_id, outcome.run_id, outcome.path)
-        screen.line((f"✗ {outcome.case_id}", "bold red"), "  ", identity, *case)
+        screen.lines([_failure_head(screen, outcome, cases.get(outcome.case_id))])
         if outcome.error is None:
             screen.line(lines[0])
         else:
@@ -125,6 +135,18 @@ def show_failures(
             screen.line(f"the same in {same}")
         if outcome.path and style in ("auto", "long"):
             _show_output(screen, Path(outcome.path) / LOG_FILE, options.cwd)
+
+
+def _failure_head(screen: Screen, outcome: Outcome, case: Case | None) -> Line:
+    """Whose failure it is; on a terminal in one row, with its values in place of the brackets."""
+    identity: Part = outcome.run_id
+    if outcome.path:
+        identity = screen.run(outcome.run_id, outcome.run_id, outcome.path)
+    told = "" if case is None else case_text(masked_case(case).axes)
+    if not screen.terminal or case is None:
+        return [(f"✗ {outcome.case_id}", "bold red"), "  ", identity, f"  {told}".rstrip()]
+    told = told or case_text(masked_case(case).params)
+    return OneRow([(f"✗ {case.experiment.id}", "bold red"), "  ", identity, f"  {told}"])
 
 
 def _show_output(screen: Screen, log: Path, cwd: Path) -> None:
@@ -214,6 +236,7 @@ def where_lines(outcomes: Sequence[Outcome], options: Options) -> list[Line]:
     reference = _reference(shown, options)
     command = f"expt show {reference}"
     if len(kept) > 1 and reference == shown.run_id:
+        command = "expt view" if shown.status == "completed" else command
         command = f"expt show --session latest  ·  {command}"
     return [
         [(f"{what} in ", "dim"), pasted(folder, options.cwd)],

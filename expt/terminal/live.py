@@ -23,7 +23,7 @@ from expt.ground.text import (
 )
 from expt.ground.value_classes import define
 from expt.parameters.secret_values import masked_case
-from expt.terminal.endings import MARKS
+from expt.terminal.endings import MARKS, WIDE
 from expt.terminal.sweep_table import numbers
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+    from expt.archive.progress_file import HowFar
     from expt.ground.messages import Event
     from expt.ground.model import Case, Outcome, Plan
     from expt.ground.screen import Line
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 _SHOWN_AFTER: Final = 0.25  # seconds: what is over sooner is not worth a line that goes away
 _ROWS_LEFT: Final = 7  # of the window's height, for what stands above and below
-_WIDE: Final = 100  # columns from which a run's values stand beside its progress
 _LOOPS: Final = 16  # loops of a run that are remembered: some are left by a break
 _SPARK: Final = 12
 
@@ -159,7 +159,6 @@ class CurrentRun:
         What was tracked meanwhile is read.
         """
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.spinner import Spinner
 
         self._spinner = self._spinner or Spinner("dots", style="cyan")
@@ -170,11 +169,8 @@ class CurrentRun:
             told.append(styled((f"making provider {self.making} (session)…", "yellow")))
         elif loop is not None:
             left = loop.left(now)
-            text = f"{loop.label} " if loop.label else ""
-            text += f"{loop.done}" if loop.total is None else f"{loop.done}/{loop.total}"
-            text += "" if left is None else f" {whole_seconds(left)}"
-            bar = [ProgressBar(total=loop.total, completed=loop.done, width=16)]
-            told.append(side_by_side(*(bar if loop.total else []), styled(text)))
+            more = "" if left is None else f" {whole_seconds(left)}"
+            told.append(side_by_side(*progress_row(loop, 16, more)))
         if values := self.values():
             told.append(styled(*values))
         rest = side_by_side(*told, gap=2) if wide else Group(*told)
@@ -293,7 +289,7 @@ class LiveView:
         from rich.panel import Panel
         from rich.table import Table
 
-        wide = width >= _WIDE
+        wide = width >= WIDE
         room = max((height - _ROWS_LEFT) // (1 if wide else 2), 1)
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(width=1)
@@ -309,14 +305,12 @@ class LiveView:
         told: Line = [(counted(len(experiments), "experiment"), "dim")]
         if len(experiments) == 1:
             (only,) = experiments.values()
-            told = [(only.id, "bold"), (f"  {only.description}".rstrip(), "dim")]
+            told = [(only.id, "bold not dim"), (f"  {only.description}".rstrip(), "dim")]
         title = styled(*told, overflow="ellipsis")
         return Panel(grid, title=title, title_align="left", border_style="dim")
 
     def _draw_session(self, now: float, width: int) -> RenderableType | None:
         """What the session as a whole is at."""
-        from rich.progress_bar import ProgressBar
-
         planned, ended = len(self._plan) + self._to_come, self._counts.total()
         importing = "" if self._importing is None else f"importing {self._importing}"
         elapsed = whole_seconds(now - self._began)
@@ -343,8 +337,26 @@ class LiveView:
         ]
         parts: list[RenderableType] = [styled("  ", *counts)] if counts else []
         if planned > 1 and ended < planned and width >= 60:
-            parts.append(ProgressBar(total=planned, completed=ended, width=min(width // 5, 24)))
+            parts += progress_bar(ended, planned, min(width // 5, 24))
         return side_by_side(*parts, styled(*told, no_wrap=True, overflow="ellipsis"))
+
+
+def progress_row(loop: Loop | HowFar, width: int, more: str = "") -> list[RenderableType]:
+    """A bar, where the end is known, and the numbers: `━━━━ epoch 3/10`."""
+    text = f"{loop.label} " if loop.label else ""
+    text += f"{loop.done}" if loop.total is None else f"{loop.done}/{loop.total}"
+    return [*progress_bar(loop.done, loop.total, width), styled(f"{text}{more}")]
+
+
+def progress_bar(done: int, total: int | None, width: int) -> list[RenderableType]:
+    """How far something is, in the terminal's own colours; nothing where no end is known."""
+    from rich.progress_bar import ProgressBar
+
+    if not total:
+        return []
+    return [
+        ProgressBar(total, done, width, style="dim", complete_style="cyan", finished_style="green")
+    ]
 
 
 def whole_seconds(seconds: float) -> str:

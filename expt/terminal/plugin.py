@@ -222,12 +222,12 @@ class Terminal:
             self._say([(f"skipped {count}{f': {reason}' if reason else ''}", "dim")])
 
     def _end(self, options: Options, outcomes: Sequence[Outcome]) -> None:
-        screen, names = self._screen, self._live.names
+        screen = self._screen
         failed = any(outcome.status == "failed" for outcome in outcomes)
         failed = failed and options.telling.traceback != "no"
         if failed and self._talks:
             screen.line()
-        endings.show_failures(screen, outcomes, options, names)
+        endings.show_failures(screen, outcomes, options, self._cases, self._live.names)
         if options.telling.verbosity < -1:
             return
         if failed:
@@ -243,15 +243,16 @@ class Terminal:
         told = endings.count_text(counts) or "nothing ran"
         if options.running.detach:
             told = f"{counted(len(self._cases), 'case')} submitted"
-        summary = f"{told} in {took}"
-        screen.line((summary, endings.summary_style(counts)))
-        if self._talks:
-            show_sweeps(screen, *self._with_earlier(outcomes))
-            for search in self._searches:
-                screen.lines(paragraph(f"{search.case.id}: {search.known}"))
-                screen.line(("all trials: ", "dim"), f"expt search {search.case.id}")
-            screen.lines(curves_lines(options.keeping.runs, self._session, options.cwd))
-            screen.lines(endings.where_lines(outcomes, options))
+        summary = (f"{told} in {took}", endings.summary_style(counts))
+        if not self._talks:
+            screen.line(summary)
+            return
+        show_sweeps(screen, *self._with_earlier(outcomes), summary)
+        for search in self._searches:
+            screen.lines(paragraph(f"{search.case.id}: {search.known}"))
+            screen.line(("all trials: ", "dim"), f"expt search {search.case.id}")
+        screen.lines(curves_lines(options.keeping.runs, self._session, options.cwd))
+        screen.lines(endings.where_lines(outcomes, options))
 
     def _with_earlier(
         self, outcomes: Sequence[Outcome]

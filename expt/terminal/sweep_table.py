@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from expt.archive.record import read_outcome
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SESSIONS_DIR
-from expt.ground.screen import Column, Line, linked, pasted
+from expt.ground.screen import Column, Line, Part, linked, pasted
 from expt.ground.spread import is_number, spread_of
 from expt.ground.text import (
     case_text,
+    common_decimals,
+    counted,
+    decimals_of,
     direction,
     distinct_texts,
     identity,
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 
 SEEDS: Final = ("seed", "repeat")  # what is averaged over
 _ROWS: Final = 40
-_PICTURES: Final = 7
 _BAR: Final = 20
 
 
@@ -42,8 +44,13 @@ class _Member(NamedTuple):
     numbers: dict[str, float]  # none of a run that did not complete
 
 
-def show_sweeps(screen: Screen, cases: Mapping[str, Case], outcomes: Sequence[Outcome]) -> None:
-    """A table for each experiment of which several cases completed with numbers."""
+def show_sweeps(
+    screen: Screen, cases: Mapping[str, Case], outcomes: Sequence[Outcome], summary: Part
+) -> None:
+    """The summary, and a table for each experiment of which several cases completed with numbers.
+
+    What a single table is of stands beside the summary.
+    """
     swept: dict[str, list[_Member]] = {}
     ended = {outcome.case_id: outcome for outcome in outcomes}
     for case_id, case in cases.items():
@@ -52,9 +59,16 @@ def show_sweeps(screen: Screen, cases: Mapping[str, Case], outcomes: Sequence[Ou
             found = numbers(outcome.results) if outcome.status == "completed" else {}
             member = _Member(masked_case(case), outcome, found)
             swept.setdefault(case.experiment.id, []).append(member)
-    for name, members in swept.items():
-        if sum(bool(member.numbers) for member in members) > 1:
-            _show_sweep(screen, name if len(swept) > 1 else "", members)
+    tables = [
+        (name, members)
+        for name, members in swept.items()
+        if sum(bool(member.numbers) for member in members) > 1
+    ]
+    if len(tables) != 1:
+        screen.line(summary)
+    for name, members in tables:
+        head: Line = [summary] if len(tables) == 1 else [(name, "bold")]
+        _show_sweep(screen, head, members)
 
 
 def earlier_outcomes(done: Mapping[str, PinnedRun]) -> list[Outcome]:
@@ -77,7 +91,7 @@ def numbers(values: Mapping[str, Any], above: str = "") -> dict[str, float]:
     return found
 
 
-def _show_sweep(screen: Screen, name: str, members: Sequence[_Member]) -> None:
+def _show_sweep(screen: Screen, head: Line, members: Sequence[_Member]) -> None:
     axes = dict.fromkeys(axis for member in members for axis in member.case.axes)
     by = [axis for axis in axes if axis not in SEEDS]
     over = [axis for axis in axes if axis in SEEDS]
@@ -89,8 +103,9 @@ def _show_sweep(screen: Screen, name: str, members: Sequence[_Member]) -> None:
     results = dict.fromkeys(result for member in members for result in member.numbers)
     shown = dict(list(groups.items())[:_ROWS])
     said = f"by {' × '.join(by)}" if by else "all together"
-    said += f", mean ± std over {' × '.join(over)}" if over else ""
-    screen.lines([[], [(name, "bold"), "  " if name else "", said], []])
+    averaged = [counted(len({m.case.axes.get(axis) for m in members}), axis) for axis in over]
+    said += f", mean ± std over {' × '.join(averaged)}" if over else ""
+    screen.lines([[*head, f"   {said}"], []])
     columns = []
     for axis in by:
         found = [group[0].case.axes.get(axis, "") for group in shown.values()]
@@ -120,16 +135,22 @@ def _completed(members: Sequence[_Member]) -> int:
 
 
 def mean_texts(spreads: Sequence[Spread | None]) -> list[str]:
-    """`0.9193 ± 0.0100` for each of `spread_of`, with digits enough that unlike means differ.
+    """`0.9193 ± 0.0100` for each of `spread_of`, aligned, with two digits of the least deviation.
 
     Nothing where there is none; the mean alone where there is no finite deviation.
     """
-    means = iter(number_texts([spread["mean"] for spread in spreads if spread]))
+    means = [spread["mean"] for spread in spreads if spread]
+    stds = [std for each in spreads if each and (std := each["std"]) and math.isfinite(std)]
+    decimals = None
+    if stds and min(stds) >= 1e-6 and all(abs(number) < 1e6 for number in (*means, *stds)):
+        decimals = common_decimals(means, decimals_of(min(stds), 2))
+    form = ".2g" if decimals is None else f".{decimals}f"
+    told = iter(number_texts(means) if decimals is None else [f"{mean:{form}}" for mean in means])
     texts = []
     for spread in spreads:
         std = spread["std"] if spread else None
-        about = "" if std is None or not math.isfinite(std) else f" ± {std:.2g}"
-        texts.append(next(means) + about if spread else "")
+        about = "" if std is None or not math.isfinite(std) else f" ± {std:{form}}"
+        texts.append(next(told) + about if spread else "")
     return texts
 
 
@@ -166,8 +187,5 @@ def curves_lines(runs: Path, session: str, cwd: Path) -> list[Line]:
     pictures = sorted(folder.glob("*.png")) if session and folder.is_dir() else []
     if not pictures:
         return []
-    line: Line = [("curves  ", "dim"), pasted(pictures[0], cwd)]
-    for path in pictures[1:_PICTURES]:
-        line += [", ", linked(path.name, path)]
-    more = len(pictures) - _PICTURES
-    return [[*line, f" and {more} more" if more > 0 else ""]]
+    more = f"  and {len(pictures) - 1} more" if pictures[1:] else ""
+    return [[("curves  ", "dim"), pasted(pictures[0], cwd), linked(more, folder, "dim")]]

@@ -41,6 +41,15 @@ _LIBRARY: Final = re.compile(
 _FIRST_FRAMES: Final = 4  # of a long stack, such as a recursion
 _LAST_FRAMES: Final = 8
 _LARGEST: Final = 1 << 22  # bytes of a file of code that is shown
+_COLOURS: Final[dict[tuple[str, ...], str]] = {  # seen on dark and on light
+    ("Keyword",): "magenta",
+    ("Operator", "Word"): "magenta",
+    ("Name", "Builtin"): "cyan",
+    ("Name", "Exception"): "cyan",
+    ("Literal", "String"): "green",
+    ("Literal", "Number"): "cyan",
+    ("Comment",): "dim",
+}
 
 
 @frozen
@@ -195,12 +204,16 @@ def _panel(
 
 
 def _excerpt(code: str, line: int) -> RenderableType:
-    from rich.syntax import Syntax  # with pygments: slow, and for failures alone
+    # with pygments: slow, and for failures alone
+    from rich.style import Style
+    from rich.syntax import ANSISyntaxTheme, Syntax
+
+    colours = {kind: Style.parse(style) for kind, style in _COLOURS.items()}
 
     return Syntax(
         visible(code.expandtabs(4), lines=True),
         "python",
-        theme="ansi_dark",
+        theme=ANSISyntaxTheme(colours),
         background_color="default",
         line_numbers=True,
         line_range=(max(line - 1, 1), line),

@@ -32,12 +32,13 @@ _LONGEST: Final = 2000  # characters of a node id that is looked for
 _RECENT: Final = 25  # runs that a terminal lists unless --limit says otherwise
 
 EXAMPLES: Final = """\
-a REF is an id or the beginning of one, latest, latest~2, a node id, or the path of an archive
+a REF is an id or the beginning of one, latest, latest~2, a node id, or the
+path of an archive
 
   expt show                                     recent runs
   expt show -k train --status failed            some of them
   expt show --where "lr < 0.1 and results.accuracy > 0.9" --on yesterday
-  expt show --group-by lr,optimizer             mean and spread over everything else
+  expt show --group-by lr,optimizer             mean and spread over all else
   expt show latest                              one in full
   expt show latest latest~1                     what differs between two
   expt show --columns id,lr,results.accuracy,min.loss --sort min.loss
@@ -96,7 +97,7 @@ def _show_named(runs: Runs, asked: argparse.Namespace, root: Path, screen: Scree
         from expt.cli.show.detail import View, show_detail
         from expt.cli.show.listing import show_undetermined
 
-        show_detail(View(runs[0], screen, Path.cwd(), lambda text: _load(text, root, asked)))
+        show_detail(View(runs[0], screen, Path.cwd(), root, lambda text: _load(text, root, asked)))
         show_undetermined(_alike(runs[0], root), screen)
     else:
         from expt.cli.show.comparison import show_comparison

@@ -74,7 +74,7 @@ def _told(section: str, row: Sequence[Any]) -> list[str]:
     """The values of a row; of files what tells them apart."""
     if section == "inputs":
         row = [_input_text(entry) if isinstance(entry, Mapping) else entry for entry in row]
-    return told_values(row, tell=str if section in ("code", "inputs") else value_text)
+    return told_values(row, tell=str if section in ("run", "code", "inputs") else value_text)
 
 
 def _input_text(entry: Mapping[str, Any]) -> str:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.cli.show.listing import age_text, spark_of
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive, ReadingError
+from expt.ground.model import LAYER_PROVIDER
 from expt.ground.screen import STATUS_STYLES, Branch, Column, Line, Part, linked, pasted
 from expt.ground.text import (
+    counted,
     human_duration,
     human_size,
     number_text,
@@ -22,6 +24,7 @@ from expt.ground.text import (
 )
 from expt.ground.value_classes import frozen
 from expt.reading.fields import leaf_values as value_leaves
+from expt.reading.finding import find_runs
 from expt.terminal.plan_table import leaf_values, origin_text, print_values
 from expt.terminal.tracebacks import show_error
 
@@ -40,11 +43,12 @@ _GENERATIONS: Final = 5  # of runs of which each is a rerun of the next
 
 @frozen
 class View:
-    """A run, where it is shown, the folder that paths are told from, and how others are found."""
+    """A run, where it is shown, where paths are told from, where and how others are found."""
 
     run: Run
     screen: Screen
     cwd: Path
+    root: Path
     find: Callable[[str], Run]
 
     def path(self, path: Path) -> Part:
@@ -174,15 +178,22 @@ def _pictures(run: Run) -> list[Path]:
 
 
 def _show_pictures(view: View) -> None:
-    view.screen.lines(["  ", view.path(path)] for path in _pictures(view.run))
+    folder = view.run.path / layout.PLOTS_DIR
+    names = [linked(str(path.relative_to(folder)), path) for path in _pictures(view.run)]
+    _show_files(view, folder, Column("", names, whole=True))
 
 
 def _show_artifacts(view: View) -> None:
     names = [linked(name, each.path) for name, each in view.run.artifacts.items()]
     sizes = [human_size(each.size) for each in view.run.artifacts.values()]
     columns = [Column("", names, whole=True), Column("", sizes, "dim", right=True)]
+    _show_files(view, view.run.path / layout.ARTIFACTS_DIR, *columns)
+
+
+def _show_files(view: View, folder: Path, *columns: Column) -> None:
+    """Files of one folder of the archive, by which a terminal opens them."""
     view.screen.table(columns, indent=2)
-    view.screen.line("  in ", view.path(view.run.path / layout.ARTIFACTS_DIR))
+    view.screen.line("  in ", view.path(folder))
 
 
 def _show_log(view: View) -> None:
@@ -216,11 +227,14 @@ def _show_lineage(view: View) -> None:
         branches.append(_ancestry(view, str(rerun_of), _GENERATIONS))
     if session := lineage.get("session"):
         sweep = lineage.get("sweep")
-        text = f"  sweep {' × '.join(map(str, sweep))}" if isinstance(sweep, Mapping) else ""
+        text = ""
+        if isinstance(sweep, Mapping):
+            together = find_runs(view.root, session=str(session), smoke=True, scratch=True)
+            text = f"  {counted(len(together), 'run')}, sweep {' × '.join(map(str, sweep))}"
         branches.append(([("session ", "dim"), str(session), (text, "dim")], ()))
     inputs = run.inputs
     if inputs:
-        files: list[Branch] = [(_input(dict(entry)), ()) for entry in inputs.values()]
+        files: list[Branch] = [(_input(view, dict(entry)), ()) for entry in inputs.values()]
         branches.append(([("inputs", "dim")], files))
     for name, title in (("inputs", "given runs"), ("needs", "needs")):
         given = lineage.get(name)
@@ -236,9 +250,15 @@ def _show_lineage(view: View) -> None:
 
 
 def _deviation(run: Run, name: str, value: Any) -> Line:
-    chain = [origin_text(origin) for origin in run.origins.get(name, ())]
-    told = "" if value is None else value_text(value)  # None is what a provider made
-    return [(name, "cyan"), f"  {told}", (f"  {' · '.join(chain[:2])}", "dim")]
+    """`lr  0.01 wrapped by provider careful.py:7 · 0.1 default train.py:1`."""
+    chain = run.origins.get(name, ())
+    value = chain[0].value if value is None and chain else value  # None is what a provider made
+    told = [] if value is None else [value_text(value)]
+    if chain:
+        wrapped = "wrapped by " if chain[0].layer == LAYER_PROVIDER and chain[1:] else ""
+        told.append(wrapped + origin_text(chain[0]))
+    over = [f" · {value_text(o.value)} {origin_text(o)}" for o in chain[1:2]]
+    return [(name, "cyan"), f"  {' '.join(told)}", *((text, "dim") for text in over)]
 
 
 def _ancestry(view: View, reference: str, left: int) -> Branch:
@@ -261,19 +281,22 @@ def _input_run(view: View, name: str, reference: str) -> Line:
     return [(name, "cyan"), "  ", view.id(run), f"  {run.node_id}"]
 
 
-def _input(entry: Mapping[str, Any]) -> Line:
+def _input(view: View, entry: Mapping[str, Any]) -> Line:
+    from expt.planning.inputs import is_unchanged  # its package is slow, and few runs have inputs
+
     path = Path(str(entry.get("path")))
     size, digest = entry.get("size"), entry.get("sha256")
     told = human_size(size) if isinstance(size, int) else ""
     told += f"  kept as {entry['kept']}" if entry.get("kept") else ""
     told += f"  sha256 {str(digest)[:8]}…" if digest else ""
-    if not path.exists():
-        now: Part = ("gone", "yellow")
-    elif path.is_file() and path.stat().st_size != size:
-        now = ("changed", "yellow")
-    else:
-        now = ""
-    return [linked(str(path), path), (f"  {told}  ", "dim"), now]
+    try:
+        same = is_unchanged(path, entry)
+        now: Part = ("unchanged", "dim") if same else ("changed", "yellow")
+    except (FileNotFoundError, NotADirectoryError):
+        now = ("gone", "yellow")
+    except (OSError, ValueError):  # it cannot be looked at
+        now = "?"
+    return [view.path(path), (f"  {told}  ", "dim"), now]
 
 
 def _show_code(view: View) -> None:
@@ -324,7 +347,7 @@ def _show_again(view: View) -> None:
     view.pairs(
         {
             "as typed": shlex.join(view.run.command),
-            "as it was": shlex.join(["expt", "rerun", str(view.run.path.absolute())]),
+            "as it was": shlex.join(["expt", "rerun", view.path(view.run.path)[0]]),
             "same values": shlex.join(same),
             "in Python": f"run = expt.load({view.run.id!r})",
         }

@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.cli.show.listing import spark_of
+from expt.archive.progress_file import read_progress
+from expt.cli.show.listing import scalar_of
 from expt.ground.layout import SERIES_DIR
-from expt.ground.screen import STATUS_STYLES, Line, styled
-from expt.ground.text import human_duration, short_text
+from expt.ground.screen import STATUS_STYLES, Line, side_by_side, styled
+from expt.ground.text import braille, human_duration, number_text, short_text, spark
 from expt.reading.series.tail import SeriesTail
 from expt.terminal.endings import results_parts
+from expt.terminal.live import progress_row
 from expt.terminal.region import Region
 
 if TYPE_CHECKING:
@@ -24,10 +26,15 @@ if TYPE_CHECKING:
 
     from expt.ground.screen import Screen
     from expt.reading.run import Run
+    from expt.reading.series.tracked import Series
 
 _PAUSE_LIVE: Final = 0.25  # seconds
 _PAUSE_PLAIN: Final = 1.0
-_SPARK: Final = 40
+_BESIDE: Final = 46  # columns for the name, the numbers and the ends of a chart
+_NARROWEST: Final = 20  # columns of a chart
+_LOWEST: Final = 2  # rows of a chart; below that it is a spark line
+_HIGHEST: Final = 6
+_BAR: Final = 24
 
 
 class Follower:
@@ -38,8 +45,8 @@ class Follower:
         self._named = named
         self._tail = SeriesTail(run.path / SERIES_DIR)
         self._latest: dict[str, tuple[int, Any]] = {}
-        self._sparks: dict[str, str] = {}
-        self._sparks_due = 0.0
+        self._charts: dict[str, Series] = {}
+        self._charts_due = 0.0
         self._told: dict[str, Any] = {}
 
     def poll(self) -> bool:
@@ -60,36 +67,61 @@ class Follower:
         took = human_duration(self.run.duration or 0.0)
         return [[f"{name}{took}  ", *results_parts(now)]]
 
-    def draw(self, rows: int) -> RenderableType:
-        """A line for the run and one for each series, of which so many are shown."""
+    def draw(self, width: int, rows: int) -> RenderableType:
+        """A line for the run, how far it is, and its series, charts as high as is room."""
         from rich.console import Group
         from rich.table import Table
 
-        self._read_sparks()
+        self._read_charts()
         run = self.run
         took = "" if run.duration is None else f"  {human_duration(run.duration)}"
         told: Line = [(run.status, STATUS_STYLES[run.status]), f"{took}  ", (run.node_id, "bold")]
-        head = styled(*told, no_wrap=True, overflow="ellipsis")
+        parts: list[RenderableType] = [styled(*told, no_wrap=True, overflow="ellipsis")]
+        far = read_progress(run.path) if run.status == "running" else None
+        if far is not None:
+            parts.append(side_by_side("", *progress_row(far, _BAR)))
         grid = Table.grid(padding=(0, 2), pad_edge=True)
         for right in (False, True, True, False):
             grid.add_column(no_wrap=True, justify="right" if right else "left")
-        for name, (count, value) in list(self._latest.items())[:rows]:
-            latest, drawn = "" if value is None else short_text(value), self._sparks.get(name, "")
-            told = [(name, "cyan"), str(count), (latest, "bold"), (drawn, "cyan")]
-            grid.add_row(*map(styled, told))
+        shown = list(self._latest.items())[:rows]
+        spare = rows - len(shown) - len(parts)
+        height = min(1 + spare // max(len(self._charts), 1), _HIGHEST)
+        for name, (count, value) in shown:
+            latest = "" if value is None else short_text(value)
+            told = [(name, "cyan"), str(count), (latest, "bold")]
+            drawn = _chart(self._charts.get(name), max(width - _BESIDE, _NARROWEST), height)
+            grid.add_row(*map(styled, told), drawn)
         more = len(self._latest) - rows
         rest = [styled((f"  and {more} more series", "dim"))] if more > 0 else []
         rest = rest if self._latest else [styled(("  nothing tracked yet", "dim"))]
-        return Group(head, grid, *rest)
+        return Group(*parts, grid, *rest)
 
-    def _read_sparks(self) -> None:
+    def _read_charts(self) -> None:
         """The whole of every series, now and then: a long one costs a tenth of the time."""
         began = time.monotonic()
-        if began >= self._sparks_due or self.run.status != "running":
+        if began >= self._charts_due or self.run.status != "running":
             run = self.run.reload()
-            self._sparks = {name: spark_of(run, name, _SPARK) for name in self._latest}
+            found = {name: scalar_of(run, name) for name in self._latest}
+            self._charts = {name: series for name, series in found.items() if series}
             ended = time.monotonic()
-            self._sparks_due = ended + 9 * (ended - began)
+            self._charts_due = ended + 9 * (ended - began)
+
+
+def _chart(series: Series | None, width: int, height: int) -> RenderableType:
+    """A series between its largest and its smallest value, on the axis that its picture has."""
+    from rich.console import Group
+
+    from expt.drawing.curves import on_axis  # slow, and not before there is something to draw
+
+    if series is None:
+        return ""
+    if height < _LOWEST:
+        return styled((spark(series.values, width), "cyan"))
+    values, low, high, log = on_axis(series.values, series.options.get("scale"))
+    top, bottom = (number_text(end) if end == end else "" for end in (high, low))
+    labels = [top, *[""] * (height - 2), f"{bottom} log" if log else bottom]
+    rows = zip(braille(values, width, height), labels, strict=True)
+    return Group(*(styled((row, "cyan"), (f" {label}", "dim")) for row, label in rows))
 
 
 def follow(runs: Sequence[Run], screen: Screen) -> None:
@@ -105,13 +137,14 @@ def follow(runs: Sequence[Run], screen: Screen) -> None:
     while not ended and not screen.gone:
         states = [follower.poll() for follower in followers]
         ended = all(states)
-        rows = max(screen.size[1] // len(followers) - 3, 1)
-        if screen.live and not ended:
-            region.draw([], Group(*(follower.draw(rows) for follower in followers)))
-        elif not screen.live:
+        width, height = screen.size
+        rows = max(height // len(followers) - 2, 1)
+        if screen.live:
+            drawn = [follower.draw(width, rows) for follower in followers]
+            region.draw([], None if ended else Group(*drawn))
+        else:
             screen.lines(line for follower in followers for line in follower.news())
         if not ended:
             time.sleep(_PAUSE_LIVE if screen.live else _PAUSE_PLAIN)
     if screen.live:
-        region.draw([], None)
-        screen.draw(*(follower.draw(1000) for follower in followers))
+        screen.draw(*drawn)

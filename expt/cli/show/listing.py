@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from expt.ground.screen import Screen
     from expt.reading.run import Run
+    from expt.reading.series.tracked import Series
 
 _SPARK: Final = 10
 _MOST_COMPARED: Final = 2000  # runs that are looked through for pairs that should be alike
@@ -202,14 +203,20 @@ def _spark_column(runs: Sequence[Run]) -> list[Column]:
 
 
 def spark_of(run: Run, name: str, width: int) -> str:
-    """A spark line of a scalar series; nothing for one that is too long to be read for it."""
+    """A spark line of a scalar series; nothing where there is none to be drawn."""
+    series = scalar_of(run, name)
+    return spark(series.values, width) if series else ""
+
+
+def scalar_of(run: Run, name: str) -> Series | None:
+    """A scalar series with its values, but one that is too long to be read for a glance."""
     if int(run.listed_series.get(name, {}).get("count") or 0) > _MOST_POINTS:
-        return ""
+        return None
     try:
         found = run.series.get(name)
-        return spark(found.values, width) if found and found.kind == "scalar" else ""
+        return found if found and found.kind == "scalar" and len(found.values) else None
     except (ReadingError, OSError):  # the archive is told by those who look into it
-        return ""
+        return None
 
 
 def told_values(
