@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from expt.archive.progress_file import HowFar, read_progress, write_progress
 from expt.ground.layout import PROGRESS_FILE
-from expt.ground.messages import RunProgressed
 from expt.running.supplies import Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from expt.ground.messages import RunProgressed
 
 
 def test_how_far_a_run_is_can_be_read_until_it_is_taken_away(tmp_path: Path) -> None:

@@ -385,7 +385,7 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         "  rerun of run1 2026-11-23",
         "  session s1  1 run, sweep lr",
         "  inputs",
-        f"    runs/gone.csv  1.2 MB  sha256 9f3c0000…  gone",
+        "    runs/gone.csv  1.2 MB  sha256 9f3c0000…  gone",
         "",
         "code",
         "  commit      abcdef012345 on main, with uncommitted changes",
