@@ -19,8 +19,14 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
+import expt
+from expt.archive.owner import owner_of_this_process
+from expt.archive.progress_file import HowFar, write_progress
+from expt.archive.writer import write_record
+from expt.cli.show.following import Follower
 from expt.ground.messages import ProviderMaking, RunFinished, RunProgressed, RunStarted
 from expt.ground.model import Case, Experiment, Outcome, Plan
+from expt.ground.value_classes import evolve
 from expt.terminal.live import LiveView
 from expt.tracking.recorder import open_recorder
 
@@ -65,13 +71,36 @@ PROJECT = {
             print("WARNING about to die")
             return helper(matrix, vector)
         """,
+    "experiments/train.py": """
+        from pathlib import Path
+
+        def experiment_train(track, progress, lr: float = 0.1, data: Path = Path("data.csv")):
+            \"\"\"Fit a line.\"\"\"
+            for step in progress(range(60)):
+                track("loss", (1 - lr) ** step)
+                track("slope", 2 - 2 * (1 - lr) ** step)
+            print("done")
+            return {"slope": 2.0, "error": 0.01}
+        """,
+    "experiments/careful.py": """
+        import expt
+        from experiments.train import experiment_train
+
+        experiment_careful = expt.extends(experiment_train)
+
+        @expt.provider
+        def lr(lr: float):
+            return lr * 2
+        """,
+    "data.csv": "x,y",
 }
 SWEEP = ["experiments/mlp.py", "--sweep", "lr=0.01,0.1,0.3", "--sweep", "hidden=[[32],[64,32]]"]
 SCREENS = {
     "sweep": [*SWEEP, "--sweep", "seed=0,1", "--no-render", "-n", "2"],
     "failure": ["experiments/bad.py", "--no-render", "-l"],
     "list": ["show", "-k", "mlp", "--sort", "accuracy", "--reverse", "--limit", "6"],
-    "run": ["show", "experiments/mlp.py::experiment_mlp[lr-0.3-hidden-_64__32_-seed-1]"],
+    "one": ["experiments/careful.py", "--no-render"],
+    "run": ["show", "careful.py::experiment_careful"],
     "comparison": [
         "show",
         "experiments/mlp.py::experiment_mlp[lr-0.3-hidden-_64__32_-seed-1]",
@@ -98,6 +127,9 @@ def main(folder: Path) -> None:
         console = recorder()
         draw_live(project, console)
         keep(console, folder / "live.svg")
+        console = recorder()
+        draw_followed(project, console)
+        keep(console, folder / "follow.svg")
 
 
 def recorder() -> Console:
@@ -178,6 +210,18 @@ def draw_live(project: Path, console: Console) -> None:
     drawn = view.draw(31.1, COLUMNS, 30)
     assert drawn is not None
     console.print(drawn)
+
+
+def draw_followed(project: Path, console: Console) -> None:
+    """What `--follow` shows of a run, in the middle of it."""
+    run = expt.load("careful.py::experiment_careful", runs=project / "runs")
+    going_on = evolve(run.record, status="running", owner=owner_of_this_process())
+    write_record(run.path, going_on)
+    write_progress(run.path, HowFar(42, 60, ""))
+    follower = Follower(run.reload(), named=False)
+    follower.poll()
+    console.print(Text.assemble(("$ ", "bold green"), "expt show latest --follow"))
+    console.print(follower.draw(COLUMNS, 16))
 
 
 if __name__ == "__main__":

@@ -361,4 +361,5 @@ def progress_bar(done: int, total: int | None, width: int) -> list[RenderableTyp
 
 def whole_seconds(seconds: float) -> str:
     """A time that is still moving: more digits would only jump about."""
-    return f"{math.ceil(seconds)}s" if seconds < 59 else human_duration(seconds)
+    whole = math.ceil(seconds)
+    return f"{whole}s" if whole < 60 else human_duration(whole)
