@@ -930,3 +930,34 @@ def test_ids_of_sessions_sort_as_the_sessions_began() -> None:
     moments = [new_session_id()[:-2] for _ in range(1000)]
     assert moments == sorted(moments)
     assert len(set(moments)) > 1
+
+
+def test_nothing_is_forked_once_a_plugin_may_have_threads(sandbox: Sandbox) -> None:
+    """A fork beside a thread that imports waits for that import for ever: no picture was made."""
+    sandbox.write(
+        {
+            "experiments/one.py": SIMPLE,
+            "plugin.py": """
+                import os
+                import threading
+
+                import expt
+
+                ended = threading.Event()
+
+
+                @expt.hook
+                def expt_collection_finished():
+                    os.register_at_fork(before=lambda: print("forked"))
+                    threading.Thread(target=ended.wait, daemon=True).start()
+
+
+                @expt.hook
+                def expt_session_finished():
+                    ended.set()
+                """,
+        }
+    )
+    done = sandbox.expt("experiments", "--plugin", "plugin.py")
+    assert done.exit_code == 0, done.stderr
+    assert "forked" not in done.stdout

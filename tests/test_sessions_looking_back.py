@@ -79,7 +79,7 @@ def test_the_table_at_the_end_has_the_whole_sweep_in_its_order(sandbox: Sandbox,
 
 
 def table(done: Done) -> list[list[str]]:
-    start = done.lines.index("by lr") + 2
+    start = next(n for n, line in enumerate(done.lines) if line.endswith("   by lr")) + 2
     return [re.split(r"\s{2,}", line.strip()) for line in done.lines[start : start + 4]]
 
 

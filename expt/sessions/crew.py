@@ -34,8 +34,9 @@ _TICK: Final = 0.1  # seconds between two looks at what Ctrl-C asked for
 class Crew:
     """Two executors, what their workers are told of the session, and how all of it ends.
 
-    `starter` starts the workers, where the caller has already begun to. `spawn` starts new
-    interpreters: for a process that has threads or code of the user's, which no fork survives.
+    `starter` starts the workers and `drawer` the renderer, where the caller has already begun to.
+    `spawn` starts new interpreters: for a process that has threads or code of the user's, which no
+    fork survives.
     Where nothing runs there is nothing to render: without `renders` no process is kept for it.
     """
 
@@ -45,6 +46,7 @@ class Crew:
         plugins: Plugins,
         books: Books,
         starter: Starter | None = None,
+        drawer: Starter | None = None,
         *,
         spawn: bool = False,
         renders: bool = True,
@@ -53,6 +55,7 @@ class Crew:
         self._plugins = plugins
         self._books = books
         self._starter = starter
+        self._drawer = drawer
         self._spawn = spawn
         self._renders = renders
         self._begin = self._begin_rendering = Begin(options)
@@ -158,8 +161,8 @@ class Crew:
         try:
             engine = find_engine(spelled, options.configuration, options.root, at_once)
         except ExptError:
-            if self._starter is not None:
-                self._starter.close()
+            for starter in filter(None, (self._starter, self._drawer)):
+                starter.close()
             raise
         self.at_once = engine.at_once
         return engine
@@ -179,7 +182,7 @@ class Crew:
         if self._options.running.workers == 0 or not self._renders:
             return self.runner
         return WorkerExecutor(
-            self._make_starter(),
+            self._drawer or self._make_starter(),
             size=1,
             role="render" if self._options.keeping.render else "script",
             begin=lambda: self._begin_rendering,

@@ -30,7 +30,7 @@ from expt.sessions.feeding import Feed, open_studies, with_known
 from expt.sessions.interrupting import Interrupts
 from expt.sessions.scheduling import Schedule
 from expt.sessions.selecting import collect
-from expt.sessions.serving import start_first_worker
+from expt.sessions.serving import start_first_worker, starter_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -217,7 +217,8 @@ def _at_work(
     """What was collected, processes, books and handlers of signals.
 
     The last three are put away at the end, however it comes. Collecting forks where it can, and so
-    it comes before whatever has a thread; the first worker imports meanwhile.
+    it comes before whatever has a thread; the first worker imports meanwhile. What starts workers
+    is there before plugins hear of anything, since they may have threads from then on.
     """
     interrupts = Interrupts(may_exit=not spawn)
     with interrupts.heard(options.running):
@@ -225,10 +226,15 @@ def _at_work(
         with contextlib.ExitStack() as unused:
             if starter is not None:
                 unused.callback(starter.close)
+            drawer = None
+            if starter is not None and renders:
+                drawer = starter_of(options, spawn=spawn)
+                unused.callback(drawer.close)
             collected = collect(options, plugins)
             unused.pop_all()
         books = _open_books(plugins)
-        crew = Crew(options, plugins, books, starter, spawn=spawn, renders=renders)
+        starters = (starter, drawer)
+        crew = Crew(options, plugins, books, *starters, spawn=spawn, renders=renders)
         with contextlib.closing(books), crew:
             yield collected, crew, books, interrupts
             books.finish()  # beside the processes that come to their ends
