@@ -27,6 +27,7 @@ from expt.ground.messages import (
     Executor,
     Notice,
     RenderRequest,
+    RunFinished,
     RunRendered,
     RunRequest,
     RunStarted,
@@ -577,6 +578,112 @@ def test_the_next_request_is_out_before_a_good_end_is_told_and_not_before_a_bad_
     executor.shutdown()
     os.close(allowed)
     os.close(allow)
+
+
+def ends(case: str, status: Any = "completed", *, is_over: bool = True) -> RunFinished:
+    return RunFinished(case, Outcome(case, "id", "/archive", status, 0.0), is_over)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_given"),
+    [
+        (ends("a"), True),
+        (ends("a", "skipped"), True),
+        (ends("a", "failed"), False),
+        (ends("a", is_over=False), False),
+    ],
+    ids=["completed", "skipped", "failed", "analysed"],
+)
+def test_a_run_that_is_over_but_for_its_manifest_has_the_next_request_already(
+    told: RunFinished, is_given: bool
+) -> None:
+    """The worker waits for none; what others may be stopped for is heard first."""
+
+    def run(connection: Connection, role: str) -> None:
+        with contextlib.suppress(EOFError):
+            while (asked := connection.receive()) != CLOSE:
+                if isinstance(asked, Begin):
+                    continue
+                connection.send(told)
+                following = []
+                if is_given and asked.path == "a":  # it is here before the answer
+                    following = [connection.receive()]
+                for each in (asked, *following):
+                    connection.send(Answer(RunRendered(each.path, ())))
+
+    with open_workers(serving=run) as (executor, events):
+        first, second = executor.submit(request("a")), executor.submit(request("b"))
+        given: list[bool] = []
+        first.add_done_callback(lambda _: given.append(second.running()))
+        assert [each.result(timeout=60).path for each in (first, second)] == ["a", "b"]
+        assert given == [is_given]
+        assert events[0] == told
+
+
+def given_ahead(connection: Connection, role: str) -> None:
+    """A worker that is given a second request before it answers the first, and then waits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(EOFError):
+        while (asked := connection.receive()) != CLOSE:
+            if isinstance(asked, Begin):
+                continue
+            if asked.path == "a":
+                connection.send(ends("a"))
+                second = connection.receive()
+                connection.send(Notice(f"{os.getpid()}"))
+                os.read(int(role), 1)  # until the test says so
+                connection.send(Answer(RunRendered("a", ())))
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                try:
+                    connection.send(RunStarted("b", "id", "/archive", os.getpid(), 0.0))
+                    time.sleep(100)
+                except KeyboardInterrupt:
+                    connection.send(Answer(RunRendered(second.path, ("interrupted",))))
+            else:
+                connection.send(Answer(RunRendered(f"{asked.path} by {os.getpid()}", ())))
+
+
+@contextlib.contextmanager
+def ahead_of_its_end() -> Iterator[tuple[WorkerExecutor, int, int, list[Any]]]:
+    """An executor whose only worker has two requests; its process, what lets it answer, futures."""
+    waits, go = os.pipe()
+
+    def serving(connection: Connection, role: str) -> None:
+        given_ahead(connection, str(waits))
+
+    try:
+        with open_workers(serving=serving) as (executor, events):
+            futures = [executor.submit(request(text)) for text in "ab"]
+            while len(events) < 2:
+                time.sleep(0.01)
+            yield executor, int(events[1].text), go, futures
+    finally:
+        os.close(waits)
+        os.close(go)
+
+
+def test_what_a_worker_was_given_ahead_goes_to_another_where_it_dies() -> None:
+    with ahead_of_its_end() as (_, pid, _, (first, second)):
+        os.kill(pid, signal.SIGKILL)
+        assert first.result(timeout=60).path == "buried"
+        text, by = second.result(timeout=60).path.split(" by ")
+        assert (text, int(by) != pid) == ("b", True)
+
+
+def test_what_a_worker_was_given_ahead_is_interrupted_with_it() -> None:
+    with ahead_of_its_end() as (executor, _, go, (first, second)):
+        executor.interrupt()
+        os.write(go, b".")
+        assert first.result(timeout=60).path == "a"
+        assert second.result(timeout=60).files == ("interrupted",)
+
+
+def test_what_a_worker_was_given_ahead_dies_with_it_where_it_is_killed() -> None:
+    with ahead_of_its_end() as (executor, _, _, (first, second)):
+        executor.interrupt(kill=True)
+        for future in (first, second):
+            assert future.result(timeout=60).files[1] == "interrupted"
+        assert second.result().files[2] == "False"  # it had not begun
 
 
 def test_what_every_request_needs_is_sent_to_a_worker_once() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.executors.death import Death
 from expt.executors.starting import kill_group
+from expt.executors.waiting import session_keys
 from expt.ground.value_classes import define
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class OneWorker:
     begun: Begin | None = None
     request: Request | None = None
     future: Future[Any] | None = None
+    ahead: tuple[Request, Future[Any]] | None = None  # given to it before it was done with that
     began: float = 0.0
     deadline: float | None = None
     started: messages.RunStarted | None = None
@@ -42,6 +44,22 @@ class OneWorker:
     why: str = ""  # it is ended, for a reason that its exit code will not tell
     closed: bool = False  # its connection has ended; the exit code is still to come
     killed: bool = False
+
+    def begin(self, request: Request, future: Future[Any], limit: float | None) -> None:
+        """Take down what it does from now on, and for how many seconds it may."""
+        self.request, self.future = request, future
+        self.keys = session_keys(request)
+        self.began = time.monotonic()
+        self.deadline = None if limit is None else self.began + limit
+        self.started = self.importing = self.asked = None
+
+    def go_on(self, limit: float | None) -> None:
+        """It does what it was given ahead; if it was interrupted before, it still is."""
+        assert self.ahead is not None  # noqa: S101 - that is why
+        ahead, self.ahead = self.ahead, None
+        interrupted = self.asked == "interrupted"
+        self.begin(*ahead, limit)
+        self.asked = "interrupted" if interrupted else None
 
     def kill(self) -> None:
         """End it now; its exit code should come soon, and will not be waited for much longer."""

@@ -25,7 +25,7 @@ from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Usage
 from expt.executors.limits import time_limit
 from expt.executors.one_worker import GRACE, OneWorker
 from expt.executors.starting import Role, Starter, kill_group
-from expt.executors.waiting import Waiting, session_keys
+from expt.executors.waiting import Waiting
 from expt.executors.wire import raised
 from expt.ground import messages
 from expt.ground.errors import WorkerError
@@ -185,15 +185,34 @@ class WorkerExecutor:
                 worker = self._idle_worker()
                 if worker is None and not self._has_been_refused():
                     return
-                others = [one.keys for one in self._workers.values() if one is not worker]
-                keys = worker.keys if worker is not None and self._size > 1 else None
-                request, future = self._queue.take(keys, others)
-                if not future.set_running_or_notify_cancel():
-                    continue
+                taken = self._take_next(worker)
+                if taken is None:
+                    return
                 if worker is None:
-                    self._bury_unborn(request, future)
+                    self._bury_unborn(*taken)
                 else:
-                    self._give(worker, request, future)
+                    self._give(worker, *taken)
+
+    def _take_next(self, worker: OneWorker | None) -> tuple[Request, Future[Any]] | None:
+        """What a worker is to do next, which from now on runs; None where nothing waits."""
+        others = [one.keys for one in self._workers.values() if one is not worker]
+        keys = worker.keys if worker is not None and self._size > 1 else None
+        while self._queue:
+            request, future = self._queue.take(keys, others)
+            if future.set_running_or_notify_cancel():
+                return request, future
+        return None
+
+    def _give_ahead(self, worker: OneWorker, outcome: Outcome) -> None:
+        """Send the next request to a worker that is all but done, so that it waits for none."""
+        with self._lock:
+            isolated = self._begin().options.running.isolate
+            if isolated or worker.asked or worker.ahead or not _ended_well(outcome):
+                return
+            worker.ahead = self._take_next(worker)
+            if worker.ahead is not None:
+                worker.deadline = None  # the run has ended in time, and the next one has its own
+                self._send(worker, worker.ahead[0])
 
     def _idle_worker(self) -> OneWorker | None:
         for worker in self._workers.values():
@@ -243,14 +262,15 @@ class WorkerExecutor:
         self._watched = fileno
 
     def _give(self, worker: OneWorker, request: Request, future: Future[Any]) -> None:
+        worker.begin(request, future, self._limit_of(request))
+        self._send(worker, request)
+
+    def _limit_of(self, request: Request) -> float | None:
+        running = self._begin().options.running
+        return time_limit(request, running.timeout, running.plan_timeout)[0]
+
+    def _send(self, worker: OneWorker, request: Request) -> None:
         begin = self._begin()
-        worker.request, worker.future = request, future
-        worker.keys = session_keys(request)
-        worker.began = time.monotonic()
-        running = begin.options.running
-        limit, _ = time_limit(request, running.timeout, running.plan_timeout)
-        worker.deadline = None if limit is None else worker.began + limit
-        worker.started = worker.importing = worker.asked = None
         with contextlib.suppress(OSError):  # it died while idle: its end is told soon
             if worker.begun is not begin:
                 worker.connection.send(begin)
@@ -296,6 +316,8 @@ class WorkerExecutor:
                 worker.deadline = time.monotonic() + limit
         elif isinstance(message, messages.ModuleImporting):
             worker.importing = message.path
+        elif isinstance(message, messages.RunFinished) and message.is_over:
+            self._give_ahead(worker, message.outcome)
         self._on_event(message)
 
     def _settle(self, worker: OneWorker, answer: messages.Answer) -> None:
@@ -310,8 +332,10 @@ class WorkerExecutor:
             isolated = self._begin().options.running.isolate
             if isolated or isinstance(answer.error, WorkerError):  # nobody knows its state
                 self._close_worker(worker)
+            elif worker.ahead is not None:
+                worker.go_on(self._limit_of(worker.ahead[0]))
         try:
-            if _went_well(answer):  # nothing is cancelled for it: what waits need not wait
+            if _ended_well(answer.reply):  # nothing is cancelled for it: what waits need not wait
                 self._dispatch()
         finally:
             if future is not None and answer.error is not None:
@@ -321,6 +345,9 @@ class WorkerExecutor:
 
     def _close_worker(self, worker: OneWorker) -> None:
         if worker.asked == CLOSE:
+            return
+        if worker.ahead is not None:  # which it is not to begin: another one gets it
+            worker.kill()
             return
         worker.asked = CLOSE
         worker.deadline = None
@@ -342,6 +369,21 @@ class WorkerExecutor:
         with self._lock:
             del self._workers[worker.pid]
         self._finish(worker, code, used)
+        if worker.ahead is not None:
+            self._pass_on(worker, *worker.ahead)
+
+    def _pass_on(self, worker: OneWorker, request: Request, future: Future[Any]) -> None:
+        """Have another one do what a worker that is no more was given ahead.
+
+        Where it was interrupted, or the system has no other, that ends with it.
+        """
+        with self._lock:
+            other = self._idle_worker() if worker.asked is None else None
+        if other is not None:
+            self._give(other, request, future)
+        else:
+            worker.request, worker.future, worker.started = request, future, None
+            self._finish(worker, None)
 
     def _finish(self, worker: OneWorker, code: int | None, used: Usage | None = None) -> None:
         """Answer the request of a worker that is no more."""
@@ -391,6 +433,7 @@ class WorkerExecutor:
         with self._lock:
             self._broken, self._closing = broken, True
             workers, waiting = list(self._workers.values()), self._queue.take_all()
+            waiting += [worker.ahead for worker in workers if worker.ahead is not None]
         for worker in workers:
             worker.kill()
             worker.why = "was ended, since the session itself failed"
@@ -411,6 +454,6 @@ def _is_idle(worker: OneWorker) -> bool:
     return worker.request is None
 
 
-def _went_well(answer: messages.Answer) -> bool:
-    """Whether a run has ended that nobody stops others for."""
-    return isinstance(answer.reply, Outcome) and answer.reply.status in ("completed", "skipped")
+def _ended_well(reply: Any) -> bool:
+    """Whether it is how a run ended that nobody stops others for."""
+    return isinstance(reply, Outcome) and reply.status in ("completed", "skipped")

@@ -86,10 +86,14 @@ class ProviderMaking:
 
 @frozen
 class RunFinished:
-    """A run has its terminal status on disk."""
+    """A run has its terminal status on disk.
+
+    Where it `is_over` nothing of it follows but the manifest: its worker is about to be free.
+    """
 
     case_id: str
     outcome: Outcome
+    is_over: bool = False
 
 
 @frozen

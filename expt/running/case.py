@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, ErrorInfo, Outcome, Recognise, Status
     from expt.ground.options import Options
     from expt.planning.bound import BoundExperiment
+    from expt.planning.contents import Analysis
     from expt.running.rivals import Rivals
     from expt.running.session_files import SessionFiles
 
@@ -407,22 +408,27 @@ class _Run:
         )
         self._write_record()
         outcome = outcome_of(self._record, self._case.id, self._archive.path)
-        self._around.report(RunFinished(self._case.id, outcome))
+        is_over = not self._analyses_of(outcome) and not self._is_heard()
+        self._around.report(RunFinished(self._case.id, outcome, is_over))
         return outcome
+
+    def _analyses_of(self, outcome: Outcome) -> Sequence[Analysis]:
+        is_whole = outcome.status == "completed" and not self._pruned
+        return self._bound.binding.analyses if is_whole else ()
+
+    def _is_heard(self) -> bool:
+        return self._around.listens("expt_run_finished")
 
     def follow_up(self, outcome: Outcome) -> None:
         """Analyses and observers, after the terminal status and outside the duration."""
-        is_whole = outcome.status == "completed" and not self._pruned
-        analyses = self._bound.binding.analyses if is_whole else ()
-        heard = self._around.listens("expt_run_finished")
+        analyses, heard = self._analyses_of(outcome), self._is_heard()
         if not analyses and not heard:
             return
 
         def tell() -> None:
             with self._captured():
                 self._outer_run().announce()
-                if is_whole:
-                    self._analyse()
+                self._analyse(analyses)
                 if heard:
                     self._around.report(RunAnnounced(self._case.id))
                     self._observe(
@@ -446,12 +452,10 @@ class _Run:
         """Hold nothing any more: what the run had is freed now, not when the collector comes by."""
         vars(self).clear()
 
-    def _analyse(self) -> None:
-        from expt.reading.references import (
-            load_archive,  # slow, and not every experiment has analyses
-        )
+    def _analyse(self, analyses: Sequence[Analysis]) -> None:
+        for analysis in analyses:
+            from expt.reading.references import load_archive  # slow, and few have analyses
 
-        for analysis in self._bound.binding.analyses:
             try:
                 analysis.function(load_archive(self._archive.path))
             except BaseException as error:
