@@ -130,3 +130,21 @@ def test_what_we_wrote_is_not_read_again_unless_somebody_wrote_to_it(tmp_path: P
     os.utime(behind, ns=(then.st_atime_ns, then.st_mtime_ns))
     archive.write_manifest()
     assert check_manifest(archive.path) == [Deviation("code/b.py", "changed")]
+
+
+def test_small_files_of_series_are_read_once_and_hashed_again_if_somebody_wrote_to_them(
+    tmp_path: Path,
+) -> None:
+    archive = Archive.claim(tmp_path, "a", dt.datetime(2026, 11, 26))
+    series = archive.path / "series"
+    series.mkdir()
+    (series / "names.jsonl").write_bytes(b"names\n")
+    (series / "results.jsonl").write_bytes(b"results\n")
+    (series / "scalars.bin").write_bytes(bytes(5000))
+    (series / "entries.jsonl").symlink_to("names.jsonl")
+    assert archive.read_series() == {"names.jsonl": b"names\n", "results.jsonl": b"results\n"}
+    (series / "results.jsonl").write_bytes(b"more results\n")
+    archive.write_manifest()
+    files = json.loads((archive.path / "manifest.json").read_text())["files"]
+    assert sorted(files) == ["series/names.jsonl", "series/results.jsonl", "series/scalars.bin"]
+    assert check_manifest(archive.path) == []

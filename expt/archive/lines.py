@@ -6,6 +6,7 @@ what it should be is left out and told of.
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,13 +35,20 @@ def make_line(content: Mapping[str, Any]) -> bytes:
     return line
 
 
-def read_lines(folder: Path, name: str, damage: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_lines(
+    folder: Path, name: str, damage: list[str], content: bytes | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of the file `name` in a folder of an archive, with their line numbers.
 
-    One line at a time is in memory. What cannot be read is told in `damage`.
+    One line at a time is in memory, unless the `content` is there already. What cannot be read is
+    told in `damage`.
     """
     try:
-        with open_inside(folder.parent, f"{folder.name}/{name}") as file:
+        with (
+            open_inside(folder.parent, f"{folder.name}/{name}")
+            if content is None
+            else io.BytesIO(content)
+        ) as file:
             number = 0
             while line := file.readline(LONGEST_LINE + 1):
                 number += 1
@@ -51,11 +59,11 @@ def read_lines(folder: Path, name: str, damage: list[str]) -> Iterator[tuple[int
                     return
                 if not line.endswith(b"\n"):
                     return
-                content = parse_line(line)
-                if content is None:
+                found = parse_line(line)
+                if found is None:
                     damage.append(f"{name}:{number}: not a JSON object, left out")
                 else:
-                    yield number, content
+                    yield number, found
     except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, ValueError) as error:

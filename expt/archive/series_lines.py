@@ -104,10 +104,13 @@ class NameTable:
         return None
 
 
-def read_names(folder: Path, damage: list[str]) -> NameTable:
-    """Every name that was used, with its kind, numbers and options."""
+def read_names(folder: Path, damage: list[str], content: bytes | None = None) -> NameTable:
+    """Every name that was used, with its kind, numbers and options.
+
+    `content` is that of the file, where somebody has read it already.
+    """
     table = NameTable()
-    for number, line in read_lines(folder, NAMES_FILE, damage):
+    for number, line in read_lines(folder, NAMES_FILE, damage, content):
         wrong = table.add(line)
         if wrong is not None:
             damage.append(f"{NAMES_FILE}:{number}: {wrong}, left out")

@@ -28,6 +28,7 @@ from expt.ground import layout
 from expt.ground.files import (
     list_inside,
     open_regular,
+    read_small,
     temporary_beside,
     write_atomically,
     write_new,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Experiment, RunRecord
 
 FILE_CAP: Final = 1024 * 1024  # bytes of one file of code
+_SMALL: Final = 4096  # bytes of a file that is kept in memory for a moment
 _TRIES: Final = 10  # for a name of 50 random bits
 _BASE_32: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -143,6 +145,20 @@ class Archive:
     ) -> None:
         """`run.json`, replaced at once; `encode` is a `RecordEncoder`'s, where there are more."""
         self._written[layout.RUN_FILE] = write_record(self.path, record, encode)
+
+    def read_series(self) -> dict[str, bytes]:
+        """The small files of `series/`, once nothing is recorded any more.
+
+        They are read once, for all who want to know what is in them.
+        """
+        found = {}
+        for name in layout.SERIES_FILES:
+            small = read_small(f"{self.path}/{layout.SERIES_DIR}/{name}", _SMALL)
+            if small is not None:
+                found[name], status = small
+                sha256 = Content.of(found[name]).sha256
+                self._written[f"{layout.SERIES_DIR}/{name}"] = Written(sha256, status)
+        return found
 
     def write_manifest(self) -> None:
         """`manifest.json`, when nothing of the archive changes any more."""

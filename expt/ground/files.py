@@ -176,6 +176,24 @@ def read_inside(folder: str | Path, name: str, largest: int) -> bytes | None:
         raise DamagedArchive(f"{name} cannot be read: {reason}", str(folder)) from None
 
 
+def read_small(path: str, most: int) -> tuple[bytes, os.stat_result] | None:
+    """The whole of a regular file and its status, for a process that wrote it itself.
+
+    None for a link, for what is larger than `most` bytes and for what is not there.
+    """
+    try:
+        descriptor = os.open(path, _READ | _NO_LINK)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_size <= most:
+            return os.read(descriptor, most), status
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def path_inside(folder: Path, name: str) -> Path | None:
     """The path of the regular file `name` below `folder`; None where `open_inside` refuses it."""
     try:

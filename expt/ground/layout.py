@@ -68,6 +68,7 @@ SCALARS_FILE: Final = "scalars.bin"  # fixed-size records, see archive/scalar_re
 NAMES_FILE: Final = "names.jsonl"  # one line a name: {"id", "name", "kind"}; then options
 ENTRIES_FILE: Final = "entries.jsonl"  # one line an entry of every kind but scalars
 RESULTS_FILE: Final = "results.jsonl"  # one line a result set during the run
+SERIES_FILES: Final = (NAMES_FILE, ENTRIES_FILE, RESULTS_FILE, SCALARS_FILE)
 
 # What no snapshot of code takes, by the name of the file: secrets, keys, data, archives
 NOT_CODE: Final = (

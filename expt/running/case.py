@@ -391,7 +391,9 @@ class _Run:
         self._notices += [*notices, *self._recorder.notices]
         if self._masked:
             self._notices.append(f"secrets are masked in {', '.join(sorted(self._masked))}")
-        series = {} if self._recorder.is_empty else summarise_series(self._recorder.folder)
+        series = {}
+        if not self._recorder.is_empty:
+            series = summarise_series(self._recorder.folder, self._archive.read_series())
         duration = time.monotonic() - self._clock - self._making.seconds
         self._record = evolve(
             self._record,

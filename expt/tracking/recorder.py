@@ -78,7 +78,7 @@ def open_recorder(
 def _refuse_used(folder: Path) -> None:
     if not folder.is_dir():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
-    for name in (layout.NAMES_FILE, layout.ENTRIES_FILE, layout.RESULTS_FILE, layout.SCALARS_FILE):
+    for name in layout.SERIES_FILES:
         if (folder / name).exists():
             raise FileExistsError(errno.EEXIST, "another run was recorded here", str(folder / name))
 

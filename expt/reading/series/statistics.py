@@ -9,12 +9,12 @@ from expt.archive.scalar_records import RECORD_SIZE, read_number
 from expt.archive.series_lines import NameTable, read_entries, read_names
 from expt.ground.encoding import dumps
 from expt.ground.files import open_inside
-from expt.ground.layout import SCALARS_FILE
+from expt.ground.layout import NAMES_FILE, SCALARS_FILE
 from expt.ground.value_classes import define
 from expt.reading.series.leaves import numeric_leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from expt.reading.series.sorted_records import Array, SoundRecords
@@ -58,20 +58,26 @@ class Summary:
         }
 
 
-def summarise_series(folder: Path) -> dict[str, dict[str, Any]]:
+def summarise_series(
+    folder: Path, contents: Mapping[str, bytes] | None = None
+) -> dict[str, dict[str, Any]]:
     """Name → `{kind, count, last, min, max}` of every series below `folder`, damage left out.
 
     `min` and `max` are of scalars alone and leave NaN out; `last` is a scalar's number, or a text
     or structure if it is short. The numbers inside a structured series follow by their path,
-    `eval/acc`, as scalars.
+    `eval/acc`, as scalars. `contents` are those of files that somebody has read already.
     """
-    names = read_names(folder, [])
+    known = contents or {}
+    names = read_names(folder, [], known.get(NAMES_FILE))
     if not names.by_name:
         return {}
     summaries = {
         name: Summary(known.kind) for name, known in names.by_name.items() if known.kind is not None
     }
-    _add_records(folder, names, summaries)
+    if SCALARS_FILE in known:
+        _add_small(known[SCALARS_FILE], names, summaries)
+    else:
+        _add_records(folder, names, summaries)
     has_entries = any(summary.kind != "scalar" for summary in summaries.values())
     leaves: dict[str, Summary] = {}
     leaf_counts: dict[str, int] = {}
