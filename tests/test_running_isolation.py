@@ -298,7 +298,7 @@ def test_an_experiment_has_an_argv_of_its_own(sandbox: Sandbox) -> None:
                 AT_IMPORT = parser.parse_args().n
 
                 def experiment_a():
-                    return {"n": [AT_IMPORT, parser.parse_args().n], "argv": list(sys.argv)}
+                    return {"n": [AT_IMPORT, parser.parse_args().n], "argv": sys.argv}
 
                 def analysis_a(run):
                     run.note = sys.argv

@@ -134,6 +134,7 @@ class _Run:
         self._pid = os.getpid()
         self._notices: list[str] = []
         self._results: Results
+        self._settled: tuple[dict[str, Any], list[str]] | None = None
         self._sources: Mapping[str, tuple[str, bytes]] = {}  # that were imported when last asked
         self._making = Making(case, bound, around.options, around.report, self._notices.append)
         self._randomness = Randomness(case.params["seed"])
@@ -277,6 +278,8 @@ class _Run:
             if raised is not None and self._around.debug and not is_calm:
                 self._around.debug(raised)
             teardown = self._finish_scope(scope)
+            # now: a value may be a list of this process, which is about to be put back
+            self._settled = self._results.settle(self._archive.save)
             return self._judge(raised, teardown)
 
     def _call(self, scope: RunScope) -> Any:
@@ -387,7 +390,7 @@ class _Run:
             self._write_code()
         except OSError as refused:  # a full disk, say: the status may still find its place
             status, error = "failed", error or self.describe(refused)
-        results, notices = self._results.settle(self._archive.save)
+        results, notices = self._settled or self._results.settle(self._archive.save)
         self._notices += [*notices, *self._recorder.notices]
         if self._masked:
             self._notices.append(f"secrets are masked in {', '.join(sorted(self._masked))}")
