@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import sys
 import types
@@ -15,6 +16,7 @@ import pytest
 from expt.archive.manifest import check_manifest, write_manifest
 from expt.archive.packing import pack_archives, unpack_archives
 from expt.ground.errors import ExptError
+from expt.reading.scanning import scan_archives
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +129,26 @@ def test_what_takes_more_than_is_free_is_not_begun(
     assert list((tmp_path / "other").iterdir()) == []
     room.free = size
     assert len(unpack_archives(file, tmp_path / "other")) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is killed in the middle")
+def test_what_a_killed_process_was_unpacking_is_in_no_listing(
+    tmp_path: Path, archive: Path
+) -> None:
+    """The next one deletes it, a day later."""
+    file, root = tmp_path / "runs.zip", tmp_path / "other"
+    pack_archives([(PLACE, archive)], file)
+    child = os.fork()
+    if child == 0:
+        os.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+        unpack_archives(file, root)
+    os.waitpid(child, 0)
+    (left,) = root.glob(".*")
+    assert list(left.rglob("run.json")) and not scan_archives(root)
+    os.utime(left, (1, 1))
+    unpack_archives(file, root)
+    assert list(scan_archives(root)) == [PLACE]
+    assert not left.exists()
 
 
 def make_zip(path: Path, names: dict[str, int]) -> Path:

@@ -13,13 +13,14 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.errors import ExptError
 from expt.ground.files import TEMPORARY_PREFIX, leads_outside, list_inside, open_inside
-from expt.ground.layout import RUN_FILE
+from expt.ground.layout import RUN_FILE, UNFINISHED_PREFIX
 from expt.ground.text import human_size, visible
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _PIECE: Final = 1024 * 1024
 _STORED: Final = (".png", ".jpg", ".jpeg", ".gif", ".mp4", ".npz", ".zip", ".gz")
 """What deflating makes no smaller."""
+_LEFT: Final = 86_400.0  # seconds after which nobody is at work in a folder any more
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -125,7 +127,8 @@ def unpack_archives(file: Path, root: Path) -> list[Path]:
             size = sum(about.file_size for about in packed.infolist())
             if size > shutil.disk_usage(root).free:
                 raise _refused(packed, f"it takes {human_size(size)}, more than is free")
-            with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=root) as folder:
+            _remove_left(root)
+            with tempfile.TemporaryDirectory(prefix=UNFINISHED_PREFIX, dir=root) as folder:
                 _extract(packed, Path(folder))
                 for place, target in zip(places, targets, strict=True):
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +138,14 @@ def unpack_archives(file: Path, root: Path) -> list[Path]:
         raise ExptError(f"{file} is no whole zip file: {error}", str(file)) from None
     except (OSError, NotImplementedError, RuntimeError) as error:
         raise ExptError(f"{file} cannot be unpacked: {error}", str(file)) from None
+
+
+def _remove_left(root: Path) -> None:
+    """Delete what was unpacked by processes that were killed; it is hidden, no listing has it."""
+    for left in root.glob(f"{UNFINISHED_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.lstat().st_mtime > _LEFT:
+                shutil.rmtree(left)
 
 
 def _extract(packed: zipfile.ZipFile, folder: Path) -> None:

@@ -59,7 +59,7 @@ CHECKPOINTS_DIR: Final = "checkpoints"
 PLOTS_DIR: Final = "plots"
 PLOTS_INDEX: Final = "index.json"  # in PLOTS_DIR: series name -> files
 PLOTS_NOTICES: Final = "notices.json"  # in PLOTS_DIR: what could not be drawn, and why
-UNFINISHED_PREFIX: Final = ".unfinished-"  # a folder that a renderer writes into; then its pid
+UNFINISHED_PREFIX: Final = ".unfinished-"  # a folder that is being filled; a renderer's pid
 OVERVIEW_FILE: Final = "overview.png"  # in PLOTS_DIR: all scalar series on one sheet
 
 # In SERIES_DIR
