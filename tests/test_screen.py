@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from expt.ground.errors import ExptError
-from expt.ground.screen import Column, OneRow, Screen, aligned, linked
+from expt.ground.screen import Column, OneRow, Prose, Screen, aligned, linked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,6 +177,26 @@ def test_a_path_is_broken_by_the_terminal_alone_and_a_row_is_cut() -> None:
     screen, stream = terminal(NO_COLOR="1")
     screen.lines([["p" * 60], OneRow(["q" * 60])])
     assert stream.getvalue() == "p" * 60 + "\n" + "q" * 39 + "…\n"
+
+
+def test_prose_is_broken_between_words() -> None:
+    screen, stream = terminal(NO_COLOR="1")
+    screen.lines([Prose(["the same in all: lr=0.1 hidden=64×32 epochs=30"])])
+    assert stream.getvalue() == "the same in all: lr=0.1 hidden=64×32 \nepochs=30\n"
+
+
+def test_a_text_among_numbers_is_cut_and_leaves_no_column_out() -> None:
+    screen, stream = terminal(NO_COLOR="1")
+    columns = [
+        Column("", ["text", "lr"], whole=True),
+        Column("abcd", ["x" * 10_000, "0.123456789"], right=True),
+        Column("efgh", ["-", "0.2"], right=True),
+    ]
+    screen.table(columns)
+    assert stream.getvalue().splitlines()[2:] == [
+        "text  xxxxxxxxxxxxxxxxxxxxxxxxxxx…     -",
+        "lr                     0.123456789   0.2",
+    ]
 
 
 def test_columns_without_room_are_left_out_and_no_number_is_cut() -> None:

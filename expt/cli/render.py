@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from expt.cli.command_line import read_options
 from expt.cli.parser import Parser, add_root, repeated
 from expt.ground.errors import ExitCode
-from expt.ground.screen import Screen, output
-from expt.ground.text import visible
+from expt.ground.screen import Screen, output, pasted
 from expt.plugins.builtin import worker_plugins
 from expt.plugins.manager import Plugins
 from expt.reading.references import find_archive_root, load_run
@@ -29,7 +29,7 @@ def main(words: list[str]) -> int:
         run = load_run(reference, root)
         made = render_archive(run.path, plugins.observe)
         for name in made.files:
-            output().write(f"{visible(str(run.path / name))}\n")
+            output().line(pasted(run.path / name, Path.cwd()))
         for failure in made.failures:
             failed = True
             Screen(sys.stderr).line(("notice: ", "yellow"), failure)

@@ -42,6 +42,14 @@ class OneRow(list[Part]):
     """A line that a terminal cuts at its edge, where others are broken into rows."""
 
 
+class Prose(list[Part]):
+    """A line that a terminal breaks between words: there is nothing to be pasted in it."""
+
+
+_WRAPPED: Final[dict[type, dict[str, Any]]] = {
+    OneRow: {"no_wrap": True, "overflow": "ellipsis"},
+    Prose: {"no_wrap": False, "overflow": "fold"},
+}
 STATUS_STYLES: Final = {
     "running": "cyan",
     "completed": "green",
@@ -57,14 +65,15 @@ _PLAIN_SIGNS: Final = str.maketrans(
 _NO_LIMIT: Final = 100_000  # columns
 _WIDEST: Final = 60  # columns of a plain table that one long value does not widen
 _NAMED: Final = 10  # columns that were left out
-_NARROWEST: Final = 8  # columns that a text keeps before other columns are left out
+_NUMBER: Final = 40  # columns that the longest number takes, a mean with its deviation
 
 
 @frozen
 class Column:
     """A column: its head, a cell for each row, how they are shown.
 
-    Numbers (`right`) and what is to be pasted (`whole`) are never cut; texts may be.
+    Numbers (`right`) and what is to be pasted (`whole`) are never cut; texts may be, and keep
+    `least` columns before others are left out.
     """
 
     head: str
@@ -72,6 +81,17 @@ class Column:
     style: str = ""
     right: bool = False
     whole: bool = False
+    least: int = 8
+
+    @property
+    def narrowest(self) -> int:
+        """The columns that it needs."""
+        widths = [cells(text) for text in (self.head, *map(plain, self.cells))]
+        if self.whole:
+            return max(widths)
+        if self.right and any(width > _NUMBER for width in widths):  # a text among numbers
+            return max(self.least, *(width for width in widths if width <= _NUMBER))
+        return max(widths) if self.right else min(max(widths), self.least)
 
 
 class Screen:
@@ -158,8 +178,7 @@ class Screen:
     def lines(self, lines: Iterable[Line]) -> None:
         """Several lines in one write."""
         if self.draws:
-            cut = {"no_wrap": True, "overflow": "ellipsis"}
-            told = [styled(*line, **cut if isinstance(line, OneRow) else {}) for line in lines]
+            told = [styled(*line, **_WRAPPED.get(type(line), {})) for line in lines]
             if told:
                 from rich.console import Group
 
@@ -357,10 +376,7 @@ def aligned(columns: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str
 
 def _that_fit(columns: Sequence[Column], room: int) -> tuple[list[Column], list[str]]:
     """The columns for which there is room, and the heads of the others, the last ones first."""
-    least = []
-    for column in columns:
-        widest = max(map(cells, [column.head, *map(plain, column.cells)]))
-        least.append(widest if column.right or column.whole else min(widest, _NARROWEST))
+    least = [column.narrowest for column in columns]
     over = sum(least) + 2 * (len(columns) - 1) - room
     shown = list(columns)
     left_out: list[str] = []
@@ -384,13 +400,12 @@ def _rich_table(columns: Sequence[Column], *, heads: bool) -> RenderableType:
         header_style="dim",
     )
     for column in columns:
-        firm = column.right or column.whole
         table.add_column(
-            styled(column.head),
+            styled(column.head, **_WRAPPED[OneRow]),
             justify="right" if column.right else "left",
             style=column.style or None,
-            no_wrap=firm,
+            min_width=column.narrowest,
         )
     for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*(styled(cell, no_wrap=True, overflow="ellipsis") for cell in row))
+        table.add_row(*(styled(cell, **_WRAPPED[OneRow]) for cell in row))
     return table

@@ -150,7 +150,7 @@ def number_texts(values: Sequence[float]) -> list[str]:
     sizes = sorted(abs(value) for value in different if value)
     usual = bool(sizes) and sizes[0] >= 1e-4 and sizes[-1] < 1e6
     if usual and any(not math.isclose(float(told[v]), v, rel_tol=1e-12) for v in different):
-        least = max(decimals_of(sizes[len(sizes) // 2], 4), decimals_of(sizes[0], 3))
+        least = max(decimals_of(sizes[(len(sizes) - 1) // 2], 4), decimals_of(sizes[0], 3))
         decimals = common_decimals(different, least)
         if decimals is not None:
             told |= {v: f"{v:.{decimals}f}" for v in different if type(v) is float}

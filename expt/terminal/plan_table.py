@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, Origin, Past, Plan, Search
 
 _SHOWN: Final = 40  # cases of an experiment without -v
+_PLACE: Final = 30  # characters that where a value is from keeps
 _LONG: Final = 8  # characters of a number in a column; the case has it in full
 Leaf = tuple[str, Any, "Sequence[Origin]"]
 
@@ -169,7 +170,8 @@ def print_values(
         said += [words_text((words or {}).get(leaf[0], {})), *[""] * (len(told) - 1)]
     if rows:
         names, texts, places = zip(*rows, strict=True)
-        columns = [Column("", names, whole=True), Column("", texts), Column("", places, "dim")]
+        columns = [Column("", names, whole=True), Column("", texts)]
+        columns.append(Column("", places, "dim", least=_PLACE))
         screen.table([*columns, Column("", said)], indent=indent)
 
 

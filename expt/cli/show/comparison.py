@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.cli.show.listing import told_values
 from expt.ground.encoding import is_same
 from expt.ground.errors import DamagedArchive
-from expt.ground.screen import Column, Line, Part
+from expt.ground.screen import Column, Line, Part, Prose
 from expt.ground.text import case_text, counted, human_size, some_of, value_text
 from expt.reading.differences import find_difference, find_varying
 from expt.reading.fields import leaf_values
@@ -185,6 +185,5 @@ def _show_same(screen: Screen, runs: Sequence[Run], compared: Difference | Varyi
     if compared.environment == {}:
         told.append("environment")
     if told:
-        screen.line()
         both = "both" if len(runs) == 2 else "all"
-        screen.line((f"the same in {both}: ", "dim"), ", ".join(told))
+        screen.lines([[], Prose([(f"the same in {both}: ", "dim"), ", ".join(told)])])

@@ -12,7 +12,7 @@ from expt.cli.show.listing import age_text, spark_of
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.model import LAYER_PROVIDER
-from expt.ground.screen import STATUS_STYLES, Branch, Column, Line, Part, linked, pasted
+from expt.ground.screen import STATUS_STYLES, Branch, Column, Line, Part, Prose, linked, pasted
 from expt.ground.text import (
     counted,
     human_duration,
@@ -85,7 +85,7 @@ def _show_head(view: View) -> None:
     run = view.run
     view.screen.line((run.node_id, "bold"))
     if run.description:
-        view.screen.line(run.description)
+        view.screen.lines([Prose([run.description])])
     view.screen.line()
     status: Line = [(run.status, STATUS_STYLES[run.status])]
     if run.duration is not None:
@@ -329,6 +329,10 @@ def _environment(run: Run) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
+def _show_environment(view: View) -> None:
+    view.screen.lines([Prose([f"  {_environment(view.run)}"])])
+
+
 def _show_notices(view: View) -> None:
     for notice in view.run.notices:
         view.screen.lines([(f"  {line}", "yellow")] for line in notice.split("\n"))
@@ -364,7 +368,7 @@ _SECTIONS: Final[dict[str, tuple[Callable[[Run], Any], Callable[[View], None]]]]
     "log": (lambda run: run.log.strip(), _show_log),
     "lineage": (_has_lineage, _show_lineage),
     "code": (lambda run: run.code or run.environment.get("git"), _show_code),
-    "environment": (_environment, lambda view: view.screen.line(f"  {_environment(view.run)}")),
+    "environment": (_environment, _show_environment),
     "notices": (lambda run: run.notices, _show_notices),
     "again": (lambda run: run.id, _show_again),
 }

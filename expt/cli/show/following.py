@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _PAUSE_LIVE: Final = 0.25  # seconds
 _PAUSE_PLAIN: Final = 1.0
+_NAME: Final = 18  # columns of a name
 _BESIDE: Final = 46  # columns for the name, the numbers and the ends of a chart
 _NARROWEST: Final = 20  # columns of a chart
 _LOWEST: Final = 2  # rows of a chart; below that it is a spark line
@@ -81,15 +82,18 @@ class Follower:
         if far is not None:
             parts.append(side_by_side("", *progress_row(far, _BAR)))
         grid = Table.grid(padding=(0, 2), pad_edge=True)
-        for right in (False, True, True, False):
-            grid.add_column(no_wrap=True, justify="right" if right else "left")
+        grid.add_column(no_wrap=True, max_width=_NAME)
+        for _ in ("count", "latest"):
+            grid.add_column(no_wrap=True, justify="right")
+        grid.add_column()
         shown = list(self._latest.items())[:rows]
         spare = rows - len(shown) - len(parts)
         height = min(1 + spare // max(len(self._charts), 1), _HIGHEST)
         for name, (count, value) in shown:
             latest = "" if value is None else short_text(value)
-            told = [(name, "cyan"), str(count), (latest, "bold")]
-            drawn = _chart(self._charts.get(name), max(width - _BESIDE, _NARROWEST), height)
+            series = self._charts.get(name)
+            drawn = _chart(series, max(width - _BESIDE, _NARROWEST), height, latest)
+            told = [(name, "cyan"), str(count), (latest if series else "", "bold")]
             grid.add_row(*map(styled, told), drawn)
         more = len(self._latest) - rows
         rest = [styled((f"  and {more} more series", "dim"))] if more > 0 else []
@@ -107,14 +111,17 @@ class Follower:
             self._charts_due = ended + 9 * (ended - began)
 
 
-def _chart(series: Series | None, width: int, height: int) -> RenderableType:
-    """A series between its largest and its smallest value, on the axis that its picture has."""
+def _chart(series: Series | None, width: int, height: int, latest: str) -> RenderableType:
+    """A series between its largest and its smallest value, on the axis that its picture has.
+
+    Of what is no number the latest.
+    """
     from rich.console import Group
 
     from expt.drawing.curves import on_axis  # slow, and not before there is something to draw
 
     if series is None:
-        return ""
+        return styled(latest, no_wrap=True, overflow="ellipsis")
     if height < _LOWEST:
         return styled((spark(series.values, width), "cyan"))
     values, low, high, log = on_axis(series.values, series.options.get("scale"))

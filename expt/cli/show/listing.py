@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.clock import on_local_clock
 from expt.ground.encoding import is_same
 from expt.ground.errors import ReadingError
-from expt.ground.screen import STATUS_STYLES, Column, Part
+from expt.ground.screen import STATUS_STYLES, Column, Part, Prose
 from expt.ground.text import (
     case_text,
     human_age,
@@ -55,7 +55,7 @@ def show_listing(runs: Sequence[Run], screen: Screen, *, sort: str | None, flat:
             columns.insert(1, Column("experiment", [run.experiment for run in members]))
         screen.table(columns, else_by="--columns chooses")
         if same and len(members) > 1:
-            screen.line(("the same in all: ", "dim"), case_text(same))
+            screen.lines([Prose([("the same in all: ", "dim"), case_text(same)])])
 
 
 def show_undetermined(runs: Sequence[Run], screen: Screen) -> None:
