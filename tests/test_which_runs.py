@@ -140,6 +140,25 @@ def test_what_cannot_be_written_is_an_error(root: Path, capsys: Any, verb: str) 
     assert (path / "run.json").is_file()
 
 
+def test_rm_never_says_deleted_of_what_is_still_there(root: Path, capsys: Any) -> None:
+    """A name that leaves no room for the one under which it is put aside, for root too."""
+    path = path_of(root, 0).rename(path_of(root, 0).with_name("x" * 250))
+    code, out, err = run("rm", str(path), "--yes", capsys=capsys)
+    assert code == 4
+    assert err.startswith("error: the archive cannot be deleted: File name too long\n")
+    assert "deleted" not in out
+    assert (path / "run.json").is_file()
+
+
+def test_rm_deletes_what_a_killed_one_had_put_aside(root: Path, capsys: Any) -> None:
+    path = path_of(root, 0)
+    left = path.with_name(f".deleted-{path.name}")
+    (left / "series").mkdir(parents=True)
+    assert run("rm", id_of(0), "--yes", capsys=capsys)[0] == 0
+    assert not left.exists()
+    assert not path.exists()
+
+
 def test_rm_asks_tells_sizes_and_removes_exactly_what_was_named(root: Path, capsys: Any) -> None:
     code, out, err = run("rm", "--where", "status == 'failed'", capsys=capsys)
     assert code == 4

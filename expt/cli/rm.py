@@ -6,10 +6,11 @@ archive is moved out of sight first, so that no listing meets half of one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.parser import Parser
 from expt.cli.show.listing import age_text
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.reading.run import Run
+
+_ASIDE: Final = ".deleted-"
 
 
 def main(words: list[str]) -> int:
@@ -84,14 +87,16 @@ def _agrees(count: int, size: int) -> bool:
 
 
 def _delete(archive: Path) -> None:
-    aside = archive.with_name(f".deleted-{archive.name}")
+    aside = archive.with_name(f"{_ASIDE}{archive.name}")
+    for left in archive.parent.glob(f"{_ASIDE}*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
     try:
-        os.rename(archive, aside)
-        shutil.rmtree(aside)
+        with contextlib.suppress(FileNotFoundError):  # somebody else deletes it, too
+            os.rename(archive, aside)
+            shutil.rmtree(aside)
+    except OSError as error:
+        what = f"the archive cannot be deleted: {error.strerror}"
+        raise ExptError(what, str(archive), "see: expt show") from None
+    with contextlib.suppress(OSError):
         for folder in archive.parents[:2]:  # of the function and of the file, where they are empty
             folder.rmdir()
-    except OSError as error:
-        if aside.exists():
-            raise ExptError(
-                f"the archive cannot be deleted: {error.strerror}", str(archive), "see: expt show"
-            ) from None
