@@ -66,6 +66,8 @@ def test_run_takes_a_function(sandbox: Sandbox) -> None:
         {
             "experiments/curve.py": CURVE,
             "script.py": """
+            import os
+
             import expt
             from experiments.curve import experiment_curve, experiment_steep
 
@@ -73,6 +75,8 @@ def test_run_takes_a_function(sandbox: Sandbox) -> None:
                 for function in (experiment_curve, experiment_steep):
                     runs = expt.run(function, params={"alpha": 5.0}, options=["--no-render"])
                     print([(run.experiment, run.results["y"]) for run in runs])
+                expt.run(experiment_steep, n=0, devices="7", options=["--no-render"])
+                print(os.environ.get("EXPT_DEVICE"))
                 try:
                     expt.run(print)
                 except TypeError as error:
@@ -84,6 +88,7 @@ def test_run_takes_a_function(sandbox: Sandbox) -> None:
     assert done.lines == [
         "[('experiments/curve.py::experiment_curve', 5.0)]",
         "[('experiments/curve.py::experiment_steep', 5.0)]",
+        "None",
         "an experiment is a path or a function that a file defines, and <built-in function print> "
         "is neither",
     ], done

@@ -954,6 +954,16 @@ def test_what_extends_the_unknown_is_unknown(tmp_path: Path, source: str) -> Non
     assert (experiment.axes, experiment.marks_complete, experiment.host) == (None, False, "e/m.py")
 
 
+def test_of_two_stars_the_last_one_counts(tmp_path: Path) -> None:
+    files = {
+        "a.py": f"import expt\n@expt.sweep(n=[1])\n{TWO}",
+        "b.py": f"import expt\n@expt.sweep(n=[2])\n{TWO}",
+        "c.py": "from a import *\nfrom b import *\n",
+        "e/params.toml": "[expt]\nextends = '../c.py::experiment_x'",
+    }
+    assert only(find(tmp_path, files, "e")).extends == ("b.py::experiment_x",)
+
+
 def test_a_circle_of_modules_is_told(tmp_path: Path) -> None:
     source = "import expt\nfrom a import experiment_x as b\nexperiment_x = expt.extends(b)"
     found = find(tmp_path, {"e/m.py": source, "e/a.py": "from m import *"})
@@ -963,6 +973,17 @@ def test_a_circle_of_modules_is_told(tmp_path: Path) -> None:
             "  e/m.py::experiment_x → e/m.py::experiment_x"
         )
     ]
+
+
+def test_a_mistake_of_what_is_needed_is_told_where_its_own_file_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    files = {
+        "a.py": f"import expt\n@expt.needs(data='b.py::experiment_y')\n{TWO}",
+        "b.py": "import expt\nfrom b import experiment_y as z\nexperiment_y = expt.extends(z)\n",
+    }
+    assert told(find(tmp_path, files, "a.py")) == []
+    assert len(told(find(tmp_path, files))) == 1
 
 
 def test_an_imported_experiment_can_be_extended_by_a_folder(tmp_path: Path) -> None:
@@ -1494,6 +1515,16 @@ def test_marks_that_were_unknown_are_final_for_a_case(tree: Found) -> None:
     decorated = tree.experiments[2]
     meant = Conditions(marks=compile_expression("slow", "-m"))
     assert matches_case(decorated, None, meant) is False
+
+
+@pytest.mark.parametrize(("ending", "is_unsure"), [("[lr-", True), ("_other", False)])
+def test_an_experiment_whose_cases_are_unknown_may_be_left_out_whole(
+    tree: Found, ending: str, is_unsure: bool
+) -> None:
+    decorated = tree.experiments[2]
+    selected = select_experiments([decorated], Conditions(deselect=(f"{decorated.id}{ending}",)))
+    assert selected.experiments == (decorated,)
+    assert (decorated.id in selected.unsure) is is_unsure
 
 
 def test_an_axis_without_points_is_left_to_planning(tmp_path: Path) -> None:

@@ -251,6 +251,15 @@ def test_chains_of_several_lead_through_files_and_folders(sandbox: Sandbox) -> N
     assert "experiments/d/params.toml:1" in shown
 
 
+def test_a_value_of_another_type_deviates(sandbox: Sandbox) -> None:
+    files = {
+        "experiments/a.py": "def experiment_x(size: int | str = 8): pass\n",
+        "experiments/b/params.toml": "size = '8'\n[expt]\nextends = '../a.py::experiment_x'\n",
+    }
+    runs = hosted(sandbox.write(files))
+    assert runs["experiments/b::experiment_x"].lineage["deviations"] == {"size": "8"}
+
+
 def test_a_hosted_experiment_answers_to_its_bases_names(sandbox: Sandbox) -> None:
     sandbox.write(CHAIN)
     node = "experiments/c/bigger.py::experiment_bigger"

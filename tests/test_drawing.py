@@ -362,9 +362,9 @@ def test_values_on_both_sides_of_zero_have_their_colours_centred_on_it() -> None
 
 
 def test_of_three_dimensions_the_middle_slice_is_shown_and_told() -> None:
-    figure = array_figure(np.full((5, 3, 4), 2.0), LIGHT, title="a", subtitle="step 7")
+    figure = array_figure(np.full((4, 3, 4), 2.0), LIGHT, title="a", subtitle="step 7")
 
-    assert "step 7    5 × 3 × 4  float64    slice [2, :, :]" in [t.get_text() for t in figure.texts]
+    assert "step 7    4 × 3 × 4  float64    slice [2, :, :]" in [t.get_text() for t in figure.texts]
 
 
 def test_a_histogram_over_time_shows_at_most_200_columns() -> None:

@@ -97,6 +97,22 @@ def test_a_color_and_a_band_can_be_asked_for() -> None:
         together_figure(runs, LIGHT, name="loss", color="lrr")
 
 
+def test_a_band_is_one_standard_deviation_of_a_sample_around_the_mean() -> None:
+    runs = [
+        RunSeries(f"{lr}-{seed}", {"lr": lr, "seed": seed}, np.arange(10), np.full(10, value))
+        for lr in (0.1, 0.2)
+        for seed, value in enumerate((1.0, 3.0))
+    ]
+
+    figure = together_figure(runs, LIGHT, name="x", color="lr", band=["seed"])
+
+    bands = [
+        one for one in figure.axes[0].collections if isinstance(one, FillBetweenPolyCollection)
+    ]
+    heights = bands[0].get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == pytest.approx((2 - 2**0.5, 2 + 2**0.5))
+
+
 def test_runs_of_unlike_length_are_averaged_where_they_have_values() -> None:
     runs = [
         RunSeries("a", {"seed": 0}, np.arange(10), np.ones(10)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from exchanged import assert_came_back, make_everything
 
 from expt.exchange.mlflow_words import safe_keys
+from expt.exchange.own_files import made_anew
 from expt.reading.finding import find_runs
 
 if TYPE_CHECKING:
@@ -177,3 +179,12 @@ def test_keys_are_paths_that_no_two_names_share() -> None:
     values = list(keys.values())
     assert len(set(values)) == len(values)
     assert not any(one.startswith(f"{other}/") for one in values for other in values)
+
+
+def test_what_a_process_that_died_had_begun_is_removed_and_nobody_elses(tmp_path: Path) -> None:
+    gone, alive = tmp_path / ".run-999999999", tmp_path / f".run-{os.getppid()}"
+    for folder in (gone, alive):
+        folder.mkdir()
+    with made_anew(tmp_path / "run"):
+        pass
+    assert sorted(tmp_path.iterdir()) == [alive, tmp_path / "run"]

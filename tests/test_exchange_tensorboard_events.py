@@ -136,6 +136,7 @@ def test_a_torn_end_costs_the_torn_event_alone(sandbox: Sandbox) -> None:
     done = read(sandbox, record("x", 1.0) + record("x", 2.0, step=1)[:-3])
     assert (done.exit_code, done.stderr) == (0, "")
     assert sandbox.run().series["x"].values.tolist() == [1]
+    assert "damage" not in "".join(sandbox.run().notices)
 
 
 def test_what_follows_damage_is_not_read_and_that_is_said(sandbox: Sandbox) -> None:

@@ -153,6 +153,15 @@ def test_a_folder_of_files_alone_is_read(sandbox: Sandbox) -> None:
     assert "W&B does not say how the run ended" in run.notices
 
 
+def test_a_record_may_begin_with_the_last_bytes_of_a_block(tmp_path: Path) -> None:
+    records = [b"x" * (32768 - 7 - 7 - 7), b"the head of its first piece alone fits into the block"]
+    writer = LogWriter()
+    file = tmp_path / "x"
+    file.write_bytes(writer.begun + b"".join(writer.add(record) for record in records))
+    with file.open("rb") as stream:
+        assert list(read_log(stream)) == records
+
+
 def test_records_of_any_length_come_back_and_a_torn_end_costs_the_last(tmp_path: Path) -> None:
     records = [bytes([i]) * size for i, size in enumerate((0, 1, 32750, 32760, 100_000, 7, 65_000))]
     writer = LogWriter()

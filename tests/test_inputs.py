@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from expt.planning.inputs import measure_input
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from expt.testing import Sandbox
 
 TRAIN = """
@@ -34,6 +38,16 @@ def stages(sandbox: Sandbox) -> Sandbox:
             "experiments/params.toml": f'seed = 1\n[experiment_evaluate]\nmodel = "{NODE_ID}"\n',
         }
     )
+
+
+def test_a_folder_of_very_many_files_is_not_hashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("expt.planning.inputs._LISTING_CAP", 2)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(name)
+        told = measure_input(tmp_path, {})
+        assert (told["sha256"] is None) is (name == "c")
 
 
 def test_a_node_id_is_its_newest_completed_run_pinned_by_id(sandbox: Sandbox) -> None:

@@ -751,6 +751,11 @@ def test_an_array_is_made_of_a_list() -> None:
     assert coerce([1, 2], numpy.typing.NDArray[numpy.float32]).dtype == numpy.float32
 
 
+def test_an_array_of_a_thousand_numbers_is_a_value_and_a_larger_one_is_data() -> None:
+    assert plain(numpy.zeros(1000)) == [0.0] * 1000
+    assert isinstance(plain(numpy.zeros(1001)), Opaque)
+
+
 def test_two_members_of_a_union_prefer_the_class_of_the_default() -> None:
     """What both would take is an instance of the default's class."""
     other = dataclasses.make_dataclass("Other", [("lr", float, 0.1)])

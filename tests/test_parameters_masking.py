@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
-HUNTER = Secrets(("hunter2", "test", 'q"uo\\te', "long-and-unmistakable"), frozenset({"token"}))
+HUNTER = Secrets(
+    ("hunter2", "test", 'q"uo\\te', "long-and-unmistakable", "twelve-chars"), frozenset({"token"})
+)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,7 @@ HUNTER = Secrets(("hunter2", "test", 'q"uo\\te', "long-and-unmistakable"), froze
         ("key_hunter2", "key_***"),
         ("hunter25 xhunter2", "hunter25 xhunter2"),
         ("the latest test", "the latest test"),
-        ("xlong-and-unmistakablex", "x***x"),
+        ("xlong-and-unmistakablex xtwelve-charsx", "x***x x***x"),
         ('{"a": "q\\"uo\\\\te"}', '{"a": "***"}'),
         ("", ""),
     ],

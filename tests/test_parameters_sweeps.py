@@ -443,6 +443,8 @@ def test_random_points_are_the_same_again_for_the_same_seed_and_name() -> None:
 
 def test_the_kinds_of_random_points() -> None:
     assert all(0 <= point <= 1 for point in drawn("x={uniform=[0, 1], n=50}"))
+    close = drawn("x={uniform=[1.00000012, 1.00000013], n=3}")
+    assert close == [1.00000012] * 3, "rounded, and still within its ends"
     normal = drawn("x={normal=[10, 2], n=400}")
     assert abs(sum(normal) / 400 - 10) < 0.5
     assert {type(point) for point in normal} == {float}

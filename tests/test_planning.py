@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from expt.planning.inputs import HASH_CAP
 
 if TYPE_CHECKING:
     from expt.testing import Sandbox
@@ -401,6 +404,19 @@ def test_paths_are_relative_to_the_file_that_set_them_and_are_inputs(sandbox: Sa
     assert sandbox.record()["lineage"]["fingerprint"] != before
     assert sandbox.expt("-p", "data=other.txt").exit_code == 0
     assert sandbox.run().results["text"] == "4 5 6\n"
+
+
+def test_of_a_file_too_large_to_hash_size_and_time_are_in_the_fingerprint(
+    sandbox: Sandbox,
+) -> None:
+    source = "from pathlib import Path\ndef experiment_x(data: Path): ..."
+    sandbox.write({"experiments/a.py": source, "data.csv": ""})
+    os.truncate(sandbox.root / "data.csv", HASH_CAP + 1)
+    told = []
+    for time in (1, 2, 2):
+        os.utime(sandbox.root / "data.csv", (time, time))
+        told.append(plan(sandbox, "-p", "data=data.csv")[0]["fingerprint"])
+    assert told[0] != told[1] == told[2]
 
 
 def test_fingerprints_change_with_values_and_code_and_not_with_drawn_seeds(

@@ -126,6 +126,23 @@ def test_both_ends_of_a_chain_are_swept_together(
     assert names(sandbox, *words) == expected
 
 
+def test_needed_cases_that_would_have_one_label_have_two(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/train.py": "def experiment_train(note='', seed=0): pass",
+            "experiments/use.py": """
+                import expt
+
+                @expt.sweep(note=["a b", "a/b"])
+                @expt.needs(model="train.py::experiment_train")
+                def experiment_use(model: expt.Run, note): pass
+                """,
+        }
+    )
+    needed = [name for name in names(sandbox, "-k", "use") if name.startswith("train")]
+    assert len(set(needed)) == 2
+
+
 def test_a_repeat_has_the_seed_of_the_repeat_that_it_needs(chain: Sandbox) -> None:
     cases = plan(chain, "--repeat", "2", "-p", "seed=5", "-k", "evaluate")
     seeds = [case["params"]["seed"] for case in cases]

@@ -238,6 +238,7 @@ def test_a_bad_archive_is_named_and_the_others_are_checked(tree: Sandbox) -> Non
         (1.0, 1.0 + 1e-12, None, False),
         (1.0, 1.0 + 1e-12, 1e-9, True),
         (1.0, 1.1, 1e-9, False),
+        (1.0, 2.0, 0.5, True),
         ([1.0, {"a": 2.0}], [1.0, {"a": 2.0 + 1e-12}], 1e-9, True),
         ([1.0], [1.0, 2.0], 1e-9, False),
         ("a", "b", 1.0, False),

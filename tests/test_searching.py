@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from expt.ground.trials import Dimension, Objective, SearchTerms
+from expt.parameters.search_tables import parse_space
 from expt.reading.finding import find_runs
 from expt.searching.bounds import direction_of, make_pruning
 from expt.searching.ended import Ended
@@ -349,6 +350,7 @@ def test_the_plan_shows_the_space_and_what_is_known(branin: Sandbox) -> None:
     assert told["id"] == "experiments/branin.py::experiment_branin"
     assert told["search"]["space"]["x"] == {"float": [-5.0, 10.0], "log": False, "step": 0.0}
     assert told["search"]["known"].startswith("2 of 5 trials are known; the best: results.value")
+    assert "by tpe" in branin.expt(*words[:3], "--plan").stdout, "where nobody says who chooses"
     shown = branin.expt(*words).stdout
     assert "x         -5 to 10  experiments/params.toml:5" in shown
     assert shown.endswith("1 search\n")
@@ -368,6 +370,24 @@ def test_a_table_that_is_given_leaves_nothing_of_it_to_search(sandbox: Sandbox) 
     assert "search" in trial.lineage
     assert sandbox.expt("rerun", trial.id).exit_code == 0
     assert sandbox.run("latest").params == trial.params
+
+
+@pytest.mark.parametrize(
+    ("typed", "dimension"),
+    [
+        ("n={int=[1, 512]}", Dimension("n", "int", 1, 512, step=1)),
+        ("n={int=[1, 512], log=true}", Dimension("n", "int", 1, 512, log=True)),
+        ("n={int=[1, 9], step=2}", Dimension("n", "int", 1, 9, step=2)),
+        ("x={log=[1e-3, 1]}", Dimension("x", "float", 1e-3, 1.0, log=True)),
+    ],
+)
+def test_whole_numbers_have_a_step_and_what_is_drawn_by_size_has_none(
+    typed: str, dimension: Dimension
+) -> None:
+    read = parse_space(typed)
+    assert (read.kind, read.low, read.high, read.log, read.step) == (
+        dimension.kind, dimension.low, dimension.high, dimension.log, dimension.step
+    )  # fmt: skip
 
 
 # Samplers

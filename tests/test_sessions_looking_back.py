@@ -200,6 +200,16 @@ def test_without_resume_a_case_of_other_values_is_new(
     assert {state for state, _ in plan(night, *words, "--resume").values()} == {"changed"}
 
 
+def test_a_new_case_is_expected_to_take_what_others_took_in_the_middle(night: Sandbox) -> None:
+    assert night.expt(*SWEEP, "--lf").exit_code == 0
+    for run, seconds in zip(night.runs(), (100.0, 1.0, 7.0, 2.0), strict=True):
+        path = run.path / "run.json"
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps({**record, "duration": seconds}))
+    (told,) = night.expt("experiments", "--sweep", "lr=4", "--plan", "--json").json()
+    assert told["expected"]["seconds"] == 2.0
+
+
 def test_a_package_of_another_version_is_a_reason_where_nothing_else_is(night: Sandbox) -> None:
     """As after an upgrade of expt that makes other fingerprints."""
     run = night.run("experiment_one[lr-1]")

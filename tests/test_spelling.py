@@ -6,8 +6,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from expt.executors.engines.spelling import find_engine
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from expt.testing import Sandbox
+
+
+def test_n_counts_before_what_the_table_says_that_an_engine_is_handed_at_once(
+    tmp_path: Path,
+) -> None:
+    table = {"factory": "concurrent.futures:ThreadPoolExecutor", "at_once": 2}
+    configuration = {"executors": {"pool": table}}
+    assert find_engine("pool", configuration, tmp_path).at_once == 2
+    assert find_engine("pool", configuration, tmp_path, 3).at_once == 3
+
 
 ONE = "def experiment_one(x: int = 0):\n    return {'x': x}\n"
 CONFIGURATION = """

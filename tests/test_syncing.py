@@ -47,6 +47,18 @@ def test_an_archive_that_may_not_be_on_the_disk_is_a_notice(
     assert done.stdout.count(f"{sandbox.run().path} may not be on the disk: {told}") == bool(told)
 
 
+def test_what_was_written_since_the_last_time_is_synced_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("expt.sessions.syncing._INTERVAL", 3600.0)
+    monkeypatch.setattr("expt.sessions.syncing.sync_archive", lambda path, _: synced.append(path))
+    syncer = Syncer(lambda _: None)
+    syncer.hear(RunStarted("a", "1", str(tmp_path), os.getpid(), 0.0))
+    syncer.close()
+    assert synced == [tmp_path]
+
+
 def test_a_run_that_goes_on_is_touched_for_readers_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

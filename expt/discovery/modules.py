@@ -88,11 +88,11 @@ class Modules:
             if len(parts) == 1 and parts[0] in getattr(source, holds):
                 return Hosted(path, parts[0])
             imported = source.imports.get(parts[0])
-            for origin in [imported] if imported else reversed(source.stars):
+            for origin in [imported] if imported else source.stars:
                 target = (*origin.target, *(parts[1:] if imported else parts))
                 module = self.origin(path, Imported(origin.level, target))
                 if module is not None:
-                    pending.append((module, target[-1:]))
+                    pending.append((module, target[-1:]))  # of several stars, the last counts
         return None
 
     def may_mark(self, path: str, decorator: tuple[str, ...]) -> bool | None:
