@@ -111,7 +111,7 @@ def test_run_takes_the_options_of_the_command_by_their_names(sandbox: Sandbox) -
             "ask.py": """
                 import expt
 
-                words = dict(sweep={"lr": [1, 2]}, junitxml="told.xml", tag=["a", "b"])
+                words = dict(sweep={"lr": [1, 2]}, junitxml="told.xml", tag=["a", "b"], ff=False)
                 runs = expt.run("experiments", options=["--no-render"], retries=1, n=2, **words)
                 print(sorted(run.results["value"] for run in runs), runs[0].tags)
                 words["sweep"]["lr"].append(3)

@@ -426,6 +426,25 @@ def test_samplers_stay_in_the_space_and_are_drawn_from_the_seed(name: str) -> No
     assert len({repr(values) for values in told[0]}) > 30
 
 
+@pytest.mark.parametrize("name", ["grid", "random"])
+def test_the_last_step_of_an_interval_is_tried_whatever_its_digits_are(name: str) -> None:
+    """0.3 / 0.1 is a little less than 3."""
+    space = (Dimension("f", "float", 0.0, 0.3, step=0.1),)
+    terms = SearchTerms(space, TERMS.objectives, 40, name, seed=1)
+    study = Study(terms, make_sampler(terms))
+    tried = set()
+    while (point := study.ask()) is not None:
+        tried.add(round(point.values["f"], 9))
+    assert tried == {0.0, 0.1, 0.2, 0.3}
+
+
+def test_a_trial_takes_the_first_number_that_none_has() -> None:
+    terms = SearchTerms(TERMS.space, TERMS.objectives, 4, "random")
+    study = Study(terms, make_sampler(terms), [Ended(1, {}, "completed", (1.0,))])
+    points = [study.ask() for _ in range(3)]
+    assert [point and point.number for point in points] == [0, 2, 3]
+
+
 def test_a_grid_has_every_point_once() -> None:
     space = (Dimension("d", "int", 2, 9, step=2), Dimension("f", "float", 0.0, 0.5, step=0.1))
     terms = SearchTerms(space, TERMS.objectives, 100, "grid")

@@ -762,6 +762,29 @@ def test_a_timeout_is_a_failure(sandbox: Sandbox) -> None:
     assert record["error"]["message"] == "the run took longer than --timeout 0.5"
 
 
+def test_a_run_that_does_not_end_when_its_time_is_over_is_ended(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "expt.toml": "plugins = ['short.py']",
+            "short.py": """
+                from expt.executors import one_worker, workers
+
+                one_worker.GRACE = workers.GRACE = 0.1
+            """,
+            "experiments/a.py": """
+                import signal, time
+
+                def experiment_a():
+                    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+                        signal.signal(number, signal.SIG_IGN)
+                    time.sleep(60)
+            """,
+        }
+    )
+    assert sandbox.expt("--timeout", "0.2").exit_code == 1
+    assert sandbox.record()["error"]["message"] == "the run took longer than --timeout 0.2"
+
+
 def test_twenty_sessions_at_once_make_twenty_archives(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/first.py": "def experiment_one(): return 1\n"})
     processes = [sandbox.start("experiments/", "-n", "0") for _ in range(20)]

@@ -12,6 +12,7 @@ import pytest
 from made_runs import id_of, make_run
 
 from expt.archive.manifest import write_manifest
+from expt.archive.owner import owner_of_this_process
 from expt.archive.run_labels import read_labels
 from expt.cli.main import main
 from expt.reading.finding import find_runs
@@ -170,6 +171,17 @@ def test_rm_asks_tells_sizes_and_removes_exactly_what_was_named(root: Path, caps
     assert out.splitlines()[-1].startswith("deleted 1 archive, ")
     left = sorted(path.name.rpartition("_")[2] for path in root.rglob("2026*"))
     assert left == [id_of(number) for number in (0, 2, 3)]
+
+
+def test_rm_leaves_what_is_running_unless_it_is_forced(root: Path, capsys: Any) -> None:
+    path = make_run(root, 9, status="running", owner=owner_of_this_process())
+    ended = path_of(root, 0)
+    code, out, _ = run("rm", id_of(9), id_of(0), "--yes", capsys=capsys)
+    assert code == 0
+    assert "is running, and stays: --force deletes it too" in out
+    assert (path.exists(), ended.exists()) == (True, False)
+    assert run("rm", id_of(9), "--yes", "--force", capsys=capsys)[0] == 0
+    assert not path.exists()
 
 
 def test_rm_follows_no_link_out_of_an_archive(root: Path, capsys: Any) -> None:
