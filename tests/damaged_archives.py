@@ -371,10 +371,13 @@ READERS: tuple[Callable[[Path, Path], object], ...] = (
 
 
 def ask(root: Path, path: Path, turn: int) -> None:
-    """The list, and every other turn the run in Python, else one of `READERS`.
+    """The list, and every other turn the run in Python, else one of `READERS`."""
+    find_in_list(root, path)
+    read_in_turn(root, path, turn)
 
-    The healthy archive is listed whatever became of this one, which is listed or named.
-    """
+
+def find_in_list(root: Path, path: Path) -> None:
+    """The healthy archive is listed whatever became of this one, which is listed or named."""
     listed, told = show(root)
     assert "heal" in listed
     try:
@@ -382,6 +385,9 @@ def ask(root: Path, path: Path, turn: int) -> None:
     except ReadingError:
         name = path.name
     assert visible(name) in listed + told
+
+
+def read_in_turn(root: Path, path: Path, turn: int) -> None:
     with contextlib.suppress(ReadingError):
         if turn % 2:
             read_run(path)

@@ -16,6 +16,7 @@ import atexit
 import builtins
 import contextlib
 import functools
+import gc
 import importlib.metadata
 import json
 import os
@@ -38,10 +39,12 @@ _MODULES: Final = (
     "statistics",
     "tomli_w",
     "expt.__main__",
+    "expt.cli.command_line",
     "expt.cli.main",
     "expt.cli.show",
     "expt.cli.show.detail",
     "expt.cli.show.listing",
+    "expt.ground.configuration",
     "expt.planning.planner",
     "expt.plugins.notify",
     "expt.reading.series.tracked",
@@ -58,7 +61,9 @@ _MODULES: Final = (
 _DRAWING: Final = (
     "matplotlib.pyplot",
     "matplotlib.backends.backend_agg",
+    "PIL.PngImagePlugin",
     "expt.drawing.overview",
+    "expt.drawing.pictures",
     "expt.drawing.quick_text",
     "expt.drawing.sheets",
     "expt.rendering.videos",
@@ -234,6 +239,7 @@ def serve(address: str, tests: int, draws: str) -> None:
 
     for name in (*_MODULES, *(_DRAWING if draws else ())):
         import_module(name)
+    gc.freeze()  # or the first collection of each fork copies the pages of all that is here
     for number in _NOT_OURS:
         signal.signal(number, signal.SIG_IGN)
     woken, wake = os.pipe()

@@ -100,8 +100,16 @@ _NODES: Final = """
         return {"x": x}
 """
 _TINY: Final = """
-    def experiment_tiny(x: int):
-        return {"twice": 2 * x}
+    import expt
+
+    @expt.provider(scope="session")
+    def two():
+        yield 2
+        with open("torn-down.txt", "a") as file:
+            file.write("x")
+
+    def experiment_tiny(two, x: int):
+        return {"twice": two * x}
 """
 _SLEEPS: Final = """
     import time
@@ -130,8 +138,6 @@ _MANY: Final = """
     @expt.provider(scope="session")
     def made():
         yield 1
-        with open("torn-down.txt", "a") as file:
-            file.write("x")
 
     def experiment_waits(track, made, x: int):
         track("x", x)
@@ -222,12 +228,15 @@ class ExecutorContract:
         assert again.exit_code == 0, again.stdout + again.stderr
         assert {run.params["x"] for run in sandbox.runs(status="completed")} == set(range(6))
 
-    def test_tiny_cases_come_out_right(self, sandbox: Sandbox) -> None:
+    def test_tiny_cases_come_out_right_and_session_providers_are_torn_down(
+        self, sandbox: Sandbox
+    ) -> None:
         self.prepare(sandbox, _TINY)
         done = self.expt(sandbox, "-q", "--sweep", f"x={{range=[0,{self.tiny},1]}}")
         assert done.exit_code == 0, done.stdout[-2000:] + done.stderr[-2000:]
         results = {run.params["x"]: run.results["twice"] for run in sandbox.runs()}
         assert results == {x: 2 * x for x in range(self.tiny)}
+        self.wait_until((sandbox.root / "torn-down.txt").exists, "the teardown")
 
     def test_an_interrupt_ends_what_runs_and_begins_nothing_more(self, sandbox: Sandbox) -> None:
         self.prepare(sandbox, _SLEEPS)
@@ -287,13 +296,6 @@ class ExecutorContract:
         assert done.exit_code == 0, done.stdout + done.stderr
         whole = sandbox.runs(status="completed")
         assert sorted(run.params["x"] for run in whole) == list(range(40)), "each case once"
-
-    def test_session_providers_are_torn_down(self, sandbox: Sandbox) -> None:
-        self.prepare(sandbox, _MANY)
-        done = self.expt(sandbox, "--sweep", "x=0,1,2,3")
-        assert done.exit_code == 0, done.stdout + done.stderr
-        torn = sandbox.root / "torn-down.txt"
-        self.wait_until(torn.exists, "the teardown")
 
 
 def _bury(process: subprocess.Popen[str]) -> None:
