@@ -132,7 +132,7 @@ class Sandbox:
 
     def _words(self, words: Sequence[str | Path], render: bool) -> list[str]:
         told = [str(word) for word in words]
-        is_verb = bool(told) and told[0] != "run" and _A_VERB.fullmatch(told[0]) is not None
+        is_verb = bool(told) and told[0] not in _RUN and _A_VERB.fullmatch(told[0]) is not None
         if render or (is_verb and not (self.root / told[0]).exists()):
             return told
         return [*told, "--no-render"]
@@ -142,6 +142,7 @@ class Sandbox:
         return {**kept, "COLUMNS": "120", "NO_COLOR": "1", **self.environ}
 
 
+_RUN: Final = ("run", "rerun")
 _A_VERB: Final = re.compile(r"[A-Za-z][\w-]*")
 _KEPT_VARIABLES: Final = (
     "PATH",
