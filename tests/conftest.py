@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from covered_forks import cover_forks
 from warm_start import WarmProcess, may_start_warm
 
 from expt.testing import Done, Sandbox
@@ -40,6 +41,11 @@ class WarmSandbox(Sandbox):
         return Done(process.wait(), out, err)
 
 
+@pytest.hookimpl(trylast=True)  # once coverage has begun
+def pytest_sessionstart() -> None:
+    cover_forks()
+
+
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
     """An empty project in a temporary folder."""
@@ -67,6 +73,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first; the order is otherwise that of the files."""
     places = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.name, len(FIRST)))
+    few = os.environ.get("EXPT_FEW_TESTS")
+    if few:
+        items[:] = _few(items, int(few))
+
+
+def _few(items: list[pytest.Item], most: int) -> list[pytest.Item]:
+    """So many functions of each module that does not take long, each with one set of values."""
+    functions: dict[str, dict[str, pytest.Item]] = {}
+    for item in items:
+        if item.path.name not in FIRST:
+            function = item.nodeid.partition("[")[0]
+            functions.setdefault(item.path.name, {}).setdefault(function, item)
+    return [item for found in functions.values() for item in list(found.values())[:most]]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -237,8 +237,11 @@ def serve(address: str, tests: int, draws: str) -> None:
     """Fork a command for each connection, and tell how it ended, until the tests are gone."""
     from importlib import import_module
 
+    from covered_forks import cover_forks  # not above: a pool's processes import this file, alone
+
     for name in (*_MODULES, *(_DRAWING if draws else ())):
         import_module(name)
+    cover_forks()
     gc.freeze()  # or the first collection of each fork copies the pages of all that is here
     for number in _NOT_OURS:
         signal.signal(number, signal.SIG_IGN)
