@@ -144,6 +144,8 @@ class ForkStarter:
             self._instead.close()
             for pid in self._living:
                 kill_group(pid)
+        with contextlib.suppress(OSError):  # the helper is gone
+            self._socket.shutdown(socket.SHUT_RDWR)  # closing leaves the copies of later helpers
         self._socket.close()
         os.close(self._life)
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
