@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from made_runs import make_run
 
+from expt.ground.model import LAYER_COMMAND, Origin
+from expt.ground.text import MASK
 from expt.reading.finding import find_runs
-from expt.reading.references import load_run
+from expt.reading.references import load_archive, load_run
 from expt.reading.reproduction import find_unlike, is_like
+from expt.sessions.rerunning import final_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -226,6 +229,13 @@ def test_a_bad_archive_is_named_and_the_others_are_checked(tree: Sandbox) -> Non
     assert done.lines[-1] == "1 of 2 reproduced"
     assert str(newer.path) in done.stderr
     assert tree.expt("rerun", str(newer.path)).exit_code == 4
+
+
+def test_a_secret_that_was_given_is_not_given_again_as_its_mask(tmp_path: Path) -> None:
+    origins = {name: (Origin(LAYER_COMMAND, "-p"),) for name in ("lr", "token", "table")}
+    params = {"lr": 0.1, "token": MASK, "table": {"key": MASK}}
+    run = load_archive(make_run(tmp_path, 1, params=params, origins=origins))
+    assert [".".join(one.name) for one in final_values(run, ())] == ["lr"]
 
 
 @pytest.mark.parametrize(
