@@ -281,7 +281,7 @@ def test_a_limit_of_time_holds_with_and_without_workers(sandbox: Sandbox, worker
 
 
 @pytest.mark.parametrize("workers", ["1", "0"])
-def test_a_limit_of_time_holds_for_the_analyses_of_a_session(
+def test_a_limit_of_time_holds_for_analyses_of_a_run_and_of_a_session(
     sandbox: Sandbox, workers: str
 ) -> None:
     text = """
@@ -289,12 +289,16 @@ def test_a_limit_of_time_holds_for_the_analyses_of_a_session(
 
         def experiment_x(): ...
 
+        def analysis_x(run):
+            time.sleep(600)
+
         def analysis_session_late(runs):
             time.sleep(600)
     """
     sandbox.write({"experiments/a.py": text})
     done = sandbox.expt("--timeout", "0.5", "-n", workers)
     assert done.exit_code == 0, done.stderr
+    assert "analysis_x took longer than --timeout 0.5" in done.stdout
     assert "the analyses of the session took longer than --timeout 0.5" in done.stdout
     assert sandbox.run().status == "completed"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.archive.run_labels import Labels, read_labels, write_labels
+from expt.archive.run_labels import Labels, change_labels, read_labels, write_labels
 from expt.ground.errors import DamagedArchive
 
 if TYPE_CHECKING:
@@ -43,3 +44,21 @@ def test_labels_that_are_a_link_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "labels.json").symlink_to("elsewhere")
     with pytest.raises(DamagedArchive, match=r"labels\.json cannot be read"):
         read_labels(tmp_path)
+
+
+def test_what_two_change_at_once_is_kept_of_both(tmp_path: Path) -> None:
+    """The second waits for the first; it is given a while in which it could come between."""
+
+    def add_second() -> None:
+        change_labels(tmp_path, lambda labels: labels.with_tags(["second"]))
+
+    second = threading.Thread(target=add_second)
+
+    def add_first(labels: Labels) -> Labels:
+        second.start()
+        second.join(0.3)
+        return labels.with_tags(["first"])
+
+    change_labels(tmp_path, add_first)
+    second.join()
+    assert read_labels(tmp_path).tags == ("first", "second")

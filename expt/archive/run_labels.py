@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import dumps, loads
 from expt.ground.errors import DamagedArchive
-from expt.ground.files import read_inside, write_atomically
+from expt.ground.files import alone_in, read_inside, write_atomically
 from expt.ground.layout import LABELS_FILE
 from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 _LARGEST: Final = 1024 * 1024  # bytes
@@ -69,6 +69,15 @@ def read_labels(archive: Path) -> Labels:
 def write_labels(archive: Path, labels: Labels) -> None:
     """Make `labels` those of an archive, at once. Raises `OSError`."""
     write_atomically(archive / LABELS_FILE, dumps(vars(labels), indent=1).encode())
+
+
+def change_labels(archive: Path, change: Callable[[Labels], Labels]) -> None:
+    """Make of an archive's labels what `change` makes of them, at once.
+
+    What somebody else changes at this moment is kept. Raises `OSError` and `DamagedArchive`.
+    """
+    with alone_in(archive):
+        write_labels(archive, change(read_labels(archive)))
 
 
 def _texts(data: dict[str, Any], key: str) -> tuple[str, ...]:

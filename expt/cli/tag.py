@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from expt.archive.run_labels import Labels, read_labels, write_labels
+from expt.archive.run_labels import Labels, change_labels
 from expt.cli.parser import Parser, add_root
 from expt.ground.errors import ExitCode, ExptError, NoSuchRun, UsageError
 from expt.ground.screen import output
@@ -64,7 +64,7 @@ def _split(words: Sequence[str], root: Path) -> tuple[list[Run], list[str]]:
 
 def _change(run: Run, change: Callable[[Labels], Labels]) -> None:
     try:
-        write_labels(run.path, change(read_labels(run.path)))
+        change_labels(run.path, change)
     except OSError as error:
         raise ExptError(f"the labels cannot be written: {error.strerror}", str(run.path)) from None
     fresh = run.reload()

@@ -37,10 +37,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from expt.archive.run_labels import read_labels, write_labels
+from expt.archive.run_labels import change_labels
 from expt.ground.errors import ExptError, NoSuchRun, ReadingError
 from expt.ground.files import open_inside
 from expt.ground.processes import without_collection
+from expt.ground.value_classes import evolve
 from expt.page.bundle import asset, charts, front_end
 from expt.page.facts import tell_array, tell_run, tell_series
 from expt.page.known_runs import KnownRuns
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from expt.archive.run_labels import Labels
     from expt.reading.listed import Listing
     from expt.reading.run import Run
     from expt.reading.runs import Runs
@@ -322,14 +324,16 @@ class _Pages:
         except (ValueError, TypeError, AttributeError, RecursionError):
             raise HTTPException(400, "labels are {'tags': […], 'note': …}") from None
 
-        def write() -> Run:
-            labels = read_labels(run.path)
+        def change(labels: Labels) -> Labels:
             if tags is not None:
                 gone = [tag for tag in run.tags if tag not in tags]
                 labels = labels.without_tags(gone).with_tags(tags)
             if note is not None:
-                labels = type(labels)(labels.tags, labels.removed, note)
-            write_labels(run.path, labels)
+                labels = evolve(labels, note=note)
+            return labels
+
+        def write() -> Run:
+            change_labels(run.path, change)
             return run.reload()
 
         changed = await run_in_threadpool(write)

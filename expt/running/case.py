@@ -340,7 +340,6 @@ class _Run:
     def _judge(
         self, raised: BaseException | None, teardown: Sequence[BaseException]
     ) -> tuple[Status, ErrorInfo | None]:
-        limit = self._around.options.running.timeout
         if raised is None and not teardown:
             return "completed", None
         for error in teardown:
@@ -357,11 +356,17 @@ class _Run:
         )
         info = describe_all(errors, self.describe)
         if raised_by_interrupt(errors[0]):
-            if limit is not None and time.monotonic() - self._clock >= limit:
-                timed_out = f"the run took longer than --timeout {limit:g}"
-                return "failed", evolve(info, type="TimeoutError", message=timed_out)
+            if late := self._tell_late():
+                late = f"the run {late}"
+                return "failed", evolve(info, type="TimeoutError", message=late)
             return "interrupted", info
         return "failed", info
+
+    def _tell_late(self) -> str:
+        """That the run is over its time, where it is."""
+        limit = self._around.options.running.timeout
+        is_late = limit is not None and time.monotonic() - self._clock >= limit
+        return f"took longer than --timeout {limit:g}" if is_late else ""
 
     def _print_traceback(self, error: BaseException) -> None:
         with contextlib.suppress(Exception):  # the run may have closed or replaced its stderr
@@ -468,9 +473,11 @@ class _Run:
                     os._exit(0)
                 self._print_traceback(error)
                 told = describe_error(error, self._scrub)
-                text = f"{analysis.name} failed: {told.message or told.type}"
+                is_asked = raised_by_interrupt(error)
+                late = self._tell_late() if is_asked else ""
+                text = f"{analysis.name} {late or f'failed: {told.message or told.type}'}"
                 self._around.report(Notice(text, self._case.id))
-                if raised_by_interrupt(error):
+                if is_asked:
                     return
 
     def _observe(self, hook: str, **arguments: Any) -> None:

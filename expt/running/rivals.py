@@ -19,7 +19,7 @@ from expt.archive.owner import run_is_alive
 from expt.archive.record import read_outcome, read_record
 from expt.archive.writer import run_folder
 from expt.ground.errors import ReadingError
-from expt.ground.files import lock_file
+from expt.ground.files import alone_in
 from expt.ground.options import runs_root
 from expt.ground.value_classes import evolve
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _SLACK: Final = dt.timedelta(days=2)  # zones and clocks by which folders of archives are named
 _TIME: Final = "%Y-%m-%d_%H-%M-%S"
-_PATIENCE: Final = 10.0  # seconds for a lock that is held for a few milliseconds
 
 
 class Rivals:
@@ -58,7 +57,9 @@ class Rivals:
         folder = runs_root(options) / run_folder(
             case.experiment, options.selection.configured_paths
         )
-        with _alone_in(folder):
+        with contextlib.suppress(OSError):  # what is in the way is said by whoever claims
+            folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(folder):
             yield self._find(case, folder)
 
     def _find(self, case: Case, folder: Path) -> Outcome | None:
@@ -84,19 +85,3 @@ class Rivals:
                 self._seen[path.name] = lineage.get("session", ""), lineage.get("fingerprint")
         session, fingerprint = self._seen.get(path.name, ("", None))
         return session != self._session and fingerprint == case.fingerprint
-
-
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """While one looks for others and claims: in it no other session does."""
-    place = -1
-    with contextlib.suppress(OSError):  # what is in the way is said by whoever claims
-        folder.mkdir(parents=True, exist_ok=True)
-        place = os.open(folder, os.O_RDONLY)
-    try:
-        if place >= 0:
-            lock_file(place, _PATIENCE)
-        yield
-    finally:
-        if place >= 0:
-            os.close(place)
