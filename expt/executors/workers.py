@@ -1,4 +1,5 @@
-"""The executor of worker processes: a few of them, each given one request at a time.
+"""The executor of worker processes: a few of them, each given one request at a time, and the next
+one when a run is over but for its manifest.
 
     submit ──► queue ──► idle worker ──► reply ──► future
                              │ events ─► on_event
