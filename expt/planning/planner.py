@@ -95,9 +95,10 @@ class Planner:
         return self._files.import_seconds
 
     def change_values(self, options: Options) -> None:
-        """Plan with the values and words of `options` from now on; what was imported stays."""
+        """Plan with the values, words and selection of `options`; what was imported stays."""
         changed = options.values != self._options.values
         self._options = options
+        self._meant = read_conditions(options.selection)
         if changed:
             self._resolutions.clear()
             self._given = GivenValues(options)
