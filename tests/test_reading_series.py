@@ -116,6 +116,27 @@ def test_many_series_in_many_blocks_come_apart_again(track, folder):
     assert series.damage == ()
 
 
+@pytest.mark.parametrize("odd", [None, 9, 20_000, 49_999])
+def test_series_that_take_turns_come_apart_again(folder, odd):
+    folder.mkdir()
+    names = [{"id": number, "name": str(number), "kind": "scalar"} for number in (1, 2, 3)]
+    write_lines(folder / "names.jsonl", *names)
+    records = [
+        FLOAT_RECORD.pack(place // 3, 1.7e9 + place, place / 8, 0, 3 - place % 3)
+        for place in range(50_000)
+    ]
+    if odd is not None:
+        records[odd] = FLOAT_RECORD.pack(odd, 1.7e9 + odd, -1.0, 0, 2)
+    (folder / "scalars.bin").write_bytes(b"".join(records))
+    series = SeriesMap(folder)
+    for number in (1, 2, 3):
+        own = [p for p in range(50_000) if p != odd and 3 - p % 3 == number]
+        own = sorted([*own, *([odd] if odd is not None and number == 2 else [])])
+        assert series[str(number)].times.tolist() == [1.7e9 + place for place in own]
+        assert series[str(number)].values.tolist() == [-1 if p == odd else p / 8 for p in own]
+    assert series.damage == ()
+
+
 def test_numbers_of_series_beyond_16_bits_are_told_apart(folder):
     folder.mkdir()
     numbers = [1, 2**16, 2**16 + 1, 2**31]
@@ -148,6 +169,7 @@ def test_a_record_file_that_is_cut_while_it_is_read_is_damage(track, recorder, f
     for number in range(2000):
         track("loss", float(number))
     recorder.close()
+    os.truncate(folder / "scalars.bin", 2**28)  # of so many a column is read when it is asked for
     loss = SeriesMap(folder)["loss"]
     assert len(loss.values) == 2000
     os.truncate(folder / "scalars.bin", 3200)

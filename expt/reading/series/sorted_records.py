@@ -8,13 +8,14 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.scalar_records import (
     COLUMN_TYPES,
     FLOAT_STEP,
     ID_SHIFT,
+    KIND_FLOAT,
     KIND_INT,
     KIND_MASK,
     RECORD_KINDS,
@@ -40,6 +41,7 @@ BLOCK: Final = 1 << 19  # stays in the processor's cache, and is a whole number 
 _NOT_AT_FLOAT: Final = KIND_MASK ^ FLOAT_STEP
 WHOLE: Final = 1  # in the column of kinds, an int as value
 AT_FLOAT: Final = 2  # and a float as step
+_MOST_TURNS: Final = 256  # series that are looked for turn by turn
 _AT_FIRST: Final = 1 << 22  # records for which columns have room at once
 _HOLES: Final = getattr(os, "SEEK_DATA", None)
 
@@ -139,25 +141,24 @@ class Columns:
         import numpy  # slow: only once there are records to read
 
         limit = _count_records(self._folder)
-        columns = [numpy.empty(min(limit, _AT_FIRST), dtype) for dtype in ("i8", "i8")]
+        types = {"step": "i8", "bits": "i8"} | ({"time": "f8"} if limit <= _AT_FIRST else {})
+        columns = {name: numpy.empty(min(limit, _AT_FIRST), types[name]) for name in types}
         used = 0
         self._blocks = []
         for records, sound in sound_blocks(self._folder, self._names, self._damage, limit):
             self._blocks.append(sound)
             start, used = used, used + sound.ends[-1]
-            if used > len(columns[0]):  # never by what the file says of itself
-                columns = [numpy.resize(column, 2 * used) for column in columns]
-            steps, bits = columns
-            steps[start:used] = sound.take(records["step"])
-            bits[start:used] = sound.take(records["bits"])
+            if used > len(columns["bits"]):  # never by what the file says of itself
+                columns = {name: numpy.resize(columns[name], 2 * used) for name in columns}
+            for name, column in columns.items():
+                column[start:used] = sound.take(records[name])
             for number, first, last in zip(sound.numbers, sound.starts, sound.ends, strict=True):
                 ranges = self._ranges.setdefault(number, [])
                 if ranges and ranges[-1][1] == start + first:
                     ranges[-1] = ranges[-1][0], start + last
                 else:
                     ranges.append((start + first, start + last))
-        names = ("step", "bits")
-        self._columns = {name: all_[:used] for name, all_ in zip(names, columns, strict=True)}
+        self._columns = {name: column[:used] for name, column in columns.items()}
         kinds = {sound.kind for sound in self._blocks}
         if len(kinds) > 1 or None in kinds:
             self._kind = None
@@ -306,6 +307,8 @@ def _select(place: int, records: Array, names: NameTable) -> tuple[SoundRecords 
             # one byte for all, made thirty times as fast as by `broadcast_to`
             kinds = numpy.ndarray(tags.shape, "u1", bytes([kind]), strides=(0,))
             return SoundRecords(place, None, kinds, [number], [0], [len(tags)]), 0
+    if (found := _select_turns(place, tags, times, names)) is not None:
+        return found, 0
     ids, kinds = (tags >> ID_SHIFT).astype("u4"), tags.astype("u4")
     sound = ((kinds & _NOT_AT_FLOAT) <= KIND_INT) & numpy.isfinite(times) & (ids != 0)
     at_float = kinds & FLOAT_STEP != 0
@@ -328,6 +331,38 @@ def _select(place: int, records: Array, names: NameTable) -> tuple[SoundRecords 
         return None, damaged
     kinds = (kinds & KIND_INT) | (at_float * numpy.uint32(AT_FLOAT))
     return SoundRecords(place, order, kinds[order].astype("u1"), numbers, starts, ends), damaged
+
+
+def _select_turns(place: int, tags: Array, times: Array, names: NameTable) -> SoundRecords | None:
+    """The records where the same few series have one each, turn by turn, as a loop tracks them;
+    None where it is not so, and where one may not be sound."""
+    import numpy  # the caller has an array
+
+    again = numpy.flatnonzero(tags[1 : _MOST_TURNS + 1] == tags[0])
+    count = int(again[0]) + 1 if len(again) else len(tags)
+    if count > len(tags) // 2 or not (tags[count:] == tags[:-count]).all():
+        return None
+    turn = tags[:count].tolist()
+    numbers = [tag >> ID_SHIFT for tag in turn]
+    if not all(tag & KIND_MASK in (KIND_FLOAT, KIND_INT) for tag in turn) or not (
+        len(set(numbers)) == count
+        and all(_is_scalar(number, names) for number in numbers)
+        and numpy.isfinite(times).all()
+    ):
+        return None
+    order, ends = _turns(len(tags), count)
+    kinds = numpy.repeat(numpy.array(turn, "u8").astype("u1") & WHOLE, numpy.diff(ends, prepend=0))
+    return SoundRecords(place, order, kinds, numbers, [0, *ends[:-1]], ends)
+
+
+@lru_cache(8)
+def _turns(size: int, count: int) -> tuple[Array, list[int]]:
+    """The places of `size` records, of which every `count`th is of one series, series by series;
+    and where each ends."""
+    import numpy  # the caller has an array
+
+    places = [numpy.arange(first, size, count) for first in range(count)]
+    return numpy.concatenate(places), numpy.cumsum([len(some) for some in places]).tolist()
 
 
 def _find_groups(ids: Array) -> tuple[list[int], list[int], list[int]]:
