@@ -73,7 +73,15 @@ def form_of(step: float, value: float, tags: Tags) -> tuple[struct.Struct, bytes
 
 def read_number(data: bytes, place: int) -> tuple[float | int | None, int]:
     """The value and the series' number of a record; None for the value of a damaged one."""
-    _, time, value, kind, number = FLOAT_RECORD.unpack_from(data, place)
+    _, _, value, number = read_point(data, place)
+    return value, number
+
+
+def read_point(data: bytes, place: int) -> tuple[float, float, float | int | None, int]:
+    """Step, time, value and the series' number of a record; None for the value of a damaged one."""
+    step, time, value, kind, number = FLOAT_RECORD.unpack_from(data, place)
     if kind & KIND_INT:
         value = INT_RECORD.unpack_from(data, place)[2]
-    return (value if kind in RECORD_KINDS and math.isfinite(time) else None), number
+    if kind & FLOAT_STEP:
+        step = FLOAT_AT_FLOAT_AND_TAG.unpack_from(data, place)[0]
+    return step, time, (value if kind in RECORD_KINDS and math.isfinite(time) else None), number

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import ReadingError
@@ -21,12 +22,13 @@ from expt.page.watching import settled, stamp_archives
 from expt.reading.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from expt.reading.listed import Listing
 
 _TABLES: Final = 4  # that are kept, one for each question
+_SOON: Final = 20.0  # seconds after a look at all archives that a page may take to come
 _MOVING: Final = frozenset(("since", "until", "on"))  # whose answer changes with the time
 
 
@@ -62,6 +64,8 @@ class KnownRuns:
         self._tables: dict[tuple[Any, ...], _Table] = {}
         self._made = 0
         self._folders: dict[str, str] = {}
+        self._seen: _Table | None = None  # the table that was made last, which is news
+        self._until = 0.0
 
     def table(
         self, asked: Mapping[str, str], *, as_known: bool = False, begun: bool = False
@@ -117,10 +121,20 @@ class KnownRuns:
             live = frozenset(os.path.relpath(path, root) for path in running)
             self._made += 1
             told = tell_table(listing) | {"version": self._made}
-            return _Table(self._made, stamps, live, json.dumps(told, allow_nan=False).encode())
+            text = json.dumps(told, allow_nan=False).encode()
+            self._seen = _Table(self._made, stamps, live, text)
+            self._until = time.monotonic() + _SOON
+            return self._seen
         finally:
             self._note(key, None, ended=True)
             self.ready.set()
+
+    def just_seen(self) -> tuple[Mapping[str, str], Iterable[str]] | None:
+        """The stamps of all archives, and the folders of what runs, where somebody just looked."""
+        seen = self._seen
+        if seen is None or time.monotonic() > self._until:
+            return None
+        return seen.stamps, seen.live
 
     def stamps_of(self, version: int) -> Mapping[str, str]:
         """The stamps that the table of this version was made of, empty for what ran then; none

@@ -1,6 +1,6 @@
 """`expt view`: the page and its JSON from the loopback interface, for whoever has the token.
 
-    request ─► Host ─► token or cookie ─► route ─► facts
+    request ─► guard ─► route ─► facts
 
     /                                  the page
     /api/runs?where=…&since=…&limit=…  what `expt show --json` prints
@@ -20,7 +20,6 @@ a browser would run.
 from __future__ import annotations
 
 import contextlib
-import hmac
 import html
 import json
 import math
@@ -29,12 +28,11 @@ import secrets
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from expt.archive.run_labels import change_labels
@@ -44,6 +42,7 @@ from expt.ground.processes import without_collection
 from expt.ground.value_classes import evolve
 from expt.page.bundle import asset, charts, front_end
 from expt.page.facts import tell_array, tell_run, tell_series
+from expt.page.guard import HEADERS, Guard
 from expt.page.known_runs import KnownRuns
 from expt.page.open_series import OpenSeries
 from expt.page.watching import Watcher
@@ -60,7 +59,6 @@ if TYPE_CHECKING:
     )
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from expt.archive.run_labels import Labels
     from expt.reading.listed import Listing
@@ -68,7 +66,6 @@ if TYPE_CHECKING:
     from expt.reading.runs import Runs
     from expt.reading.series.tracked import Series, SeriesMap
 
-COOKIE: Final = "expt-token"
 _TYPES: Final = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -96,64 +93,6 @@ _PAGE: Final = """\
 </body>
 </html>
 """
-_POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "media-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'self'",
-    )
-)
-_HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-
-
-class Guard:
-    """Lets through what asks for this host and has the token, as `?token=` or as the cookie."""
-
-    def __init__(self, app: ASGIApp, token: str, hosts: frozenset[str]) -> None:
-        self._app = app
-        self._token = token
-        self._hosts = hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        from starlette.requests import Request
-
-        request = Request(scope)
-        answer = self._refuse(request)
-        await (answer or self._app)(scope, receive, send)
-
-    def _refuse(self, request: Request) -> Response | None:
-        if request.headers.get("host") not in self._hosts:
-            return _plain(421, "this is not the address of the page")
-        typed = request.query_params.get("token", "")
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        known = [request.cookies.get(COOKIE, ""), typed, bearer]
-        if not any(hmac.compare_digest(one.encode(), self._token.encode()) for one in known):
-            return _plain(403, "the address that 'expt view' printed has the token; this has none")
-        if typed and request.method == "GET" and request.url.path == "/":
-            answer = RedirectResponse("/", 303, headers=_HEADERS)
-            answer.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
-            return answer
-        if request.method not in ("GET", "HEAD"):
-            origin = request.headers.get("origin")
-            if origin is None or urlsplit(origin).netloc not in self._hosts:
-                return _plain(403, "another site may not change anything here")
-        return None
 
 
 def make_app(
@@ -223,7 +162,8 @@ class _Pages:
         self._words = words
         self._panels = panels
         self.known = KnownRuns(listings, root)
-        self._watcher = Watcher(root, admits)
+        self._watcher = Watcher(root, admits, self.known.just_seen)
+        self._event: tuple[Any, str] = None, ": still\n\n"
         self._series = OpenSeries()
 
     def prepare(self) -> None:
@@ -234,7 +174,7 @@ class _Pages:
     async def index(self, request: Request) -> Response:
         query = request.url.query
         table = html.escape(f"/api/table?known=1{'&' if query else ''}{query}")
-        return Response(_PAGE.format(table=table), media_type="text/html", headers=_HEADERS)
+        return Response(_PAGE.format(table=table), media_type="text/html", headers=HEADERS)
 
     async def runs(self, request: Request) -> Response:
         asked = _asked(request, *self._words)
@@ -306,7 +246,7 @@ class _Pages:
             raise HTTPException(404, f"the archive has no file '{name}'") from None
         with opened:
             content = await run_in_threadpool(opened.read)
-        headers = {**_HEADERS, "Content-Security-Policy": "default-src 'none'; sandbox"}
+        headers = {**HEADERS, "Content-Security-Policy": "default-src 'none'; sandbox"}
         return Response(content, media_type=media, headers=headers)
 
     async def labels(self, request: Request) -> Response:
@@ -344,9 +284,11 @@ class _Pages:
         version = _asked(request, "table").get("table")
         since = None if version is None else self.known.stamps_of(_whole(version, 0))
         if self._watcher.pages >= _STREAMS:  # its browser comes again by itself
-            change = await self._watcher.tell_since(since)
-            text = f"retry: {_AGAIN}\ndata: {json.dumps(change, allow_nan=False)}\n\n"
-            return Response(text, media_type="text/event-stream", headers=_HEADERS)
+            changes = self._watcher.told_since(_whole(request.headers.get("last-event-id"), 2**40))
+            if changes is None:
+                changes = [await self._watcher.tell_since(since)]
+            text = "".join([f"retry: {_AGAIN}\n", *map(self._tell, changes)]) + "\n"
+            return Response(text, media_type="text/event-stream", headers=HEADERS)
 
         async def stream() -> AsyncIterator[str]:
             yield ": here\n\n"
@@ -357,11 +299,17 @@ class _Pages:
                 is_first = False
                 if await request.is_disconnected():
                     return
-                yield (
-                    f"data: {json.dumps(change, allow_nan=False)}\n\n" if change else ": still\n\n"
-                )
+                yield self._tell(change)
 
-        return StreamingResponse(stream(), media_type="text/event-stream", headers=_HEADERS)
+        return StreamingResponse(stream(), media_type="text/event-stream", headers=HEADERS)
+
+    def _tell(self, change: dict[str, Any] | None) -> str:
+        """A change as an event, the text of which is made once for all pages."""
+        if change is not self._event[0]:
+            data = json.dumps(change, allow_nan=False) if change else ""
+            text = f"id: {change['look']}\ndata: {data}\n\n" if change else ": still\n\n"
+            self._event = change, text
+        return self._event[1]
 
     async def _run_of(self, request: Request) -> Run:
         name = request.path_params["id"]
@@ -374,7 +322,7 @@ class _Pages:
 def _text(make: Callable[[], str], media: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
         text = await run_in_threadpool(make)
-        return Response(text, media_type=media, headers=_HEADERS)
+        return Response(text, media_type=media, headers=HEADERS)
 
     return answer
 
@@ -388,7 +336,7 @@ def _dump(value: Any) -> bytes:
 
 
 def _answer(text: bytes) -> Response:
-    return Response(text, media_type="application/json", headers=_HEADERS)
+    return Response(text, media_type="application/json", headers=HEADERS)
 
 
 def _asked(request: Request, *names: str) -> dict[str, str]:
@@ -417,14 +365,10 @@ def _whole(text: str | None, default: int) -> int:
     return default if text is None else int(text)
 
 
-def _plain(status: int, text: str) -> Response:
-    return Response(text + "\n", status, media_type="text/plain", headers=_HEADERS)
-
-
 async def _tell_http(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    return JSONResponse({"error": error.detail}, error.status_code, headers=_HEADERS)
+    return JSONResponse({"error": error.detail}, error.status_code, headers=HEADERS)
 
 
 async def _tell_system(_: Request, error: Exception) -> Response:
@@ -432,11 +376,11 @@ async def _tell_system(_: Request, error: Exception) -> Response:
     if not isinstance(error, OSError):
         raise error
     told = {"error": f"{error.strerror or error}: {error.filename or 'the archive'}"}
-    return JSONResponse(told, 500, headers=_HEADERS)
+    return JSONResponse(told, 500, headers=HEADERS)
 
 
 async def _tell_error(_: Request, error: Exception) -> Response:
     if not isinstance(error, ExptError):
         raise error
     status = 500 if isinstance(error, ReadingError) and not isinstance(error, NoSuchRun) else 400
-    return JSONResponse({"error": error.what, "hint": error.hint}, status, headers=_HEADERS)
+    return JSONResponse({"error": error.what, "hint": error.hint}, status, headers=HEADERS)

@@ -3,7 +3,8 @@
     every second   points and owners of what runs; folders that got a new archive
     now and then   every archive and its labels, as often as that costs little
 
-Ten pages that are open cost no more than one, and a run hardly notices them.
+Ten pages that are open cost no more than one, and a run hardly notices them. What was told last is
+kept for a while, for pages that come and go.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -35,6 +37,9 @@ _SHARE: Final = 0.02  # of one core, that looking may take
 _QUIET: Final = 15  # looks without news before a connection is told that it still stands
 _MOST_TOLD: Final = 500  # changes; more of them are a table
 _CLAIMING: Final = 10.0  # seconds that a new folder may take to become an archive
+_POINTS: Final = 500  # new ones of a run that are told; of more, pages ask for an envelope
+_RECENT: Final = 60  # changes that are kept
+_A_LOOK: Final = 20e-6  # seconds, at one archive
 
 
 def stamp_archives(root: Path) -> dict[str, str]:
@@ -50,12 +55,20 @@ def settled(stamps: Mapping[str, str]) -> dict[str, str]:
 class Watcher:
     """Looks while anybody listens, and tells each listener what changed since it came.
 
-    `admits` says which runs are told of.
+    `admits` says which runs are told of. `known` are the stamps of all archives and the folders of
+    runs that run where somebody just looked, which saves it a look.
     """
 
-    def __init__(self, root: Path, admits: Callable[[Run], bool]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        admits: Callable[[Run], bool],
+        known: Callable[[], tuple[Mapping[str, str], Iterable[str]] | None] = lambda: None,
+    ) -> None:
         self._root = root
         self._admits = admits
+        self._known = known
+        self._recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
         self._listeners: set[asyncio.Queue[dict[str, Any] | None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._beginning = asyncio.Lock()  # pages that come at once begin once
@@ -73,7 +86,8 @@ class Watcher:
         self, since: Mapping[str, str] | None = None
     ) -> AsyncIterator[dict[str, Any] | None]:
         """Each change as `{"runs": [outline …], "gone": bool, "points": {id: {series: [count,
-        last]}}, "pages": N}`, of which N pages are told; None now and then, where there is none.
+        last, [[step, time, value] …]]}}, "pages": N, "look": N}`, of which N pages are told, the
+        new points where they are few; None now and then, where there is none.
 
         First what runs now, and what changed `since` archives had these stamps. What is `gone`,
         and what are too many changes to be told one by one, the table tells.
@@ -104,7 +118,16 @@ class Watcher:
 
     async def tell_since(self, since: Mapping[str, str] | None) -> dict[str, Any]:
         """What runs now, and what changed `since` archives had these stamps; others listen."""
-        return await run_in_threadpool(self._tell_since, since) | {"pages": self.pages}
+        look = self._looks
+        told = await run_in_threadpool(self._tell_since, since)
+        return told | {"pages": self.pages, "look": look}
+
+    def told_since(self, look: int) -> list[dict[str, Any]] | None:
+        """What all were told after this look; None where it is too long ago."""
+        recent = list(self._recent)
+        if look > self._looks or (len(recent) == _RECENT and look < recent[0]["look"]):
+            return None
+        return [change for change in recent if change["look"] > look]
 
     def _tell_since(self, since: Mapping[str, str] | None) -> dict[str, Any]:
         now = self._stamps
@@ -118,11 +141,15 @@ class Watcher:
 
     def tell(self, run: Run) -> None:
         """Tell every listener at once of a run that was changed from here."""
+        self._looks += 1
         self._send(_told_of([run]))
 
     def _send(self, change: dict[str, Any] | None) -> None:
+        if change is not None:
+            change = change | {"pages": self.pages, "look": self._looks}
+            self._recent.append(change)
         for queue in self._listeners:
-            queue.put_nowait(change and change | {"pages": self.pages})
+            queue.put_nowait(change)
 
     async def _watch(self) -> None:
         quiet = 0
@@ -138,8 +165,18 @@ class Watcher:
 
     def _begin(self) -> None:
         self._stamps, self._running, self._young = {}, {}, {}
-        self._look_over()
-        for run in filter(self._admits, find_runs(self._root, status="running")):
+        self._recent.clear()
+        known = self._known()
+        if known is None:
+            self._look_over()
+            running: Iterable[Run] = find_runs(self._root, status="running")
+        else:
+            self._stamps, folders = dict(known[0]), known[1]
+            self._children = _children_of(self._stamps)
+            self._folders = dict.fromkeys(self._children, 0)  # each is looked into once
+            self._due = time.monotonic() + len(self._stamps) * _A_LOOK / _SHARE
+            running = filter(None, map(self._read, folders))
+        for run in filter(self._admits, running):
             self._follow(run)
         self._points()  # what there is now is no news
 
@@ -215,7 +252,7 @@ class Watcher:
         if run.status != "running":
             self._running.pop(run.id, None)
         elif run.id not in self._running:
-            self._running[run.id] = run, SeriesTail(run.path / SERIES_DIR)
+            self._running[run.id] = run, SeriesTail(run.path / SERIES_DIR, _POINTS)
         return run
 
     def _rewritten(self) -> list[Run]:
@@ -235,7 +272,7 @@ class Watcher:
             found = dict(tail.poll())
             known = self._told.get(run_id, {})
             fresh = {
-                name: [count, to_json(last)]
+                name: [count, to_json(last), to_json([*map(list, tail.fresh.get(name, ()))])]
                 for name, (count, last) in found.items()
                 if known.get(name) != (count, last)
             }
@@ -252,6 +289,21 @@ def _compare(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[list[st
         return [], False
     changed = [folder for folder, stamp in now.items() if before.get(folder) != stamp]
     return changed, bool(before.keys() - now.keys())
+
+
+def _children_of(stamps: Mapping[str, str]) -> dict[str, set[str]]:
+    """The names in each folder that archives are in."""
+    children: dict[str, set[str]] = {"": set()}
+    for archive in stamps:
+        folder = archive
+        while folder:
+            above, _, name = folder.rpartition("/")
+            inner = children.setdefault(above, set())
+            if name in inner:
+                break
+            inner.add(name)
+            folder = above
+    return children
 
 
 def _changed_at(folder: Path) -> int:

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from expt.archive.lines import LONGEST_LINE, parse_line
-from expt.archive.scalar_records import RECORD_SIZE, read_number
+from expt.archive.scalar_records import RECORD_SIZE, read_number, read_point
 from expt.archive.series_lines import NameTable, is_int, value_of
 from expt.ground.files import open_inside
 from expt.ground.layout import ENTRIES_FILE, NAMES_FILE, SCALARS_FILE
@@ -33,9 +33,15 @@ IN_FLIGHT: Final = 64
 
 
 class SeriesTail:
-    """Counts and last values of a run's series, brought up to date by `poll`."""
+    """Counts and last values of a run's series, brought up to date by `poll`.
 
-    def __init__(self, folder: Path) -> None:
+    `fresh` are step, time and value of each record that the last poll found, by name, where it
+    found no more than so many `points`.
+    """
+
+    def __init__(self, folder: Path, points: int = 0) -> None:
+        self.fresh: dict[str, list[tuple[float, float, float]]] = {}
+        self._points = points
         self._folder = folder
         self._names = NameTable()
         self._places = dict.fromkeys((NAMES_FILE, ENTRIES_FILE, SCALARS_FILE), 0)
@@ -48,6 +54,7 @@ class SeriesTail:
         Reads only what is new, and a bounded part of that: where a run writes faster, the counts
         lag behind while last values stay recent.
         """
+        self.fresh = {}
         for line in self._new_lines(NAMES_FILE):
             self._names.add(line)
         for line in self._new_lines(ENTRIES_FILE):
@@ -101,9 +108,18 @@ class SeriesTail:
             ids = ids[:hole]
         counts = Counter(ids)
         self._take_last(data, ids, counts)
+        if len(ids) <= self._points:
+            self._take_fresh(data, len(ids))
         self._places[SCALARS_FILE] = place + len(ids) * RECORD_SIZE
         if len(data) == AT_ONCE:
             self._look_at_end(file, place + AT_ONCE)
+
+    def _take_fresh(self, data: bytes, count: int) -> None:
+        for place in range(0, count * RECORD_SIZE, RECORD_SIZE):
+            step, time, value, number = read_point(data, place)
+            known = self._names.by_number.get(number)
+            if value is not None and known is not None and known.kind == "scalar":
+                self.fresh.setdefault(known.name, []).append((step, time, value))
 
     def _look_at_end(self, file: IO[bytes], place: int) -> None:
         """Take last values, not counts, from behind `place`."""
