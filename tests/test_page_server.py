@@ -596,10 +596,32 @@ def test_a_page_is_told_what_changed_since_the_table_that_it_shows(root: Path) -
     assert len(anyio.run(first, 99)["runs"]) == 3, "of a table that nobody knows all is news"
 
 
+def test_a_page_that_comes_soon_saves_the_watcher_a_look_and_misses_nothing(root: Path) -> None:
+    from expt.archive.owner import owner_of_this_process
+
+    make_run(root, 50, status="running", owner=owner_of_this_process())
+    known = KnownRuns(lambda _: list_runs(root, first=2000), root)
+    known.table({})
+    assert known.just_seen() is not None
+    make_run(root, 51, status="running", owner=owner_of_this_process())
+
+    async def follow() -> set[str]:
+        seen: set[str] = set()
+        with anyio.fail_after(60):
+            async for change in Watcher(root, lambda _: True, known.just_seen).changes():
+                seen |= {run["id"] for run in change["runs"]} if change else set()
+                if len(seen) == 2:
+                    return seen
+        return seen
+
+    assert anyio.run(follow) == {id_of(50), id_of(51)}
+
+
 def test_a_fifth_page_is_told_at_once_and_comes_again(client: Client) -> None:
     """A browser has six connections to a server, and those that listen are open for ever."""
     sent: list[bytes] = []
     answer: list[bytes] = []
+    again: list[bytes] = []
 
     async def listen(told: anyio.Event) -> None:
         async def send(message: Any) -> None:
@@ -611,6 +633,9 @@ def test_a_fifth_page_is_told_at_once_and_comes_again(client: Client) -> None:
 
     async def send_fifth(message: Any) -> None:
         answer.append(message.get("body", b""))
+
+    async def send_again(message: Any) -> None:
+        again.append(message.get("body", b""))
 
     async def follow() -> None:
         with anyio.fail_after(120):
@@ -624,6 +649,9 @@ def test_a_fifth_page_is_told_at_once_and_comes_again(client: Client) -> None:
                 await told.wait()
             scope = client.scope_of("GET", "/api/events", {})
             await client.app(scope, anyio.sleep_forever, send_fifth)
+            look = answer[1].decode().splitlines()[1].removeprefix("id: ")
+            scope = client.scope_of("GET", "/api/events", {"Last-Event-ID": look})
+            await client.app(scope, anyio.sleep_forever, send_again)
             group.cancel_scope.cancel()
 
     anyio.run(follow)
@@ -633,6 +661,7 @@ def test_a_fifth_page_is_told_at_once_and_comes_again(client: Client) -> None:
     change = json.loads(data.removeprefix("data: "))
     assert change["pages"] == 4
     assert {run["id"] for run in change["runs"]} == {run["id"] for run in _runs_of(sent[0])}
+    assert b"data: " not in b"".join(again), "what it knows is not told again"
 
 
 def _runs_of(event: bytes) -> list[dict[str, Any]]:

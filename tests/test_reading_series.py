@@ -610,6 +610,21 @@ def test_a_tail_follows_a_run(track, recorder, folder):
     assert SeriesTail(folder).poll() == expected
 
 
+def test_a_tail_has_the_points_of_its_last_poll_where_they_are_few(track, folder):
+    tail = SeriesTail(folder, points=3)
+    track("loss", 0.5, step=7)
+    track("epoch", 2, step=0.5)
+    track("note", "hello")
+    tail.poll()
+    times = [tail.fresh[name][0][1] for name in ("loss", "epoch")]
+    assert all(abs(moment - time.time()) < 600 for moment in times)
+    assert tail.fresh == {"loss": [(7, times[0], 0.5)], "epoch": [(0.5, times[1], 2)]}
+    for number in range(4):
+        track("loss", float(number))
+    assert tail.poll()["loss"] == (5, 3.0)
+    assert tail.fresh == {}
+
+
 def test_a_tail_needs_no_numpy(whole):
     script = (
         "import sys; from pathlib import Path; from expt.reading.series.tail import SeriesTail\n"

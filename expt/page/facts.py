@@ -34,14 +34,24 @@ def tell_run(run: Run, panels: Iterable[Any] = ()) -> dict[str, Any]:
     `panels` are what plugins add to it. `damage` is section → why, of the sections that cannot
     be read: those are empty.
     """
+    return {**_tell(run, _SECTIONS), "panels": take_panels(run, panels)}
+
+
+def tell_live(run: Run) -> dict[str, Any]:
+    """What of it changes while a run goes on."""
+    return _tell(run, _LIVE)
+
+
+def _tell(run: Run, sections: Iterable[str]) -> dict[str, Any]:
     told = {**run.outline(), "short": run.short_id, "setup": run.setup}
     damage: dict[str, str] = {}
-    for name, (tell, empty) in _SECTIONS.items():
+    for name in sections:
+        tell, empty = _SECTIONS[name]
         try:
             told[name] = tell(run)
         except ReadingError as error:
             told[name], damage[name] = empty(), error.what
-    return {**told, "damage": damage, "panels": take_panels(run, panels)}
+    return {**told, "damage": damage}
 
 
 def _tell_origins(run: Run) -> dict[str, Any]:
@@ -78,6 +88,9 @@ _SECTIONS: Final[dict[str, tuple[Callable[[Run], Any], Callable[[], Any]]]] = {
     "artifacts": (lambda run: {name: found.size for name, found in run.artifacts.items()}, dict),
     "pictures": (_tell_pictures, dict),
 }
+
+
+_LIVE: Final = ("notices", "log")
 
 
 def tell_series(

@@ -41,7 +41,7 @@ from expt.ground.files import open_inside
 from expt.ground.processes import without_collection
 from expt.ground.value_classes import evolve
 from expt.page.bundle import asset, charts, front_end
-from expt.page.facts import tell_array, tell_run, tell_series
+from expt.page.facts import tell_array, tell_live, tell_run, tell_series
 from expt.page.guard import HEADERS, Guard
 from expt.page.known_runs import KnownRuns
 from expt.page.open_series import OpenSeries
@@ -195,9 +195,11 @@ class _Pages:
         return _answer(text)
 
     async def run(self, request: Request) -> Response:
-        _asked(request)
+        live = "live" in _asked(request, "live")
         run = await self._run_of(request)
-        return await run_in_threadpool(lambda: _json(tell_run(run, self._panels(run))))
+        return await run_in_threadpool(
+            lambda: _json(tell_live(run) if live else tell_run(run, self._panels(run)))
+        )
 
     async def series(self, request: Request) -> Response:
         asked = _asked(request, "points", "from", "to")

@@ -1,6 +1,8 @@
 // What all charts share: plotly in the colours of the page.
 import {el} from "./dom.js";
 import {unpack} from "./source.js";
+import {grow, remember, rangesOf} from "./growing.js";
+import {revive} from "./values.js";
 
 export function layout(more = {}) {
   const style = getComputedStyle(document.documentElement);
@@ -15,8 +17,15 @@ export function layout(more = {}) {
 }
 
 const KEPT = 5000; // answers that are kept
+const LONGEST_LINE = 4000; // points, beyond which an envelope is asked for again
 
-export const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "sendDataToCloud"] };
+export const CONFIG = { displaylogo: false, responsive: true, doubleClick: "autosize", modeBarButtonsToRemove: ["lasso2d", "sendDataToCloud"] };
+
+// What is drawn of a run that goes on takes little of the time that it needs itself.
+export const PACE = { pages: 1, until: 0 };
+export const REST = 50; // times as long as drawing took, a page rests,
+export const LONGEST = 1000; // milliseconds at most, for each page that is open;
+const LONGEST_OF_MANY = 3000; // a chart that has no room left, where there are several
 
 // Plotly's script is large: it is taken in when the first chart is drawn.
 let library = null;
@@ -42,12 +51,42 @@ export async function draw(element, traces, settings) {
   const turn = (element.turn || 0) + 1;
   element.turn = turn;
   await loadCharts();
-  if (element.turn === turn) await window.Plotly.react(element, traces, layout(settings), CONFIG);
+  if (element.turn !== turn) return;
+  if (settings.live === undefined) {
+    await window.Plotly.react(element, traces, layout(settings), CONFIG);
+    return;
+  }
+  const form = settings.live && JSON.stringify([settings, traces.map(({ x, y, ...look }) => look), document.documentElement.dataset.theme]);
+  if (settings.live && grow(element, form, traces)) return;
+  const begun = performance.now();
+  if (settings.live && element.lines && element.form === form && begun < PACE.until) {
+    setTimeout(() => { if (element.turn === turn) draw(element, traces, settings); }, PACE.until - begun);
+    return;
+  }
+  const { live, ...more } = { ...settings, ...rangesOf(element, traces, settings) };
+  await window.Plotly.react(element, traces, layout({ ...more, uirevision: `${more.uirevision} ${element.freed || 0}` }), CONFIG);
+  element.lines = null;
+  if (live) remember(element, form, traces);
+  const now = performance.now();
+  PACE.until = now + PACE.pages * Math.min(REST * (now - begun), PACE.pages > 1 ? LONGEST_OF_MANY : LONGEST);
+  if (!element.zoomed) {
+    element.zoomed = {};
+    element.on("plotly_relayout", (change) => noteZoom(element, change));
+  }
+}
+
+// Which axes somebody zoomed: a chart that goes on leaves them as they are.
+function noteZoom(element, change) {
+  for (const axis of ["xaxis", "yaxis"]) {
+    if (`${axis}.range[0]` in change || `${axis}.range` in change) element.zoomed[axis] = true;
+    if (change[`${axis}.autorange`]) { element.zoomed[axis] = false; element.lines = null; element.freed = (element.freed || 0) + 1; }
+  }
 }
 
 export function clear(element) {
   element.turn = (element.turn || 0) + 1;
   if (element.data) window.Plotly.purge(element);
+  element.zoomed = element.lines = null;
 }
 
 // What was fetched, by what it was asked with, until its version is another.
@@ -57,10 +96,43 @@ export class Fetched {
   get(key, version, fetch) {
     if (this.known.get(key)?.version !== version) {
       if (this.known.size > KEPT) this.known.clear();
-      this.known.set(key, { version, told: fetch().catch(() => null) });
+      const entry = { version, now: null, news: [] };
+      entry.told = fetch().catch(() => null).then((told) => {
+        entry.now = told;
+        if (!entry.news.every((news) => lengthen(entry, news))) entry.version = null;
+        return entry.now;
+      });
+      this.known.set(key, entry);
     }
     return this.known.get(key).told;
   }
+
+  // Take in the newest points of a series; whether what was fetched of it now is what there is, or
+  // will be once it is here.
+  extend(key, news) {
+    const entry = this.known.get(key);
+    if (!entry) return true;
+    if (entry.now) return lengthen(entry, news);
+    entry.news.push(news);
+    return true;
+  }
+}
+
+function lengthen(entry, [count, , points = []]) {
+  const told = entry.now;
+  if (told?.kind !== "scalar") return false;
+  const behind = count - told.count;
+  if (behind <= 0) return true;
+  if (points.length < behind || told.steps.length > LONGEST_LINE) return false;
+  let last = Number(told.steps.at(-1) ?? -Infinity);
+  for (const [step, time, value] of revive(points.slice(-behind))) {
+    if (!(step >= last)) return false;
+    told.steps.push(step); told.times.push(time); told.values.push(value);
+    last = step;
+  }
+  entry.now = { ...told, count };
+  entry.told = Promise.resolve(entry.now);
+  return true;
 }
 
 // Whether what something is made of is, part by part, what it was made of before.

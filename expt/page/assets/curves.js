@@ -1,9 +1,9 @@
 // Curves of the chosen runs over each other: one chart a series.
-import {el, replace, choice, check, slider} from "./dom.js";
+import {el, replace, renew, arrange, choice, check, slider} from "./dom.js";
 import {show, showNumber, meanAndDeviation} from "./values.js";
 import {title} from "./runs.js";
 import {colouring, telling, legend, plotlyScale} from "./colours.js";
-import {Fetched, draw, clear, each, isMadeOf} from "./charts.js";
+import {draw, clear, each, isMadeOf} from "./charts.js";
 
 export class Curves {
   constructor(page) {
@@ -14,7 +14,6 @@ export class Curves {
     this.element = el("section.view", {}, this.tools, this.told, this.grid);
     this.charts = new Map();
     this.ranges = new Map(); // that a chart is zoomed to
-    this.fetched = new Fetched();
     this.turn = 0;
   }
 
@@ -27,24 +26,22 @@ export class Curves {
     const params = runs.differing(rows, runs.valueNames("params")).differs;
     const band = params.includes(state.band) ? state.band : "";
     const color = state.color || telling(runs, rows, [band, "params.seed", "params.repeat"]);
-    replace(this.tools,
+    renew(this.tools, [state.x, names, state.smooth, state.logx, state.logy, state.color, params, band, shown], () => [
       choice("x", state.x, [["step", "step"], ["time", "time"], ...names.map((name) => [`series:${name}`, name])], (x) => state.set({ x })),
       slider("smooth", state.smooth, [0, 0.99, 0.01], (smooth) => state.set({ smooth })),
       check("log x", state.logx, (logx) => state.set({ logx })),
       choice("y", state.logy, [["", "as it fits"], ["log", "log"], ["linear", "linear"]], (logy) => state.set({ logy })),
       choice("colour", state.color, [["", "as it tells most"], ...params.map((name) => [name, title(name)]), ["experiment", "experiment"]], (value) => state.set({ color: value })),
       choice("band over", band, [["", "nothing"], ...params.map((name) => [name, title(name)])], (value) => state.set({ band: value })),
-      el("details.columns", {}, el("summary", {}, `${shown.length} of ${names.length} series`), el("div.menu", {}, names.map((name) => check(name, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name)))))));
+      el("details.columns", {}, el("summary", {}, `${shown.length} of ${names.length} series`), el("div.menu", {}, names.map((name) => check(name, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name))))))]);
     replace(this.told, rows.length ? this.page.toldOfChoice(rows) : "no run is chosen");
     if (this.x !== state.x) { this.x = state.x; this.ranges.clear(); }
     for (const [name, chart] of this.charts) if (!shown.includes(name)) { clear(chart); chart.remove(); this.charts.delete(name); this.ranges.delete(name); }
     const turn = (this.turn += 1);
     const colours = colouring(runs, rows, color);
     this.told.append(...legend(colours, runs, rows, color));
-    for (const name of shown) {
-      if (!this.charts.has(name)) this.charts.set(name, el("div.chart"));
-      this.grid.append(this.charts.get(name));
-    }
+    for (const name of shown) if (!this.charts.has(name)) this.charts.set(name, el("div.chart"));
+    arrange(this.grid, shown.map((name) => this.charts.get(name)));
     for (const name of shown) {
       const told = await each(rows, (row) => this.fetch(row, name, this.ranges.get(name)));
       if (turn !== this.turn) return;
@@ -55,17 +52,19 @@ export class Curves {
   }
 
   async fetch(row, name, range = null) {
-    const { runs, source } = this.page;
+    const { runs, source, fetched } = this.page;
+    const whole = await this.page.series(runs.ids[row], name);
+    if (!range || !whole) return whole;
     const id = runs.ids[row];
-    if (!runs.has(row, name)) return null;
-    const asked = range ? { from: range[0], to: range[1] } : {};
-    return this.fetched.get(`${id} ${name} ${range || ""}`, this.page.version(id, name), () => source.series(id, name, asked));
+    const count = Number(whole.steps.at(-1)) <= range[1] ? whole.count : "";
+    return fetched.get(`${id} ${name} ${range}`, `${this.page.version(id, name)} ${count}`, () => source.series(id, name, { from: range[0], to: range[1] }));
   }
 
   async draw(name, rows, told, across, colours, band, color) {
     const { runs, state } = this.page;
     const element = this.charts.get(name);
-    const made = [state.x, state.smooth, state.logx, state.logy, color, band, document.documentElement.dataset.theme, ...rows, ...rows.map((row, i) => colours.of(row, i).colour), ...told, ...(across || [])];
+    const live = rows.some((row) => this.page.isLive(row));
+    const made = [state.x, state.smooth, state.logx, state.logy, color, band, live, document.documentElement.dataset.theme, ...rows, ...rows.map((row, i) => colours.of(row, i).colour), ...told, ...(across || [])];
     if (isMadeOf(made, element.made)) return;
     element.made = made;
     const lines = rows.map((row, i) => ({ row, i, told: told[i] })).filter((line) => line.told && line.told.count)
@@ -85,7 +84,7 @@ export class Curves {
     const words = saidOf(lines.map((line) => line.told));
     const along = { step: words.xlabel || "step", time: "time" }[state.x] ?? state.x.slice(7);
     await draw(element, traces, {
-      title: heading(name, words), uirevision: `${name} ${state.x}`, height: 280,
+      title: heading(name, words), uirevision: `${name} ${state.x}`, height: 280, live: live && !band,
       xaxis: { type: state.x === "time" ? "date" : state.logx ? "log" : "linear", title: { text: escapeText(along) } },
       yaxis: { type: log ? "log" : "linear", title: { text: escapeText(upright(words)) } },
     });

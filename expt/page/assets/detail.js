@@ -2,7 +2,7 @@
 import {el, replace, arrange} from "./dom.js";
 import {show, showDuration, showTime, isNumber} from "./values.js";
 import {leaves} from "./runs.js";
-import {Fetched, draw, clear, each, isMadeOf} from "./charts.js";
+import {draw, clear, each, isMadeOf} from "./charts.js";
 import {heading, upright, saidOf, isLog, escapeText} from "./curves.js";
 
 export class Detail {
@@ -13,7 +13,6 @@ export class Detail {
     this.turn = 0;
     this.parts = new Map(); // name → what a part of the page was made of, and its element
     this.charts = new Map();
-    this.fetched = new Fetched();
   }
 
   async show() {
@@ -21,11 +20,13 @@ export class Detail {
     const id = state.open || runs.ids[this.page.rows[0]];
     if (!id) { this.say(el("p", {}, "there are no runs yet")); return; }
     const turn = (this.turn += 1);
-    const made = [id, this.page.version(id), ...Object.keys(runs.series).map((name) => this.page.version(id, name)), document.documentElement.dataset.theme].join();
+    const version = `${id} ${this.page.version(id)}`;
+    const made = [version, this.page.version(id, "points"), document.documentElement.dataset.theme].join();
     if (this.made === made) return;
     let run = null;
-    try { run = await source.run(id); } catch (error) { this.say(el("p.error", {}, error.message)); return; }
+    try { run = this.version === version ? { ...this.run, ...await source.run(id, true) } : await source.run(id); } catch (error) { this.say(el("p.error", {}, error.message)); return; }
     if (turn !== this.turn) return;
+    [this.version, this.run] = [run && this.page.isLive(runs.rows.get(id)) ? version : null, run];
     if (this.shown === id && this.body.querySelector(".labels input:focus")) return; // being written
     if (!run) { this.say(el("p", {}, "this file holds the values of this run, not its series, code and log")); return; }
     if (run.damaged) { this.say(el("p.error", {}, `this archive is damaged: ${run.damaged}`)); return; }
@@ -73,7 +74,7 @@ export class Detail {
     for (const chart of this.charts.values()) clear(chart);
     this.charts.clear();
     this.parts.clear();
-    this.shown = this.made = null;
+    this.shown = this.made = this.version = null;
   }
 
   // A part of the page, made anew where what it is made of is no longer what it was.
@@ -148,8 +149,12 @@ export class Detail {
   }
 
   async drawSeries(run) {
-    const names = Object.keys(run.series).filter((name) => run.series[name].kind === "scalar").slice(0, 40);
-    const told = await each(names, (name) => this.fetched.get(`${run.id} ${name}`, this.page.version(run.id, name), () => this.page.source.series(run.id, name)));
+    const { runs } = this.page;
+    const row = runs.rows.get(run.id);
+    const live = row !== undefined && this.page.isLive(row);
+    const known = new Set([...Object.keys(run.series), ...(live ? Object.keys(runs.series).filter((name) => runs.has(row, name)) : [])]);
+    const names = [...known].filter((name) => (run.series[name]?.kind || runs.series[name]) === "scalar").slice(0, 40);
+    const told = await each(names, (name) => this.page.series(run.id, name));
     const accent = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim();
     if (this.shown !== run.id) return;
     names.forEach((name, i) => {
@@ -157,12 +162,12 @@ export class Detail {
       if (!this.charts.has(name)) this.charts.set(name, el("div.chart"));
       const chart = this.charts.get(name);
       if (!chart.isConnected) this.grid.append(chart);
-      if (isMadeOf([told[i], accent], chart.made)) return;
-      chart.made = [told[i], accent];
+      if (isMadeOf([told[i], accent, live], chart.made)) return;
+      chart.made = [told[i], accent, live];
       const y = told[i].values.map(Number);
       const words = saidOf([told[i]]);
       draw(chart, [{ x: told[i].steps.map(Number), y, mode: y.length === 1 ? "markers" : "lines", type: "scatter", line: { width: 1.6, color: accent } }],
-        { title: heading(name, words), uirevision: run.id, height: 240, xaxis: { title: { text: escapeText(words.xlabel || "step") } }, yaxis: { type: isLog(words, [...y]) ? "log" : "linear", title: { text: escapeText(upright(words)) } } });
+        { title: heading(name, words), uirevision: run.id, height: 240, live, xaxis: { title: { text: escapeText(words.xlabel || "step") } }, yaxis: { type: isLog(words, [...y]) ? "log" : "linear", title: { text: escapeText(upright(words)) } } });
     });
     if (!names.length) replace(this.grid, el("p", {}, "no numbers were tracked"));
   }

@@ -19,6 +19,14 @@ export function replace(element, ...children) {
   return element;
 }
 
+// The same, where what it is made of is not what it was made of before: what is open stays open.
+export function renew(element, from, make) {
+  const key = JSON.stringify(from);
+  if (element.madeFrom === key) return;
+  element.madeFrom = key;
+  replace(element, make());
+}
+
 // Have exactly these children, without touching those that are there: what is taken out and put back
 // has lost its scrolling.
 export function arrange(element, children) {

@@ -11,11 +11,10 @@ import {Scatter} from "./scatter.js";
 import {Media} from "./media.js";
 import {Compare} from "./compare.js";
 import {Detail} from "./detail.js";
+import {Fetched, PACE, REST, LONGEST} from "./charts.js";
 
 const VIEWS = { runs: RunsTable, curves: Curves, parallel: Parallel, scatter: Scatter, media: Media, compare: Compare, run: Detail };
 const GATHERED = 200; // milliseconds in which what comes is shown at once
-const REST = 10; // times as long as showing it took, a page rests
-const LONGEST = 1000; // milliseconds of rest, for each page that is open
 const KEYS = "1 to 7 views · / filter · arrows move · space selects · enter opens · esc back to the table · t dark or light";
 
 class Page {
@@ -24,7 +23,7 @@ class Page {
     this.source = source;
     this.runs = runs;
     this.versions = new Map();
-    this.pages = 1;
+    this.fetched = new Fetched();
     this.took = 0;
     this.views = new Map();
     this.state = new State((state, names) => this.changed(names));
@@ -146,6 +145,15 @@ class Page {
     this.soon();
   }
 
+  // A series of a run, which is fetched once and then goes on by what is told of it.
+  async series(id, name) {
+    const row = this.runs.rows.get(id);
+    const version = row !== undefined && this.isLive(row) ? `${this.versions.get(`${id} ${name}`) || 0}` : this.version(id, name);
+    return row === undefined || this.runs.has(row, name) ? this.fetched.get(`${id} ${name}`, version, () => this.source.series(id, name)) : null;
+  }
+
+  isLive(row) { return this.source.live && this.runs.value(row, "status") === "running"; }
+
   // What changes when a run, or one series of it, is no longer what it was.
   version(id, name = "") { return `${this.versions.get(id) || 0} ${(name && this.versions.get(`${id} ${name}`)) || 0}`; }
 
@@ -168,11 +176,15 @@ class Page {
       this.follow();
       return;
     }
-    this.pages = change.pages;
+    PACE.pages = change.pages;
     for (const outline of change.runs) this.runs.merge(outline);
     for (const outline of change.runs) this.note(outline.id);
     for (const [id, series] of Object.entries(change.points)) {
-      for (const [name, [, last]] of Object.entries(series)) { this.runs.setLast(id, name, last); this.note(`${id} ${name}`); }
+      for (const [name, news] of Object.entries(series)) {
+        this.runs.setLast(id, name, news[1]);
+        if (!this.fetched.extend(`${id} ${name}`, news)) this.note(`${id} ${name}`);
+      }
+      this.note(`${id} points`);
     }
     if (change.runs.length || Object.keys(change.points).length) this.soon();
   }
@@ -183,7 +195,7 @@ class Page {
     if (this.waiting) return;
     this.waiting = true;
     const rested = performance.now() - this.ended;
-    setTimeout(() => this.showNews(), Math.max(GATHERED, (this.pages * Math.min(REST * this.took, LONGEST) - rested) || 0));
+    setTimeout(() => this.showNews(), Math.max(GATHERED, (PACE.pages * Math.min(REST * this.took, LONGEST) - rested) || 0));
   }
 
   async showNews() {

@@ -1,7 +1,7 @@
 // Images, arrays and texts of the chosen runs, all under one step slider.
-import {el, replace, check} from "./dom.js";
+import {el, replace, renew, check} from "./dom.js";
 import {show} from "./values.js";
-import {Fetched, each, isMadeOf} from "./charts.js";
+import {each, isMadeOf} from "./charts.js";
 import {onScale} from "./colours.js";
 
 export class Media {
@@ -13,7 +13,6 @@ export class Media {
     this.grid = el("div.media");
     this.told = el("p.same");
     this.element = el("section.view", {}, this.tools, el("label.step", {}, "step ", this.range, this.where), this.told, this.grid);
-    this.fetched = new Fetched();
     this.turn = 0;
   }
 
@@ -23,7 +22,7 @@ export class Media {
     const names = Object.keys(runs.series).filter((name) => runs.series[name] !== "scalar");
     const chosen = state.list("series").filter((name) => names.includes(name));
     const shown = chosen.length ? chosen : names.slice(0, 4);
-    replace(this.tools, names.map((name) => check(`${name} (${runs.series[name]})`, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name)))));
+    renew(this.tools, [names, shown], () => names.map((name) => check(`${name} (${runs.series[name]})`, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name)))));
     if (!names.length) { replace(this.told, "these runs have no pictures, arrays or texts"); replace(this.grid); this.range.disabled = true; this.made = null; return; }
     replace(this.told, this.page.toldOfChoice(rows));
     const turn = (this.turn += 1);
@@ -47,10 +46,7 @@ export class Media {
   }
 
   async fetch(row, name) {
-    const { runs, source } = this.page;
-    const id = runs.ids[row];
-    if (!runs.has(row, name)) return null;
-    return this.fetched.get(`${id} ${name}`, this.page.version(id, name), () => source.series(id, name));
+    return this.page.series(this.page.runs.ids[row], name);
   }
 
   makeRow(row) {

@@ -25,7 +25,6 @@ export class Runs {
     this.places = new Map();
     this.fresh = new Set(); // runs that have changed since the table was made
     this.answers = new Map();
-    this.known = new WeakMap();
   }
 
   get count() { return this.ids.length; }
@@ -72,14 +71,8 @@ export class Runs {
     for (const name of this.fields) if (name in outline) this.put(row, "run", name, revive(outline[name]));
     this.put(row, "run", "session", outline.lineage?.session ?? null);
     for (const part of LEAVES) for (const [name, value] of leaves(revive(outline[part] || {}))) this.put(row, part, name, value);
-    this.renew();
+    if (isNew) this.answers.clear();
     return row;
-  }
-
-  // What was found out about rows no longer holds.
-  renew() {
-    this.answers.clear();
-    this.known = new WeakMap();
   }
 
   put(row, part, name, value) {
@@ -92,6 +85,7 @@ export class Runs {
     if (column.values[row] === value) return;
     column.values[row] = value;
     forget(column);
+    for (const [question, { columns }] of this.answers) if (columns.has(column)) this.answers.delete(question);
   }
 
   setLast(id, name, value) {
@@ -99,7 +93,6 @@ export class Runs {
     if (row === undefined || value === null) return;
     if (!(name in this.series)) this.series[name] = "scalar";
     this.put(row, "last", name, revive(value));
-    this.renew();
   }
 
   // Rows that a condition and the brushes admit; the same array while nothing changed.
@@ -109,7 +102,7 @@ export class Runs {
       if (this.answers.size > 1) this.answers.clear();
       this.answers.set(question, this.choose(where, brushes ? JSON.parse(brushes) : {}));
     }
-    return this.answers.get(question);
+    return this.answers.get(question).rows;
   }
 
   choose(where, brushes) {
@@ -123,7 +116,7 @@ export class Runs {
     for (const [name, [low, high]] of Object.entries(brushes)) {
       rows = rows.filter((row) => { const value = this.position(row, name); return value >= low && value <= high; });
     }
-    return rows;
+    return { rows, columns: new Set([...names, ...Object.keys(brushes)].map((name) => this.column(name))) };
   }
 
   // Rows in the order of a column, which is found once for all of them.
@@ -176,17 +169,17 @@ export class Runs {
 
   // What a column has in some rows: whether it differs there, any more than nothing, and what the first has.
   about(rows, name) {
-    if (!this.known.has(rows)) this.known.set(rows, new Map());
-    const known = this.known.get(rows);
-    if (!known.has(name)) {
-      const values = this.column(name)?.values || [];
+    const column = this.column(name);
+    const known = column ? (column.about ??= new WeakMap()) : new WeakMap();
+    if (!known.has(rows)) {
+      const values = column?.values || [];
       const first = values[rows[0]];
       const text = show(first);
       const differs = rows.some((row) => values[row] !== first && show(values[row]) !== text);
       const any = (text !== "" && first !== null) || (differs && rows.some((row) => values[row] !== null && show(values[row]) !== ""));
-      known.set(name, { differs, any, text });
+      known.set(rows, { differs, any, text });
     }
-    return known.get(name);
+    return known.get(rows);
   }
 
   // Names of columns whose values differ among rows, and those whose do not, with the value.
@@ -228,6 +221,7 @@ export class Runs {
 function forget(column) {
   column.orders = null;
   column.scale = null;
+  column.about = null;
 }
 
 export function leaves(values, prefix = "") {

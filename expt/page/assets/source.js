@@ -42,7 +42,8 @@ class ServedSource {
     return told;
   }
 
-  async run(id) { return revive(await this.ask(`/api/runs/${id}`)); }
+  // All of a run, or what changes of one that goes on.
+  async run(id, live = false) { return revive(await this.ask(`/api/runs/${id}${live ? "?live=1" : ""}`)); }
 
   async series(id, name, asked = {}) {
     const query = new URLSearchParams({ points: 2000, ...asked });
