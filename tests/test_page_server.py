@@ -328,7 +328,7 @@ def test_the_table_is_made_again_for_a_new_run_and_for_labels(client: Client, ro
             "/api/table?colour=1",
             "there is no 'colour' to ask for here: where, limit, status, sort, known",
         ),
-        ("/api/runs/ID?x=1", "there is no 'x' to ask for here: none"),
+        ("/api/runs/ID?x=1", "there is no 'x' to ask for here: live"),
         (
             "/api/runs/ID/series/loss?point=2",
             "there is no 'point' to ask for here: points, from, to",
