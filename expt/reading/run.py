@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.json_files import read_environment, read_plots
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive, told_as_damage
 from expt.ground.files import list_inside, open_inside, path_inside, read_inside
-from expt.ground.text import collapse_progress, human_duration, value_text, visible
+from expt.ground.text import collapse_progress, human_duration, visible
 from expt.reading.recorded import RecordedRun
 from expt.reading.saved import Artifact, Artifacts
 
@@ -148,18 +149,6 @@ class Run(RecordedRun):
         return f"<Run {self.short_id} {visible(self.node_id)} {self.status}{duration}>"
 
     def _repr_html_(self) -> str:
-        import html  # slow, and for notebooks alone
+        from expt.reading.notebook_views import run_html  # for notebooks alone
 
-        rows = [("status", self.status), ("started", str(self.started))]
-        if self.failure:
-            rows.append(("error", self.failure))
-        for part, values in (
-            ("params", self.params), ("results", self.results), ("last", self.last)
-        ):  # fmt: skip
-            rows += [(f"{part}.{name}", value_text(value)) for name, value in values.items()]
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(visible(text))}</td></tr>"
-            for name, text in rows
-        )
-        return f"<b>{html.escape(f'{self.node_id} {self.short_id}')}</b><table>{cells}</table>"
+        return run_html(self, lambda: chain.from_iterable(self.plots.values()))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from expt.reading.arranging import Pivot
     from expt.reading.groups import Groups
 
+_SHOWN: Final = 100  # runs of a table in a notebook
 _ALWAYS: Final = ("id", "experiment", "case", "status", "started", "duration")
 
 
@@ -58,7 +59,21 @@ class Runs(Sequence[Run]):
         return "\n".join(filter(None, lines))
 
     def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
+        """Results first, then what differs; what is the same in all of several is folded away."""
+        from expt.reading.notebook_views import runs_html  # for notebooks alone
+
+        shown = self[:_SHOWN]
+        params = {name: [field_value(run, name) for run in shown] for name in shown.names("params")}
+        same = {
+            name: values[0]
+            for name, values in params.items()
+            if len(shown) > 1 and all(is_same(value, values[0]) for value in values)
+        }
+        varying = [name for name in params if name not in same]
+        about = ["experiment"] if len({run.experiment for run in shown}) > 1 else []
+        about += [] if varying else ["case"]
+        names = ["id", *about, *shown.names("results"), *varying, "status", "started", "duration"]
+        return runs_html(shown.table(names), len(self) - len(shown), same)
 
     def save(self, name: str, value: Any) -> Path:
         """Add a file to the folder of the session, for `analysis_session_…`; its path.

@@ -14,6 +14,7 @@ from expt.ground.text import short_text, visible
 from expt.reading.series.leaves import numeric_leaves
 from expt.reading.series.sorted_records import Columns
 from expt.reading.series.stored import EntrySource, LeafSource, RecordSource, SeriesSource
+from expt.reading.tables import Table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +151,25 @@ class SeriesMap(Mapping[str, Series]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(self._table()) if len(self) else "<no series>"
+
+    def _repr_html_(self) -> str:
+        return self._table()._repr_html_()
+
+    def _table(self) -> Table:
+        """A row for each: what it is, how many entries, of a number or a text the last."""
+        rows = tuple(
+            {
+                "series": name,
+                "kind": series.kind,
+                "entries": len(series),
+                **({"last": series.last} if series.kind in ("scalar", "text") else {}),
+            }
+            for name, series in self.items()
+        )
+        return Table(("series", "kind", "entries", "last"), rows)
 
     def __getitem__(self, name: str) -> Series:
         if name not in self._made:
