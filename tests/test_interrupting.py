@@ -403,7 +403,7 @@ def test_a_killed_run_leaves_no_inner_worker(sandbox: Sandbox) -> None:
 def test_a_run_that_is_interrupted_alone_ends_the_session(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/a.py": "def experiment_a(n=0): raise KeyboardInterrupt"})
     assert sandbox.expt("--sweep", "n=1,2,3", "-n", "0").exit_code == 2
-    assert sandbox.run().status == "interrupted"
+    assert [run.status for run in sandbox.runs()] == ["interrupted"]
 
 
 def test_ctrl_c_ends_a_loop_of_runs(sandbox: Sandbox) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from expt.ground.declarations import provider
 from expt.ground.errors import PlanningError
-from expt.ground.model import BUILTIN_PROVIDERS, Place
+from expt.ground.model import BUILTIN_PROVIDERS, Opaque, Place
 from expt.planning.providers import (
     Function,
     Graph,
@@ -227,6 +227,8 @@ def test_impossible_providers_are_refused() -> None:
         ({"size": float("nan")}, {"size": float("nan")}, True),
         ({"size": {"a": 1, "b": 2}}, {"size": {"b": 2, "a": 1}}, False),  # it may be iterated
         ({"size": [1, 2]}, {"size": [2, 1]}, False),
+        ({"size": Opaque("f", 1)}, {"size": Opaque("f", 1)}, True),
+        ({"size": Opaque("f", 1)}, {"size": Opaque("f", 2)}, False),
     ],
 )
 def test_a_session_value_is_shared_where_all_that_it_was_made_from_is_equal(

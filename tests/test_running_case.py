@@ -35,6 +35,7 @@ CONFTEST = """
 """
 EXPERIMENTS = """
     import gc
+    import os
     import random
     import weakref
 
@@ -86,6 +87,20 @@ EXPERIMENTS = """
     def experiment_many(track):
         for n in range(1000):
             track("loss", n / 2)
+
+    def experiment_ends(track):
+        # how long the records are when `run.json` says that it is completed
+        put = os.replace
+
+        def replace(source, place):
+            if str(place).endswith("run.json"):
+                os.replace = put
+                size = os.path.getsize(os.path.dirname(place) + "/series/scalars.bin")
+                open("at-the-end.txt", "w").write(f"{size}")
+            put(source, place)
+
+        track("loss", 1.0)
+        os.replace = replace
 
     def experiment_long(n=10**5000):
         return n > 10**4999
@@ -162,6 +177,13 @@ def test_the_record_file_of_a_run_that_ended_has_what_was_tracked_and_no_more(
     runs: dict[str, Run],
 ) -> None:
     assert (runs["many"].path / "series/scalars.bin").stat().st_size == 1000 * RECORD_SIZE
+
+
+def test_a_run_is_completed_only_when_all_that_it_tracked_is_whole(
+    runs: dict[str, Run], shared_sandbox: Sandbox
+) -> None:
+    assert runs["ends"].status == "completed"
+    assert (shared_sandbox.root / "at-the-end.txt").read_text() == f"{RECORD_SIZE}"
 
 
 def test_a_default_of_more_digits_than_python_writes_is_no_obstacle(runs: dict[str, Run]) -> None:

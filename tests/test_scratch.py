@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from expt.archive.scratch import claim_scratch
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from expt.testing import Sandbox
 
 
@@ -85,3 +89,12 @@ def test_a_folder_that_cannot_be_made_fails_the_run_at_once(sandbox: Sandbox) ->
     assert done.exit_code == 1
     assert "no archive can be made: File exists" in done.stdout
     assert "runs/m" in done.stdout
+
+
+def test_a_case_takes_the_place_of_the_archive_whose_folder_it_is_to_stand_in(
+    tmp_path: Path,
+) -> None:
+    whole = claim_scratch(tmp_path, "experiment_e", None, "e", "1")
+    (whole / "run.json").write_text('{"experiment": "e", "status": "completed"}')
+    case = claim_scratch(tmp_path, "experiment_e", "x-1", "e", "2")
+    assert (case, [*whole.iterdir()]) == (whole / "x-1", [case])

@@ -48,3 +48,20 @@ def test_one_worker_keeps_the_order_of_the_plan(sandbox: Sandbox) -> None:
     assert sandbox.expt("experiments", "--sweep", "lr=1,2", "--sweep", "data=a,b").exit_code == 0
     cases = [run.case for run in reversed(sandbox.runs())]
     assert cases == ["lr-1-data-a", "lr-1-data-b", "lr-2-data-a", "lr-2-data-b"]
+
+
+def test_workers_begin_apart_where_many_cases_share_a_value_of_the_session(
+    sandbox: Sandbox,
+) -> None:
+    """The first so many that wait may all share one: `AHEAD`, here the next alone."""
+    few = "from expt.executors import waiting\nfrom expt.sessions import scheduling\n"
+    sandbox.write(
+        {
+            **TREE,
+            "expt.toml": "plugins = ['few.py']",
+            "few.py": f"{few}scheduling.AHEAD = waiting.AHEAD = 1\n",
+        }
+    )
+    words = ("--sweep", "data=a,b", "--sweep", "lr=1,2", "-p", "together=true", "-n", "2")
+    assert sandbox.expt(*words).exit_code == 0
+    assert sorted((sandbox.root / "made.txt").read_text().split()[:2]) == ["a", "b"]
