@@ -39,11 +39,13 @@ def test_each_case_is_run_by_one_of_two_sessions_that_resume(sandbox: Sandbox) -
         for n in (0, 1):
             sessions.append(sandbox.start(*words))
             wait_for_case(sandbox, n, sessions[n])
+        idle = sandbox.expt("experiments", "--sweep", "n=0,1", "--resume")
         (sandbox.root / "go").touch()
         said = [process.communicate(timeout=100)[0] for process in sessions]
     finally:
         for process in sessions:
             process.kill()
+    assert (idle.exit_code, idle.lines[-1]) == (0, "nothing to run: 4 in other sessions")
     assert [process.returncode for process in sessions] == [0, 0]
     runs = [(run.experiment[-1], run.results["value"]) for run in sandbox.runs(status="completed")]
     assert sorted(runs) == [(name, n) for name in "ab" for n in range(4)], said

@@ -287,7 +287,8 @@ class Plan:
     is what the archives say of each case, where they were asked; `done` the cases that are left
     out since they are done; `gathered` the ids of experiments whose runs are analysed together;
     `added` the ids of cases that were not selected, and that others need; `reused` the runs that
-    cases are given in the place of cases that are not run again, by the ids of these.
+    cases are given in the place of cases that are not run again, by the ids of these; `elsewhere`
+    how many cases are left out since other sessions run them.
     """
 
     cases: tuple[Case, ...]
@@ -301,6 +302,7 @@ class Plan:
     added: frozenset[str] = frozenset()
     reused: Mapping[str, PinnedRun] = field(factory=dict)
     searches: tuple[Search, ...] = ()
+    elsewhere: int = 0
 
 
 @frozen

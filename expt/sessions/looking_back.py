@@ -81,6 +81,7 @@ def choose_cases(plan: Plan, options: Options) -> Plan:
         else:
             cases = [*failed, *(case for case in cases if not pasts[case.id].ended_badly)]
     done: tuple[Case, ...] = ()
+    busy: list[str] = []
     if running.resume:
         left_out = {"done", "running"}
         done = tuple(case for case in cases if pasts[case.id].state == "done")
@@ -101,6 +102,7 @@ def choose_cases(plan: Plan, options: Options) -> Plan:
         notes=tuple(notes),
         deselected=deselected,
         reused=reused,
+        elsewhere=len(busy),
     )
 
 

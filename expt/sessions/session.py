@@ -268,7 +268,7 @@ def judge(
     statuses = {outcome.status for outcome in outcomes}
     if interrupted or "interrupted" in statuses:
         return ExitCode.INTERRUPTED
-    if not (plan.cases or plan.done or plan.searches):
+    if not (plan.cases or plan.done or plan.searches or plan.elsewhere):
         return ExitCode.USAGE if plan.errors else ExitCode.NOTHING_SELECTED
     failed = unsynced or plan.errors or "failed" in statuses
     return ExitCode.FAILED if failed else ExitCode.OK

@@ -68,6 +68,7 @@ class Terminal:
         self._drawn_at = 0.0
         self._above: list[Line] = []
         self._cases: dict[str, Case] = {}
+        self._elsewhere = 0  # cases that other sessions run, or have run
         self._expected = 0  # runs, those of trials that are not decided on among them
         self._searches: list[Search] = []
         self._deselected = 0
@@ -95,6 +96,7 @@ class Terminal:
         self._cases = {case.id: case for case in plan.cases}
         self._expected = len(self._cases)
         self._plan = plan
+        self._elsewhere = plan.elsewhere
         self._deselected += plan.deselected
         self._warnings = len(plan.warnings)
         with self._lock:
@@ -126,6 +128,7 @@ class Terminal:
             elif isinstance(event, messages.CaseLeftOut):
                 self._cases.pop(event.case_id, None)
                 self._expected -= 1
+                self._elsewhere += 1
                 self._say(*paragraph(f"{event.case_id}: left out, {event.why}", ("note: ", "cyan")))
             elif isinstance(event, messages.SearchEnded):
                 self._searches.append(event.search)
@@ -270,8 +273,9 @@ class Terminal:
     def _end_without_cases(self, options: Options, exit_code: int) -> None:
         """What went wrong before there was a plan is told by the command line."""
         done = len(self._plan.done) if self._plan else 0
-        if done and exit_code == ExitCode.OK:
-            self._screen.line((f"nothing to run: {done} done", STATUS_STYLES["completed"]))
+        told = endings.count_text({"done": done, "in other sessions": self._elsewhere})
+        if told and exit_code == ExitCode.OK:
+            self._screen.line((f"nothing to run: {told}", STATUS_STYLES["completed"]))
         elif exit_code == ExitCode.NOTHING_SELECTED:
             self._screen.lines(nothing_selected(options, self._deselected))
         elif exit_code == ExitCode.INTERRUPTED:
