@@ -436,6 +436,19 @@ def test_a_worker_that_cannot_be_heard_is_buried_and_its_neighbour_goes_on(
         assert executor.submit(request("ok")).result(timeout=60).path == "answered"
 
 
+class SilentStarter(ForkStarter):
+    """As where the helper is gone: whether a worker has ended must be asked."""
+
+    def fileno(self) -> None:
+        return None
+
+
+def test_a_worker_has_ended_though_its_child_holds_the_connection_and_nobody_says_so() -> None:
+    with open_workers(starter=SilentStarter(serve)) as (executor, _):
+        executor.submit(request("child")).result(timeout=60)
+        assert executor.submit(request("exit 3")).result(timeout=30).path == "buried"
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_run_that_ends_the_helper_ends_nothing_else(number: int, short_grace: None) -> None:
     """case: helper-fork. The helper is a worker's parent: stopped, it answers nobody."""
