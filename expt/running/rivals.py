@@ -20,6 +20,7 @@ from expt.archive.record import read_outcome, read_record
 from expt.archive.writer import run_folder
 from expt.ground.errors import ReadingError
 from expt.ground.files import alone_in
+from expt.ground.layout import RUN_FILE
 from expt.ground.options import runs_root
 from expt.ground.value_classes import evolve
 
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, Outcome
     from expt.ground.options import Options
 
-_SLACK: Final = dt.timedelta(days=2)  # zones and clocks by which folders of archives are named
-_TIME: Final = "%Y-%m-%d_%H-%M-%S"
+_SLACK: Final = 7200.0  # seconds: clocks of machines differ, and an hour in autumn comes twice
 
 
 class Rivals:
@@ -40,11 +40,11 @@ class Rivals:
     def __init__(self, options: Options, session: str) -> None:
         self._options = options
         self._session = session
-        self._since = ""  # all, where the session is called otherwise than ours are
+        self._begun = 0.0  # where the session is called otherwise than ours are, all may be rivals
         with contextlib.suppress(ValueError):
-            begun = dt.datetime.strptime(session.rpartition("_")[0], _TIME)
-            self._since = f"{begun - _SLACK:{_TIME}}"
-        self._seen: dict[str, tuple[str, str | None]] = {}  # folder -> session, fingerprint
+            self._begun = dt.datetime.strptime(session[:19], "%Y-%m-%d_%H-%M-%S").timestamp()
+        self._seen: set[str] = set()  # folders of archives
+        self._rivals: dict[str, list[Path]] = {}  # by fingerprint
 
     @contextlib.contextmanager
     def kept_out(self, case: Case) -> Iterator[Outcome | None]:
@@ -60,28 +60,26 @@ class Rivals:
         with contextlib.suppress(OSError):  # what is in the way is said by whoever claims
             folder.mkdir(parents=True, exist_ok=True)
         with alone_in(folder):
-            yield self._find(case, folder)
+            yield self._find(case, case.fingerprint, folder)
 
-    def _find(self, case: Case, folder: Path) -> Outcome | None:
-        names = os.listdir(folder) if folder.is_dir() else []
-        for name in sorted(names, reverse=True):
-            if name < self._since:
-                break
-            path = folder / name
-            if name.rpartition("_")[2] in case.known or not self._is_rival(case, path):
-                continue
+    def _find(self, case: Case, fingerprint: str, folder: Path) -> Outcome | None:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):
+                if name not in self._seen:
+                    self._look_at(folder / name)
+        for path in self._rivals.get(fingerprint, ()):
             with contextlib.suppress(ReadingError):
                 record = read_record(path)
                 goes_on = record.status == "running" and run_is_alive(record.owner, path)
-                if goes_on or record.status == "completed":
+                if record.id not in case.known and (goes_on or record.status == "completed"):
                     return evolve(read_outcome(path, case.id), elsewhere=True)
         return None
 
-    def _is_rival(self, case: Case, path: Path) -> bool:
-        """Whether an archive is another session's, and of the case's fingerprint."""
-        if path.name not in self._seen:
-            with contextlib.suppress(ReadingError):  # it has no record yet, and may have one later
+    def _look_at(self, path: Path) -> None:
+        """Take note of an archive once, where it has been written since this session began."""
+        with contextlib.suppress(OSError, ReadingError):  # it has no record, and may have one later
+            if os.stat(path / RUN_FILE).st_mtime >= self._begun - _SLACK:
                 lineage = read_record(path).lineage
-                self._seen[path.name] = lineage.get("session", ""), lineage.get("fingerprint")
-        session, fingerprint = self._seen.get(path.name, ("", None))
-        return session != self._session and fingerprint == case.fingerprint
+                if lineage.get("session") != self._session:
+                    self._rivals.setdefault(lineage.get("fingerprint", ""), []).append(path)
+            self._seen.add(path.name)
