@@ -402,7 +402,7 @@ def test_a_run_that_goes_on_moves_and_ends_on_the_page(
         tab.told("0 runs")
         process = project.start("experiments")
         try:
-            tab.told("1 runs")
+            tab.told("1 run")
             tab.until("document.querySelector('td.status')?.textContent === 'running'")
             cell = "document.querySelector('table.runs tbody')?.textContent"
             tab.page.evaluate(f"window.before = {cell}")

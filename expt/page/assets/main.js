@@ -2,7 +2,7 @@
 import {el, replace} from "./dom.js";
 import {openSource} from "./source.js";
 import {Runs} from "./runs.js";
-import {show, showCount} from "./values.js";
+import {show, showCount, counted} from "./values.js";
 import {State} from "./state.js";
 import {RunsTable} from "./table.js";
 import {Curves} from "./curves.js";
@@ -65,7 +65,7 @@ class Page {
       this.filter.setCustomValidity("");
       const selected = this.selected.size;
       const more = this.runs.more ? `, ${showCount(this.runs.more)} more are being read` : "";
-      this.told.textContent = `${this.rows.length === this.runs.count ? "" : `${showCount(this.rows.length)} of `}${showCount(this.runs.count)} runs${selected ? `, ${showCount(selected)} selected` : ""}${more}`;
+      this.told.textContent = `${this.rows.length === this.runs.count ? "" : `${showCount(this.rows.length)} of `}${counted(this.runs.count, "run")}${selected ? `, ${showCount(selected)} selected` : ""}${more}`;
       this.told.className = "told";
     } catch (error) {
       this.found ??= [...this.runs.ids.keys()];
@@ -101,8 +101,8 @@ class Page {
   }
 
   toldOfChoice(rows) {
-    if (this.selected.size || rows.length === this.rows.length) return `${rows.length} runs`;
-    return `the first ${rows.length} of ${showCount(this.rows.length)} runs: select others in the table`;
+    if (this.selected.size || rows.length === this.rows.length) return counted(rows.length, "run");
+    return `the first ${rows.length} of ${counted(this.rows.length, "run")}: select others in the table`;
   }
 
   caseText(row) {

@@ -1,6 +1,6 @@
 // The table of runs: only the rows that can be seen are made, whatever their number.
 import {el, replace, check} from "./dom.js";
-import {show, showCount, showNumber, showDuration, showTime, isNumber} from "./values.js";
+import {show, counted, showNumber, showDuration, showTime, isNumber} from "./values.js";
 import {title} from "./runs.js";
 
 const HEIGHT = 28;
@@ -85,7 +85,7 @@ export class RunsTable {
   width(name) {
     const { runs } = this.page;
     let longest = runs.named(name).length + 2;
-    if (this.page.state.group) longest = Math.max(longest, name === "id" ? `${showCount(runs.count)} runs`.length : SUMMED.test(name) ? 18 : 0);
+    if (this.page.state.group) longest = Math.max(longest, name === "id" ? counted(runs.count, "run").length : SUMMED.test(name) ? 18 : 0);
     for (let row = 0; row < runs.count; row += Math.max(1, Math.floor(runs.count / SAMPLE))) longest = Math.max(longest, this.text(name, runs.value(row, name)).length);
     return Math.min(Math.max(longest, 4), 44);
   }
@@ -178,7 +178,7 @@ export class RunsTable {
     return el(`tr.group${place === this.cursor ? ".at" : ""}`, {}, el("td.pick"), this.names.map((name) => {
       const place = group.indexOf(name);
       if (place >= 0) return el(isNumber(values[place]) ? "td.number" : "td", {}, show(values[place]));
-      if (name === "id") return el("td", {}, `${showCount(rows.length)} runs`);
+      if (name === "id") return el("td", {}, counted(rows.length, "run"));
       if (!SUMMED.test(name)) return el("td");
       const { n, mean, std } = runs.summary(rows, name);
       const [told, spread] = name === "duration" ? [showDuration, showDuration] : [(x) => showNumber(x, 4), (x) => showNumber(x, 2)];

@@ -41,6 +41,10 @@ export function showCount(count) {
   return count.toLocaleString("en");
 }
 
+export function counted(count, noun) {
+  return `${showCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 export function showDuration(seconds) {
   if (!isNumber(seconds)) return "";
   if (seconds < 1) return `${Math.round(seconds * 1000)}ms`;
