@@ -16,7 +16,7 @@ import pytest
 
 from expt.ground.encoding import to_json
 from expt.ground.errors import UsageError
-from expt.page.facts import _exact
+from expt.page.run_table import _exact
 from expt.reading.where import UNKNOWN, compile_condition
 
 if TYPE_CHECKING:
