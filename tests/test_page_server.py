@@ -27,7 +27,7 @@ pytest.importorskip("starlette", reason="the extra 'page' is not installed")
 
 from expt.page.guard import COOKIE
 from expt.page.known_runs import KnownRuns
-from expt.page.server import make_app
+from expt.page.server import Served, make_app
 from expt.page.watching import Watcher
 
 if TYPE_CHECKING:
@@ -103,6 +103,10 @@ class Client:
 
 
 def open_app(root: Path, **headers: str) -> Client:
+    return Client(serve(root).app, **headers)
+
+
+def serve(root: Path) -> Served:
     def find(query: Mapping[str, str]) -> Any:
         words: dict[str, Any] = dict(query)
         return find_runs(root, **{**words, "limit": int(words.get("limit", 0))})
@@ -110,10 +114,9 @@ def open_app(root: Path, **headers: str) -> Client:
     def listings(query: Mapping[str, str]) -> Any:
         return list_runs(root, first=2000, **{**query, "limit": int(query.get("limit", 0))})
 
-    app, _, _ = make_app(
+    return make_app(
         find, listings, lambda name: load_run(name, root), root, port=8777, token=TOKEN, words=WORDS
     )
-    return Client(app, **headers)
 
 
 def track_numbers(path: Path, name: str, numbers: Any, first: int = 0) -> None:
@@ -662,6 +665,23 @@ def test_a_fifth_page_is_told_at_once_and_comes_again(client: Client) -> None:
     assert change["pages"] == 4
     assert {run["id"] for run in change["runs"]} == {run["id"] for run in _runs_of(sent[0])}
     assert b"data: " not in b"".join(again), "what it knows is not told again"
+
+
+def test_what_pages_listen_to_ends_with_the_server(root: Path) -> None:
+    """So that Ctrl-C with a page open ends at once, and tells of no error."""
+    served = serve(root)
+    client = Client(served.app)
+
+    async def listen() -> None:
+        async def send(message: Any) -> None:
+            if b"data: " in message.get("body", b""):
+                served.end()
+
+        with anyio.fail_after(60):
+            scope = client.scope_of("GET", "/api/events", {})
+            await client.app(scope, anyio.sleep_forever, send)
+
+    anyio.run(listen)
 
 
 def _runs_of(event: bytes) -> list[dict[str, Any]]:

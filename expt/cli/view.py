@@ -55,7 +55,7 @@ def main(words: list[str]) -> int:
 
     listener = _listen(asked.port)
     port = listener.getsockname()[1]
-    app, token, ready = make_app(
+    served = make_app(
         find,
         lambda query: list_chosen(root, asked, query, first=_FIRST),
         lambda name: load_run(name, root),
@@ -65,21 +65,26 @@ def main(words: list[str]) -> int:
         admits=make_admits(root, asked),
         panels=find_panels(asked.plugins),
     )
-    address = f"http://{_HOST}:{port}/?token={token}"
+    address = f"http://{_HOST}:{port}/?token={served.token}"
     config = uvicorn.Config(
-        app,
+        served.app,
         log_level="warning",
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=1,  # an open page listens for ever
+        timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    ready.wait(_PATIENCE)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            served.end()  # else it waits for pages that listen, and calls them errors
+            await super().shutdown(sockets)
+
+    served.ready.wait(_PATIENCE)
     with told_of_page(root, address):
         output().write(f"{address}\n")
         if not asked.no_browser:
             threading.Timer(0.3, webbrowser.open, [address]).start()
-        server.run(sockets=[listener])
+        Server(config).run(sockets=[listener])
     return int(ExitCode.OK)
 
 

@@ -27,7 +27,7 @@ import re
 import secrets
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -95,6 +95,16 @@ _PAGE: Final = """\
 """
 
 
+class Served(NamedTuple):
+    """The application, the token that it wants, what is set once it has runs to show, and what
+    ends the answers of pages that listen, which end by nothing else."""
+
+    app: Guard
+    token: str
+    ready: threading.Event
+    end: Callable[[], None]
+
+
 def make_app(
     find: Callable[[Mapping[str, str]], Runs],
     listings: Callable[[Mapping[str, str]], Iterator[Listing]],
@@ -106,8 +116,8 @@ def make_app(
     admits: Callable[[Run], bool] = lambda _: True,
     panels: Callable[[Run], Iterable[Any]] = lambda _: (),
     token: str | None = None,
-) -> tuple[Guard, str, threading.Event]:
-    """The application, the token that it wants, and what is set once it has runs to show.
+) -> Served:
+    """What shows runs to browsers.
 
     `find` gives the runs that a query such as `{"where": "lr < 0.1"}` asks for, whose names are
     `words`, `listings` the same by columns, of very many the newest first; `load` gives one by its
@@ -141,7 +151,7 @@ def make_app(
     )
     app.router.redirect_slashes = False
     hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
-    return Guard(app, token, hosts), token, pages.known.ready
+    return Served(Guard(app, token, hosts), token, pages.known.ready, pages.end)
 
 
 class _Pages:
@@ -281,6 +291,10 @@ class _Pages:
         changed = await run_in_threadpool(write)
         self._watcher.tell(changed)
         return _json(changed.outline())
+
+    def end(self) -> None:
+        """Nothing is told any more."""
+        self._watcher.end()
 
     async def events(self, request: Request) -> Response:
         version = _asked(request, "table").get("table")

@@ -80,6 +80,7 @@ class Watcher:
         self._running: dict[str, tuple[Run, SeriesTail]] = {}
         self._told: dict[str, dict[str, tuple[int, Any]]] = {}
         self._looks = 0
+        self._is_over = False
         self._moments: dict[str, int] = {}  # the look that saw the last points of a run
 
     async def changes(
@@ -102,7 +103,7 @@ class Watcher:
                 self._task = asyncio.create_task(self._watch())
         try:
             yield await self.tell_since(since)
-            while True:
+            while not self._is_over:
                 yield await queue.get()
         finally:
             self._listeners.discard(queue)
@@ -143,6 +144,11 @@ class Watcher:
         """Tell every listener at once of a run that was changed from here."""
         self._looks += 1
         self._send(_told_of([run]))
+
+    def end(self) -> None:
+        """Tell nothing any more: `changes` end."""
+        self._is_over = True
+        self._send(None)
 
     def _send(self, change: dict[str, Any] | None) -> None:
         if change is not None:

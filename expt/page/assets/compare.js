@@ -1,6 +1,6 @@
 // What differs between the chosen runs: values, packages, surroundings, and code line by line.
 import {el, replace} from "./dom.js";
-import {show, isNumber, showNumber} from "./values.js";
+import {show, counted, isNumber, showNumber} from "./values.js";
 import {leaves} from "./runs.js";
 import {each} from "./charts.js";
 import {diffLines} from "./diff.js";
@@ -38,7 +38,7 @@ export class Compare {
     const body = parts.flatMap(([name, values]) => {
       const keys = [...new Set(values.flatMap(Object.keys))];
       const differing = keys.filter((key) => new Set(values.map((value) => JSON.stringify(show(value[key])))).size > 1);
-      if (keys.length > differing.length) same.push(`${keys.length - differing.length} ${name}`);
+      if (keys.length > differing.length) same.push(`${name} (${keys.length - differing.length})`);
       if (!differing.length) return [];
       return [el("tr.part", {}, el("th", { colSpan: rows.length + 2 }, name)), ...differing.map((key) => this.makeRow(name, key, values.map((value) => value[key]), told))];
     });
@@ -62,7 +62,7 @@ export class Compare {
   makeCode(one, other, same) {
     const names = [...new Set([...Object.keys(one), ...Object.keys(other)])].sort();
     const differing = names.filter((name) => one[name] !== other[name]);
-    if (names.length > differing.length) same.push(`${names.length - differing.length} files of code`);
+    if (names.length > differing.length) same.push(`code (${counted(names.length - differing.length, "file")})`);
     return differing.map((name) => el("div.file", {}, el("h3", {}, name), el("pre.diff", {}, diffLines(one[name] ?? "", other[name] ?? "").map(([sign, text]) => el(`span.${{ "+": "added", "-": "gone", "@": "place", " ": "kept" }[sign]}`, {}, sign === "@" ? `@@ ${text} @@\n` : `${sign}${text}\n`)))));
   }
 }
