@@ -8,6 +8,7 @@ from expt.archive.writer import write_record
 from expt.ground.model import RunRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -42,3 +43,15 @@ def make_run(root: Path, number: int, **fields: Any) -> Path:
     path.mkdir(parents=True)
     write_record(path, RunRecord(**values))
     return path
+
+
+def values_of(table: Mapping[str, Any]) -> dict[tuple[str, str], list[Any]]:
+    """Of what the page is told: part and name → the values of each row, "gap" where it has none."""
+    found = {}
+    for column in table["columns"]:
+        values = list(column.get("values", [column.get("every")] * len(table["ids"])))
+        for row in column["missing"]:
+            assert values[row] is None
+            values[row] = "gap"
+        found[column["part"], column["name"]] = values
+    return found

@@ -16,7 +16,7 @@ import anyio
 import attrs
 import numpy as np
 import pytest
-from made_runs import id_of, make_run
+from made_runs import id_of, make_run, values_of
 
 from expt.reading.finding import find_runs, list_runs
 from expt.reading.listed import Listing, list_of
@@ -263,18 +263,6 @@ def test_runs_are_what_show_prints(client: Client) -> None:
     assert runs[0]["results"]["gap"] == {"$float": "nan"}
     found = told(client.get("/api/runs", {"where": "lr < 0.5", "limit": "1"}))
     assert [run["id"] for run in found] == [id_of(2)]
-
-
-def values_of(table: Any) -> dict[tuple[str, str], list[Any]]:
-    """(part, name) → a value a run, and "gap" where it has none."""
-    found = {}
-    for column in table["columns"]:
-        values = column["values"] if "values" in column else [column["every"]] * len(table["ids"])
-        for row in column["missing"]:
-            assert values[row] is None
-            values[row] = "gap"
-        found[column["part"], column["name"]] = values
-    return found
 
 
 def test_the_table_is_the_runs_by_columns(client: Client) -> None:

@@ -10,7 +10,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from made_runs import id_of, make_run
+from made_runs import id_of, make_run, values_of
 
 from expt.archive.run_labels import Labels, write_labels
 from expt.ground.layout import INDEX_FILE, RUN_FILE
@@ -36,18 +36,6 @@ def settle(path: Path) -> None:
     for name in (RUN_FILE, "labels.json", "."):
         if (path / name).exists():
             os.utime(path / name, (1_700_000_000, 1_700_000_000))
-
-
-def values_of(table: dict[str, Any]) -> dict[tuple[str, str], list[Any]]:
-    """Part and name → the values of each row, of which one that has none is a gap."""
-    found = {}
-    for column in table["columns"]:
-        values = list(column.get("values", [column.get("every")] * len(table["ids"])))
-        for row in column["missing"]:
-            assert values[row] is None
-            values[row] = "gap"
-        found[column["part"], column["name"]] = values
-    return found
 
 
 def whole(root: Path) -> Listing:
