@@ -70,6 +70,9 @@ class Tree:
         ("experiments/vision/__init__.py", "experiments.vision"),
         ("my experiments/v1.5/a-b.py", "my_experiments.v1_5.a_b"),
         ("experiments/2d.py", "experiments.2d"),
+        ("top.py/x.py/a.py", "top_py.x_py.a"),
+        ("experiments/x.py/__init__.py", "experiments.x_py"),
+        ("src/x.py/a.py", "x_py.a"),
         ("expériences/essai.py", "expériences.essai"),
         ("src/mypackage/core.py", "mypackage.core"),
         ("random.py", "random_2"),
@@ -94,6 +97,7 @@ def test_a_module_is_named_by_its_path_from_the_root(tree, path, name):
     [
         ("experiments/a b.py", "experiments/a_b.py"),
         ("experiments/a b/x.py", "experiments/a_b/x.py"),
+        ("experiments/x_py/m.py", "experiments/x.py/m.py"),
         ("experiments/vision.py", "experiments/vision/mnist.py"),
         ("experiments/vision.py", "experiments/vision/__init__.py"),
         ("core.py", "src/core.py"),

@@ -63,6 +63,7 @@ class ImportTree:
     def __init__(self, root: str) -> None:
         self.root = root
         self._listings: dict[str, tuple[int, dict[str, str]]] = {}
+        self._like_files: set[str] = set()  # folders whose names end like a module's
         below = (os.path.join(root, name) for name in ("src", OUTSIDE_DIR))
         # the importable folders, strongest first; an archive's `code/` has `_outside/`
         self.bases = (root, *(f for f in below if os.path.isdir(f) and not self.is_package(f)))
@@ -78,14 +79,14 @@ class ImportTree:
             stamp = os.stat(folder).st_mtime_ns
             known = self._listings.get(folder)
             if known is None or known[0] != stamp:
-                known = self._listings[folder] = (stamp, _name_entries(folder))
+                known = self._listings[folder] = (stamp, self._name_entries(folder))
         except OSError:
             return {}
         return known[1]
 
     def enter(self, path: str) -> str:
         """The file that importing `path` runs: a package's `__init__.py`; a plain folder itself."""
-        if not is_file(path) and self.is_package(path):
+        if not self.is_file(path) and self.is_package(path):
             return os.path.join(path, INIT)
         return path
 
@@ -93,7 +94,7 @@ class ImportTree:
         """The file or folder that the dotted name `parts` is, from the folder `base`."""
         path: str | None = base
         for part in parts:
-            if path is None or is_file(path):
+            if path is None or self.is_file(path):
                 return None
             path = self.entries(path).get(part)
         return path
@@ -138,7 +139,7 @@ class ImportTree:
         entry = self.entries(base).get(parts[0])
         if entry is None or self.enter(entry) == asking:
             return None
-        leads = is_file(self.enter(entry)) or self._leads_to_file(parts, names, base)
+        leads = self.is_file(self.enter(entry)) or self._leads_to_file(parts, names, base)
         return entry if leads else None
 
     def _leads_to_file(self, parts: Sequence[str], names: Sequence[str], base: str) -> bool:
@@ -149,7 +150,7 @@ class ImportTree:
             if found is None:
                 return False
             path = found
-            if is_file(self.enter(path)):
+            if self.is_file(self.enter(path)):
                 return True
         inside = self.entries(path)
         return any(name in inside for name in names)
@@ -166,7 +167,7 @@ class ImportTree:
         inside = self.entries(path) if path else {}
         reached += [inside.get(name) for name in names]
         files = [self.enter(entry) for entry in reached if entry]
-        return [file for file in files if is_file(file)]
+        return [file for file in files if self.is_file(file)]
 
     def packages_above(self, path: str) -> list[str]:
         """The `__init__.py` of each package that a file or folder lies in, the nearest first."""
@@ -174,7 +175,7 @@ class ImportTree:
         folder = os.path.dirname(path)
         while folder != self.root and folder.startswith(os.path.join(self.root, "")):
             if self.is_package(folder):
-                found.append(self.enter(folder))
+                found.append(os.path.join(folder, INIT))
             folder = os.path.dirname(folder)
         return found
 
@@ -187,41 +188,41 @@ class ImportTree:
         """Whether a folder has an `__init__.py`."""
         return "__init__" in self.entries(folder)
 
+    def is_file(self, path: str) -> bool:
+        """Whether a path that was given here is a file."""
+        return path.endswith(_SUFFIXES) and path not in self._like_files
 
-def is_file(path: str) -> bool:
-    """Whether a path that `ImportTree` gave is a file; a folder's never ends like a module's."""
-    return path.endswith(_SUFFIXES)
+    def name_in(self, folder: str, path: str) -> str:
+        """The name of what lies directly in a folder."""
+        names = (name for name, entry in self.entries(folder).items() if entry == path)
+        return next(names, _module_stem(os.path.basename(path)))
 
-
-def module_stem(name: str) -> str:
-    """The name of a file or folder as a part of a module's name."""
-    for suffix in _SUFFIXES:
-        if name.endswith(suffix):
-            name = name[: -len(suffix)]
-            break
-    return _NO_NAME.sub("_", name)
-
-
-def _name_entries(folder: str) -> dict[str, str]:
-    found = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if name.endswith(_SUFFIXES):
-                if not entry.is_file():
+    def _name_entries(self, folder: str) -> dict[str, str]:
+        found = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.endswith(_SUFFIXES) and entry.is_file():
+                    rank, stem = 1, _module_stem(name)
+                elif name.startswith(".") or name == "__pycache__" or not entry.is_dir():
                     continue
-                rank = 1
-            elif name.startswith(".") or name == "__pycache__" or not entry.is_dir():
-                continue
-            else:
-                rank = 0 if os.path.exists(os.path.join(entry.path, INIT)) else 2
-            stem = module_stem(name)
-            found.append((not name.startswith(stem), rank, name, stem, entry.path))
-    named: dict[str, str] = {}
-    for _, _, _, stem, path in sorted(found):
-        unique, number = stem, 1
-        while unique in named:
-            number += 1
-            unique = f"{stem}_{number}"
-        named[unique] = path
-    return named
+                else:
+                    rank = 0 if os.path.exists(os.path.join(entry.path, INIT)) else 2
+                    stem = _NO_NAME.sub("_", name)
+                    if name.endswith(_SUFFIXES):
+                        self._like_files.add(entry.path)
+                found.append((not name.startswith(stem), rank, name, stem, entry.path))
+        named: dict[str, str] = {}
+        for _, _, _, stem, path in sorted(found):
+            unique, number = stem, 1
+            while unique in named:
+                number += 1
+                unique = f"{stem}_{number}"
+            named[unique] = path
+        return named
+
+
+def _module_stem(name: str) -> str:
+    """The name of a file as a part of a module's name."""
+    suffix = next((suffix for suffix in _SUFFIXES if name.endswith(suffix)), "")
+    return _NO_NAME.sub("_", name.removesuffix(suffix))

@@ -14,7 +14,7 @@ from importlib.util import decode_source, spec_from_file_location
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from expt.ground.errors import PlanningError
-from expt.ground.imports import INIT, ImportTree, ModuleImport, is_file, module_stem
+from expt.ground.imports import INIT, ImportTree, ModuleImport
 from expt.ground.layout import OUTSIDE_DIR
 from expt.loading.compiling import compile_source
 from expt.loading.imported import LoadedSource, Sources
@@ -136,8 +136,7 @@ class ModuleLoader:
         folder, file = os.path.split(path)
         if file == INIT and folder not in self._tree.bases:
             return self._name_of(folder)
-        names = (name for name, entry in self._tree.entries(folder).items() if entry == path)
-        name = next(names, module_stem(file))
+        name = self._tree.name_in(folder, path)
         base = self._base_of(path)
         if folder == base:
             name = self._free_top_name(name, path, base)
@@ -155,7 +154,8 @@ class ModuleLoader:
         root, *others = self._tree.bases
         for base in others:
             if path.startswith(base + os.sep):
-                top = module_stem(path[len(base) + 1 :].split(os.sep)[0])
+                entry = os.path.join(base, path[len(base) + 1 :].partition(os.sep)[0])
+                top = self._tree.name_in(base, entry)
                 return root if top in self._tree.entries(root) else base
         return root
 
@@ -172,7 +172,7 @@ class ModuleLoader:
             return True
         if name in sys.modules:
             return self._place_of(sys.modules[name]) != self._tree.enter(path)
-        return not is_file(self._tree.enter(path)) and self._is_outside(name)
+        return not self._tree.is_file(self._tree.enter(path)) and self._is_outside(name)
 
     def _is_outside(self, name: str) -> bool:
         """Whether a module or package that is not the user's answers to a top-level name."""
@@ -234,7 +234,7 @@ class ModuleLoader:
     def _spec_of(self, name: str, file: str) -> ModuleSpec | None:
         self._give_out(name, file)
         self._sources.note_asking(file)
-        if not is_file(file):
+        if not self._tree.is_file(file):
             spec = ModuleSpec(name, None, is_package=True)
             others = None if "." in name else self._find_outside(name)
             shared = (others and others.submodule_search_locations) or ()
