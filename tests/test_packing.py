@@ -19,6 +19,7 @@ from expt.ground.errors import ExptError
 from expt.reading.scanning import scan_archives
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PLACE = "a/experiment_a/2026-11-23_10-15-30_abcdefghij"
@@ -149,6 +150,68 @@ def test_what_a_killed_process_was_unpacking_is_in_no_listing(
     unpack_archives(file, root)
     assert list(scan_archives(root)) == [PLACE]
     assert not left.exists()
+
+
+def killed_at(
+    monkeypatch: pytest.MonkeyPatch, what: str, count: int, do: Callable[[], object]
+) -> None:
+    """`do` in a process that is killed when it comes to call a function of `os` so often."""
+    child = os.fork()
+    if child == 0:
+        real = getattr(os, what)
+        calls = iter([real] * (count - 1))
+        die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+        monkeypatch.setattr(os, what, lambda *given: next(calls, die)(*given))
+        try:
+            do()
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is killed in the middle")
+def test_unpacking_goes_on_where_a_killed_process_was(
+    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, root = tmp_path / "runs.zip", tmp_path / "other"
+    other = PLACE.replace("abc", "xyz")
+    pack_archives([(PLACE, archive), (other, archive)], file)
+    killed_at(monkeypatch, "rename", 2, lambda: unpack_archives(file, root))
+    assert list(scan_archives(root)) == [PLACE]
+    inode = (root / PLACE).stat().st_ino
+    assert unpack_archives(file, root) == [root / PLACE, root / other]
+    assert files_below(root / other) == files_below(archive) == files_below(root / PLACE)
+    assert (root / PLACE).stat().st_ino == inode
+
+
+@pytest.mark.parametrize("name", ["series/scalars.bin", "run.json", "artifacts/x.zip/run.json"])
+@pytest.mark.parametrize("change", ["cut", "longer", "gone", "flipped"])
+def test_what_is_there_with_other_content_refuses_the_whole_zip(
+    tmp_path: Path, archive: Path, name: str, change: str
+) -> None:
+    pack_archives([(PLACE, archive), ("b", archive)], tmp_path / "runs.zip")
+    content = (archive / name).read_bytes()
+    (archive / name).write_bytes(content[:-1] + {"longer": b"}x", "flipped": b"!"}.get(change, b""))
+    if change == "gone":
+        (archive / name).unlink()
+    with pytest.raises(ExptError, match="is there already, and is another"):
+        unpack_archives(tmp_path / "runs.zip", tmp_path / "runs")
+    assert not (tmp_path / "runs/b").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is killed in the middle")
+def test_the_half_of_a_zip_that_a_killed_process_left_goes_with_the_next(
+    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with a name that is as long as a name can be, and nobody else's half."""
+    file = tmp_path / f"{'n' * 251}.zip"
+    others = [tmp_path / f"%tmp-{os.getpid()}-1-00000000", tmp_path / "%tmp-mine"]
+    for other in others:
+        other.touch()
+    killed_at(monkeypatch, "replace", 1, lambda: pack_archives([(PLACE, archive)], file))
+    assert len(list(tmp_path.glob("%tmp-*"))) == 3 and not file.exists()
+    pack_archives([(PLACE, archive)], file)
+    assert sorted(tmp_path.glob("%tmp-*")) == sorted(others)
 
 
 def make_zip(path: Path, names: dict[str, int]) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import shutil
 import stat
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.errors import ExptError
-from expt.ground.files import TEMPORARY_PREFIX, leads_outside, list_inside, open_inside
+from expt.ground.files import leads_outside, list_inside, open_inside, written_whole
 from expt.ground.layout import RUN_FILE, UNFINISHED_PREFIX
 from expt.ground.text import human_size, visible
 
@@ -42,23 +43,16 @@ def pack_archives(
     The same archives give the same bytes. Raises `OSError`, and `ExptError` for a name that no zip
     can hold; no half of a file is left.
     """
-    temporary = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{file.name}")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
-            for name, content in (beside or {}).items():
-                packed.writestr(_about(name), content)
-            for place, archive in archives:
-                for name in list_inside(archive):
-                    _reject_unspeakable(name, archive)
-                    _pack_file(packed, f"{place}/{name}", archive, name)
-        os.replace(temporary, file)
-    except OSError as error:
-        if error.filename != str(temporary):
-            raise
-        raise OSError(error.errno, error.strerror, str(file)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    with (
+        written_whole(file) as stream,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name, content in (beside or {}).items():
+            packed.writestr(_about(name), content)
+        for place, archive in archives:
+            for name in list_inside(archive):
+                _reject_unspeakable(name, archive)
+                _pack_file(packed, f"{place}/{name}", archive, name)
 
 
 def _reject_unspeakable(name: str, archive: Path) -> None:
@@ -89,51 +83,56 @@ def _about(name: str) -> zipfile.ZipInfo:
     return about
 
 
-def packed_places(packed: zipfile.ZipFile) -> list[str]:
-    """The places of the archives in a zip, sorted. Raises `ExptError` for one that is not safe."""
-    names = [about.filename for about in packed.infolist() if not about.is_dir()]
+def packed_archives(packed: zipfile.ZipFile) -> dict[str, list[zipfile.ZipInfo]]:
+    """The files of each archive in a zip, by its place. Raises `ExptError` for one not safe."""
     _reject_unsafe(packed)
-    places = sorted(
-        name.removesuffix(RUN_FILE).rstrip("/")
-        for name in names
-        if name == RUN_FILE or name.endswith(f"/{RUN_FILE}")
-    )
-    outermost: list[str] = []
-    for place in places:
-        if not any(_is_below(place, outer) for outer in outermost):
-            outermost.append(place)
-    if not outermost:
+    files = {about.filename: about for about in packed.infolist() if not about.is_dir()}
+    archives: dict[str, list[zipfile.ZipInfo]] = {}
+    homeless = None
+    for name, about in sorted(files.items()):
+        parts = name.split("/")
+        above = ("/".join(parts[:count]) for count in range(len(parts)))
+        place = next((place for place in above if posixpath.join(place, RUN_FILE) in files), None)
+        if place is None:
+            homeless = homeless or name
+        else:
+            archives.setdefault(place, []).append(about)
+    if not archives:
         raise _refused(packed, f"it holds no {RUN_FILE}: it is no packed archive")
-    for name in names:
-        if not any(_is_below(name, place) for place in outermost):
-            raise _refused(packed, f"'{name}' belongs to no archive in it")
-    return outermost
+    if homeless:
+        raise _refused(packed, f"'{homeless}' belongs to no archive in it")
+    return archives
 
 
 def unpack_archives(file: Path, root: Path) -> list[Path]:
     """Put the archives of the zip `file` at their places below `root`; their folders.
 
-    An archive that was packed without a place goes to `root/unpacked`. Raises `ExptError`, with
-    nothing written, for a zip that is none, that is not safe, or whose archive is there already.
+    An archive that was packed without a place goes to `root/unpacked`. What is there already with
+    the same files, as after a kill, is left as it is. Raises `ExptError`, with nothing written,
+    for a zip that is none, that is not safe, or whose archive is there with other content.
     """
     try:
         with zipfile.ZipFile(file) as packed:
-            places = packed_places(packed)
-            targets = [root / (place or "unpacked") for place in places]
-            for target in targets:
+            archives = packed_archives(packed)
+            targets = {place: root / (place or "unpacked") for place in sorted(archives)}
+            wanted = dict(targets)
+            for place, target in targets.items():
                 if os.path.lexists(target):
-                    raise _refused(packed, f"{target} is there already")
+                    if not _holds(target, place, packed, archives[place]):
+                        raise _refused(packed, f"{target} is there already, and is another")
+                    del wanted[place]
+            members = [about for place in wanted for about in archives[place]]
             root.mkdir(parents=True, exist_ok=True)
-            size = sum(about.file_size for about in packed.infolist())
+            size = sum(about.file_size for about in members)
             if size > shutil.disk_usage(root).free:
                 raise _refused(packed, f"it takes {human_size(size)}, more than is free")
             _remove_left(root)
             with tempfile.TemporaryDirectory(prefix=UNFINISHED_PREFIX, dir=root) as folder:
-                _extract(packed, Path(folder))
-                for place, target in zip(places, targets, strict=True):
+                _extract(packed, members, Path(folder))
+                for place, target in wanted.items():
                     target.parent.mkdir(parents=True, exist_ok=True)
                     os.rename(Path(folder, place), target)
-            return targets
+            return [*targets.values()]
     except zipfile.BadZipFile as error:
         raise ExptError(f"{file} is no whole zip file: {error}", str(file)) from None
     except (OSError, NotImplementedError, RuntimeError) as error:
@@ -148,10 +147,26 @@ def _remove_left(root: Path) -> None:
                 shutil.rmtree(left)
 
 
-def _extract(packed: zipfile.ZipFile, folder: Path) -> None:
-    for about in packed.infolist():
-        if about.is_dir():
-            continue
+def _holds(
+    archive: Path, place: str, packed: zipfile.ZipFile, files: Iterable[zipfile.ZipInfo]
+) -> bool:
+    """Whether an archive has all that was packed of the one of its place."""
+    for about in files:
+        inner = about.filename.removeprefix(f"{place}/")
+        try:
+            with open_inside(archive, inner) as there, packed.open(about) as here:
+                while piece := here.read(_PIECE):
+                    if piece != there.read(len(piece)):
+                        return False
+                if there.read(1):
+                    return False
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
+
+
+def _extract(packed: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo], folder: Path) -> None:
+    for about in members:
         target = folder / about.filename
         target.parent.mkdir(parents=True, exist_ok=True)
         with packed.open(about) as source, target.open("xb") as copy:
@@ -170,10 +185,6 @@ def _reject_unsafe(packed: zipfile.ZipFile) -> None:
         if name.rstrip("/") in seen:
             raise _refused(packed, f"'{name}' is in it twice")
         seen.add(name.rstrip("/"))
-
-
-def _is_below(name: str, place: str) -> bool:
-    return not place or name == place or name.startswith(f"{place}/")
 
 
 def _refused(packed: zipfile.ZipFile, why: str) -> ExptError:

@@ -29,9 +29,9 @@ from expt.ground.files import (
     list_inside,
     open_regular,
     read_small,
-    temporary_beside,
     write_atomically,
     write_new,
+    written_whole,
 )
 
 if TYPE_CHECKING:
@@ -262,14 +262,8 @@ class Archive:
             name += source.suffix
         with open_regular(source, follow=True) as original:
             place = self._artifacts.place(name)
-            temporary = temporary_beside(place)
-            try:
-                with open(temporary, "wb") as copy:
-                    shutil.copyfileobj(original, copy, 1024 * 1024)
-                os.replace(temporary, place)
-            except OSError as error:
-                Path(temporary).unlink(missing_ok=True)
-                raise OSError(error.errno, error.strerror, str(place)) from error
+            with written_whole(place) as copy:
+                shutil.copyfileobj(original, copy, 1024 * 1024)
         return place
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
 from expt.ground.errors import DamagedArchive
+from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -327,12 +328,24 @@ def write_atomically(path: str | Path, data: bytes) -> os.stat_result:
 @contextlib.contextmanager
 def written_whole(path: str | Path) -> Iterator[IO[bytes]]:
     """A stream to write the content of `path` to, piece by piece: as `write_atomically`, at the
-    end. Raises `OSError`."""
-    temporary = temporary_beside(path)
+    end. What a process that was killed had begun of it is removed. Raises `OSError`."""
+    import zlib  # slow, and few processes write large files
+
+    folder, name = os.path.split(path)
+    target = f"-{zlib.crc32(os.fsencode(name)):08x}"
+    for left in Path(folder).glob(f"{TEMPORARY_PREFIX}*{target}"):
+        writer = left.name.removeprefix(TEMPORARY_PREFIX).partition("-")[0]
+        if writer.isdecimal() and not process_is_alive(int(writer)):
+            left.unlink(missing_ok=True)
+    temporary = temporary_beside(path) + target
     try:
         with open(temporary, "wb") as stream:
             yield stream
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename != temporary:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
