@@ -542,11 +542,19 @@ def test_small_and_large_files_are_summed_up_alike(folder):
         if number in (2, 4, 6) and generator.random() < 0.9:
             value = generator.choice([2**63 - 1, -(2**63), 2**53 + 1, generator.randrange(100)])
             records.append(INT_RECORD.pack(0, when, value, 1 if number < 6 else 2, number))
+        elif number > 6:  # the same numbers as ints and as floats, some at steps that are floats
+            number_as = generator.choice([int, float])
+            step = generator.choice([0.5, float("nan")]) if number == 8 else 0
+            kind = (number_as is int) + (FLOAT_STEP if number == 8 else 0)
+            form = f"<{'dq'[number == 7]}d{'dq'[number_as is int]}II"
+            value = number_as(generator.randrange(-number, 3))
+            records.append(struct.pack(form, step, 1.5e9, value, kind, number))
         else:
             value = generator.choice([generator.gauss(0, 1), *special])
             records.append(FLOAT_RECORD.pack(0, when, value, 0, number))
     (folder / "scalars.bin").write_bytes(b"".join(records))
     with_numpy = summarise_series(folder)
+    assert {type(with_numpy["n7"][name]) for name in ("last", "min", "max")} == {int, float}
     script = (
         "import sys; from pathlib import Path\n"
         "from expt.reading.series.statistics import summarise_series\n"

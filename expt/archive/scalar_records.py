@@ -84,4 +84,5 @@ def read_point(data: bytes, place: int) -> tuple[float, float, float | int | Non
         value = INT_RECORD.unpack_from(data, place)[2]
     if kind & FLOAT_STEP:
         step = FLOAT_AT_FLOAT_AND_TAG.unpack_from(data, place)[0]
-    return step, time, (value if kind in RECORD_KINDS and math.isfinite(time) else None), number
+    sound = kind in RECORD_KINDS and math.isfinite(time) and math.isfinite(step)
+    return step, time, (value if sound else None), number

@@ -49,12 +49,13 @@ class Summary:
             self.highest = highest
 
     def told(self) -> dict[str, Any]:
+        """The summary, with extremes that are no -0.0: numpy takes either zero for the lower."""
         return {
             "kind": self.kind,
             "count": self.count,
             "last": self.last,
-            "min": self.lowest,
-            "max": self.highest,
+            "min": self.lowest if self.lowest is None else self.lowest + 0,
+            "max": self.highest if self.highest is None else self.highest + 0,
         }
 
 
@@ -132,7 +133,7 @@ def _sum_up(records: Array, sound: SoundRecords) -> Iterator[tuple[int, int, Any
     both ints and floats there, of each of its values."""
     import numpy  # the caller has arrays
 
-    from expt.reading.series.sorted_records import WHOLE, make_numbers
+    from expt.reading.series.sorted_records import WHOLE
 
     starts, ends, kinds = sound.starts, sound.ends, sound.kinds & WHOLE
     bits, at_end = sound.take(records["bits"]), numpy.array(ends) - 1
@@ -149,5 +150,10 @@ def _sum_up(records: Array, sound: SoundRecords) -> Iterator[tuple[int, int, Any
             last, low, high = of_kind[kind]
             yield number, end - start, last[index], low[index], high[index]
         else:
-            for value in make_numbers(bits[start:end], kinds[start:end] == WHOLE).tolist():
+            some = bits[start:end]
+            both = zip(
+                some.tolist(), some.view("f8").tolist(), kinds[start:end].tolist(), strict=True
+            )
+            for whole, broken, kind in both:
+                value = whole if kind else broken
                 yield number, 1, value, value, value
