@@ -49,6 +49,12 @@ def test_a_sweep_is_a_product_and_the_last_axis_is_fastest(sandbox: Sandbox) -> 
     ]  # fmt: skip
 
 
+def test_an_experiment_gets_the_axes_that_it_takes_and_that_of_the_seed(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/a.py": TAKES + "def experiment_y(track): track('y', 1)\n"})
+    cases = labels(sandbox, "--sweep", "lr=1,2", "--sweep", "seed=0,1")
+    assert cases[4:] == ["seed-0", "seed-1"]
+
+
 def test_a_value_of_the_command_line_collapses_an_axis_and_the_plan_says_so(
     sandbox: Sandbox,
 ) -> None:
