@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from expt.cli.parser import Group, Parser, count, file_to_write, positive, repeated, seconds, switch
+from expt.cli.parser import Group, Parser, count, file_to_write, option, positive, repeated, seconds
 
 if TYPE_CHECKING:
     import argparse
@@ -39,8 +40,8 @@ def make_run_parser(
         add_help=False,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="folders, files or node ids")
-    parser.add_argument("-h", "--help", action="help", help="show this and exit")
-    switch(parser, "-V", "--version", help="show the version and exit")
+    option(parser, "-h --help", "show this and exit", action="help")
+    option(parser, "-V --version", "show the version and exit")
     _add_selection(parser.add_argument_group("selection"))
     _add_parameters(parser.add_argument_group("parameters"))
     running = parser.add_argument_group("running")
@@ -55,246 +56,120 @@ def make_run_parser(
 
 
 def _add_selection(group: Group) -> None:
-    add = group.add_argument
-    add(
-        "-k",
-        dest="keyword",
-        metavar="EXPR",
-        default="",
-        help="names to select: 'train and not big', as in pytest",
-    )
-    add("-m", dest="marks", metavar="EXPR", default="", help="marks to select: 'slow or gpu'")
-    repeated(group, "--deselect", metavar="NODEID", help="leave out node ids that begin so")
-    repeated(group, "--ignore", metavar="PATH", help="do not look into PATH")
-    switch(
-        group,
-        "--collect-only",
-        "--co",
-        help="list node ids without importing anything of yours; -q prints ids alone",
-    )
-    switch(group, "--plan", help="show what would run, with which values, from where; run nothing")
-    switch(group, "--json", help="with --plan: for machines")
-    switch(
-        group,
-        "--continue-on-collection-errors",
-        dest="continue_on_errors",
-        help="run what can be read, where something cannot",
-    )
+    add = partial(option, group)
+    add("-k EXPR", "names to select: 'train and not big', as in pytest", dest="keyword", default="")
+    add("-m EXPR", "marks to select: 'slow or gpu'", dest="marks", default="")
+    repeated(group, "--deselect NODEID", "leave out node ids that begin so")
+    repeated(group, "--ignore PATH", "do not look into PATH")
+    told = "list node ids without importing anything of yours; -q prints ids alone"
+    add("--collect-only --co", told)
+    add("--plan", "show what would run, with which values, from where; run nothing")
+    add("--json", "with --plan: for machines")
+    told = "run what can be read, where something cannot"
+    add("--continue-on-collection-errors", told, dest="continue_on_errors")
 
 
 def _add_parameters(group: Group) -> None:
-    add = group.add_argument
-    repeated(
-        group,
-        "-p",
-        dest="params",
-        metavar="NAME=VALUE",
-        help="set a parameter; dotted names reach into tables, NAME+=… appends, "
-        "experiment_x:NAME=… addresses one experiment, NAME:=null is None",
+    add, several = partial(option, group), partial(repeated, group)
+    told = (
+        "set a parameter; dotted names reach into tables, NAME+=… appends, "
+        "experiment_x:NAME=… addresses one experiment, NAME:=null is None"
     )
-    repeated(
-        group,
-        "--params",
-        dest="params_files",
-        metavar="FILE|REF",
-        help="values of a TOML file, or of an archived run: 'latest', an id",
-    )
-    repeated(
-        group,
-        "--sweep",
-        dest="sweeps",
-        metavar="NAME=V1,V2,…",
-        help="run every value; repeated: every combination, the last fastest; also NAME=[…], "
+    several("-p NAME=VALUE", told, dest="params")
+    told = "values of a TOML file, or of an archived run: 'latest', an id"
+    several("--params FILE|REF", told, dest="params_files")
+    told = (
+        "run every value; repeated: every combination, the last fastest; also NAME=[…], "
         "NAME={range=[0,10,2]}, {linspace=[0,1,5]}, {logspace=[1e-4,1e-1,4]}, "
-        "{loguniform=[1e-5,1e-1], n=20}",
+        "{loguniform=[1e-5,1e-1], n=20}"
     )
-    repeated(group, "--zip", dest="zips", metavar="A,B", help="vary two swept parameters together")
-    add("--repeat", type=positive, metavar="N", help="run every case N times with seeds of its own")
-    repeated(
-        group,
-        "--variant",
-        dest="variants",
-        metavar="NAME",
-        help="values of [expt.variants.NAME]; a,b is an axis",
-    )
-    repeated(
-        group,
-        "--use",
-        metavar="FILE",
-        help="take the providers and listeners of a module, as [expt] use does",
-    )
-    _add_search(group)
-    switch(group, "--smoke", help="values of [expt.smoke], archives in runs/.smoke")
-    add(
-        "--max-cases",
-        type=positive,
-        metavar="N",
-        default=10_000,
-        help="refuse a plan of more cases (10000)",
-    )
-
-
-def _add_search(group: Group) -> None:
-    add = group.add_argument
-    add("--search", type=count, metavar="N", help="look for good values: N trials, 0 for none")
-    repeated(
-        group,
-        "--space",
-        metavar="NAME=…",
-        help="what is searched: NAME={log=[1e-5,1e-1]}, {float=[0,1]}, {int=[1,8]}, V1,V2",
-    )
+    several("--sweep NAME=V1,V2,…", told, dest="sweeps")
+    several("--zip A,B", "vary two swept parameters together", dest="zips")
+    add("--repeat N", "run every case N times with seeds of its own", type=positive)
+    several("--variant NAME", "values of [expt.variants.NAME]; a,b is an axis", dest="variants")
+    several("--use FILE", "take the providers and listeners of a module, as [expt] use does")
+    add("--search N", "look for good values: N trials, 0 for none", type=count)
+    told = "what is searched: NAME={log=[1e-5,1e-1]}, {float=[0,1]}, {int=[1,8]}, V1,V2"
+    several("--space NAME=…", told)
     for word in ("maximize", "minimize"):
-        repeated(
-            group,
-            f"--{word}",
-            metavar="NAME",
-            help=f"{word} results.x, last.x, min.x or max.x; repeatable",
-        )
-    add("--sampler", metavar="NAME", help="who chooses: tpe (at first), random, grid, qmc, cmaes")
-    add("--prune", metavar="SERIES", help="stop trials whose SERIES is hopeless")
+        several(f"--{word} NAME", f"{word} results.x, last.x, min.x or max.x; repeatable")
+    add("--sampler NAME", "who chooses: tpe (at first), random, grid, qmc, cmaes")
+    add("--prune SERIES", "stop trials whose SERIES is hopeless")
+    add("--smoke", "values of [expt.smoke], archives in runs/.smoke")
+    add("--max-cases N", "refuse a plan of more cases (10000)", type=positive, default=10_000)
 
 
 def _add_workers(group: Group) -> None:
     """Who runs the cases, and with what."""
-    add = group.add_argument
-    add(
-        "-n",
-        dest="workers",
-        type=_workers,
-        metavar="N",
-        help="worker processes (1); 'auto' is one a core; 0 runs everything in this process; "
-        "with --executor, how many cases it is handed at once",
+    add = partial(option, group)
+    told = (
+        "worker processes (1); 'auto' is one a core; 0 runs everything in this process; "
+        "with --executor, how many cases it is handed at once"
     )
-    add(
-        "--executor",
-        metavar="NAME[:ADDRESS]",
-        help="who works on the runs: 'workers' (at first), 'inline', 'dask', 'ray', 'slurm', or "
-        "module:factory for any concurrent.futures.Executor",
+    add("-n N", told, dest="workers", type=_workers)
+    told = (
+        "who works on the runs: 'workers' (at first), 'inline', 'dask', 'ray', 'slurm', or "
+        "module:factory for any concurrent.futures.Executor"
     )
-    switch(
-        group,
-        "--detach",
-        help="with --executor slurm: submit the runs and leave; 'expt status' and --resume tell "
-        "the rest",
-    )
-    add(
-        "--devices",
-        metavar="LIST",
-        help="each running case holds one: '0,1'; '2x0,2x1' shares them; 'auto' is all there are",
-    )
-    add(
-        "--no-cache",
-        dest="cache",
-        action="store_false",
-        help="make what providers with cache=True give, and keep none of it",
-    )
-    switch(group, "--isolate", help="a fresh process for every run")
+    add("--executor NAME[:ADDRESS]", told)
+    told = "submit the runs and leave; 'expt status' and --resume tell the rest"
+    add("--detach", f"with --executor slurm: {told}")
+    told = "each running case holds one: '0,1'; '2x0,2x1' shares them; 'auto' is all there are"
+    add("--devices LIST", told)
+    told = "make what providers with cache=True give, and keep none of it"
+    add("--no-cache", told, dest="cache", action="store_false")
+    add("--isolate", "a fresh process for every run")
 
 
 def _add_ends(group: Group) -> None:
     """What ends a run or a session, and which cases are left out, come first, or run again."""
-    add = group.add_argument
-    add(
-        "-x",
-        "--exitfirst",
-        dest="fail_fast",
-        action="store_const",
-        const=1,
-        help="stop at the first failure",
-    )
-    add("--maxfail", dest="fail_fast", type=positive, metavar="N", help="stop after N failures")
-    add("--timeout", type=seconds, metavar="SECONDS", help="a longer run is failed")
-    add("--plan-timeout", type=seconds, metavar="SECONDS", help="longer imports are an error")
-    switch(
-        group,
-        "--resume",
-        help="leave out cases that are done under the same code, values and inputs; go on from "
-        "checkpoints",
-    )
-    switch(
-        group,
-        "--lf",
-        "--last-failed",
-        dest="last_failed",
-        help="only cases that did not complete when they last ran",
-    )
-    switch(
-        group,
-        "--ff",
-        "--failed-first",
-        dest="failed_first",
-        help="cases that did not complete when they last ran come first",
-    )
-    add(
-        "--retries",
-        type=count,
-        metavar="N",
-        default=0,
-        help="run a failed case again, up to N times; the last one counts",
-    )
-    add(
-        "--order",
-        choices=("longest",),
-        help="longest: what took longest before begins first",
-    )
-    switch(group, "--pdb", help="open the debugger where a run fails; implies -n 0")
+    add = partial(option, group)
+    told = "stop at the first failure"
+    add("-x --exitfirst", told, dest="fail_fast", action="store_const", const=1)
+    add("--maxfail N", "stop after N failures", dest="fail_fast", type=positive)
+    add("--timeout SECONDS", "a longer run is failed", type=seconds)
+    add("--plan-timeout SECONDS", "longer imports are an error", type=seconds)
+    told = "cases that are done under the same code, values and inputs; go on from checkpoints"
+    add("--resume", f"leave out {told}")
+    told = "cases that did not complete when they last ran"
+    add("--lf --last-failed", f"only {told}", dest="last_failed")
+    add("--ff --failed-first", f"{told} come first", dest="failed_first")
+    told = "run a failed case again, up to N times; the last one counts"
+    add("--retries N", told, type=count, default=0)
+    told = "longest: what took longest before begins first"
+    add("--order", told, action="store", choices=("longest",))
+    add("--pdb", "open the debugger where a run fails; implies -n 0")
 
 
 def _add_archives(group: Group) -> None:
-    add = group.add_argument
-    add("--runs", metavar="DIR", help="where archives go (runs/)")
-    repeated(group, "--tag", dest="tags", metavar="TAG", help="label the runs")
-    add("--note", metavar="TEXT", help="a sentence about the runs")
-    switch(group, "--scratch", help="one archive an experiment in runs/.scratch, overwritten")
-    add(
-        "--log-level",
-        metavar="LEVEL",
-        help="the log records that output.log has: debug, info (at first), warning, error, "
-        "critical, or a number; logging.basicConfig(level=…) in a run changes it",
+    add = partial(option, group)
+    add("--runs DIR", "where archives go (runs/)")
+    repeated(group, "--tag TAG", "label the runs", dest="tags")
+    add("--note TEXT", "a sentence about the runs")
+    add("--scratch", "one archive an experiment in runs/.scratch, overwritten")
+    told = (
+        "the log records that output.log has: debug, info (at first), warning, error, "
+        "critical, or a number; logging.basicConfig(level=…) in a run changes it"
     )
-    add(
-        "--watch",
-        type=seconds,
-        metavar="SECONDS",
-        help="measure memory, processors and GPUs this often, as series of the run: expt/memory …",
-    )
-    add("--no-render", dest="render", action="store_false", help="draw no pictures")
-    add(
-        "--report",
-        type=file_to_write,
-        metavar="FILE",
-        help="write the page of these runs at the end",
-    )
+    add("--log-level LEVEL", told)
+    told = "measure memory, processors and GPUs this often, as series of the run: expt/memory …"
+    add("--watch SECONDS", told, type=seconds)
+    add("--no-render", "draw no pictures", dest="render", action="store_false")
+    add("--report FILE", "write the page of these runs at the end", type=file_to_write)
 
 
 def _add_terminal(group: Group) -> None:
-    add = group.add_argument
-    add("-v", "--verbose", action="count", default=0, help="show values and their origins")
-    add("-q", "--quiet", action="count", default=0, help="show less")
-    add("-s", dest="capture", action="store_false", help="show what runs print, as they print it")
-    add(
-        "--tb",
-        dest="traceback",
-        choices=TRACEBACK_STYLES,
-        default="auto",
-        help="tracebacks: " + ", ".join(TRACEBACK_STYLES),
-    )
-    switch(group, "-l", "--showlocals", dest="locals", help="show local variables in tracebacks")
-    add(
-        "--junitxml",
-        dest="junit",
-        type=file_to_write,
-        metavar="FILE",
-        help="write the session as JUnit's XML",
-    )
-    add("--durations", type=count, metavar="N", help="the N slowest runs; 0 for all")
-    repeated(
-        group,
-        "--plugin",
-        dest="plugins",
-        metavar="NAME|FILE",
-        help="load a plugin; no:NAME leaves one out",
-    )
+    add = partial(option, group)
+    add("-v --verbose", "show values and their origins", action="count", default=0)
+    add("-q --quiet", "show less", action="count", default=0)
+    add("-s", "show what runs print, as they print it", dest="capture", action="store_false")
+    styles = {"choices": TRACEBACK_STYLES, "default": "auto"}
+    told = "tracebacks: " + ", ".join(TRACEBACK_STYLES)
+    add("--tb", told, dest="traceback", action="store", **styles)
+    add("-l --showlocals", "show local variables in tracebacks", dest="locals")
+    add("--junitxml FILE", "write the session as JUnit's XML", dest="junit", type=file_to_write)
+    add("--durations N", "the N slowest runs; 0 for all", type=count)
+    repeated(group, "--plugin NAME|FILE", "load a plugin; no:NAME leaves one out", dest="plugins")
 
 
 def _workers(text: str) -> int:

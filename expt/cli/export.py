@@ -62,7 +62,7 @@ def make_parser(verb: str, description: str, formats: Mapping[str, Export | Impo
 def add_plugins(parser: Parser) -> None:
     """Add `--plugin`."""
     told = "load a plugin, which may add a format"
-    repeated(parser, "--plugin", dest="plugins", metavar="NAME|FILE", help=told)
+    repeated(parser, "--plugin NAME|FILE", told, dest="plugins")
 
 
 def _reject_existing(destination: str) -> None:

@@ -30,7 +30,7 @@ def main(words: list[str]) -> int:
     add("format", metavar="FORMAT", help="whose runs: see below, and what plugins add")
     add("path", type=place, metavar="PATH", help="a run, or a folder with runs below it")
     add("--again", action="store_true", help="also what was imported before")
-    repeated(parser, "--tag", dest="tags", metavar="TAG", help="label the runs")
+    repeated(parser, "--tag TAG", "label the runs", dest="tags")
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
     add_plugins(parser)
     add_root(parser, "the archive root; it is made if it is not there")

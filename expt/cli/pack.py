@@ -29,8 +29,7 @@ def main(words: list[str]) -> int:
     add: Any = parser.add_argument
     add_file(parser, "FILE.zip")
     add("--anonymous", action="store_true", help="nobody can be told from it: for a blind review")
-    more = "with --anonymous: another text that must go; repeatable"
-    repeated(parser, "--also", metavar="TEXT", help=more)
+    repeated(parser, "--also TEXT", "with --anonymous: another text that must go; repeatable")
     asked = parser.parse_args(words)
     if asked.also and not asked.anonymous:
         raise UsageError("'--also' says what else '--anonymous' takes out", "--also", "give both")

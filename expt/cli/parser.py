@@ -102,26 +102,31 @@ def _columns() -> int:
 Group = argparse._ArgumentGroup
 
 
-def switch(parser: Parser | Group, *words: str, **told: Any) -> None:
-    """Add a word that is there or not."""
-    parser.add_argument(*words, action="store_true", **told)
+def option(parser: Parser | Group, spelled: str, told: str | None, **settings: Any) -> None:
+    """Add an option as a help spells it: `--tag TAG` takes a value, `-x --exitfirst` none."""
+    *words, last = spelled.split()
+    if not last.startswith("-"):
+        settings["metavar"] = last
+    else:
+        words.append(last)
+        settings.setdefault("action", "store_true")
+    parser.add_argument(*words, help=told, **settings)
 
 
-def repeated(parser: Parser | Group, *words: str, **told: Any) -> None:
-    """Add a word that may be given several times, with a value each."""
-    parser.add_argument(*words, action="append", default=[], **told)
+def repeated(parser: Parser | Group, spelled: str, told: str | None, **settings: Any) -> None:
+    """Add an option that may be given several times, with a value each."""
+    option(parser, spelled, told, action="append", default=[], **settings)
 
 
 def add_root(parser: Parser, told: str = "the archive root") -> None:
     """Add `--runs`: the folder that holds the archives."""
-    parser.add_argument("--runs", type=Path, metavar="DIR", help=told)
+    option(parser, "--runs DIR", told, type=Path)
 
 
 def add_file(parser: Parser, name: str) -> None:
     """Add `-o`: the file that a verb writes, such as `name`."""
-    parser.add_argument(
-        "-o", dest="file", type=file_to_write, required=True, metavar=name, help="the file to write"
-    )
+    told = "the file to write"
+    option(parser, f"-o {name}", told, dest="file", type=file_to_write, required=True)
 
 
 def file_to_write(text: str) -> Path:

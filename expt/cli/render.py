@@ -20,7 +20,7 @@ def main(words: list[str]) -> int:
     parser = Parser(prog="expt render", description=__doc__)
     parser.add_argument("references", nargs="+", metavar="REF", help="as for 'expt show'")
     add_root(parser, "where the archives are")
-    repeated(parser, "--plugin", metavar="NAME|FILE")
+    repeated(parser, "--plugin NAME|FILE", None)
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)
     plugins = render_plugins(asked.plugin)

@@ -96,16 +96,14 @@ def main(words: list[str]) -> int:
 def _add_arguments(parser: Parser) -> None:
     add_filters(parser)
     add: Any = parser.add_argument
-    repeated(
-        parser, "-p", dest="params", metavar="NAME=VALUE", help="another value, as in 'expt run'"
-    )
+    repeated(parser, "-p NAME=VALUE", "another value, as in 'expt run'", dest="params")
     add("--current-code", action="store_true", help="the code of the working tree")
     add("--check", action="store_true", help="compare results and series with the old run's")
     add("--rtol", type=_tolerance, metavar="X", help="numbers may differ by X of the larger")
     add("--json", action="store_true", help="with --check: a JSON array of objects")
     add("-n", dest="workers", type=int, choices=(0, 1), default=1, help="0 runs in this process")
     add("--timeout", type=seconds, metavar="SECONDS", help="a longer run is failed")
-    repeated(parser, "--add-tag", dest="add_tags", metavar="TAG", help="label them")
+    repeated(parser, "--add-tag TAG", "label them", dest="add_tags")
     add("--add-note", metavar="TEXT", help="a sentence about the new runs")
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
 

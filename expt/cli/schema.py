@@ -23,9 +23,8 @@ def main(words: list[str]) -> int:
     """Write the schemas, or tell whether they are what they should be."""
     parser = Parser(prog="expt schema", description=__doc__)
     parser.add_argument("paths", nargs="*", metavar="PATH", help="folders (those of experiments)")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit code 1 where a schema is old"
-    )
+    told = "write nothing; exit code 1 where a schema is old"
+    parser.add_argument("--check", action="store_true", help=told)
     parser.add_argument("--json", action="store_true", help="print them, by path; write nothing")
     asked = parser.parse_args(words)
     schemas = read_schemas(asked.paths)

@@ -90,7 +90,7 @@ def main(words: list[str]) -> int:
 
 def _add_plugins(parser: Parser) -> None:
     told = "load a plugin, by name or file; no:NAME leaves one out"
-    repeated(parser, "--plugin", dest="plugins", metavar="NAME", help=told)
+    repeated(parser, "--plugin NAME", told, dest="plugins")
 
 
 def find_panels(named: Sequence[str]) -> Callable[[Run], list[Any]]:

@@ -30,30 +30,19 @@ ASKED: Final = (*_NARROWING, "sort")
 def add_filters(parser: Parser) -> None:
     """REF…, the filters, and the order."""
     add: Any = parser.add_argument
-    add(
-        "references",
-        metavar="REF",
-        nargs="*",
-        help="of these runs; none takes all that the filters leave",
-    )
+    told = "of these runs; none takes all that the filters leave"
+    add("references", metavar="REF", nargs="*", help=told)
     add("-k", default="", metavar="EXPR", help="only runs whose names match, as in 'expt run -k'")
-    add(
-        "--where",
-        default="",
-        metavar="EXPR",
-        help="only where 'lr < 0.1 and results.accuracy > 0.9'",
-    )
+    told = "only where 'lr < 0.1 and results.accuracy > 0.9'"
+    add("--where", default="", metavar="EXPR", help=told)
     add("--status", action="append", metavar="STATUS", help="only this status; repeatable")
     add("--tag", action="append", metavar="TAG", help="only with this tag; repeatable, all of them")
     add("--on", metavar="DAY", help="only started on this day: 2026-11-23, 'last tuesday'")
     add("--since", metavar="WHEN", help="only started since: 2026-11-23, '2 days ago', yesterday")
     add("--until", metavar="WHEN", help="only started until")
     add("--session", metavar="ID", help="only of this session, or of the 'latest'")
-    add(
-        "--sort",
-        metavar="NAME",
-        help="by a value such as lr, duration, results.x, min.loss; -NAME is descending",
-    )
+    told = "by a value such as lr, duration, results.x, min.loss; -NAME is descending"
+    add("--sort", metavar="NAME", help=told)
     add("--limit", type=int, metavar="N", help="at most N runs, 0 for all")
     add("--smoke", action="store_true", help="archives of --smoke too")
     add("--scratch", action="store_true", help="archives of --scratch too")

@@ -147,12 +147,8 @@ def add_arguments(parser: Parser) -> None:
     add("--follow", action="store_true", help="show the values of running runs until they end")
     add("--json", action="store_true", help="a JSON array of objects")
     add("--csv", action="store_true", help="comma-separated values")
-    add(
-        "--series",
-        action="append",
-        metavar="NAME",
-        help="with --csv: every entry of this series, a line each; repeatable",
-    )
+    told = "with --csv: every entry of this series, a line each; repeatable"
+    add("--series", action="append", metavar="NAME", help=told)
 
 
 def _reject_contradictions(asked: argparse.Namespace) -> None:
