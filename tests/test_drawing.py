@@ -21,7 +21,7 @@ from expt.drawing.curves import Curve, make_curve
 from expt.drawing.histograms import chosen_entries, histogram_figure
 from expt.drawing.overview import MOST_TILES, Heading, Sheets, Tile, share_panels
 from expt.drawing.panels import Surround
-from expt.drawing.sheets import LinePlots, encode_png, summary
+from expt.drawing.sheets import LinePlots, Titles, encode_png, summary
 from expt.drawing.stills import Picture, contact_sheet, table_figure
 from expt.drawing.styles import DARK, LIGHT, find_style, fitted
 
@@ -291,7 +291,7 @@ def test_a_contact_sheet_shows_pictures_pixel_by_pixel() -> None:
     frame[0, 0] = (200, 10, 30)
 
     content = encode_png(
-        contact_sheet([Picture("step 0", frame)], LIGHT, title="a", side=100), photo=True
+        contact_sheet([Picture("step 0", frame)], LIGHT, Titles("a"), side=100), photo=True
     )
 
     red = (pixels(content) == (200, 10, 30)).all(axis=2)
@@ -303,20 +303,20 @@ def test_a_contact_sheet_shows_pictures_pixel_by_pixel() -> None:
 def test_a_contact_sheet_has_room_for_any_shape(shape: tuple[int, int], title: str) -> None:
     pictures = [Picture(title, np.zeros((*shape, 3), np.uint8))] * 3
 
-    assert pixels(encode_png(contact_sheet(pictures, DARK, title=title))).size
+    assert pixels(encode_png(contact_sheet(pictures, DARK, Titles(title)))).size
 
 
 def test_a_table_tells_what_it_leaves_out() -> None:
     columns = [f"c{index}" for index in range(11)]
-    figure = table_figure(columns, [[1] * 11] * 25, LIGHT, title="eval")
+    figure = table_figure(columns, [[1] * 11] * 25, LIGHT, Titles("eval"))
 
     assert "5 more rows    3 more columns" in [text.get_text() for text in figure.texts]
 
 
 def test_a_table_holds_any_text_and_no_rows() -> None:
-    encode_png(table_figure(["a", "$b$"], [[None, text] for text in ODD_TITLES], DARK, title="t"))
-    encode_png(table_figure([], [], DARK, title="t"))
-    encode_png(table_figure(["a"], [], DARK, title="t"))
+    encode_png(table_figure(["a", "$b$"], [[None, text] for text in ODD_TITLES], DARK, Titles("t")))
+    encode_png(table_figure([], [], DARK, Titles("t")))
+    encode_png(table_figure(["a"], [], DARK, Titles("t")))
 
 
 # Arrays
@@ -342,15 +342,15 @@ def test_a_table_holds_any_text_and_no_rows() -> None:
     ],
 )
 def test_any_array_of_numbers_is_drawn(array: Any) -> None:
-    content = encode_png(array_figure(array, LIGHT, title="a", subtitle="step 1"), photo=True)
+    content = encode_png(array_figure(array, LIGHT, Titles("a", "step 1")), photo=True)
     assert has_colour(content, LIGHT.text)
 
-    spread = histogram_figure([array, array], [1, 2], DARK, title="a")
+    spread = histogram_figure([array, array], [1, 2], DARK, Titles("a"))
     assert spread is None or encode_png(spread)
 
 
 def test_a_small_matrix_shows_its_numbers() -> None:
-    figure = array_figure(np.array([[12, 3], [4, 2.5]]), LIGHT, title="confusion")
+    figure = array_figure(np.array([[12, 3], [4, 2.5]]), LIGHT, Titles("confusion"))
 
     assert [text.get_text() for text in figure.axes[0].texts] == ["12", "3", "4", "2.5"]
 
@@ -362,7 +362,7 @@ def test_values_on_both_sides_of_zero_have_their_colours_centred_on_it() -> None
 
 
 def test_of_three_dimensions_the_middle_slice_is_shown_and_told() -> None:
-    figure = array_figure(np.full((4, 3, 4), 2.0), LIGHT, title="a", subtitle="step 7")
+    figure = array_figure(np.full((4, 3, 4), 2.0), LIGHT, Titles("a", "step 7"))
 
     assert "step 7    4 × 3 × 4  float64    slice [2, :, :]" in [t.get_text() for t in figure.texts]
 
@@ -377,7 +377,7 @@ def test_a_histogram_over_time_shows_at_most_200_columns() -> None:
 
 
 def axes_count(array: Any, **options: Any) -> int:
-    figure = array_figure(array, LIGHT, title="a", options=Configured(**options))
+    figure = array_figure(array, LIGHT, Titles("a"), options=Configured(**options))
     encode_png(figure, photo=True)
     return len(figure.axes)
 
@@ -411,13 +411,13 @@ def test_a_batch_of_pictures_is_shown_side_by_side(batch: Any, size: tuple[int, 
 
 
 def test_of_a_large_batch_the_first_are_shown_and_told() -> None:
-    figure = array_figure(np.zeros((100, 8, 8, 3), np.uint8), LIGHT, title="a")
+    figure = array_figure(np.zeros((100, 8, 8, 3), np.uint8), LIGHT, Titles("a"))
 
     assert any("the first 64 of 100" in text for text in texts_of(figure))
 
 
 def test_one_channel_is_no_dimension() -> None:
-    figure = array_figure(np.arange(12.0).reshape(3, 4, 1), LIGHT, title="a")
+    figure = array_figure(np.arange(12.0).reshape(3, 4, 1), LIGHT, Titles("a"))
 
     assert any("channel [:, :, 0]" in text for text in texts_of(figure))
     assert len(figure.axes) == 2
@@ -431,14 +431,14 @@ def test_a_long_list_of_pairs_is_points_in_a_plane() -> None:
 
 def test_a_million_points_cost_what_their_pixels_cost() -> None:
     cloud = np.random.default_rng(0).normal(size=(300_000, 2))
-    figure = array_figure(cloud, LIGHT, title="a")
+    figure = array_figure(cloud, LIGHT, Titles("a"))
 
     (line,) = figure.axes[0].get_lines()
     assert len(line.get_xdata()) < 100_000
 
 
 def test_a_complex_array_has_its_phase_beside_its_magnitude() -> None:
-    figure = array_figure(np.exp(1j * np.arange(50).reshape(5, 10)), LIGHT, title="a")
+    figure = array_figure(np.exp(1j * np.arange(50).reshape(5, 10)), LIGHT, Titles("a"))
 
     assert len(figure.axes) == 4
     assert {"|z|", "phase"} <= set(texts_of(figure))
@@ -446,7 +446,7 @@ def test_a_complex_array_has_its_phase_beside_its_magnitude() -> None:
 
 def test_a_colour_bar_tells_values_that_are_nearly_too_large() -> None:
     """case: finite-drawn-infinite"""
-    figure = array_figure(np.array([[0.0, 1.5e308]]), LIGHT, title="a")
+    figure = array_figure(np.array([[0.0, 1.5e308]]), LIGHT, Titles("a"))
 
     assert "×10³⁰⁸" in texts_of(figure)
 
@@ -456,7 +456,7 @@ def test_the_options_of_an_array_are_drawn() -> None:
         unit="K", xlabel="length", ylabel="height", origin="lower", extent=(0, 2, 0, 1),
         vmin=1.0, vmax=9.0, scale="log", colormap="magma",
     )  # fmt: skip
-    figure = array_figure(np.arange(40.0).reshape(5, 8), LIGHT, title="a", options=asked)
+    figure = array_figure(np.arange(40.0).reshape(5, 8), LIGHT, Titles("a"), options=asked)
 
     encode_png(figure)
     (image,) = figure.axes[0].get_images()
@@ -500,7 +500,7 @@ def test_an_option_that_means_nothing_is_warned_of(options: Any, told: str) -> N
 
 
 def test_a_histogram_says_what_dark_means() -> None:
-    figure = histogram_figure([np.arange(9.0)] * 3, [0, 1, 2], LIGHT, title="w")
+    figure = histogram_figure([np.arange(9.0)] * 3, [0, 1, 2], LIGHT, Titles("w"))
 
     assert figure is not None
     assert any("darker: more of its values" in text for text in texts_of(figure))
@@ -510,7 +510,7 @@ def test_a_histogram_says_what_dark_means() -> None:
 def test_where_one_bin_dominates_the_others_are_seen() -> None:
     values = np.zeros(10_000)
     values[:200] = np.random.default_rng(0).normal(size=200)
-    figure = histogram_figure([values] * 4, range(4), LIGHT, title="w")
+    figure = histogram_figure([values] * 4, range(4), LIGHT, Titles("w"))
 
     assert figure is not None
     dark = figure.axes[0].get_images()[0].get_array()
@@ -523,7 +523,7 @@ def test_where_one_bin_dominates_the_others_are_seen() -> None:
 def test_values_far_outside_do_not_press_the_rest_into_one_bin() -> None:
     values = np.random.default_rng(0).normal(size=10_000)
     values[0] = 1e9
-    figure = histogram_figure([values] * 2, [0, 1], LIGHT, title="w")
+    figure = histogram_figure([values] * 2, [0, 1], LIGHT, Titles("w"))
 
     assert figure is not None
     assert figure.axes[0].get_ylim()[1] < 10
@@ -542,7 +542,7 @@ def test_values_far_outside_do_not_press_the_rest_into_one_bin() -> None:
     ],
 )
 def test_the_steps_of_a_histogram_are_round(steps: list[float], told: list[str]) -> None:
-    figure = histogram_figure([np.arange(9.0)] * len(steps), steps, LIGHT, title="w")
+    figure = histogram_figure([np.arange(9.0)] * len(steps), steps, LIGHT, Titles("w"))
 
     assert figure is not None
     figure.canvas.draw()

@@ -24,10 +24,11 @@ from expt.drawing.curves import DRAWN_LIMIT, LARGE_POWER, make_curve
 from expt.drawing.frames import Frame, Palette, finite_range, real, reduced, to_rgb
 from expt.drawing.numbers import log_ticks, number_text, round_ticks, step_texts, tick_texts
 from expt.drawing.panels import LARGE, Box, Panel, Surround
-from expt.drawing.sheets import HEIGHT, WIDTH, new_figure, write, write_titles
+from expt.drawing.sheets import HEIGHT, WIDTH, Sheet, Titles
 from expt.drawing.stills import Picture, contact_sheet
 from expt.drawing.styles import Style, neutral
 from expt.drawing.ticks import NumberFormatter, RoundLocator
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,47 +47,31 @@ _TILE: Final = 480  # pixels of a batch's longer side, at least
 PLAIN: Final = Configured()
 
 
-def array_figure(
-    array: Any,
-    style: Style,
-    *,
-    title: str,
-    subtitle: str = "",
-    whose: str = "",
-    options: Configured = PLAIN,
-) -> Figure:
+def array_figure(array: Any, style: Style, titles: Titles, options: Configured = PLAIN) -> Figure:
     """The picture of one array of numbers; see above for which."""
     array = np.asarray(array)
     shape = " × ".join(str(side) for side in array.shape)
-    told = "    ".join(text for text in (subtitle, f"{shape}  {array.dtype}") if text)
+    told = "    ".join(filter(None, [titles.subtitle, f"{shape}  {array.dtype}"]))
     picture = picture_of(array, style)
     if picture is not None:
         frame, which = picture
         shown = oriented(frame, options)
         told = f"{told}    {which}" if which else told
-        return contact_sheet(
-            [Picture("", shown)], style, title=title, subtitle=told, whose=whose, side=720
-        )
+        return contact_sheet([Picture("", shown)], style, evolve(titles, subtitle=told), side=720)
     values, where = middle_slice(array)
     told = f"{told}    {where}" if where else told
     parts = [("", real(values))]
     if values.dtype.kind == "c":
         parts = [("|z|", real(values)), ("phase", np.angle(values))]
     with neutral():
-        figure = new_figure(
-            style, WIDTH * (1.6 if len(parts) > 1 else 1), HEIGHT if values.ndim == 1 else 4.8
-        )
-        write_titles(figure, style, title, told, whose)
-        width, height = figure.get_size_inches()
+        width = WIDTH * (1.6 if len(parts) > 1 else 1)
+        sheet = Sheet(style, width, HEIGHT if values.ndim == 1 else 4.8)
+        sheet.write_titles(evolve(titles, subtitle=told))
+        draw = _line if values.ndim == 1 else _points if is_cloud(values) else _heat_map
         for index, (label, part) in enumerate(parts):
-            cell = Box(index * width / len(parts), 0, width / len(parts), float(height))
-            if values.ndim == 1:
-                _line(figure, cell, part, style, options, label)
-            elif is_cloud(values):
-                _points(figure, cell, part, style, options)
-            else:
-                _heat_map(figure, cell, part, style, options, label)
-    return figure
+            cell = Box(index * width / len(parts), 0, width / len(parts), sheet.height)
+            draw(sheet, cell, part, options, label)
+    return sheet.figure
 
 
 def picture_of(array: Any, style: Style) -> tuple[Frame, str] | None:
@@ -197,45 +182,37 @@ def lowest_positive(values: NDArray[np.float64]) -> float:
     return float(known.min()) if known.size else 0.0
 
 
-def _line(
-    figure: Figure,
-    cell: Box,
-    values: NDArray[Any],
-    style: Style,
-    options: Configured,
-    label: str,
-) -> None:
+def _line(sheet: Sheet, cell: Box, values: NDArray[Any], options: Configured, label: str) -> None:
     steps: Any = np.arange(values.size)
     if options.extent is not None:
         left, right = options.extent[:2]
         steps = np.linspace(left, right, values.size)
     curve = make_curve(steps, values, scale=options.scale, smooth=options.smooth)
-    panel = Panel(figure, style, LARGE, live=True)
+    panel = Panel(sheet.figure, sheet.style, LARGE, live=True)
     upright = options.upright or label
     around = Surround(options.xlabel or "index", upright, "", options.vmin, options.vmax)
     panel.show(cell, [curve], title="", around=around, marks=False)
 
 
 def _points(
-    figure: Figure, cell: Box, values: NDArray[np.float64], style: Style, options: Configured
+    sheet: Sheet, cell: Box, values: NDArray[np.float64], options: Configured, _: str
 ) -> None:
     known = values[np.isfinite(values).all(axis=1)]
     power = LARGE_POWER if known.size and np.abs(known).max() > DRAWN_LIMIT else 0
     known = known / 10.0**power
-    axes = _axes(figure, cell, Box(0.75, 0.52, cell.width - 1.05, cell.height - 1.35), style)
-    axes.grid(color=style.grid, linewidth=0.8)
+    axes = sheet.axes(Box(cell.left + 0.75, 0.52, cell.width - 1.05, cell.height - 1.35))
+    axes.grid(color=sheet.style.grid, linewidth=0.8)
     axes.set_axisbelow(True)
     if known.size:
         seen = _told_apart(known)
         size = max(1.2, 5.0 - math.log10(len(known)))
-        axes.plot(*seen.T, "o", color=style.colours[0], markersize=size, markeredgewidth=0,
+        axes.plot(*seen.T, "o", color=sheet.style.colours[0], markersize=size, markeredgewidth=0,
                   alpha=0.75 if len(seen) < 2000 else 0.45)  # fmt: skip
         axes.margins(0.05)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(RoundLocator(6))
         axis.set_major_formatter(NumberFormatter(lambda ticks: tick_texts(ticks, power=power)))
-        axis.offsetText.set(color=style.muted, size=LARGE.text)
-    _name_axes(figure, axes, style, options.xlabel or "[:, 0]", options.upright or "[:, 1]")
+    _name_axes(sheet, axes, options.xlabel or "[:, 0]", options.upright or "[:, 1]")
 
 
 def _told_apart(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -248,13 +225,9 @@ def _told_apart(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _heat_map(
-    figure: Figure,
-    cell: Box,
-    values: NDArray[np.float64],
-    style: Style,
-    options: Configured,
-    label: str,
+    sheet: Sheet, cell: Box, values: NDArray[np.float64], options: Configured, label: str
 ) -> None:
+    style = sheet.style
     rows, columns = values.shape
     if label == "phase":
         palette = Palette("twilight", style.missing, -math.pi, math.pi)
@@ -266,8 +239,8 @@ def _heat_map(
     ratio = rows / columns
     if 1 / 6 < ratio < 6:  # else the cells are stretched, or nothing could be seen
         wide, tall = min(wide, tall / ratio), min(tall, wide * ratio)
-    left, bottom = 0.62, 0.5 + (cell.height - 1.4 - tall) / 2
-    axes = _axes(figure, cell, Box(left, bottom, wide, tall), style)
+    left, bottom = cell.left + 0.62, 0.5 + (cell.height - 1.4 - tall) / 2
+    axes = sheet.axes(Box(left, bottom, wide, tall))
     lower = options.origin == "lower"
     edges = (-0.5, columns - 0.5, *((-0.5, rows - 0.5) if lower else (rows - 0.5, -0.5)))
     axes.imshow(
@@ -282,42 +255,19 @@ def _heat_map(
         axis.set_major_formatter(NumberFormatter(lambda steps: (step_texts(steps), "")))
     if max(rows, columns) <= _NUMBERED and options.extent is None:
         _number_cells(axes, values, palette, wide / columns, style)
-    _name_axes(figure, axes, style, options.xlabel or "", options.ylabel or "")
+    _name_axes(sheet, axes, options.xlabel or "", options.ylabel or "")
     place = Box(left + wide + 0.14, bottom, 0.13, tall)
     named = label if label == "phase" else "  ".join(filter(None, [label, options.unit]))
-    _colour_bar(figure, cell, place, palette, style, named)
+    _colour_bar(sheet, place, cell.left + cell.width, palette, named)
 
 
-def _axes(figure: Figure, cell: Box, place: Box, style: Style) -> Axes:
-    """Axes without lines, at a place in the cell."""
-    width, height = figure.get_size_inches()
-    axes = figure.add_axes(
-        (
-            (cell.left + place.left) / width, (cell.bottom + place.bottom) / height,
-            place.width / width, place.height / height,
-        )
-    )  # fmt: skip
-    plain_axes(axes, style)
-    return axes
-
-
-def plain_axes(axes: Axes, style: Style) -> None:
-    """Axes without lines, their texts in the style."""
-    axes.set_facecolor(style.face)
-    axes.tick_params(length=0, pad=4, labelsize=LARGE.text, labelcolor=style.muted)
-    axes.tick_params(labelfontfamily=list(style.families))
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _name_axes(figure: Figure, axes: Axes, style: Style, across: str, upright: str) -> None:
+def _name_axes(sheet: Sheet, axes: Axes, across: str, upright: str) -> None:
     """What the axes are: at the lower right, and above the upper left."""
-    width, height = figure.get_size_inches()
     place = axes.get_position()
-    room = place.width * width / 2
-    below = max(place.y0 - 0.4 / height, 0.1 / height)
-    write(figure, style, place.x1, below, across, room, ha="right")
-    write(figure, style, place.x0, place.y1 + 0.06 / height, upright, room)
+    room = place.width * sheet.width / 2
+    below = max(place.y0 * sheet.height - 0.4, 0.1)
+    sheet.write(place.x1 * sheet.width, below, across, room, ha="right")
+    sheet.write(place.x0 * sheet.width, place.y1 * sheet.height + 0.06, upright, room)
 
 
 def _number_cells(
@@ -352,18 +302,13 @@ def bar_ticks(palette: Palette, most: int) -> tuple[list[float], list[str], str]
     return [(tick - low) / (high - low) for tick in ticks], *tick_texts(ticks, power=power)
 
 
-def _colour_bar(
-    figure: Figure, cell: Box, place: Box, palette: Palette, style: Style, unit: str
-) -> None:
+def _colour_bar(sheet: Sheet, place: Box, end: float, palette: Palette, unit: str) -> None:
     """The colours of a heat map with round numbers beside them, and the unit above."""
-    axes = _axes(figure, cell, place, style)
     places, texts, power = bar_ticks(palette, 6)
-    show_ramp(axes, palette.table[255::-1][:, np.newaxis, :], places, texts)
-    width, height = figure.get_size_inches()
+    show_ramp(sheet.axes(place), palette.table[255::-1][:, np.newaxis, :], places, texts)
     above = "  ".join(filter(None, [power, unit]))
-    left, right = cell.left + place.left, cell.left + cell.width - 0.08
-    top = (cell.bottom + place.bottom + place.height + 0.06) / height
-    write(figure, style, left / width, top, above, right - left)
+    top = place.bottom + place.height + 0.06
+    sheet.write(place.left, top, above, end - 0.08 - place.left)
 
 
 def show_ramp(

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from matplotlib.colors import to_rgb as colour_to_rgb
 
-from expt.drawing.arrays import fix_ticks, plain_axes, show_ramp
+from expt.drawing.arrays import fix_ticks, show_ramp
 from expt.drawing.curves import widened
 from expt.drawing.frames import real
 from expt.drawing.numbers import round_ticks, step_texts, tick_texts
-from expt.drawing.panels import LARGE
-from expt.drawing.sheets import new_figure, write, write_titles
+from expt.drawing.panels import Box
+from expt.drawing.sheets import Sheet, Titles
 from expt.drawing.styles import Style, is_dark, mixed, neutral
 from expt.drawing.ticks import NumberFormatter, RoundLocator
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,12 +40,7 @@ def chosen_entries(count: int) -> list[int]:
 
 
 def histogram_figure(
-    arrays: Iterable[Any],
-    steps: Sequence[float],
-    style: Style,
-    *,
-    title: str,
-    whose: str = "",
+    arrays: Iterable[Any], steps: Sequence[float], style: Style, titles: Titles
 ) -> Figure | None:
     """How the values of arrays are spread, one column an array; None where no value is finite.
 
@@ -70,29 +66,30 @@ def histogram_figure(
     if outside:
         told.append(f"{outside:,} values are outside")
     with neutral():
-        figure = new_figure(style)
-        width, height = figure.get_size_inches()
+        sheet = Sheet(style)
+        width, tall = sheet.width, sheet.height - 1.36
         left, right = 0.85, 1.08
-        axes = figure.add_axes(
-            (left / width, 0.52 / height, (width - left - right) / width, (height - 1.36) / height)
-        )
+        axes = sheet.axes(Box(left, 0.52, width - left - right, tall))
         axes.imshow(
             table[np.rint(inks * (_RAMP - 1)).astype(int)][::-1],
             aspect="auto",
             interpolation="nearest",
             extent=(-0.5, len(samples) - 0.5, low, high),
         )
-        plain_axes(axes, style)
         axes.yaxis.set_major_locator(RoundLocator(6))
         axes.yaxis.set_major_formatter(NumberFormatter(tick_texts))
-        axes.yaxis.offsetText.set(color=style.muted, size=LARGE.text)
         fix_ticks(axes.xaxis, *_step_ticks(steps))
-        write(
-            figure, style, 1 - right / width, 0.1 / height, "step", 1.0, ha="right", va="baseline"
+        sheet.write(width - right, 0.1, "step", 1.0, ha="right", va="baseline")
+        most = f"{'≥ ' if top < shares.max() else ''}{top * 100:.2g} %"
+        ramp = table[round(_FAINTEST * (_RAMP - 1)) :][::-1, np.newaxis, :]
+        show_ramp(
+            sheet.axes(Box(width - 0.9, 0.52, 0.13, tall)),
+            ramp,
+            [0, 0.5, 1],
+            ["0 %", f"{top * 25:.2g} %", most],
         )
-        _add_scale(figure, style, table, top, is_more=top < shares.max())
-        write_titles(figure, style, title, "    ".join(told), whose)
-    return figure
+        sheet.write_titles(evolve(titles, subtitle="    ".join(told)))
+    return sheet.figure
 
 
 def _bounds(known: Sequence[NDArray[np.float64]]) -> tuple[float, float, int]:
@@ -129,19 +126,6 @@ def _ink_table(style: Style) -> NDArray[np.uint8]:
     ]
     table: NDArray[np.uint8] = np.rint(np.array(inks) * 255).astype(np.uint8)
     return table
-
-
-def _add_scale(
-    figure: Figure, style: Style, table: NDArray[np.uint8], top: float, *, is_more: bool
-) -> None:
-    """What light and dark mean: a ramp from no value to the share that is darkest."""
-    width, height = figure.get_size_inches()
-    place = ((width - 0.9) / width, 0.52 / height, 0.13 / width, (height - 1.36) / height)
-    axes = figure.add_axes(place)
-    plain_axes(axes, style)
-    ticks = ["0 %", f"{top * 25:.2g} %", f"{'≥ ' if is_more else ''}{top * 100:.2g} %"]
-    ramp = table[round(_FAINTEST * (_RAMP - 1)) :][::-1, np.newaxis, :]
-    show_ramp(axes, ramp, [0, 0.5, 1], ticks)
 
 
 def _step_ticks(steps: Sequence[float]) -> tuple[list[float], list[str]]:

@@ -11,22 +11,23 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
-from expt.drawing.arrays import bar_ticks, plain_axes, show_ramp
+from expt.drawing.arrays import bar_ticks, show_ramp
 from expt.drawing.frames import Palette
 from expt.drawing.numbers import number_texts
-from expt.drawing.panels import LARGE
-from expt.drawing.sheets import write
+from expt.drawing.panels import LARGE, Box
 from expt.drawing.styles import Style, fitted, is_dark
 from expt.drawing.ticks import keep_apart
 from expt.drawing.varying import as_number, is_geometric, key_of, value_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    Draw = Callable[[Figure, float, str], None]
+    from expt.drawing.sheets import Sheet
+
+    Ticks = Iterable[tuple[float, str]]
+    Draw = Callable[[Sheet, float, str], None]
 
 BESIDE: Final = 1.7  # inches for the legend or the scale of colours
 _HALF: Final = 0.035  # of a scale, that the text of a tick takes to each side
@@ -49,8 +50,8 @@ def colours_of(values: Sequence[Any], style: Style) -> tuple[list[str], Draw]:
         table = [to_hex(colour) for colour in mpl.colormaps[style.colormap](shares)]
     colour_of = dict(zip(distinct, table, strict=True))
 
-    def draw(figure: Figure, left: float, color: str) -> None:
-        _draw_names(figure, style, left, color, names, table)
+    def draw(sheet: Sheet, left: float, color: str) -> None:
+        _draw_names(sheet, left, color, names, table)
 
     return [colour_of[key_of(value)] for value in values], draw
 
@@ -70,7 +71,7 @@ def _number_colours(numbers: Sequence[float], style: Style) -> tuple[list[str], 
     colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in frame.tolist()]
     distinct = sorted(set(numbers))
 
-    def draw(figure: Figure, left: float, color: str) -> None:
+    def draw(sheet: Sheet, left: float, color: str) -> None:
         places, texts, power = bar_ticks(palette, 6)
         if len(distinct) <= _MOST_LEGEND:  # then the scale tells the values themselves
             scaled = np.log10(distinct) if log else np.array(distinct)
@@ -78,48 +79,33 @@ def _number_colours(numbers: Sequence[float], style: Style) -> tuple[list[str], 
             texts, power = number_texts(distinct), ""
             places, texts = keep_apart(places, texts, [_HALF] * len(texts))
         ramp = palette.table[255::-1][:, np.newaxis, :]
-        _draw_bar(figure, style, left, "  ".join(filter(None, [color, power])), ramp, places, texts)
+        above = "  ".join(filter(None, [color, power]))
+        _draw_bar(sheet, left, above, ramp, zip(places, texts, strict=True))
 
     return colours, draw
 
 
 def _draw_names(
-    figure: Figure,
-    style: Style,
-    left: float,
-    color: str,
-    names: Sequence[str],
-    colours: Sequence[str],
+    sheet: Sheet, left: float, color: str, names: Sequence[str], colours: Sequence[str]
 ) -> None:
     """Names in their colours; where there is no room for all, a scale that names some."""
     if len(names) > _MOST_LEGEND:
         ramp = np.array([[[int(c[i : i + 2], 16) for i in (1, 3, 5)]] for c in colours[::-1]])
         middles = ((np.arange(len(names)) + 0.5) / len(names)).tolist()
         places, texts = keep_apart(middles, names, [_HALF] * len(names))
-        _draw_bar(figure, style, left, color, ramp.astype(np.uint8), places, texts)
+        _draw_bar(sheet, left, color, ramp.astype(np.uint8), zip(places, texts, strict=True))
         return
-    width, height = figure.get_size_inches()
-    top = height - 0.84
+    top = sheet.height - 0.84
     room = BESIDE - 0.2
-    write(figure, style, left / width, (top + 0.22) / height, color, room, va="top")
+    sheet.write(left, top + 0.22, color, room, va="top")
     for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
-        place = (top - 0.22 * index) / height
-        write(figure, style, left / width, place, f"━ {name}", room, color=colour, va="top")
+        sheet.write(left, top - 0.22 * index, f"━ {name}", room, color=colour, va="top")
 
 
-def _draw_bar(
-    figure: Figure,
-    style: Style,
-    left: float,
-    color: str,
-    ramp: NDArray[np.uint8],
-    places: Sequence[float],
-    texts: Sequence[str],
-) -> None:
-    width, height = figure.get_size_inches()
-    bottom, top = LARGE.footer, height - 0.84
-    axes = figure.add_axes((left / width, bottom / height, 0.14 / width, (top - bottom) / height))
-    plain_axes(axes, style)
+def _draw_bar(sheet: Sheet, left: float, above: str, ramp: NDArray[np.uint8], ticks: Ticks) -> None:
+    bottom, top = LARGE.footer, sheet.height - 0.84
+    axes = sheet.axes(Box(left, bottom, 0.14, top - bottom))
+    places, texts = zip(*ticks, strict=True)
     shown = [fitted(text, BESIDE - 0.45, LARGE.text) for text in texts]
     show_ramp(axes, ramp, places, shown, "nearest")
-    write(figure, style, left / width, (top + 0.06) / height, color, BESIDE - 0.2)
+    sheet.write(left, top + 0.06, above, BESIDE - 0.2)

@@ -22,7 +22,7 @@ from expt.drawing.frames import is_numeric, picture_span, to_rgb
 from expt.drawing.numbers import number_text
 from expt.drawing.overview import Heading, Sheets, Tile
 from expt.drawing.panels import Surround
-from expt.drawing.sheets import LinePlots
+from expt.drawing.sheets import LinePlots, Titles
 from expt.drawing.structures import table_of
 from expt.ground.value_classes import frozen
 
@@ -100,10 +100,8 @@ class Pictures:
         # the scale of colours has the unit
         title = asked.heading(series.name) if last.ndim < 2 else asked.title or series.name
         told = f"step {number_text(series.steps[-1])}"
-        figure = arrays.array_figure(
-            last, self.style, title=title, subtitle=told, whose=whose, options=asked
-        )
-        yield Drawing(figure, exact=True)
+        titles = Titles(title, told, whose)
+        yield Drawing(arrays.array_figure(last, self.style, titles, asked), exact=True)
         if len(series) == 1 or arrays.picture_of(last, self.style) is not None:
             return
         chosen = histograms.chosen_entries(len(series))
@@ -113,8 +111,7 @@ class Pictures:
             (array for _, array in known),
             [float(series.steps[index]) for index, _ in known],
             self.style,
-            title=title,
-            whose=whose,
+            Titles(title, whose=whose),
         )
         if spread is not None:
             yield Drawing(spread, "~histogram")
@@ -131,10 +128,8 @@ class Pictures:
             yield Drawing(self.sheets.draw(Heading(title, whose), tiles))
         columns, rows, told = table_of(series.values, series.steps)
         if columns:
-            table = stills.table_figure(
-                columns, rows, self.style, title=title, subtitle=told, whose=whose
-            )
-            yield Drawing(table, "~table")
+            titles = Titles(title, told, whose)
+            yield Drawing(stills.table_figure(columns, rows, self.style, titles), "~table")
 
     def _draw_pictures(self, series: Plotted, asked: Configured, whose: str) -> Iterator[Drawing]:
         chosen = sorted({0, len(series) // 2, len(series) - 1})
@@ -145,15 +140,9 @@ class Pictures:
         ]
         first = pictures[0].frame.shape
         told = f"{len(series):,} {'entry' if len(series) == 1 else 'entries'}"
-        figure = stills.contact_sheet(
-            pictures,
-            self.style,
-            title=asked.heading(series.name),
-            subtitle=f"{told}    {first[1]} × {first[0]}",
-            whose=whose,
-            side=960 if series.kind == "figure" else 480,
-        )
-        yield Drawing(figure, exact=True)
+        titles = Titles(asked.heading(series.name), f"{told}    {first[1]} × {first[0]}", whose)
+        side = 960 if series.kind == "figure" else 480
+        yield Drawing(stills.contact_sheet(pictures, self.style, titles, side), exact=True)
 
 
 def frames_of(

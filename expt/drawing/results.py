@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from matplotlib.ticker import NullLocator
 
-from expt.drawing.arrays import fix_ticks, plain_axes
+from expt.drawing.arrays import fix_ticks
 from expt.drawing.numbers import (
     log_ticks,
     number_texts,
@@ -15,8 +15,8 @@ from expt.drawing.numbers import (
     tick_texts,
     whole_tick_texts,
 )
-from expt.drawing.panels import LARGE
-from expt.drawing.sheets import new_figure, write, write_titles
+from expt.drawing.panels import LARGE, Box
+from expt.drawing.sheets import Sheet, Titles
 from expt.drawing.styles import Style, fitted, neutral, text_width
 from expt.drawing.ticks import NumberFormatter, RoundLocator, keep_apart
 from expt.drawing.together import BAND_NAMES
@@ -59,8 +59,7 @@ def results_figure(
         return None
     wide, tall = _CELL
     with neutral():
-        figure = new_figure(style, max(len(swept) * wide + 0.2, 5.2), len(shown) * tall + 0.9)
-        width, height = figure.get_size_inches()
+        sheet = Sheet(style, max(len(swept) * wide + 0.2, 5.2), len(shown) * tall + 0.9)
         for row, result in enumerate(shown):
             for column, name in enumerate(swept):
                 pairs = [
@@ -68,53 +67,37 @@ def results_figure(
                     for known, made in zip(values, results, strict=True)
                     if (number := as_number(made.get(result))) is not None and name in known
                 ]
-                place = (
-                    (column * wide + 0.75) / width,
-                    (height - 0.85 - (row + 1) * tall + 0.55) / height,
-                    (wide - 0.95) / width,
-                    (tall - 0.8) / height,
-                )
+                bottom = sheet.height - 0.85 - (row + 1) * tall + 0.55
+                place = Box(column * wide + 0.75, bottom, wide - 0.95, tall - 0.8)
                 if pairs:
-                    axes = figure.add_axes(place)
-                    told = with_unit(name, units or {})
-                    _scatter(figure, axes, pairs, style, told, result)
+                    _scatter(sheet, place, pairs, with_unit(name, units or {}), result)
         drawn = sum(
             any(as_number(made.get(name)) is not None for name in shown) for made in results
         )
-        told = f"{drawn:,} runs    line: mean"
-        write_titles(figure, style, title, told)
-    return figure
+        sheet.write_titles(Titles(title, f"{drawn:,} runs    line: mean"))
+    return sheet.figure
 
 
 def _scatter(
-    figure: Figure,
-    axes: Axes,
-    pairs: Sequence[tuple[Any, float]],
-    style: Style,
-    name: str,
-    result: str,
+    sheet: Sheet, place: Box, pairs: Sequence[tuple[Any, float]], name: str, result: str
 ) -> None:
-    plain_axes(axes, style)
+    axes, style = sheet.axes(place), sheet.style
     axes.grid(axis="y", color=style.grid, linewidth=0.8)
     axes.set_axisbelow(True)
-    width, height = figure.get_size_inches()
-    place = axes.get_position()
-    room = place.width * width
-    across = _place_across(axes, [value for value, _ in pairs], room)
+    across = _place_across(axes, [value for value, _ in pairs], place.width)
     heights = np.array([number for _, number in pairs])
     axes.plot(across, heights, "o", color=style.colours[0], markersize=3.5, alpha=0.6,
               markeredgewidth=0)  # fmt: skip
     groups = np.unique(across)
     if 2 * groups.size <= across.size:  # else a mean of hardly more than one
-        means = [heights[across == place].mean() for place in groups]
+        means = [heights[across == group].mean() for group in groups]
         axes.plot(groups, means, color=style.colours[0], linewidth=1.4)
     axes.margins(_MARGIN)
     axes.yaxis.set_major_locator(RoundLocator(4))
     axes.yaxis.set_major_formatter(NumberFormatter(_tick_texts))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.offsetText.set(color=style.muted, size=LARGE.text)
-    write(figure, style, place.x1, place.y0 - 0.24 / height, name, room, ha="right", va="top")
-    write(figure, style, place.x0, place.y1 + 0.05 / height, result, room, color=style.text)
+    right, top = place.left + place.width, place.bottom + place.height
+    sheet.write(right, place.bottom - 0.24, name, place.width, ha="right", va="top")
+    sheet.write(place.left, top + 0.05, result, place.width, color=style.text)
 
 
 def _place_across(axes: Axes, values: Sequence[Any], room: float) -> NDArray[np.float64]:

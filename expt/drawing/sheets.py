@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -12,16 +12,19 @@ from PIL import Image
 from expt.drawing.numbers import number_texts, step_text
 from expt.drawing.panels import LARGE, PLAIN, Box, Panel, Surround
 from expt.drawing.styles import Style, fitted, neutral
+from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
 
     from expt.drawing.curves import Curve
 
 DPI: Final = 150
 WIDTH, HEIGHT = 6.4, 3.6
 _SHADES: Final = 160  # of a few inks on one ground: no eye sees more, in a third of the bytes
-SMALL_PRINT: Final = LARGE.text - 1.5
+_SMALL_PRINT: Final = LARGE.text - 1.5
 
 
 class ShownFigure(Figure):
@@ -38,6 +41,58 @@ def new_figure(style: Style, width: float = WIDTH, height: float = HEIGHT) -> Fi
     figure = ShownFigure(figsize=(width, height), dpi=DPI, facecolor=style.background)
     FigureCanvasAgg(figure)
     return figure
+
+
+@frozen
+class Titles:
+    """What is written on a picture: a title, a muted line below it, in small print whose it is."""
+
+    title: str
+    subtitle: str = ""
+    whose: str = ""
+
+
+class Sheet:
+    """A figure of its own in a style; places on it are inches from the lower left corner."""
+
+    def __init__(self, style: Style, width: float = WIDTH, height: float = HEIGHT) -> None:
+        self.style, self.width, self.height = style, width, height
+        self.figure = new_figure(style, width, height)
+
+    def axes(self, place: Box) -> Axes:
+        """Axes without lines, their texts in the style."""
+        width, height = self.width, self.height
+        left, bottom = place.left / width, place.bottom / height
+        axes = self.figure.add_axes((left, bottom, place.width / width, place.height / height))
+        axes.set_facecolor(self.style.face)
+        axes.tick_params(length=0, pad=4, labelsize=LARGE.text, labelcolor=self.style.muted)
+        axes.tick_params(labelfontfamily=list(self.style.families))
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.offsetText.set(color=self.style.muted, size=LARGE.text)
+        return axes
+
+    def write(
+        self, x: float, y: float, text: str, room: float, size: float = LARGE.text, **font: Any
+    ) -> None:
+        """A text at a place, muted where no colour is named, cut to `room` inches."""
+        shown = fitted(text, room, size, bold=font.get("weight") == "bold")
+        usual: dict[str, Any] = {"color": self.style.muted, "ha": "left", "va": "bottom"}
+        self.figure.text(
+            x / self.width, y / self.height, shown, size=size, family=list(self.style.families),
+            parse_math=False, **usual | font,
+        )  # fmt: skip
+
+    def write_titles(self, titles: Titles) -> None:
+        """The title and what stands below it, and at the bottom whose the picture is."""
+        left, top = LARGE.padding, self.height - LARGE.padding
+        room = self.width - 2 * left
+        bold: dict[str, Any] = {"color": self.style.text, "weight": "bold", "va": "top"}
+        self.write(left, top, titles.title, room, LARGE.title, **bold)
+        self.write(left, top - LARGE.title * 1.5 / 72, titles.subtitle, room, va="top")
+        if titles.whose:
+            self.write(left, 0.1, titles.whose, room, _SMALL_PRINT)
 
 
 def encode_png(figure: Figure, *, photo: bool = False) -> bytes:
@@ -99,45 +154,6 @@ class LinePlots:
     def _make(self) -> tuple[Figure, Panel]:
         figure = new_figure(self._style)
         return figure, Panel(figure, self._style, LARGE, live=self._live)
-
-
-def write_titles(
-    figure: Figure, style: Style, title: str, subtitle: str = "", whose: str = ""
-) -> None:
-    """A title, a muted line below it, and in small print at the bottom whose the picture is."""
-    width, height = figure.get_size_inches()
-    room, left = width - 2 * LARGE.padding, LARGE.padding / width
-    top = height - LARGE.padding
-    write(
-        figure, style, left, top / height, title, room, size=LARGE.title, color=style.text,
-        bold=True, va="top",
-    )  # fmt: skip
-    below = (top - LARGE.title * 1.5 / 72) / height
-    write(figure, style, left, below, subtitle, room, va="top")
-    if whose:
-        write(figure, style, left, 0.1 / height, whose, room, size=SMALL_PRINT)
-
-
-def write(
-    figure: Figure,
-    style: Style,
-    x: float,
-    y: float,
-    text: str,
-    room: float,
-    *,
-    size: float = LARGE.text,
-    color: str | None = None,
-    bold: bool = False,
-    ha: str = "left",
-    va: str = "bottom",
-) -> None:
-    """A text at a place of the figure, muted where no colour is named, cut to `room` inches."""
-    figure.text(
-        x, y, fitted(text, room, size, bold=bold), color=color or style.muted, size=size,
-        weight="bold" if bold else "normal", ha=ha, va=va, family=list(style.families),
-        parse_math=False,
-    )  # fmt: skip
 
 
 def summary(curve: Curve) -> str:

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from expt.drawing.frames import Frame, sized
 from expt.drawing.numbers import number_text
 from expt.drawing.panels import LARGE
-from expt.drawing.sheets import DPI, new_figure, write, write_titles
+from expt.drawing.sheets import DPI, Sheet, Titles
 from expt.drawing.styles import Style, neutral
-from expt.ground.value_classes import frozen
+from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,13 +35,7 @@ class Picture:
 
 
 def contact_sheet(
-    pictures: Sequence[Picture],
-    style: Style,
-    *,
-    title: str,
-    subtitle: str = "",
-    whose: str = "",
-    side: int = 480,
+    pictures: Sequence[Picture], style: Style, titles: Titles, side: int = 480
 ) -> Figure:
     """Pictures in a row, pixel by pixel: enlarged or made smaller by whole factors to `side`."""
     fitting = [_framed(sized(picture.frame, side, side), style.grid) for picture in pictures]
@@ -50,18 +44,18 @@ def contact_sheet(
     columns = [max(width, 1.0) for width in widths]
     width = max(sum(columns) + _GAP * (len(columns) + 1), 4.2)
     caption = _CAPTION if any(picture.caption for picture in pictures) else 0.1
-    height = _HEADING + tallest + caption + 0.06 + (_FOOT if whose else 0)
+    height = _HEADING + tallest + caption + 0.06 + (_FOOT if titles.whose else 0)
     with neutral():
-        figure = new_figure(style, width, height)
+        sheet = Sheet(style, width, height)
         left = _GAP
         for picture, frame, column in zip(pictures, fitting, columns, strict=True):
             top = round((height - _HEADING) * DPI)
-            figure.figimage(frame, round(left * DPI), top - frame.shape[0], origin="upper")
-            below = (top / DPI - frame.shape[0] / DPI - 0.07) / height
-            write(figure, style, left / width, below, picture.caption, column, va="top")
+            sheet.figure.figimage(frame, round(left * DPI), top - frame.shape[0], origin="upper")
+            below = top / DPI - frame.shape[0] / DPI - 0.07
+            sheet.write(left, below, picture.caption, column, va="top")
             left += column + _GAP
-        write_titles(figure, style, title, subtitle, whose)
-    return figure
+        sheet.write_titles(titles)
+    return sheet.figure
 
 
 def _framed(frame: Frame, colour: str) -> Frame:
@@ -73,13 +67,7 @@ def _framed(frame: Frame, colour: str) -> Frame:
 
 
 def table_figure(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    style: Style,
-    *,
-    title: str,
-    subtitle: str = "",
-    whose: str = "",
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], style: Style, titles: Titles
 ) -> Figure:
     """The first 20 rows and 8 columns of a table; numbers to the right, the rest to the left."""
     shown_columns = list(columns)[:_MOST_COLUMNS]
@@ -92,47 +80,27 @@ def table_figure(
         for column in zip(shown_columns, *texts, strict=True)
     ]
     width = max(sum(widths) + 2 * LARGE.padding, 4.2)
-    height = _HEADING + (len(body) + 1) * _ROW + 0.15 + (_FOOT if whose else 0)
+    height = _HEADING + (len(body) + 1) * _ROW + 0.15 + (_FOOT if titles.whose else 0)
     with neutral():
-        figure = new_figure(style, width, height)
-        told = "    ".join(filter(None, [subtitle, *left_out]))
-        write_titles(figure, style, title, told, whose)
+        sheet = Sheet(style, width, height)
+        told = "    ".join(filter(None, [titles.subtitle, *left_out]))
+        sheet.write_titles(evolve(titles, subtitle=told))
         left = LARGE.padding
         for index, name in enumerate(shown_columns):
-            right_aligned = all(_is_number(row[index]) for row in body)
-            _write_column(
-                figure, [name, *(row[index] for row in texts)], style, left, widths[index],
-                right_aligned=right_aligned,
-            )  # fmt: skip
+            side = "right" if all(_is_number(row[index]) for row in body) else "left"
+            across = left + (widths[index] - 0.12 if side == "right" else 0)
+            usual: dict[str, Any] = {"color": style.text, "ha": side, "va": "top"}
+            for place, text in enumerate([name, *(row[index] for row in texts)]):
+                down = height - _HEADING - place * _ROW - 0.05
+                usual["weight"] = "normal" if place else "bold"
+                sheet.write(across, down, text, widths[index] - 0.14, **usual)
             left += widths[index]
-        line = (height - _HEADING - _ROW + 0.03) / height
-        figure.add_artist(_rule(figure, LARGE.padding / width, left / width, line, style))
+        line, figure = (height - _HEADING - _ROW + 0.03) / height, sheet.figure
+        ends = [LARGE.padding / width, left / width]
+        figure.add_artist(
+            Line2D(ends, [line] * 2, color=style.muted, linewidth=0.8, transform=figure.transFigure)
+        )
     return figure
-
-
-def _rule(figure: Figure, left: float, right: float, y: float, style: Style) -> Line2D:
-    return Line2D(
-        [left, right], [y, y], color=style.muted, linewidth=0.8, transform=figure.transFigure
-    )
-
-
-def _write_column(
-    figure: Figure,
-    texts: Sequence[str],
-    style: Style,
-    left: float,
-    room: float,
-    *,
-    right_aligned: bool,
-) -> None:
-    width, height = figure.get_size_inches()
-    across = (left + room - 0.12 if right_aligned else left) / width
-    for row, text in enumerate(texts):
-        write(
-            figure, style, across, (height - _HEADING - row * _ROW - 0.05) / height, text,
-            room - 0.14, color=style.text, bold=row == 0, va="top",
-            ha="right" if right_aligned else "left",
-        )  # fmt: skip
 
 
 def _is_number(value: Any) -> bool:

@@ -20,7 +20,7 @@ from expt.drawing.arrays import PLAIN
 from expt.drawing.curves import COLUMNS, MOST_POINTS, Curve, make_curve
 from expt.drawing.legends import BESIDE, colours_of
 from expt.drawing.panels import LARGE, Box, Panel, Surround
-from expt.drawing.sheets import new_figure, write_titles
+from expt.drawing.sheets import Sheet, Titles
 from expt.drawing.smoothing import smoothed
 from expt.drawing.styles import Style, neutral
 from expt.drawing.varying import as_number, is_geometric, key_of, varying_values, with_unit
@@ -93,8 +93,8 @@ def together_figure(
     if len(curves) > 1:
         curves = [_without_raw(curve) for curve in curves]
     with neutral():
-        figure = new_figure(style, _WIDTH, _HEIGHT)
-        panel = Panel(figure, style, LARGE, live=True)
+        sheet = Sheet(style, _WIDTH, _HEIGHT)
+        panel = Panel(sheet.figure, style, LARGE, live=True)
         colours, beside = colours_of([group.value for group in groups], style)
         room = BESIDE if len(groups) > 1 else 0.0
         around = Surround(options.xlabel or "step", options.upright, "", options.vmin, options.vmax)
@@ -107,10 +107,10 @@ def together_figure(
             told.append(f"coloured by {with_unit(color, units or {})}")
         if several:
             told.append(f"mean ± std over {', '.join(band)}")
-        write_titles(figure, style, options.heading(name), "    ".join(told))
+        sheet.write_titles(Titles(options.heading(name), "    ".join(told)))
         if room:
-            beside(figure, _WIDTH - room, with_unit(color, units or {}) if color else "")
-    return figure
+            beside(sheet, _WIDTH - room, with_unit(color, units or {}) if color else "")
+    return sheet.figure
 
 
 def explaining(names: Sequence[str], runs: Sequence[RunSeries]) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from expt.drawing.configured import read_options
 from expt.drawing.numbers import number_text
 from expt.drawing.pictures import Pictures
+from expt.drawing.sheets import Titles
 from expt.drawing.stills import table_figure
 from expt.drawing.styles import find_style
 from expt.drawing.together import RunSeries, together_figure
@@ -32,7 +33,7 @@ def plot_series(tracked: Mapping[str, Series], name: str, whose: str = "") -> Fi
         [number_text(step), str(value)]
         for step, value in zip(series.steps, series.values, strict=True)
     ]
-    return table_figure(["step", name], rows, style, title=name, whose=whose)
+    return table_figure(["step", name], rows, style, Titles(name, whose=whose))
 
 
 def plot_together(
