@@ -10,7 +10,7 @@ A file that is not there is empty. What is not what was written is a `DamagedArc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from expt.ground import layout
 from expt.ground.encoding import dumps, loads
@@ -20,6 +20,8 @@ from expt.ground.files import read_inside, write_atomically
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+
+T = TypeVar("T")
 
 LARGEST: Final = 1 << 26  # bytes of one such file
 _INDEX: Final = f"{layout.PLOTS_DIR}/{layout.PLOTS_INDEX}"
@@ -34,8 +36,7 @@ def environment_to_bytes(environment: Mapping[str, Any]) -> bytes:
 
 def read_environment(archive: Path) -> dict[str, Any]:
     """What `snapshot.take_environment` took. Raises `DamagedArchive`."""
-    environment: dict[str, Any] = _read(archive, layout.ENVIRONMENT_FILE, _is_environment) or {}
-    return environment
+    return _read(archive, layout.ENVIRONMENT_FILE, _is_environment, dict[str, Any])
 
 
 def analyses_to_bytes(analyses: Sequence[Mapping[str, str]]) -> bytes:
@@ -45,8 +46,7 @@ def analyses_to_bytes(analyses: Sequence[Mapping[str, str]]) -> bytes:
 
 def read_analyses(archive: Path) -> list[dict[str, Any]]:
     """`{"name", "path"}` of each analysis of the run, in order. Raises `DamagedArchive`."""
-    analyses: list[dict[str, Any]] = _read(archive, _ANALYSES, _are_analyses) or []
-    return analyses
+    return _read(archive, _ANALYSES, _are_analyses, list[dict[str, Any]])
 
 
 def write_plots(archive: Path, index: Mapping[str, Sequence[str]], notices: Iterable[str]) -> None:
@@ -69,22 +69,20 @@ def _write_or_remove(file: Path, content: Any) -> None:
 
 def read_plots(archive: Path) -> dict[str, list[str]]:
     """Name of a series → names of its files in `plots/`. Raises `DamagedArchive`."""
-    index: dict[str, list[str]] = _read(archive, _INDEX, _is_index) or {}
-    return index
+    return _read(archive, _INDEX, _is_index, dict[str, list[str]])
 
 
 def read_plot_notices(archive: Path) -> list[str]:
     """What could not be drawn. Raises `DamagedArchive`."""
-    notices: list[str] = _read(archive, _NOTICES, _are_texts) or []
-    return notices
+    return _read(archive, _NOTICES, _are_texts, list[str])
 
 
-def _read(archive: Path, name: str, is_sound: Callable[[Any], bool]) -> Any:
+def _read(archive: Path, name: str, is_sound: Callable[[Any], bool], empty: type[T]) -> T:
     content = read_inside(archive, name, LARGEST)
     if content is None:
-        return None
+        return empty()
     try:
-        value = loads(content)
+        value: T = loads(content)
     except ValueError as error:
         raise DamagedArchive(f"{name} is no strict JSON: {error}", str(archive)) from None
     if not is_sound(value):

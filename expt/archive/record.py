@@ -32,13 +32,13 @@ def record_to_json(record: RunRecord) -> dict[str, Any]:
 
     A value that JSON cannot hold stands as its `repr`: the record is written whatever it holds.
     """
-    return {name: _WRITERS[name](value) for name, value in _told(record)}
+    return {name: _FIELDS[name][0](value) for name, value in _told(record)}
 
 
 def _told(record: RunRecord) -> Iterator[tuple[str, Any]]:
     """The fields that a file has, in their order."""
     values = vars(record)
-    for name in _WRITERS:
+    for name in _FIELDS:
         value = values[name]
         if value or name not in _LEFT_OUT:
             yield name, value
@@ -49,17 +49,11 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _error_to_json(error: ErrorInfo | None) -> dict[str, str] | None:
-    if error is None:
-        return None
-    return {"type": error.type, "message": error.message, "traceback": error.traceback}
+    return None if error is None else dict(vars(error))
 
 
 def _origins_to_json(origins: Mapping[str, Sequence[Origin]]) -> Any:
     return {name: [*map(_origin, chain)] for name, chain in origins.items()}
-
-
-def _sources_to_json(sources: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
-    return {path: list(source) for path, source in sources.items()}
 
 
 def _origin(origin: Origin) -> dict[str, Any]:
@@ -116,7 +110,7 @@ class RecordEncoder:
         for name, value in _told(record):
             last = self._last.get(name)
             if last is None or not (last[0] is value or (name in _OURS and last[0] == value)):
-                last = self._last[name] = value, _line(name, _WRITERS[name](value))
+                last = self._last[name] = value, _line(name, _FIELDS[name][0](value))
             lines.append(last[1])
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
 
@@ -193,8 +187,8 @@ def record_from_json(data: Any, at: str | None = None) -> RunRecord:
             at,
             "a newer expt reads it: pip install --upgrade expt-runner",
         )
-    fields: dict[str, Any] = {"format": format_number, "case": None, "description": ""}
-    for name in _READERS:
+    fields: dict[str, Any] = {"case": None, "description": ""}
+    for name in _FIELDS:
         if name not in data:
             if name in _REQUIRED:
                 raise DamagedArchive(f"{RUN_FILE} has no '{name}'", at)
@@ -206,7 +200,7 @@ def record_from_json(data: Any, at: str | None = None) -> RunRecord:
 def field_from_json(name: str, value: Any, at: str | None = None) -> Any:
     """One field of a `RunRecord`. Raises `DamagedArchive` for what no version wrote."""
     try:
-        return _READERS[name](value)
+        return _FIELDS[name][1](value)
     except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError):
         raise DamagedArchive(f"{RUN_FILE} has an impossible value for '{name}'", at) from None
 
@@ -229,10 +223,6 @@ def _status(value: Any) -> Any:
 def _moment(value: Any) -> str:
     microseconds(_text(value))
     return str(value)
-
-
-def _moment_or_none(value: Any) -> str | None:
-    return None if value is None else _moment(value)
 
 
 def _duration(value: Any) -> float | None:
@@ -332,71 +322,39 @@ _text: Final = _exactly(str)
 _number: Final = _exactly(int, float)
 _text_or_none: Final = _exactly(str, type(None))
 _REQUIRED: Final = ("id", "experiment", "status", "started")
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "id": _text,
-    "experiment": _text,
-    "case": _text_or_none,
-    "description": _text,
-    "status": _status,
-    "started": _moment,
-    "finished": _moment_or_none,
-    "duration": _duration,
-    "setup": _duration,
-    "params": read_mapping,
-    "made": read_mapping,
-    "words": _mapping_of_mappings,
-    "origins": _origins,
-    "results": read_mapping,
-    "series": _series,
-    "inputs": _mapping_of_mappings,
-    "sources": _sources,
-    "error": _error,
-    "lineage": _lineage,
-    "usage": _usage,
-    "tags": _texts,
-    "note": _text_or_none,
-    "smoke": _exactly(bool),
-    "command": _texts,
-    "cwd": _text,
-    "host": _text,
-    "pid": _exactly(int),
-    "notices": _texts,
-    "owner": read_mapping,
+_FIELDS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
+    "format": (_as_it_is, _exactly(int)),
+    "id": (_as_it_is, _text),
+    "experiment": (_as_it_is, _text),
+    "case": (_as_it_is, _text_or_none),
+    "description": (_as_it_is, _text),
+    "status": (_as_it_is, _status),
+    "started": (_as_it_is, _moment),
+    "finished": (_as_it_is, lambda value: None if value is None else _moment(value)),
+    "duration": (to_json, _duration),
+    "setup": (to_json, _duration),
+    "params": (_mapping_to_json, read_mapping),
+    "made": (_mapping_to_json, read_mapping),
+    "words": (_mapping_to_json, _mapping_of_mappings),
+    "origins": (_origins_to_json, _origins),
+    "results": (_mapping_to_json, read_mapping),
+    "series": (_mapping_to_json, _series),
+    "inputs": (_mapping_to_json, _mapping_of_mappings),
+    "sources": (lambda sources: {path: [*said] for path, said in sources.items()}, _sources),
+    "error": (_error_to_json, _error),
+    "lineage": (_mapping_to_json, _lineage),
+    "usage": (_mapping_to_json, _usage),
+    "tags": (list, _texts),
+    "note": (_as_it_is, _text_or_none),
+    "smoke": (_as_it_is, _exactly(bool)),
+    "command": (list, _texts),
+    "cwd": (_as_it_is, _text),
+    "host": (_as_it_is, _text),
+    "pid": (_as_it_is, _exactly(int)),
+    "notices": (list, _texts),
+    "owner": (_mapping_to_json, read_mapping),
 }
-_WRITERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "format": _as_it_is,
-    "id": _as_it_is,
-    "experiment": _as_it_is,
-    "case": _as_it_is,
-    "description": _as_it_is,
-    "status": _as_it_is,
-    "started": _as_it_is,
-    "finished": _as_it_is,
-    "duration": to_json,
-    "setup": to_json,
-    "params": _mapping_to_json,
-    "made": _mapping_to_json,
-    "words": _mapping_to_json,
-    "origins": _origins_to_json,
-    "results": _mapping_to_json,
-    "series": _mapping_to_json,
-    "inputs": _mapping_to_json,
-    "sources": _sources_to_json,
-    "error": _error_to_json,
-    "lineage": _mapping_to_json,
-    "usage": _mapping_to_json,
-    "tags": list,
-    "note": _as_it_is,
-    "smoke": _as_it_is,
-    "command": list,
-    "cwd": _as_it_is,
-    "host": _as_it_is,
-    "pid": _as_it_is,
-    "notices": list,
-    "owner": _mapping_to_json,
-}
-"""How each field becomes JSON, in the order of the file."""
-
+"""How each field becomes JSON and comes back, in the order of the file."""
 _LEFT_OUT: Final = frozenset(("made", "words"))
 """What is not there where it is empty."""
 

@@ -12,7 +12,10 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import faulthandler
+import os
+import random
 import signal
+import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -37,14 +40,14 @@ class Kind:
 
     name: str
     take: Callable[[], Any]
-    put_back: Callable[[Any], None]
+    put_back: Callable[[Any], object]
 
 
 STATE: Final = (
     Kind("environment variables", process.take_environment, process.put_environment),
     Kind("time zone", process.take_time_zone, process.put_time_zone),
-    Kind("working directory", process.take_directory, process.put_directory),
-    Kind("umask", process.take_umask, process.put_umask),
+    Kind("working directory", os.getcwd, process.put_directory),
+    Kind("umask", process.take_umask, os.umask),
     Kind("locale", process.take_locale, process.put_locale),
     Kind("priority", process.take_priority, process.put_priority),
     Kind("processors", process.take_affinity, process.put_affinity),
@@ -64,9 +67,9 @@ STATE: Final = (
     Kind("error handlers of codecs", python.take_codecs, python.put_codecs),
     Kind("logging", library.take_logging, library.put_logging),
     Kind("warnings", library.take_warnings, library.put_warnings),
-    Kind("random", library.take_random, library.put_random),
+    Kind("random", random.getstate, random.setstate),
     Kind("decimal", library.take_decimal, library.put_decimal),
-    Kind("socket timeout", library.take_socket_timeout, library.put_socket_timeout),
+    Kind("socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
     Kind("folder of temporary files", library.take_temporary, library.put_temporary),
     Kind("start method", library.take_start_method, library.put_start_method),
     Kind("event loop", library.take_event_loop, library.put_event_loop),

@@ -9,8 +9,6 @@ import contextlib
 import decimal
 import itertools
 import logging
-import random
-import socket
 import sys
 import tempfile
 import warnings
@@ -120,14 +118,6 @@ def _told_once() -> dict[Any, Any]:
     return told
 
 
-def take_random() -> Any:
-    return random.getstate()
-
-
-def put_random(before: Any) -> None:
-    random.setstate(before)
-
-
 def take_decimal() -> tuple[decimal.Context, ...]:
     return decimal.getcontext().copy(), decimal.DefaultContext.copy()
 
@@ -138,14 +128,6 @@ def put_decimal(before: tuple[decimal.Context, ...]) -> None:
     for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp"):
         setattr(decimal.DefaultContext, name, getattr(default, name))
     decimal.DefaultContext.traps = default.traps
-
-
-def take_socket_timeout() -> float | None:
-    return socket.getdefaulttimeout()
-
-
-def put_socket_timeout(before: float | None) -> None:
-    socket.setdefaulttimeout(before)
 
 
 def take_temporary() -> tuple[str | None, str]:

@@ -51,10 +51,6 @@ def put_time_zone(before: tuple[Any, ...]) -> None:
         time.tzset()
 
 
-def take_directory() -> str:
-    return os.getcwd()
-
-
 def put_directory(before: str) -> None:
     with contextlib.suppress(FileNotFoundError):  # a run may have deleted it
         os.chdir(before)
@@ -64,10 +60,6 @@ def take_umask() -> int:
     umask = os.umask(0)
     os.umask(umask)
     return umask
-
-
-def put_umask(before: int) -> None:
-    os.umask(before)
 
 
 def take_locale() -> str:
