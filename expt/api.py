@@ -112,8 +112,6 @@ def run(
     too where `options` says nothing else, and `lineage["parent"]` names the run.
     """
     from expt.ground.errors import ExitCode
-    from expt.page.shown_runs import ShownRuns
-    from expt.reading.references import load_archives
     from expt.sessions.session import run_session
 
     parsed, plugins = _read_words(what, k, m, [*options, *_option_words(named)])
@@ -123,8 +121,7 @@ def run(
     if result.exit_code == ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     done = [run.path for run in result.plan.reused.values()] if result.plan else []
-    found = load_archives([*done, *(outcome.path for outcome in result.outcomes)])
-    return ShownRuns(found, found.damaged)
+    return _load([*done, *(outcome.path for outcome in result.outcomes)])
 
 
 @contextlib.contextmanager
@@ -158,12 +155,16 @@ class Session:
 
     def run(self, **params: Any) -> ShownRuns:
         """Run the session's experiments with these parameters; the runs, in order."""
-        from expt.page.shown_runs import ShownRuns
-        from expt.reading.references import load_archives
-
         outcomes = self._opened.run(_with_values(self._options, params, {}))
-        found = load_archives([outcome.path for outcome in outcomes])
-        return ShownRuns(found, found.damaged)
+        return _load([outcome.path for outcome in outcomes])
+
+
+def _load(paths: list[str]) -> ShownRuns:
+    from expt.page.shown_runs import ShownRuns
+    from expt.reading.references import load_archives
+
+    found = load_archives(paths)
+    return ShownRuns(found, found.damaged)
 
 
 def _read_words(

@@ -199,11 +199,7 @@ def _is_left(
 
 
 def _reject_unknown(
-    text: str,
-    path: str,
-    function: str,
-    case: str | None,
-    experiments: Sequence[Experiment],
+    text: str, path: str, function: str, case: str | None, experiments: Sequence[Experiment]
 ) -> None:
     here = {experiment.name: experiment for experiment in experiments if experiment.place == path}
     experiment = here.get(function)

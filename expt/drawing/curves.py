@@ -294,12 +294,7 @@ def _thin(steps: NDArray[Any]) -> Floats:
 
 
 def _marks(
-    exact: NDArray[Any],
-    y: Floats,
-    steps: NDArray[Any],
-    best: str | None,
-    low: float,
-    high: float,
+    exact: NDArray[Any], y: Floats, steps: NDArray[Any], best: str | None, low: float, high: float
 ) -> tuple[MarkedPoint, ...]:
     if low != low:
         return ()

@@ -8,13 +8,7 @@ import numpy as np
 from matplotlib.ticker import NullLocator
 
 from expt.drawing.arrays import fix_ticks
-from expt.drawing.numbers import (
-    log_ticks,
-    number_texts,
-    round_ticks,
-    tick_texts,
-    whole_tick_texts,
-)
+from expt.drawing.numbers import log_ticks, number_texts, round_ticks, tick_texts, whole_tick_texts
 from expt.drawing.panels import LARGE, Box
 from expt.drawing.sheets import Sheet, Titles
 from expt.drawing.styles import Style, fitted, neutral, text_width

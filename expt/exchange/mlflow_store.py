@@ -18,13 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.exchange.bounded import list_bounded, read_bytes, reject_no_folder
-from expt.exchange.foreign import (
-    ForeignEntry,
-    ForeignRun,
-    foreign_node_id,
-    moment,
-    status_of,
-)
+from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment, status_of
 from expt.exchange.mlflow_server import is_address, send_runs
 from expt.exchange.mlflow_words import MlflowRun, tell_left_out, tell_run
 from expt.exchange.own_files import FACTS, OWN, made_anew, with_own_files, write_files

@@ -102,12 +102,7 @@ def _graph(runs: Sequence[Run], places: dict[str, str]) -> list[_Entity]:
             "encodingFormat": "text/html",
             "about": _ref("./"),
         },
-        {
-            "@id": _PROFILE,
-            "@type": "CreativeWork",
-            "name": "Process Run Crate",
-            "version": "0.5",
-        },
+        {"@id": _PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"},
         {
             "@id": _LICENSE,
             "@type": "CreativeWork",

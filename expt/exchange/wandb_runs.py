@@ -30,14 +30,7 @@ from expt.exchange.foreign import (
     parsed_moment,
 )
 from expt.exchange.own_facts import tell_facts
-from expt.exchange.own_files import (
-    FACTS,
-    OWN,
-    made_anew,
-    own_files,
-    with_own_files,
-    write_files,
-)
+from expt.exchange.own_files import FACTS, OWN, made_anew, own_files, with_own_files, write_files
 from expt.exchange.readable import write_each
 from expt.exchange.wandb_log import LogWriter, read_log
 from expt.exchange.wandb_sync import is_project, sync_runs

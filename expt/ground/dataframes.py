@@ -9,6 +9,7 @@ of the others, as `reset_index` makes them.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -133,13 +134,11 @@ def frame_to_csv(value: Any) -> str:
     Raises `TypeError` or `ValueError` where neither does.
     """
     frame = with_index(value) if is_column(value) else value
-    try:
+    with contextlib.suppress(Exception):  # another library's code
         if callable(ask(frame, "to_csv")):
             return str(frame.to_csv(index=is_labelled(frame), lineterminator="\n"))
         if callable(ask(frame, "write_csv")):
             return str(frame.write_csv())
-    except Exception:  # another library's code
-        return _columns_to_csv(frame_columns(frame))
     return _columns_to_csv(frame_columns(frame))
 
 
@@ -195,11 +194,10 @@ def frame_arrays(value: Any) -> dict[str, Any]:
     return arrays
 
 
-def import_pandas(what: str) -> Any:
-    """pandas, which is not ours to require. Raises `UsageError` for `what`, where it is missing."""
+def import_theirs(name: str, what: str) -> Any:
+    """What is not ours to require: pandas, say. Raises `UsageError` for `what`, where it lacks."""
     try:
-        return import_module("pandas")
+        return import_module(name)
     except ImportError:
-        raise UsageError(
-            f"{what} needs pandas, which is not installed", None, "pip install pandas"
-        ) from None
+        told = f"{what} needs {name}, which is not installed"
+        raise UsageError(told, None, f"pip install {name}") from None

@@ -145,12 +145,18 @@ def sweep(**axes: Iterable[Any]) -> Callable[[F], F]:
             if len(read) > _MOST_POINTS:
                 raise TypeError(f"the axis '{name}' has more than {_MOST_POINTS:,} values")
 
+    return _gathering(SWEEP_ATTRIBUTE, points, "the axis '{}' of '{}' is swept twice")
+
+
+def _gathering(attribute: str, added: Mapping[str, Any], twice: str) -> Callable[[F], F]:
+    """A decorator that adds to what those below it have left; `twice` tells of what is there."""
+
     def mark_function(function: F) -> F:
-        below = getattr(function, SWEEP_ATTRIBUTE, {})
-        for name in points:
+        below = getattr(function, attribute, {})
+        for name in added:
             if name in below:
-                raise TypeError(f"the axis '{name}' of '{function.__name__}' is swept twice")
-        setattr(function, SWEEP_ATTRIBUTE, {**points, **below})
+                raise TypeError(twice.format(name, function.__name__))
+        setattr(function, attribute, {**added, **below})
         return function
 
     return mark_function
@@ -227,15 +233,7 @@ def needs(**experiments: str | Callable[..., Any] | Extension) -> Callable[[F], 
                 f"what '{name}' needs is a node id or an experiment, not {experiment!r}"
             )
 
-    def mark_function(function: F) -> F:
-        below = getattr(function, NEEDS_ATTRIBUTE, {})
-        for name in experiments:
-            if name in below:
-                raise TypeError(f"'{name}' of '{function.__name__}' is needed twice")
-        setattr(function, NEEDS_ATTRIBUTE, {**experiments, **below})
-        return function
-
-    return mark_function
+    return _gathering(NEEDS_ATTRIBUTE, experiments, "'{}' of '{}' is needed twice")
 
 
 class Secret(str):

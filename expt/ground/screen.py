@@ -59,8 +59,7 @@ STATUS_STYLES: Final = {
     "lost": "yellow",
 }
 _PLAIN_SIGNS: Final = str.maketrans(
-    "…✓✗▸❱━╸╺─·×−±Δ↑↓▁▂▃▄▅▆▇█⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
-    "~+x>>=---.x-~d^v_.-:=+*#|/-\\|/-\\|/",
+    "…✓✗▸❱━╸╺─·×−±Δ↑↓▁▂▃▄▅▆▇█⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "~+x>>=---.x-~d^v_.-:=+*#|/-\\|/-\\|/"
 )
 _NO_LIMIT: Final = 100_000  # columns
 _WIDEST: Final = 60  # columns of a plain table that one long value does not widen

@@ -58,9 +58,7 @@ def charts() -> str:
 def missing_extra(name: str) -> UsageError:
     """The error where a package of the extra `page` is not installed."""
     return UsageError(
-        f"the page needs '{name}', which is not installed",
-        None,
-        'pip install "expt-runner[page]"',
+        f"the page needs '{name}', which is not installed", None, 'pip install "expt-runner[page]"'
     )
 
 

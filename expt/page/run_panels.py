@@ -51,8 +51,4 @@ def _take_chart(_: Run, chart: Any) -> dict[str, Any]:
     return {"data": list(whole["data"]), "layout": dict(whole.get("layout") or {})}
 
 
-_TAKEN: Final = {
-    "text": lambda _, text: str(text),
-    "picture": _take_picture,
-    "chart": _take_chart,
-}
+_TAKEN: Final = {"text": lambda _, text: str(text), "picture": _take_picture, "chart": _take_chart}

@@ -120,10 +120,7 @@ def _is_experiment(name: str, value: Any) -> bool:
 
 
 def table_layers(
-    file: ParamsFile,
-    functions: Iterable[str],
-    table: KeyPath = (),
-    layer: str = LAYER_PARAMS,
+    file: ParamsFile, functions: Iterable[str], table: KeyPath = (), layer: str = LAYER_PARAMS
 ) -> list[Layer]:
     """The layers that one table of a file gives to an experiment, strongest first.
 

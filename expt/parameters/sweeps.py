@@ -215,9 +215,7 @@ def _check_group(
 
 
 def read_zip(
-    value: Any,
-    where: Callable[[KeyPath], str | None],
-    seed: Callable[[], int] | None = None,
+    value: Any, where: Callable[[KeyPath], str | None], seed: Callable[[], int] | None = None
 ) -> tuple[list[tuple[str, ...]], list[Axis]]:
     """`zip` of `[expt]`: the groups of names that go together, and axes that it defines itself.
 

@@ -315,12 +315,7 @@ class CaseMaker:
             yield self._needed_or_new(binding, shape, point, label, demand, where)
 
     def _label(
-        self,
-        binding: Binding,
-        shape: Shape,
-        point: Mapping[str, Any],
-        reach: Reach,
-        demand: Demand,
+        self, binding: Binding, shape: Shape, point: Mapping[str, Any], reach: Reach, demand: Demand
     ) -> str | None:
         """The label of a case that is needed: the one that its experiment gives it, if it does."""
         key = (binding.experiment.id, shape.chosen)

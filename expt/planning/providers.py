@@ -17,12 +17,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin
 
-from expt.ground.declarations import (
-    PROVIDER_ATTRIBUTE,
-    SWEEP_ATTRIBUTE,
-    ProviderDeclaration,
-    Scope,
-)
+from expt.ground.declarations import PROVIDER_ATTRIBUTE, SWEEP_ATTRIBUTE, ProviderDeclaration, Scope
 from expt.ground.encoding import to_json
 from expt.ground.errors import PlanningError, did_you_mean
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque, Place
@@ -93,9 +88,7 @@ class Provider:
 
 
 def read_function(
-    call: Callable[..., Any],
-    place: Place,
-    annotations: Mapping[str, Any],
+    call: Callable[..., Any], place: Place, annotations: Mapping[str, Any]
 ) -> Function:
     """What a function asks for. `*args` and `**kwargs` ask for nothing."""
     parameters = inspect.signature(call).parameters.values()

@@ -80,11 +80,7 @@ def searched_names(binding: Binding, options: Options) -> frozenset[str]:
 
 
 def decide_search(
-    binding: Binding,
-    options: Options,
-    reach: Reach,
-    axes: Sequence[Axis],
-    draw: Callable[[], int],
+    binding: Binding, options: Options, reach: Reach, axes: Sequence[Axis], draw: Callable[[], int]
 ) -> tuple[Sought | None, list[Axis], list[str]]:
     """What is searched, the axes that are left, and what is to be said of both.
 

@@ -25,9 +25,7 @@ def addresses(address: str | None, binding: Binding) -> bool:
 
 
 def reject_unknown_values(
-    given: Iterable[Assignment],
-    bindings: Sequence[Binding],
-    taken: Mapping[str, frozenset[str]],
+    given: Iterable[Assignment], bindings: Sequence[Binding], taken: Mapping[str, frozenset[str]]
 ) -> None:
     """Raise `ParameterError` for a `-p` that no experiment or provider takes."""
     known = sorted({name for names in taken.values() for name in names})

@@ -111,102 +111,6 @@ class _Manager(pluggy.PluginManager):
         return options
 
 
-class Plugins:
-    """The plugins of one process, and the two ways of calling a hook."""
-
-    def __init__(self, builtin: Mapping[str, Any], names: Sequence[str] = ()) -> None:
-        self._manager = _Manager(hookspecs.PROJECT)
-        self._manager.add_hookspecs(hookspecs)
-        self._conftests: list[_Conftest] = []
-        self._chains: dict[tuple[Hook, ...], Listeners] = {}
-        self.failures: list[str] = []
-        left_out = {name.removeprefix("no:") for name in names if name.startswith("no:")}
-        installed = {entry.name: entry for entry in find_entry_points()}
-        _reject_unknown(left_out, {*BUILTIN_PLUGINS, *installed, *names})
-        self._left_out = left_out
-        for name, plugin in builtin.items():
-            self.register(plugin, name)
-        for name, entry in installed.items():
-            if name not in left_out:
-                self.register(_load(entry.load, f"the plugin '{name}'"), name)
-        for name in names:
-            if not name.startswith("no:") and name not in {*installed, *BUILTIN_PLUGINS, *left_out}:
-                self.register(_load_named(name, installed), name)
-
-    def register(self, plugin: Any, name: str) -> None:
-        """Take part from now on, unless it is left out; a class is called without arguments.
-
-        Raises `UsageError` for a hook that does not exist or has other arguments.
-        """
-        if name in self._left_out or self._manager.has_plugin(name):
-            return
-        instance = _load(plugin, f"the plugin '{name}'") if isinstance(plugin, type) else plugin
-        for hook in sorted(name for name in dir(instance) if name.startswith(hookspecs.PREFIX)):
-            function = getattr(instance, hook)
-            misfit = inspect.isroutine(function) and hookspecs.find_misfit(function, hook)
-            if misfit:
-                what = f"the plugin '{name}' does not fit: {misfit[0]}"
-                raise UsageError(what, ":".join(map(str, _place_of(function))), misfit[1])
-        self._chains.clear()  # who hears what is asked anew
-        try:
-            self._manager.register(instance, name)
-            self._manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
-            raise UsageError(f"the plugin '{name}' does not fit", None, str(error)) from error
-
-    @property
-    def names(self) -> list[str]:
-        """The names of what takes part, in the order of registration."""
-        return [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
-
-    @property
-    def files(self) -> list[ModuleType]:
-        """The plugins that are files: nobody imports from them."""
-        return [
-            plugin
-            for name, plugin in self._manager.list_name_plugin()
-            if isinstance(plugin, ModuleType) and name.endswith(".py")
-        ]
-
-    def below(self, hooks: Sequence[Hook]) -> Listeners:
-        """Those who hear of an experiment: every plugin, and its conftests, outermost first."""
-        chain = tuple(hooks)
-        if chain not in self._chains:
-            conftests = [_Conftest(hook) for hook in chain]
-            for number, conftest in enumerate(conftests):
-                name = f"{conftest.told}#{len(self._conftests) + number}"
-                self._manager.register(conftest, name)
-            self._conftests += conftests
-            self._chains[chain] = Listeners(
-                self._manager, self._conftests, frozenset(conftests), self._keep_failure
-            )
-        return self._chains[chain]
-
-    def listens(self, hook: str) -> bool:
-        """Whether any plugin implements the hook."""
-        return self.below(()).listens(hook)
-
-    def takes(self, hook: str, argument: str) -> bool:
-        """Whether any plugin that implements the hook asks for that argument."""
-        return self.below(()).takes(hook, argument)
-
-    def decide(
-        self, hook: str, let_through: tuple[type[Exception], ...] = (), /, **arguments: Any
-    ) -> Any:
-        """Call a deciding hook of the plugins: see `Listeners.decide`."""
-        return self.below(()).decide(hook, let_through, **arguments)
-
-    def observe(
-        self, hook: str, complain: Complain | None = None, /, **arguments: Any
-    ) -> list[Any]:
-        """Call an observing hook of the plugins: see `Listeners.observe`."""
-        return self.below(()).observe(hook, complain, **arguments)
-
-    def _keep_failure(self, text: str) -> None:
-        if text not in self.failures:  # a hook that hears every event fails at every event
-            self.failures.append(text)
-
-
 class _Conftest:
     """One hook of a conftest, as something that pluggy registers, once for each chain it is in.
 
@@ -220,10 +124,10 @@ class _Conftest:
 
 @define(eq=False)
 class Listeners:
-    """The plugins of one process and some of its conftests, and the two ways of calling a hook."""
+    """Plugins of one process and some of its conftests, and the two ways of calling a hook."""
 
     _manager: pluggy.PluginManager
-    _conftests: Sequence[_Conftest]  # of all chains, also of those that are still to come
+    _conftests: list[_Conftest]  # of all chains, also of those that are still to come
     _heard: frozenset[_Conftest]
     _complain: Complain
     _known: dict[str, tuple[HookImpl, ...]] = field(factory=dict)
@@ -297,6 +201,82 @@ class Listeners:
     def _is_first_result(self, hook: str) -> bool:
         spec = getattr(self._manager.hook, hook).spec
         return bool(spec.opts["firstresult"])
+
+
+class Plugins(Listeners):
+    """The plugins of one process, who hear hooks without any conftest."""
+
+    def __init__(self, builtin: Mapping[str, Any], names: Sequence[str] = ()) -> None:
+        super().__init__(_Manager(hookspecs.PROJECT), [], frozenset(), self._keep_failure)
+        self._manager.add_hookspecs(hookspecs)
+        self._chains: dict[tuple[Hook, ...], Listeners] = {}
+        self.failures: list[str] = []
+        left_out = {name.removeprefix("no:") for name in names if name.startswith("no:")}
+        installed = {entry.name: entry for entry in find_entry_points()}
+        _reject_unknown(left_out, {*BUILTIN_PLUGINS, *installed, *names})
+        self._left_out = left_out
+        for name, plugin in builtin.items():
+            self.register(plugin, name)
+        for name, entry in installed.items():
+            if name not in left_out:
+                self.register(_load(entry.load, f"the plugin '{name}'"), name)
+        for name in names:
+            if not name.startswith("no:") and name not in {*installed, *BUILTIN_PLUGINS, *left_out}:
+                self.register(_load_named(name, installed), name)
+
+    def register(self, plugin: Any, name: str) -> None:
+        """Take part from now on, unless it is left out; a class is called without arguments.
+
+        Raises `UsageError` for a hook that does not exist or has other arguments.
+        """
+        if name in self._left_out or self._manager.has_plugin(name):
+            return
+        instance = _load(plugin, f"the plugin '{name}'") if isinstance(plugin, type) else plugin
+        for hook in sorted(name for name in dir(instance) if name.startswith(hookspecs.PREFIX)):
+            function = getattr(instance, hook)
+            misfit = inspect.isroutine(function) and hookspecs.find_misfit(function, hook)
+            if misfit:
+                what = f"the plugin '{name}' does not fit: {misfit[0]}"
+                raise UsageError(what, ":".join(map(str, _place_of(function))), misfit[1])
+        self._known.clear()  # who hears what is asked anew
+        self._chains.clear()
+        try:
+            self._manager.register(instance, name)
+            self._manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise UsageError(f"the plugin '{name}' does not fit", None, str(error)) from error
+
+    @property
+    def names(self) -> list[str]:
+        """The names of what takes part, in the order of registration."""
+        return [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
+
+    @property
+    def files(self) -> list[ModuleType]:
+        """The plugins that are files: nobody imports from them."""
+        return [
+            plugin
+            for name, plugin in self._manager.list_name_plugin()
+            if isinstance(plugin, ModuleType) and name.endswith(".py")
+        ]
+
+    def below(self, hooks: Sequence[Hook]) -> Listeners:
+        """Those who hear of an experiment: every plugin, and its conftests, outermost first."""
+        chain = tuple(hooks)
+        if chain not in self._chains:
+            conftests = [_Conftest(hook) for hook in chain]
+            for number, conftest in enumerate(conftests):
+                name = f"{conftest.told}#{len(self._conftests) + number}"
+                self._manager.register(conftest, name)
+            self._conftests += conftests
+            self._chains[chain] = Listeners(
+                self._manager, self._conftests, frozenset(conftests), self._keep_failure
+            )
+        return self._chains[chain]
+
+    def _keep_failure(self, text: str) -> None:
+        if text not in self.failures:  # a hook that hears every event fails at every event
+            self.failures.append(text)
 
 
 def _call(implementation: HookImpl, arguments: Mapping[str, Any]) -> Any:

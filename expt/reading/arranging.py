@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.dataframes import import_theirs
 from expt.ground.errors import UsageError
 from expt.ground.spread import as_float, is_number, spread_of
 from expt.ground.text import number_text, value_text
@@ -173,12 +173,7 @@ def _latex(text: str) -> str:
 
 def runs_to_xarray(runs: Sequence[Run], value: str, over: Sequence[str] | None = None) -> Any:
     """`Runs.to_xarray`."""
-    try:
-        xarray = import_module("xarray")  # not ours to require
-    except ImportError:
-        raise UsageError(
-            "to_xarray needs xarray, which is not installed", None, "pip install xarray"
-        ) from None
+    xarray = import_theirs("xarray", "to_xarray")
     import numpy
 
     if not runs:

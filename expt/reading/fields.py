@@ -26,19 +26,8 @@ if TYPE_CHECKING:
     from expt.reading.run import Run
 
 FIELDS: Final = (
-    "id",
-    "experiment",
-    "case",
-    "status",
-    "started",
-    "finished",
-    "duration",
-    "setup",
-    "description",
-    "tags",
-    "note",
-    "session",
-    "path",
+    *("id", "experiment", "case", "status", "started", "finished", "duration", "setup"),
+    *("description", "tags", "note", "session", "path"),
 )
 PARTS: Final = ("params", "results", "last", "min", "max", "lineage")
 """What a name may begin with."""

@@ -123,10 +123,7 @@ class IndexFile:
         return found
 
     def renew(
-        self,
-        fresh: Shelf | None,
-        summaries: Mapping[str, Summary],
-        there: Collection[str],
+        self, fresh: Shelf | None, summaries: Mapping[str, Summary], there: Collection[str]
     ) -> None:
         """Bring it up to date: what still counts of its shelves, and what is `fresh`.
 

@@ -31,10 +31,7 @@ class Runs(Sequence[Run]):
     """
 
     def __init__(
-        self,
-        runs: Iterable[Run],
-        damaged: Iterable[ReadingError] = (),
-        folder: Path | None = None,
+        self, runs: Iterable[Run], damaged: Iterable[ReadingError] = (), folder: Path | None = None
     ) -> None:
         self._runs = tuple(runs)
         self._folder = folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from expt.ground.dataframes import import_pandas
+from expt.ground.dataframes import import_theirs
 from expt.ground.encoding import dumps
 from expt.ground.screen import aligned
 from expt.ground.text import number_text, value_text, visible
@@ -70,7 +70,7 @@ class Table:
 
     def to_pandas(self) -> Any:
         """The table as a pandas `DataFrame`. Raises `UsageError` where pandas is not installed."""
-        pandas = import_pandas("to_pandas")
+        pandas = import_theirs("pandas", "to_pandas")
         return pandas.DataFrame([dict(row) for row in self.rows], columns=list(self.columns))
 
 

@@ -144,10 +144,7 @@ class RunScope:
         return finish_all(self._teardowns)
 
     def _session_maker(
-        self,
-        node: Node,
-        provider: Provider,
-        around: Callable[[Node, Callable[[], Any]], Any],
+        self, node: Node, provider: Provider, around: Callable[[Node, Callable[[], Any]], Any]
     ) -> Callable[[list[_Teardown]], Any]:
         def make(teardowns: list[_Teardown]) -> Any:
             arguments = self._arguments(provider.function, node)

@@ -111,10 +111,7 @@ class Watch:
 
     def _read_tool(self) -> None:
         assert self._tool is not None and self._tool.stdout is not None  # noqa: S101
-        with (
-            contextlib.suppress(RuntimeError, OSError, ValueError),
-            self._tool.stdout as lines,
-        ):
+        with contextlib.suppress(RuntimeError, OSError, ValueError), self._tool.stdout as lines:
             for line in lines:
                 for name, value, unit in read_line(line):
                     self._record(name, value, unit)

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 
 def decide_cases(
-    crew: Crew,
-    options: Options,
-    collected: Collected,
-    meanwhile: Callable[[], Any] = lambda: None,
+    crew: Crew, options: Options, collected: Collected, meanwhile: Callable[[], Any] = lambda: None
 ) -> Plan:
     """The plan of what was collected; `meanwhile` is called while the worker imports.
 

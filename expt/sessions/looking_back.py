@@ -375,9 +375,7 @@ def _with_seed_of(case: Case, run: Run) -> Case:
         return case
     origin = Origin(LAYER_DRAWN, f"for {run.id}", seed)
     return evolve(
-        case,
-        params={**case.params, SEED: seed},
-        origins={**case.origins, SEED: (origin,)},
+        case, params={**case.params, SEED: seed}, origins={**case.origins, SEED: (origin,)}
     )
 
 

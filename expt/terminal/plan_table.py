@@ -209,10 +209,7 @@ def origin_text(origin: Origin) -> str:
 
 
 def _print_experiment(
-    screen: Screen,
-    cases: Sequence[Case],
-    verbose: bool,
-    pasts: Mapping[str, Past] | None = None,
+    screen: Screen, cases: Sequence[Case], verbose: bool, pasts: Mapping[str, Past] | None = None
 ) -> None:
     experiment, count = cases[0].experiment, len(cases)
     if count == 1:

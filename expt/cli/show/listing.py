@@ -142,9 +142,7 @@ def _values_of(run: Run) -> Mapping[str, Any]:
     return {**values, **added} if added else values
 
 
-def split_values(
-    rows: Sequence[Mapping[str, Any]],
-) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+def split_values(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """By name what differs between the rows (`MISSING` where one lacks it), and what does not."""
     varying: dict[str, list[Any]] = {}
     same: dict[str, Any] = {}

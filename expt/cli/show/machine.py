@@ -32,11 +32,7 @@ def json_text(runs: Sequence[Run], *, whole: bool) -> str:
 
 def _whole(run: Run) -> dict[str, Any]:
     """`run.json` with what a reader knows better: a lost run's status, a running run's values."""
-    return {
-        **record_to_json(run.record),
-        **run.outline(),
-        "series": to_json(run.series_summaries),
-    }
+    return {**record_to_json(run.record), **run.outline(), "series": to_json(run.series_summaries)}
 
 
 def csv_text(runs: Sequence[Run], *, columns: Sequence[str] | None) -> str:

@@ -53,10 +53,7 @@ class Detached:
 
 
 def write_detached(
-    mailbox: Mailbox,
-    engine: str,
-    jobs: Sequence[str],
-    cases: Mapping[str, tuple[str, str | None]],
+    mailbox: Mailbox, engine: str, jobs: Sequence[str], cases: Mapping[str, tuple[str, str | None]]
 ) -> None:
     """Leave word of what was submitted. `jobs` are ids of jobs or arrays."""
     arrays = sorted({job.partition("_")[0] for job in jobs})

@@ -46,12 +46,7 @@ OWN: Final = ("workers", "inline")
 _FACTORY: Final = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
 
 _AT_ONCE: Final = 1000
-_COMMON: Final = {
-    "at_once": NUMBER,
-    "files": TEXTS,
-    "ship": SWITCH,
-    "variables": TABLE_OF_TEXTS,
-}
+_COMMON: Final = {"at_once": NUMBER, "files": TEXTS, "ship": SWITCH, "variables": TABLE_OF_TEXTS}
 
 
 @frozen
@@ -98,12 +93,7 @@ _KNOWN: Final = {
     "dask": _Known(
         "distributed",
         "dask",
-        {
-            "address": TEXT,
-            "scheduler_file": TEXT,
-            "workers": NUMBER,
-            "resources": TABLE_OF_AMOUNTS,
-        },
+        {"address": TEXT, "scheduler_file": TEXT, "workers": NUMBER, "resources": TABLE_OF_AMOUNTS},
         _make_dask,
     ),
     "ray": _Known(

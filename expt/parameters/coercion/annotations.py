@@ -15,13 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final, Literal, Union
 
 from expt.ground.declarations import KEPT, InputRun, Secret
-from expt.parameters.coercion.plain import (
-    Step,
-    is_table_class,
-    key_fields,
-    python_scalar,
-    shown,
-)
+from expt.parameters.coercion.plain import Step, is_table_class, key_fields, python_scalar, shown
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.series_lines import Entry, NameTable, read_entries, read_names
-from expt.ground.dataframes import import_pandas
+from expt.ground.dataframes import import_theirs
 from expt.ground.errors import did_you_mean
 from expt.ground.text import short_text, visible
 from expt.reading.series.leaves import numeric_leaves
@@ -89,7 +89,7 @@ class Series:
 
     def to_pandas(self) -> Any:
         """A pandas `Series` of the values by step. Raises `UsageError` without pandas."""
-        pandas = import_pandas("series.to_pandas")
+        pandas = import_theirs("pandas", "series.to_pandas")
         values = self.values if self.kind == "scalar" else list(self.values)
         index = pandas.Index(self.steps, name="step")
         return pandas.Series(values, index=index, name=self.name)
