@@ -16,7 +16,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from expt.archive.owner import run_is_alive
-from expt.archive.record import read_outcome, read_record
+from expt.archive.record import read_outcome, read_record, read_text
 from expt.archive.writer import run_folder
 from expt.ground.errors import ReadingError
 from expt.ground.files import alone_in
@@ -44,6 +44,7 @@ class Rivals:
         with contextlib.suppress(ValueError):
             self._begun = dt.datetime.strptime(session[:19], "%Y-%m-%d_%H-%M-%S").timestamp()
         self._seen: set[str] = set()  # folders of archives
+        self._listed: dict[Path, tuple[_Stamp, list[str]]] = {}  # with what had no record
         self._rivals: dict[str, list[Path]] = {}  # by fingerprint
 
     @contextlib.contextmanager
@@ -60,13 +61,29 @@ class Rivals:
         with contextlib.suppress(OSError):  # what is in the way is said by whoever claims
             folder.mkdir(parents=True, exist_ok=True)
         with alone_in(folder):
-            yield self._find(case, case.fingerprint, folder)
+            with contextlib.suppress(OSError):
+                self._look_through(folder)
+            other = self._find(case, case.fingerprint)
+            yield other
+            if other is None:
+                with contextlib.suppress(OSError, KeyError):
+                    self._pass_over_own(folder)
 
-    def _find(self, case: Case, fingerprint: str, folder: Path) -> Outcome | None:
-        with contextlib.suppress(OSError):
-            for name in os.listdir(folder):
-                if name not in self._seen:
-                    self._look_at(folder / name)
+    def _look_through(self, folder: Path) -> None:
+        """Look at what is new in a folder; it is listed where it has changed."""
+        stamp = _stamp(folder)
+        known, names = self._listed.get(folder, (None, []))
+        if stamp != known or stamp[1] < 2:
+            names = [name for name in os.listdir(folder) if name not in self._seen]
+        self._listed[folder] = stamp, [name for name in names if not self._look_at(folder / name)]
+
+    def _pass_over_own(self, folder: Path) -> None:
+        """Where the archive that was claimed here is all that came, nothing is new."""
+        (_, links), names = self._listed[folder]
+        if (stamp := _stamp(folder))[1] == links + 1:
+            self._listed[folder] = stamp, names
+
+    def _find(self, case: Case, fingerprint: str) -> Outcome | None:
         for path in self._rivals.get(fingerprint, ()):
             with contextlib.suppress(ReadingError):
                 record = read_record(path)
@@ -75,11 +92,27 @@ class Rivals:
                     return evolve(read_outcome(path, case.id), elsewhere=True)
         return None
 
-    def _look_at(self, path: Path) -> None:
-        """Take note of an archive once, where it has been written since this session began."""
-        with contextlib.suppress(OSError, ReadingError):  # it has no record, and may have one later
-            if os.stat(path / RUN_FILE).st_mtime >= self._begun - _SLACK:
-                lineage = read_record(path).lineage
-                if lineage.get("session") != self._session:
-                    self._rivals.setdefault(lineage.get("fingerprint", ""), []).append(path)
-            self._seen.add(path.name)
+    def _look_at(self, path: Path) -> bool:
+        """Take note of an archive once, where it has been written since this session began.
+
+        False for what has no record, and may have one later.
+        """
+        try:
+            is_new = os.stat(path / RUN_FILE).st_mtime >= self._begun - _SLACK
+            if is_new and f'"{self._session}"' not in read_text(path):
+                fingerprint = read_record(path).lineage.get("fingerprint", "")
+                self._rivals.setdefault(fingerprint, []).append(path)
+        except (OSError, ReadingError):
+            return False
+        self._seen.add(path.name)
+        return True
+
+
+_Stamp = tuple[int, int]
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """What changes with the folders in a folder: its time, and its count of links, which tells of
+    two changes at one tick of the clock; a disk that counts none says 1."""
+    status = os.stat(folder)
+    return status.st_mtime_ns, status.st_nlink
