@@ -12,7 +12,7 @@ from expt.ground import model
 from expt.ground.errors import ParameterError
 from expt.ground.text import MASK
 from expt.ground.trials import Trial
-from expt.ground.value_classes import evolve, frozen
+from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters.chained_axes import inherit_axes, point_key, points_for
 from expt.parameters.coercion.plain import plain
 from expt.parameters.seeds import SEED, repeat_seed
@@ -73,6 +73,17 @@ class Shape:
         return where | {
             one.name: one.where for one in (self.sought.terms.space if self.sought else ())
         }
+
+
+@frozen(eq=False)
+class Spot:
+    """A point at which an experiment has a case, what it is called, and where values were said."""
+
+    binding: Binding
+    shape: Shape
+    values: Mapping[str, Any]
+    label: str | None
+    where: Mapping[str, str | None] = field(factory=dict)
 
 
 class CaseMaker:
@@ -156,14 +167,15 @@ class CaseMaker:
                 if not is_selected(label):
                     continue
                 if shape.sought is None:
-                    case = self._needed_or_new(binding, shape, values, label, demand)
+                    spot = Spot(binding, shape, values, label)
+                    case = self._needed_or_new(spot, demand)
                     if case.id in given:  # a value that stands on its axis twice is run twice
-                        case = self._case(binding, shape, values, label, demand)
+                        case = self._case(spot, demand)
                     given.add(case.id)
                     yield case, shape
                 else:  # at some point of the space, and what it needs there is no part of the plan
                     point = {**values, **shape.sought.first}
-                    case = self._case(binding, shape, point, label, Demand())
+                    case = self._case(Spot(binding, shape, point, label), Demand())
                     yield evolve(case, axes={n: case.axes[n] for n in values}), shape
 
     def trials(
@@ -182,7 +194,7 @@ class CaseMaker:
             told = [base.label, f"trial-{point.number}"]
             told += [] if repeat is None else [f"repeat-{repeat}"]
             label = "-".join(part for part in told if part)
-            case = self._case(binding, shape, values, label, demand, search.where)
+            case = self._case(Spot(binding, shape, values, label, search.where), demand)
             trial = Trial(search.study, point.number, search.terms, point.pruning, search.by_hand)
             cases.append(evolve(case, skip=base.skip, trial=trial))
         return (*demand.needed_by(cases), *cases)
@@ -200,40 +212,25 @@ class CaseMaker:
         (label,) = self.labels(binding, [Shape(shape.chosen, axes)])
         demand = Demand()
         where = dict.fromkeys(point, _ADDED)
-        case = self._case(binding, shape, values, label, demand, where)
+        case = self._case(Spot(binding, shape, values, label, where), demand)
         for name in point:
             if (known := case.origins.get(name)) and known[0].layer == model.LAYER_COMMAND:
                 raise ParameterError(f"'{name}' is final: {known[0].where} says it", _ADDED)
         return (*demand.needed_by([case]), case)
 
-    def _needed_or_new(
-        self,
-        binding: Binding,
-        shape: Shape,
-        values: Mapping[str, Any],
-        label: str | None,
-        demand: Demand,
-        where: Mapping[str, str | None] | None = None,
-    ) -> model.Case:
+    def _needed_or_new(self, spot: Spot, demand: Demand) -> model.Case:
         """The one case of a plan at a point, whoever asks for it first."""
-        key = (binding.experiment.id, shape.chosen, point_key(values))
+        key = (spot.binding.experiment.id, spot.shape.chosen, point_key(spot.values))
         if key not in demand.cases:
-            demand.cases[key] = self._case(binding, shape, values, label, demand, where)
+            demand.cases[key] = self._case(spot, demand)
         return demand.cases[key]
 
-    def _case(
-        self,
-        binding: Binding,
-        shape: Shape,
-        values: Mapping[str, Any],
-        label: str | None,
-        demand: Demand,
-        where: Mapping[str, str | None] | None = None,
-    ) -> model.Case:
+    def _case(self, spot: Spot, demand: Demand) -> model.Case:
         """The case at a point."""
+        binding, shape, values = spot.binding, spot.shape, spot.values
         resolution = self.resolution(binding, shape.chosen, values)
         reach = self._chains.reach(binding, shape.chosen)
-        where = {**shape.where, **(where or {})}
+        where = {**shape.where, **spot.where}
         swept = {
             n: v for n, v in values.items() if n not in (VARIANT, REPEAT) or resolution.takes(n)
         }
@@ -262,7 +259,7 @@ class CaseMaker:
         ]
         case = model.Case(
             experiment=binding.named,
-            label=label,
+            label=spot.label,
             params=params,
             origins=origins,
             axes={n: MASK if reach.hides(n) else plain(v) for n, v in values.items()},
@@ -312,7 +309,7 @@ class CaseMaker:
         for point in points_for(shape.axes, given):
             point = {**variant, **point}
             label = self._label(binding, shape, point, reach, demand)
-            yield self._needed_or_new(binding, shape, point, label, demand, where)
+            yield self._needed_or_new(Spot(binding, shape, point, label, where), demand)
 
     def _label(
         self, binding: Binding, shape: Shape, point: Mapping[str, Any], reach: Reach, demand: Demand

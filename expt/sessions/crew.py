@@ -172,7 +172,9 @@ class Crew:
         from expt.executors.engines.engine_executor import EngineExecutor
         from expt.sessions.engine_home import EngineHome
 
-        home = EngineHome(lambda: self._begin, self._books, self.undertaker, engine.files)
+        hear, undertaker = self._books.hear, self.undertaker
+        miss = undertaker.unheard.add
+        home = EngineHome(lambda: self._begin, hear, undertaker.bury, miss, engine.files)
         return EngineExecutor(workers, engine, home, detached=self._options.running.detach)
 
     def _slots(self) -> list[dict[str, str]]:

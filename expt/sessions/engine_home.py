@@ -17,42 +17,25 @@ if TYPE_CHECKING:
     from expt.executors.death import Death
     from expt.ground.messages import Begin, Event, Request
     from expt.ground.model import Case
-    from expt.sessions.books import Books
-    from expt.sessions.burying import Undertaker
 
 
 @define(eq=False)
 class EngineHome:
     """One session's `Home`; `files` are patterns of what is shipped beside the code."""
 
-    _begin: Callable[[], Begin]
-    _books: Books
-    _undertaker: Undertaker
-    _files: Sequence[str] = ()
+    begin: Callable[[], Begin]
+    hear: Callable[[Event], None]
+    bury: Callable[[Request, Death], Any]
+    miss: Callable[[str], None]
+    _files: Sequence[str]
+    work_on: Callable[[bytes], bytes] = work_on
+    leave: Callable[[], None] = leave
     _packed: dict[tuple[str, tuple[Any, ...]], bytes] = field(factory=dict)
-
-    def work_on(self) -> Callable[[bytes], bytes]:
-        return work_on
-
-    def leave(self) -> Callable[[], None]:
-        return leave
-
-    def begin(self) -> Begin:
-        return self._begin()
-
-    def hear(self, event: Event, /) -> None:
-        self._books.hear(event)
-
-    def bury(self, request: Request, death: Death, /) -> Any:
-        return self._undertaker.bury(request, death)
-
-    def miss(self, case_id: str, /) -> None:
-        self._undertaker.unheard.add(case_id)
 
     def find_begun(self, case: Case, /) -> RunStarted | None:
         from expt.reading.finding import find_runs_of  # few nodes are lost
 
-        session, options = self._begin().session, self._begin().options
+        session, options = self.begin().session, self.begin().options
         for run in find_runs_of(runs_root(options), {case.experiment.id}):
             is_ours = session is not None and run.session == session.id
             if is_ours and run.node_id == case.id and run.status in ("running", "lost"):
@@ -61,11 +44,11 @@ class EngineHome:
         return None
 
     def pack(self, case: Case, /) -> tuple[bytes, bytes]:
-        options = self._begin().options
+        options = self.begin().options
         key = case.experiment.id, tuple(str(case.params[name]) for name in case.inputs)
         if key not in self._packed:
             self._packed[key] = pack_code(case, options, self._files)
         return self._packed[key], pack_given(case, options)
 
     def take(self, archive: bytes, /) -> Path:
-        return take_archive(archive, runs_root(self._begin().options))
+        return take_archive(archive, runs_root(self.begin().options))

@@ -148,7 +148,7 @@ class EngineExecutor:
             mailbox.open(begin.session.patch)
             self._mailbox = mailbox
         if self._made is None:
-            self._made = self._engine.make(self._mailbox.folder, self._home.leave())
+            self._made = self._engine.make(self._mailbox.folder, self._home.leave)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="expt-engine", daemon=True)
             self._thread.start()
@@ -163,7 +163,7 @@ class EngineExecutor:
     def _submit(self, parcel: bytes, *, again: bool = True) -> Future[bytes]:
         try:
             self._open()
-            return self._made.submit(self._home.work_on(), parcel)  # type: ignore[union-attr]
+            return self._made.submit(self._home.work_on, parcel)  # type: ignore[union-attr]
         except ExptError:
             raise
         except Exception as error:

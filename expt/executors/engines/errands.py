@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 class Home(Protocol):
     """The session, as an engine's executor knows it."""
 
-    def work_on(self) -> Callable[[bytes], bytes]:
-        """The function that goes through the engine."""
-
-    def leave(self) -> Callable[[], None]:
-        """The function that ends the runs of a node that has to go."""
+    work_on: Callable[[bytes], bytes]
+    """The function that goes through the engine."""
+    leave: Callable[[], None]
+    """The function that ends the runs of a node that has to go."""
 
     def begin(self) -> Begin:
         """What every worker is to know."""

@@ -50,16 +50,6 @@ _COMMON: Final = {"at_once": NUMBER, "files": TEXTS, "ship": SWITCH, "variables"
 
 
 @frozen
-class _Wanted:
-    """What an adapter is made of."""
-
-    address: str | None
-    settings: Mapping[str, Any]
-    folder: Path
-    leave: Leave
-
-
-@frozen
 class _Known:
     """An engine that expt has an adapter for."""
 
@@ -67,26 +57,27 @@ class _Known:
     """What must be installed."""
     extra: str
     settings: Mapping[str, str]
-    make: Callable[[_Wanted], Executor]
+    make: Callable[[str | None, Mapping[str, Any], Path, Leave], Executor]
+    """Of the address, the settings, a folder and what ends the runs of a node."""
     on_disk: bool = False
 
 
-def _make_dask(wanted: _Wanted) -> Executor:
+def _make_dask(address: str | None, settings: Mapping[str, Any], *_: Any) -> Executor:
     from expt.executors.engines.dask_tasks import DaskTasks  # of the extra 'dask'
 
-    return DaskTasks(wanted.address, wanted.settings)
+    return DaskTasks(address, settings)
 
 
-def _make_ray(wanted: _Wanted) -> Executor:
+def _make_ray(address: str | None, settings: Mapping[str, Any], *_: Any) -> Executor:
     from expt.executors.engines.ray_tasks import RayTasks  # of the extra 'ray'
 
-    return RayTasks(wanted.address, wanted.settings)
+    return RayTasks(address, settings)
 
 
-def _make_slurm(wanted: _Wanted) -> Executor:
+def _make_slurm(_: object, settings: Mapping[str, Any], folder: Path, leave: Leave) -> Executor:
     from expt.executors.engines.slurm_jobs import SlurmJobs  # of the extra 'slurm'
 
-    return SlurmJobs(wanted.folder / "jobs", wanted.settings, wanted.leave)
+    return SlurmJobs(folder / "jobs", settings, leave)
 
 
 _KNOWN: Final = {
@@ -102,8 +93,7 @@ _KNOWN: Final = {
         {
             "address": TEXT,
             "workers": NUMBER,
-            "cpus": AMOUNT,
-            "gpus": AMOUNT,
+            **dict.fromkeys(("cpus", "gpus"), AMOUNT),
             "resources": TABLE_OF_AMOUNTS,
         },
         _make_ray,
@@ -112,18 +102,11 @@ _KNOWN: Final = {
         "submitit",
         "slurm",
         {
-            "account": TEXT,
-            "cases_per_job": NUMBER,
-            "cluster": TEXT,
-            "cpus": NUMBER,
-            "gpus": NUMBER,
+            **dict.fromkeys(("account", "cluster", "partition", "qos"), TEXT),
+            **dict.fromkeys(("cases_per_job", "cpus", "gpus", "parallel", "time"), NUMBER),
             "memory": AMOUNT,
             "options": TABLE,
-            "parallel": NUMBER,
-            "partition": TEXT,
-            "qos": TEXT,
             "setup": TEXTS,
-            "time": NUMBER,
         },
         _make_slurm,
         on_disk=True,
@@ -174,7 +157,7 @@ def find_engine(
         own = {key: value for key, value in table.items() if key not in _COMMON}
 
         def make_known(folder: Path, leave: Leave) -> Executor:
-            return known.make(_Wanted(address or None, own, folder, leave))
+            return known.make(address or None, own, folder, leave)
 
         engine = _engine(spelling, make_known, table, at_once)
         return evolve(engine, on_disk=known.on_disk)
