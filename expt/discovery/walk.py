@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from expt.ground.errors import CollectionError, UsageError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE, RUN_FILE
 from expt.ground.toml_reading import read_bytes
-from expt.ground.value_classes import frozen
+from expt.ground.value_classes import define, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +67,7 @@ def walk_sources(folder: Path) -> Iterator[tuple[str, bytes]]:
     What a walk leaves out is left out, and so is what cannot be read.
     """
     start = os.path.abspath(folder)
-    for name in _Walk(None, set(), [], conftests=True).below(start, ""):
+    for name in _Walk(None, set(), [], ()).below(start, ""):
         content = None
         with contextlib.suppress(OSError):
             content = read_bytes(Path(start, name))
@@ -79,21 +79,14 @@ def _by_parts(path: str) -> list[str]:
     return path.split("/")
 
 
+@define(eq=False)
 class _Walk:
     """One walk; `seen` are the folders that this and earlier walks of a session have entered."""
 
-    def __init__(
-        self,
-        ignored: Callable[[str], bool] | None,
-        seen: set[tuple[int, int]],
-        mistakes: list[CollectionError],
-        *,
-        conftests: bool = False,
-    ) -> None:
-        self._left_out = () if conftests else (CONFTEST_FILE,)
-        self._ignored = ignored
-        self._seen = seen
-        self._mistakes = mistakes
+    _ignored: Callable[[str], bool] | None
+    _seen: set[tuple[int, int]]
+    _mistakes: list[CollectionError]
+    _left_out: tuple[str, ...] = (CONFTEST_FILE,)
 
     def below(self, start: str, prefix: str) -> Iterator[str]:
         """Files below the folder `start`, whose paths begin with `prefix`.

@@ -6,13 +6,14 @@ shape (axes, search) ─► points ─► values ─► what it needs ─► fin
 from __future__ import annotations
 
 import os
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground import model
 from expt.ground.errors import ParameterError
 from expt.ground.text import MASK
 from expt.ground.trials import Trial
-from expt.ground.value_classes import evolve, field, frozen
+from expt.ground.value_classes import define, evolve, field, frozen
 from expt.parameters.chained_axes import inherit_axes, point_key, points_for
 from expt.parameters.coercion.plain import plain
 from expt.parameters.seeds import SEED, repeat_seed
@@ -86,22 +87,27 @@ class Spot:
     where: Mapping[str, str | None] = field(factory=dict)
 
 
+@define(eq=False)
 class CaseMaker:
     """Makes the cases of one plan after the other, and of trials."""
 
-    def __init__(
-        self, options: Options, chains: Chains, resolve: ResolveCase, fingerprints: Fingerprints
-    ) -> None:
-        self._options = options
-        self._chains = chains
-        self._resolve = resolve
-        self._fingerprints = fingerprints
-        self._shapes: dict[tuple[str, Chosen, bool], Shape] = {}
-        self._labels: dict[tuple[str, Chosen], dict[str, str]] = {}
-        self._names: dict[str, frozenset[str]] = {}
-        self._root_seed: int | None = None
-        self._draw = make_draw(options.launch)
-        self.secret_by_name: set[str] = set()
+    _options: Options
+    _chains: Chains
+    _resolve: ResolveCase
+    _fingerprints: Fingerprints
+    _shapes: dict[tuple[str, Chosen, bool], Shape] = field(factory=dict)
+    _labels: dict[tuple[str, Chosen], dict[str, str]] = field(factory=dict)
+    _names: dict[str, frozenset[str]] = field(factory=dict)
+    secret_by_name: set[str] = field(factory=set)
+
+    @cached_property
+    def _draw(self) -> Callable[[], int]:
+        return make_draw(self._options.launch)
+
+    @cached_property
+    def _draw_root_seed(self) -> Callable[[], int]:
+        """What random axes are drawn from where nobody gives a seed: one for the whole plan."""
+        return cache(self._draw)
 
     def change_values(self, options: Options) -> None:
         """Make cases with the values of `options` from now on."""
@@ -110,12 +116,6 @@ class CaseMaker:
         self._labels.clear()
         self._names.clear()
         self.secret_by_name.clear()
-
-    def _draw_root_seed(self) -> int:
-        """What random axes are drawn from where nobody gives a seed: one for the whole plan."""
-        if self._root_seed is None:
-            self._root_seed = self._draw()
-        return self._root_seed
 
     # Shapes
 

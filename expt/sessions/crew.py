@@ -175,7 +175,7 @@ class Crew:
         hear, undertaker = self._books.hear, self.undertaker
         miss = undertaker.unheard.add
         home = EngineHome(lambda: self._begin, hear, undertaker.bury, miss, engine.files)
-        return EngineExecutor(workers, engine, home, detached=self._options.running.detach)
+        return EngineExecutor(workers, engine, home, is_detached=self._options.running.detach)
 
     def _slots(self) -> list[dict[str, str]]:
         return [device_variables(device) for device in self._options.running.devices]

@@ -23,7 +23,7 @@ from expt.ground.clock import on_local_clock
 from expt.ground.errors import UsageError
 from expt.ground.layout import STOPPED_FILE
 from expt.ground.model import ErrorInfo
-from expt.ground.value_classes import evolve
+from expt.ground.value_classes import define, evolve, field
 from expt.sessions.crew import wait_for_some
 from expt.sessions.needing import Waiting, needed_ids
 
@@ -39,34 +39,27 @@ if TYPE_CHECKING:
     from expt.sessions.interrupting import Interrupts
 
 
+@define(eq=False)
 class Schedule:
     """The futures of what runs and what waits; `outcomes` grows as runs end."""
 
-    def __init__(
-        self,
-        options: Options,
-        crew: Crew,
-        books: Books,
-        interrupts: Interrupts,
-        outcomes: list[Outcome],
-    ) -> None:
-        self._options = options
-        self._crew = crew
-        self._books = books
-        self._interrupts = interrupts
-        self._outcomes = outcomes
-        self._gathered: frozenset[str] = frozenset()
-        self._ends: list[tuple[Case, str]] = []
-        self._earlier: dict[str, str] = {}  # archives of what was done before, by their cases
-        self._feed: Feed | None = None
-        self._waiting = Waiting({})
-        self._enough = False  # of failures, so that nothing more begins
-        self._failed = 0
-        self._lock = threading.RLock()  # what runs is cancelled by another thread
-        self._runs: dict[Future[Any], Case] = {}
-        self._tries: Counter[str] = Counter()  # of cases that failed, by their ids
-        self._announcements: list[Future[Any]] = []
-        self._renderings: list[Future[Any]] = []
+    _options: Options
+    _crew: Crew
+    _books: Books
+    _interrupts: Interrupts
+    _outcomes: list[Outcome]
+    _gathered: frozenset[str] = frozenset()
+    _ends: list[tuple[Case, str]] = field(factory=list)
+    _earlier: dict[str, str] = field(factory=dict)  # archives of what was done before, by cases
+    _feed: Feed | None = None
+    _waiting: Waiting = field(factory=lambda: Waiting({}))
+    _enough: bool = False  # of failures, so that nothing more begins
+    _failed: int = 0
+    _lock: Any = field(factory=threading.RLock)  # what runs is cancelled by another thread
+    _runs: dict[Future[Any], Case] = field(factory=dict)
+    _tries: Counter[str] = field(factory=Counter)  # of cases that failed, by their ids
+    _announcements: list[Future[Any]] = field(factory=list)
+    _renderings: list[Future[Any]] = field(factory=list)
 
     def carry_out(self, plan: Plan, feed: Feed | None = None, *, keep: bool = False) -> None:
         """Run every case in order, then what is fed, until `-x` or an interrupt says otherwise.

@@ -33,7 +33,7 @@ from expt.ground.errors import ExptError, UsageError, WorkerError
 from expt.ground.messages import Notice, RunFinished, RunRequest, RunStarted
 from expt.ground.options import runs_root
 from expt.ground.processes import process_is_alive
-from expt.ground.value_classes import evolve
+from expt.ground.value_classes import define, evolve, field
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -47,6 +47,7 @@ _SETTLE: Final = 1.0  # seconds in which the workers of a lost node come to thei
 _TRIES: Final = 3  # times that a case that has not begun is handed to the engine
 
 
+@define(eq=False)
 class EngineExecutor:
     """`submit` hands runs to an engine and all other requests to `local`.
 
@@ -54,23 +55,20 @@ class EngineExecutor:
     and `leave_behind` is their end here.
     """
 
-    def __init__(
-        self, local: Executor, engine: Engine, home: Home, *, detached: bool = False
-    ) -> None:
-        self._local = local
-        self._engine = engine
-        self._home = home
-        self._is_detached = detached
-        self._left: list[str] = []
-        self._made: concurrent.futures.Executor | None = None
-        self._mailbox: Mailbox | None = None
-        self._packed: tuple[Begin, bytes] | None = None
-        self._errands: dict[str, Errand] = {}
-        self._ended: queue.SimpleQueue[Errand | None] = queue.SimpleQueue()
-        self._lock = threading.RLock()
-        self._thread: threading.Thread | None = None
-        self._asked: str | None = None  # "hold", "interrupt" or "kill"
-        self._give_up_at: float | None = None
+    _local: Executor
+    _engine: Engine
+    _home: Home
+    _is_detached: bool = False
+    _left: list[str] = field(factory=list)
+    _made: concurrent.futures.Executor | None = None
+    _mailbox: Mailbox | None = None
+    _packed: tuple[Begin, bytes] | None = None
+    _errands: dict[str, Errand] = field(factory=dict)
+    _ended: queue.SimpleQueue[Errand | None] = field(factory=queue.SimpleQueue)
+    _lock: Any = field(factory=threading.RLock)
+    _thread: threading.Thread | None = None
+    _asked: str | None = None  # "hold", "interrupt" or "kill"
+    _give_up_at: float | None = None
 
     # The shape of concurrent.futures
 
