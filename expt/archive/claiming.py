@@ -30,8 +30,5 @@ def told_where(place: Path) -> Iterator[None]:
     except OSError as error:
         ways = [way for way in (place, *place.parents) if os.path.lexists(way)]
         in_way = ways[0] if ways and not ways[0].is_dir() else place
-        raise ExptError(
-            f"no archive can be made: {error.strerror}",
-            str(in_way),
-            "'--runs DIR' puts the archives elsewhere",
-        ) from error
+        what = f"no archive can be made: {error.strerror}"
+        raise ExptError(what, str(in_way), "'--runs DIR' puts the archives elsewhere") from error

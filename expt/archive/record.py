@@ -182,11 +182,8 @@ def record_from_json(data: Any, at: str | None = None) -> RunRecord:
     if type(format_number) is not int or format_number < 1:
         raise DamagedArchive(f"{RUN_FILE} names no format", at)
     if format_number > FORMAT:
-        raise NewerArchive(
-            f"the archive has format {format_number}, this expt reads up to {FORMAT}",
-            at,
-            "a newer expt reads it: pip install --upgrade expt-runner",
-        )
+        what = f"the archive has format {format_number}, this expt reads up to {FORMAT}"
+        raise NewerArchive(what, at, "a newer expt reads it: pip install --upgrade expt-runner")
     fields: dict[str, Any] = {"case": None, "description": ""}
     for name in _FIELDS:
         if name not in data:

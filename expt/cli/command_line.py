@@ -79,11 +79,8 @@ def _added_verbs(plugins: Plugins) -> Mapping[str, Verb]:
     added: dict[str, Verb] = {}
     plugins.decide("expt_add_verbs", verbs=added)
     for name in sorted(added.keys() & VERBS.keys()):
-        raise UsageError(
-            f"a plugin adds the verb '{name}', which expt has",
-            None,
-            f"verbs of expt: {', '.join(sorted(VERBS))}",
-        )
+        what = f"a plugin adds the verb '{name}', which expt has"
+        raise UsageError(what, None, f"verbs of expt: {', '.join(sorted(VERBS))}")
     return added
 
 

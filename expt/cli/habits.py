@@ -90,11 +90,8 @@ def _no_path(values: Sequence[str], typed: Sequence[str]) -> UsageError:
         rest += ["--sweep" if swept else "-p", f"{name}={text}"]
     import shlex  # slow, and only for mistakes
 
-    return UsageError(
-        f"'{values[0]}' is no path; a parameter is set with -p, a list of values is swept",
-        None,
-        f"the command is: {shlex.join(['expt', *rest])}",
-    )
+    what = f"'{values[0]}' is no path; a parameter is set with -p, a list of values is swept"
+    return UsageError(what, None, f"the command is: {shlex.join(['expt', *rest])}")
 
 
 def _whole_node_id(place: str, configuration: Configuration, cwd: Path) -> str:

@@ -128,11 +128,8 @@ def _content(path: Path, extends: str | None, conftest: bool) -> tuple[Path, str
 def _extended(path: Path, extends: str) -> tuple[Path, str]:
     base, colons, function = extends.partition("::")
     if not colons or not function.startswith(layout.EXPERIMENT_PREFIX):
-        raise UsageError(
-            f"'{extends}' is no experiment to extend",
-            "--extends",
-            "name it as 'expt --collect-only' does: experiments/first.py::experiment_first",
-        )
+        hint = "name it as 'expt --collect-only' does: experiments/first.py::experiment_first"
+        raise UsageError(f"'{extends}' is no experiment to extend", "--extends", hint)
     if path.suffix == ".py":
         module = ".".join(Path(base).with_suffix("").parts)
         name = f"{layout.EXPERIMENT_PREFIX}{_identifier(path.stem)}"

@@ -34,11 +34,8 @@ def main(words: list[str]) -> int:
     """Plan what the words select, and tell of each case."""
     options, plugins, parsed = read_options(words, verb="params")
     if not parsed.paths:
-        raise UsageError(
-            "expt params needs an experiment",
-            None,
-            "name it as 'expt --collect-only' does: expt params experiments/x.py::experiment_x",
-        )
+        hint = "name it as 'expt --collect-only' does: expt params experiments/x.py::experiment_x"
+        raise UsageError("expt params needs an experiment", None, hint)
     described = describe_session(options, plugins)
     screen = output()
     if parsed.json:

@@ -37,11 +37,8 @@ def read_log_level(text: str | None) -> int | None:
     if level is None and text.isascii() and text.isdigit() and len(text) < 5:
         level = int(text)
     if level is None:
-        raise UsageError(
-            f"'{text}' is no level of log records",
-            f"--log-level {text}",
-            f"levels: {', '.join(sorted(_LEVELS))}, or a number up to 9999",
-        )
+        hint = f"levels: {', '.join(sorted(_LEVELS))}, or a number up to 9999"
+        raise UsageError(f"'{text}' is no level of log records", f"--log-level {text}", hint)
     return level
 
 
@@ -49,11 +46,8 @@ def _read_executor(words: argparse.Namespace, devices: int) -> dict[str, Any]:
     """What `--executor`, `-n`, `--pdb` and `--devices` say. Raises `UsageError`."""
     spelled, workers = words.executor, words.workers
     if words.detach and (spelled or "").partition(":")[0] != "slurm":
-        raise UsageError(
-            "nothing here goes on when expt is gone",
-            "--detach",
-            "what is left to Slurm does: --executor slurm",
-        )
+        what = "nothing here goes on when expt is gone"
+        raise UsageError(what, "--detach", "what is left to Slurm does: --executor slurm")
     if spelled in (None, "workers", "inline"):
         workers = 0 if words.pdb or spelled == "inline" else 1 if workers is None else workers
         workers = min(workers, devices or workers)
@@ -169,11 +163,8 @@ def _find_values(text: str, cwd: Path, runs: Path) -> Path:
     except NoSuchRun as error:
         if Path(text).suffix:
             return file  # the reader of files says that it is not there
-        raise UsageError(
-            f"there is no file '{text}', and no run that answers to it",
-            f"--params {text}",
-            error.hint or "",
-        ) from None
+        what = f"there is no file '{text}', and no run that answers to it"
+        raise UsageError(what, f"--params {text}", error.hint or "") from None
 
 
 def _take(group: type[T], typed: argparse.Namespace) -> T:

@@ -204,21 +204,15 @@ def _reject_unknown(
     here = {experiment.name: experiment for experiment in experiments if experiment.place == path}
     experiment = here.get(function)
     if experiment is None:
-        raise UsageError(
-            f"there is no experiment '{function}' in '{path}'",
-            text,
-            did_you_mean(function, here) or _listing(sorted(here)),
-        )
+        what = f"there is no experiment '{function}' in '{path}'"
+        raise UsageError(what, text, did_you_mean(function, here) or _listing(sorted(here)))
     if case is None:
         return
     labels = known_labels(experiment)
     if labels is not None and case not in labels:
         known = [label for label in labels if label is not None]
-        raise UsageError(
-            f"'{experiment.id}' has no case [{case}]",
-            text,
-            did_you_mean(case, known) or _listing([f"[{label}]" for label in known]),
-        )
+        hint = did_you_mean(case, known) or _listing([f"[{label}]" for label in known])
+        raise UsageError(f"'{experiment.id}' has no case [{case}]", text, hint)
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -99,10 +99,8 @@ def _read_extent(name: str, asked: Any) -> tuple[float, float, float, float] | N
             left, right, bottom, top = (_read_number(name, side) for side in asked)
         if None not in (left, right, bottom, top) and left != right and bottom != top:
             return cast("tuple[float, float, float, float]", (left, right, bottom, top))
-    warnings.warn(
-        f"the option {name} is {asked!r}; it is left, right, bottom and top, none equal",
-        stacklevel=2,
-    )
+    told = f"the option {name} is {asked!r}; it is left, right, bottom and top, none equal"
+    warnings.warn(told, stacklevel=2)
     return None
 
 

@@ -13,8 +13,5 @@ def need(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise UsageError(
-            f"the format needs the package '{module.partition('.')[0]}': {error}",
-            None,
-            f"pip install 'expt-runner[{extra}]'",
-        ) from None
+        what = f"the format needs the package '{module.partition('.')[0]}': {error}"
+        raise UsageError(what, None, f"pip install 'expt-runner[{extra}]'") from None

@@ -152,11 +152,8 @@ def read_mlflow(path: Path) -> Iterator[ForeignRun | ReadingError]:
             found = True
             yield error
     if not found:
-        raise UsageError(
-            "it is no file store of MLflow: no meta.yaml of a run is there",
-            str(path),
-            "name the folder that is called mlruns",
-        )
+        what = "it is no file store of MLflow: no meta.yaml of a run is there"
+        raise UsageError(what, str(path), "name the folder that is called mlruns")
 
 
 def _candidates(path: Path) -> Iterator[Path]:

@@ -49,10 +49,8 @@ class InlineExecutor:
         limits = {"--timeout": timeout, "--plan-timeout": plan_timeout}
         asked = [option for option, limit in limits.items() if limit is not None]
         if asked and not _may_set_alarms():
-            raise UsageError(
-                f"'{asked[0]}' cannot be kept here: it takes an alarm of the main thread",
-                hint="leave it out, or run with '-n 1'",
-            )
+            told = f"'{asked[0]}' cannot be kept here: it takes an alarm of the main thread"
+            raise UsageError(told, hint="leave it out, or run with '-n 1'")
         self._workplace = make_workplace(self._hear)
         self._on_event = on_event
         self._timeout = timeout

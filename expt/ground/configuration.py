@@ -120,11 +120,9 @@ def read_configuration(root: Path) -> Configuration:
         table = tool.get("expt") if isinstance(tool, dict) else None
     if os.path.lexists(own):
         if table is not None:
-            raise ConfigurationError(
-                f"both {CONFIGURATION_FILE} and {PROJECT_FILE} configure expt",
-                _place(PROJECT_FILE, text, ("tool", "expt")),
-                f"keep one: {CONFIGURATION_FILE}, or [tool.expt] in {PROJECT_FILE}",
-            )
+            what = f"both {CONFIGURATION_FILE} and {PROJECT_FILE} configure expt"
+            hint = f"keep one: {CONFIGURATION_FILE}, or [tool.expt] in {PROJECT_FILE}"
+            raise ConfigurationError(what, _place(PROJECT_FILE, text, ("tool", "expt")), hint)
         table, text = read_toml(own, CONFIGURATION_FILE, ConfigurationError)
         return Configuration(root, own, _checked(table, text, CONFIGURATION_FILE, (), root))
     if table is None:

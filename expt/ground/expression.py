@@ -132,11 +132,9 @@ def _tokens(text: str, option: str) -> Iterator[tuple[str, int]]:
 def _mistake(text: str, option: str, column: int, what: str) -> UsageError:
     start = max(0, min(column - _SHOWN_COLUMNS // 2, len(text) - _SHOWN_COLUMNS))
     shown = "".join(c if c.isprintable() else "?" for c in text[start : start + _SHOWN_COLUMNS])
-    return UsageError(
-        f"wrong expression passed to '{option}': {what}",
-        f"column {column + 1}",
-        f"{shown}\n{' ' * (column - start)}^",
-    )
+    at = f"column {column + 1}"
+    hint = f"{shown}\n{' ' * (column - start)}^"
+    return UsageError(f"wrong expression passed to '{option}': {what}", at, hint)
 
 
 def keyword_matcher(names: Iterable[str], complete: bool) -> Callable[[str], bool | None]:

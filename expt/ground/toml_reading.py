@@ -63,11 +63,8 @@ def read_bytes(path: Path) -> bytes | None:
 def parse_toml(content: bytes, shown_as: str, error: type[ExptError]) -> tuple[dict[str, Any], str]:
     """The values of TOML and its text (without a byte order mark); see `read_toml`."""
     if len(content) > MAX_BYTES:
-        raise error(
-            "this file is larger than 1 MiB",
-            shown_as,
-            "keep data in a file of its own, and give its path as a parameter",
-        )
+        told = "keep data in a file of its own, and give its path as a parameter"
+        raise error("this file is larger than 1 MiB", shown_as, told)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as mistake:
@@ -102,11 +99,8 @@ def _syntax_error(message: str, text: str, shown_as: str, error: type[ExptError]
 def _long_number(text: str, shown_as: str, error: type[ExptError]) -> ExptError:
     found = _LONG_NUMBER.search(text)
     line = text.count("\n", 0, found.start()) + 1 if found else 1
-    return error(
-        f"a number has more than {MAX_DIGITS} digits",
-        f"{shown_as}:{line}",
-        "write it as text, in quotes",
-    )
+    told = f"a number has more than {MAX_DIGITS} digits"
+    return error(told, f"{shown_as}:{line}", "write it as text, in quotes")
 
 
 def _reject_extremes(

@@ -18,19 +18,10 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--expt`, and `--expt-full`."""
     add = parser.getgroup("expt", "experiments").addoption
-    add(
-        "--expt",
-        action="store_const",
-        const="smoke",
-        help="run experiments as items too, with the values of [expt.smoke]",
-    )
-    add(
-        "--expt-full",
-        dest="expt",
-        action="store_const",
-        const="full",
-        help="run experiments as items too, with the values that 'expt' gives them",
-    )
+    told = "run experiments as items too, with the values of [expt.smoke]"
+    add("--expt", action="store_const", const="smoke", help=told)
+    told = "run experiments as items too, with the values that 'expt' gives them"
+    add("--expt-full", dest="expt", action="store_const", const="full", help=told)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -312,11 +312,9 @@ class ModuleLoader:
         else:
             return
         place = self._relative(found)
-        raise PlanningError(
-            f"'import {said.module}' could mean {place} or {other} '{first}'",
-            self._relative(asking),
-            f"rename {place}, or write 'from . import {first}' to mean it",
-        )
+        what = f"'import {said.module}' could mean {place} or {other} '{first}'"
+        hint = f"rename {place}, or write 'from . import {first}' to mean it"
+        raise PlanningError(what, self._relative(asking), hint)
 
 
 def _holds_experiments(file: str) -> bool:

@@ -91,11 +91,9 @@ class Environment:
                 parts.append("${")
                 continue
             if match["broken"]:
-                raise ParameterError(
-                    f"'{match['broken']}' reads no variable of the environment",
-                    where,
-                    "write ${NAME} or ${NAME:-default}, or $${ for the text '${'",
-                )
+                what = f"'{match['broken']}' reads no variable of the environment"
+                hint = "write ${NAME} or ${NAME:-default}, or $${ for the text '${'"
+                raise ParameterError(what, where, hint)
             value = self._read_variable(match["name"], match["default"], where)
             parts.append(value.text)
             used.extend(value.variables)
@@ -116,11 +114,8 @@ class Environment:
                 f"@expt.provider\ndef NAME({name}): return …{name}…",
             )
         if default is None:
-            raise ParameterError(
-                f"the environment has no variable '{name}'",
-                where,
-                f"set it, or write ${{{name}:-default}}, or $${{{name}}} for the text itself",
-            )
+            hint = f"set it, or write ${{{name}:-default}}, or $${{{name}}} for the text itself"
+            raise ParameterError(f"the environment has no variable '{name}'", where, hint)
         return self.expand(default[2:], where)
 
     def settle(self, value: Any, annotation: Any) -> tuple[Any, tuple[str, ...]]:

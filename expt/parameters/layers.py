@@ -226,11 +226,8 @@ class _Laying:
             return value
         old = below.value if below else None
         if old is not None and not isinstance(old, (list, tuple)):
-            raise ParameterError(
-                f"'{dotted(here)}' is no list, so nothing can be appended to it",
-                self.where(here),
-                f"it is {shown(old)}",
-            )
+            what = f"'{dotted(here)}' is no list, so nothing can be appended to it"
+            raise ParameterError(what, self.where(here), f"it is {shown(old)}")
         return [*(old or ()), *(value if isinstance(value, list) else [value])]
 
 

@@ -78,11 +78,8 @@ class ParamsFile:
         known = {name for axis in axes for name in axis.names}
         for name in (name for axis in own for name in axis.names):
             if name in known:
-                raise ParameterError(
-                    f"the axis '{name}' is swept twice",
-                    zipped((name,)),
-                    f"the other: {swept((name,))}",
-                )
+                what = f"the axis '{name}' is swept twice"
+                raise ParameterError(what, zipped((name,)), f"the other: {swept((name,))}")
         return [*axes, *own], [(names, zipped(())) for names in groups]
 
 
@@ -213,11 +210,8 @@ def _mark(value: Any, file: ParamsFile, keys: KeyPath, folder: Path) -> Any:
 
 def _read_reserved(table: Any, file: ParamsFile, folder: Path) -> dict[str, Any]:
     if not isinstance(table, dict):
-        raise ParameterError(
-            f"'{RESERVED_TABLE}' is reserved for the table [{RESERVED_TABLE}]",
-            file.where((RESERVED_TABLE,)),
-            "give the parameter another name",
-        )
+        told = f"'{RESERVED_TABLE}' is reserved for the table [{RESERVED_TABLE}]"
+        raise ParameterError(told, file.where((RESERVED_TABLE,)), "give the parameter another name")
     for key in table:
         if key not in RESERVED_KEYS:
             hint = suggestion(key, RESERVED_KEYS, "keys", whole=True)
@@ -255,11 +249,8 @@ def _read_table(value: Any, key: str, where: Where) -> dict[str, Any]:
 def _read_variants(value: Any, key: str, where: Where) -> dict[str, Any]:
     for name, table in _read_table(value, key, where).items():
         if not isinstance(table, dict):
-            raise ParameterError(
-                f"the variant '{name}' must be a table",
-                where((name,)),
-                f"write [{RESERVED_TABLE}.variants.{name}] with its parameters below",
-            )
+            hint = f"write [{RESERVED_TABLE}.variants.{name}] with its parameters below"
+            raise ParameterError(f"the variant '{name}' must be a table", where((name,)), hint)
     return {name: _with_python_names(table, where, (name,)) for name, table in value.items()}
 
 
@@ -286,11 +277,9 @@ def _read_choices(value: Any, key: str, where: Where) -> dict[str, Any]:
     choices = _read_table(value, key, where)
     for name, choice in choices.items():
         if not isinstance(choice, dict):
-            raise ParameterError(
-                f"the choice '{name}' must be a table of its members",
-                where((name,)),
-                f"write [{RESERVED_TABLE}.choices.{name}.MEMBER] with its values below",
-            )
+            what = f"the choice '{name}' must be a table of its members"
+            hint = f"write [{RESERVED_TABLE}.choices.{name}.MEMBER] with its values below"
+            raise ParameterError(what, where((name,)), hint)
         for member, table in choice.items():
             if not isinstance(table, dict) and (member != "default" or not isinstance(table, str)):
                 raise ParameterError(
@@ -357,11 +346,9 @@ def _read_chosen(table: Any, file: ParamsFile) -> dict[str, str]:
     choices: Any = table.get("choices", {}) if isinstance(table, dict) else None
     said = isinstance(choices, dict) and all(isinstance(name, str) for name in choices.values())
     if not said or not table.keys() <= {"choices"}:
-        raise ParameterError(
-            f"[{RESERVED_TABLE}] means nothing in a file of values",
-            file.where((RESERVED_TABLE,)),
-            "it belongs into the params.toml of a folder",
-        )
+        what = f"[{RESERVED_TABLE}] means nothing in a file of values"
+        at = file.where((RESERVED_TABLE,))
+        raise ParameterError(what, at, "it belongs into the params.toml of a folder")
     return dict(choices)
 
 

@@ -206,11 +206,8 @@ def _check_group(
     names: tuple[str, ...], at: str | None, error: type[UsageError | ParameterError]
 ) -> tuple[str, ...]:
     if len(set(names)) < max(len(names), 2):
-        raise error(
-            f"two different axes or more are zipped, not {', '.join(map(repr, names))}",
-            at,
-            "name the axes, as in lr,wd",
-        )
+        told = f"two different axes or more are zipped, not {', '.join(map(repr, names))}"
+        raise error(told, at, "name the axes, as in lr,wd")
     return names
 
 
@@ -316,11 +313,9 @@ def reject_many_cases(axes_by_id: Mapping[str, Sequence[Axis]], max_cases: int) 
     if total > max_cases:
         largest = max(axes_by_id, key=lambda id_: product_size(axes_by_id[id_]))
         factors = [f"{','.join(axis.names)} ({len(axis):,})" for axis in axes_by_id[largest]]
-        raise ParameterError(
-            f"the plan has {total:,} cases, and no more than {max_cases:,} are allowed",
-            largest,
-            f"{' × '.join(factors)}\nnarrow the sweep, or allow it with --max-cases {total}",
-        )
+        what = f"the plan has {total:,} cases, and no more than {max_cases:,} are allowed"
+        hint = f"{' × '.join(factors)}\nnarrow the sweep, or allow it with --max-cases {total}"
+        raise ParameterError(what, largest, hint)
 
 
 def repeat_axis(count: int, where: str) -> Axis:

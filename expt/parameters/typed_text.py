@@ -35,11 +35,8 @@ def parse_assignment(typed: str) -> Assignment:
     at = f"-p {typed}"
     left, equals, text = typed.partition("=")
     if not equals:
-        raise UsageError(
-            f"'{typed}' sets no parameter: it has no '='",
-            at,
-            f"write -p NAME=VALUE; a plugin is loaded with --plugin {typed or 'NAME'}",
-        )
+        hint = f"write -p NAME=VALUE; a plugin is loaded with --plugin {typed or 'NAME'}"
+        raise UsageError(f"'{typed}' sets no parameter: it has no '='", at, hint)
     operator: Operator = "="
     if left.endswith("+"):
         operator, left = "+=", left[:-1]
@@ -64,11 +61,8 @@ def plain_value(value: Any, name: str, at: str | None) -> Any:
     """`value` as data that can travel and be kept. Raises `ParameterError` where it is none."""
     data = plain(value)
     if holds_opaque(data):
-        raise ParameterError(
-            f"'{name}' can be no parameter: {data}",
-            at,
-            "give it a name or a number, and let a provider make the object of it",
-        )
+        hint = "give it a name or a number, and let a provider make the object of it"
+        raise ParameterError(f"'{name}' can be no parameter: {data}", at, hint)
     return data
 
 
@@ -129,11 +123,8 @@ def _parse_typed_value(text: str, at: str) -> Any:
     """The value of a `:=`: TOML or `null`, whatever the annotation. Raises `UsageError`."""
     value = None if text.strip() == "null" else read_toml_value(text)
     if value is NO_VALUE:
-        raise UsageError(
-            f"'{text}' is neither a TOML value nor null",
-            at,
-            "':=' takes TOML: put text in quotes, or write '='",
-        )
+        what = f"'{text}' is neither a TOML value nor null"
+        raise UsageError(what, at, "':=' takes TOML: put text in quotes, or write '='")
     return value
 
 

@@ -268,11 +268,8 @@ def _read_hooks(named: Iterable[tuple[str, Any]], files: Files) -> Iterable[Hook
         if misfit is not None:
             raise PlanningError(misfit[0], str(place), misfit[1])
         if name == "expt_make_providers":
-            raise PlanningError(
-                f"'{name}' is for plugins",
-                str(place),
-                "in a conftest.py, mark a function with @expt.provider",
-            )
+            hint = "in a conftest.py, mark a function with @expt.provider"
+            raise PlanningError(f"'{name}' is for plugins", str(place), hint)
         if name not in OBSERVING_HOOKS | DECIDING_HOOKS:
             raise PlanningError(
                 f"'{name}' is called where no conftest.py is imported",

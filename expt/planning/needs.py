@@ -81,11 +81,8 @@ def reject_untaken(needs: Iterable[Need], taken: Iterable[str], experiment: str)
     known = sorted(taken)
     for need in needs:
         if need.name not in known:
-            raise PlanningError(
-                f"'{experiment}' needs '{need.name}', and nothing takes that argument",
-                need.where,
-                suggestion(need.name, known, "arguments"),
-            )
+            what = f"'{experiment}' needs '{need.name}', and nothing takes that argument"
+            raise PlanningError(what, need.where, suggestion(need.name, known, "arguments"))
 
 
 def find_needed(need: Need, files: Files) -> Experiment:
@@ -109,11 +106,8 @@ def find_needed(need: Need, files: Files) -> Experiment:
         if experiment.name == name:
             return experiment
     known = [experiment.name for experiment in found]
-    raise PlanningError(
-        f"'{place}' has no experiment '{visible(name)}', which '{need.name}' needs",
-        need.where,
-        suggestion(name, known, "there is"),
-    )
+    told = f"'{place}' has no experiment '{visible(name)}', which '{need.name}' needs"
+    raise PlanningError(told, need.where, suggestion(name, known, "there is"))
 
 
 def _beside(target: str, host: Host, files: Files) -> str:

@@ -163,11 +163,9 @@ def _import_error(error: BaseException, path: str, root: Path) -> PlanningError:
     frames = [frame for frame in told.stack if not frame.filename.startswith(ours)]
     told.stack = traceback.StackSummary.from_list(frames)
     where = f"{path}:{frames[-1].lineno}" if frames and frames[-1].filename.endswith(path) else path
-    return PlanningError(
-        f"'{path}' cannot be imported: {error_name(error)}: {error_message(error)}",
-        where,
-        "".join(told.format()).rstrip() + _how_to_import(error, path, root),
-    )
+    what = f"'{path}' cannot be imported: {error_name(error)}: {error_message(error)}"
+    hint = "".join(told.format()).rstrip() + _how_to_import(error, path, root)
+    return PlanningError(what, where, hint)
 
 
 def _how_to_import(error: BaseException, path: str, root: Path) -> str:
@@ -248,11 +246,8 @@ def _home_of(extension: Extension, files: Files, where: str) -> tuple[str, str]:
         raise PlanningError(what, where)
     home = files.relative(code.co_filename)
     if home.startswith("../"):
-        raise PlanningError(
-            f"'{base.__name__}' is defined outside the root directory, and cannot be extended",
-            where,
-            "write an experiment that calls it",
-        )
+        told = f"'{base.__name__}' is defined outside the root directory, and cannot be extended"
+        raise PlanningError(told, where, "write an experiment that calls it")
     return home, base.__name__
 
 

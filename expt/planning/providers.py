@@ -128,17 +128,12 @@ def read_provider(call: Callable[..., Any], function: Function) -> Provider:
     if name in BUILTIN_PROVIDERS:
         raise reserved_name(f"the provider '{name}'", function.place)
     if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
-        raise PlanningError(
-            f"the provider '{name}' is an async function",
-            str(function.place),
-            "make it a plain def",
-        )
+        what = f"the provider '{name}' is an async function"
+        raise PlanningError(what, str(function.place), "make it a plain def")
     if declaration.cache and inspect.isgeneratorfunction(call):
-        raise PlanningError(
-            f"the provider '{name}' yields, and its value is to be cached",
-            str(function.place),
-            "return the value, or leave out cache=True: what is kept has no teardown",
-        )
+        what = f"the provider '{name}' yields, and its value is to be cached"
+        hint = "return the value, or leave out cache=True: what is kept has no teardown"
+        raise PlanningError(what, str(function.place), hint)
     return Provider(
         name,
         function,
@@ -271,11 +266,9 @@ def missing_value(
     if fixture is not None:
         hint = f"'{name}' is a pytest fixture at {fixture}: mark it with @expt.provider"
     ways = f"give it a default, a key in params.toml, a provider, or -p {name}=…"
-    return PlanningError(
-        f"nothing supplies the argument '{name}' of '{asker.name}'",
-        str(asker.place),
-        "\n".join(filter(None, [chain, asker.hint, hint, ways])),
-    )
+    what = f"nothing supplies the argument '{name}' of '{asker.name}'"
+    at = str(asker.place)
+    return PlanningError(what, at, "\n".join(filter(None, [chain, asker.hint, hint, ways])))
 
 
 def _trail_to(graph: Graph, name: str) -> list[Provider]:
@@ -344,11 +337,9 @@ class _Builder:
         self._builtins.add(name)
         session = self._session_provider(trail)
         if session is not None and name not in SESSION_BUILTINS:
-            raise PlanningError(
-                f"the session provider '{session.name}' needs '{name}', which belongs to one run",
-                str(asker.place),
-                self._tell([*trail], name) + "\nmake it a provider of scope 'run'",
-            )
+            what = f"the session provider '{session.name}' needs '{name}', which belongs to one run"
+            hint = self._tell([*trail], name) + "\nmake it a provider of scope 'run'"
+            raise PlanningError(what, str(asker.place), hint)
 
     def _visit(self, node: Node, trail: list[Node]) -> None:
         name, depth = node
@@ -365,11 +356,8 @@ class _Builder:
                 self._tell([*trail, node]) + f"\nmake '{name}' a session provider too",
             )
         if node in trail:
-            raise PlanningError(
-                f"the provider '{name}' needs itself",
-                str(provider.place),
-                self._tell([*trail[trail.index(node) :], node]),
-            )
+            hint = self._tell([*trail[trail.index(node) :], node])
+            raise PlanningError(f"the provider '{name}' needs itself", str(provider.place), hint)
         if node in self._order:
             return
         trail.append(node)

@@ -368,11 +368,9 @@ def _reject_opaque(resolved: Resolved) -> None:
     """Raise for what was set and can be no value; a default may be any object."""
     for leaf, chain in resolved.origins.items():
         if chain[0].layer != model.LAYER_DEFAULT and holds_opaque(chain[0].value):
-            raise ParameterError(
-                f"'{leaf}' can be no parameter: {chain[0].value}",
-                chain[0].where,
-                "give it a name or a number, and let a provider make the object of it",
-            )
+            what = f"'{leaf}' can be no parameter: {chain[0].value}"
+            hint = "give it a name or a number, and let a provider make the object of it"
+            raise ParameterError(what, chain[0].where, hint)
 
 
 def _without_secret(value: Any) -> Any:

@@ -120,20 +120,11 @@ def _words(binding: Binding, options: Options) -> SearchWords:
 
 def _reject_half_a_search(words: SearchWords) -> None:
     if not words.objectives:
-        raise ParameterError(
-            "the search is for nothing: it has no objective",
-            words.where,
-            "add --maximize results.NAME or --minimize last.NAME",
-        )
+        hint = "add --maximize results.NAME or --minimize last.NAME"
+        raise ParameterError("the search is for nothing: it has no objective", words.where, hint)
     if not words.space:
-        raise ParameterError(
-            "the search has no space: nothing is varied",
-            words.where,
-            "add --space 'NAME={float=[low, high]}', or [expt.search.space] to a params.toml",
-        )
+        hint = "add --space 'NAME={float=[low, high]}', or [expt.search.space] to a params.toml"
+        raise ParameterError("the search has no space: nothing is varied", words.where, hint)
     if words.prune and len(words.objectives) > 1:
-        raise ParameterError(
-            "a search with several objectives prunes nothing",
-            words.where,
-            "leave --prune out, or name one objective",
-        )
+        what = "a search with several objectives prunes nothing"
+        raise ParameterError(what, words.where, "leave --prune out, or name one objective")

@@ -34,11 +34,8 @@ def reject_unknown_values(
         addressed = [binding for binding in bindings if addresses(address, binding)]
         if address is not None and not addressed:
             functions = sorted({name for b in bindings for name in function_names(b)})
-            raise ParameterError(
-                f"no selected experiment is named '{address}'",
-                at,
-                suggestion(address, functions, "experiments", whole=True),
-            )
+            hint = suggestion(address, functions, "experiments", whole=True)
+            raise ParameterError(f"no selected experiment is named '{address}'", at, hint)
         if not any(name in taken[binding.experiment.id] for binding in addressed):
             raise unknown_parameter(name, at, known)
 
@@ -60,17 +57,12 @@ def reject_unknown_variants(options: Options, bindings: Iterable[Binding]) -> No
     for typed in options.values.variants:
         for name in map(str.strip, typed.split(",")):
             if name not in known:
-                raise ParameterError(
-                    f"no selected experiment has the variant '{name}'",
-                    f"--variant {name}",
-                    suggestion(name, known, "variants", whole=True),
-                )
+                what = f"no selected experiment has the variant '{name}'"
+                at = f"--variant {name}"
+                raise ParameterError(what, at, suggestion(name, known, "variants", whole=True))
 
 
 def unknown_parameter(name: str, at: str, known: Sequence[str]) -> ParameterError:
     """The error for a name that nobody takes, with the closest of those that are."""
-    return ParameterError(
-        f"no selected experiment has a parameter '{name}'",
-        at,
-        suggestion(name, known, "parameters", whole=True),
-    )
+    what = f"no selected experiment has a parameter '{name}'"
+    return ParameterError(what, at, suggestion(name, known, "parameters", whole=True))

@@ -362,8 +362,5 @@ def _unloadable(what: str, error: Exception) -> UsageError:
 def _reject_unknown(left_out: Iterable[str], known: Iterable[str]) -> None:
     known = {name for name in known if not name.startswith("no:")}
     for name in sorted(set(left_out) - known):
-        raise UsageError(
-            f"there is no plugin '{name}' to leave out",
-            f"--plugin no:{name}",
-            suggestion(name, known, "plugins"),
-        )
+        what = f"there is no plugin '{name}' to leave out"
+        raise UsageError(what, f"--plugin no:{name}", suggestion(name, known, "plugins"))

@@ -35,11 +35,8 @@ def parse_moment(text: str, option: str, now: dt.datetime) -> dt.datetime:
             raise OverflowError
         return moment
     except (ValueError, OverflowError, OSError):
-        raise UsageError(
-            f"'{visible(text)}' is no moment that expt knows",
-            option,
-            "write 2026-11-23, '2026-11-23 10:15', '2 days ago', 3h, yesterday or 'last tuesday'",
-        ) from None
+        hint = "write 2026-11-23, '2026-11-23 10:15', '2 days ago', 3h, yesterday or 'last tuesday'"
+        raise UsageError(f"'{visible(text)}' is no moment that expt knows", option, hint) from None
 
 
 def parse_day(text: str, option: str, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:

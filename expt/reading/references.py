@@ -183,11 +183,8 @@ def _newest(
         rows = [found for found in rows if _is_of(found[1], name, whole=True)] or ends
         experiments = sorted({row.experiment for _, row in rows})
         if len(experiments) > 1:
-            raise NoSuchRun(
-                f"'{visible(name)}' is the end of several node ids",
-                None,
-                "\n".join(visible(experiment) for experiment in experiments[:_SHOWN]),
-            )
+            hint = "\n".join(visible(experiment) for experiment in experiments[:_SHOWN])
+            raise NoSuchRun(f"'{visible(name)}' is the end of several node ids", None, hint)
     if not rows and status is not None:
         raise NoSuchRun(f"no run of '{visible(name)}' is {status}", visible(str(root)))
     if not rows:

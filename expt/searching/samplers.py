@@ -130,11 +130,8 @@ def _grid_of(one: Dimension) -> list[Any]:
     if one.kind == "choice":
         return list(one.choices)
     if not one.step and one.kind == "float":
-        raise UsageError(
-            f"'{one.name}' has no grid: it has no step",
-            one.where,
-            f"write {{float = [{one.low:g}, {one.high:g}], step = …}}",
-        )
+        hint = f"write {{float = [{one.low:g}, {one.high:g}], step = …}}"
+        raise UsageError(f"'{one.name}' has no grid: it has no step", one.where, hint)
     step = one.step or 1
     count = math.floor((one.high - one.low) / step + 1e-9) + 1
     return [one.low + step * place for place in range(count)]

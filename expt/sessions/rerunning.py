@@ -95,11 +95,8 @@ def options_again(run: Run, again: Again) -> Iterator[Options]:
 def _reject_imported(run: Run) -> None:
     origin = run.lineage.get("imported_from")
     if isinstance(origin, dict):
-        raise UsageError(
-            f"the run was made by {origin.get('format')}, and expt cannot run it",
-            str(run.path),
-            "its code is in code/, its values are in params.toml",
-        )
+        what = f"the run was made by {origin.get('format')}, and expt cannot run it"
+        raise UsageError(what, str(run.path), "its code is in code/, its values are in params.toml")
 
 
 def lay_out_code(run: Run, folder: Path) -> None:
@@ -108,11 +105,8 @@ def lay_out_code(run: Run, folder: Path) -> None:
         name for name in list_inside(run.path, CODE_DIR) if name not in (PATCH_FILE, ANALYSES_FILE)
     ]
     if not names:
-        raise UsageError(
-            "this run has no code that could be run again",
-            str(run.path),
-            "--current-code runs that of the working tree",
-        )
+        what = "this run has no code that could be run again"
+        raise UsageError(what, str(run.path), "--current-code runs that of the working tree")
     for name in names:
         content = read_inside(run.path, f"{CODE_DIR}/{name}", CODE_CAP)
         target = folder / name

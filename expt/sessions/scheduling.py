@@ -92,11 +92,9 @@ class Schedule:
         """Hand every case to an engine that goes on without us."""
         ids = {case.id for case in plan.cases}
         if plan.searches or any(ids.intersection(needed_ids(case)) for case in plan.cases):
-            raise UsageError(
-                "what begins when another run has ended needs somebody who waits for that",
-                "--detach",
-                "leave it out: searches, and cases that need others, take a session that stays",
-            )
+            what = "what begins when another run has ended needs somebody who waits for that"
+            hint = "leave it out: searches, and cases that need others, take a session that stays"
+            raise UsageError(what, "--detach", hint)
         self._waiting.add(plan.cases)
         while (case := self._waiting.next()) is not None:
             self._crew.runner.submit(messages.RunRequest(case, self._waiting.session_keys))

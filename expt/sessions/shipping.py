@@ -105,11 +105,8 @@ def _inputs(case: Case, options: Options) -> Iterator[str]:
         place = Path(str(case.params[name]))
         whole = Path(os.path.abspath(options.cwd / place))
         if place.is_absolute() or not whole.is_relative_to(options.root):
-            raise UsageError(
-                f"'{name}' is {place}, which no node has",
-                "ship = true",
-                "what is shipped lies below the root directory, and is named relative to it",
-            )
+            hint = "what is shipped lies below the root directory, and is named relative to it"
+            raise UsageError(f"'{name}' is {place}, which no node has", "ship = true", hint)
         files = (
             [whole] if whole.is_file() else [each for each in whole.rglob("*") if each.is_file()]
         )

@@ -137,11 +137,9 @@ class EngineExecutor:
             begin = self._home.begin()
             assert begin.session is not None  # noqa: S101 - told before the first run
             if self._engine.on_disk and begin.session.secrets:
-                raise UsageError(
-                    "a parameter is secret, and this engine keeps what it is handed in files",
-                    f"--executor {self._engine.spelling}",
-                    "read it in the experiment, from the environment",
-                )
+                what = "a parameter is secret, and this engine keeps what it is handed in files"
+                at = f"--executor {self._engine.spelling}"
+                raise UsageError(what, at, "read it in the experiment, from the environment")
             mailbox = Mailbox.of_session(runs_root(begin.options), begin.session.id)
             mailbox.open(begin.session.patch)
             self._mailbox = mailbox

@@ -50,11 +50,9 @@ def make_standard(
     except Exception as error:
         raise UsageError(f"'{spelling}' refuses its settings: {error}", at) from error
     if not all(callable(getattr(made, name, None)) for name in ("submit", "shutdown")):
-        raise UsageError(
-            f"'{spelling}' gives a '{type(made).__name__}', which is no executor",
-            at,
-            "it must give what has the methods of concurrent.futures.Executor",
-        )
+        what = f"'{spelling}' gives a '{type(made).__name__}', which is no executor"
+        hint = "it must give what has the methods of concurrent.futures.Executor"
+        raise UsageError(what, at, hint)
     return made
 
 
