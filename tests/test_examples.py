@@ -46,8 +46,9 @@ def tree(shared_sandbox: Sandbox) -> Sandbox:
 
 @pytest.fixture(scope="module")
 def smoked(tree: Sandbox) -> Runs:
-    """The runs of the whole tree that `--smoke` makes, with their pictures."""
-    ran(tree, "experiments/", "--smoke", render=True, timeout=100)
+    """The runs of the whole tree that `--smoke` makes, with their pictures; one of each sweep."""
+    one = ("-p", "temperature=2.2", "-p", "length=32")
+    ran(tree, "experiments/", "--smoke", *one, render=True, timeout=100)
     return tree.runs(smoke=True, session="latest")
 
 
@@ -82,7 +83,8 @@ def count_frames(video: Path) -> int:
 
 @pytest.mark.timeout(400)
 def test_the_whole_tree_agrees_with_theory(tree: Sandbox) -> None:
-    ran(tree, "experiments/", "-n", "2", "-p", "pictures=2", timeout=360)  # no value is made of one
+    few = ("-p", "pictures=2", "-p", "sweeps=1500")  # no value is made of a picture
+    ran(tree, "experiments/", "-n", "2", *few, timeout=360)
     runs = tree.runs()
     assert {function_of(run) for run in runs} == WITHIN.keys()
     assert {run.status for run in runs} == {"completed"}

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _MODULES: Final = (
+    "_strptime",
     "cattrs",
     "difflib",
     "numpy.random",
@@ -51,6 +52,7 @@ _MODULES: Final = (
     "expt.rendering.renderer",
     "expt.rendering.script",
     "expt.running.case",
+    "expt.running.rivals",
     "expt.running.session_files",
     "expt.sessions.looking_back",
     "expt.sessions.session",
