@@ -216,6 +216,18 @@ def test_columns_without_room_are_left_out_and_no_number_is_cut() -> None:
     ]
 
 
+def test_what_is_cut_is_cut_until_all_that_is_not_has_its_room() -> None:
+    screen, stream = terminal(NO_COLOR="1", COLUMNS="36")
+    columns = [
+        Column("name", ["an/experiment.py::name"]),
+        Column("run", ["a/long.py::name"], right=True),
+        Column("y", ["▁" * 12]),
+        Column("took", ["16ms"], right=True),
+    ]
+    screen.table(columns)
+    assert stream.getvalue().splitlines()[2:] == ["an/exper…  a/long.p…  ▁▁▁▁▁▁▁…  16ms"]
+
+
 @pytest.mark.parametrize("columns", ["1", "2", "5", "20"])
 def test_the_narrowest_terminals_get_something(columns: str) -> None:
     screen, _ = terminal(COLUMNS=columns)

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.parser import Parser
-from expt.cli.show.listing import told_values
+from expt.cli.show.listing import told_values, value_column
 from expt.cli.which_runs import add_filters, find_chosen
 from expt.ground.encoding import to_json
 from expt.ground.errors import ExitCode, UsageError
 from expt.ground.screen import Column, output
 from expt.ground.text import value_text
 from expt.reading.references import find_archive_root
+from expt.terminal.sweep_table import mean_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +58,8 @@ def _show(pivot: Pivot, screen: Screen) -> None:
         return told_values(values, tell=lambda v: v if type(v) is str else value_text(v))
 
     screen.line((f"{pivot.value}, {pivot.names[0]} × {pivot.names[1]}", "bold"))
-    columns = [Column(pivot.names[0], told(pivot.rows))]
+    columns = [value_column(pivot.names[0], pivot.rows)]
     for index, head in enumerate(told(pivot.columns)):
-        columns.append(Column(head, [cells[index].text() for cells in pivot.cells], right=True))
+        texts = mean_texts([cells[index].spread for cells in pivot.cells])
+        columns.append(Column(head, texts, right=True))
     screen.table(columns, else_by="--markdown has everything")

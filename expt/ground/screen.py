@@ -14,6 +14,7 @@ import errno
 import io
 import json
 import os
+import re
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -64,7 +65,7 @@ _PLAIN_SIGNS: Final = str.maketrans(
 _NO_LIMIT: Final = 100_000  # columns
 _WIDEST: Final = 60  # columns of a plain table that one long value does not widen
 _NAMED: Final = 10  # columns that were left out
-_NUMBER: Final = 40  # columns that the longest number takes, a mean with its deviation
+_NUMBER: Final = re.compile(r"\W? ?\.?\d|nan|[-+−]?inf")  # begins what is never cut to the right
 
 
 @frozen
@@ -83,14 +84,15 @@ class Column:
     least: int = 8
 
     @property
-    def narrowest(self) -> int:
-        """The columns that it needs."""
-        widths = [cells(text) for text in (self.head, *map(plain, self.cells))]
-        if self.whole:
-            return max(widths)
-        if self.right and any(width > _NUMBER for width in widths):  # a text among numbers
-            return max(self.least, *(width for width in widths if width <= _NUMBER))
-        return max(widths) if self.right else min(max(widths), self.least)
+    def widths(self) -> tuple[int, int]:
+        """The width that it needs, and the one that it would take."""
+        texts = (self.head, *map(plain, self.cells))
+        every = [cells(text) for text in texts]
+        kept = [
+            width if self.whole or (self.right and _NUMBER.match(text)) else min(width, self.least)
+            for text, width in zip(texts, every, strict=True)
+        ]
+        return max(kept), max(every)
 
 
 class Screen:
@@ -373,20 +375,28 @@ def aligned(columns: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str
     return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
 
 
-def _that_fit(columns: Sequence[Column], room: int) -> tuple[list[Column], list[str]]:
-    """The columns for which there is room, and the heads of the others, the last ones first."""
-    least = [column.narrowest for column in columns]
-    over = sum(least) + 2 * (len(columns) - 1) - room
+def _that_fit(columns: Sequence[Column], room: int) -> tuple[list[tuple[Column, int]], list[str]]:
+    """The columns for which there is room, each with its width, and the heads of the others.
+
+    The last ones are left out first; of those that stay the widest one is cut first.
+    """
     shown = list(columns)
+    widths = [column.widths for column in shown]
     left_out: list[str] = []
-    for place in reversed(range(len(columns))):
-        if over > 0 and not columns[place].whole:
-            over -= least[place] + 2
+    over = sum(least for least, _ in widths) + 2 * (len(shown) - 1) - room
+    for place in reversed(range(len(shown))):
+        if over > 0 and not shown[place].whole:
+            over -= widths.pop(place)[0] + 2
             left_out.insert(0, shown.pop(place).head)
-    return shown, list(filter(None, left_out))
+    taken = [max(least, min(most, room)) for least, most in widths]
+    for _ in range(sum(taken) + 2 * (len(taken) - 1) - room):
+        spare = [(taken[i], i) for i, (least, _) in enumerate(widths) if taken[i] > least]
+        if spare:
+            taken[max(spare)[1]] -= 1
+    return list(zip(shown, taken, strict=True)), list(filter(None, left_out))
 
 
-def _rich_table(columns: Sequence[Column], *, heads: bool) -> RenderableType:
+def _rich_table(columns: Sequence[tuple[Column, int]], *, heads: bool) -> RenderableType:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -398,13 +408,13 @@ def _rich_table(columns: Sequence[Column], *, heads: bool) -> RenderableType:
         padding=(0, 1 if heads else 2, 0, 0),
         header_style="dim",
     )
-    for column in columns:
+    for column, width in columns:
         table.add_column(
             styled(column.head, **_WRAPPED[OneRow]),
             justify="right" if column.right else "left",
             style=column.style or None,
-            min_width=column.narrowest,
+            width=width,
         )
-    for row in zip(*(column.cells for column in columns), strict=True):
+    for row in zip(*(column.cells for column, _ in columns), strict=True):
         table.add_row(*(styled(cell, **_WRAPPED[OneRow]) for cell in row))
     return table
