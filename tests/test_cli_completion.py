@@ -29,7 +29,8 @@ TREE = {
         import expt
 
         @expt.provider(scope="session")
-        def data(test_size: float = 0.25, opt: Literal["adam", "sgd"] = "sgd", fast: bool = False):
+        def data(test_size: float = 0.25, opt: Literal["adam", "sgd"] = "sgd", fast: bool = False,
+                 kind: Literal["a", "b"] | None = None):
             return 1
     """,
     "runs/.keep": "",
@@ -78,6 +79,8 @@ def offered(sandbox: Sandbox, line: str, imported: list[str] | None = None) -> l
         ("expt -p test", ["test_size="]),
         ("expt -p opt=", ["opt=adam", "opt=sgd"]),
         ("expt --sweep opt=s", ["opt=sgd"]),
+        ("expt --sweep opt=adam,s", ["opt=adam,sgd"]),
+        ("expt -p kind=", ["kind=a", "kind=b"]),
         ("expt -p fast=t", ["fast=true"]),
         ("expt show --status f", ["failed"]),
         ("expt show --sort dur", ["duration"]),
@@ -135,6 +138,7 @@ def test_tags_are_offered(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/a.py": "def experiment_x(): return 1\n"})
     sandbox.expt("--tag", "paper")
     assert offered(sandbox, "expt show --tag p") == ["paper"]
+    assert offered(sandbox, "expt tag latest p") == ["paper"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -115,6 +115,8 @@ def _add_completers(parser: argparse.ArgumentParser, verb: str) -> None:
     }
     if verb == "stop":
         by_name["references"] = lambda **_: [r.id for r in _newest() if r.status == "running"]
+    if verb == "tag":
+        by_name["words"] = lambda **_: [*_references(), *by_name["tag"]()]
     for action in parser._actions:
         if action.dest in by_name:
             action.completer = by_name[action.dest]  # type: ignore[attr-defined]
@@ -181,10 +183,10 @@ def _assignments(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iter
     for experiment in experiments:
         for file in _files_of(root, experiment):
             signatures |= _arguments_of(file)
-    name, equals, _typed = prefix.partition("=")
+    name, equals, typed = prefix.partition("=")
     if equals:
-        annotation = signatures.get(name)
-        yield from (f"{name}={value}" for value in _choices(annotation) if annotation is not None)
+        before = prefix[: len(prefix) - len(typed.rpartition(",")[2])]
+        yield from (f"{before}{value}" for value in _choices(signatures.get(name)))
         return
     names = signatures.keys() | {name for each in experiments for name in each.parameters}
     for folder in {experiment.folder for experiment in experiments}:
@@ -221,16 +223,13 @@ def _arguments_of(file: Path) -> dict[str, ast.expr | None]:
 
 
 def _choices(annotation: ast.expr | None) -> Iterator[str]:
-    """The members of a Literal, the two truth values."""
-    if isinstance(annotation, ast.Name) and annotation.id == "bool":
-        yield from ("true", "false")
-    elif isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).endswith(
-        "Literal"
-    ):
-        members = annotation.slice
-        for member in members.elts if isinstance(members, ast.Tuple) else [members]:
-            if isinstance(member, ast.Constant):
-                yield str(member.value)
+    """The members of each Literal in it, the two truth values of a bool."""
+    for node in ast.walk(annotation) if annotation is not None else ():
+        if isinstance(node, ast.Name) and node.id == "bool":
+            yield from ("true", "false")
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal"):
+            members = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            yield from (str(each.value) for each in members if isinstance(each, ast.Constant))
 
 
 def _keys_above(folder: str) -> Iterator[str]:
