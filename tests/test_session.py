@@ -138,6 +138,16 @@ def test_selection_and_a_value_of_the_command_line(sandbox: Sandbox) -> None:
                 "  set by -p, over 3 of default (experiments/first.py:1)\n"
             ),
         ),
+        (
+            ["-p", "epochs=1,2"],
+            4,
+            (
+                "error: 'epochs' must be int, not '1,2'\n"
+                "  at -p epochs\n"
+                "  each of several values: --sweep epochs=1,2\n"
+                "  set by -p, over 3 of default (experiments/first.py:1)\n"
+            ),
+        ),
     ],
 )
 def test_what_is_typed_wrong_fails_before_anything_runs(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError
-from expt.ground.model import LAYER_DEFAULT, LAYER_PARAMS, Origin
+from expt.ground.model import LAYER_COMMAND, LAYER_DEFAULT, LAYER_PARAMS, Origin
 from expt.ground.text import MASK, dotted
 from expt.ground.toml_lines import KeyPath
 from expt.ground.toml_reading import MAX_DEPTH
@@ -153,6 +153,8 @@ class Resolved:
             node = (node.children or {}).get(str(next(steps, None)))
         lines = [misfit.hint] if misfit.hint and not secret else []
         if origins:
+            if origins[0].layer == LAYER_COMMAND and "," in str(misfit.value) and not secret:
+                lines.append(f"each of several values: --sweep {self.name}={misfit.value}")
             lines.append(f"set by {origins[0].layer}" + _shadows(origins[1:], secret))
         at = origins[0].where if origins else None
         return ParameterError(misfit.tell(self.name, secret=secret), at, "\n".join(lines))
