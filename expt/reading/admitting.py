@@ -18,7 +18,7 @@ from expt.reading.query import name_filter
 from expt.reading.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence, Set
+    from collections.abc import Iterator, Sequence, Set
 
     from expt.reading.index import Catalogue
     from expt.reading.outlines import Summary
@@ -31,11 +31,7 @@ _FEWEST: Final = 500  # runs that are worth a process to tell them
 
 
 def select(
-    catalogue: Catalogue,
-    query: Query,
-    limit: int | None,
-    shorten: Callable[[str], str],
-    best: tuple[str, int] | None = None,
+    catalogue: Catalogue, query: Query, limit: int | None, best: tuple[str, int] | None = None
 ) -> Iterator[tuple[int, Run]]:
     """`(started, run)` of what the query admits, newest first, read a few at a time.
 
@@ -48,19 +44,17 @@ def select(
         rows = [row for row in rows if row.folder not in beyond]
     some = len(rows) if limit is None else max(2 * limit, 50)
     for start in range(0, len(rows), some or 1):
-        for row, run in read_rows(catalogue, rows[start : start + some], shorten):
+        for row, run in read_rows(catalogue, rows[start : start + some]):
             if query.admits(run):
                 yield row.started, run
 
 
-def select_outlined(
-    catalogue: Catalogue, query: Query, shorten: Callable[[str], str]
-) -> Iterator[tuple[int, Run]]:
+def select_outlined(catalogue: Catalogue, query: Query) -> Iterator[tuple[int, Run]]:
     """As `select`, with the outlines of the runs: those that the index has, where nothing else of
     them needs to be asked. Of many others, other processes tell a part."""
     rows, sure = narrowed(catalogue, query)
     there = list(catalogue.summaries(rows))
-    tell = partial(_tell, catalogue, query, shorten)
+    tell = partial(_tell, catalogue, query)
     tell(there[:_FIRST])  # so that the names that runs have are known
     if query.condition is None:
         sure = {row.folder for row in rows}
@@ -79,7 +73,7 @@ def select_outlined(
         if row.folder not in left_out:
             path = catalogue.path_of(row)
             outline = told.get(row.folder) or (summary and summary.outline_at(path))
-            run = _run_of(catalogue, row, summary, shorten, outline)
+            run = _run_of(catalogue, row, summary, outline)
             if run is not None:
                 yield row.started, run
 
@@ -91,15 +85,12 @@ def _has_outline(row: Row, summary: Summary | None) -> bool:
 
 
 def _tell(
-    catalogue: Catalogue,
-    query: Query,
-    shorten: Callable[[str], str],
-    rows: Sequence[tuple[Row, Summary | None]],
+    catalogue: Catalogue, query: Query, rows: Sequence[tuple[Row, Summary | None]]
 ) -> tuple[dict[str, str], list[str]]:
     """Folder → outline of those that are admitted, and the names that were seen so far."""
     told = {}
     for row, summary in rows:
-        run = _run_of(catalogue, row, summary, shorten)
+        run = _run_of(catalogue, row, summary)
         if run is not None and query.admits(run):
             told[row.folder] = run.outline_text
     return told, list(query.seen)
@@ -131,25 +122,20 @@ def _beyond(catalogue: Catalogue, asked: Set[str], sort: str, limit: int) -> fro
     return frozenset(folder for folder, number in order.items() if number > last)
 
 
-def read_rows(
-    catalogue: Catalogue, rows: Sequence[Row], shorten: Callable[[str], str]
-) -> Iterator[tuple[Row, Run]]:
+def read_rows(catalogue: Catalogue, rows: Sequence[Row]) -> Iterator[tuple[Row, Run]]:
     for row, summary in catalogue.summaries(rows):
-        run = _run_of(catalogue, row, summary, shorten)
+        run = _run_of(catalogue, row, summary)
         if run is not None:
             yield row, run
 
 
 def _run_of(
-    catalogue: Catalogue,
-    row: Row,
-    summary: Summary | None,
-    shorten: Callable[[str], str],
-    outline_text: str | None = None,
+    catalogue: Catalogue, row: Row, summary: Summary | None, outline: str | None = None
 ) -> Run | None:
     """The run of a row and its summary; None where it vanished meanwhile."""
     path, text = catalogue.path_of(row), summary and summary.text
     try:
-        return Run(path, text, shorten, labelled=row.is_labelled, outline_text=outline_text)
+        shorten, labelled = catalogue.shorten, row.is_labelled
+        return Run(path, text, shorten, labelled=labelled, outline_text=outline)
     except ReadingError:
         return None

@@ -64,19 +64,23 @@ def find_runs(
         catalogues = [stack.enter_context(open_catalogue(place)) for place in roots]
         damaged = [error for catalogue in catalogues for error in damages(catalogue)]
         shorten = id_shortener(run_id for catalogue in catalogues for run_id in catalogue.ids)
+        for catalogue in catalogues:
+            catalogue.shorten = shorten
         if query.session == LATEST:
-            query = evolve(query, session=_latest_session(catalogues, shorten))
+            query = evolve(query, session=_latest_session(catalogues))
         first = None if sort else limit
         best = (sort, limit) if sort and limit else None
         found = [
-            select_outlined(catalogue, query, shorten)
+            select_outlined(catalogue, query)
             if outlined and not sort and not limit
-            else select(catalogue, query, first, shorten, best)
+            else select(catalogue, query, first, best)
             for catalogue in catalogues
         ]
         merged = heapq.merge(*found, key=lambda pair: pair[0], reverse=True)
         runs = [run for _, run in islice(merged, first)]
-        _reject_unknown(query, lambda: _every_run(catalogues, shorten))
+        _reject_unknown(
+            query, lambda: (run for one in catalogues for _, run in read_rows(one, one.rows))
+        )
     if sort:
         runs = sort_runs(runs, sort)[:limit]
     return Runs(runs, damaged)
@@ -105,14 +109,15 @@ def list_runs(root: Path, *, first: int, **words: Any) -> Iterator[Listing]:
 
 def _listing_of(catalogue: Catalogue, query: Query) -> Listing:
     rows, _ = narrowed(catalogue, query)
-    return list_rows(catalogue, rows, id_shortener(catalogue.ids))
+    catalogue.shorten = id_shortener(catalogue.ids)
+    return list_rows(catalogue, rows)
 
 
 def find_runs_of(root: Path, experiments: Container[str]) -> list[Run]:
     """The runs of experiments, by their node ids without a case, below `root`; newest first."""
     with open_catalogue(root) as catalogue:
         rows = [row for row in catalogue.rows if row.experiment in experiments]
-        return [run for _, run in read_rows(catalogue, rows, lambda whole: whole)]
+        return [run for _, run in read_rows(catalogue, rows)]
 
 
 def choose_runs(
@@ -141,21 +146,13 @@ def _reject_unknown(query: Query, every: Callable[[], Iterable[Run]]) -> None:
             raise unknown_field(runs, name)
 
 
-def _every_run(catalogues: Iterable[Catalogue], shorten: Callable[[str], str]) -> Iterator[Run]:
-    for catalogue in catalogues:
-        for _, run in read_rows(catalogue, catalogue.rows, shorten):
-            yield run
-
-
-def _latest_session(catalogues: Iterable[Catalogue], shorten: Callable[[str], str]) -> str:
+def _latest_session(catalogues: Iterable[Catalogue]) -> str:
     """The session of the newest run that has one."""
     found = [
         (row.started, catalogue, row) for catalogue in catalogues for row in catalogue.rows[:50]
     ]
     found.sort(key=lambda each: each[0], reverse=True)
-    return _session_of(
-        run for _, catalogue, row in found for _, run in read_rows(catalogue, [row], shorten)
-    )
+    return _session_of(run for _, one, row in found for _, run in read_rows(one, [row]))
 
 
 def _session_of(runs: Iterable[Run]) -> str:

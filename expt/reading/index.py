@@ -41,7 +41,7 @@ from expt.reading.scanning import (
 from expt.reading.shelves import SIZE, Row, Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from expt.reading.narrowing import Narrowing
 
@@ -55,7 +55,7 @@ class Catalogue:
     """Every archive below one root, and their summaries on demand.
 
     `fresh` are the summaries of what was read now, by folder. There are `more` archives, where
-    these are not all.
+    these are not all. `shorten` makes of an id the beginning that tells it from all others.
     """
 
     root: Path
@@ -63,6 +63,7 @@ class Catalogue:
     _fresh: Mapping[str, Summary]
     _index: IndexFile | None
     more: int = 0
+    shorten: Callable[[str], str] = lambda whole: whole
 
     def path_of(self, row: Row) -> str:
         """The archive's folder."""

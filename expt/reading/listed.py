@@ -15,7 +15,7 @@ from expt.reading.admitting import read_rows
 from expt.reading.cells import EXTREMES, TABLE, TEXTS, TIMES, UNTOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+    from collections.abc import Iterable, Mapping, Sequence, Set
 
     from expt.reading.index import Catalogue
     from expt.reading.run import Run
@@ -57,13 +57,13 @@ def list_of(runs: Iterable[Run], stamps: Mapping[str, str] | None = None, more: 
     return Listing(ids, short, {}, dict(enumerate(there)), stamps or {}, more)
 
 
-def list_rows(catalogue: Catalogue, rows: Sequence[Row], shorten: Callable[[str], str]) -> Listing:
+def list_rows(catalogue: Catalogue, rows: Sequence[Row]) -> Listing:
     """What rows of a catalogue are of, told by its columns as far as they can."""
     asked = {row.folder for row in rows}
     sheets = [(shelf, *_sheet_of(shelf, asked)) for shelf in catalogue.shelves]
     told = {shelf.folders[place] for shelf, _, places in sheets for place in places}
     alone = [row for row in rows if row.folder not in told]
-    runs = {row.folder: run for row, run in read_rows(catalogue, alone, shorten)}
+    runs = {row.folder: run for row, run in read_rows(catalogue, alone)}
     there = [row for row in rows if row.folder in told or row.folder in runs]
     order = {row.folder: place for place, row in enumerate(there)}
     columns: dict[tuple[str, str], list[Values]] = {}
@@ -77,7 +77,7 @@ def list_rows(catalogue: Catalogue, rows: Sequence[Row], shorten: Callable[[str]
     ids = [row.id for row in there]
     return Listing(
         ids,
-        [*map(shorten, ids)],
+        [*map(catalogue.shorten, ids)],
         columns,
         {order[folder]: run for folder, run in runs.items()},
         catalogue.stamps,
