@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import webbrowser
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from expt.archive.served_page import find_addresses
 from expt.cli.parser import Parser, add_root
 from expt.ground.errors import ExitCode, UsageError, suggestion
 from expt.ground.layout import OVERVIEW_FILE, PLOTS_DIR
+from expt.ground.processes import start_apart
 from expt.ground.screen import output
 from expt.reading.references import find_archive_root, load_run
 
@@ -56,13 +56,7 @@ def main(words: list[str]) -> int:
     output().line(str(path))
     opener = next(filter(None, map(shutil.which, _OPENERS)), None)
     if opener is not None:
-        subprocess.Popen(
-            [opener, str(path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        start_apart([opener, str(path)], heard=False)
     return int(ExitCode.OK)
 
 

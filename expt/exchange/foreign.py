@@ -140,9 +140,12 @@ def parsed_moment(text: Any) -> dt.datetime | None:
     return on_local_clock(time if time.tzinfo else time.replace(tzinfo=dt.UTC))
 
 
-def status_of(word: Any, words: Mapping[Any, Status]) -> Status | None:
-    """What a word of another tool's for a run's end means; None for one that it does not have."""
-    return words.get(word) if isinstance(word, (str, int)) else None
+def status_of(word: Any, words: Mapping[Any, Status], notices: list[str]) -> Status:
+    """What a word of another tool's for a run's end means; a notice for one that it has not."""
+    status = words.get(word) if isinstance(word, (str, int)) else None
+    if status is None:
+        notices.append(f"it had not ended when it was imported: it said {word!r}")
+    return status or "interrupted"
 
 
 def table_of(value: Any) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def _read_run(folder: Path, meta: Mapping[str, Any]) -> ForeignRun:
     if started is None:
         raise DamagedArchive(f"{_META} has no 'start_time'", str(folder))
     tags = {name: _text(folder, name) for name in files if name.startswith("tags/")}
-    status = status_of(meta.get("status"), _STATUSES) or "interrupted"
+    status = status_of(meta.get("status"), _STATUSES, [])
     notices = []
     if meta.get("status") in (1, 2, "RUNNING", "SCHEDULED"):
         notices.append("it had not ended when it was imported")

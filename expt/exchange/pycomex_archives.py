@@ -70,13 +70,11 @@ def _read(folder: Path) -> ForeignRun:
     tracked = {name: _find(data, name) for name in _tracked_names(meta)}
     tracked = {name: values for name, values in tracked.items() if isinstance(values, list)}
     finished = moment(meta.get("end_time"))
-    status = status_of(meta.get("status"), _STATUSES)
-    notices = []
+    notices: list[str] = []
     if timeless := sorted(name for name in tracked if not _are_pictures(tracked[name])):
         told = ", ".join(timeless)
         notices.append(f"PyComex keeps no times of what is tracked; the run's start stands: {told}")
-    if status is None:
-        notices.append(f"it had not ended when it was imported: it said {meta.get('status')!r}")
+    status = status_of(meta.get("status"), _STATUSES, notices)
     notices += [
         f"of the parameter '{name}' PyComex kept the text alone"
         for name, parameter in given.items()
@@ -90,7 +88,7 @@ def _read(folder: Path) -> ForeignRun:
         experiment=foreign_node_id(
             str(meta.get("namespace") or ""), str(meta.get("name") or folder.parent.name)
         ),
-        status=status or "interrupted",
+        status=status,
         started=started,
         finished=finished,
         duration=finite(meta.get("duration")) if finished else None,

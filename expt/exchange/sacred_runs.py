@@ -54,10 +54,8 @@ def _read(folder: Path) -> ForeignRun:
         raise DamagedArchive(f"{_RUN} is none of Sacred's", str(folder))
     names = list_bounded(folder)
     finished = parsed_moment(run.get("stop_time"))
-    status = status_of(run.get("status"), _STATUSES)
-    notices = []
-    if status is None:
-        notices.append(f"it had not ended when it was imported: it said {run.get('status')!r}")
+    notices: list[str] = []
+    status = status_of(run.get("status"), _STATUSES, notices)
     if resources := run.get("resources"):
         notices.append(f"Sacred keeps resources beside its runs, and they stay there: {resources}")
     meta, host = table_of(run.get("meta")), table_of(run.get("host"))
@@ -71,7 +69,7 @@ def _read(folder: Path) -> ForeignRun:
         source=folder,
         id=f"{name}/{folder.name}/{run.get('start_time')}",
         experiment=foreign_node_id(file, name or folder.parent.name),
-        status=status or "interrupted",
+        status=status,
         started=started,
         finished=finished,
         duration=(finished - started).total_seconds() if finished else None,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import subprocess
+    from collections.abc import Callable, Iterator, Sequence
 
 _PROC: Final = Path("/proc")
 
@@ -28,6 +29,22 @@ def start_of(pid: int) -> str | None:
     # the name, in parentheses, may hold anything; state and start time follow it
     state, *fields = stat[stat.rindex(b")") + 2 :].split()
     return None if state in (b"Z", b"X") else fields[18].decode()
+
+
+def start_apart(
+    words: Sequence[str], *, talks: bool = False, heard: bool = True
+) -> subprocess.Popen[str]:
+    """A process that no Ctrl-C of our terminal reaches, and whose complaints go nowhere.
+
+    With `talks` it is written to; where it is `heard`, its output is read. Raises `OSError`.
+    """
+    import subprocess  # slow, and few start one
+
+    nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+    said, told = pipe if talks else nothing, pipe if heard else nothing
+    return subprocess.Popen(
+        words, stdin=said, stdout=told, stderr=nothing, text=True, start_new_session=True
+    )
 
 
 def _start_by_ps(pid: int) -> str | None:

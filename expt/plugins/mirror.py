@@ -19,7 +19,6 @@ import os
 import queue
 import signal
 import string
-import subprocess
 import sys
 import threading
 import time
@@ -29,12 +28,14 @@ from urllib.parse import urlsplit
 from expt.ground.errors import ConfigurationError, ReadingError
 from expt.ground.hookspecs import hook
 from expt.ground.messages import RunFinished
+from expt.ground.processes import start_apart
 from expt.ground.screen import Screen
 from expt.ground.text import counted
 from expt.ground.value_classes import frozen
 from expt.reading.references import load_archive
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping, Sequence
 
     from expt.ground.messages import Event
@@ -124,14 +125,8 @@ class _Courier:
         self._paths: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._broken = ""
         try:
-            self._process: subprocess.Popen[str] | None = subprocess.Popen(
-                [sys.executable, "-P", "-m", "expt.exchange.mirroring", name, destination],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                start_new_session=True,  # Ctrl-C is for the session
-            )
+            words = [sys.executable, "-P", "-m", "expt.exchange.mirroring", name, destination]
+            self._process: subprocess.Popen[str] | None = start_apart(words, talks=True)
         except OSError as error:
             self._process = None
             self._broken = f"its process cannot be started: {error.strerror}"

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from expt.ground.errors import ConfigurationError, suggestion
 from expt.ground.hookspecs import hook
+from expt.ground.processes import start_apart
 from expt.ground.screen import Screen
 from expt.ground.value_classes import frozen
 
@@ -102,7 +103,8 @@ class Notify:
     @hook
     def expt_session_started(self) -> None:
         if self._settings.webhook is not None:
-            self._delivery = _start_delivery()  # now, so that it is ready at the end
+            words = [sys.executable, "-I", str(Path(__file__).with_name("delivery.py"))]
+            self._delivery = start_apart(words, talks=True)  # now, so that it is ready at the end
 
     @hook(trylast=True)  # when the terminal has said its last
     def expt_session_finished(
@@ -129,19 +131,6 @@ class Notify:
             host = urllib.parse.urlsplit(address).hostname
             told = f"the webhook at {host} was not told: {failures[0]}"
             self._screen.line(("notice: ", "yellow"), told)
-
-
-def _start_delivery() -> subprocess.Popen[str]:
-    import subprocess  # slow, and few have a webhook
-
-    return subprocess.Popen(
-        [sys.executable, "-I", str(Path(__file__).with_name("delivery.py"))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,  # Ctrl-C is for the session
-    )
 
 
 def message(options: Options, outcomes: Sequence[Outcome], exit_code: int) -> dict[str, Any]:

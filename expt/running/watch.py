@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from expt.ground.layout import OWN_SERIES
+from expt.ground.processes import start_apart
 
 if TYPE_CHECKING:
     import subprocess
@@ -186,17 +187,8 @@ def start_tool(seconds: float, environ: Mapping[str, str]) -> subprocess.Popen[s
         if not own.strip("- "):
             return None
         words.append(f"--id={own}")
-    import subprocess  # slow, and few machines have the tool
-
     try:
-        return subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,  # a Ctrl-C is the run's
-        )
+        return start_apart(words)  # a Ctrl-C is the run's
     except OSError:
         return None
 
