@@ -52,7 +52,8 @@ def _error_to_json(error: ErrorInfo | None) -> dict[str, str] | None:
     return None if error is None else dict(vars(error))
 
 
-def _origins_to_json(origins: Mapping[str, Sequence[Origin]]) -> Any:
+def origins_to_json(origins: Mapping[str, Sequence[Origin]]) -> dict[str, Any]:
+    """Name → the chain of places that a value is from, the strongest first, as strict JSON."""
     return {name: [*map(_origin, chain)] for name, chain in origins.items()}
 
 
@@ -333,7 +334,7 @@ _FIELDS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] 
     "params": (_mapping_to_json, read_mapping),
     "made": (_mapping_to_json, read_mapping),
     "words": (_mapping_to_json, _mapping_of_mappings),
-    "origins": (_origins_to_json, _origins),
+    "origins": (origins_to_json, _origins),
     "results": (_mapping_to_json, read_mapping),
     "series": (_mapping_to_json, _series),
     "inputs": (_mapping_to_json, _mapping_of_mappings),

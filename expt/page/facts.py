@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from expt.archive.record import origins_to_json
 from expt.ground.encoding import to_json
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SERIES_DIR
@@ -55,10 +56,7 @@ def _tell(run: Run, sections: Iterable[str]) -> dict[str, Any]:
 
 
 def _tell_origins(run: Run) -> dict[str, Any]:
-    return {
-        name: [{"layer": o.layer, "where": o.where, "value": to_json(o.value)} for o in chain]
-        for name, chain in run.origins.items()
-    }
+    return origins_to_json(run.origins)
 
 
 def _tell_error(run: Run) -> dict[str, str] | None:

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.archive.record import origins_to_json
 from expt.ground.encoding import opaque_as_text, to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
@@ -99,24 +100,13 @@ def case_to_json(case: Case) -> dict[str, Any]:
         "experiment": case.experiment.id,
         "case": case.label,
         "description": case.experiment.description,
-        "params": _json(case.params),
-        "origins": {
-            name: [
-                {"layer": origin.layer, "where": origin.where, "value": _json(origin.value)}
-                for origin in origins
-            ]
-            for name, origins in case.origins.items()
-        },
+        "params": to_json(opaque_as_text(case.params)),
+        "origins": origins_to_json(case.origins),
         **({"words": {n: dict(words) for n, words in case.words.items()}} if case.words else {}),
         "needs": {name: list(ids) for name, ids in case.needs.items()},
         "skip": case.skip,
         "fingerprint": case.fingerprint,
     }
-
-
-def _json(value: Any) -> Any:
-    """The tagged form; what cannot be stored as its `repr`."""
-    return to_json(opaque_as_text(value))
 
 
 # Values and where they come from, wherever these are shown

@@ -25,6 +25,7 @@ from expt.ground.text import (
     shares,
 )
 from expt.parameters.secret_values import masked_case
+from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,15 +81,9 @@ def earlier_outcomes(done: Mapping[str, PinnedRun]) -> list[Outcome]:
     return outcomes
 
 
-def numbers(values: Mapping[str, Any], above: str = "") -> dict[str, float]:
+def numbers(values: Mapping[str, Any]) -> dict[str, float]:
     """The numbers among results, by dotted names."""
-    found: dict[str, float] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            found |= numbers(value, f"{above}{name}.")
-        elif is_number(value):
-            found[f"{above}{name}"] = value
-    return found
+    return {name: value for name, value in leaf_values(values) if is_number(value)}
 
 
 def _show_sweep(screen: Screen, head: Line, members: Sequence[_Member]) -> None:

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.cli.show.listing import told_values
-from expt.ground.encoding import is_same
+from expt.cli.show.listing import split_values, told_values
 from expt.ground.errors import DamagedArchive
 from expt.ground.screen import Column, Line, Part, Prose
 from expt.ground.text import case_text, counted, human_size, some_of, value_text
@@ -172,12 +171,7 @@ def _show_code(screen: Screen, difference: Difference) -> None:
 
 def _show_same(screen: Screen, runs: Sequence[Run], compared: Difference | Varying) -> None:
     """What was compared and does not differ."""
-    first, *others = (dict(leaf_values(run.params)) for run in runs)
-    same = {
-        name: value
-        for name, value in first.items()
-        if all(name in other and is_same(other[name], value) for other in others)
-    }
+    _, same = split_values([dict(leaf_values(run.params)) for run in runs])
     told = [case_text(same)] if same else []
     for part, (one, more) in _COUNTED.items():
         if compared.same.get(part):
