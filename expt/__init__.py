@@ -31,53 +31,24 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "ExptError": "expt.ground.errors",
-    "Kept": "expt.ground.declarations",
-    "Run": "expt.reading.run",
-    "Runs": "expt.reading.runs",
-    "Secret": "expt.ground.declarations",
-    "Track": "expt.ground.model",
-    "extends": "expt.ground.declarations",
-    "hook": "expt.ground.hookspecs",
-    "load": "expt.api",
-    "load_ipython_extension": "expt.in_ipython",
-    "main": "expt.api",
-    "mark": "expt.ground.declarations",
-    "needs": "expt.ground.declarations",
-    "on": "expt.ground.declarations",
-    "provider": "expt.ground.declarations",
-    "run": "expt.api",
-    "runs": "expt.api",
-    "session": "expt.api",
-    "skip": "expt.ground.declarations",
-    "stop": "expt.ground.declarations",
-    "sweep": "expt.ground.declarations",
-    "unload_ipython_extension": "expt.in_ipython",
+_NAMES = {
+    "expt.api": ("load", "main", "run", "runs", "session"),
+    "expt.ground.declarations": (
+        *("Kept", "Secret", "extends", "mark", "needs", "on", "provider", "skip", "stop", "sweep"),
+    ),
+    "expt.ground.errors": ("ExptError",),
+    "expt.ground.hookspecs": ("hook",),
+    "expt.ground.model": ("Track",),
+    "expt.in_ipython": ("load_ipython_extension", "unload_ipython_extension"),
+    "expt.reading.run": ("Run",),
+    "expt.reading.runs": ("Runs",),
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "ExptError",
-    "Kept",
-    "Run",
-    "Runs",
-    "Secret",
-    "Track",
-    "extends",
-    "hook",
-    "load",
-    "main",
-    "mark",
-    "needs",
-    "on",
-    "provider",
-    "run",
-    "runs",
-    "session",
-    "skip",
-    "stop",
-    "sweep",
-]
+    "ExptError", "Kept", "Run", "Runs", "Secret", "Track", "extends", "hook", "load", "main",
+    "mark", "needs", "on", "provider", "run", "runs", "session", "skip", "stop", "sweep",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

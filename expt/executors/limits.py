@@ -14,12 +14,8 @@ if TYPE_CHECKING:
 
 FIRST: Final = "OMP_NUM_THREADS"  # the others follow it, where they are not set themselves
 THREADS: Final = (
-    FIRST,
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMBA_NUM_THREADS",
+    *(FIRST, "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
+    *("VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS"),
 )
 
 

@@ -245,7 +245,7 @@ class CaseMaker:
         prints: dict[str, list[str]] = {}
         for one in self._chains.of(binding, shape.chosen):
             name = one.need.name
-            cases = list(self._needed(one, values, where, demand))
+            cases = list(self._needed(one, evolve(spot, where=where), demand))
             needs[name] = tuple(case.id for case in cases)
             prints[name] = [case.fingerprint or "" for case in cases]
             params[name] = [*needs[name]] if one.need.many else needs[name][0]
@@ -292,24 +292,18 @@ class CaseMaker:
 
     # What a case needs
 
-    def _needed(
-        self,
-        needed: Needed,
-        values: Mapping[str, Any],
-        where: Mapping[str, str | None],
-        demand: Demand,
-    ) -> Iterator[model.Case]:
+    def _needed(self, needed: Needed, spot: Spot, demand: Demand) -> Iterator[model.Case]:
         """The cases of an experiment that a case at a point needs."""
         binding, chosen = needed.binding, needed.chosen
         shape = self.shape(binding, chosen, needed=True)
         reach = self._chains.reach(binding, chosen)
         own = {name for axis in shape.axes for name in axis.names}
-        given = {n: v for n, v in values.items() if n in own or _hands_on(n, reach)}
+        given = {n: v for n, v in spot.values.items() if n in own or _hands_on(n, reach)}
         variant = {VARIANT: "+".join(chosen)} if chosen else {}
         for point in points_for(shape.axes, given):
             point = {**variant, **point}
             label = self._label(binding, shape, point, reach, demand)
-            yield self._needed_or_new(Spot(binding, shape, point, label, where), demand)
+            yield self._needed_or_new(Spot(binding, shape, point, label, spot.where), demand)
 
     def _label(
         self, binding: Binding, shape: Shape, point: Mapping[str, Any], reach: Reach, demand: Demand

@@ -27,23 +27,23 @@ def with_methods(
 
         Floats are taken as 0–1: clipped, rounded to 8 bits, NaN black, with a notice.
         """
-        store(name, value, step, time.time(), "image")
+        store(name, value, step, time.time(), ("image", False))
 
     def array(name: str, value: Any, /, step: float | None = None) -> None:
         """Track anything that numpy makes an array of, whole; no objects."""
-        store(name, value, step, time.time(), "array")
+        store(name, value, step, time.time(), ("array", False))
 
     def figure(name: str, value: Any, /, step: float | None = None) -> None:
         """Track a matplotlib figure, or the figure of some axes, as a picture; pyplot closes it."""
-        store(name, value, step, time.time(), "figure")
+        store(name, value, step, time.time(), ("figure", False))
 
     def text(name: str, value: Any, /, step: float | None = None) -> None:
         """Track a text as it is."""
-        store(name, value, step, time.time(), "text")
+        store(name, value, step, time.time(), ("text", False))
 
     def table(name: str, value: Any, /, step: float | None = None) -> None:
         """Track rows (a list of dicts), columns (a dict of lists), a data frame, a record array."""
-        store(name, value, step, time.time(), "structured", table=True)
+        store(name, value, step, time.time(), ("structured", True))
 
     def configure(name: str, /, **options: Any) -> None:
         """Set how a series is drawn: `unit`, `title`, `fps`, `colormap`, `vmin` … (`OPTIONS`)."""

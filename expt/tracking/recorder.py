@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from expt.tracking.series_files import OneSeries
 
     OnTracked = Callable[[str, Kind, float, Any], None]
+    How = tuple[Kind | None, bool]
+    """The kind, where somebody named it, and whether it is a table."""
 
 _EXACT: Final = dict.fromkeys(("float64", "float32", "float16"), False) | dict.fromkeys(
     ("int64", "int32", "int16", "int8", "uint32", "uint16", "uint8"), True
@@ -214,7 +216,7 @@ class Recorder:
             job = functools.partial(self._store, name, encoded, _plain_step(step), when, bytes)
             self._alone(job)
         else:
-            self._keep(name, value, step, when, kind)
+            self._keep(name, value, step, when, (kind, False))
 
     def measure(self, name: str, value: float, *, step: float, unit: str = "") -> None:
         """Keep a number of expt's own, under a name that begins with `OWN_SERIES`.
@@ -222,7 +224,7 @@ class Recorder:
         Raises `RuntimeError` after the end.
         """
         known = self._files.series.get(name)
-        self._keep(name, value, step, time.time(), "scalar")
+        self._keep(name, value, step, time.time(), ("scalar", False))
         if unit and known is None:
             self._configure(name, {"unit": unit})
 
@@ -261,34 +263,20 @@ class Recorder:
             raise RuntimeError(f"the run '{self._label}' has ended; {what}")
 
     def _track(
-        self,
-        name: Any,
-        value: Any,
-        step: Any,
-        when: float,
-        kind: Kind | None = None,
-        table: bool = False,
+        self, name: Any, value: Any, step: Any, when: float, how: How = (None, False)
     ) -> None:
-        """Any call that the fast path left; with a `kind` where `track.image` … named it."""
+        """Any call that the fast path left; `how` is what `track.image` … say."""
         if name is MISSING or value is MISSING:
             raise TypeError("track takes a name and a value: track('loss', 0.1), track(loss=0.1)")
         if isinstance(name, str) and name.startswith(layout.OWN_SERIES):
             what = f"names that begin with '{layout.OWN_SERIES}' are what --watch measures"
             raise ValueError(f"{name!r} was not tracked: {what}; give it another name")
-        self._keep(name, value, step, when, kind, table)
+        self._keep(name, value, step, when, how)
 
-    def _keep(
-        self,
-        name: Any,
-        value: Any,
-        step: Any,
-        when: float,
-        kind: Kind | None = None,
-        table: bool = False,
-    ) -> None:
+    def _keep(self, name: Any, value: Any, step: Any, when: float, how: How) -> None:
         over = f"{name!r} was not tracked"
         self._refuse_if_over(over)
-        name, given = _plain_name(name), type(value)
+        name, given, (kind, table) = _plain_name(name), type(value), how
         known = self._files.series.get(name)
         known_kind = None if known is None else known.kind
         try:
