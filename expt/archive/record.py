@@ -12,7 +12,7 @@ from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.clock import microseconds
-from expt.ground.encoding import Unstorable, from_json, opaque_as_text, parse_strict, to_json
+from expt.ground.encoding import Unstorable, from_json, parse_strict, to_json
 from expt.ground.errors import DamagedArchive, NewerArchive
 from expt.ground.files import read_inside
 from expt.ground.layout import FORMAT, RUN_FILE
@@ -20,9 +20,10 @@ from expt.ground.model import KINDS, STATUSES, ErrorInfo, Origin, Outcome, RunRe
 from expt.ground.objects import safe_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+_NOTHING: Final = object()
 LARGEST_RECORD: Final = 1 << 28  # bytes; what is larger was not written by expt
 _encode_any: Final = json.JSONEncoder(allow_nan=False, check_circular=False).encode
 
@@ -32,16 +33,12 @@ def record_to_json(record: RunRecord) -> dict[str, Any]:
 
     A value that JSON cannot hold stands as its `repr`: the record is written whatever it holds.
     """
-    return {name: _FIELDS[name][0](value) for name, value in _told(record)}
-
-
-def _told(record: RunRecord) -> Iterator[tuple[str, Any]]:
-    """The fields that a file has, in their order."""
     values = vars(record)
-    for name in _FIELDS:
-        value = values[name]
-        if value or name not in _LEFT_OUT:
-            yield name, value
+    return {name: one[0](values[name]) for name, one in _FIELDS.items() if _has(name, values)}
+
+
+def _has(name: str, values: Mapping[str, Any]) -> bool:
+    return bool(values[name]) or name not in _LEFT_OUT
 
 
 def _as_it_is(value: Any) -> Any:
@@ -63,16 +60,21 @@ def _origin(origin: Origin) -> dict[str, Any]:
 
 
 def _mapping_to_json(mapping: Mapping[str, Any]) -> Any:
-    if all(type(name) is str and not name.startswith("$") for name in mapping):
-        return {name: _value_to_json(value) for name, value in mapping.items()}
-    return _value_to_json(mapping)
+    if not mapping:
+        return {}
+    try:
+        return to_json(mapping)
+    except (Unstorable, RecursionError):
+        if all(type(name) is str and not name.startswith("$") for name in mapping):
+            return {name: _value_to_json(value) for name, value in mapping.items()}
+        return safe_repr(mapping)
 
 
 def _value_to_json(value: Any) -> Any:
     if type(value) is str or value is None:
         return value
     try:
-        return to_json(opaque_as_text(value))
+        return to_json(value)
     except (Unstorable, RecursionError):
         return safe_repr(value)
 
@@ -103,22 +105,25 @@ class RecordEncoder:
     """
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[Any, str]] = {}
+        self._last: dict[str, Any] = dict.fromkeys(_FIELDS, _NOTHING)
+        self._lines = dict.fromkeys(_FIELDS, "")
 
     def encode(self, record: RunRecord) -> bytes:
         """The content of `run.json`."""
-        lines = []
-        for name, value in _told(record):
-            last = self._last.get(name)
-            if last is None or not (last[0] is value or (name in _OURS and last[0] == value)):
-                last = self._last[name] = value, _line(name, _FIELDS[name][0](value))
-            lines.append(last[1])
-        return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
+        values, last, lines = vars(record), self._last, self._lines
+        for name in _FIELDS:
+            value = values[name]
+            if value is last[name] or (name in _OURS and value == last[name]):
+                continue
+            lines[name] = _line(name, _FIELDS[name][0](value)) if _has(name, values) else ""
+            last[name] = value
+        return ("{\n" + ",\n".join(filter(None, lines.values())) + "\n}\n").encode("ascii")
 
 
 def _line(key: str, value: Any) -> str:
     if isinstance(value, dict) and len(value) > 1:
-        inner = ",\n".join([f"  {_encode(name)}: {_encode(item)}" for name, item in value.items()])
+        told = [f"  {encode_basestring_ascii(k)}: {_encode(item)}" for k, item in value.items()]
+        inner = ",\n".join(told)
         return f' "{key}": {{\n{inner}\n }}'
     return f' "{key}": {_encode(value)}'
 

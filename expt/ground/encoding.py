@@ -39,7 +39,8 @@ def to_json(value: Any, where: str = "value") -> Any:
 
     Takes None, bool, int, float, str, dates, paths, enums (their value), numpy scalars and
     arrays of at most 0 dimensions, lists, tuples, sets, mappings, named tuples, attrs and
-    dataclasses, pydantic models; what pandas puts for a missing value is null.
+    dataclasses, pydantic models; what pandas puts for a missing value is null, and an `Opaque` is
+    its text.
     Raises `Unstorable` with the place inside `value` for anything else.
     """
     try:
@@ -91,6 +92,8 @@ def _mapping_to_json(value: Mapping[Any, Any], where: str) -> Any:
 
 
 def _rare_to_json(value: Any, where: str) -> Any:
+    if isinstance(value, Opaque):
+        return value.text
     if isinstance(value, Enum):
         return _to_json(value.value, where)
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
@@ -153,20 +156,6 @@ def _numpy_date(value: Any, where: str) -> Any:
         raise Unstorable(f"{where} is a datetime64 of type '{value.dtype}', {_TOO_FINE}")
     found = value.item() if isinstance(value.item(), dt.date) else plain.item()
     return found if found is None or isinstance(found, dt.date) else value
-
-
-def opaque_as_text(value: Any) -> Any:
-    """`value` with the text of every `Opaque` in its place, also inside tables and lists."""
-    kind = type(value)
-    if kind in _PLAIN or kind in (int, float):
-        return value
-    if isinstance(value, Opaque):
-        return value.text
-    if kind is dict or isinstance(value, Mapping):
-        return {key: opaque_as_text(item) for key, item in value.items()}
-    if kind in (list, tuple):
-        return [opaque_as_text(item) for item in value]
-    return value
 
 
 def from_json(value: Any) -> Any:
@@ -236,7 +225,12 @@ def is_same(one: Any, other: Any) -> bool:
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """Strict JSON with tags. Lone surrogates survive as `\\ud800` escapes."""
-    return json.dumps(to_json(value), allow_nan=False, indent=indent)
+    encode = _ENCODER.encode if indent is None else _encoder(indent).encode
+    return encode(to_json(value))
+
+
+def _encoder(indent: int | None = None) -> json.JSONEncoder:
+    return json.JSONEncoder(allow_nan=False, indent=indent)
 
 
 def loads(text: str | bytes) -> Any:
@@ -289,4 +283,5 @@ def _finite(text: str) -> float:
     return value
 
 
+_ENCODER: Final = _encoder()  # made once: that takes longer than most values
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

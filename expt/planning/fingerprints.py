@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.snapshot import static_closure
-from expt.ground.encoding import dumps, opaque_as_text
+from expt.ground.encoding import dumps
 from expt.parameters.seeds import SEED, is_drawn
 from expt.parameters.sweeps import REPEAT
 from expt.planning.inputs import measure_input
@@ -44,7 +44,7 @@ class Fingerprints:
         }
         code = self.code_of(binding.modules)
         repeat = case.axes.get(REPEAT) if drawn else None
-        told = [case.experiment.id, repeat, opaque_as_text(values), inputs, code]
+        told = [case.experiment.id, repeat, values, inputs, code]
         told += [{name: list(prints) for name, prints in needs.items()}] if needs else []
         return hashlib.sha256(dumps(told).encode()).hexdigest()
 

@@ -11,7 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.search_facts import write_search_terms
-from expt.ground.encoding import dumps, opaque_as_text
+from expt.ground.encoding import dumps
 from expt.ground.errors import ParameterError
 from expt.ground.model import Search
 from expt.ground.text import dotted
@@ -69,7 +69,7 @@ def _study_of(case: Case, terms: SearchTerms) -> str:
     """The name of a search: the same for the same experiment, space, objectives and sampler."""
     told = write_search_terms(terms)
     names = [told["objectives"], told["space"], told["sampler"]]
-    content = dumps(opaque_as_text([case.experiment.id, case.label, *names]))
+    content = dumps([case.experiment.id, case.label, *names])
     return hashlib.sha256(content.encode()).hexdigest()[:10]
 
 

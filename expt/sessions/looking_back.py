@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.checkpoints import read_points
-from expt.ground.encoding import is_same, opaque_as_text
+from expt.ground.encoding import from_json, is_same, to_json
 from expt.ground.errors import ReadingError
 from expt.ground.files import folder_size
 from expt.ground.layout import SESSIONS_DIR
@@ -289,7 +289,8 @@ class _History:
         return some_of(changes, 1)
 
     def _changed_values(self, case: Case, run: Run) -> Iterator[str]:
-        now = dict(leaf_values(opaque_as_text(mask_secrets(case.params, case.secrets))))
+        kept = from_json(to_json(mask_secrets(case.params, case.secrets)))
+        now = dict(leaf_values(kept))
         before = dict(leaf_values(run.params))
         for name in dict.fromkeys((*now, *before)):
             if name == SEED and is_drawn(case.origins.get(SEED, ())):

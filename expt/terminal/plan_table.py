@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.record import origins_to_json
-from expt.ground.encoding import opaque_as_text, to_json
+from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
 from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
 from expt.ground.text import (
@@ -100,7 +100,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
         "experiment": case.experiment.id,
         "case": case.label,
         "description": case.experiment.description,
-        "params": to_json(opaque_as_text(case.params)),
+        "params": to_json(case.params),
         "origins": origins_to_json(case.origins),
         **({"words": {n: dict(words) for n, words in case.words.items()}} if case.words else {}),
         "needs": {name: list(ids) for name, ids in case.needs.items()},
