@@ -78,9 +78,14 @@ class Field:
     in_constructor: bool = True
 
 
+_BARE: Final = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict))
+
+
 def class_fields(cls: type) -> tuple[Field, ...] | None:
     """The fields of an attrs class, a dataclass (no `InitVar`, no `ClassVar`), a named tuple, a
     pydantic model or a msgspec struct; None for every other class."""
+    if type(cls) is type and cls in _BARE:
+        return None
     attributes = ask(cls, "__attrs_attrs__")
     if isinstance(attributes, tuple):
         return tuple(Field(field.name, field.alias, field.init) for field in attributes)
