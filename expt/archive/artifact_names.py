@@ -151,7 +151,7 @@ def list_artifacts(folder: Path) -> dict[str, Path]:
     """
     numbered = dict(_read_names(folder))
     found = {}
-    for path in list_inside(folder.parent, folder.name):
+    for path in list_inside(*os.path.split(folder)):
         if path != ARTIFACT_NAMES_FILE and not path.rpartition("/")[2].startswith(TEMPORARY_PREFIX):
             found[numbered.get(path) or _decode_or_keep(path)] = folder / path
     return dict(sorted(found.items()))

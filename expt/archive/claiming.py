@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expt.ground.errors import ExptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def check_writable(runs: Path) -> None:
@@ -23,11 +23,12 @@ def check_writable(runs: Path) -> None:
 
 
 @contextlib.contextmanager
-def told_where(place: Path) -> Iterator[None]:
+def told_where(place: str | Path) -> Iterator[None]:
     """What the disk refuses, as a mistake that names the first thing that is in the way."""
     try:
         yield
     except OSError as error:
+        place = Path(place)
         ways = [way for way in (place, *place.parents) if os.path.lexists(way)]
         in_way = ways[0] if ways and not ways[0].is_dir() else place
         what = f"no archive can be made: {error.strerror}"

@@ -10,6 +10,8 @@ A file that is not there is empty. What is not what was written is a `DamagedArc
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from expt.ground import layout
@@ -55,16 +57,17 @@ def write_plots(archive: Path, index: Mapping[str, Sequence[str]], notices: Iter
     Raises `OSError`.
     """
     told = list(dict.fromkeys(notices))
-    _write_or_remove(archive / _NOTICES, told)
-    _write_or_remove(archive / _INDEX, dict(index) if any(index.values()) else None)
+    _write_or_remove(archive, _NOTICES, told)
+    _write_or_remove(archive, _INDEX, dict(index) if any(index.values()) else None)
 
 
-def _write_or_remove(file: Path, content: Any) -> None:
+def _write_or_remove(archive: Path, name: str, content: Any) -> None:
     if content:
-        file.parent.mkdir(exist_ok=True)
-        write_atomically(file, dumps(content, indent=1).encode())
+        (archive / name).parent.mkdir(exist_ok=True)
+        write_atomically(archive / name, dumps(content, indent=1).encode())
     else:
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{archive}/{name}")
 
 
 def read_plots(archive: Path) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import parse_strict
@@ -44,10 +45,9 @@ def read_lines(
     told in `damage`.
     """
     try:
+        outer, inner = os.path.split(folder)
         with (
-            open_inside(folder.parent, f"{folder.name}/{name}")
-            if content is None
-            else io.BytesIO(content)
+            open_inside(outer, f"{inner}/{name}") if content is None else io.BytesIO(content)
         ) as file:
             number = 0
             while line := file.readline(LONGEST_LINE + 1):

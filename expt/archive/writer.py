@@ -120,13 +120,13 @@ class Archive:
         `announce` is told id and folder just before: who buries this process then knows of it.
         Raises `ExptError` where the place cannot be written.
         """
-        parent = runs / folder
+        parent = f"{runs}/{folder}"
         with told_where(parent):
             if not os.path.isdir(parent):  # the first run makes it
-                parent.mkdir(parents=True, exist_ok=True)
+                Path(parent).mkdir(parents=True, exist_ok=True)
             for _ in range(_TRIES):
                 run_id = _new_id()
-                path = parent / f"{now:%Y-%m-%d_%H-%M-%S}_{run_id}"
+                path = Path(f"{parent}/{now:%Y-%m-%d_%H-%M-%S}_{run_id}")
                 announce(run_id, path)
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(path)

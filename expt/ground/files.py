@@ -241,22 +241,14 @@ def entries_inside(folder: str | Path, name: str = "") -> list[tuple[str, os.Dir
         inner = pending.pop()
         with contextlib.suppress(OSError), os.scandir(f"{top}/{inner}") as entries:
             for entry in entries:
-                kind = _kind_of(entry)
-                if kind == stat.S_IFDIR:
-                    pending.append(f"{inner}{entry.name}/")
-                elif kind == stat.S_IFREG:
-                    found.append((inner + entry.name, entry))
+                try:
+                    if entry.is_file(follow_symlinks=False):
+                        found.append((inner + entry.name, entry))
+                    elif entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{inner}{entry.name}/")
+                except OSError:  # it is gone
+                    continue
     return sorted(found, key=itemgetter(0))
-
-
-def _kind_of(entry: os.DirEntry[str]) -> int | None:
-    """`S_IFDIR` or `S_IFREG`; None for a link and all else, and for what is gone."""
-    try:
-        if entry.is_file(follow_symlinks=False):
-            return stat.S_IFREG
-        return stat.S_IFDIR if entry.is_dir(follow_symlinks=False) else None
-    except OSError:
-        return None
 
 
 def folder_size(folder: Path) -> int:
@@ -291,9 +283,9 @@ def remove_unfinished(folder: Path) -> None:
 
 def write_all(descriptor: int, data: bytes, write: Writes = os.write) -> None:
     """Write the whole of `data`, however little each call of the system takes."""
-    done = 0
+    done = write(descriptor, data)
     while done < len(data):
-        done += write(descriptor, memoryview(data)[done:] if done else data)
+        done += write(descriptor, memoryview(data)[done:])
 
 
 def write_new(path: str | Path, data: bytes) -> os.stat_result:
@@ -353,8 +345,9 @@ def written_whole(path: str | Path) -> Iterator[IO[bytes]]:
 
 def temporary_beside(path: str | Path) -> str:
     """A name in the folder of `path` that no other thread or process writes to."""
-    own = f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}"
-    return os.path.join(os.path.dirname(path), own)
+    path = os.fspath(path)
+    folder = path[: len(path) - len(os.path.basename(path))]
+    return f"{folder}{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}"
 
 
 def _write_file(path: str | Path, data: bytes) -> os.stat_result:

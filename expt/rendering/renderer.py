@@ -158,20 +158,21 @@ def files_inside(folder: Path, beside: Path, found: Iterable[Any], notices: list
     Those in `beside` are told where they will be, in `plots/`.
     """
     names = []
+    prefix = "" if folder == beside else f"{layout.PLOTS_DIR}/"
+    homes = ((f"{beside}{os.sep}", prefix), (f"{folder}{os.sep}", ""))
     for result in found:
         paths = [result] if isinstance(result, (str, Path)) else result
         if not isinstance(paths, Sequence):
             notices.append(f"a hook returned {result!r:.80}, not the paths of files")
             continue
-        for path in map(Path, paths):
-            place = Path(os.path.normpath(beside / path))
-            if place.is_file() and place.is_relative_to(beside):
-                name = place.relative_to(beside).as_posix()
-                names.append(name if folder == beside else f"{layout.PLOTS_DIR}/{name}")
-            elif place.is_file() and place.is_relative_to(folder):
-                names.append(place.relative_to(folder).as_posix())
+        for path in map(os.fspath, paths):
+            place = os.path.normpath(os.path.join(beside, path))
+            for home, shown in homes:
+                if place.startswith(home) and os.path.isfile(place):
+                    names.append(shown + place.removeprefix(home).replace(os.sep, "/"))
+                    break
             else:
-                notices.append(f"a hook returned {str(path)!r}, which is no file in its folder")
+                notices.append(f"a hook returned {path!r}, which is no file in its folder")
     return names
 
 

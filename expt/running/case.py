@@ -254,7 +254,7 @@ class _Run:
         """Providers, the function, teardowns: captured, and never raising."""
         scope = RunScope(self._bound.graph, self._supplier.supply)
         raised: BaseException | None = None
-        sys.argv[:] = [str(self._around.options.root / self._case.experiment.path)]
+        sys.argv[:] = [f"{self._around.options.root}/{self._case.experiment.path}"]
         if not (self._around.debug or os.environ.get("PYTHONBREAKPOINT")):
             sys.breakpointhook = refuse_breakpoint
         with self._captured():
