@@ -149,6 +149,8 @@ def test_series_of_one_point_are_numbers_and_images_thumbnails(tmp_path: Path) -
         for index in range(3):
             track(**{"train/loss": 1.0 - index / 9, "val/loss": 1.1 - index / 9})
             track("picture", np.zeros((8, 8), np.uint8))
+            track("bright", np.full((8, 9, 3), 0.5))
+            track("field", np.full((8, 9), 0.5))
 
     run = make_run(tmp_path / "a", track, case="lr-0.1-seed-2")
     heading, tiles = overview_of(run, LIGHT)
@@ -158,8 +160,11 @@ def test_series_of_one_point_are_numbers_and_images_thumbnails(tmp_path: Path) -
     assert [(tile.title, list(tile.curves)) for tile in tiles] == [
         ("loss", ["train", "val"]),
         ("picture", []),
+        ("bright", []),
     ]
     assert tiles[1].frame is not None
+    assert tiles[2].frame is not None
+    assert tiles[2].frame.shape[:2] == (8, 9)
 
 
 def test_a_style_that_is_not_there_is_warned_of_once(tmp_path: Path) -> None:

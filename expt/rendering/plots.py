@@ -137,11 +137,15 @@ def curves_of(runs: Iterable[Run]) -> list[str]:
 
 def overview_of(run: Run, style: Style) -> tuple[Heading, list[Tile]]:
     """What stands on the overview of a run: series of one point as numbers, pictures as well."""
-    from expt.drawing.overview import MOST_TILES, Heading, share_panels  # imports matplotlib
+    from expt.drawing.arrays import picture_of  # imports matplotlib
+    from expt.drawing.overview import MOST_TILES, Heading, share_panels
 
     kinds = {name: run.series[name].kind for name in run.series}
     scalars = [name for name, kind in kinds.items() if kind == "scalar"]
     pictures = [name for name, kind in kinds.items() if kind in _PICTURES]
+    arrays = [run.series[name] for name, kind in kinds.items() if kind == "array"]
+    arrays = [each for each in arrays if len(each) and picture_of(each.values[-1], style)]
+    pictures += [each.name for each in arrays]
     numbers = {name: run.series[name].last for name in scalars if len(run.series[name]) == 1}
     panels = share_panels(name for name in scalars if name not in numbers)
     tiles = [_panel(run, title, members) for title, members in panels[:MOST_TILES]]
@@ -165,14 +169,19 @@ def _panel(run: Run, title: str, members: dict[str, str]) -> Tile:
 
 
 def _thumbnail(series: Series, style: Style) -> Tile:
-    from expt.drawing.overview import Tile  # imports matplotlib
+    from expt.drawing.arrays import oriented, picture_of  # imports matplotlib
+    from expt.drawing.overview import Tile
     from expt.drawing.pictures import frames_of
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         asked = _options(series)
     last = len(series) - 1
-    (frame,) = frames_of(series, [last], style, asked)
+    found = picture_of(series.values[last], style) if series.kind == "array" else None
+    if found is not None:
+        frame = oriented(found[0], asked)
+    else:
+        (frame,) = frames_of(series, [last], style, asked)
     caption = f"the last of {len(series):,}" if last else "1 entry"
     return Tile(asked.heading(series.name), frame=frame, caption=caption)
 
