@@ -180,6 +180,9 @@ def test_rm_leaves_what_is_running_unless_it_is_forced(root: Path, capsys: Any) 
     assert code == 0
     assert "is running, and stays: --force deletes it too" in out
     assert (path.exists(), ended.exists()) == (True, False)
+    told = run("rm", id_of(9), "--yes", capsys=capsys)[1].splitlines()
+    assert told[0].endswith("is running, and stays: --force deletes it too")
+    assert told[1:] == ["nothing is deleted"]
     assert run("rm", id_of(9), "--yes", "--force", capsys=capsys)[0] == 0
     assert not path.exists()
 

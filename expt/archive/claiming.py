@@ -19,7 +19,9 @@ def check_writable(runs: Path) -> None:
     with told_where(runs):
         runs.mkdir(parents=True, exist_ok=True)
         if not os.access(runs, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            fixed = hasattr(os, "statvfs") and os.statvfs(runs).f_flag & os.ST_RDONLY
+            number = errno.EROFS if fixed else errno.EACCES
+            raise OSError(number, os.strerror(number))
 
 
 @contextlib.contextmanager

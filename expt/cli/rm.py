@@ -47,13 +47,13 @@ def main(words: list[str]) -> int:
     screen = output()
     going = [] if asked.force else [run for run in runs if run.status == "running"]
     runs = [run for run in runs if run not in going]
+    for run in going:
+        screen.line(f"{run.short_id} is running, and stays: --force deletes it too")
     if not runs:
-        screen.line("no run is like that, nothing is deleted")
+        screen.line("nothing is deleted" if going else "no run is like that, nothing is deleted")
         return int(ExitCode.OK)
     sizes = [folder_size(run.path) for run in runs]
     _tell(screen, runs, sizes)
-    for run in going:
-        screen.line(f"{run.short_id} is running, and stays: --force deletes it too")
     if asked.dry_run:
         screen.line("nothing is deleted: --dry-run")
         return int(ExitCode.OK)
