@@ -3,8 +3,8 @@
     every second   points and owners of what runs; folders that got a new archive
     now and then   every archive and its labels, as often as that costs little
 
-Ten pages that are open cost no more than one, and a run hardly notices them. What was told last is
-kept for a while, for pages that come and go.
+Looking costs ten pages that are open no more than one. What was told last is kept for a while, for
+pages that come and go.
 """
 
 from __future__ import annotations

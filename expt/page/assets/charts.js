@@ -1,7 +1,7 @@
 // What all charts share: plotly in the colours of the page.
 import {el} from "./dom.js";
 import {unpack} from "./source.js";
-import {grow, remember, rangesOf} from "./growing.js";
+import {grow, makeRoom, remember, rangesOf} from "./growing.js";
 import {revive} from "./values.js";
 
 export function layout(more = {}) {
@@ -24,8 +24,9 @@ export const CONFIG = { displaylogo: false, responsive: true, doubleClick: "auto
 // What is drawn of a run that goes on takes little of the time that it needs itself.
 export const PACE = { pages: 1, until: 0 };
 export const REST = 50; // times as long as drawing took, a page rests,
-export const LONGEST = 1000; // milliseconds at most, for each page that is open;
-const LONGEST_OF_MANY = 3000; // a chart that has no room left, where there are several
+export const FRAME = 10; // milliseconds of the browser's own work on what was drawn, which a page cannot see,
+export const LONGEST = 1000; // milliseconds at most;
+export const LONGEST_OF_MANY = 2000; // and where several pages are open, which share the time.
 
 // Plotly's script is large: it is taken in when the first chart is drawn.
 let library = null;
@@ -58,17 +59,19 @@ export async function draw(element, traces, settings) {
   }
   const form = settings.live && JSON.stringify([settings, traces.map(({ x, y, ...look }) => look), document.documentElement.dataset.theme]);
   if (settings.live && grow(element, form, traces)) return;
+  const ranges = rangesOf(element, traces, settings);
+  if (settings.live && await makeRoom(element, form, traces, ranges)) return;
   const begun = performance.now();
   if (settings.live && element.lines && element.form === form && begun < PACE.until) {
     setTimeout(() => { if (element.turn === turn) draw(element, traces, settings); }, PACE.until - begun);
     return;
   }
-  const { live, ...more } = { ...settings, ...rangesOf(element, traces, settings) };
+  const { live, ...more } = { ...settings, ...ranges };
   await window.Plotly.react(element, traces, layout({ ...more, uirevision: `${more.uirevision} ${element.freed || 0}` }), CONFIG);
   element.lines = null;
   if (live) remember(element, form, traces);
   const now = performance.now();
-  PACE.until = now + PACE.pages * Math.min(REST * (now - begun), PACE.pages > 1 ? LONGEST_OF_MANY : LONGEST);
+  PACE.until = now + Math.min(REST * (now - begun), LONGEST);
   if (!element.zoomed) {
     element.zoomed = {};
     element.on("plotly_relayout", (change) => noteZoom(element, change));
@@ -77,6 +80,7 @@ export async function draw(element, traces, settings) {
 
 // Which axes somebody zoomed: a chart that goes on leaves them as they are.
 function noteZoom(element, change) {
+  if (element.makesRoom) return;
   for (const axis of ["xaxis", "yaxis"]) {
     if (`${axis}.range[0]` in change || `${axis}.range` in change) element.zoomed[axis] = true;
     if (change[`${axis}.autorange`]) { element.zoomed[axis] = false; element.lines = null; element.freed = (element.freed || 0) + 1; }

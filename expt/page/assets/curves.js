@@ -1,5 +1,5 @@
 // Curves of the chosen runs over each other: one chart a series.
-import {el, replace, renew, arrange, choice, check, slider} from "./dom.js";
+import {el, renew, arrange, choice, check, slider} from "./dom.js";
 import {show, showNumber, meanAndDeviation} from "./values.js";
 import {title} from "./runs.js";
 import {colouring, telling, legend, plotlyScale} from "./colours.js";
@@ -34,12 +34,12 @@ export class Curves {
       choice("colour", state.color, [["", "as it tells most"], ...params.map((name) => [name, title(name)]), ["experiment", "experiment"]], (value) => state.set({ color: value })),
       choice("band over", band, [["", "nothing"], ...params.map((name) => [name, title(name)])], (value) => state.set({ band: value })),
       el("details.columns", {}, el("summary", {}, `${shown.length} of ${names.length} series`), el("div.menu", {}, names.map((name) => check(name, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name))))))]);
-    replace(this.told, rows.length ? this.page.toldOfChoice(rows) : "no run is chosen");
     if (this.x !== state.x) { this.x = state.x; this.ranges.clear(); }
     for (const [name, chart] of this.charts) if (!shown.includes(name)) { clear(chart); chart.remove(); this.charts.delete(name); this.ranges.delete(name); }
     const turn = (this.turn += 1);
     const colours = colouring(runs, rows, color);
-    this.told.append(...legend(colours, runs, rows, color));
+    const chosenText = rows.length ? this.page.toldOfChoice(rows) : "no run is chosen";
+    renew(this.told, [chosenText, color, colours.kinds], () => [chosenText, ...legend(colours, runs, rows, color)]);
     for (const name of shown) if (!this.charts.has(name)) this.charts.set(name, el("div.chart"));
     arrange(this.grid, shown.map((name) => this.charts.get(name)));
     for (const name of shown) {
@@ -90,7 +90,7 @@ export class Curves {
     });
     if (!element.listens && element.on) {
       element.listens = true;
-      element.on("plotly_relayout", (change) => this.zoom(name, change));
+      element.on("plotly_relayout", (change) => { if (!element.makesRoom) this.zoom(name, change); });
       element.on("plotly_click", (event) => { const row = event.points[0]?.data.customdata?.[0]; if (row !== undefined) this.page.open(runs.ids[row]); });
     }
   }

@@ -1,7 +1,7 @@
-// Lines that grow: what comes at the end of a line is drawn there, and the chart as a whole only when
-// there is no room left, since to draw it anew takes thirty times as long.
+// Lines that grow: what comes at the end of a line is drawn there, and where there is no room left the
+// axes are given more, since to draw a chart anew takes many times as long.
 
-const BEYOND = 0.2; // of what there is, that is left free for what comes
+const BEYOND = 0.4; // of what there is, that is left free for what comes
 const MARGIN = 0.1; // of it, below and above the values
 
 // Draws what is new at the ends of lines that stand as they were drawn, while there is room; whether
@@ -34,6 +34,20 @@ export function grow(element, form, traces) {
     Object.assign(lines[k], { count, text, end: [x[count - 1], y[count - 1]] });
   }
   return all;
+}
+
+// Gives the axes of lines that grew out of their chart the room that they need now, and draws what is
+// new of them; whether they were there but for their ends.
+export async function makeRoom(element, form, traces, { xaxis, yaxis }) {
+  const drawn = element.data;
+  const isSame = element.lines && element.form === form && !element.matches(":hover") && xaxis.range && yaxis.range
+    && drawn.every(({ x, y }, k) => x.length <= traces[k].x.length && isEnd([x.at(-1), y.at(-1)], traces[k].x[x.length - 1], traces[k].y[x.length - 1]));
+  if (!isSame) return false;
+  element.makesRoom = true; // it is nobody's zoom
+  await window.Plotly.relayout(element, { "xaxis.range": xaxis.range, "yaxis.range": yaxis.range });
+  element.makesRoom = false;
+  remember(element, form, drawn);
+  return grow(element, form, traces);
 }
 
 // What was drawn, so that it can grow.

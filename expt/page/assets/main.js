@@ -1,5 +1,5 @@
 // The page: one state, one table of runs, and the views that show them.
-import {el, replace} from "./dom.js";
+import {el, replace, renew} from "./dom.js";
 import {openSource} from "./source.js";
 import {Runs} from "./runs.js";
 import {show, showCount, counted} from "./values.js";
@@ -11,7 +11,7 @@ import {Scatter} from "./scatter.js";
 import {Media} from "./media.js";
 import {Compare} from "./compare.js";
 import {Detail} from "./detail.js";
-import {Fetched, PACE, REST, LONGEST} from "./charts.js";
+import {Fetched, PACE, REST, FRAME, LONGEST, LONGEST_OF_MANY} from "./charts.js";
 
 const VIEWS = { runs: RunsTable, curves: Curves, parallel: Parallel, scatter: Scatter, media: Media, compare: Compare, run: Detail };
 const GATHERED = 200; // milliseconds in which what comes is shown at once
@@ -65,18 +65,16 @@ class Page {
       this.filter.setCustomValidity("");
       const selected = this.selected.size;
       const more = this.runs.more ? `, ${showCount(this.runs.more)} more are being read` : "";
-      this.told.textContent = `${this.rows.length === this.runs.count ? "" : `${showCount(this.rows.length)} of `}${counted(this.runs.count, "run")}${selected ? `, ${showCount(selected)} selected` : ""}${more}`;
-      this.told.className = "told";
+      this.tell(`${this.rows.length === this.runs.count ? "" : `${showCount(this.rows.length)} of `}${counted(this.runs.count, "run")}${selected ? `, ${showCount(selected)} selected` : ""}${more}`);
     } catch (error) {
       this.found ??= [...this.runs.ids.keys()];
       this.rows = this.runs.inOrder(this.found, state.sort);
       this.filter.setCustomValidity(error.message);
-      this.told.textContent = error.message;
-      this.told.className = "told error";
+      this.tell(error.message, "told error");
     }
-    replace(this.chips,
-      Object.keys(state.ranges).map((name) => el("button.chip", { onclick: () => state.setRange(name, null), title: "let go" }, `${name}: ${state.ranges[name].map((x) => show(Number(x.toPrecision(3)))).join(" … ")} ×`)),
-      this.selected.size ? el("button.chip", { onclick: () => this.select([]) }, `${this.selected.size} selected ×`) : null);
+    renew(this.chips, [state.brushes, this.selected.size], () => [
+      ...Object.keys(state.ranges).map((name) => el("button.chip", { onclick: () => state.setRange(name, null), title: "let go" }, `${name}: ${state.ranges[name].map((x) => show(Number(x.toPrecision(3)))).join(" … ")} ×`)),
+      this.selected.size ? el("button.chip", { onclick: () => this.select([]) }, `${this.selected.size} selected ×`) : null]);
     if (this.seen !== state.view) {
       this.seen = state.view;
       replace(this.tabs, Object.keys(VIEWS).map((name, i) => el("button", { role: "tab", "aria-selected": String(name === state.view), title: `key ${i + 1}`, onclick: () => state.set({ view: name }) }, name)));
@@ -85,6 +83,11 @@ class Page {
     const view = this.view();
     if (!view.element.isConnected) replace(this.main, view.element);
     return view.show();
+  }
+
+  tell(text, look = "told") {
+    renew(this.told, text, () => text);
+    this.told.className = look;
   }
 
   view() {
@@ -195,7 +198,7 @@ class Page {
     if (this.waiting) return;
     this.waiting = true;
     const rested = performance.now() - this.ended;
-    setTimeout(() => this.showNews(), Math.max(GATHERED, (PACE.pages * Math.min(REST * this.took, LONGEST) - rested) || 0));
+    setTimeout(() => this.showNews(), Math.max(GATHERED, (Math.min(PACE.pages * REST * (this.took + FRAME), PACE.pages > 1 ? LONGEST_OF_MANY : LONGEST) - rested) || 0));
   }
 
   async showNews() {

@@ -1,5 +1,5 @@
 // The table of runs: only the rows that can be seen are made, whatever their number.
-import {el, replace, check} from "./dom.js";
+import {el, replace, renew, check} from "./dom.js";
 import {show, counted, showNumber, showDuration, showTime, isNumber} from "./values.js";
 import {title} from "./runs.js";
 
@@ -51,7 +51,8 @@ export class RunsTable {
     const { selected } = this.page;
     this.head.querySelector("input").checked = selected.size > 0 && rows.every((row) => selected.has(runs.ids[row]));
     this.renew("slots", [this.names], () => { this.slots = []; });
-    replace(this.same, state.differing && rows.length > 1 && same.length ? ["the same in all: ", same.map(([name, value]) => `${title(name)}=${value}`).join("  ")] : []);
+    const told = state.differing && rows.length > 1 && same.length ? `the same in all: ${same.map(([name, value]) => `${title(name)}=${value}`).join("  ")}` : "";
+    renew(this.same, told, () => told || []);
     this.shown = null;
     this.paint();
   }
