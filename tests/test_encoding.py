@@ -67,7 +67,7 @@ def test_a_value_comes_back_as_what_it_was(value: Any) -> None:
         (np.array(7), 7),
         (np.bool_(True), True),
         (np.datetime64("2026-11-26T10:15"), {"$date": "2026-11-26T10:15:00"}),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "s"), None),
     ],
 )
 def test_a_value_of_another_type_is_stored_as_what_it_says(value: Any, stored: Any) -> None:
