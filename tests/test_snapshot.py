@@ -15,6 +15,7 @@ import pytest
 
 from expt.archive.snapshot import (
     PATCH_CAP,
+    find_driver,
     static_closure,
     take_environment,
     take_patch,
@@ -65,6 +66,19 @@ def git(root: Path, *words: str) -> str:
 
 
 # The environment
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun  6 22:20:39 UTC", "535.54.03"),
+        ("NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build", "580.159.04"),
+        ("NVIDIA UNIX Open Kernel Module for aarch64  570.86  Release Build", "570.86"),
+        ("", None),
+    ],
+)
+def test_the_driver_of_a_gpu_is_told_by_either_kernel_module(line, version):
+    assert find_driver(f"NVRM version: {line}\nGCC version:  gcc version 15.3.0\n") == version
 
 
 def test_the_environment_is_strict_json_of_plain_values(tmp_path):

@@ -121,12 +121,12 @@ def _take_memory() -> int | None:
 def _take_accelerators() -> list[dict[str, str]]:
     """What the drivers tell in files; asking a driver's own command takes a second."""
     found = []
-    nvidia = re.search(r"Kernel Module[^\d]*([\d.]+)", _read("/proc/driver/nvidia/version"))
+    driver = find_driver(_read("/proc/driver/nvidia/version"))
     for place in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
         model = re.search(r"^Model:\s*(.+)$", _read(place), re.MULTILINE)
         found.append({"name": model[1].strip() if model else "NVIDIA GPU"})
-        if nvidia:
-            found[-1]["driver"] = nvidia[1]
+        if driver is not None:
+            found[-1]["driver"] = driver
     for place in sorted(Path("/sys/class/kfd/kfd/topology/nodes").glob("*/properties")):
         if re.search(r"^simd_count [1-9]", _read(place), re.MULTILINE):
             name = _read(place.with_name("name")).strip()
@@ -137,6 +137,12 @@ def _take_accelerators() -> list[dict[str, str]]:
     if sys.platform == "darwin" and platform.machine() == "arm64":
         found.append({"name": "Apple GPU"})
     return found
+
+
+def find_driver(text: str) -> str | None:
+    """The version in what NVIDIA's kernel module tells of itself."""
+    found = re.search(r"Kernel Module.*?\s(\d[\d.]+)\s", text)
+    return found[1] if found else None
 
 
 def _read(place: str | Path, size: int = 4096) -> str:
