@@ -6,10 +6,12 @@ From outside, case by case, with the real libraries where they are installed.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
+
+from expt.ground.ndarrays import as_array
 
 if TYPE_CHECKING:
     from expt.reading.run import Run
@@ -412,6 +414,38 @@ def test_a_type_of_another_library_is_stored_as_what_holds_it_exactly(sandbox: S
     assert np.array_equal(np.load(run.path / run.results["w"]), expected, equal_nan=True)
     assert run.results["n"] == 0.5
     assert "'bf16': bfloat16 is stored as float32, which holds it exactly" in done.stdout
+
+
+class OfCuPy:
+    """As CuPy has it: no array of numpy's unless asked by name."""
+
+    __cuda_array_interface__: ClassVar[dict[str, Any]] = {}
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed")
+
+    def get(self) -> Any:
+        return np.ones(2)
+
+
+class Narrow:
+    """As torch has bfloat16 and float8: no array unless of a type that numpy has."""
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+    def is_floating_point(self) -> bool:
+        return True
+
+    def float(self) -> Any:
+        return np.ones(2, np.float32)
+
+
+@pytest.mark.parametrize("value", [OfCuPy(), Narrow()])
+def test_an_array_that_does_not_turn_into_one_of_numpys_by_itself(value: Any) -> None:
+    array = as_array(value)
+    assert array is not None
+    assert array.tolist() == [1.0, 1.0]
 
 
 def test_a_mask_is_never_dropped(sandbox: Sandbox) -> None:

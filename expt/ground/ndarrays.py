@@ -7,7 +7,7 @@ numpy is looked up among the modules that are loaded and imported only for what 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.dataframes import is_tabular
 from expt.ground.objects import ask, is_of, type_name
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+_TO_NUMPY: Final = ("detach", "cpu", "resolve_conj", "resolve_neg")
+"""What takes a tensor of torch from its gradient, its accelerator, its views of another's bits."""
 
 
 def as_array(value: Any) -> Array | None:
@@ -40,10 +43,17 @@ def _through_protocol(value: Any) -> Array:
     import numpy  # only here: whoever offers `__array__` needs it anyway
 
     try:
-        for method in ("detach", "cpu"):  # a tensor with a gradient, or on an accelerator
+        for method in _TO_NUMPY:
             if callable(ask(value, method)):
                 value = getattr(value, method)()
-        return numpy.asarray(value)
+        if ask(value, "__cuda_array_interface__") is not None and callable(ask(value, "get")):
+            return numpy.asarray(value.get())  # CuPy's
+        try:
+            return numpy.asarray(value)
+        except TypeError:  # bfloat16 and float8 of torch, each of which float32 holds
+            if not callable(ask(value, "is_floating_point")) or not value.is_floating_point():
+                raise
+            return numpy.asarray(value.float())
     except Exception as error:  # another library's code
         raise TypeError(f"a '{type_name(value)}' that gives no array: {error}") from error
 
