@@ -262,3 +262,70 @@ def test_a_checkpoint_that_a_provider_loads_keeps_random_states_too(sandbox: San
     assert "resumed_from" in resumed.lineage
     sandbox.expt("experiments", "-p", "seed=1")
     assert tracked(resumed) == tracked(sandbox.run())
+
+
+TORCH = """
+import numpy as np
+
+uint8 = np.uint8
+
+class Tensor:
+    def __init__(self, array): self.array = np.array(array)
+    def numpy(self): return self.array
+
+def frombuffer(buffer, dtype): return Tensor(np.frombuffer(buffer, dtype))
+
+class Generator:
+    def __init__(self): self.state = np.zeros(8, np.uint8)
+    def get(self): return Tensor(self.state)
+    def put(self, tensor): self.state[:] = tensor.array
+    def seed(self, seed): self.state[:] = np.frombuffer(seed.to_bytes(8, "little"), np.uint8)
+    def draw(self):
+        drawn = int.from_bytes(self.state.tobytes(), "little")
+        self.seed((drawn * 6364136223846793005 + 1) % (1 << 63))
+        return drawn
+
+own = Generator()
+get_rng_state, set_rng_state, manual_seed, rand = own.get, own.put, own.seed, own.draw
+
+class cuda:
+    own, started = Generator(), False
+    @classmethod
+    def is_initialized(cls): return cls.started
+    @classmethod
+    def init(cls): cls.started = True; cls.own.seed(1)
+    @classmethod
+    def get_rng_state_all(cls): return [cls.own.get()]
+    @classmethod
+    def set_rng_state(cls, state, device): assert cls.started; cls.own.put(state)
+    @staticmethod
+    def device_count(): return 1
+"""
+"""As much of torch as has to do with its random numbers; it seeds a GPU that begins."""
+
+
+def test_torch_goes_on_where_a_checkpoint_left_off(sandbox: Sandbox) -> None:
+    source = """
+        import os
+
+        def experiment_a(checkpoint, track):
+            first = checkpoint.load(0)
+            import torch
+            if not torch.cuda.is_initialized():
+                torch.cuda.init()
+            for step in range(first, 4):
+                track("drawn", [torch.rand(), torch.cuda.own.draw()], step=step)
+                checkpoint.save(step + 1)
+                if step == 1 and os.environ.get("DIE"):
+                    os._exit(1)
+        """
+    sandbox.write({"torch.py": TORCH, "experiments/a.py": source})
+    sandbox.environ["DIE"] = "1"
+    assert sandbox.expt("-p", "seed=7").exit_code == 1
+    del sandbox.environ["DIE"]
+    assert sandbox.expt("-p", "seed=7", "--resume").exit_code == 0
+    resumed = sandbox.run()
+    assert resumed.lineage["resumed_from"]
+    assert sandbox.expt("-p", "seed=7").exit_code == 0
+    whole = sandbox.run()
+    assert [*resumed.series["drawn"].values] == [*whole.series["drawn"].values]

@@ -327,8 +327,15 @@ def test_torch_is_seeded_where_it_was_imported(sandbox: Sandbox) -> None:
             import sys
             def experiment_b(): return "torch" in sys.modules
             """,
+            "experiments/c.py": """
+            def experiment_c():
+                import tensorflow, torch
+                return [torch.rand(), tensorflow.random.rand()]
+            """,
         }
     )
+    assert sandbox.expt("-p", "seed=5", "-k", "c.py").exit_code == 0
+    assert sandbox.run().results["value"] == [5, 5]
     assert sandbox.expt("-p", "seed=5", "-k", "a.py").exit_code == 0
     assert sandbox.run().results["value"] == [5, 5]
     assert sandbox.expt("-p", "seed=5", "-k", "b.py").exit_code == 0

@@ -1,8 +1,9 @@
 """What is random in a run: where it starts, and how it goes on where a checkpoint left off.
 
 rng                    a generator for each function that asks, keyed by seed and function
-random, numpy.random   seeded from the seed for each run; numpy when it is imported, if ever
-torch, tensorflow      seeded likewise, where the user imported them
+random                 seeded from the seed for each run
+numpy.random, torch,   likewise, where they are loaded, else when the run imports them, if ever
+tensorflow
 """
 
 from __future__ import annotations
@@ -16,13 +17,19 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.parameters.seeds import seed_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from importlib.machinery import ModuleSpec
 
     import numpy as np
 
-_SEEDED_IF_IMPORTED: Final = {"torch": ("manual_seed",), "tensorflow": ("random", "set_seed")}
-"""Libraries with a random state of their own: how each is seeded, where the user imported it."""
+_NUMPY: Final = "numpy.random"
+_TORCH: Final = "torch"
+_SEEDED: Final = {
+    _NUMPY: ("seed",),
+    _TORCH: ("manual_seed",),
+    "tensorflow": ("random", "set_seed"),
+}
+"""Libraries with a random state of their own, and how each is seeded. None is imported for it."""
 
 _WORDS: Final = struct.Struct("<625I")  # of Python's Mersenne Twister, its position last
 
@@ -40,14 +47,7 @@ def seed_globals(seed: int, function_name: str | None = None) -> None:
         words = seed_words(seed, function_name)
         seed = int(SeedSequence(words).generate_state(1)[0])
     random.seed(seed)
-    _seed_numpy(seed % (1 << 32))
-    for module, path in _SEEDED_IF_IMPORTED.items():
-        with contextlib.suppress(Exception):  # what is imported is the user's, of any kind
-            seed_function: Any = sys.modules.get(module)
-            for name in path:
-                seed_function = getattr(seed_function, name, None)
-            if seed_function is not None:
-                seed_function(seed % (1 << 63))
+    _seed_libraries(seed)
 
 
 @contextlib.contextmanager
@@ -64,55 +64,60 @@ def kept_random_state() -> Iterator[None]:
         if loaded is not None:
             loaded.set_state(twister)
         elif waiting is not None:
-            _seed_numpy(waiting.seed)
+            _seed_libraries(waiting.seed)
 
 
-# numpy, which takes longer to import than all of expt
+# Libraries, which take longer to import than all of expt
 
 
-class _SeedAtImport:
-    """Stands in the way of the import of `numpy.random`, to seed it when it is there."""
+class _AtImport:
+    """Stands in the way of imports, to seed what is imported when it is there."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._loader: Any = None
+        self._loaders: dict[str, Any] = {}
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if name != _NUMPY:
+        if name not in _SEEDED:
             return None
         others = [finder for finder in sys.meta_path if finder is not self]
         found = (finder.find_spec(name, path, target) for finder in others)
         spec = next((spec for spec in found if spec is not None), None)
-        if spec is not None:
-            self._loader, spec.loader = spec.loader, self  # type: ignore[assignment]  # it has what is asked for
+        if spec is not None and spec.loader is not None:
+            self._loaders[name], spec.loader = spec.loader, self  # type: ignore[assignment]  # it has what is asked for
         return spec
 
     def create_module(self, spec: ModuleSpec) -> Any:
-        return self._loader.create_module(spec)
+        return self._loaders[spec.name].create_module(spec)
 
     def exec_module(self, module: Any) -> None:
-        module.__spec__.loader = module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        module.seed(self.seed)
+        loader = self._loaders[module.__name__]
+        module.__spec__.loader = module.__loader__ = loader
+        loader.exec_module(module)
+        _seed(module.__name__, self.seed)
 
 
-_NUMPY: Final = "numpy.random"
-
-
-def _seed_numpy(seed: int) -> None:
-    """Seed it where it is loaded; else have it seeded when the run imports it."""
-    loaded: Any = sys.modules.get(_NUMPY)
+def _seed_libraries(seed: int) -> None:
+    """Seed those that are loaded; have the others seeded when the run imports them."""
     waiting = _waiting_seed()
     if waiting is not None:
         sys.meta_path.remove(waiting)
-    if loaded is None:
-        sys.meta_path.insert(0, _SeedAtImport(seed))
-    else:
-        loaded.seed(seed)
+    for name in _SEEDED:
+        _seed(name, seed)
+    if not _SEEDED.keys() <= sys.modules.keys():
+        sys.meta_path.insert(0, _AtImport(seed))
 
 
-def _waiting_seed() -> _SeedAtImport | None:
-    return next((one for one in sys.meta_path if isinstance(one, _SeedAtImport)), None)
+def _seed(name: str, seed: int) -> None:
+    with contextlib.suppress(Exception):  # what is imported is the user's, of any kind
+        function: Any = sys.modules[name]
+        for attribute in _SEEDED[name]:
+            function = getattr(function, attribute)
+        function(seed % (1 << (32 if name == _NUMPY else 63)))
+
+
+def _waiting_seed() -> _AtImport | None:
+    return next((one for one in sys.meta_path if isinstance(one, _AtImport)), None)
 
 
 class Randomness:
@@ -156,6 +161,7 @@ class Randomness:
                 "has_gauss": int(twister["has_gauss"]),
                 "gauss": float(twister["gauss"]),
             },
+            "torch": _take_torch(),
             "rng": [[name, rng.bit_generator.state] for name, rng in self._made],
         }
 
@@ -186,6 +192,31 @@ def _put_globals(state: Mapping[str, Any]) -> None:
     gauss = twister["has_gauss"], twister["gauss"]
     random.setstate((3, _WORDS.unpack(_as_bytes(own["words"])), own["gauss"]))
     np.random.set_state(("MT19937", key, twister["position"], *gauss))
+    if told := state.get("torch"):
+        _put_torch(told)
+
+
+def _take_torch() -> list[str]:
+    """Its state on the CPU, and on each GPU where it has begun to use them; of none if not used."""
+    torch: Any = sys.modules.get(_TORCH)
+    try:
+        on_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        return [_as_text(state.numpy().tobytes()) for state in (torch.get_rng_state(), *on_gpus)]
+    except Exception:  # not imported, or none of its kind
+        return []
+
+
+def _put_torch(told: Sequence[str]) -> None:
+    import torch  # type: ignore[import-not-found, unused-ignore]  # the run used it
+
+    first, *on_gpus = (
+        torch.frombuffer(bytearray(_as_bytes(text)), dtype=torch.uint8) for text in told
+    )
+    torch.set_rng_state(first)
+    if on_gpus:
+        torch.cuda.init()  # else it seeds them when it begins to use them
+    for device, state in enumerate(on_gpus[: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, device)
 
 
 def _as_text(data: bytes) -> str:
