@@ -331,7 +331,9 @@ class WorkerExecutor:
             if self._idle is not None:
                 worker.deadline = time.monotonic() + self._idle
             isolated = self._begin().options.running.isolate
-            if isolated or isinstance(answer.error, WorkerError):  # nobody knows its state
+            # of one that failed nobody knows its state
+            is_spoiled = isinstance(answer.reply, Outcome) and answer.reply.spoiled
+            if isolated or is_spoiled or isinstance(answer.error, WorkerError):
                 self._close_worker(worker)
             elif worker.ahead is not None:
                 worker.go_on(self._limit_of(worker.ahead[0]))
@@ -457,4 +459,5 @@ def _is_idle(worker: OneWorker) -> bool:
 
 def _ended_well(reply: Any) -> bool:
     """Whether it is how a run ended that nobody stops others for."""
-    return isinstance(reply, Outcome) and reply.status in ("completed", "skipped")
+    ends_well = isinstance(reply, Outcome) and reply.status in ("completed", "skipped")
+    return ends_well and not reply.spoiled

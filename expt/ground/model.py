@@ -319,7 +319,8 @@ class Outcome:
     """How one run ended. `path` is the archive; `notices` are what went wrong beside the run.
 
     `duration` and `setup` are seconds: imports and session providers are told apart. `elsewhere`
-    says that the run is another session's, which runs the case or has run it since the plan.
+    says that the run is another session's, which runs the case or has run it since the plan, and
+    `spoiled` that its process cannot be used for another run.
     """
 
     case_id: str
@@ -332,6 +333,7 @@ class Outcome:
     notices: tuple[str, ...] = ()
     setup: float = 0.0
     elsewhere: bool = False
+    spoiled: bool = False
 
 
 @frozen

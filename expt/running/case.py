@@ -34,6 +34,7 @@ from expt.running.failure import (
     raised_by_interrupt,
     refuse_breakpoint,
 )
+from expt.running.graphics_driver import finish_kernels, why_lost
 from expt.running.isolation import call_apart, ignored_interrupts
 from expt.running.made import made_values, tell_made
 from expt.running.making import Making
@@ -266,6 +267,7 @@ class _Run:
                 if self._case.skip is not None:
                     raise Skipped(self._case.skip)
                 returned = self._call(scope)
+                finish_kernels()  # before what it returned is read
                 self._keep_returned(returned)
             except BaseException as error:
                 raised = error
@@ -397,6 +399,11 @@ class _Run:
             status, error = "failed", error or self.describe(refused)
         results, notices = self._settled or self._results.settle(self._archive.save)
         self._notices += [*notices, *self._recorder.notices]
+        if lost := why_lost():
+            self._notices.append(
+                f"the GPU is lost to this process ({lost}); the next run gets a new worker, but "
+                "with '-n 0'"
+            )
         if self._masked:
             self._notices.append(f"secrets are masked in {', '.join(sorted(self._masked))}")
         series = {}
@@ -418,6 +425,7 @@ class _Run:
         )
         self._write_record()
         outcome = outcome_of(self._record, self._case.id, self._archive.path)
+        outcome = evolve(outcome, spoiled=bool(lost))
         is_over = not self._analyses_of(outcome) and not self._is_heard()
         self._around.report(RunFinished(self._case.id, outcome, is_over))
         return outcome
