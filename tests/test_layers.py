@@ -6,15 +6,12 @@ The rows are those of docs/explanation.md, which is the only list of them.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "expt"
@@ -39,12 +36,15 @@ def module_name(path: Path) -> str:
 FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports(source: str) -> Iterator[tuple[int, str]]:
+@functools.cache
+def imports(source: str) -> list[tuple[int, str]]:
     """The line and the dotted name of all of expt that `source` imports, wherever it does so."""
-    for node in ast.walk(ast.parse(source)):
-        for name in imported_names(node):
-            if name.startswith("expt."):
-                yield getattr(node, "lineno", 0), name
+    return [
+        (getattr(node, "lineno", 0), name)
+        for node in ast.walk(ast.parse(source))
+        for name in imported_names(node)
+        if name.startswith("expt.")
+    ]
 
 
 def imported_names(node: ast.AST) -> list[str]:
