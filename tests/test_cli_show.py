@@ -147,6 +147,16 @@ def test_the_list_fits_the_width_and_keeps_ids(
         assert any(line.startswith("no room for") for line in lines)
 
 
+def test_a_terminal_leaves_out_the_folder_that_all_in_one_table_share(
+    runs: Path, capsys, monkeypatch
+) -> None:
+    make_run(runs, 4, experiment="experiments/run.py::experiment_run")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    told = stripped(shown(capsys, "--flat"))
+    assert "  run.py::experiment_run  " in told
+    assert "experiments/" not in told
+
+
 def test_piped_output_is_plain_and_whole(runs: Path, capsys) -> None:
     make_run(runs, 4, params={"name": "x" * 40})
     out = shown(capsys)

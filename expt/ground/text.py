@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import posixpath
 import re
 import reprlib
 import unicodedata
@@ -247,6 +248,17 @@ def counted(number: int, what: str) -> str:
 def case_text(values: Mapping[str, Any]) -> str:
     """`lr=0.1 hidden=64×32 opt=sgd`: a case as people read it; a node id says it to programs."""
     return " ".join(f"{visible(str(name))}={short_text(value)}" for name, value in values.items())
+
+
+def without_shared_folder(ids: Iterable[str]) -> dict[str, str]:
+    """Ids of experiments by themselves, without the folder that all share.
+
+    What is left is understood where a node id is.
+    """
+    known = set(ids)
+    folders = {id_.rpartition("::")[0].rpartition("/")[0] for id_ in known}
+    shared = posixpath.commonpath(folders) if folders else ""
+    return {id_: id_.removeprefix(f"{shared}/" if shared else "") for id_ in known}
 
 
 def direction(name: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import posixpath
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +19,7 @@ from expt.ground.text import (
     number_text,
     own_last,
     spark,
+    without_shared_folder,
 )
 from expt.ground.value_classes import define
 from expt.parameters.secret_values import masked_case
@@ -45,17 +45,12 @@ _SPARK: Final = 12
 
 
 def case_names(cases: Sequence[Case]) -> dict[str, str]:
-    """What screens call each case: its values; with several experiments, whose it is before them.
-
-    The folder that all share is left out; what is left is understood where a node id is.
-    """
-    experiments = {case.experiment.id for case in cases}
-    folders = {experiment.rpartition("::")[0].rpartition("/")[0] for experiment in experiments}
-    shared = posixpath.commonpath(folders) if folders else ""
+    """What screens call each case: its values; of several experiments, whose it is before them."""
+    experiments = without_shared_folder(case.experiment.id for case in cases)
     names = {}
     for case in map(masked_case, cases):
         told = case_text(case.axes) or case.label or ""
-        short = case.experiment.id.removeprefix(f"{shared}/" if shared else "")
+        short = experiments[case.experiment.id]
         names[case.id] = told if told and len(experiments) == 1 else f"{short} {told}".rstrip()
     return names
 

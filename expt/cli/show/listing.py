@@ -20,6 +20,7 @@ from expt.ground.text import (
     some_of,
     spark,
     value_text,
+    without_shared_folder,
 )
 from expt.reading.differences import find_undetermined
 from expt.reading.fields import MISSING, field_value, leaf_values
@@ -52,7 +53,11 @@ def show_listing(runs: Sequence[Run], screen: Screen, *, sort: str | None, flat:
             _show_title(screen, experiment, members)
         columns, same = _columns_of(members, screen, sort)
         if not experiment:
-            columns.insert(1, Column("experiment", [run.experiment for run in members]))
+            names = [run.experiment for run in members]
+            if screen.draws:
+                short = without_shared_folder(names)
+                names = [short[name] for name in names]
+            columns.insert(1, Column("experiment", names))
         screen.table(columns, else_by="--columns chooses")
         if same and len(members) > 1:
             screen.lines([Prose([("the same in all: ", "dim"), case_text(same)])])
