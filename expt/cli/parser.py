@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from expt.ground.errors import UsageError, did_you_mean
 from expt.ground.screen import output, paragraph, styled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+N = TypeVar("N", int, float)
 
 VERBS: Final = {
     "run": "find and run experiments: what 'expt PATH' does",
@@ -151,23 +154,20 @@ def positive(text: str) -> int:
     return value
 
 
-def count(text: str) -> int:
-    """The type of a whole number from 0."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"a whole number, not {text!r}")
-    return value
+def number(
+    convert: Callable[[str], N], is_right: Callable[[N], bool], what: str
+) -> Callable[[str], N]:
+    """The type of a number of which more is asked; `what` says of what kind it is."""
+
+    def read(text: str) -> N:
+        with contextlib.suppress(ValueError):
+            value = convert(text)
+            if is_right(value):
+                return value
+        raise argparse.ArgumentTypeError(f"{what}, not {text!r}")
+
+    return read
 
 
-def seconds(text: str) -> float:
-    """The type of a time above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number of seconds, not {text!r}")
-    return value
+count: Final = number(int, lambda value: value >= 0, "a whole number")
+seconds: Final = number(float, lambda value: 0 < value < float("inf"), "a number of seconds")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.command_line import masked_command
 from expt.cli.main import telling_failures
-from expt.cli.parser import Parser, repeated, seconds
+from expt.cli.parser import Parser, number, repeated, seconds
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, ReadingError, UsageError
 from expt.ground.layout import INDEX_FILE, RUNS_DIR
@@ -25,6 +24,7 @@ from expt.sessions.rerunning import Again, find_doubts, options_again
 from expt.sessions.session import run_session
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from expt.ground.options import Options
     from expt.reading.run import Run
 
+_TOLERANCE: Final = number(float, lambda value: 0 <= value < math.inf, "a number from 0")
 _LINES: Final = 12  # of what differs in one run
 _ENDED: Final = ("completed", "failed", "interrupted")
 
@@ -99,23 +100,13 @@ def _add_arguments(parser: Parser) -> None:
     repeated(parser, "-p NAME=VALUE", "another value, as in 'expt run'", dest="params")
     add("--current-code", action="store_true", help="the code of the working tree")
     add("--check", action="store_true", help="compare results and series with the old run's")
-    add("--rtol", type=_tolerance, metavar="X", help="numbers may differ by X of the larger")
+    add("--rtol", type=_TOLERANCE, metavar="X", help="numbers may differ by X of the larger")
     add("--json", action="store_true", help="with --check: a JSON array of objects")
     add("-n", dest="workers", type=int, choices=(0, 1), default=1, help="0 runs in this process")
     add("--timeout", type=seconds, metavar="SECONDS", help="a longer run is failed")
     repeated(parser, "--add-tag TAG", "label them", dest="add_tags")
     add("--add-note", metavar="TEXT", help="a sentence about the new runs")
     add("--no-render", dest="render", action="store_false", help="draw no pictures")
-
-
-def _tolerance(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"a number from 0, not {text!r}")
-    return value
 
 
 def _repeatable(runs: Sequence[Run], *, named: bool) -> list[Run]:
