@@ -9,6 +9,7 @@ import stat
 import sys
 import types
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -212,6 +213,20 @@ def test_the_half_of_a_zip_that_a_killed_process_left_goes_with_the_next(
     assert len(list(tmp_path.glob("%tmp-*"))) == 3 and not file.exists()
     pack_archives([(PLACE, archive)], file)
     assert sorted(tmp_path.glob("%tmp-*")) == sorted(others)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path, archive: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        content = reader.submit(pipe.read_bytes)
+        pack_archives([(PLACE, archive)], pipe)
+    (tmp_path / "piped.zip").write_bytes(content.result())
+    assert unpack_archives(tmp_path / "piped.zip", tmp_path / "there") == [
+        tmp_path / "there" / PLACE
+    ]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def make_zip(path: Path, names: dict[str, int]) -> Path:

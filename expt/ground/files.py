@@ -320,9 +320,14 @@ def write_atomically(path: str | Path, data: bytes) -> os.stat_result:
 @contextlib.contextmanager
 def written_whole(path: str | Path) -> Iterator[IO[bytes]]:
     """A stream to write the content of `path` to, piece by piece: as `write_atomically`, at the
-    end. What a process that was killed had begun of it is removed. Raises `OSError`."""
+    end. What a process that was killed had begun of it is removed. A pipe or a device is written
+    to as it is, and stays. Raises `OSError`."""
     import zlib  # slow, and few processes write large files
 
+    if Path(path).is_relative_to("/dev") or (os.path.exists(path) and not os.path.isfile(path)):
+        with open(path, "wb") as stream:
+            yield stream
+        return
     folder, name = os.path.split(path)
     target = f"-{zlib.crc32(os.fsencode(name)):08x}"
     for left in Path(folder).glob(f"{TEMPORARY_PREFIX}*{target}"):

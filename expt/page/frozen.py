@@ -15,7 +15,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import ReadingError
-from expt.ground.files import read_inside
+from expt.ground.files import read_inside, written_whole
 from expt.page.bundle import asset, charts, digest, front_end
 from expt.page.facts import tell_array, tell_run, tell_series
 from expt.page.run_table import tell_table
@@ -63,7 +63,9 @@ def write_report(
     `panels` are what plugins add to a run. Raises `UsageError` where the extra `page` is not
     installed, `OSError`.
     """
-    file.write_text(make_report(runs, title, panels), encoding="utf-8")
+    text = make_report(runs, title, panels)
+    with written_whole(file) as stream:
+        stream.write(text.encode())
 
 
 def make_report(
