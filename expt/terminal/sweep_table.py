@@ -25,7 +25,6 @@ from expt.ground.text import (
     shares,
 )
 from expt.parameters.secret_values import masked_case
-from expt.reading.fields import leaf_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,6 +82,8 @@ def earlier_outcomes(done: Mapping[str, PinnedRun]) -> list[Outcome]:
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
     """The numbers among results, by dotted names."""
+    from expt.reading.fields import leaf_values  # slow, and a session of one run has no table
+
     return {name: value for name, value in leaf_values(values) if is_number(value)}
 
 
