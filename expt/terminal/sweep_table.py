@@ -80,11 +80,15 @@ def earlier_outcomes(done: Mapping[str, PinnedRun]) -> list[Outcome]:
     return outcomes
 
 
-def numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers among results, by dotted names."""
-    from expt.reading.fields import leaf_values  # slow, and a session of one run has no table
-
-    return {name: value for name, value in leaf_values(values) if is_number(value)}
+def numbers(values: Mapping[str, Any], above: str = "") -> dict[str, float]:
+    """The numbers among results, by dotted names; live, where nothing that reads is imported."""
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= numbers(value, f"{above}{name}.")
+        elif is_number(value):
+            found[f"{above}{name}"] = value
+    return found
 
 
 def _show_sweep(screen: Screen, head: Line, members: Sequence[_Member]) -> None:
