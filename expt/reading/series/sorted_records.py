@@ -43,6 +43,7 @@ WHOLE: Final = 1  # in the column of kinds, an int as value
 AT_FLOAT: Final = 2  # and a float as step
 _MOST_TURNS: Final = 256  # series that are looked for turn by turn
 _AT_FIRST: Final = 1 << 22  # records for which columns have room at once
+_WITH_TIMES: Final = 1 << 16  # records whose times are taken along: of more, who asks reads again
 _HOLES: Final = getattr(os, "SEEK_DATA", None)
 
 
@@ -141,7 +142,7 @@ class Columns:
         import numpy  # slow: only once there are records to read
 
         limit = _count_records(self._folder)
-        types = {"step": "i8", "bits": "i8"} | ({"time": "f8"} if limit <= _AT_FIRST else {})
+        types = {"step": "i8", "bits": "i8"} | ({"time": "f8"} if limit <= _WITH_TIMES else {})
         columns = {name: numpy.empty(min(limit, _AT_FIRST), types[name]) for name in types}
         used = 0
         self._blocks = []
