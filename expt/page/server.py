@@ -76,9 +76,10 @@ _MOST_POINTS: Final = 1_000_000
 _LABELS: Final = 64 * 1024  # bytes of what is posted
 _STREAMS: Final = 4  # pages that listen all the time: a browser has six connections to a server
 _AGAIN: Final = 1500  # milliseconds after which any other page asks again
+_GOLDEN: Final = 0.618034  # multiples of it lie far from each other within one, however many
 _PAGE: Final = """\
 <!DOCTYPE html>
-<html lang="en">
+<html lang="en" data-moment="{moment}">
 <head>
 <meta charset="utf-8">
 <title>expt</title>
@@ -174,6 +175,7 @@ class _Pages:
         self.known = KnownRuns(listings, root)
         self._watcher = Watcher(root, admits, self.known.just_seen)
         self._event: tuple[Any, str] = None, ": still\n\n"
+        self._opened = 0
         self._series = OpenSeries()
 
     def prepare(self) -> None:
@@ -184,7 +186,9 @@ class _Pages:
     async def index(self, request: Request) -> Response:
         query = request.url.query
         table = html.escape(f"/api/table?known=1{'&' if query else ''}{query}")
-        return Response(_PAGE.format(table=table), media_type="text/html", headers=HEADERS)
+        self._opened += 1
+        page = _PAGE.format(table=table, moment=round(self._opened * _GOLDEN % 1, 3))
+        return Response(page, media_type="text/html", headers=HEADERS)
 
     async def runs(self, request: Request) -> Response:
         asked = _asked(request, *self._words)

@@ -25,8 +25,8 @@ export const CONFIG = { displaylogo: false, responsive: true, doubleClick: "auto
 export const PACE = { pages: 1, until: 0 };
 export const REST = 50; // times as long as drawing took, a page rests,
 export const FRAME = 10; // milliseconds of the browser's own work on what was drawn, which a page cannot see,
-export const LONGEST = 1000; // milliseconds at most;
-export const LONGEST_OF_MANY = 2000; // and where several pages are open, which share the time.
+export const LONGEST = 1000; // milliseconds at most.
+export const ROUND = 2000; // milliseconds in which each of several pages draws once.
 
 // Plotly's script is large: it is taken in when the first chart is drawn.
 let library = null;

@@ -11,7 +11,7 @@ import {Scatter} from "./scatter.js";
 import {Media} from "./media.js";
 import {Compare} from "./compare.js";
 import {Detail} from "./detail.js";
-import {Fetched, PACE, REST, FRAME, LONGEST, LONGEST_OF_MANY} from "./charts.js";
+import {Fetched, PACE, REST, FRAME, LONGEST, ROUND} from "./charts.js";
 
 const VIEWS = { runs: RunsTable, curves: Curves, parallel: Parallel, scatter: Scatter, media: Media, compare: Compare, run: Detail };
 const GATHERED = 200; // milliseconds in which what comes is shown at once
@@ -192,13 +192,15 @@ class Page {
     if (change.runs.length || Object.keys(change.points).length) this.soon();
   }
 
-  // Show what came, but no more often than all pages together may cost a run that goes on beside them.
+  // Show what came, but no more often than it may cost a run that goes on beside the page. Of several
+  // pages each has a moment of its own: drawn at once they would keep all processors from the run.
   soon() {
     this.isNews = true;
     if (this.waiting) return;
     this.waiting = true;
     const rested = performance.now() - this.ended;
-    setTimeout(() => this.showNews(), Math.max(GATHERED, (Math.min(PACE.pages * REST * (this.took + FRAME), PACE.pages > 1 ? LONGEST_OF_MANY : LONGEST) - rested) || 0));
+    const alone = () => Math.max(GATHERED, Math.min(REST * (this.took + FRAME), LONGEST) - rested || 0);
+    setTimeout(() => this.showNews(), PACE.pages > 1 ? untilTurn() : alone());
   }
 
   async showNews() {
@@ -213,6 +215,12 @@ class Page {
       if (this.isNews) this.soon();
     }
   }
+}
+
+// Milliseconds until the moment of this page comes round.
+function untilTurn() {
+  const moment = ROUND * (document.documentElement.dataset.moment || 0);
+  return (((moment - Date.now()) % ROUND) + ROUND) % ROUND;
 }
 
 async function start() {
