@@ -419,6 +419,18 @@ def test_numbers_that_are_not_finite_are_tagged(client: Client, root: Path) -> N
     assert series["values"] == [1.0, *tags]
 
 
+def test_an_array_that_is_a_picture_is_told_in_its_colours(client: Client, root: Path) -> None:
+    """Floats of three channels, as the stored picture shows them."""
+    recorder = open_recorder(find_runs(root)[0].path / "series", label="photo")
+    picture = np.zeros((300, 2, 3))
+    picture[:, 1] = 1.0, 0.5, 0.0
+    recorder.track("photo", picture)
+    recorder.close()
+    photo = told(client.get(f"/api/runs/{id_of(2)}/array/photo?index=0"))
+    assert photo["shape"] == [300, 2, 3] and photo["width"] == 2 and "low" not in photo
+    assert base64.b64decode(photo["pixels"]) == bytes([0, 0, 0, 255, 128, 0]) * 150
+
+
 def test_an_array_is_one_of_those_that_there_are(client: Client, root: Path) -> None:
     recorder = open_recorder(find_runs(root)[0].path / "series", label="grid")
     for number in range(2):

@@ -158,22 +158,38 @@ def _find_extremes(values: Array, stretches: int) -> Array:
 
 
 def tell_array(array: Any, most: int = 256) -> dict[str, Any]:
-    """A numeric array as a picture can show it: `{"shape", "low", "high", "width", "pixels"}`.
+    """An array as a picture can show it: `{"shape", "width", "pixels", …}`.
 
-    At most `most` rows and columns are taken. `pixels` are bytes in base64, row by row: 0 for
-    what is not finite, and 1 to 255 from `low` to `high`. Of complex numbers it is the magnitude.
+    At most `most` rows and columns are taken. `pixels` are bytes in base64, row by row: of an
+    array that is a picture, or a batch of them, red, green and blue. Of every other there are
+    `low` and `high` too, and a byte for each number: 0 for what is not finite, and 1 to 255 from
+    `low` to `high`. Of complex numbers it is the magnitude.
     """
+    shape = list(np.shape(array))
+    if len(shape) > 2:
+        from expt.drawing.arrays import picture_of  # matplotlib is slow to import
+        from expt.drawing.styles import LIGHT
+
+        if (picture := picture_of(array, LIGHT)) is not None:
+            return {"shape": shape, **_as_pixels(_thinned(picture[0], most))}
     flat = np.abs(array) if np.iscomplexobj(array) else np.asarray(array, dtype=float)
-    shape = list(flat.shape)
-    flat = flat.reshape(-1, flat.shape[-1]) if flat.ndim > 1 else flat.reshape(1, -1)
-    flat = flat[tuple(slice(None, None, max(1, -(-size // most))) for size in flat.shape)]
+    flat = flat.reshape(-1, shape[-1]) if len(shape) > 1 else flat.reshape(1, -1)
+    flat = _thinned(flat, most)
     finite = np.isfinite(flat)
     low, high = (float(flat[finite].min()), float(flat[finite].max())) if finite.any() else (0, 0)
     share = np.zeros(flat.shape)
     np.divide(flat - low, high - low, out=share, where=finite & (high > low))
     pixels = np.where(finite, np.round(1 + 254 * share), 0).astype(np.uint8)
-    told = {"shape": shape, "low": low, "high": high, "width": pixels.shape[1]}
-    return told | {"pixels": base64.b64encode(pixels.tobytes()).decode()}
+    return {"shape": shape, "low": low, "high": high, **_as_pixels(pixels)}
+
+
+def _thinned(rows: Array, most: int) -> Array:
+    """Every so many rows and columns, so that there are at most `most` of each."""
+    return rows[tuple(slice(None, None, max(1, -(-size // most))) for size in rows.shape[:2])]
+
+
+def _as_pixels(rows: Array) -> dict[str, Any]:
+    return {"width": rows.shape[1], "pixels": base64.b64encode(rows.tobytes()).decode()}
 
 
 def _as_floats(values: Any) -> Array:

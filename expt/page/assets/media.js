@@ -95,14 +95,17 @@ export class Media {
   }
 }
 
-// Numbers as a picture, a pixel each.
+// An array that is a picture, or numbers as one, a pixel each.
 export function heatMap({ shape, low, high, width, pixels }) {
   const bytes = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
-  const canvas = el("canvas", { width, height: bytes.length / width, role: "img", "aria-label": `an array of shape ${shape.join(" × ")}` });
+  const each = low === undefined ? 3 : 1;
+  const canvas = el("canvas", { width, height: bytes.length / each / width, role: "img", "aria-label": `an array of shape ${shape.join(" × ")}` });
   const context = canvas.getContext("2d");
-  bytes.forEach((byte, i) => {
-    context.fillStyle = byte ? onScale((byte - 1) / 254) : "#888888";
+  for (let i = 0; i < bytes.length / each; i++) {
+    if (each === 3) context.fillStyle = `rgb(${bytes.subarray(3 * i, 3 * i + 3).join(" ")})`;
+    else context.fillStyle = bytes[i] ? onScale((bytes[i] - 1) / 254) : "#888888";
     context.fillRect(i % width, Math.floor(i / width), 1, 1);
-  });
-  return el("div", {}, canvas, el("small", {}, `${shape.join(" × ")}, ${show(low)} to ${show(high)}`));
+  }
+  const range = each === 3 ? "" : `, ${show(low)} to ${show(high)}`;
+  return el("div", {}, canvas, el("small", {}, `${shape.join(" × ")}${range}`));
 }
