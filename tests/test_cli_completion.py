@@ -136,9 +136,9 @@ def test_every_verb_has_the_parser_that_its_main_parses_with() -> None:
 
 def test_tags_are_offered(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/a.py": "def experiment_x(): return 1\n"})
-    sandbox.expt("--tag", "paper")
-    assert offered(sandbox, "expt show --tag p") == ["paper"]
-    assert offered(sandbox, "expt tag latest p") == ["paper"]
+    sandbox.expt("--tag", "v1.0")
+    assert offered(sandbox, "expt show --tag v1.") == ["v1.0"]
+    assert offered(sandbox, "expt tag latest v1.") == ["v1.0"]  # as no id of a run begins
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
