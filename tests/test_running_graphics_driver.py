@@ -54,6 +54,8 @@ def run_cases(sandbox: Sandbox, driver: Path, *words: str) -> list[tuple[str, st
         {
             "experiments/a.py": f"""
             import ctypes, os
+            from expt.running import graphics_driver
+            graphics_driver.DEVICE_FILES = (__file__,)
             CUDA = ctypes.CDLL({str(driver)!r})
 
             def experiment_a(a: int):
@@ -80,7 +82,7 @@ def test_the_run_after_one_that_lost_the_gpu_has_a_process_of_its_own(
     (failed,) = [run for run in sandbox.runs() if run.status == "failed"]
     assert failed.notices == (
         "the GPU is lost to this process (CUDA_ERROR_ILLEGAL_ADDRESS); the next run gets a new "
-        "worker, but with '-n 0'",
+        "worker, except with '-n 0'",
     )
 
 

@@ -401,7 +401,7 @@ class _Run:
         self._notices += [*notices, *self._recorder.notices]
         if lost := why_lost():
             self._notices.append(
-                f"the GPU is lost to this process ({lost}); the next run gets a new worker, but "
+                f"the GPU is lost to this process ({lost}); the next run gets a new worker, except "
                 "with '-n 0'"
             )
         if self._masked:

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DEVICE_FILES: tuple[str, ...] = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap")
+"""One of them is where there is such a GPU; looking for the library takes ten times as long."""
+
 _LIBRARY: Final = "libcuda.so.1"
 _LOST: Final = (214, *range(700, 800))  # a broken memory, and what a kernel may die of
 
@@ -38,6 +41,8 @@ def why_lost() -> str:
 def _lost_contexts(wait: bool) -> Iterator[str]:
     ctypes: Any = sys.modules.get("ctypes")
     if ctypes is None or not hasattr(os, "RTLD_NOLOAD"):
+        return
+    if not any(map(os.path.exists, DEVICE_FILES)):
         return
     try:
         cuda = ctypes.CDLL(_LIBRARY, mode=os.RTLD_NOLOAD | os.RTLD_NOW)

@@ -19,10 +19,10 @@ from expt.ground.model import ErrorInfo, Outcome
 from expt.ground.options import runs_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from expt.executors.death import Death
-    from expt.ground.messages import Begin, Request
+    from expt.ground.messages import Begin, Request, RunStarted
     from expt.ground.model import Case, Status
     from expt.sessions.books import Books
 
@@ -68,7 +68,7 @@ class Undertaker:
             outcome = Outcome(case.id, "", "", "failed", 0.0, error=error)
         else:
             try:
-                outcome = self._write(case, started, "failed", error, 0.0, {})
+                outcome = self._write(case, started, "failed", error)
             except OSError:  # what the worker could not write, we cannot
                 path = started.path if Path(started.path).exists() else ""
                 outcome = Outcome(case.id, started.run_id, path, "failed", 0.0, error=error)
@@ -92,10 +92,18 @@ class Undertaker:
             self.unheard.add(case.id)
         return outcome
 
-    def _write(self, case: Case, *how: Any) -> Outcome:
+    def _write(
+        self,
+        case: Case,
+        started: RunStarted | None,
+        status: Status,
+        error: ErrorInfo,
+        seconds: float = 0.0,
+        usage: Mapping[str, Any] | None = None,
+    ) -> Outcome:
         from expt.running.outcomes import write_dead_outcome  # imports numpy, and few workers die
 
-        return write_dead_outcome(case, self._begin(), *how)
+        return write_dead_outcome(case, self._begin(), started, status, error, seconds, usage or {})
 
     def _planning_error(self, death: Death) -> PlanningError:
         limit = self._begin().options.running.plan_timeout
