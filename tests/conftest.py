@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
+import threading
+from math import inf
+from time import monotonic, sleep
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from covered_forks import cover_forks
@@ -45,12 +49,43 @@ class WarmSandbox(Sandbox):
 @pytest.hookimpl(trylast=True)  # once coverage has begun
 def pytest_sessionstart() -> None:
     cover_forks()
+    threading.Thread(target=_end_what_hangs, args=(os.dup(2),), daemon=True).start()
 
 
 def pytest_collection_finish() -> None:
     """What was collected stays: the collector need not look through it after every test."""
     gc.collect()
     gc.freeze()
+
+
+# What hangs
+
+HANGS: Final = 480.0
+"""Seconds in which a test has ended: above the limit of each."""
+
+limits = {"test": inf}
+"""When this process ends, if the test that runs does not."""
+
+
+def pytest_runtest_logstart() -> None:
+    limits["test"] = monotonic() + HANGS
+
+
+def pytest_runtest_logfinish() -> None:
+    limits["test"] = inf
+
+
+def _end_what_hangs(stderr: int) -> None:
+    """End this process, with a traceback of each thread, if a test stands still.
+
+    The limit of `pytest-timeout` is a signal, which code under test may block, handle or take for
+    an error of its own. xdist tells which test a process ended with, and starts another one.
+    """
+    while True:
+        sleep(1)
+        if monotonic() > limits["test"]:
+            faulthandler.dump_traceback(stderr)
+            os._exit(1)
 
 
 @pytest.fixture
