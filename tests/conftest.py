@@ -6,6 +6,7 @@ import faulthandler
 import gc
 import os
 import threading
+from functools import partial
 from math import inf
 from time import monotonic, sleep
 from types import TracebackType
@@ -18,7 +19,7 @@ from warm_start import WarmProcess, may_start_warm
 from expt.testing import Done, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -47,8 +48,9 @@ class WarmSandbox(Sandbox):
 
 
 @pytest.hookimpl(trylast=True)  # once coverage has begun
-def pytest_sessionstart() -> None:
+def pytest_sessionstart(session: pytest.Session) -> None:
     cover_forks()
+    _leave_controller_in_forks(session.config)
     threading.Thread(target=_end_what_hangs, args=(os.dup(2),), daemon=True).start()
 
 
@@ -60,14 +62,25 @@ def pytest_collection_finish() -> None:
 
 # What hangs
 
-HANGS: Final = 480.0
-"""Seconds in which a test has ended: above the limit of each."""
+HANGS: Final = 330.0
+"""Seconds in which a part of a test has ended: above the limit of each."""
 
 limits = {"test": inf}
-"""When this process ends, if the test that runs does not."""
+"""When this process ends, if the part of a test that runs does not."""
 
 
-def pytest_runtest_logstart() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    limits["test"] = monotonic() + HANGS
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    limits["test"] = monotonic() + HANGS
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
     limits["test"] = monotonic() + HANGS
 
 
@@ -78,14 +91,34 @@ def pytest_runtest_logfinish() -> None:
 def _end_what_hangs(stderr: int) -> None:
     """End this process, with a traceback of each thread, if a test stands still.
 
-    The limit of `pytest-timeout` is a signal, which code under test may block, handle or take for
-    an error of its own. xdist tells which test a process ended with, and starts another one.
+    The limit of `pytest-timeout` is one signal, which code under test may block, handle or take for
+    an error of its own; there is none for what follows a failure, a second try included. xdist
+    tells which test a process ended with, and starts another one.
     """
     while True:
         sleep(1)
         if monotonic() > limits["test"]:
             faulthandler.dump_traceback(stderr)
             os._exit(1)
+
+
+def _leave_controller_in_forks(config: pytest.Config) -> None:
+    """Have forks of this process close the pipes to xdist's controller.
+
+    It learns by their ends that a process has died, and would wait for the last of its forks.
+    """
+    for plugin in config.pluginmanager.get_plugins():
+        if type(plugin).__name__ == "WorkerInteractor":
+            pipes = plugin.channel.gateway._io
+            ends = (pipes.infile.fileno(), pipes.outfile.fileno())
+            os.register_at_fork(after_in_child=partial(_lead_nowhere, ends))
+
+
+def _lead_nowhere(descriptors: Iterable[int]) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in descriptors:
+        os.dup2(null, descriptor, inheritable=False)
+    os.close(null)
 
 
 @pytest.fixture
