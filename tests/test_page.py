@@ -13,6 +13,7 @@ import pytest
 from browser_tabs import Tab, open_browser, serve, why_not
 from made_runs import id_of, make_run
 
+from expt.drawing.curves import limits, make_curve
 from expt.testing import Sandbox
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ TREE = {
             rng = np.random.default_rng(seed)
             for step in range(20):
                 track("loss", 1 / (1 + lr * step * 10) + 0.01 * seed, step=step)
+                track("steady", 0.1 + 0.2 if step % 2 else 0.3, step=step)
                 if step % 5 == 0:
                     track("picture", rng.integers(0, 256, (8, 8, 3), np.uint8), step=step)
                     track("weights", np.full((3, 4), lr * step), step=step)
                     track("words", f"at {step}", step=step)
             print("printed with", lr)
-            return {"accuracy": 1 - lr, "seed_used": seed}
+            return {"accuracy": 1 - lr, "seed_used": seed, "same": 0.1 + 0.2 if seed else 0.3}
         ''',
 }
 DRAWN = {
@@ -158,6 +160,34 @@ def test_each_view_opens_and_shows_the_runs(tab: Tab) -> None:
     assert "experiment_train" in tab.wait("h2").inner_text()
 
 
+@both
+def test_what_differs_by_rounding_alone_is_flat_as_in_its_stored_picture(tab: Tab) -> None:
+    stored = pytest.approx(limits([make_curve([0, 1], [0.3, 0.1 + 0.2])], log=False)[1])
+
+    def upright(chart: str) -> Any:
+        chart = f"document.querySelector('{chart}')"
+        tab.until(f"{chart}?.querySelector('.trace, .point')")
+        return tab.page.evaluate(f"{chart}._fullLayout.yaxis.range")
+
+    tab.page.evaluate("location.hash = 'view=curves&series=steady'")
+    assert upright(".chart") == stored
+    tab.page.evaluate("Plotly.relayout(document.querySelector('.chart'), 'yaxis.autorange', true)")
+    assert upright(".chart") == stored  # a double click too
+    tab.page.evaluate("location.hash = 'view=curves&series=steady&logy=log'")
+    tab.addressed("logy=log")
+    assert upright(".chart") == stored
+    tab.page.evaluate("location.hash = 'view=scatter&up=results.same'")
+    assert upright(".chart.tall") == stored
+    tab.view("parallel")
+    tab.until("document.querySelectorAll('.axis').length >= 4")
+    assert {"0.285", "0.3", "0.315"} <= set(tab.texts(".tick"))
+    tab.view("run")
+    charts = "[...document.querySelectorAll('.chart')]"
+    steady = f"{charts}.find((chart) => chart.textContent.includes('steady'))"
+    tab.until(f"{steady}?._fullLayout")
+    assert tab.page.evaluate(f"{steady}._fullLayout.yaxis.range") == stored
+
+
 def test_a_filter_is_the_grammar_of_where_and_an_unknown_name_is_told(tab: Tab) -> None:
     tab.page.fill(".filter", "lr < 0.05 and results.accuracy > 0.9 and seed == 1")
     tab.told("2 of 7 runs")
@@ -215,7 +245,7 @@ def test_two_selected_runs_are_compared_down_to_the_line_of_code(tab: Tab) -> No
     tab.told("7 runs, 2 selected")
     tab.view("compare")
     tab.wait(".diff .added")
-    assert '-    return {"accuracy": 1 - lr, "seed_used": seed}' in tab.texts(".diff .gone")[0]
+    assert '-    return {"accuracy": 1 - lr, "seed_used": seed, ' in tab.texts(".diff .gone")[0]
     assert "0.5 - lr" in tab.texts(".diff .added")[0]
     assert "name" in tab.texts("table.compare tbody th")
     assert "the same in all" in tab.texts(".same")[-1]

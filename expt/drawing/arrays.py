@@ -28,6 +28,7 @@ from expt.drawing.sheets import HEIGHT, WIDTH, Sheet, Titles
 from expt.drawing.stills import Picture, contact_sheet
 from expt.drawing.styles import Style, neutral
 from expt.drawing.ticks import NumberFormatter, RoundLocator
+from expt.ground.ranges import widened
 from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
@@ -208,7 +209,8 @@ def _points(
         size = max(1.2, 5.0 - math.log10(len(known)))
         axes.plot(*seen.T, "o", color=sheet.style.colours[0], markersize=size, markeredgewidth=0,
                   alpha=0.75 if len(seen) < 2000 else 0.45)  # fmt: skip
-        axes.margins(0.05)
+        axes.set_xlim(*widened(*finite_range(known[:, 0]), 0.05))
+        axes.set_ylim(*widened(*finite_range(known[:, 1]), 0.05))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(RoundLocator(6))
         axis.set_major_formatter(NumberFormatter(lambda ticks: tick_texts(ticks, power=power)))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from expt.drawing.smoothing import FEW, Floats, is_noise, smoothed
+from expt.ground.ranges import is_flat, widened
 from expt.ground.text import direction
 from expt.ground.value_classes import evolve, frozen
 
@@ -162,21 +163,10 @@ def limits(
     if not lows:
         return across, (0.0, 1.0)
     low, high = min(lows), max(highs)
-    if log:
+    if log and not is_flat(low, high):
         low, high = widened(float(np.log10(low)), float(np.log10(high)), 0.06)
         return across, (10.0**low, 10.0**high)
     return across, widened(low, high, 0.06)
-
-
-def widened(low: float, high: float, share: float) -> tuple[float, float]:
-    """`low` and `high` with `share` of their distance around them, and never equal."""
-    size = max(abs(low), abs(high))
-    if high - low <= max(size * 1e-9, 1e-290):
-        margin = max(size * 0.05, 1e-290) if size else 0.5
-        margin = max(margin, 1.0) if share == 0 else margin
-        return low - margin, high + margin
-    margin = (high - low) * share
-    return low - margin, high + margin
 
 
 def _floats(values: NDArray[Any]) -> Floats:

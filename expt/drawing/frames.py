@@ -21,7 +21,7 @@ from matplotlib.colors import to_rgb as colour_to_rgb
 from numpy.typing import NDArray
 from PIL import Image
 
-from expt.drawing.curves import widened
+from expt.ground.ranges import widened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

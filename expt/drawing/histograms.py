@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.colors import to_rgb as colour_to_rgb
 
 from expt.drawing.arrays import fix_ticks, show_ramp
-from expt.drawing.curves import widened
 from expt.drawing.frames import real
 from expt.drawing.numbers import round_ticks, step_texts, tick_texts
 from expt.drawing.panels import Box
 from expt.drawing.sheets import Sheet, Titles
 from expt.drawing.styles import Style, is_dark, mixed, neutral
 from expt.drawing.ticks import NumberFormatter, RoundLocator
+from expt.ground.ranges import is_flat, widened
 from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _bounds(known: Sequence[NDArray[np.float64]]) -> tuple[float, float, int]:
     """
     low, high = min(float(v.min()) for v in known), max(float(v.max()) for v in known)
     values = np.concatenate(known)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
+    if is_flat(low, high):
         return *widened(low, high, 0.0), 0
     counts = np.histogram(values, np.linspace(low, high, _BINS + 1))[0]
     if counts.max() < _CROWDED * values.size or np.count_nonzero(counts) > _SEEN:

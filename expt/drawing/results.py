@@ -15,6 +15,7 @@ from expt.drawing.styles import Style, fitted, neutral, text_width
 from expt.drawing.ticks import NumberFormatter, RoundLocator, keep_apart
 from expt.drawing.together import BAND_NAMES
 from expt.drawing.varying import as_number, is_geometric, value_text, varying_values, with_unit
+from expt.ground.ranges import widened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,14 +80,16 @@ def _scatter(
     axes.grid(axis="y", color=style.grid, linewidth=0.8)
     axes.set_axisbelow(True)
     across = _place_across(axes, [value for value, _ in pairs], place.width)
-    heights = np.array([number for _, number in pairs])
+    numbers = [number for _, number in pairs]
+    heights = np.array(numbers)
     axes.plot(across, heights, "o", color=style.colours[0], markersize=3.5, alpha=0.6,
               markeredgewidth=0)  # fmt: skip
     groups = np.unique(across)
     if 2 * groups.size <= across.size:  # else a mean of hardly more than one
         means = [heights[across == group].mean() for group in groups]
         axes.plot(groups, means, color=style.colours[0], linewidth=1.4)
-    axes.margins(_MARGIN)
+    axes.set_xlim(*widened(float(across.min()), float(across.max()), _MARGIN))
+    axes.set_ylim(*widened(min(numbers), max(numbers), _MARGIN))
     axes.yaxis.set_major_locator(RoundLocator(4))
     axes.yaxis.set_major_formatter(NumberFormatter(_tick_texts))
     right, top = place.left + place.width, place.bottom + place.height

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from expt.ground.layout import OWN_SERIES
 from expt.ground.model import Opaque
+from expt.ground.ranges import is_flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -361,7 +362,7 @@ def shares(numbers: Sequence[float]) -> list[float | None]:
     halves = [number / 2 if math.isfinite(number) else None for number in numbers]  # no overflow
     finite = [half for half in halves if half is not None]
     # equal but for what rounding a mean adds: a flat line, and not the noise of it
-    if not finite or math.isclose(min(finite), max(finite), rel_tol=1e-12):
+    if not finite or is_flat(min(finite), max(finite)):
         return [None if half is None else -1.0 for half in halves]
     low, span = min(finite), max(finite) - min(finite)
     return [None if half is None else (half - low) / span for half in halves]

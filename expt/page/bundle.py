@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 from expt.ground.errors import UsageError
+from expt.ground.ranges import AROUND, AROUND_ZERO, ROUNDING, SMALLEST
 
 _IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULTILINE)
 _ENTRY: Final = "main.js"
+_FLAT: Final = {
+    "rounding": ROUNDING,
+    "smallest": SMALLEST,
+    "around": AROUND,
+    "aroundZero": AROUND_ZERO,
+}  # of a rule that pictures have too: the modules find it before them
 
 
 @cache
@@ -38,7 +46,8 @@ def front_end() -> str:
         done[name] = f"// {name}\n{body}"
 
     add(_ENTRY)
-    return '"use strict";\n(() => {\n' + "\n".join(done.values()) + "\n})();\n"
+    flat = f"const FLAT = {json.dumps(_FLAT)};\n"
+    return '"use strict";\n(() => {\n' + flat + "\n".join(done.values()) + "\n})();\n"
 
 
 def asset(name: str) -> str:

@@ -1,6 +1,7 @@
 // Colours of values: a scale for numbers, and for kinds a palette that the colour-blind can read.
 import {el} from "./dom.js";
 import {show, isSpread} from "./values.js";
+import {endsOf, flatRange} from "./ranges.js";
 
 const KINDS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6d00", "#888888"];
 const DASHES = ["solid", "dash", "dot", "dashdot"];
@@ -29,8 +30,9 @@ export function colouring(runs, rows, name) {
     const numbers = rows.map((row) => runs.number(row, name)).filter(Number.isFinite);
     const log = isSpread(numbers);
     const place = log ? Math.log10 : (x) => x;
-    const [low, high] = numbers.map(place).reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity]);
-    const of = (row) => { const x = place(runs.number(row, name)); return { colour: Number.isFinite(x) ? tint(high > low ? (x - low) / (high - low) : 0.5) : "#888888", dash: "solid" }; };
+    const ends = endsOf(numbers.map(place));
+    const [low, high] = flatRange(ends) || ends;
+    const of = (row) => { const x = place(runs.number(row, name)); return { colour: Number.isFinite(x) ? tint((x - low) / (high - low)) : "#888888", dash: "solid" }; };
     return { of, bar: { low, high, log }, kinds: null };
   }
   const kinds = [...new Set(rows.map((row) => show(runs.value(row, name))))].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));

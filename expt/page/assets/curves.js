@@ -4,6 +4,7 @@ import {show, showNumber, meanAndDeviation} from "./values.js";
 import {title} from "./runs.js";
 import {colouring, telling, legend, plotlyScale} from "./colours.js";
 import {draw, clear, each, isMadeOf} from "./charts.js";
+import {endsOf, flattened} from "./ranges.js";
 
 export class Curves {
   constructor(page) {
@@ -83,9 +84,10 @@ export class Curves {
     if (colours.bar && lines.length) traces.push(colourBar(colours.bar, runs.named(color)));
     const words = saidOf(lines.map((line) => line.told));
     const along = { step: words.xlabel || "step", time: "time" }[state.x] ?? state.x.slice(7);
+    const horizontal = { type: state.x === "time" ? "date" : state.logx ? "log" : "linear", title: { text: escapeText(along) } };
     await draw(element, traces, {
       title: heading(name, words), uirevision: `${name} ${state.x}`, height: 280, live: live && !band,
-      xaxis: { type: state.x === "time" ? "date" : state.logx ? "log" : "linear", title: { text: escapeText(along) } },
+      xaxis: across ? flattened(horizontal, lines.flatMap(({ x }) => x)) : horizontal,
       yaxis: { type: log ? "log" : "linear", title: { text: escapeText(upright(words)) } },
     });
     if (!element.listens && element.on) {
@@ -162,8 +164,7 @@ export function smoothed(values, weight, log) {
 export function fitsLog(values) {
   const finite = values.filter(Number.isFinite);
   if (finite.length < 2 || finite.some((x) => x <= 0)) return false;
-  let [low, high] = [Infinity, 0];
-  for (const x of finite) { if (x < low) low = x; if (x > high) high = x; }
+  const [low, high] = endsOf(finite);
   if (high / low < 1000) return false;
   const middle = finite.sort((a, b) => a - b)[Math.floor(finite.length / 2)];
   return middle < high / 10;

@@ -1,6 +1,8 @@
 // Lines that grow: what comes at the end of a line is drawn there, and where there is no room left the
 // axes are given more, since to draw a chart anew takes many times as long.
 
+import {endsOf, flatRange, flattened} from "./ranges.js";
+
 const BEYOND = 0.4; // of what there is, that is left free for what comes
 const MARGIN = 0.1; // of it, below and above the values
 
@@ -65,14 +67,15 @@ export function rangesOf(element, traces, { live, xaxis, yaxis }) {
     if (zoomed[name]) return { ...axis, range: [...element.layout[name].range], autorange: false };
     if (!live) return axis;
     const into = axis.type === "log" ? Math.log10 : Number;
-    let [low, high] = [Infinity, -Infinity];
-    for (const value of values) { const at = value === null ? NaN : into(value); if (at < low) low = at; if (at > high && at < Infinity) high = at; }
-    if (!(high > low) || low === -Infinity) return axis;
-    return { ...axis, range: [low - below * (high - low), high + beyond * (high - low)], autorange: false };
+    const [low, high] = endsOf(values.map((value) => (value === null ? NaN : into(value))));
+    const flat = axis.autorangeoptions && flatRange([low, high]);
+    if (!flat && !(high > low)) return axis;
+    return { ...axis, range: flat || [low - below * (high - low), high + beyond * (high - low)], autorange: false };
   };
+  const up = traces.flatMap(({ y }) => y);
   return {
     xaxis: range("xaxis", xaxis, traces.flatMap(({ x }) => x), BEYOND, 0),
-    yaxis: range("yaxis", yaxis, traces.flatMap(({ y }) => y), MARGIN, MARGIN),
+    yaxis: range("yaxis", flattened(yaxis, up), up, MARGIN, MARGIN),
   };
 }
 

@@ -3,6 +3,7 @@ import {el, replace} from "./dom.js";
 import {show, showNumber, isSpread} from "./values.js";
 import {title} from "./runs.js";
 import {tint} from "./colours.js";
+import {endsOf, flatRange} from "./ranges.js";
 
 const TOP = 46;
 const BOTTOM = 22;
@@ -35,12 +36,11 @@ export class Parallel {
     const { runs } = this.page;
     const values = this.all.map((row) => runs.position(row, name)).filter(Number.isFinite);
     const numeric = runs.isNumeric(name);
-    let [low, high] = [Infinity, -Infinity];
-    for (const value of values) { if (value < low) low = value; if (value > high) high = value; }
+    const [low, high] = endsOf(values);
     const log = numeric && isSpread(values);
     const into = log ? Math.log : (x) => x;
     const out = log ? Math.exp : (x) => x;
-    const [a, b] = high > low ? [into(low), into(high)] : [into(low) - 1, into(low) + 1];
+    const [a, b] = (numeric && flatRange([low, high])) || (high > low ? [into(low), into(high)] : [low - 1, low + 1]);
     return { name, numeric, share: (x) => (into(x) - a) / (b - a), value: (share) => out(a + share * (b - a)), low, high };
   }
 

@@ -4,6 +4,7 @@ import {isSpread} from "./values.js";
 import {title} from "./runs.js";
 import {colouring, telling, legend} from "./colours.js";
 import {draw} from "./charts.js";
+import {flattened} from "./ranges.js";
 import {colourBar, escapeText} from "./curves.js";
 
 export class Scatter {
@@ -48,7 +49,8 @@ export class Scatter {
     const { runs } = this.page;
     const settings = { title: { text: escapeText(runs.named(name)) } };
     if (!runs.isNumeric(name)) return { ...settings, tickvals: runs.categories(name).map((_, i) => i), ticktext: runs.categories(name).map(escapeText) };
-    return { ...settings, type: isSpread(values.filter(Number.isFinite)) ? "log" : "linear" };
+    const numbers = values.filter(Number.isFinite);
+    return flattened({ ...settings, type: isSpread(numbers) ? "log" : "linear" }, numbers);
   }
 
   brush(event) {
