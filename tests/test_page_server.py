@@ -7,8 +7,11 @@ import json
 import math
 import re
 import shutil
+import subprocess
+import sys
 import threading
-from importlib.resources import files
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -21,10 +24,13 @@ from made_runs import id_of, make_run, values_of
 from expt.reading.finding import find_runs, list_runs
 from expt.reading.listed import Listing, list_of
 from expt.reading.references import load_run
+from expt.reading.series.tracked import Series
 from expt.tracking.recorder import open_recorder
 
 pytest.importorskip("starlette", reason="the extra 'page' is not installed")
 
+from expt.page.bundle import front_end
+from expt.page.facts import tell_series
 from expt.page.guard import COOKIE
 from expt.page.known_runs import KnownRuns
 from expt.page.server import Served, make_app
@@ -32,7 +38,6 @@ from expt.page.watching import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 
 HOST = "127.0.0.1:8777"
@@ -398,6 +403,46 @@ def test_a_series_is_its_envelope_and_exact_between_two_steps(client: Client, ro
     assert part["values"] == numbers[770:791].tolist()
 
 
+def test_the_times_of_a_series_are_asked_for_first() -> None:
+    """Of a long one, which is read once so and twice otherwise."""
+    asked = []
+
+    class Source:
+        def __len__(self) -> int:
+            return 2
+
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            return lambda: np.array([1.0, 2.0])
+
+    series: Any = Source()
+    assert tell_series(Series("loss", "scalar", {}, series))["times"] == [1.0, 2.0]
+    assert asked == ["times", "steps", "values"]
+
+
+def test_what_first_answers_need_is_loaded_before_them(root: Path) -> None:
+    code = f"""
+import sys, anyio
+from pathlib import Path
+from test_page_server import Client, TOKEN, serve
+served = serve(Path({str(root)!r}))
+assert served.ready.wait(60)
+anyio.run(served.load)
+client = Client(served.app, Authorization="Bearer " + TOKEN)
+assert client.get("/api/table").status_code == 200
+before = set(sys.modules)
+place = "/api/runs/{id_of(2)}/series/loss"
+assert client.get(place, {{"points": "200"}}).status_code == 200
+print(*sorted(set(sys.modules) - before))
+"""
+    track_numbers(find_runs(root)[0].path, "loss", np.arange(1000.0))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True,
+        timeout=120,
+    )  # fmt: skip
+    assert (done.stdout.split(), done.stderr) == ([], "")
+
+
 def test_units_and_titles_are_told(tmp_path: Path) -> None:
     words = {"lr": {"unit": "1/s", "description": "step size"}, "depth": {"description": "of it"}}
     path = make_run(tmp_path / "runs", 1, params={"lr": 1, "depth": 2}, words=words)
@@ -692,15 +737,6 @@ def _runs_of(event: bytes) -> list[dict[str, Any]]:
 
 def test_modules_of_the_front_end_share_no_name() -> None:
     """They become one script, in which two of one name are an error before anything is shown."""
-    told: dict[str, list[str]] = {}
-    for file in (files("expt.page") / "assets").iterdir():
-        if file.name.endswith(".js"):
-            named = re.findall(
-                r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)",
-                file.read_text(encoding="utf-8"),
-                re.MULTILINE,
-            )
-            for name in named:
-                told.setdefault(name, []).append(file.name)
-    assert told
-    assert {name: where for name, where in told.items() if len(where) > 1} == {}
+    named = re.findall(r"^(?:async )?(?:const|let|function|class) (\w+)", front_end(), re.MULTILINE)
+    assert named
+    assert [name for name, times in Counter(named).items() if times > 1] == []

@@ -178,6 +178,17 @@ def test_a_record_file_that_is_cut_while_it_is_read_is_damage(track, recorder, f
     assert str(caught.value) == f"scalars.bin was cut while it was read\n  at {folder.parent}"
 
 
+def test_times_that_are_asked_for_first_are_of_the_same_reading(track, recorder, folder):
+    for number in range(2000):
+        track("loss", float(number))
+    recorder.close()
+    os.truncate(folder / "scalars.bin", 2**28)
+    loss = SeriesMap(folder)["loss"]
+    assert len(loss.times) == 2000
+    (folder / "scalars.bin").unlink()
+    assert loss.values.tolist() == loss.steps.tolist() == [*range(2000)]
+
+
 def test_files_are_read_on_demand(track, folder):
     frames = [np.full((3, 4), number, np.uint8) for number in range(5)]
     for frame in frames:

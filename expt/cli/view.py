@@ -75,6 +75,10 @@ def main(words: list[str]) -> int:
     )
 
     class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            await served.load()
+
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             served.end()  # else it waits for pages that listen, and calls them errors
             await super().shutdown(sockets)

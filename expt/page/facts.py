@@ -99,7 +99,7 @@ def tell_series(
     Of a scalar with more, `envelope` is true and the points are the lowest and the highest of
     every stretch of steps. Of images, figures and arrays, `files` are relative to the archive.
     """
-    steps = series.steps
+    times, steps = series.times, series.steps  # in this order: with them one reading is enough
     told: dict[str, Any] = {"name": series.name, "kind": series.kind, "count": len(series)}
     told["words"] = {
         name: str(series.options[name]) for name in _WORDS if series.options.get(name) is not None
@@ -117,7 +117,7 @@ def tell_series(
             told["files"] = [names[index] for index in chosen]
         else:
             told["values"] = [to_json(series.values[index]) for index in chosen]
-    return told | {"steps": steps[chosen].tolist(), "times": series.times[chosen].tolist()}
+    return told | {"steps": steps[chosen].tolist(), "times": times[chosen].tolist()}
 
 
 def thin_out(
@@ -154,7 +154,8 @@ def _find_extremes(values: Array, stretches: int) -> Array:
         found.append(np.arange(len(whole)) * width + find(whole, axis=1))
         if rest:
             found.append(values.size - rest + find(filled[-rest:], keepdims=True))
-    return np.unique(np.concatenate(found))
+    places = np.sort(np.concatenate(found))
+    return places[np.diff(places, prepend=-1) > 0]  # `unique` would import masked arrays, at 20 ms
 
 
 def tell_array(array: Any, most: int = 256) -> dict[str, Any]:

@@ -97,12 +97,14 @@ _PAGE: Final = """\
 
 
 class Served(NamedTuple):
-    """The application, the token that it wants, what is set once it has runs to show, and what
-    ends the answers of pages that listen, which end by nothing else."""
+    """The application, the token that it wants, what is set once it has runs to show, what loads
+    the rest that its first answers need, to be awaited while nobody waits for one, and what ends
+    the answers of pages that listen, which end by nothing else."""
 
     app: Guard
     token: str
     ready: threading.Event
+    load: Callable[[], Awaitable[None]]
     end: Callable[[], None]
 
 
@@ -152,7 +154,7 @@ def make_app(
     )
     app.router.redirect_slashes = False
     hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
-    return Served(Guard(app, token, hosts), token, pages.known.ready, pages.end)
+    return Served(Guard(app, token, hosts), token, pages.known.ready, _load, pages.end)
 
 
 class _Pages:
@@ -337,6 +339,14 @@ class _Pages:
             return await run_in_threadpool(self.known.run, name, self._load)
         except NoSuchRun as error:
             raise HTTPException(404, error.what) from None
+
+
+async def _load() -> None:
+    def load() -> None:
+        front_end()
+        import expt.reading.series.tracked  # noqa: F401
+
+    await run_in_threadpool(load)  # the first time this loads most of anyio
 
 
 def _text(make: Callable[[], str], media: str) -> Callable[[Request], Awaitable[Response]]:

@@ -43,7 +43,7 @@ WHOLE: Final = 1  # in the column of kinds, an int as value
 AT_FLOAT: Final = 2  # and a float as step
 _MOST_TURNS: Final = 256  # series that are looked for turn by turn
 _AT_FIRST: Final = 1 << 22  # records for which columns have room at once
-_WITH_TIMES: Final = 1 << 16  # records whose times are taken along: of more, who asks reads again
+_WITH_TIMES: Final = 1 << 16  # records whose times are taken along: of more, if asked for first
 _HOLES: Final = getattr(os, "SEEK_DATA", None)
 
 
@@ -132,17 +132,19 @@ class Columns:
 
     def _column(self, name: str) -> Array:
         if self._blocks is None:
-            self._read_first()
+            self._read_first(with_times=name == "time")
         if name not in self._columns:
             self._columns[name] = self._read_again(name)
         return self._columns[name]
 
-    def _read_first(self) -> None:
+    def _read_first(self, *, with_times: bool) -> None:
         """Find which records are whose, and take along what is nearly always wanted."""
         import numpy  # slow: only once there are records to read
 
         limit = _count_records(self._folder)
-        types = {"step": "i8", "bits": "i8"} | ({"time": "f8"} if limit <= _WITH_TIMES else {})
+        types = {"step": "i8", "bits": "i8"}
+        if with_times or limit <= _WITH_TIMES:
+            types["time"] = "f8"
         columns = {name: numpy.empty(min(limit, _AT_FIRST), types[name]) for name in types}
         used = 0
         self._blocks = []
