@@ -63,9 +63,21 @@ def test_a_folder_with_only_a_params_file_hosts_an_experiment_of_another(sandbox
                 [expt]
                 extends = "../a/base.py::experiment_train"
             """,
+            "experiments/x.py/params.toml": "expt.extends = '../big::experiment_train'\nwidth = 9",
+            "experiments/last.py": """
+                import expt
+                @expt.needs(given="x.py::experiment_train")
+                def experiment_last(given):
+                    return given.experiment
+            """,
         }
     )
     runs = hosted(sandbox)
+    assert runs["experiments/last.py::experiment_last"].results["value"] == (
+        "experiments/x.py/::experiment_train"  # of a folder that is called as a file
+    )
+    assert runs["experiments/x.py/::experiment_train"].results["width"] == 9
+    assert sandbox.expt("experiments/x.py::experiment_train", "--plan").exit_code == 0
     big = runs["experiments/big::experiment_train"]
     assert big.results["width"] == 512
     assert big.lineage["extends"] == ["experiments/a/base.py::experiment_train"]

@@ -17,7 +17,7 @@ from expt.discovery.modules import Hosted, Modules
 from expt.discovery.syntax import Asks, Target
 from expt.ground.errors import ParameterError, PlanningError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE
-from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Axis, Experiment
+from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Axis, Experiment, folder_place
 from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Tree:
                 self.mistakes.append(PlanningError(what, base.where, f"as '{names[name].text}'"))
                 continue
             names[name] = base
-            yield from self._hosted(Hosted(folder or ".", name), base.where)
+            yield from self._hosted(Hosted(folder_place(folder), name), base.where)
 
     def _hosted(self, host: Hosted, where: str) -> Iterator[Experiment]:
         """The experiment at `host`; nothing, and a mistake told, where its base is not there."""
@@ -349,7 +349,7 @@ class Tree:
             if isinstance(found, ExtendsCall):
                 return self._modules.resolve(host.place, found.base, "experiments")
             return None
-        folder = "" if host.place == "." else host.place
+        folder = "" if host.place == "." else host.place.rstrip("/")
         for base in self._folders.at(folder).extends:
             path, _, name = base.text.rpartition("::")
             if name == host.name:
@@ -364,7 +364,7 @@ class Tree:
         if os.path.isabs(path) or target.startswith("../"):
             raise PlanningError(f"'{path}' lies outside the root directory", where)
         if os.path.isdir(on_disk):
-            return Hosted(target, name)
+            return Hosted(folder_place(target), name)
         if not os.path.isfile(on_disk):
             names: list[str] = []
             with contextlib.suppress(OSError, ValueError):  # a NUL in the name

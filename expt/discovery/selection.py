@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from expt.discovery.labels import UNKNOWN_CASE, known_labels
 from expt.ground.errors import UsageError, did_you_mean
 from expt.ground.expression import compile_selection
+from expt.ground.model import folder_place
 from expt.ground.text import python_name, some_of
 from expt.ground.value_classes import frozen
 
@@ -50,8 +51,10 @@ def place_node_id(text: str, cwd: Path, root: Path) -> str:
     """A node id or path as typed in `cwd`, as experiments bear it: relative to the root."""
     path, function, case = split_node_id(text)
     place = os.path.relpath(os.path.join(cwd, path), root).replace(os.sep, "/")
-    bracket = "" if case is None else f"[{case}]"
-    return place if function is None else f"{place}::{function}{bracket}"
+    if function is None:
+        return place
+    place = folder_place(place) if os.path.isdir(root / place) else place
+    return f"{place}::{function}" + ("" if case is None else f"[{case}]")
 
 
 def keyword_names(experiment: Experiment) -> tuple[str, ...]:

@@ -131,7 +131,15 @@ class Experiment:
         place = self.place
         if place.endswith(".py"):
             return place.rpartition("/")[0]
-        return "" if place == "." else place
+        return "" if place == "." else place.rstrip("/")
+
+
+def folder_place(folder: str) -> str:
+    """What node ids call a folder, relative to the root: one that is named as a file ends in '/'.
+
+    So a place that ends in `.py` is a file, for all who ask.
+    """
+    return f"{folder}/" if folder.endswith(".py") else folder or "."
 
 
 @frozen

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.declarations import NEEDS_ATTRIBUTE, Extension, InputRun
 from expt.ground.errors import PlanningError, did_you_mean, suggestion
-from expt.ground.model import BUILTIN_PROVIDERS
+from expt.ground.model import BUILTIN_PROVIDERS, folder_place
 from expt.ground.text import visible
 from expt.ground.value_classes import frozen
 from expt.parameters.coercion.annotations import (
@@ -143,8 +143,9 @@ def _named(text: str, path: str, files: Files) -> str:
     if not place:
         return f"{path}::{name}"
     near = _normal(os.path.join(os.path.dirname(path), place))
-    found = (one for one in (near, _normal(place)) if _exists(files, one))
-    return f"{next(found, near)}::{name}"
+    found = next((one for one in (near, _normal(place)) if _exists(files, one)), near)
+    is_folder = _exists(files, found) and (files.root / found).is_dir()
+    return f"{folder_place(found) if is_folder else found}::{name}"
 
 
 def _normal(path: str) -> str:
