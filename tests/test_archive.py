@@ -103,6 +103,10 @@ FULL = make_record(
         ("other/a.py::experiment_a", [], "other/a/experiment_a"),
         ("a/exp/x.py::experiment_a", ["a/exp", "b/exp"], "a/x/experiment_a"),
         ("b/exp/x.py::experiment_a", ["a/exp", "b/exp"], "b/x/experiment_a"),
+        ("a/x.py/::experiment_a", ["a"], "x.py/experiment_a"),
+        ("a.py::" + "e" * 143, [], "a/" + "e" * 143),
+        ("a.py::" + "e" * 144, [], "a/" + "e" * 132 + "~b4d2a0adec"),
+        ("a.py::" + "é" * 100, [], "a/" + "é" * 66 + "~f42ec48e1e"),
         ("a/x.py::experiment_a", ["a", "b"], "a/x/experiment_a"),
     ],
 )

@@ -1,17 +1,29 @@
-"""Whether archives can be made at a place, and what is said where they cannot."""
+"""Where archives can be made: names of folders, and what is said of a place that takes none."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from expt.ground.errors import ExptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_LONGEST: Final = 143  # bytes: file systems take 255, encrypted ones as few as this
+
+
+def folder_name(name: str) -> str:
+    """`name`, or what no other name that is too long for a folder becomes."""
+    if len(data := name.encode("utf-8", "replace")) <= _LONGEST:
+        return name
+    digest = f"~{hashlib.sha256(data).hexdigest()[:10]}"
+    return data[: _LONGEST - len(digest)].decode("utf-8", "ignore") + digest
 
 
 def check_writable(runs: Path) -> None:

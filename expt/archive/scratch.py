@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.archive.claiming import folder_name
 from expt.archive.owner import owner_is_alive, owner_of_this_process
 from expt.ground import layout
 from expt.ground.encoding import dumps
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST: Final = 100  # folders of one function, each with a living run in it
-_LONGEST: Final = 150  # bytes of a case's name as a folder
 
 
 def claim_scratch(root: Path, folder: str, label: str | None, experiment: str, token: str) -> Path:
@@ -37,7 +36,8 @@ def claim_scratch(root: Path, folder: str, label: str | None, experiment: str, t
     """
     for number in range(1, _MOST):
         top = root / (folder if number == 1 else f"{folder}~{number}")
-        place = top / _folder_name(label) if label else top
+        case = f"_{label}" if label and label.startswith(".") else label
+        place = top / folder_name(case) if case else top
         for _ in range(10):  # others may come and go at this very moment
             if not all(
                 _make_way(way, experiment) for way in {top, place} if _is_in_way(way, place)
@@ -50,13 +50,6 @@ def claim_scratch(root: Path, folder: str, label: str | None, experiment: str, t
 
 class _Taken(Exception):
     """Somebody else made the folder."""
-
-
-def _folder_name(label: str) -> str:
-    name = f"_{label}" if label.startswith(".") else label
-    if len(name) <= _LONGEST:
-        return name
-    return f"{name[:_LONGEST]}~{hashlib.sha256(label.encode()).hexdigest()[:10]}"
 
 
 def _make(place: Path, experiment: str, token: str) -> Path:

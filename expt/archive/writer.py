@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from expt.archive.artifact_names import ArtifactNames, encode_name
 from expt.archive.artifacts import encode_value, stated_suffix
-from expt.archive.claiming import told_where
+from expt.archive.claiming import folder_name, told_where
 from expt.archive.json_files import analyses_to_bytes, environment_to_bytes
 from expt.archive.manifest import Content, Written, write_manifest
 from expt.archive.params_toml import write_params_toml
@@ -61,7 +61,7 @@ def run_folder(experiment: Experiment, configured_paths: Iterable[str] = ("exper
 @functools.lru_cache(maxsize=1024)  # all runs of an experiment have the same
 def _folder_of(node_id: str, configured_paths: tuple[str, ...]) -> str:
     place, _, function = node_id.partition("::")
-    parts = place.removesuffix(".py").split("/")
+    parts = place.removesuffix(".py").rstrip("/").split("/")
     paths = {
         tuple(part for part in path.split("/") if part not in ("", "."))
         for path in configured_paths
@@ -72,7 +72,7 @@ def _folder_of(node_id: str, configured_paths: tuple[str, ...]) -> str:
             beside = [other for other in beside if path[: len(other)] != other]
             parts = [*path[: len(path) - _common_end(path, beside)], *parts[len(path) :]]
             break
-    return "/".join([*parts, function])
+    return "/".join([*parts, folder_name(function)])
 
 
 def _common_end(path: Sequence[str], others: Sequence[Sequence[str]]) -> int:
