@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import zipfile
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from expt.archive.manifest import write_manifest
 from expt.archive.owner import owner_of_this_process
 from expt.archive.run_labels import read_labels
 from expt.cli.main import main
+from expt.ground.processes import start_of
 from expt.reading.finding import find_runs
 
 if TYPE_CHECKING:
@@ -174,7 +177,18 @@ def test_rm_asks_tells_sizes_and_removes_exactly_what_was_named(root: Path, caps
 
 
 def test_rm_leaves_what_is_running_unless_it_is_forced(root: Path, capsys: Any) -> None:
-    path = make_run(root, 9, status="running", owner=owner_of_this_process())
+    owner = subprocess.Popen(["sleep", "300"])
+    try:
+        told = {**owner_of_this_process(), "pid": owner.pid, "started": start_of(owner.pid)}
+        path = make_run(root, 9, status="running", owner=told, pid=owner.pid)
+        check_what_runs(root, path, capsys)
+        assert owner.wait(60) == -signal.SIGINT
+    finally:
+        owner.kill()
+        owner.wait(60)
+
+
+def check_what_runs(root: Path, path: Path, capsys: Any) -> None:
     ended = path_of(root, 0)
     code, out, _ = run("rm", id_of(9), id_of(0), "--yes", capsys=capsys)
     assert code == 0
@@ -183,6 +197,9 @@ def test_rm_leaves_what_is_running_unless_it_is_forced(root: Path, capsys: Any) 
     told = run("rm", id_of(9), "--yes", capsys=capsys)[1].splitlines()
     assert told[0].endswith("is running, and stays: --force deletes it too")
     assert told[1:] == ["nothing is deleted"]
+    for verb in (["pack"], ["export", "csv"]):
+        told = run(*verb, id_of(9), "-o", str(root / verb[0]), capsys=capsys)[1].splitlines()
+        assert told[1].endswith("is running: it is as it was a moment ago")
     assert run("rm", id_of(9), "--yes", "--force", capsys=capsys)[0] == 0
     assert not path.exists()
 

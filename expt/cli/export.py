@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.cli.command_line import read_options
 from expt.cli.parser import Parser, place, repeated
-from expt.cli.which_runs import add_filters, find_chosen
+from expt.cli.which_runs import add_filters, find_chosen, tell_running
 from expt.exchange.formats import find_format, own_exports
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.screen import output
@@ -49,6 +49,7 @@ def main(words: list[str]) -> int:
         raise ExptError(told, error.filename or asked.destination) from None
     screen = output()
     screen.line(f"{asked.destination}  {counted(len(runs), 'run')}")
+    tell_running(runs)
     screen.lines([("  not in it: ", "yellow"), told] for told in left_out)
     return int(ExitCode.OK)
 

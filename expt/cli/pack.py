@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.packing import pack_archives, unpack_archives
 from expt.cli.parser import Parser, add_file, add_root, repeated
-from expt.cli.which_runs import add_filters, find_chosen, is_choosing
+from expt.cli.which_runs import add_filters, find_chosen, is_choosing, tell_running
 from expt.exchange.anonymous import copy_anonymous
 from expt.exchange.identities import find_identities
 from expt.ground.errors import ExitCode, ExptError, UsageError
@@ -50,6 +50,7 @@ def main(words: list[str]) -> int:
     size = human_size(asked.file.stat().st_size)
     screen = output()
     screen.line(f"{asked.file}  {counted(len(runs), 'archive')}, {size}")
+    tell_running(runs)
     screen.lines([f"  {line}"] for line in told)
     return int(ExitCode.OK)
 

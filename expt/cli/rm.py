@@ -1,7 +1,7 @@
 """`expt rm REF…`: delete archives, after saying which and how large they are.
 
-Never more than was named: links are not followed, and what runs is left alone unless forced. An
-archive is moved out of sight first, so that no listing meets half of one.
+Never more than was named: links are not followed, and what runs is left alone, or ended first
+where that is forced. An archive is moved out of sight first, so that no listing meets half of one.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.parser import Parser
 from expt.cli.show.listing import age_text
+from expt.cli.stop import end_runs
 from expt.cli.which_runs import add_filters, find_chosen, is_choosing
 from expt.ground.errors import ExitCode, ExptError, UsageError
 from expt.ground.files import folder_size
@@ -37,7 +39,7 @@ def main(words: list[str]) -> int:
     add: Any = parser.add_argument
     add("--dry-run", action="store_true", help="say what would be deleted, and delete nothing")
     add("--yes", action="store_true", help="do not ask")
-    add("--force", action="store_true", help="also what is running")
+    add("--force", action="store_true", help="end what is running, and delete it too")
     asked = parser.parse_args(words)
     if not is_choosing(asked):
         raise UsageError(
@@ -45,25 +47,36 @@ def main(words: list[str]) -> int:
         )
     runs = list(find_chosen(find_archive_root(asked.runs), asked))
     screen = output()
-    going = [] if asked.force else [run for run in runs if run.status == "running"]
-    runs = [run for run in runs if run not in going]
-    for run in going:
-        screen.line(f"{run.short_id} is running, and stays: --force deletes it too")
+    going = [run for run in runs if run.status == "running"]
+    if not asked.force:
+        runs = _without(going, runs, "is running, and stays: --force deletes it too")
     if not runs:
         screen.line("nothing is deleted" if going else "no run is like that, nothing is deleted")
         return int(ExitCode.OK)
-    sizes = [folder_size(run.path) for run in runs]
-    _tell(screen, runs, sizes)
+    sizes = {run.id: folder_size(run.path) for run in runs}
+    _tell(screen, runs, [*sizes.values()])
     if asked.dry_run:
         screen.line("nothing is deleted: --dry-run")
         return int(ExitCode.OK)
-    if not asked.yes and not _agrees(len(runs), sum(sizes)):
+    if not asked.yes and not _agrees(len(runs), sum(sizes.values())):
         screen.line("nothing is deleted")
         return int(ExitCode.OK)
+    if asked.force:
+        for number in (signal.SIGINT, signal.SIGKILL):
+            going = [run for run in end_runs(going, number) if run.status == "running"]
+        runs = _without(going, runs, "does not end, and stays")
     for run in runs:
         _delete(run.path)
-    screen.line(f"deleted {counted(len(runs), 'archive')}, {human_size(sum(sizes))}")
-    return int(ExitCode.OK)
+    size = human_size(sum(sizes[run.id] for run in runs))
+    screen.line(f"deleted {counted(len(runs), 'archive')}, {size}")
+    return int(ExitCode.FAILED if asked.force and going else ExitCode.OK)
+
+
+def _without(going: Sequence[Run], runs: Sequence[Run], why: str) -> list[Run]:
+    """The others, once it is told why these stay."""
+    output().lines([f"{run.short_id} {why}"] for run in going)
+    staying = {run.id for run in going}
+    return [run for run in runs if run.id not in staying]
 
 
 def _tell(screen: Screen, runs: Sequence[Run], sizes: Sequence[int]) -> None:

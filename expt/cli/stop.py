@@ -14,6 +14,8 @@ from expt.ground.screen import output
 from expt.reading.references import find_archive_root, load_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from expt.reading.run import Run
 
 _PATIENCE: Final = 10.0  # seconds for a run to end
@@ -34,10 +36,22 @@ def main(words: list[str]) -> int:
     for run in runs:
         if run.status != "running":
             raise UsageError(f"the run {run.short_id} is {run.status}", run.node_id, "expt status")
+    ended = end_runs(runs, signal.SIGKILL if asked.kill else signal.SIGINT)
+    output().lines([_told(run)] for run in ended)
+    return int(ExitCode.FAILED if any(run.status == "running" for run in ended) else ExitCode.OK)
+
+
+def end_runs(runs: Sequence[Run], number: int) -> list[Run]:
+    """Send each a signal, and wait for their ends: as they are then. Raises `UsageError`."""
     for run in runs:
-        _stop(run, signal.SIGKILL if asked.kill else signal.SIGINT)
-    ended = [_wait(run) for run in runs]
-    return int(ExitCode.OK if all(ended) else ExitCode.FAILED)
+        _stop(run, number)
+    return [_wait(run) for run in runs]
+
+
+def _told(run: Run) -> str:
+    if run.status == "running":
+        return f"{run.short_id} still runs; 'expt stop --kill {run.short_id}' ends its process"
+    return f"{run.status}  {run.node_id}  {run.short_id}"
 
 
 def _stop(run: Run, number: int) -> None:
@@ -58,18 +72,10 @@ def _stop(run: Run, number: int) -> None:
         raise UsageError(f"the run {run.short_id} is not yours", str(error)) from error
 
 
-def _wait(run: Run) -> bool:
-    """Whether the run ends soon; it is told either way."""
+def _wait(run: Run) -> Run:
     near = owner_is_alive(run.record.owner)
     deadline = time.monotonic() + (_PATIENCE if near else _FAR_PATIENCE)
     while run.status == "running" and time.monotonic() < deadline:
         time.sleep(_LOOK)
         run = run.reload()
-    screen = output()
-    if run.status == "running":
-        screen.line(
-            f"{run.short_id} still runs; 'expt stop --kill {run.short_id}' ends its process"
-        )
-        return False
-    screen.line(f"{run.status}  {run.node_id}  {run.short_id}")
-    return True
+    return run

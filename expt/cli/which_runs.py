@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.parser import Parser, add_root
 from expt.ground.errors import UsageError
-from expt.ground.screen import Screen
+from expt.ground.screen import Screen, output
 from expt.reading.finding import choose_runs, find_runs, list_runs
 from expt.reading.listed import Listing, list_of
 from expt.reading.references import load_run
@@ -15,7 +15,7 @@ from expt.reading.scanning import scan_archives
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from expt.ground.errors import ReadingError
@@ -120,6 +120,13 @@ def _words(asked: argparse.Namespace, more: Mapping[str, str], most: int | None)
         raise UsageError(f"'{limit}' is no number of runs", "--limit", "0 is all")
     words["limit"] = int(str(limit)[:18]) if limit is not None else 0
     return words
+
+
+def tell_running(runs: Iterable[Run]) -> None:
+    """Say of which runs what was taken is not the whole."""
+    so_far = "is running: it is as it was a moment ago"
+    going = [run.short_id for run in runs if run.status == "running"]
+    output().lines([(f"  {short_id} {so_far}", "yellow")] for short_id in going)
 
 
 def _tell_damages(damaged: Sequence[ReadingError]) -> None:
