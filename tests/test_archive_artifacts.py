@@ -22,6 +22,7 @@ from PIL import Image
 from expt.archive.artifact_names import decode_name, encode_name, list_artifacts
 from expt.archive.returned import storable_result
 from expt.archive.writer import Archive
+from expt.ground.encoding import to_json
 
 NOW = dt.datetime(2026, 11, 23, 10, 15, 30, tzinfo=dt.UTC)
 
@@ -427,7 +428,7 @@ def test_a_plain_result_is_itself(archive, value):
 )
 def test_a_result_that_cannot_be_stored_is_kept_as_its_repr(archive, value, stored, notice):
     kept, told = storable_result("x", value, archive.save)
-    assert kept == stored
+    assert to_json(kept) == stored
     assert told == (notice and f"the result 'x' was not a plain value: {notice}")
 
 

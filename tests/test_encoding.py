@@ -28,6 +28,15 @@ class Colour(Enum):
     RED = "red"
 
 
+class Tensor:
+    """Of another library: one number without dimensions."""
+
+    shape = ()
+
+    def __init__(self, number: complex) -> None:
+        self.item = lambda: number
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -66,6 +75,7 @@ def test_a_value_comes_back_as_what_it_was(value: Any) -> None:
         (np.int8(-3), -3),
         (np.array(7), 7),
         (np.bool_(True), True),
+        ({"loss": [Tensor(0.25)]}, {"loss": [0.25]}),
         (np.datetime64("2026-11-26T10:15"), {"$date": "2026-11-26T10:15:00"}),
         (np.datetime64("NaT", "s"), None),
     ],
@@ -82,6 +92,7 @@ def test_a_set_is_stored_in_one_order_whatever_the_process() -> None:
     ("value", "told"),
     [
         ({"a": [0, 1j]}, "value.a[1] is of type 'complex', which JSON cannot hold"),
+        (Tensor(1j), "value is of type 'tests.test_encoding.Tensor', which JSON cannot hold"),
         (
             {1: {"x": b""}},
             "value[1].x is of type 'bytes', which JSON cannot hold",

@@ -541,7 +541,8 @@ def test_what_is_returned_is_never_refused(sandbox: Sandbox) -> None:
 def experiment_returns(): return {as_source(TRACKED | REFUSED)}
 def experiment_odd_names(): return {{"": 1, None: 2, (1, 2): 3, "a\\0b": 4, "../x": np.ones(2)}}
 def experiment_sets(results):
-    for name, value in {{"masked": np.ma.masked, "endless": ENDLESS, "digits": 10**5000}}.items():
+    values = {{"odd": 1j, "masked": np.ma.masked, "endless": ENDLESS, "digits": 10**5000}}
+    for name, value in values.items():
         try: results[name] = value
         except TypeError as error: results[name] = str(error)
     results["long"] = 10**400
@@ -564,9 +565,10 @@ def experiment_sets(results):
     assert records["sets"]["results"]["endless"] == (
         f"results['endless'] is nested too deep, or holds itself{told}"
     )
-    assert records["sets"]["results"]["masked"] == (
-        "results['masked'] is of type 'numpy.ma.core.MaskedConstant', which JSON cannot hold" + told
+    assert records["sets"]["results"]["odd"] == (
+        "results['odd'] is of type 'complex', which JSON cannot hold" + told
     )
+    assert records["sets"]["results"]["masked"] == {"$path": "artifacts/results/masked.npz"}
 
 
 # Names

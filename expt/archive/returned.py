@@ -11,7 +11,7 @@ Whatever an object does when it is looked at stays here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableSequence
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from enum import Enum
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -42,9 +42,24 @@ def storable_result(name: str, value: Any, save_artifact: Save) -> tuple[Any, st
     except HOSTILE:  # whatever it is asked, a dead reference, say
         notes.append("it objects to being looked at, and only its repr is kept")
         stored = _short_repr(value)
-    if not notes:
-        return stored, None
-    return stored, f"the result '{name}' was not a plain value: {'; '.join(dict.fromkeys(notes))}"
+    return stored, _notice(name, notes) if notes else None
+
+
+def file_of_result(name: str, value: Any, save_artifact: Save) -> tuple[PurePosixPath, str] | None:
+    """The artifact of what is a file by nature, and what a person should know; else None.
+
+    Raises as `save_artifact`, and `TypeError` for an array that its library does not give.
+    """
+    suffix = natural_suffix(value)
+    if suffix is None:
+        return None
+    notes: list[str] = []
+    path = _kept_file(value, f"results/{name}", suffix, save_artifact, notes)
+    return path, _notice(name, notes)
+
+
+def _notice(name: str, notes: Sequence[str]) -> str:
+    return f"the result '{name}' was not a plain value: {'; '.join(dict.fromkeys(notes))}"
 
 
 def named_results(returned: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from expt.ground.dataframes import is_missing
 from expt.ground.model import Opaque
 from expt.ground.ndarrays import is_masked
 from expt.ground.objects import ask, field_values, is_of, is_row, safe_repr, type_name
+from expt.ground.real_numbers import exact_number
 
 DEEPEST: Final = 200
 """Levels of brackets that a value may have: what is written recurses with them, and what reads."""
@@ -37,10 +38,9 @@ class Unstorable(TypeError):
 def to_json(value: Any, where: str = "value") -> Any:
     """The tagged JSON form of `value`.
 
-    Takes None, bool, int, float, str, dates, paths, enums (their value), numpy scalars and
-    arrays of at most 0 dimensions, lists, tuples, sets, mappings, named tuples, attrs and
-    dataclasses, pydantic models; what pandas puts for a missing value is null, and an `Opaque` is
-    its text.
+    Takes None, bool, int, float, str, dates, paths, enums (their value), numpy scalars, arrays and
+    tensors of 0 dimensions, lists, tuples, sets, mappings, named tuples, attrs and dataclasses,
+    pydantic models; what pandas puts for a missing value is null, and an `Opaque` is its text.
     Raises `Unstorable` with the place inside `value` for anything else.
     """
     try:
@@ -112,7 +112,7 @@ def _rare_to_json(value: Any, where: str) -> Any:
         raise Unstorable(f"{where}: {error}") from None
     if fields is not None:
         return {name: _to_json(item, f"{where}.{name}") for name, item in fields.items()}
-    scalar = None if is_missing(value) else _numpy_scalar(value, where)
+    scalar = None if is_missing(value) else _array_scalar(value, where)
     if scalar is not value:
         return _to_json(scalar, where)
     raise Unstorable(f"{where} is of type '{type_name(value)}', which JSON cannot hold")
@@ -135,8 +135,8 @@ def _plain_base(value: bool | int | str) -> bool | int | str:
     return int.__int__(value)
 
 
-def _numpy_scalar(value: Any, where: str) -> Any:
-    """The Python value of a numpy scalar or 0-d array; `value` itself where it is none."""
+def _array_scalar(value: Any, where: str) -> Any:
+    """The Python value of a scalar or 0-d array of any library; `value` itself where it is none."""
     if is_masked(value):
         return value
     if is_of(value, "numpy", "generic") or (is_of(value, "numpy", "ndarray") and value.ndim == 0):
@@ -147,6 +147,9 @@ def _numpy_scalar(value: Any, where: str) -> Any:
         plain = value.item()
         # longdouble's item() is itself: it has digits that JSON numbers lose
         return plain if isinstance(plain, (bool, int, float, str)) else value
+    if isinstance(shape := ask(value, "shape"), tuple) and not shape:
+        number = exact_number(value)
+        return value if number is None else number
     return value
 
 

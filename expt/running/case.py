@@ -176,7 +176,7 @@ class _Run:
             recognise=around.recognise,
             on_tracked=self._on_tracked(),
         )
-        self._results = Results(self._recorder.set_result)
+        self._results = Results(self._recorder.set_result, self._archive.save)
         self._checkpoint = Checkpoint(
             self._archive.path,
             find_origin(case.goes_on_from),
@@ -281,7 +281,7 @@ class _Run:
                 self._around.debug(raised)
             teardown = self._finish_scope(scope)
             # now: a value may be a list of this process, which is about to be put back
-            self._settled = self._results.settle(self._archive.save)
+            self._settled = self._results.settle()
             return self._judge(raised, teardown)
 
     def _call(self, scope: RunScope) -> Any:
@@ -397,7 +397,7 @@ class _Run:
             self._write_code()
         except OSError as refused:  # a full disk, say: the status may still find its place
             status, error = "failed", error or self.describe(refused)
-        results, notices = self._settled or self._results.settle(self._archive.save)
+        results, notices = self._settled or self._results.settle()
         self._notices += [*notices, *self._recorder.notices]
         if lost := why_lost():
             self._notices.append(

@@ -22,10 +22,11 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from expt.archive.progress_file import HowFar, write_progress
-from expt.archive.returned import storable_result
+from expt.archive.returned import file_of_result, storable_result
 from expt.archive.series_lines import read_results
 from expt.ground.encoding import Unstorable, from_json, to_json
 from expt.ground.messages import RunProgressed
+from expt.ground.real_numbers import exact_number
 from expt.ground.value_classes import frozen
 from expt.tracking.elsewhere import Elsewhere
 
@@ -42,16 +43,20 @@ _LOOK_INTERVAL: Final = 1.0  # seconds between two looks for results that were c
 class Results(MutableMapping[str, Any]):
     """`results`: the final values, durable from the moment they are set.
 
-    A dict that takes what strict JSON with tags can hold, and raises `TypeError` for anything else,
-    by name and type; arrays and objects belong to `archive.save` or to `track`. A list, a dict or
-    an object that was set may be changed in place: the change is on disk with the next use of
-    `results` a second later, and in any case at the end of the run.
+    A dict that takes what strict JSON with tags can hold, and what is a file by nature, an array
+    say, which becomes an artifact and is its path. Anything else is a `TypeError`, by name and
+    type. A list, a dict or an object that was set may be changed in place: the change is on disk
+    with the next use of `results` a second later, and in any case at the end of the run.
     """
 
-    __slots__ = ("_kept", "_next_look", "_record", "_values")
+    __slots__ = ("_kept", "_next_look", "_notices", "_record", "_save", "_values")
 
-    def __init__(self, record: Callable[[str, Any], None]) -> None:
+    def __init__(
+        self, record: Callable[[str, Any], None], save_artifact: Callable[[str, Any], Path]
+    ) -> None:
         self._record = record
+        self._save = save_artifact
+        self._notices: dict[str, str | None] = {}  # of what has become a file
         self._values: dict[str, Any] = {}
         self._kept: dict[str, Any] = {}  # the JSON on disk of what may change
         self._next_look = 0.0
@@ -64,18 +69,30 @@ class Results(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         if not isinstance(name, str):
             raise TypeError(f"the name of a result must be a str, not {type(name).__name__}")
+        notice = None
         try:
             told = to_json(value, f"results[{name!r}]")
         except Unstorable as error:
-            raise TypeError(f"{error}; track it, or keep it with archive.save") from None
+            value, notice = self._plain(name, value, error)
+            told = to_json(value)
         plain = from_json(told)
         self._record(name, plain)
         changes = isinstance(told, (dict, list))
         self._values[name] = value if changes else plain
         self._kept.pop(name, None)
+        self._notices[name] = notice
         if changes:
             self._kept[name] = told
         self._keep_changes()
+
+    def _plain(self, name: str, value: Any, refused: Unstorable) -> tuple[Any, str | None]:
+        """One number of any library's as that; path and notice of what is a file by nature."""
+        with contextlib.suppress(TypeError, ValueError):
+            if (number := exact_number(value)) is not None:
+                return number, None
+            if (kept := file_of_result(name, value, self._save)) is not None:
+                return kept
+        raise TypeError(f"{refused}; track it, or keep it with archive.save") from None
 
     def __getitem__(self, name: str) -> Any:
         self._keep_changes()
@@ -137,14 +154,14 @@ class Results(MutableMapping[str, Any]):
                     self._kept[name] = told
         self._next_look = max(self._next_look, begun + 20 * (time.monotonic() - begun))
 
-    def settle(self, save_artifact: Callable[[str, Any], Any]) -> tuple[dict[str, Any], list[str]]:
+    def settle(self) -> tuple[dict[str, Any], list[str]]:
         """What the run ends with, as a reader will see it, and notices.
 
         Nothing is refused that was changed in place: it is kept as what is returned is.
         """
-        final, notices = {}, []
+        final, notices = {}, [*filter(None, self._notices.values())]
         for name, value in list(self._values.items()):
-            stored, notice = storable_result(name, value, save_artifact)
+            stored, notice = storable_result(name, value, self._save)
             final[name] = from_json(to_json(stored))
             if notice is not None:
                 notices.append(notice)
