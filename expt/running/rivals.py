@@ -99,7 +99,8 @@ class Rivals:
         """
         try:
             is_new = os.stat(path / RUN_FILE).st_mtime >= self._begun - _SLACK
-            if is_new and f'"{self._session}"' not in read_text(path):
+            ours = f'"session": "{self._session}"'  # in a text its quotes would be escaped
+            if is_new and ours not in read_text(path):
                 fingerprint = read_record(path).lineage.get("fingerprint", "")
                 self._rivals.setdefault(fingerprint, []).append(path)
         except (OSError, ReadingError):
