@@ -38,6 +38,45 @@ def test_each_run_of_a_worker_tells_its_own_peak_and_processor_time(sandbox: San
     assert "of CPU" in sandbox.expt("show", large.id).stdout
 
 
+CUDA = """
+import types
+
+held = []
+cuda = types.SimpleNamespace(
+    is_initialized=lambda: bool(held),
+    device_count=lambda: 2,
+    reset_peak_memory_stats=lambda device: held.__setitem__(device, 1),
+    max_memory_allocated=lambda device: held[device],
+)
+"""
+
+
+def test_a_run_that_uses_gpus_tells_the_peak_that_torch_knows(sandbox: Sandbox) -> None:
+    """Of all of them, and of this run alone; nothing where torch has touched none."""
+    sandbox.write(
+        {
+            "torch.py": CUDA,
+            "experiments/first.py": """
+                import torch
+
+                def experiment_a_without():
+                    pass
+
+                def experiment_b_large():
+                    torch.held[:] = [3_000_000_000, 1_000_000_000]
+
+                def experiment_c_small():
+                    torch.held[1] = 5
+            """,
+        }
+    )
+    assert sandbox.expt("experiments").exit_code == 0
+    names = ("a_without", "b_large", "c_small")
+    runs = [sandbox.run(f"first.py::experiment_{name}") for name in names]
+    assert [run.usage.get("peak_gpu_memory") for run in runs] == [None, 4_000_000_000, 6]
+    assert ", 4.0 GB of GPU, " in sandbox.expt("show", runs[1].id).stdout
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the mark cannot be set back")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_run_whose_worker_died_tells_what_it_took(sandbox: Sandbox, method: str) -> None:

@@ -274,7 +274,7 @@ def _lineage(value: Any) -> dict[str, Any]:
 
 def _usage(value: Any) -> dict[str, Any]:
     plain = read_mapping(value)
-    for amount in (plain.get("peak_memory"), plain.get("cpu_time")):
+    for amount in map(plain.get, ("peak_memory", "peak_gpu_memory", "cpu_time")):
         if amount is not None and not 0 <= float(_number(amount)) < math.inf:
             raise ValueError
     return plain

@@ -137,8 +137,8 @@ class RecordedRun(InputRun):
 
     @cached_property
     def usage(self) -> dict[str, Any]:
-        """`peak_memory` (bytes) and `cpu_time` (seconds); empty until the end, and where a worker
-        died. Raises `DamagedArchive`."""
+        """`peak_memory` (bytes), `cpu_time` (seconds) and, where torch used GPUs,
+        `peak_gpu_memory` (bytes); empty until the end. Raises `DamagedArchive`."""
         return self._field("usage", self._data) or {}
 
     @cached_property

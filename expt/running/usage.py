@@ -1,4 +1,4 @@
-"""What a run took of the machine: the most memory at once, and processor time.
+"""What a run took of the machine: the most memory at once, of GPUs too, and processor time.
 
 On Linux the kernel's mark of the most memory is set back when a run begins, so that a run in a
 worker that has had larger ones tells its own; elsewhere it is that of the process so far.
@@ -6,6 +6,7 @@ worker that has had larger ones tells its own; elsewhere it is that of the proce
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -20,15 +21,28 @@ class Meter:
 
     def __init__(self) -> None:
         self._resets = _reset_peak()
+        _ask_gpus("reset_peak_memory_stats")
         self.begun = _cpu_seconds()
 
     def read(self) -> dict[str, Any]:
         """`peak_memory` in bytes, None where the system does not tell; `cpu_time` in seconds of
-        this process and of children that have ended; `device` where the run had one of its own."""
+        this process and of children that have ended; `peak_gpu_memory` in bytes where torch used
+        GPUs, of tensors; `device` where the run had one of its own."""
         peak = (_peak_since_reset() if self._resets else None) or _peak_of_process()
         taken = {"peak_memory": peak, "cpu_time": round(_cpu_seconds() - self.begun, 6)}
+        if of_gpus := _ask_gpus("max_memory_allocated"):
+            taken["peak_gpu_memory"] = sum(of_gpus)
         device = os.environ.get("EXPT_DEVICE")
         return taken if device is None else {**taken, "device": device}
+
+
+def _ask_gpus(question: str) -> list[Any]:
+    """What `torch.cuda` answers for each GPU; nothing where it has not begun to use them."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    with contextlib.suppress(Exception):  # another library's code: a GPU may be lost
+        if cuda is not None and cuda.is_initialized():
+            return [getattr(cuda, question)(device) for device in range(cuda.device_count())]
+    return []
 
 
 def _cpu_seconds() -> float:

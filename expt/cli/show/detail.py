@@ -115,9 +115,10 @@ def _unless_damaged(tell: Callable[[Run], str], run: Run) -> Part:
 
 
 def _usage(run: Run) -> str:
-    """`120 MB, 3.2s of CPU`: the most memory, and processor time."""
-    peak, seconds = run.usage.get("peak_memory"), run.usage.get("cpu_time")
-    told = [human_size(peak)] if isinstance(peak, int) else []
+    """`120 MB, 2.1 GB of GPU, 3.2s of CPU`: the most memory, and processor time."""
+    peaks = [(run.usage.get(f"peak_{what}memory"), what) for what in ("", "gpu_")]
+    told = [human_size(p) + " of GPU" * bool(what) for p, what in peaks if isinstance(p, int)]
+    seconds = run.usage.get("cpu_time")
     told += [f"{human_duration(seconds)} of CPU"] if isinstance(seconds, (int, float)) else []
     return ", ".join(told)
 
