@@ -49,7 +49,7 @@ class SeriesTail:
         self._found: dict[str, tuple[int, Any]] = {}
 
     def poll(self) -> dict[str, tuple[int, Any]]:
-        """Name → number of entries and last value, which is None for files.
+        """Name → number of entries and last value, which is None for files; numbers come first.
 
         Reads only what is new, and a bounded part of that: where a run writes faster, the counts
         lag behind while last values stay recent.
@@ -64,7 +64,7 @@ class SeriesTail:
         if file is not None:
             with file:
                 self._take_records(file)
-        return dict(self._found)
+        return dict(sorted(self._found.items(), key=_is_no_number))
 
     def _open(self, name: str) -> BufferedReader | None:
         """A file of the folder; None where there is none, or one that must not be opened."""
@@ -137,6 +137,10 @@ class SeriesTail:
             value, _ = read_number(data, place)
             if value is not None:  # else damaged
                 self._add(number, counts[number], value)
+
+
+def _is_no_number(found: tuple[str, tuple[int, Any]]) -> bool:
+    return not isinstance(found[1][1], (int, float))
 
 
 def _used(data: bytes) -> bytes:
