@@ -72,7 +72,11 @@ def _is_terminal() -> bool:
 def _wait(process: subprocess.Popen[bytes]) -> int:
     """Show what comes until the end; interrupts are passed on, and the third one kills."""
     with process:
-        return _show(process)
+        try:
+            return _show(process)
+        except BaseException:  # as the limit that a cell has
+            process.terminate()
+            raise
 
 
 def _show(process: subprocess.Popen[bytes]) -> int:

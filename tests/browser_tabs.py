@@ -6,15 +6,19 @@ Debian's headless shell is the same engine without a browser's windows, and a fi
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
 CHROMIUM = next(filter(None, map(shutil.which, PROGRAMS)), None)
@@ -48,20 +52,57 @@ def why_not() -> str | None:
     return None if CHROMIUM else "there is no chromium"
 
 
+class Browser:
+    """Chromium: launched when its first tab is opened, and again where it had to be killed.
+
+    Few calls of playwright have a limit; all of them end when the browser does.
+    """
+
+    def __init__(self, play: Any) -> None:
+        self._play = play
+        self._mark = f"--of-tests={uuid4().hex}"
+        self._launched: Any = None
+
+    def new_context(self, **settings: Any) -> Any:
+        if self._launched is None or not self._launched.is_connected():
+            self._launched = self._play.chromium.launch(
+                executable_path=CHROMIUM,
+                args=[
+                    *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+                    *(f"--disable-features={','.join(WITHOUT)}", self._mark),
+                ],
+            )
+        return self._launched.new_context(**settings)
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """What takes longer ends, as the browser does."""
+        timer = threading.Timer(seconds, self._kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _kill(self) -> None:
+        for told in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if self._mark.encode() in told.read_bytes():
+                    os.kill(int(told.parent.name), signal.SIGKILL)
+
+    def close(self) -> None:
+        if self._launched is not None:
+            with self.within(PATIENCE / 1000):
+                self._launched.close()
+
+
 @contextlib.contextmanager
-def open_browser() -> Iterator[Any]:
+def open_browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-                f"--disable-features={','.join(WITHOUT)}",
-            ],
-        )
+    with sync_playwright() as play, contextlib.closing(Browser(play)) as browser:
         yield browser
-        browser.close()
 
 
 @contextlib.contextmanager
@@ -76,13 +117,16 @@ def serve(root: Path, *words: str) -> Iterator[str]:
         yield process.stdout.readline().strip()
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
 
 
 class Tab:
     """One tab, and all that its console and its network said."""
 
-    def __init__(self, browser: Any, address: str, **settings: Any) -> None:
+    def __init__(self, browser: Browser, address: str, **settings: Any) -> None:
         view = {"width": 1280, "height": 800}
         self.context = browser.new_context(**{"viewport": view, "offline": False, **settings})
         self.page = self.context.new_page()
@@ -96,6 +140,11 @@ class Tab:
         self.address = address
         page.goto(address)
         self.wait("html[data-ready]")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its browser lives."""
+        return not self.page.is_closed()
 
     def open_anew(self) -> None:
         """The page with nothing chosen, from a browser that has read its scripts already."""
@@ -143,4 +192,5 @@ class Tab:
         self.until(f"location.hash.includes({text!r})")
 
     def close(self) -> None:
-        self.context.close()
+        if self.is_open:
+            self.context.close()

@@ -11,13 +11,10 @@ import math
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 import tomllib
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import attrs
@@ -299,11 +296,13 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     for _ in range(3):
         place.unlink(missing_ok=True)
         writer = subprocess.Popen([sys.executable, "-c", script])
-        while not place.exists():
-            time.sleep(0.001)
-        time.sleep(0.02)
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
+        try:
+            while not place.exists():
+                time.sleep(0.001)
+            time.sleep(0.02)
+        finally:
+            writer.kill()
+            writer.wait()
         assert place.read_bytes() in (b"a" * 300_000, b"b" * 300_000)
 
 
@@ -687,10 +686,21 @@ def test_this_process_lives():
 
 
 def test_a_process_that_ended_does_not_live():
-    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
-        owner = pool.submit(owner_of_this_process).result()
-        assert owner_is_alive(owner) is True
+    told, tells = os.pipe()
+    ended, end = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(end)
+        os.write(tells, json.dumps(owner_of_this_process()).encode())
+        os.read(ended, 1)
+        os._exit(0)
+    owner = json.loads(os.read(told, 4096))
+    assert owner_is_alive(owner) is True
+    os.close(end)
+    os.waitpid(child, 0)
     assert owner_is_alive(owner) is False
+    for number in (told, tells, ended):
+        os.close(number)
 
 
 def test_a_process_that_nobody_waited_for_does_not_live():

@@ -136,6 +136,9 @@ def open_workers(
     )
     try:
         yield executor, events
+    except BaseException:  # nobody waits for what a test that failed has begun
+        executor.interrupt(kill=True)
+        raise
     finally:
         executor.shutdown(cancel_futures=True)
 
@@ -434,6 +437,30 @@ def test_a_worker_that_cannot_be_heard_is_buried_and_its_neighbour_goes_on(
         assert good.result(timeout=60).path == "answered"
         assert bad.result(timeout=60).files == (how, "None", "False")
         assert executor.submit(request("ok")).result(timeout=60).path == "answered"
+
+
+def test_an_idle_worker_that_cannot_be_told_to_end_does_not_hold_the_session(
+    short_grace: None,
+) -> None:
+    told, tells = os.pipe()
+
+    def closes(connection: Connection, role: str) -> None:
+        with contextlib.suppress(EOFError):
+            while (asked := connection.receive()) != CLOSE:
+                if isinstance(asked, Begin):
+                    continue
+                connection.send(Answer(RunRendered(asked.path, ())))
+                if asked.path == "close":
+                    os.close(connection.fileno())
+                    os.write(tells, b".")
+                    time.sleep(600)
+
+    with open_workers(2, serving=closes) as (executor, _):
+        executor.submit(request("close")).result(timeout=60)
+        os.read(told, 1)
+        executor.submit(request("ok")).result(timeout=60)  # and it has heard of the end before
+    os.close(told)
+    os.close(tells)
 
 
 class SilentStarter(ForkStarter):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from expt.in_ipython import run_line
+from expt.testing.sandbox import end_now
 
 if TYPE_CHECKING:
     from expt.testing import Sandbox
@@ -108,8 +109,7 @@ def test_an_interrupt_is_passed_on_to_the_command(sandbox: Sandbox) -> None:
         process.send_signal(signal.SIGINT)
         told, _ = process.communicate(timeout=60)
     finally:
-        process.kill()
-        process.communicate()
+        end_now(process)
     assert told.splitlines()[-1] == "2"
     assert sandbox.run().status == "interrupted"
 

@@ -438,6 +438,43 @@ def test_ctrl_c_ends_a_loop_of_runs(sandbox: Sandbox) -> None:
     assert [run.status for run in sandbox.runs()] == ["interrupted"]
 
 
+def test_what_a_handler_of_signals_raises_in_a_session_ends_its_runs_at_once(
+    sandbox: Sandbox,
+) -> None:
+    """As the limit that a test has: it may be an exception that is none of Ctrl-C's."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                import os, signal, time
+
+                def experiment_x(n):
+                    os.kill(n, signal.SIGALRM)
+                    while True:
+                        try:
+                            time.sleep(100)
+                        except BaseException:
+                            pass
+            """,
+            "script.py": """
+                import os, signal
+                import expt
+
+                class Late(BaseException): ...
+
+                def tell(*_): raise Late
+
+                signal.signal(signal.SIGALRM, tell)
+                try:
+                    expt.run(options=["--no-render", "-p", f"n={os.getpid()}"])
+                except Late:
+                    print("late")
+            """,
+        }
+    )
+    assert sandbox.python("script.py").lines == ["late"]
+    assert sandbox.run().status == "interrupted"
+
+
 def test_what_a_session_was_told_holds_inside_its_runs(sandbox: Sandbox) -> None:
     """case: runs-option-not-seen-inside"""
     sandbox.write(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from browser_tabs import Tab, open_browser, serve, why_not
+from browser_tabs import Browser, Tab, open_browser, serve, why_not
 from made_runs import id_of, make_run
 
 from expt.drawing.curves import limits, make_curve
@@ -55,9 +55,16 @@ DRAWN = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[Browser]:
     with open_browser() as browser:
         yield browser
+
+
+@pytest.fixture(autouse=True)
+def _limit(browser: Browser) -> Iterator[None]:
+    """Of a test whose browser stands still; the next one has another."""
+    with browser.within(120):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +93,7 @@ def frozen(project: Sandbox) -> str:
 
 
 @pytest.fixture
-def open_tab(browser: Any) -> Iterator[Callable[..., Tab]]:
+def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
     """Opens tabs, and holds their consoles free of errors and of blocked requests."""
     with contextlib.ExitStack() as stack:
         tabs: list[Tab] = []
@@ -102,22 +109,23 @@ def open_tab(browser: Any) -> Iterator[Callable[..., Tab]]:
 
 
 @pytest.fixture(scope="module")
-def kept_tabs() -> Iterator[dict[str, Tab]]:
+def kept_tabs(browser: Browser) -> Iterator[dict[str, Tab]]:
     """The two kinds of pages, each opened in one tab that its tests share."""
     with contextlib.ExitStack() as stack:
         yield (tabs := {})
+        stack.enter_context(browser.within(60))
         for tab in tabs.values():
             stack.callback(tab.close)
 
 
 @pytest.fixture
 def show(
-    browser: Any, kept_tabs: dict[str, Tab], request: pytest.FixtureRequest
+    browser: Browser, kept_tabs: dict[str, Tab], request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str], Tab]]:
     """Shows a kind of page anew in its tab, and holds the console free of errors."""
 
     def show(kind: str) -> Tab:
-        if kind in kept_tabs:
+        if kind in kept_tabs and kept_tabs[kind].is_open:
             kept_tabs[kind].open_anew()
         elif kind == "view":
             kept_tabs[kind] = Tab(browser, request.getfixturevalue("served"))

@@ -898,12 +898,14 @@ def test_a_run_that_ends_while_threads_track_refuses_them_and_keeps_the_rest(tmp
             refusals.append(str(error))
 
     for number in range(4):
-        threads.append(threading.Thread(target=guarded, args=(number,)))
+        threads.append(threading.Thread(target=guarded, args=(number,), daemon=True))
         threads[-1].start()
-    begun.wait()
-    while min(kept) < 300:
-        pass
-    recorder.close()
+    begun.wait(60)
+    try:
+        while min(kept) < 300:
+            pass
+    finally:
+        recorder.close()
     for thread in threads:
         thread.join()
     assert len(refusals) == 4

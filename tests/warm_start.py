@@ -73,6 +73,8 @@ _DRAWING: Final = (
 """For commands that draw; to the others these would cost more than they spare."""
 _COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
 _NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
+LIMIT: Final = 100.0
+"""Seconds that are waited for what nobody gives a limit."""
 
 PLUGIN: Final = (
     {}
@@ -98,6 +100,7 @@ class WarmServer:
         self._folder = tempfile.TemporaryDirectory()
         self.address = str(Path(self._folder.name) / "server")
         self._ours, theirs = socket.socketpair()  # the server ends with ours
+        self._ours.settimeout(LIMIT)
         self._process = subprocess.Popen(
             [sys.executable, __file__, self.address, str(theirs.fileno()), "draws" * draws],
             pass_fds=[theirs.fileno()],
@@ -125,6 +128,7 @@ def _connect(draws: bool) -> socket.socket:
     """A connection to the server; to another one, where somebody has killed it."""
     for left in (1, 0):
         connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(LIMIT)
         try:
             connection.connect(warm_server(draws).address)
         except OSError:
@@ -170,7 +174,9 @@ class WarmProcess:
             )
             self._server.sendall(told)
             self.pid = int(self._answers.readline())
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, TimeoutError):  # it stands still: the next one asks another
+                warm_server(draws).close()
             for opened in (self.stdout, self.stderr, self._answers, self._server):
                 opened.close()
             raise
@@ -183,12 +189,12 @@ class WarmProcess:
             self.wait(0)
         return self.returncode
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, timeout: float = LIMIT) -> int:
         if self.returncode is None:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._server, selectors.EVENT_READ)
                 if not selector.select(timeout):
-                    raise subprocess.TimeoutExpired("expt", timeout or 0)
+                    raise subprocess.TimeoutExpired("expt", timeout)
             self.returncode = os.waitstatus_to_exitcode(int(self._answers.readline()))
             self._answers.close()
             self._server.close()
@@ -204,23 +210,23 @@ class WarmProcess:
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
 
-    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        limit = None if timeout is None else time.monotonic() + timeout
+    def communicate(self, timeout: float = LIMIT) -> tuple[str, str]:
+        limit = time.monotonic() + timeout
         found = {self.stdout: b"", self.stderr: b""}
         with selectors.DefaultSelector() as selector:
             for stream in found:
                 selector.register(stream, selectors.EVENT_READ)
             while selector.get_map():
-                left = None if limit is None else limit - time.monotonic()
-                ready = selector.select(left) if left is None or left > 0 else []
+                left = limit - time.monotonic()
+                ready = selector.select(left) if left > 0 else []
                 if not ready:
-                    raise subprocess.TimeoutExpired("expt", timeout or 0)
+                    raise subprocess.TimeoutExpired("expt", timeout)
                 for key, _ in ready:
                     piece = os.read(key.fd, 65536)
                     found[key.fileobj] += piece  # type: ignore[index]
                     if not piece:
                         selector.unregister(key.fileobj)
-        self.wait(None if limit is None else max(0.1, limit - time.monotonic()))
+        self.wait(max(0.1, limit - time.monotonic()))
         out, err = (text.decode("utf-8", "backslashreplace") for text in found.values())
         for stream in found:
             stream.close()

@@ -200,24 +200,22 @@ def _help(control: socket.socket, life: int, serve: Serve) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     workers: set[int] = set()
-    while True:
-        ready, _, _ = select.select([control.fileno(), wake_read], [], [])
-        if wake_read in ready:
-            with contextlib.suppress(BlockingIOError):
-                os.read(wake_read, 4096)
-            _tell_ends(control, workers)
-        if control.fileno() in ready:
-            try:
+    with contextlib.suppress(OSError):  # the parent is gone in the middle of an answer
+        while True:
+            ready, _, _ = select.select([control.fileno(), wake_read], [], [])
+            if wake_read in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(wake_read, 4096)
+                _tell_ends(control, workers)
+            if control.fileno() in ready:
                 role, fds, _, _ = socket.recv_fds(control, 64, 1)
-            except ConnectionError:
-                break
-            if not role:
-                break
-            become = partial(_become_worker, life=life, role=role.decode(), serve=serve)
-            answer = _fork(fds, (control.fileno(), wake_read, wake_write), become)
-            if answer[1] == _STARTED:
-                workers.add(answer[0])
-            control.sendall(_EXIT.pack(*answer, 0, 0.0))
+                if not role:
+                    break
+                become = partial(_become_worker, life=life, role=role.decode(), serve=serve)
+                answer = _fork(fds, (control.fileno(), wake_read, wake_write), become)
+                if answer[1] == _STARTED:
+                    workers.add(answer[0])
+                control.sendall(_EXIT.pack(*answer, 0, 0.0))
     for pid in workers:
         kill_group(pid)
 

@@ -347,7 +347,7 @@ class WorkerExecutor:
                 future.set_result(answer.reply)
 
     def _close_worker(self, worker: OneWorker) -> None:
-        if worker.asked == CLOSE:
+        if worker.asked == CLOSE or worker.closed:  # which does not hear it, and has its deadline
             return
         if worker.ahead is not None:  # which it is not to begin: another one gets it
             worker.kill()

@@ -78,7 +78,7 @@ class Crew:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
+        if kind is not None and not issubclass(kind, Exception):  # somebody is not to wait
             for executor in (self.runner, self.renderer):
                 executor.interrupt(kill=True)
         self._stack.close()

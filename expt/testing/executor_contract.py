@@ -14,6 +14,8 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.testing.sandbox import end_now
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -186,7 +188,7 @@ class ExecutorContract:
         try:
             process.communicate(timeout=self.patience)
         finally:
-            _bury(process)
+            end_now(process)
         return process.returncode
 
     # What is kept
@@ -286,7 +288,7 @@ class ExecutorContract:
         try:
             self.wait_until(lambda: sandbox.runs(status="completed"), "an end of a run")
         finally:
-            _bury(process)
+            end_now(process)
         self.wait_until(lambda: not sandbox.runs(status="running"), "an end of all runs")
         before = {run.params["x"]: run for run in sandbox.runs()}
         for run in before.values():
@@ -296,15 +298,6 @@ class ExecutorContract:
         assert done.exit_code == 0, done.stdout + done.stderr
         whole = sandbox.runs(status="completed")
         assert sorted(run.params["x"] for run in whole) == list(range(40)), "each case once"
-
-
-def _bury(process: subprocess.Popen[str]) -> None:
-    """End a session's process now, whoever has inherited its pipes."""
-    process.kill()
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()
 
 
 def _has_tracked(sandbox: Sandbox) -> bool:

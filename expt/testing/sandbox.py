@@ -76,9 +76,8 @@ class Sandbox:
         process = self.start(*words, cwd=cwd, render=render)
         try:
             out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+        except BaseException:  # of a test's own limit, too
+            end_now(process)
             raise
         return Done(process.returncode, out, err)
 
@@ -140,6 +139,15 @@ class Sandbox:
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         return {**kept, "COLUMNS": "120", "NO_COLOR": "1", **self.environ}
+
+
+def end_now(process: subprocess.Popen[str]) -> None:
+    """End a command's process now, whoever has inherited its pipes."""
+    process.kill()
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
 
 
 _RUN: Final = ("run", "rerun")
