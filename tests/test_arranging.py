@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from expt.reading.runs import Runs
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 NASTY = "a|b & <b>$x$ 100% \\ -->\n`c`"
 
 

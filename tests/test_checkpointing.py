@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from expt.reading.run import Run
     from expt.testing import Sandbox
+
+pytestmark = pytest.mark.inline
 
 KILLS = int(os.environ.get("EXPT_KILLS", "5"))
 
@@ -84,6 +87,7 @@ def kill_after_a_while(sandbox: Sandbox, *words: str) -> bool:
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)
+@pytest.mark.inline(False)
 def test_killed_at_many_moments_and_resumed_it_is_as_if_nothing_had_been(sandbox: Sandbox) -> None:
     """`EXPT_KILLS=50` kills more often."""
     sandbox.write({"experiments/first.py": training(0.01)})
@@ -109,12 +113,18 @@ FAILING = (
 )
 
 
+@pytest.fixture(scope="module")
+def failed_once(shared_sandbox: Sandbox) -> Sandbox:
+    shared_sandbox.write({"experiments/first.py": FAILING, "stop": ""})
+    assert shared_sandbox.expt("experiments").exit_code == 1
+    (shared_sandbox.root / "stop").unlink()
+    return shared_sandbox
+
+
 @pytest.fixture
-def stopped(sandbox: Sandbox) -> Sandbox:
+def stopped(failed_once: Sandbox, sandbox: Sandbox) -> Sandbox:
     """A sandbox with a run that failed after step 20."""
-    sandbox.write({"experiments/first.py": FAILING, "stop": ""})
-    assert sandbox.expt("experiments").exit_code == 1
-    (sandbox.root / "stop").unlink()
+    shutil.copytree(failed_once.root, sandbox.root, dirs_exist_ok=True)
     return sandbox
 
 
@@ -164,6 +174,7 @@ def test_without_a_sound_checkpoint_it_begins_anew(stopped: Sandbox) -> None:
     assert run.series["loss"].steps.tolist() == list(range(60))
 
 
+@pytest.mark.inline(False)
 def test_a_run_killed_before_it_saved_leaves_the_checkpoint_of_the_one_before(
     stopped: Sandbox,
 ) -> None:
@@ -180,6 +191,7 @@ def test_a_run_killed_before_it_saved_leaves_the_checkpoint_of_the_one_before(
     assert_same(resumed, stopped.run())
 
 
+@pytest.mark.inline(False)
 def test_a_folder_is_a_checkpoint_once_its_block_has_ended(sandbox: Sandbox) -> None:
     sandbox.write(
         {
@@ -304,6 +316,7 @@ class cuda:
 """As much of torch as has to do with its random numbers; it seeds a GPU that begins."""
 
 
+@pytest.mark.inline(False)
 def test_torch_goes_on_where_a_checkpoint_left_off(sandbox: Sandbox) -> None:
     source = """
         import os

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 ESCAPE = "\x1b]52;c;aGFja2Vk\x07\x1b[2J"
 SIMPLE = """
     def experiment_a(track, d: dict = {}):

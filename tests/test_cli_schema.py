@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 jsonschema = pytest.importorskip("jsonschema", reason="of the extra 'test'")
 
 TREE = {

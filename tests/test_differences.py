@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 
 def make_pair(root: Path, **fields: Any) -> tuple[Path, Path]:
     """Two runs that are alike in everything, with code, packages and a git commit."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 EXPERIMENT = '''
     """By Johanna Quillhurst <jo.quill@example.edu>."""
 

@@ -12,6 +12,8 @@ from expt.ground.errors import UsageError
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 PLUGIN = """
     import datetime as dt
 

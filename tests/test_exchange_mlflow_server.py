@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from expt.reading.run import Run
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 
 @pytest.fixture(scope="module")
 def whole(shared_sandbox: Sandbox) -> Run:

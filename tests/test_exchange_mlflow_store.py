@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 
 @pytest.fixture(scope="module")
 def exported(shared_sandbox: Sandbox) -> Sandbox:

@@ -12,6 +12,8 @@ from exchanged import make_everything
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 LEFT_OUT = [
     "  not in it: series of kind image: picture",
     "  not in it: series of kind array: weights",

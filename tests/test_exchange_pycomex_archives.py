@@ -20,6 +20,8 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 MADE = Path(__file__).parent / "archives/pycomex-0.29"
 
 

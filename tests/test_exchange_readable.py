@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from expt.reading.run import Run
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 SINGLE = ("tensorboard", "mlflow", "wandb", "csv", "notebook")  # which need no package
 
 

@@ -14,6 +14,8 @@ from exchanged import make_everything
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 FAILING = "def experiment_bad(track):\n    track('x', 1)\n    raise ValueError('no luck')\n"
 
 

@@ -17,6 +17,8 @@ from expt.reading.references import load_archive
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 PROGRAM = """
     import sys
 

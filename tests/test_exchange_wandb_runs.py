@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 PROGRAM = """
     import numpy as np
     import wandb

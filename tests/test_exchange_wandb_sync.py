@@ -17,6 +17,8 @@ from exchanged import make_everything
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 STAND_IN = """
     import json, pathlib, sys
 

@@ -878,13 +878,13 @@ def test_sessions_at_once_under_a_frozen_clock_share_nothing(sandbox: Sandbox) -
     sandbox.environ["PYTHONPATH"] = os.pathsep.join(
         [str(sandbox.root / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
-    processes = [sandbox.start("experiments/", "-n", "0") for _ in range(8)]
+    processes = [sandbox.start("experiments/", "-n", "0") for _ in range(3)]
     for process in processes:
         process.communicate(timeout=100)
-    assert [process.returncode for process in processes] == [0] * 8
+    assert [process.returncode for process in processes] == [0] * 3
     folders = list((sandbox.root / "runs/a/experiment_one").iterdir())
     assert {folder.name[:20] for folder in folders} == {"2026-01-01_00-00-00_"}
-    assert len(sandbox.runs(status="completed")) == len(folders) == 8
+    assert len(sandbox.runs(status="completed")) == len(folders) == 3
 
 
 # What is typed, and what stands in files
@@ -1052,4 +1052,5 @@ def test_a_run_whose_owner_is_gone_is_lost_wherever_it_is_read(sandbox: Sandbox)
         time.sleep(0.02)
     run = sandbox.run()
     assert (run.status, run.series["x"].last) == ("lost", 1)
-    assert sandbox.expt("show", "--status", "lost", "--json").json()[0]["status"] == "lost"
+    (shown,) = sandbox.expt("show", "--status", "lost", "--json").json()
+    assert (shown["status"], shown["last"]) == ("lost", {"x": 1})

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 
 def listening(function: Callable[..., Any]) -> Listener:
     place = Place("x.py", 1)
@@ -187,6 +189,7 @@ HEARING = """
 """
 
 
+@pytest.mark.inline(False)
 def test_a_conftest_hears_of_experiments_below_its_folder_and_of_no_other(
     sandbox: Sandbox,
 ) -> None:
@@ -207,6 +210,7 @@ def test_a_conftest_hears_of_experiments_below_its_folder_and_of_no_other(
     ]
 
 
+@pytest.mark.inline(False)
 def test_a_hook_that_raises_is_reported_once_and_the_others_are_called(sandbox: Sandbox) -> None:
     sandbox.write(
         {
@@ -447,6 +451,7 @@ def test_analyses_go_with_their_experiment_outermost_first(sandbox: Sandbox) -> 
     assert y.log.splitlines() == ["nearer completed", "folder completed", "both completed"]
 
 
+@pytest.mark.inline(False)
 def test_a_failing_analysis_is_reported_and_fails_neither_the_run_nor_the_next(
     sandbox: Sandbox,
 ) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 TRAIN = """
 def experiment_train(archive, lr: float = 0.1, fail: bool = False):
     archive.save("weights.json", {"w": lr * 2})

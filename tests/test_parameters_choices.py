@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from expt.reading.references import load_run
+
 if TYPE_CHECKING:
     from expt.testing import Sandbox
+
+pytestmark = pytest.mark.inline
 
 FILES = {
     "experiments/params.toml": """
@@ -181,25 +185,38 @@ def experiment_a(opt: Adam | SGD = Adam()): return repr(opt)
 """
 
 
-@pytest.mark.parametrize(
-    ("words", "made"),
-    [
-        ([], "Adam(lr=0.1, beta=0.9)"),
-        (["-p", "opt.lr=1.0"], "Adam(lr=1.0, beta=0.9)"),
-        (["-p", "opt.momentum=0.5"], "SGD(lr=0.2, momentum=0.5)"),
-        (["-p", "opt={momentum=0.5, lr=0.3}"], "SGD(lr=0.3, momentum=0.5)"),
-        (["-p", "opt.lr=0.3", "-p", "opt.momentum=0.5"], "SGD(lr=0.3, momentum=0.5)"),
-    ],
-)
+MADE = {
+    (): "Adam(lr=0.1, beta=0.9)",
+    ("opt.lr=1.0",): "Adam(lr=1.0, beta=0.9)",
+    ("opt.momentum=0.5",): "SGD(lr=0.2, momentum=0.5)",
+    ("opt={momentum=0.5, lr=0.3}",): "SGD(lr=0.3, momentum=0.5)",
+    ("opt.lr=0.3", "opt.momentum=0.5"): "SGD(lr=0.3, momentum=0.5)",
+}
+
+
+@pytest.fixture(scope="module")
+def unions(shared_sandbox: Sandbox) -> Sandbox:
+    """An experiment for each of the `MADE`, with the values that are given to it alone."""
+    given = [
+        ("-p", f"experiment_{number}:{text}") for number, texts in enumerate(MADE) for text in texts
+    ]
+    sources = {
+        f"experiments/a{number}.py": UNION.replace("experiment_a", f"experiment_{number}")
+        for number in range(len(MADE))
+    }
+    assert shared_sandbox.write(sources).expt(*(w for pair in given for w in pair)).exit_code == 0
+    return shared_sandbox
+
+
+@pytest.mark.parametrize("given", MADE, ids=" ".join)
 def test_the_fields_of_one_class_never_leak_into_the_other(
-    sandbox: Sandbox, words: list[str], made: str
+    unions: Sandbox, given: tuple[str, ...]
 ) -> None:
-    sandbox.write({"experiments/a.py": UNION})
-    assert sandbox.expt(*words).exit_code == 0
-    first = sandbox.run()
-    assert first.results["value"] == made
-    assert sandbox.expt("--params", str(first.path / "params.toml")).exit_code == 0
-    assert sandbox.run().results == first.results
+    first = unions.run(f"experiment_{[*MADE].index(given)}")
+    assert first.results["value"] == MADE[given]
+    values = first.path / "params.toml"
+    assert unions.expt(first.experiment, "--params", values, "--runs", "again").exit_code == 0
+    assert load_run("latest", unions.root / "again").results == first.results
 
 
 def test_a_key_that_no_class_of_a_choice_has_is_a_warning(sandbox: Sandbox) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 HUNTER = Secrets(
     ("hunter2", "test", 'q"uo\\te', "long-and-unmistakable", "twelve-chars"), frozenset({"token"})
 )

@@ -16,6 +16,8 @@ from expt.planning.inputs import HASH_CAP
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 TAKES = "def experiment_x(track, lr: float = 0.1, seed: int = 0): track('x', lr)\n"
 
 

@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 TAKES = "def experiment_x(lr: float = 0.1, wd: float = 0.0): return lr\n"
 
 

@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 BARE = """
 import expt
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from expt.reading.finding import find_runs
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from expt.testing import Sandbox
+
+pytestmark = pytest.mark.inline
 
 
 def refused(sandbox: Sandbox, *words: str) -> str:
@@ -117,34 +123,50 @@ class Mode(enum.Enum):
 """
 
 
-@pytest.mark.parametrize(
-    ("values", "argument", "given"),
-    [
-        ("np.linspace(0, 1, 3)", "p", ["0.0", "0.5", "1.0"]),
-        ("list(np.logspace(-2, -1, 2))", "p", ["0.01", "0.1"]),
-        ("[np.int64(1), np.float32(0.5)]", "p=0", ["1", "0.5"]),
-        ("list(Mode)", "p: Mode", ["<Mode.A: 'a'>", "<Mode.B: 'b'>"]),
-        ("Mode", "p", ["<Mode.A: 'a'>", "<Mode.B: 'b'>"]),
-        ("[decimal.Decimal('0.10')]", "p", ["Decimal('0.10')"]),
-        ("[datetime.timedelta(1)]", "p", ["datetime.timedelta(days=1)"]),
-        ("[datetime.date(2026, 1, 1)]", "p", ["datetime.date(2026, 1, 1)"]),
-        ("[pathlib.Path('x')]", "p", ["PosixPath('x')"]),
-        ("(x for x in [1, 2])", "p", ["1", "2"]),
-        ("[np.array([1, 2])]", "p", ["array([1, 2])"]),
-    ],
-)
-def test_what_is_swept_arrives_as_what_it_was(
-    sandbox: Sandbox, values: str, argument: str, given: list[str]
-) -> None:
+VALUES = [
+    ("np.linspace(0, 1, 3)", "p", ["0.0", "0.5", "1.0"]),
+    ("list(np.logspace(-2, -1, 2))", "p", ["0.01", "0.1"]),
+    ("[np.int64(1), np.float32(0.5)]", "p=0", ["1", "0.5"]),
+    ("list(Mode)", "p: Mode", ["<Mode.A: 'a'>", "<Mode.B: 'b'>"]),
+    ("Mode", "p", ["<Mode.A: 'a'>", "<Mode.B: 'b'>"]),
+    ("[decimal.Decimal('0.10')]", "p", ["Decimal('0.10')"]),
+    ("[datetime.timedelta(1)]", "p", ["datetime.timedelta(days=1)"]),
+    ("[datetime.date(2026, 1, 1)]", "p", ["datetime.date(2026, 1, 1)"]),
+    ("[pathlib.Path('x')]", "p", ["PosixPath('x')"]),
+    ("(x for x in [1, 2])", "p", ["1", "2"]),
+    ("[np.array([1, 2])]", "p", ["array([1, 2])"]),
+]
+
+
+@pytest.fixture(scope="module")
+def swept(new_sandbox: Callable[[], Sandbox]) -> Sandbox:
+    """Each of the `VALUES` swept by an experiment of its own; the first one from its archive."""
+    sandbox = new_sandbox()
+    code = (
+        f"@expt.sweep(p={values})\ndef experiment_{number}({argument}): return repr(p)\n"
+        for number, (values, argument, _) in enumerate(VALUES)
+    )
+    sandbox.write({"experiments/a.py": "".join([SWEPT, *code])})
+    ran(sandbox, "-n", "1")
+    archived = {run.experiment.rpartition("::")[2]: run for run in sandbox.runs()}
+    tables = (
+        f"[{name}]\n{(run.path / 'params.toml').read_text()}" for name, run in archived.items()
+    )
+    sandbox.write({"values.toml": "\n".join(tables)})
+    ran(sandbox, "--params", "values.toml", "--runs", "again")
+    return sandbox
+
+
+@pytest.mark.parametrize("number", range(len(VALUES)), ids=[values for values, *_ in VALUES])
+def test_what_is_swept_arrives_as_what_it_was(swept: Sandbox, number: int) -> None:
     """Cases: sweep-values, numpy-scalars-between-processes; a swept iterator is read once."""
-    code = f"{SWEPT}@expt.sweep(p={values})\ndef experiment_a({argument}): return repr(p)\n"
-    sandbox.write({"experiments/a.py": code})
-    ran(sandbox)
-    assert sorted(run.results["value"] for run in sandbox.runs()) == sorted(given)
-    first = sandbox.runs()[0]
-    ran(sandbox, "--params", str(first.path / "params.toml"))
-    assert sandbox.run().params == first.params
-    assert sandbox.run().results == first.results
+    runs, (again,) = (
+        [run for run in found if run.experiment.endswith(f"experiment_{number}")]
+        for found in (swept.runs(), find_runs(swept.root / "again"))
+    )
+    assert sorted(run.results["value"] for run in runs) == sorted(VALUES[number][2])
+    assert again.params == runs[-1].params
+    assert again.results == runs[-1].results
 
 
 @pytest.mark.parametrize("value", ["b'x'", "len", "object()", "[1, {'f': len}]", "10**5000"])
@@ -157,22 +179,31 @@ def test_what_can_be_no_value_is_refused_before_anything_runs(sandbox: Sandbox, 
     assert "at experiments/a.py:7" in error
 
 
-@pytest.mark.parametrize(
-    "default",
-    [
-        "datetime.datetime(2026, 1, 1, tzinfo=zoneinfo.ZoneInfo('Europe/Berlin'))",
-        "[expt.Secret('x')]",
-        "10**5000",
-        "HOLDS_ITSELF",
-    ],
-)
-def test_any_object_may_be_a_default(sandbox: Sandbox, default: str) -> None:
-    """Case: sweep-values, its last lines."""
+DEFAULTS = [
+    "datetime.datetime(2026, 1, 1, tzinfo=zoneinfo.ZoneInfo('Europe/Berlin'))",
+    "[expt.Secret('x')]",
+    "10**5000",
+    "HOLDS_ITSELF",
+]
+
+
+@pytest.fixture(scope="module")
+def defaults(new_sandbox: Callable[[], Sandbox]) -> Sandbox:
+    """An experiment for each of the `DEFAULTS`."""
     before = "import zoneinfo\nHOLDS_ITSELF = []\nHOLDS_ITSELF.append(HOLDS_ITSELF)\n"
-    code = f"{SWEPT}{before}def experiment_a(p={default}): return p is not None\n"
-    sandbox.write({"experiments/a.py": code})
+    code = (
+        f"def experiment_{number}(p={default}): return p is not None\n"
+        for number, default in enumerate(DEFAULTS)
+    )
+    sandbox = new_sandbox().write({"experiments/a.py": "".join([SWEPT, before, *code])})
     ran(sandbox)
-    assert sandbox.run().results["value"] is True
+    return sandbox
+
+
+@pytest.mark.parametrize("default", DEFAULTS)
+def test_any_object_may_be_a_default(defaults: Sandbox, default: str) -> None:
+    """Case: sweep-values, its last lines."""
+    assert defaults.run(f"experiment_{DEFAULTS.index(default)}").results["value"] is True
 
 
 def test_a_field_that_is_no_data_comes_from_the_default(sandbox: Sandbox) -> None:
@@ -205,19 +236,18 @@ def test_values_from_python_may_be_numpys(sandbox: Sandbox) -> None:
                 runs = expt.run("experiments", options=["--no-render"], **more)
                 return sorted(run.results["value"] for run in runs)
             if __name__ == "__main__":
-                print(values(params={"n": np.int64(3)}))
-                print(values(params={"lr": np.float64(3)}))
+                print(values(params={"n": np.int64(3), "lr": np.float64(3)}))
                 print(values(sweep={"lr": np.array([1.0, 2.0]), "n": iter([1])}))
                 try:
-                    values(params={"n": len})
+                    values(params={"n": len}, n=0)
                 except expt.ExptError as error:
                     print(error)
             """,
         }
     )
     done = sandbox.python("run.py")
-    assert done.lines[:3] == ["[[3, 0.1]]", "[[1, 3.0]]", "[[1, 1.0], [1, 2.0]]"], done.stderr
-    assert done.lines[3] == "'n' can be no parameter: <built-in function len>"
+    assert done.lines[:2] == ["[[3, 3.0]]", "[[1, 1.0], [1, 2.0]]"], done.stderr
+    assert done.lines[2] == "'n' can be no parameter: <built-in function len>"
 
 
 @pytest.mark.parametrize(
@@ -237,25 +267,35 @@ def test_an_argument_takes_the_type_of_its_default(
     assert told in refused(sandbox, "-p", f"x={typed}")
 
 
-@pytest.mark.parametrize(
-    ("default", "typed", "value"),
-    [
-        ("'1.0'", "1.10", "1.10"),
-        ("'1.0'", "true", "true"),
-        ("1", "0.5", 0.5),
-        ("0.5", "1", 1),
-        ("False", "true", True),
-        ("None", "1.10", 1.1),
-        ("[1]", "x", "x"),
-        ("1", "null", None),
-    ],
-)
-def test_a_text_is_read_for_the_type_of_the_default(
-    sandbox: Sandbox, default: str, typed: str, value: Any
-) -> None:
-    sandbox.write({"experiments/a.py": f"def experiment_a(x={default}): return {{'x': x}}\n"})
-    ran(sandbox, "-p", f"x={typed}")
-    assert sandbox.run().results["x"] == value
+TEXTS = [
+    ("'1.0'", "1.10", "1.10"),
+    ("'1.0'", "true", "true"),
+    ("1", "0.5", 0.5),
+    ("0.5", "1", 1),
+    ("False", "true", True),
+    ("None", "1.10", 1.1),
+    ("[1]", "x", "x"),
+    ("1", "null", None),
+]
+
+
+@pytest.fixture(scope="module")
+def typed(new_sandbox: Callable[[], Sandbox]) -> Sandbox:
+    """An experiment for each of the `TEXTS`, and what is typed for it."""
+    code = (
+        f"def experiment_{number}(x={default}): return {{'x': x}}\n"
+        for number, (default, _, _) in enumerate(TEXTS)
+    )
+    sandbox = new_sandbox().write({"experiments/a.py": "".join(code)})
+    words = [f"experiment_{number}:x={text}" for number, (_, text, _) in enumerate(TEXTS)]
+    ran(sandbox, *(word for pair in words for word in ("-p", pair)))
+    return sandbox
+
+
+@pytest.mark.parametrize("number", range(len(TEXTS)), ids=["-".join(one[:2]) for one in TEXTS])
+def test_a_text_is_read_for_the_type_of_the_default(typed: Sandbox, number: int) -> None:
+    value = typed.run(f"experiment_{number}").results["x"]
+    assert (type(value), value) == (type(TEXTS[number][2]), TEXTS[number][2])
 
 
 def test_who_says_more_is_asked_first(sandbox: Sandbox) -> None:

@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Done, Sandbox
 
+pytestmark = pytest.mark.inline
+
 TRAIN = """
 def experiment_train(track, lr: float = 0.1, epochs: int = 2):
     track("loss", lr)

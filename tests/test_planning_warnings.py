@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 TAKES = "def experiment_a(track, width: int = 5):\n    return width\n"
 
 

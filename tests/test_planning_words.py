@@ -13,6 +13,8 @@ from expt.planning.words import prose_of, words_of
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 
 @dataclass
 class Optimizer:

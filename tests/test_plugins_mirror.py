@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 EXPERIMENTS = """
     import os
 
@@ -51,6 +53,7 @@ def configure(sandbox: Sandbox, address: str, **more: float) -> None:
     sandbox.write({"expt.toml": text, "experiments/all.py": EXPERIMENTS})
 
 
+@pytest.mark.inline(False)
 def test_every_run_is_there_however_it_ended(sandbox: Sandbox, server: MlflowRest) -> None:
     configure(sandbox, server.address, timeout=50)
     done = sandbox.expt("experiments", "--sweep", "lr=0.1,0.2")

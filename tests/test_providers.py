@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 
 def asking(name: str, *asks: str, line: int = 1) -> Function:
     return Function(name, lambda **_: None, Place("conftest.py", line), asks)

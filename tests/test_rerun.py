@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 TREE = {
     "pyproject.toml": "[tool.expt]\n",
     "experiments/params.toml": """

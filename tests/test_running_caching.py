@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 TREE = {
     "experiments/helper.py": "SCALE = 2\n",
     "experiments/other.py": "X = 1\n",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from expt.testing import Sandbox
+
+pytestmark = pytest.mark.inline
 
 TRAIN = """
 import expt

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from expt.reading.run import Run
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 BASE = """
     import expt
 

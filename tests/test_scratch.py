@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from expt.archive.scratch import claim_scratch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from expt.testing import Sandbox
+
+pytestmark = pytest.mark.inline
 
 
 def archives(sandbox: Sandbox) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import statistics
@@ -21,6 +22,8 @@ from expt.searching.study import Study, best_of
 if TYPE_CHECKING:
     from expt.reading.runs import Runs
     from expt.testing import Sandbox
+
+pytestmark = pytest.mark.inline
 
 BRANIN = """
     import math
@@ -48,6 +51,16 @@ def branin(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
+@pytest.fixture(scope="module")
+def searched(shared_sandbox: Sandbox) -> Sandbox:
+    """A search of 14 trials, of which the last ones are no more drawn at random."""
+    shared_sandbox.write({"experiments/branin.py": BRANIN, "experiments/params.toml": SPACE})
+    done = shared_sandbox.expt("experiments", "--search", "14")
+    assert done.exit_code == 0, done.stderr
+    assert "14 of 14 trials are known; the best: results.value" in done.stdout
+    return shared_sandbox
+
+
 def runs_below(sandbox: Sandbox, root: str) -> Runs:
     return find_runs(sandbox.root / root)
 
@@ -59,36 +72,32 @@ def in_order(runs: Runs) -> list[tuple[int, float, float]]:
 # The archives are the study
 
 
-def test_trials_are_runs_whose_lineage_tells_of_the_search(branin: Sandbox) -> None:
-    done = branin.expt("experiments", "--search", "6")
-    assert done.exit_code == 0, done.stderr
-    runs = branin.runs()
-    assert [number for number, *_ in in_order(runs)] == [0, 1, 2, 3, 4, 5]
+def test_trials_are_runs_whose_lineage_tells_of_the_search(searched: Sandbox) -> None:
+    runs = searched.runs()
+    assert [number for number, *_ in in_order(runs)] == list(range(14))
     search = runs[0].lineage["search"]
     assert search["state"] == "completed"
     assert search["objectives"] == {"results.value": "minimize"}
     assert runs[0].lineage["sweep"] == {name: runs[0].params[name] for name in ("x", "y")}
-    assert "6 of 6 trials are known; the best: results.value" in done.stdout
 
 
-def test_the_same_search_again_gives_the_same_trials(branin: Sandbox) -> None:
-    branin.expt("experiments", "--search", "14", "--runs", "a")
-    branin.expt("experiments", "--search", "14", "--runs", "b")
-    assert in_order(runs_below(branin, "a")) == in_order(runs_below(branin, "b"))
+def test_the_same_search_again_gives_the_same_trials(searched: Sandbox, branin: Sandbox) -> None:
+    branin.expt("experiments", "--search", "14")
+    assert in_order(branin.runs()) == in_order(searched.runs())
 
 
-def test_a_search_goes_on_as_if_it_had_never_stopped(branin: Sandbox) -> None:
+def test_a_search_goes_on_as_if_it_had_never_stopped(searched: Sandbox, branin: Sandbox) -> None:
     """The sampler is asked as it would have been: after 7 and 7 trials there are the same 14."""
-    branin.expt("experiments", "--search", "14", "--runs", "whole")
-    branin.expt("experiments", "--search", "7", "--runs", "parts")
-    done = branin.expt("experiments", "--search", "14", "--runs", "parts")
+    branin.expt("experiments", "--search", "7")
+    done = branin.expt("experiments", "--search", "14")
     assert "7 of 14 trials are known" in done.stdout
-    assert in_order(runs_below(branin, "parts")) == in_order(runs_below(branin, "whole"))
-    again = branin.expt("experiments", "--search", "14", "--runs", "parts")
+    assert in_order(branin.runs()) == in_order(searched.runs())
+    again = branin.expt("experiments", "--search", "14")
     assert again.exit_code == 0
-    assert len(runs_below(branin, "parts")) == 14
+    assert len(branin.runs()) == 14
 
 
+@pytest.mark.inline(False)
 def test_a_killed_search_ends_with_as_many_trials(branin: Sandbox) -> None:
     process = branin.start("experiments", "--search", "12", "-p", "pause=0.05")
     deadline = time.monotonic() + 60
@@ -487,14 +496,24 @@ def test_a_plugin_chooses_the_trials(branin: Sandbox) -> None:
     assert in_order(branin.runs()) == [(n, float(n), float(n)) for n in range(3)]
 
 
-def test_the_verb_shows_best_history_and_importance(branin: Sandbox) -> None:
-    branin.expt("experiments", "--search", "12")
-    done = branin.expt("search", "experiment_branin")
+TWICE = """
+from expt.cli.main import main
+
+main(["search", "experiment_branin"])
+print("as JSON:")
+main(["search", "--json"])
+"""
+"""In one process: what tells the importance takes seconds to import."""
+
+
+def test_the_verb_shows_best_history_and_importance(searched: Sandbox) -> None:
+    done = searched.python("-c", TWICE)
     assert done.exit_code == 0, done.stderr
-    assert "12 of 12 trials: 12 completed" in done.lines
-    assert {"best", "what mattered"} <= set(done.lines)
-    told = branin.expt("search", "--json").json()
+    shown, _, told_as_json = done.stdout.partition("as JSON:")
+    assert "14 of 14 trials: 14 completed" in shown.splitlines()
+    assert {"best", "what mattered"} <= set(shown.splitlines())
+    told = json.loads(told_as_json)
     values = [trial["objectives"]["results.value"] for trial in told["trials"]]
     assert told["best"] == [values.index(min(values))]
     assert sum(told["importance"].values()) == pytest.approx(1)
-    assert branin.expt("search", "--runs", "nowhere").exit_code == 4
+    assert searched.expt("search", "--runs", "nowhere").exit_code == 4

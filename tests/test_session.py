@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import expt
 from expt.sessions.session import new_session_id
 from expt.testing import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 SIMPLE = """
     def experiment_one(track, results, lr: float = 0.1, epochs: int = 3):
@@ -65,24 +69,6 @@ def test_a_run_leaves_a_whole_archive(sandbox: Sandbox) -> None:
         sandbox.root / "experiments/first.py"
     ).read_bytes()
     assert (run.path / "plots/loss.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_origins_list_every_layer_strongest_first(sandbox: Sandbox) -> None:
-    sandbox.write(
-        {
-            "experiments/params.toml": "# rates\nlr = 0.5\n",
-            "experiments/deep/params.toml": "lr = 0.25\n",
-            "experiments/deep/first.py": SIMPLE,
-        }
-    )
-    sandbox.expt("experiments/")
-    (shown,) = sandbox.expt("show", "latest", "--json").json()
-    assert shown["params"]["lr"] == 0.25
-    assert sandbox.record()["origins"]["lr"] == [
-        {"layer": "params.toml", "where": "experiments/deep/params.toml:1", "value": 0.25},
-        {"layer": "params.toml", "where": "experiments/params.toml:2", "value": 0.5},
-        {"layer": "default", "where": "experiments/deep/first.py:1", "value": 0.1},
-    ]
 
 
 def test_selection_and_a_value_of_the_command_line(sandbox: Sandbox) -> None:
@@ -150,6 +136,7 @@ def test_selection_and_a_value_of_the_command_line(sandbox: Sandbox) -> None:
         ),
     ],
 )
+@pytest.mark.inline
 def test_what_is_typed_wrong_fails_before_anything_runs(
     sandbox: Sandbox, words: list[str], exit_code: int, error: str
 ) -> None:
@@ -159,6 +146,7 @@ def test_what_is_typed_wrong_fails_before_anything_runs(
     assert not (sandbox.root / "runs").exists()
 
 
+@pytest.mark.inline
 def test_nothing_selected_is_exit_code_5(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/first.py": SIMPLE})
     assert sandbox.expt("experiments/", "-k", "nothing_matches").exit_code == 5
@@ -193,52 +181,47 @@ def test_a_failing_experiment_keeps_its_data_and_the_others_run(sandbox: Sandbox
     assert "ValueError: no more" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("end", "how"),
-    [
-        ("os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
-        ("os.kill(os.getpid(), 11)", "was killed by SIGSEGV"),
-        ("os._exit(0)", "ended with exit code 0"),
-        ("os.abort()", "was killed by SIGABRT"),
-    ],
-)
-def test_a_worker_that_dies_is_a_failed_run_and_no_more(
-    sandbox: Sandbox, end: str, how: str
-) -> None:
-    sandbox.write(
-        {
-            "experiments/first.py": f"""
-                import os
+DEATHS = {
+    "os.kill(os.getpid(), 9)": "was killed by SIGKILL",
+    "os.kill(os.getpid(), 11)": "was killed by SIGSEGV",
+    "os._exit(0)": "ended with exit code 0",
+    "os.abort()": "was killed by SIGABRT",
+}
+DIES = """
+def experiment_dies_{number}(track, results):
+    for step in range(1000):
+        track("x", step * 0.5)
+    results["so far"] = 7
+    print("last words")
+    {end}
+"""
 
-                def experiment_a_dies(track, results):
-                    for step in range(1000):
-                        track("x", step * 0.5)
-                    results["so far"] = 7
-                    print("last words")
-                    {end}
 
-                def experiment_b_lives(track):
-                    track("x", 1)
-            """
-        }
-    )
+LIVES = "def experiment_lives(track): track('x', 1)\n"
+
+
+@pytest.fixture(scope="module")
+def dead(new_sandbox: Callable[[], Sandbox]) -> Sandbox:
+    """A session whose worker dies in all runs but the last."""
+    source = "".join(DIES.format(number=number, end=end) for number, end in enumerate(DEATHS))
+    sandbox = new_sandbox().write({"experiments/first.py": f"import os\n{source}{LIVES}"})
     done = sandbox.expt("experiments/")
     assert done.exit_code == 1, done.stderr
-    lives, dies = sandbox.runs()
+    return sandbox
+
+
+@pytest.mark.parametrize("end", DEATHS)
+def test_a_worker_that_dies_is_a_failed_run_and_no_more(dead: Sandbox, end: str) -> None:
+    (lives,) = dead.runs(k="lives")
+    (dies,) = dead.runs(k=f"dies_{[*DEATHS].index(end)}")
     assert (lives.status, dies.status) == ("completed", "failed")
     assert len(dies.series["x"].values) == 1000
     assert dies.results == {"so far": 7}
     assert "last words" in dies.log
-    record = sandbox.record(dies.id)
+    record = dead.record(dies.id)
     assert record["error"]["type"] == "WorkerDied"
-    assert record["error"]["message"] == f"the worker {how}"
+    assert record["error"]["message"] == f"the worker {DEATHS[end]}"
     assert record["series"]["x"]["count"] == 1000
-
-
-def test_sys_exit_of_any_code_is_a_failed_run(sandbox: Sandbox) -> None:
-    sandbox.write({"experiments/first.py": "import sys\ndef experiment_one(): sys.exit(0)\n"})
-    assert sandbox.expt("experiments/").exit_code == 1
-    assert sandbox.record()["error"]["type"] == "SystemExit"
 
 
 ENDLESS = """
@@ -255,25 +238,6 @@ ENDLESS = """
     def experiment_b_never(track):
         track("x", 1)
 """
-
-
-def test_when_the_parent_is_killed_the_run_is_lost(sandbox: Sandbox) -> None:
-    sandbox.write({"experiments/first.py": ENDLESS})
-    process = sandbox.start("experiments/")
-    record = wait_for(lambda: running_record(sandbox, "a_waits"))
-    process.kill()
-    process.communicate()
-    wait_for(lambda: not Path(f"/proc/{record['pid']}").exists() or is_zombie(record["pid"]))
-    (shown,) = sandbox.expt("show", "latest", "--json").json()
-    assert shown["status"] == "lost"
-    assert shown["last"] == {"x": 1.5}
-
-
-def is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -357,6 +321,7 @@ def test_collecting_imports_nothing_of_the_users(sandbox: Sandbox) -> None:
     ]
 
 
+@pytest.mark.inline
 def test_values_that_look_like_experiments_disturb_nobody(sandbox: Sandbox) -> None:
     sandbox.write(
         {
@@ -372,6 +337,7 @@ def test_values_that_look_like_experiments_disturb_nobody(sandbox: Sandbox) -> N
     assert len(sandbox.runs()) == 1
 
 
+@pytest.mark.inline
 def test_an_empty_folder_without_git_or_project(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/first.py": SIMPLE})
     sandbox.expt("experiments/")
@@ -444,22 +410,31 @@ def test_code_has_the_bytes_that_were_imported(sandbox: Sandbox) -> None:
     assert sandbox.run().code["experiments/helpers.py"] == "VALUE = 'imported'\n"
 
 
-@pytest.mark.parametrize(
-    ("returned", "expected"),
-    [
-        ("3", {"value": 3}),
-        ("0.5", {"value": 0.5}),
-        ("None", {}),
-        ("{'a': 1, 'b': float('nan')}", {"a": 1, "b": pytest.approx(float("nan"), nan_ok=True)}),
-        ("__import__('numpy').float32(0.5)", {"value": 0.5}),
-    ],
-)
-def test_what_is_returned_becomes_results(sandbox: Sandbox, returned: str, expected: dict) -> None:
-    sandbox.write({"experiments/first.py": f"def experiment_one(): return {returned}\n"})
+RETURNED = {
+    "3": {"value": 3},
+    "0.5": {"value": 0.5},
+    "None": {},
+    "{'a': 1, 'b': float('nan')}": {"a": 1, "b": pytest.approx(float("nan"), nan_ok=True)},
+    "__import__('numpy').float32(0.5)": {"value": 0.5},
+}
+
+
+@pytest.fixture(scope="module")
+def returned(new_sandbox: Callable[[], Sandbox]) -> Sandbox:
+    """A session of an experiment for each value that is returned."""
+    lines = (f"def experiment_{i}(): return {text}\n" for i, text in enumerate(RETURNED))
+    sandbox = new_sandbox().write({"experiments/first.py": "".join(lines)})
     assert sandbox.expt().exit_code == 0
-    assert sandbox.run().results == expected
+    return sandbox
 
 
+@pytest.mark.parametrize("text", RETURNED)
+def test_what_is_returned_becomes_results(returned: Sandbox, text: str) -> None:
+    run = returned.run(f"experiment_{[*RETURNED].index(text)}")
+    assert run.results == RETURNED[text]
+
+
+@pytest.mark.inline
 def test_what_json_cannot_hold_is_kept_all_the_same(sandbox: Sandbox) -> None:
     sandbox.write(
         {
@@ -530,6 +505,7 @@ def test_a_later_run_of_a_session_masks_nothing_where_there_is_no_secret(sandbox
     assert [run.notices for run in sandbox.runs()] == [(), (), ()]
 
 
+@pytest.mark.inline
 def test_local_variables_stand_below_frames_and_secrets_are_masked(sandbox: Sandbox) -> None:
     source = """
         from expt import Secret
@@ -600,18 +576,25 @@ def test_a_script_runs_its_own_experiments(sandbox: Sandbox) -> None:
     assert sandbox.run().params["epochs"] == 2
 
 
-def test_running_from_python_returns_the_runs(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sandbox.write({"experiments/first.py": SIMPLE})
-    monkeypatch.chdir(sandbox.root)
-    runs = expt.run("experiments/", k="one", params={"lr": 0.2}, options=["--no-render"])
-    assert [run.params["lr"] for run in runs] == [0.2]
-    assert expt.load("latest").id == runs[0].id
-    with pytest.raises(expt.ExptError, match="no selected experiment has a parameter 'lrr'"):
-        expt.run("experiments/", params={"lrr": 0.2})
+def test_running_from_python_returns_the_runs(sandbox: Sandbox) -> None:
+    script = """
+        import expt
+
+        runs = expt.run("experiments/", k="one", params={"lr": 0.2}, options=["--no-render"], n=0)
+        print([run.params["lr"] for run in runs], expt.load("latest").id == runs[0].id)
+        try:
+            expt.run("experiments/", params={"lrr": 0.2}, n=0)
+        except expt.ExptError as error:
+            print(str(error).splitlines()[0])
+        """
+    sandbox.write({"experiments/first.py": SIMPLE, "ask.py": script})
+    assert sandbox.python("ask.py").lines == [
+        "[0.2] True",
+        "no selected experiment has a parameter 'lrr'",
+    ]
 
 
+@pytest.mark.inline
 def test_labels_and_scratch(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/first.py": SIMPLE})
     sandbox.expt("--tag", "paper", "--tag", "v2", "--note", "a try")
@@ -692,14 +675,6 @@ def test_a_module_that_fails_at_import_is_named_and_nothing_runs(sandbox: Sandbo
     assert going_on.exit_code == 1
     assert "experiments/broken.py" in going_on.stdout + going_on.stderr
     assert [run.experiment for run in sandbox.runs()] == ["experiments/good.py::experiment_y"]
-
-
-def test_a_module_that_ends_the_process_at_import_is_named(sandbox: Sandbox) -> None:
-    sandbox.write({"experiments/dies.py": "import os\nos._exit(0)\ndef experiment_x(): ...\n"})
-    done = sandbox.expt()
-    assert done.exit_code == 4
-    assert "experiments/dies.py" in done.stderr
-    assert "ended with exit code 0" in done.stderr
 
 
 def test_the_next_run_does_not_notice_what_the_last_one_did(sandbox: Sandbox) -> None:
@@ -897,14 +872,8 @@ def test_a_sweep_has_pictures_and_a_script_of_its_own(sandbox: Sandbox, workers:
     ]  # fmt: skip
     assert (folder / "train_loss.png").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in folder.parent.iterdir()] == [session]
-    made = subprocess.run(
-        [sys.executable, "analysis.py"],
-        cwd=folder,
-        env=os.environ | {"MPLBACKEND": "agg"},
-        capture_output=True,
-        text=True,
-    )
-    assert made.returncode == 0, made.stderr
+    made = sandbox.python("analysis.py", cwd=folder)
+    assert made.exit_code == 0, made.stderr
     assert "<4 runs>" in made.stdout
 
 
@@ -929,7 +898,11 @@ def test_a_session_that_cannot_be_rendered_is_a_notice(sandbox: Sandbox) -> None
 def test_a_script_that_runs_itself_keeps_the_code_that_it_had_imported(sandbox: Sandbox) -> None:
     """case: expt-main-leaves-code-out"""
     script = """
+        import sys
+
         import expt
+
+        sys.path.insert(0, "src")
         from mypkg.deep import f
 
         def experiment_a(x: int = 2): return f(x)
@@ -946,7 +919,6 @@ def test_a_script_that_runs_itself_keeps_the_code_that_it_had_imported(sandbox: 
             "experiments/a.py": script,
         }
     )
-    sandbox.environ["PYTHONPATH"] = str(sandbox.root / "src")
     for words in (["-n", "1"], ["-n", "0"]):
         done = sandbox.python("experiments/a.py", "--no-render", *words)
         assert done.exit_code == 0, done.stderr

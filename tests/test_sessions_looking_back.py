@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import pytest
 
 if TYPE_CHECKING:
     from expt.testing import Done, Sandbox
+
+pytestmark = pytest.mark.inline
 
 HELPER = "X = 1\n\ndef double(x):\n    return 2 * x\n"
 FILES = {
@@ -32,12 +35,18 @@ FILES = {
 SWEEP = ("experiments", "--sweep", "lr=1,2,3")
 
 
+@pytest.fixture(scope="module")
+def one_night(shared_sandbox: Sandbox) -> Sandbox:
+    shared_sandbox.write(FILES)
+    assert shared_sandbox.expt(*SWEEP).exit_code == 1
+    (shared_sandbox.root / "broken").unlink()
+    return shared_sandbox
+
+
 @pytest.fixture
-def night(sandbox: Sandbox) -> Sandbox:
+def night(one_night: Sandbox, sandbox: Sandbox) -> Sandbox:
     """A sandbox where a sweep has run, and its second case has failed."""
-    sandbox.write(FILES)
-    assert sandbox.expt(*SWEEP).exit_code == 1
-    (sandbox.root / "broken").unlink()
+    shutil.copytree(one_night.root, sandbox.root, dirs_exist_ok=True)
     return sandbox
 
 

@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Done, Sandbox
 
+pytestmark = pytest.mark.inline
+
 TRAIN = """
 from pathlib import Path
 
@@ -288,6 +290,7 @@ def test_a_plan_under_resume_says_done_of_the_whole_chain(chain: Sandbox) -> Non
     assert {case["state"] for case in told} == {"done"}
 
 
+@pytest.mark.inline(False)
 def test_an_interrupt_leaves_what_waits_unstarted(sandbox: Sandbox) -> None:
     """Of the two, only what is needed has begun."""
     sandbox.write(

@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 SWEPT = """
     import expt
 
@@ -135,6 +137,7 @@ DIES = "import os, expt\nos._exit(7)\n@expt.sweep(n=VALUES)\ndef experiment_eval
         ),
     ],
 )
+@pytest.mark.inline(False)
 def test_what_is_kept_because_nothing_tells_is_a_note_where_it_cannot_be_planned(
     sandbox: Sandbox, other: str, told: str
 ) -> None:
@@ -180,6 +183,7 @@ def test_a_parameter_counts_only_where_a_case_is_selected(sandbox: Sandbox) -> N
         ),
     ],
 )
+@pytest.mark.inline(False)
 def test_an_error_that_the_session_goes_past_is_shown_and_its_code_is_not_0(
     sandbox: Sandbox, broken: str, told: str
 ) -> None:

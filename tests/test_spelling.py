@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
+pytestmark = pytest.mark.inline
+
 
 def test_n_counts_before_what_the_table_says_that_an_engine_is_handed_at_once(
     tmp_path: Path,

@@ -36,12 +36,11 @@ def test_an_archive_that_may_not_be_on_the_disk_is_a_notice(
     """case: fsync-silent. What a file system cannot sync at all is no failure."""
     sandbox.write(
         {
-            "site/sitecustomize.py": REFUSING.format(error=error),
+            "refusing.py": REFUSING.format(error=error),
             "experiments/e.py": "def experiment_e(track): track('loss', 1.0)",
         }
     )
-    sandbox.environ["PYTHONPATH"] = str(sandbox.root / "site")
-    done = sandbox.expt("experiments")
+    done = sandbox.expt("experiments", "--plugin", "refusing.py")
     assert done.exit_code == code, done.stdout
     assert sandbox.run().status == "completed"
     assert done.stdout.count(f"{sandbox.run().path} may not be on the disk: {told}") == bool(told)

@@ -6,8 +6,8 @@
 A command of its own process spends four fifths of its time on imports. Forked from a server that
 has done them once it is the same process otherwise: its own folder, environment, streams, signals
 and exit. What Python reads before the first line (PYTHON…, the locale, thread limits) cannot be
-given to a fork, and starts cold. `EXPT_COLD_TESTS=1` starts all of them cold.
-A Python file starts warm likewise, where it is to be run and not what it imports.
+given to a fork, more places of modules aside, and starts cold. `EXPT_COLD_TESTS=1` starts all of
+them cold. A Python file starts warm likewise, where it is to be run and not what it imports.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ import tempfile
 import time
 import types
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MODULES: Final = (
     "_strptime",
@@ -73,6 +76,7 @@ _DRAWING: Final = (
 """For commands that draw; to the others these would cost more than they spare."""
 _COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
 _NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
+_PLACES: Final = "PYTHONPATH"
 LIMIT: Final = 100.0
 """Seconds that are waited for what nobody gives a limit."""
 
@@ -87,10 +91,19 @@ PLUGIN: Final = (
 def may_start_warm(environment: dict[str, str]) -> bool:
     """Whether a fork can have this environment."""
     usual = {name: os.environ.get(name) for name in environment}
-    return not os.environ.get("EXPT_COLD_TESTS") and not any(
-        name.startswith(_COLD) and usual[name] != value and name != _NO_BYTECODE
+    told_at_start = any(
+        name.startswith(_COLD) and usual[name] != value and name not in (_NO_BYTECODE, _PLACES)
         for name, value in environment.items()
     )
+    customized = any(Path(place, "sitecustomize.py").exists() for place in _places(environment))
+    return not (os.environ.get("EXPT_COLD_TESTS") or told_at_start or customized)
+
+
+def _places(environment: Mapping[str, str]) -> list[str]:
+    """Where modules are looked for, of what the process of tests does not look at."""
+    known = os.environ.get(_PLACES, "").split(os.pathsep)
+    told = environment.get(_PLACES, "").split(os.pathsep)
+    return [place for place in told if place and place not in known]
 
 
 class WarmServer:
@@ -327,6 +340,7 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
         if descriptor > 2:
             os.close(descriptor)
     os.chdir(asked["cwd"])
+    sys.path[1:1] = _places(asked["environment"])
     os.environ.clear()
     os.environ.update(asked["environment"])
     time.tzset()

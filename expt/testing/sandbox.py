@@ -131,10 +131,13 @@ class Sandbox:
 
     def _words(self, words: Sequence[str | Path], render: bool) -> list[str]:
         told = [str(word) for word in words]
-        is_verb = bool(told) and told[0] not in _RUN and _A_VERB.fullmatch(told[0]) is not None
-        if render or (is_verb and not (self.root / told[0]).exists()):
-            return told
-        return [*told, "--no-render"]
+        return [*told, "--no-render"] if self._runs(words) and not render else told
+
+    def _runs(self, words: Sequence[str | Path]) -> bool:
+        """Whether these words are of a session, and of no other verb."""
+        first = str(words[0]) if words else ""
+        is_verb = first not in _RUN and _A_VERB.fullmatch(first) is not None
+        return not is_verb or (self.root / first).exists()
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
