@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +41,19 @@ def stages(sandbox: Sandbox) -> Sandbox:
             "experiments/params.toml": f'seed = 1\n[experiment_evaluate]\nmodel = "{NODE_ID}"\n',
         }
     )
+
+
+@pytest.fixture(scope="module")
+def trained_once(shared_sandbox: Sandbox) -> Sandbox:
+    assert stages(shared_sandbox).expt("-k", "train").exit_code == 0
+    return shared_sandbox
+
+
+@pytest.fixture
+def trained(trained_once: Sandbox, sandbox: Sandbox) -> Sandbox:
+    """Two stages, the first of which has run."""
+    shutil.copytree(trained_once.root, sandbox.root, dirs_exist_ok=True)
+    return sandbox
 
 
 def test_a_folder_of_very_many_files_is_not_hashed(
@@ -80,12 +94,11 @@ def test_a_node_id_is_its_newest_completed_run_pinned_by_id(sandbox: Sandbox) ->
     assert sandbox.run().results["score"] == 10.0
 
 
-def test_the_plan_says_which_run_it_takes(sandbox: Sandbox) -> None:
-    stages(sandbox).environ["COLUMNS"] = "160"
-    assert sandbox.expt("-k", "train").exit_code == 0
-    plan = sandbox.expt("-k", "evaluate", "--plan").stdout
+def test_the_plan_says_which_run_it_takes(trained: Sandbox) -> None:
+    trained.environ["COLUMNS"] = "160"
+    plan = trained.expt("-k", "evaluate", "--plan").stdout
     told = " ".join(plan.split())
-    assert f"model '{sandbox.run().id}'" in told
+    assert f"model '{trained.run().id}'" in told
     assert f"params.toml:3 (newest of {NODE_ID}, 20" in told
 
 
@@ -102,10 +115,9 @@ def test_without_a_completed_run_nothing_is_run(sandbox: Sandbox) -> None:
     assert len(sandbox.runs()) == 1
 
 
-def test_a_run_older_than_the_session_is_never_taken_silently(sandbox: Sandbox) -> None:
+def test_a_run_older_than_the_session_is_never_taken_silently(trained: Sandbox) -> None:
     """Two stages with two workers, the first of which fails."""
-    stages(sandbox)
-    assert sandbox.expt("-k", "train").exit_code == 0
+    sandbox = trained
     older = sandbox.run().id
     plan = sandbox.expt("-n", "2", "-p", "fail=true", "--plan")
     done = sandbox.expt("-n", "2", "-p", "fail=true")
@@ -119,10 +131,8 @@ def test_a_run_older_than_the_session_is_never_taken_silently(sandbox: Sandbox) 
 
 
 @pytest.mark.parametrize("given", ["latest", "PATH", "7"])
-def test_any_reference_names_a_run(sandbox: Sandbox, given: str) -> None:
-    stages(sandbox)
-    assert sandbox.expt("-k", "train").exit_code == 0
-    run = sandbox.run()
+def test_any_reference_names_a_run(trained: Sandbox, given: str) -> None:
+    sandbox, run = trained, trained.run()
     word = str(run.path.relative_to(sandbox.root)) if given == "PATH" else given
     done = sandbox.expt("-k", "evaluate", "-p", f"model={word}")
     if given == "7" and not run.id.startswith("7"):

@@ -283,6 +283,7 @@ def test_a_seed_that_nobody_gave_is_another_for_every_case(sandbox: Sandbox) -> 
     runs = sandbox.runs()
     assert len({run.results["value"] for run in runs}) == 20
     assert all(run.origins["seed"][0].layer == "drawn" for run in runs)
+    assert all(run.origins["seed"][0].value == run.params["seed"] for run in runs)
     one = runs[3]
     assert sandbox.expt(*words, "-k", one.case, "-p", f"seed={one.params['seed']}").exit_code == 0
     assert sandbox.run().results == one.results

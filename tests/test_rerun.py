@@ -67,6 +67,21 @@ def tree(sandbox: Sandbox) -> Sandbox:
     return sandbox.write(TREE)
 
 
+@pytest.fixture(scope="module")
+def seeded_once(shared_sandbox: Sandbox) -> Sandbox:
+    """The tree with one run, for tests that add none."""
+    shared_sandbox.write(TREE)
+    assert shared_sandbox.expt("-k", "seeded").exit_code == 0
+    return shared_sandbox
+
+
+@pytest.fixture
+def seeded(seeded_once: Sandbox, sandbox: Sandbox) -> Sandbox:
+    """The tree with one run."""
+    shutil.copytree(seeded_once.root, sandbox.root, dirs_exist_ok=True)
+    return sandbox
+
+
 def test_a_seeded_run_is_reproduced_after_the_tree_was_edited_and_after_it_was_deleted(
     tree: Sandbox,
 ) -> None:
@@ -85,11 +100,10 @@ def test_a_seeded_run_is_reproduced_after_the_tree_was_edited_and_after_it_was_d
     assert done.lines[-1] == "2 of 2 reproduced", "reruns are not run again"
 
 
-def test_a_value_below_a_provider_is_wrapped_again(tree: Sandbox) -> None:
-    tree.expt("-k", "seeded")
-    assert tree.run().results["scale"] == 20
-    assert tree.expt("rerun", "latest", "--check").exit_code == 0
-    assert tree.run().results["scale"] == 20
+def test_a_value_below_a_provider_is_wrapped_again(seeded: Sandbox) -> None:
+    assert seeded.run().results["scale"] == 20
+    assert seeded.expt("rerun", "latest", "--check").exit_code == 0
+    assert seeded.run().results["scale"] == 20
 
 
 def test_an_unseeded_run_is_not_reproduced_and_says_what_differs(tree: Sandbox) -> None:
@@ -147,10 +161,9 @@ def test_other_values_are_deviations_and_todays_code_is_told(tree: Sandbox) -> N
 
 
 def test_the_command_that_a_run_shows_works_from_another_folder(
-    tree: Sandbox, tmp_path: Path
+    seeded: Sandbox, tmp_path: Path
 ) -> None:
-    tree.expt("-k", "seeded")
-    first = tree.run()
+    tree, first = seeded, seeded.run()
     (line,) = (line for line in tree.expt("show", first.id).lines if line.startswith("  as it was"))
     words = line.split()[4:]
     (tmp_path / "elsewhere").mkdir()
@@ -179,13 +192,12 @@ def test_the_command_that_a_run_shows_works_from_another_folder(
     ],
 )
 def test_what_cannot_be_meant_is_refused(
-    tree: Sandbox, words: tuple[str, ...], message: str
+    seeded_once: Sandbox, words: tuple[str, ...], message: str
 ) -> None:
-    tree.expt("-k", "seeded")
-    done = tree.expt("rerun", *words)
+    done = seeded_once.expt("rerun", *words)
     assert done.exit_code == 4
     assert done.stderr.startswith(message)
-    assert len(tree.runs()) == 1
+    assert len(seeded_once.runs()) == 1
 
 
 def test_a_rerun_that_leaves_no_archive_is_told_and_the_others_are_checked(

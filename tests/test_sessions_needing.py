@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -50,6 +51,9 @@ def experiment_compare(model, scores: list[expt.Run]):
 """
 
 
+SWEEP = ("--sweep", "lr=1,2", "--sweep", "threshold=3,4")
+
+
 @pytest.fixture
 def chain(sandbox: Sandbox) -> Sandbox:
     return sandbox.write(
@@ -61,6 +65,21 @@ def chain(sandbox: Sandbox) -> Sandbox:
     )
 
 
+@pytest.fixture(scope="module")
+def swept_once(shared_sandbox: Sandbox) -> Sandbox:
+    sources = {"train": TRAIN, "evaluate": EVALUATE, "compare": COMPARE}
+    shared_sandbox.write({f"experiments/{name}.py": text for name, text in sources.items()})
+    assert shared_sandbox.expt(*SWEEP).exit_code == 0
+    return shared_sandbox
+
+
+@pytest.fixture
+def swept(swept_once: Sandbox, sandbox: Sandbox) -> Sandbox:
+    """A chain of which a sweep has run."""
+    shutil.copytree(swept_once.root, sandbox.root, dirs_exist_ok=True)
+    return sandbox
+
+
 def ran(done: Done) -> list[str]:
     """What ran, in the order of its ends."""
     return [
@@ -68,9 +87,6 @@ def ran(done: Done) -> list[str]:
         for line in done.lines
         if "::experiment_" in line and "  runs/" in line
     ]
-
-
-SWEEP = ("--sweep", "lr=1,2", "--sweep", "threshold=3,4")
 
 
 @pytest.mark.parametrize("workers", ["0", "1", "3"])
@@ -190,9 +206,8 @@ def test_a_newer_run_of_the_same_seed_is_as_good(chain: Sandbox) -> None:
     assert ran(chain.expt("-k", "evaluate", "-p", "seed=1", "--resume")) == []
 
 
-def test_what_needs_a_failed_run_is_skipped_with_the_reason(chain: Sandbox) -> None:
-    assert chain.expt(*SWEEP).exit_code == 0
-    chain.write({"broken": ""})
+def test_what_needs_a_failed_run_is_skipped_with_the_reason(swept: Sandbox) -> None:
+    chain = swept.write({"broken": ""})
     done = chain.expt(*SWEEP, "-n", "2")
     assert done.exit_code == 1
     statuses = {
@@ -257,8 +272,8 @@ def test_a_retried_need_is_waited_for(sandbox: Sandbox) -> None:
     assert sandbox.record("experiment_use")["results"]["value"] in completed
 
 
-def test_rerun_gives_the_same_runs_again(chain: Sandbox) -> None:
-    assert chain.expt(*SWEEP).exit_code == 0
+def test_rerun_gives_the_same_runs_again(swept: Sandbox) -> None:
+    chain = swept
     first = chain.record("experiment_compare[lr-2]")
     assert chain.expt("-k", "train", *SWEEP[:2]).exit_code == 0  # newer ones, which are not taken
     done = chain.expt("rerun", first["id"], "--check")
@@ -284,9 +299,8 @@ def test_smoke_and_scratch_chains_are_given_runs_of_their_own_kind(chain: Sandbo
         assert found["evaluate"]["lineage"]["needs"] == {"model": found["train"]["id"]}
 
 
-def test_a_plan_under_resume_says_done_of_the_whole_chain(chain: Sandbox) -> None:
-    assert chain.expt(*SWEEP).exit_code == 0
-    told = chain.expt("--plan", "--resume", "--json", *SWEEP).json()
+def test_a_plan_under_resume_says_done_of_the_whole_chain(swept: Sandbox) -> None:
+    told = swept.expt("--plan", "--resume", "--json", *SWEEP).json()
     assert {case["state"] for case in told} == {"done"}
 
 
