@@ -210,20 +210,14 @@ def _node_id(what: Any) -> str:
     """A path as it is; of a function, the file that defines it and its name."""
     if isinstance(what, (str, Path)):
         return str(what)
-    if isinstance(what, Extension):
-        module = next((m for m in sys.modules.values() if _file_of(m) == what.file), None)
-        if module is not None:
-            return f"{what.file}::{what.name_in(module)}"
+    if isinstance(what, Extension) and os.path.isfile(what.file):
+        return f"{what.file}::{what.name}"
     code = getattr(inspect.unwrap(what) if callable(what) else what, "__code__", None)
     if code is None or not os.path.isfile(code.co_filename):
         raise TypeError(
             f"an experiment is a path or a function that a file defines, and {what!r} is neither"
         )
     return f"{code.co_filename}::{code.co_name}"
-
-
-def _file_of(module: Any) -> str | None:
-    return getattr(module, "__file__", None)
 
 
 def _with_values(

@@ -72,8 +72,8 @@ def test_run_takes_a_function(sandbox: Sandbox) -> None:
             from experiments.curve import experiment_curve, experiment_steep
 
             if __name__ == "__main__":
-                for function in (experiment_curve, experiment_steep):
-                    runs = expt.run(function, params={"alpha": 5.0}, options=["--no-render"])
+                for function, n in ((experiment_curve, 1), (experiment_steep, 0)):
+                    runs = expt.run(function, params={"alpha": 5.0}, n=n, options=["--no-render"])
                     print([(run.experiment, run.results["y"]) for run in runs])
                 expt.run(experiment_steep, n=0, devices="7", options=["--no-render"])
                 print(os.environ.get("EXPT_DEVICE"))
@@ -115,7 +115,8 @@ def test_run_takes_the_options_of_the_command_by_their_names(sandbox: Sandbox) -
                 runs = expt.run("experiments", options=["--no-render"], retries=1, n=2, **words)
                 print(sorted(run.results["value"] for run in runs), runs[0].tags)
                 words["sweep"]["lr"].append(3)
-                again = expt.run("experiments", options=["--no-render"], resume=True, **words)
+                words["options"] = ["--no-render", "-n", "0"]
+                again = expt.run("experiments", resume=True, **words)
                 print([run.results["value"] for run in again], again[0].id in {r.id for r in runs})
                 for wrong in ({"resum": True}, {"plan": True}, {"retries": "many"}):
                     try:

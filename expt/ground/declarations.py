@@ -9,12 +9,9 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar, overload
+from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar, overload
 
 from expt.ground.value_classes import field, frozen
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -194,10 +191,13 @@ class Extension:
     file: str
     line: int
     values: Mapping[str, Any] = field(factory=dict)
+    scope: Mapping[str, Any] = field(factory=dict, repr=False)
+    """The names of that module: what ran here may have replaced it since."""
 
-    def name_in(self, module: ModuleType) -> str:
-        """The name that the module gave it. Raises `LookupError` where it gave none."""
-        for name, value in vars(module).items():
+    @property
+    def name(self) -> str:
+        """The name that its module gave it. Raises `LookupError` where it gave none."""
+        for name, value in self.scope.items():
             if value is self:
                 return name
         raise LookupError(f"{self.file}:{self.line}: the extension is bound to no name")
@@ -213,7 +213,7 @@ def extends(base: Callable[..., Any] | Extension, /, **values: Any) -> Extension
     if not callable(base) and not isinstance(base, Extension):
         raise TypeError(f"expt.extends takes an experiment function, not {base!r}")
     caller = sys._getframe(1)
-    return Extension(base, caller.f_code.co_filename, caller.f_lineno, values)
+    return Extension(base, caller.f_code.co_filename, caller.f_lineno, values, caller.f_globals)
 
 
 def needs(**experiments: str | Callable[..., Any] | Extension) -> Callable[[F], F]:

@@ -126,8 +126,7 @@ def _node_id(experiment: Any, path: str, where: str, files: Files) -> str:
     if isinstance(experiment, str):
         return _named(experiment, path, files)
     if isinstance(experiment, Extension):
-        home = files.relative(experiment.file)
-        return f"{home}::{experiment.name_in(files.module(home))}"
+        return f"{files.relative(experiment.file)}::{experiment.name}"
     code = None
     with contextlib.suppress(ValueError):  # an object that wraps itself
         code = getattr(inspect.unwrap(experiment), "__code__", None)

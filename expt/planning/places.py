@@ -236,8 +236,7 @@ def _home_of(extension: Extension, files: Files, where: str) -> tuple[str, str]:
     """File and name of what an extension extends."""
     base = extension.base
     if isinstance(base, Extension):
-        home = files.relative(base.file)
-        return home, base.name_in(files.module(home))
+        return files.relative(base.file), base.name
     code = getattr(inspect.unwrap(base), "__code__", None)
     if code is None:
         what = (
