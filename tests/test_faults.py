@@ -508,6 +508,7 @@ def as_source(table: dict[str, tuple[str, Any]]) -> str:
     return "{" + ", ".join(f"{name!r}: {source}" for name, (source, _) in table.items()) + "}"
 
 
+@pytest.mark.inline
 def test_a_number_is_tracked_exactly_or_refused_by_name_and_type(sandbox: Sandbox) -> None:
     sandbox.write(
         {
@@ -534,6 +535,7 @@ def experiment_a(track, results):
         assert run.results[name].startswith(f"'{name}' was not tracked: {words}")
 
 
+@pytest.mark.inline
 def test_what_is_returned_is_never_refused(sandbox: Sandbox) -> None:
     sandbox.write(
         {
@@ -574,6 +576,7 @@ def experiment_sets(results):
 # Names
 
 
+@pytest.mark.inline
 def test_any_text_names_a_series_a_result_and_an_artifact(sandbox: Sandbox) -> None:
     sandbox.write(
         {
@@ -726,6 +729,7 @@ def test_a_run_after_a_lost_archive_is_whole(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("place", ["file", "dangling", "loop"])
+@pytest.mark.inline
 def test_a_root_of_archives_that_is_none_is_told_before_anything_runs(
     sandbox: Sandbox, place: str
 ) -> None:
@@ -810,6 +814,7 @@ def test_a_place_to_write_or_to_stand_that_is_gone_is_an_error_in_words(
     assert (done.exit_code, done.stderr) == (exit_code, error)
 
 
+@pytest.mark.inline
 def test_odd_names_of_files_and_folders(sandbox: Sandbox) -> None:
     places = [b"\xc3\xbc b\tc/a\nb.py", b"[red].py", b"quo'te\"/x.py", b"\xff.py"]
     for place in places:
@@ -829,6 +834,7 @@ def test_odd_names_of_files_and_folders(sandbox: Sandbox) -> None:
         compile((run.path / "analysis.py").read_bytes(), "analysis.py", "exec")
 
 
+@pytest.mark.inline
 def test_a_hostile_git_configuration_runs_nothing_and_tells_nothing(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/a.py": ONE, ".gitattributes": "* filter=x diff=x\n"})
 
@@ -852,6 +858,7 @@ def test_a_hostile_git_configuration_runs_nothing_and_tells_nothing(sandbox: San
     assert not [path for path in run.path.rglob("*.*") if b"hunter2" in path.read_bytes()]
 
 
+@pytest.mark.inline
 def test_no_git_at_all(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/a.py": ONE})
     sandbox.environ["PATH"] = str(sandbox.root)
@@ -914,6 +921,7 @@ def test_sessions_at_once_under_a_frozen_clock_share_nothing(sandbox: Sandbox) -
     ],
     ids=["folder", "fifo", "dangling", "latin", "nested", "digits"],
 )  # fmt: skip
+@pytest.mark.inline
 def test_a_params_toml_that_is_none_is_told_with_its_place(
     sandbox: Sandbox, make: Any, error: str
 ) -> None:
@@ -925,6 +933,7 @@ def test_a_params_toml_that_is_none_is_told_with_its_place(
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+@pytest.mark.inline
 def test_a_conftest_that_is_no_file_is_not_waited_for(sandbox: Sandbox, make: Any) -> None:
     sandbox.write({"experiments/a.py": ONE})
     make(sandbox.root / "experiments/conftest.py")
@@ -948,6 +957,7 @@ def test_a_conftest_that_is_no_file_is_not_waited_for(sandbox: Sandbox, make: An
     ],
     ids=["typed", "file", "decorator", "product"],
 )  # fmt: skip
+@pytest.mark.inline
 def test_a_grid_of_a_hundred_million_is_refused_before_it_is_expanded(
     sandbox: Sandbox, files: dict[str, str], words: list[str]
 ) -> None:
@@ -959,6 +969,7 @@ def test_a_grid_of_a_hundred_million_is_refused_before_it_is_expanded(
     )
 
 
+@pytest.mark.inline
 def test_what_is_typed_is_never_evaluated(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/a.py": "def experiment_one(a='x'): return a\n"})
     text = "__import__('os').mkdir('evaluated')"
@@ -1003,6 +1014,7 @@ def test_secrets_are_in_no_file_that_expt_writes(sandbox: Sandbox) -> None:
 # Damaged archives among good ones
 
 
+@pytest.mark.inline
 def test_a_damaged_archive_is_named_and_the_others_are_shown(sandbox: Sandbox) -> None:
     sandbox.write(
         {"experiments/a.py": "def experiment_one(track, a: int): track('x', a); return a\n"}

@@ -69,6 +69,7 @@ def test_a_stream_of_a_run_harms_no_other_run(sandbox: Sandbox, body: str) -> No
 # Log records
 
 
+@pytest.mark.inline
 def test_a_level_and_a_file_of_basic_config_are_as_in_a_script(sandbox: Sandbox) -> None:
     """case: basicconfig-ignored"""
     sandbox.write(
@@ -163,6 +164,7 @@ def test_loggers_of_a_run_are_not_those_of_the_next(sandbox: Sandbox) -> None:
         (["--log-level", "debug", "--pdb"], None),
     ],
 )
+@pytest.mark.inline
 def test_the_level_of_the_log_is_an_option(
     sandbox: Sandbox, words: list[str], expected: str | None
 ) -> None:
@@ -188,6 +190,7 @@ def test_the_level_of_the_log_is_an_option(
     assert "a.py:8: UserWarning: beware" in told
 
 
+@pytest.mark.inline
 def test_the_level_of_the_log_is_configured(sandbox: Sandbox) -> None:
     sandbox.write(
         {

@@ -40,6 +40,7 @@ def test_a_breakpoint_of_another_debugger_is_left_to_it(sandbox: Sandbox) -> Non
     assert sandbox.expt().exit_code == 0
 
 
+@pytest.mark.inline
 def test_short_tracebacks_show_every_member_of_a_group(sandbox: Sandbox) -> None:
     """case: tb-short-hides-group"""
     sandbox.write(
@@ -67,6 +68,7 @@ def test_short_tracebacks_show_every_member_of_a_group(sandbox: Sandbox) -> None
 
 
 @pytest.mark.parametrize("style", ["short", "auto", "long"])
+@pytest.mark.inline
 def test_every_teardown_that_raised_is_shown(sandbox: Sandbox, style: str) -> None:
     sandbox.write(
         {
