@@ -20,6 +20,7 @@ import attrs
 import numpy as np
 
 from expt.archive.json_files import read_analyses, write_plots
+from expt.archive.kept_code import keep_code
 from expt.archive.manifest import Content, write_manifest
 from expt.archive.owner import owner_of_this_process
 from expt.archive.run_labels import Labels, write_labels
@@ -73,7 +74,9 @@ def make_archive(root: Path, status: str) -> Path:
         }
     )
     archive.write_params({"lr": 0.1})
-    archive.write_code({"m.py": b"def analysis_a(run): pass\ndef experiment_a(): pass\n"})
+    archive.write_code(
+        keep_code({"m.py": b"def analysis_a(run): pass\ndef experiment_a(): pass\n"})
+    )
     archive.write_patch(Content.of(b"diff --git a/m.py b/m.py\n"))
     archive.write_analyses([{"name": "analysis_a", "path": "m.py"}])
     for name, value in (

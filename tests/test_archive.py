@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
-import hashlib
 import json
 import math
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from expt.archive.kept_code import keep_code
 from expt.archive.manifest import Content
 from expt.archive.owner import owner_is_alive, owner_of_this_process
 from expt.archive.params_toml import write_params_toml
@@ -272,7 +272,7 @@ def test_permissions_follow_the_umask(tmp_path):
         archive = Archive.claim(tmp_path, "a", NOW)
         archive.write_record(make_record())
         archive.save("x.txt", "x")
-        archive.write_code({"a.py": b""})
+        archive.write_code(keep_code({"a.py": b""}))
     finally:
         os.umask(before)
     modes = {place.name: place.stat().st_mode & 0o777 for place in archive.path.rglob("*")}
@@ -361,51 +361,6 @@ def test_syncing_an_archive_whatever_becomes_of_it(archive, monkeypatch):
 
 
 # The code
-
-
-def test_the_code_lies_at_its_paths_with_its_digests(archive):
-    sources = {"experiments/a b/x.py": b"x\r\n\xff", "conftest.py": b"", "_outside/p/m.py": b"1"}
-    digests = archive.write_code(sources)
-    for path, content in sources.items():
-        assert (archive.path / "code" / path).read_bytes() == content
-    assert digests["conftest.py"] == (
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    )
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("../a.py", "/etc/a.py", "a/../../b.py", "C:\\a.py", "a\0.py"),
-        *(".env", "deep/.env.local", "keys/server.PEM", "id_rsa", "x.zip", "x.csv", "w.npy"),
-    ],
-)
-def test_the_code_takes_no_secrets_no_data_and_nothing_outside(archive, path):
-    assert archive.write_code({path: b"x", "a.py": b"y"}).keys() == {"a.py"}
-    assert [place.name for place in archive.path.rglob("*")] == ["code", "a.py"]
-
-
-def test_the_code_has_a_size_cap(archive):
-    from expt.archive.writer import FILE_CAP
-    from expt.ground.layout import CODE_CAP
-
-    many = {f"m{number}.py": b"x" * FILE_CAP for number in range(CODE_CAP // FILE_CAP + 2)}
-    many["huge.py"] = b"x" * (FILE_CAP + 1)
-    first = dict(list(many.items())[:3])
-    assert len(archive.write_code(first)) == 3
-    assert len(archive.write_code(many)) == CODE_CAP // FILE_CAP - 3
-    assert not (archive.path / "code" / "huge.py").exists()
-
-
-def test_code_without_secrets_matches_its_digest(archive):
-    content = b'api_key = "sesame"  # \xff\n'
-    digests = archive.write_code(
-        {"params.toml": content},
-        lambda path, text: Content.of(text.replace(b"sesame", b"***")),
-    )
-    written = (archive.path / "code/params.toml").read_bytes()
-    assert written == b'api_key = "***"  # \xff\n'
-    assert digests == {"params.toml": hashlib.sha256(written).hexdigest()}
 
 
 def test_a_patch_and_analyses_are_written_where_there_are_any(archive):
@@ -746,7 +701,7 @@ def test_an_owner_of_nothing_is_unknown():
 def test_the_status_is_running_until_the_terminal_record_is_there(archive):
     archive.write_environment({})
     archive.write_params({"lr": 0.1})
-    archive.write_code({"a.py": b""})
+    archive.write_code(keep_code({"a.py": b""}))
     record = make_record(id=archive.id, params={"lr": 0.1})
     archive.write_record(record)
     assert read_record(archive.path).status == "running"

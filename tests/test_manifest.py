@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from expt.archive.kept_code import keep_code
 from expt.archive.manifest import Deviation, check_manifest, write_manifest
 from expt.archive.writer import Archive
 from expt.ground.errors import DamagedArchive
@@ -122,7 +123,7 @@ def test_what_we_wrote_is_not_read_again_unless_somebody_wrote_to_it(tmp_path: P
     """Its size and time tell: a hash that was taken of the bytes in hand is that of the file."""
     archive = Archive.claim(tmp_path, "a", dt.datetime(2026, 11, 26))
     archive.write_params({"lr": 1})
-    archive.write_code({"a.py": b"x = 1\n", "b.py": b"y = 1\n"})
+    archive.write_code(keep_code({"a.py": b"x = 1\n", "b.py": b"y = 1\n"}))
     (archive.path / "code/a.py").write_bytes(b"x = 1000\n")
     behind = archive.path / "code/b.py"
     then = behind.stat()

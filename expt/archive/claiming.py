@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from expt.ground.errors import ExptError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 _LONGEST: Final = 143  # bytes: file systems take 255, encrypted ones as few as this
@@ -28,22 +24,20 @@ def folder_name(name: str) -> str:
 
 def check_writable(runs: Path) -> None:
     """Raise `ExptError` where no archive could be made below `runs`, which is made if missing."""
-    with told_where(runs):
+    try:
         runs.mkdir(parents=True, exist_ok=True)
         if not os.access(runs, os.W_OK | os.X_OK):
             fixed = hasattr(os, "statvfs") and os.statvfs(runs).f_flag & os.ST_RDONLY
             number = errno.EROFS if fixed else errno.EACCES
             raise OSError(number, os.strerror(number))
-
-
-@contextlib.contextmanager
-def told_where(place: str | Path) -> Iterator[None]:
-    """What the disk refuses, as a mistake that names the first thing that is in the way."""
-    try:
-        yield
     except OSError as error:
-        place = Path(place)
-        ways = [way for way in (place, *place.parents) if os.path.lexists(way)]
-        in_way = ways[0] if ways and not ways[0].is_dir() else place
-        what = f"no archive can be made: {error.strerror}"
-        raise ExptError(what, str(in_way), "'--runs DIR' puts the archives elsewhere") from error
+        raise no_archive(runs, error) from error
+
+
+def no_archive(place: str | Path, error: OSError) -> ExptError:
+    """What the disk refuses, as a mistake that names the first thing that is in the way."""
+    place = Path(place)
+    ways = [way for way in (place, *place.parents) if os.path.lexists(way)]
+    in_way = ways[0] if ways and not ways[0].is_dir() else place
+    what = f"no archive can be made: {error.strerror}"
+    return ExptError(what, str(in_way), "'--runs DIR' puts the archives elsewhere")

@@ -7,11 +7,10 @@ what it should be is left out and told of.
 from __future__ import annotations
 
 import io
-import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.encoding import parse_strict
+from expt.ground.encoding import encode_plain, parse_strict
 from expt.ground.files import open_inside
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LONGEST_LINE: Final = 1 << 26  # bytes: what no writer wrote, and no reader takes into memory
-_encode: Final = json.JSONEncoder(allow_nan=False).encode
 
 
 def make_line(content: Mapping[str, Any]) -> bytes:
@@ -27,7 +25,7 @@ def make_line(content: Mapping[str, Any]) -> bytes:
 
     Raises `ValueError` where it is longer than readers take.
     """
-    line = _encode(content).encode("ascii") + b"\n"
+    line = encode_plain(content).encode("ascii") + b"\n"
     if len(line) > LONGEST_LINE:
         raise ValueError(
             f"it takes {len(line):,} bytes of JSON, and a line may have {LONGEST_LINE:,}; "

@@ -12,7 +12,8 @@ import hashlib
 import os
 import re
 from json.encoder import encode_basestring_ascii
-from typing import TYPE_CHECKING, Any, Final, Literal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from expt.ground import layout
 from expt.ground.encoding import loads
@@ -54,8 +55,7 @@ class Deviation:
     what: Difference
 
 
-@frozen
-class Content:
+class Content(NamedTuple):
     """The bytes of a file and their hash: many archives of a session hold the same ones."""
 
     data: bytes
@@ -66,8 +66,7 @@ class Content:
         return cls(data, hashlib.sha256(data).hexdigest())
 
 
-@frozen
-class Written:
+class Written(NamedTuple):
     """A file as its writer left it: nobody has to read it again to know its hash."""
 
     sha256: str
@@ -75,15 +74,13 @@ class Written:
 
     def is_left_alone(self, now: os.stat_result) -> bool:
         """Whether the file is still the same one, and nobody has written to it."""
-        then = self.status
-        return (
-            then.st_mtime_ns == now.st_mtime_ns
-            and then.st_ino == now.st_ino
-            and then.st_size == now.st_size
-        )
+        return _mark_of(self.status) == _mark_of(now)
 
 
-def write_manifest(archive: Path, written: Mapping[str, Written] | None = None) -> None:
+_mark_of: Final = attrgetter("st_mtime_ns", "st_ino", "st_size")
+
+
+def write_manifest(archive: str | Path, written: Mapping[str, Written] | None = None) -> None:
     """List what the archive holds now; what is still as it was `written` is not read for it.
 
     Raises `OSError`, and `ValueError` for a file whose name would lead out of the archive.
@@ -92,10 +89,10 @@ def write_manifest(archive: Path, written: Mapping[str, Written] | None = None) 
     lines = []
     for name, entry in _evidence(archive):
         status, left = entry.stat(follow_symlinks=False), known.get(name)
-        if status.st_size == 0:
-            size, sha256 = 0, _EMPTY
-        elif left is not None and left.is_left_alone(status):
+        if left is not None and left.is_left_alone(status):
             size, sha256 = status.st_size, left.sha256
+        elif status.st_size == 0:
+            size, sha256 = 0, _EMPTY
         else:
             size, sha256 = _read(archive, name)
         lines.append(f'  {encode_basestring_ascii(name)}: {{"size": {size}, "sha256": "{sha256}"}}')
@@ -104,7 +101,7 @@ def write_manifest(archive: Path, written: Mapping[str, Written] | None = None) 
     write_atomically(f"{archive}/{layout.MANIFEST_FILE}", content.encode("ascii"))
 
 
-def _evidence(archive: Path) -> list[tuple[str, os.DirEntry[str]]]:
+def _evidence(archive: str | Path) -> list[tuple[str, os.DirEntry[str]]]:
     """The files that a manifest lists, sorted; links are none."""
     return [pair for pair in entries_inside(archive) if not _LEFT_OUT.match(pair[0])]
 
@@ -171,7 +168,7 @@ def hash_of(archive: Path, name: str, most: int) -> str:
     raise DamagedArchive(f"'{name}' is large, and no manifest has its hash", str(archive))
 
 
-def _read(archive: Path, name: str) -> tuple[int, str]:
+def _read(archive: str | Path, name: str) -> tuple[int, str]:
     """Size and SHA-256 of a file of an archive. Raises `OSError`, `ValueError`."""
     digest, size = hashlib.sha256(), 0
     descriptor = descriptor_inside(archive, name)

@@ -32,13 +32,13 @@ _ENDS: Final = (signal.SIGINT, signal.SIGKILL)
 _PROC: Final = Path("/proc")
 
 
-def owner_of_this_process() -> dict[str, Any]:
+def owner_of_this_process() -> Mapping[str, Any]:
     """`{pid, started, boot, namespace, host, beat}`: what tells later, elsewhere, if it lives."""
-    return dict(_owner(os.getpid()))
+    return _owner(os.getpid())
 
 
 @functools.cache
-def _owner(pid: int) -> dict[str, Any]:
+def _owner(pid: int) -> Mapping[str, Any]:
     """What the system tells of this process, which it is asked once: a fork has another `pid`."""
     return {
         "pid": pid,

@@ -6,13 +6,22 @@ and compares well and still goes through the fast encoder.
 
 from __future__ import annotations
 
-import json
 import math
-from json.encoder import encode_basestring_ascii
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.clock import microseconds
-from expt.ground.encoding import Unstorable, from_json, parse_strict, to_json
+from expt.ground.encoding import (
+    Unstorable,
+    are_names,
+    encode_plain,
+    from_json,
+    is_flat,
+    make_encoder,
+    parse_strict,
+    to_json,
+)
 from expt.ground.errors import DamagedArchive, NewerArchive
 from expt.ground.files import read_inside
 from expt.ground.layout import FORMAT, RUN_FILE
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = object()
 LARGEST_RECORD: Final = 1 << 28  # bytes; what is larger was not written by expt
-_encode_any: Final = json.JSONEncoder(allow_nan=False, check_circular=False).encode
+_encode_entries: Final = make_encoder(",\n  ")
 
 
 def record_to_json(record: RunRecord) -> dict[str, Any]:
@@ -65,7 +74,7 @@ def _mapping_to_json(mapping: Mapping[str, Any]) -> Any:
     try:
         return to_json(mapping)
     except (Unstorable, RecursionError):
-        if all(type(name) is str and not name.startswith("$") for name in mapping):
+        if are_names(mapping):
             return {name: _value_to_json(value) for name, value in mapping.items()}
         return safe_repr(mapping)
 
@@ -77,19 +86,6 @@ def _value_to_json(value: Any) -> Any:
         return to_json(value)
     except (Unstorable, RecursionError):
         return safe_repr(value)
-
-
-def _encode(value: Any) -> str:
-    """JSON in one line; what most fields are costs no new encoder."""
-    if type(value) is str:
-        return encode_basestring_ascii(value)
-    if value is None:
-        return "null"
-    if type(value) in (int, float):  # one that is not finite has its tag already
-        return repr(value)
-    if type(value) is bool:
-        return "true" if value else "false"
-    return _encode_any(value) if value or type(value) not in (list, dict) else repr(value)
 
 
 def record_to_bytes(record: RunRecord) -> bytes:
@@ -105,27 +101,30 @@ class RecordEncoder:
     """
 
     def __init__(self) -> None:
-        self._last: dict[str, Any] = dict.fromkeys(_FIELDS, _NOTHING)
+        self._last: list[Any] = [_NOTHING] * len(_FIELDS)
         self._lines = dict.fromkeys(_FIELDS, "")
 
     def encode(self, record: RunRecord) -> bytes:
         """The content of `run.json`."""
-        values, last, lines = vars(record), self._last, self._lines
-        for name in _FIELDS:
-            value = values[name]
-            if value is last[name] or (name in _OURS and value == last[name]):
-                continue
-            lines[name] = _line(name, _FIELDS[name][0](value)) if _has(name, values) else ""
-            last[name] = value
+        lines, last, values = self._lines, self._last, _values_of(record)
+        for place, name in [*compress(enumerate(_FIELDS), map(is_not, values, last))]:
+            value = values[place]
+            if name not in _OURS or value != last[place]:
+                is_told = value or name not in _LEFT_OUT
+                lines[name] = _line(name, _FIELDS[name][0](value)) if is_told else ""
+            last[place] = value
         return ("{\n" + ",\n".join(filter(None, lines.values())) + "\n}\n").encode("ascii")
 
 
 def _line(key: str, value: Any) -> str:
-    if isinstance(value, dict) and len(value) > 1:
-        told = [f"  {encode_basestring_ascii(k)}: {_encode(item)}" for k, item in value.items()]
-        inner = ",\n".join(told)
-        return f' "{key}": {{\n{inner}\n }}'
-    return f' "{key}": {_encode(value)}'
+    if type(value) is not dict or len(value) < 2:
+        return f' "{key}": {encode_plain(value)}'
+    if is_flat(value.values()):
+        entries = _encode_entries(value)[1:-1]
+    else:
+        told = map(encode_plain, value.values())
+        entries = ",\n  ".join(map(": ".join, zip(map(encode_plain, value), told, strict=True)))
+    return f' "{key}": {{\n  {entries}\n }}'
 
 
 def read_record(path: Path) -> RunRecord:
@@ -361,5 +360,7 @@ _FIELDS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] 
 _LEFT_OUT: Final = frozenset(("made", "words"))
 """What is not there where it is empty."""
 
-_OURS: Final = frozenset(("experiment", "sources", "cwd", "host", "owner"))
+_values_of: Final = attrgetter(*_FIELDS)
+
+_OURS: Final = frozenset(("experiment", "description", "sources", "cwd", "host", "pid", "owner"))
 """Of texts and numbers that no run can reach, the same in many runs: compared by their values."""

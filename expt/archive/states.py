@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from expt.archive.array_files import read_npy, write_npy
 from expt.archive.artifacts import stored_array
-from expt.ground.encoding import DEEPEST, from_json, parse_strict, to_json
+from expt.ground.encoding import DEEPEST, are_names, from_json, parse_strict, to_json
 from expt.ground.ndarrays import as_array
 from expt.ground.objects import is_of, type_name
 
@@ -85,7 +85,7 @@ class _Encoder:
             )
             for key, v in value.items()
         ]
-        if all(type(key) is str and not key.startswith("$") for key in value):
+        if are_names(value):
             return dict(pairs)
         return {"$dict": [list(pair) for pair in pairs]}
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fnmatch
 import functools
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from expt.archive.artifact_names import ArtifactNames, encode_name
 from expt.archive.artifacts import encode_value, stated_suffix
-from expt.archive.claiming import folder_name, told_where
+from expt.archive.claiming import folder_name, no_archive
 from expt.archive.json_files import analyses_to_bytes, environment_to_bytes
 from expt.archive.manifest import Content, Written, write_manifest
 from expt.archive.params_toml import write_params_toml
@@ -40,12 +38,9 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Experiment, RunRecord
 
-FILE_CAP: Final = 1024 * 1024  # bytes of one file of code
 _SMALL: Final = 4096  # bytes of a file that is kept in memory for a moment
 _TRIES: Final = 10  # for a name of 50 random bits
-_BASE_32: Final = "abcdefghijklmnopqrstuvwxyz234567"
-
-_NOT_CODE: Final = re.compile("|".join(map(fnmatch.translate, layout.NOT_CODE)), re.IGNORECASE)
+_BASE_32: Final = b"abcdefghijklmnopqrstuvwxyz234567"
 
 
 def run_folder(experiment: Experiment, configured_paths: Iterable[str] = ("experiments",)) -> str:
@@ -89,7 +84,7 @@ def _common_end(path: Sequence[str], others: Sequence[Sequence[str]]) -> int:
 
 
 def write_record(
-    path: Path, record: RunRecord, encode: Callable[[RunRecord], bytes] = record_to_bytes
+    path: str | Path, record: RunRecord, encode: Callable[[RunRecord], bytes] = record_to_bytes
 ) -> Written:
     """Make `record` the `run.json` of the archive `path`, at once."""
     content = Content.of(encode(record))
@@ -102,7 +97,7 @@ class Archive:
     def __init__(self, path: Path, run_id: str) -> None:
         self.path = path
         self.id = run_id
-        self._code_size = 0
+        self._place = str(path)
         self._written: dict[str, Written] = {}
         self._folders: set[str] = set()  # that were made
         self._artifacts = ArtifactNames(path)
@@ -121,7 +116,7 @@ class Archive:
         Raises `ExptError` where the place cannot be written.
         """
         parent = f"{runs}/{folder}"
-        with told_where(parent):
+        try:
             if not os.path.isdir(parent):  # the first run makes it
                 Path(parent).mkdir(parents=True, exist_ok=True)
             for _ in range(_TRIES):
@@ -132,19 +127,23 @@ class Archive:
                     os.mkdir(path)
                     return cls(path, run_id)
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        except OSError as error:
+            raise no_archive(parent, error) from error
 
     @classmethod
     def claim_scratch(cls, root: Path, folder: str, label: str | None, experiment: str) -> Archive:
         """The folder below `root` that each run of this case overwrites: see `scratch`."""
         run_id = _new_id()
-        with told_where(root / folder):
+        try:
             return cls(claim_scratch(root, folder, label, experiment, run_id), run_id)
+        except OSError as error:
+            raise no_archive(root / folder, error) from error
 
     def write_record(
         self, record: RunRecord, encode: Callable[[RunRecord], bytes] = record_to_bytes
     ) -> None:
         """`run.json`, replaced at once; `encode` is a `RecordEncoder`'s, where there are more."""
-        self._written[layout.RUN_FILE] = write_record(self.path, record, encode)
+        self._written[layout.RUN_FILE] = write_record(self._place, record, encode)
 
     def read_series(self) -> dict[str, bytes]:
         """The small files of `series/`, once nothing is recorded any more.
@@ -153,7 +152,7 @@ class Archive:
         """
         found = {}
         for name in layout.SERIES_FILES:
-            small = read_small(f"{self.path}/{layout.SERIES_DIR}/{name}", _SMALL)
+            small = read_small(f"{self._place}/{layout.SERIES_DIR}/{name}", _SMALL)
             if small is not None:
                 found[name], status = small
                 sha256 = Content.of(found[name]).sha256
@@ -162,10 +161,10 @@ class Archive:
 
     def write_manifest(self) -> None:
         """`manifest.json`, when nothing of the archive changes any more."""
-        write_manifest(self.path, self._written)
+        write_manifest(self._place, self._written)
 
     def _write(self, name: str, content: Content) -> None:
-        status = write_new(f"{self.path}/{name}", content.data)
+        status = write_new(f"{self._place}/{name}", content.data)
         self._written[name] = Written(content.sha256, status)
 
     def write_params(
@@ -181,27 +180,11 @@ class Archive:
             environment = Content.of(environment_to_bytes(environment))
         self._write(layout.ENVIRONMENT_FILE, environment)
 
-    def write_code(
-        self,
-        sources: Mapping[str, bytes],
-        prepare: Callable[[str, bytes], Content] = lambda _, content: Content.of(content),
-    ) -> dict[str, str]:
-        """Files of `code/` at their relative paths; the SHA-256 of each as it was written.
-
-        `prepare` takes secrets out of a file; what has none is written as it was imported. Files
-        of secrets, keys, data and archives are not taken, nor a path that leads out, a file past
-        `FILE_CAP` or what would make the code of the archive larger than `layout.CODE_CAP`.
-        """
-        digests = {}
-        for path, content in sources.items():
-            size = self._code_size + len(content)
-            if _is_left_out(path) or len(content) > FILE_CAP or size > layout.CODE_CAP:
-                continue
-            self._code_size = size
-            copy = prepare(path, content)
-            digests[path] = copy.sha256
-            self._write_in_code(path, copy)
-        return digests
+    def write_code(self, files: Mapping[str, Content]) -> None:
+        """Files of `code/`, as `keep_code` has them, at their paths; those that are not there."""
+        for path, content in files.items():
+            if f"{layout.CODE_DIR}/{path}" not in self._written:
+                self._write_in_code(path, content)
 
     def write_patch(self, patch: Content) -> None:
         """`code/uncommitted.patch`, where there is anything uncommitted."""
@@ -216,17 +199,18 @@ class Archive:
 
     def _write_in_code(self, name: str, content: Content) -> None:
         name = f"{layout.CODE_DIR}/{name}"
-        self._make_folder(name.rpartition("/")[0])
+        folder = name.rpartition("/")[0]
+        if folder not in self._folders:
+            self._make_folder(folder)
         self._write(name, content)
 
     def _make_folder(self, name: str) -> None:
-        """Make a folder of the archive, and those above it, each once."""
-        if name in self._folders:
-            return
-        if "/" in name:
-            self._make_folder(name.rpartition("/")[0])
+        """Make a folder of the archive, and those above it, where they are not there."""
+        outer = name.rpartition("/")[0]
+        if outer and outer not in self._folders:
+            self._make_folder(outer)
         with contextlib.suppress(FileExistsError):
-            os.mkdir(f"{self.path}/{name}")
+            os.mkdir(f"{self._place}/{name}")
         self._folders.add(name)
 
     def save(self, name: str, value: Any) -> Path:
@@ -269,14 +253,7 @@ class Archive:
 
 def _new_id() -> str:
     """Ten random base-32 characters: 50 bits."""
-    return "".join(_BASE_32[byte & 31] for byte in os.urandom(10))
-
-
-@functools.lru_cache(maxsize=1024)  # all runs of a session have the same files
-def _is_left_out(path: str) -> bool:
-    parts = path.split("/")
-    leads_out = path.startswith("/") or ".." in parts or "\0" in path or path[1:2] == ":"
-    return leads_out or _NOT_CODE.match(parts[-1]) is not None
+    return os.urandom(10).translate(_BASE_32 * 8).decode()
 
 
 def _checked_name(name: Any) -> str:

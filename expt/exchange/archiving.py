@@ -13,7 +13,7 @@ import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from expt.archive.manifest import Content
+from expt.archive.kept_code import keep_code
 from expt.archive.owner import owner_of_this_process
 from expt.archive.returned import storable_result
 from expt.archive.writer import Archive, run_folder
@@ -153,12 +153,13 @@ def _write_code(
     archive: Archive, run: ForeignRun, notices: list[str]
 ) -> dict[str, tuple[str, str]]:
     """`code/`; the path, module and hash of each file."""
-    digests = archive.write_code(run.code, lambda _, content: Content.of(content))
-    if left_out := sorted(run.code.keys() - digests.keys()):
+    files = keep_code(run.code)
+    archive.write_code(files)
+    if left_out := sorted(run.code.keys() - files.keys()):
         notices.append(f"no code, or too large for it: {', '.join(left_out)}")
     return {
-        path: (path.removesuffix(".py").replace("/", "."), digest)
-        for path, digest in digests.items()
+        path: (path.removesuffix(".py").replace("/", "."), content.sha256)
+        for path, content in files.items()
     }
 
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from json.encoder import encode_basestring_ascii
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ DEEPEST: Final = 200
 _SPARE: Final = 20  # levels that a file adds around a value
 MAX_INT: Final = 10**4300  # Python reads and writes no longer numbers as text
 _PLAIN: Final = frozenset((str, bool, type(None)))  # what is JSON already, whatever its value
+_TEXT: Final = frozenset((str,))
+_NESTED: Final = frozenset((dict, list))
 
 
 class Unstorable(TypeError):
@@ -79,7 +82,7 @@ def _float_word(value: float) -> str:
 
 
 def _mapping_to_json(value: Mapping[Any, Any], where: str) -> Any:
-    if all(type(key) is str and not key.startswith("$") for key in value):
+    if are_names(value):
         return {
             key: item if type(item) in _PLAIN else _to_json(item, f"{where}.{key}")
             for key, item in value.items()
@@ -89,6 +92,13 @@ def _mapping_to_json(value: Mapping[Any, Any], where: str) -> Any:
         for key, item in value.items()
     ]
     return {"$dict": pairs}
+
+
+def are_names(keys: Mapping[Any, Any]) -> bool:
+    """Whether a mapping is an object in JSON: each key a text, and none like a tag."""
+    if not _TEXT.issuperset(map(type, keys)):
+        return False
+    return "$" not in "".join(keys) or not any(key.startswith("$") for key in keys)
 
 
 def _rare_to_json(value: Any, where: str) -> Any:
@@ -228,12 +238,26 @@ def is_same(one: Any, other: Any) -> bool:
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """Strict JSON with tags. Lone surrogates survive as `\\ud800` escapes."""
-    encode = _ENCODER.encode if indent is None else _encoder(indent).encode
-    return encode(to_json(value))
+    if indent is None:
+        return encode_plain(to_json(value))
+    return json.JSONEncoder(allow_nan=False, indent=indent).encode(to_json(value))
 
 
-def _encoder(indent: int | None = None) -> json.JSONEncoder:
-    return json.JSONEncoder(allow_nan=False, indent=indent)
+def make_encoder(between: str = ", ") -> Callable[[Any], str]:
+    """What encodes plain JSON, which holds no circle, in one line: its tags stand there already.
+
+    `JSONEncoder` makes the encoder that works for it with each value, which takes longer than most.
+    """
+    whole = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(between, ": "))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # an interpreter that has it in Python alone
+        return whole.encode
+    words = whole.key_separator, whole.item_separator
+    pieces = make(None, whole.default, encode_basestring_ascii, None, *words, False, False, False)
+    return lambda value: "".join(pieces(value, 0))
+
+
+encode_plain: Final = make_encoder()
 
 
 def loads(text: str | bytes) -> Any:
@@ -262,17 +286,21 @@ def _is_within(value: Any, depth: int) -> bool:
     """Whether plain JSON has no more levels."""
     level = [value]
     for _ in range(depth):
+        if is_flat(level):
+            return True
         deeper: list[Any] = []
         for item in level:
-            kind = type(item)
-            if kind is dict:
+            if type(item) is dict:
                 deeper += item.values()
-            elif kind is list:
+            elif type(item) is list:
                 deeper += item
-        if not deeper:
-            return True
         level = deeper
-    return False
+    return not level
+
+
+def is_flat(items: Iterable[Any]) -> bool:
+    """Whether no item of plain JSON holds others."""
+    return _NESTED.isdisjoint(map(type, items))
 
 
 def _refuse_constant(word: str) -> Any:
@@ -286,5 +314,4 @@ def _finite(text: str) -> float:
     return value
 
 
-_ENCODER: Final = _encoder()  # made once: that takes longer than most values
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

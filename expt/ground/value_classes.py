@@ -68,13 +68,9 @@ class _Table:
         self.options = options
         self.private = {name.lstrip("_"): name for name in options if name.startswith("_")}
         self.count = len(options)
-        self.required = frozenset(options) - {
-            name
-            for name, one in options.items()
-            if not one.keys().isdisjoint(("default", "factory"))
-        }
         told = options.items()
         self.positional = tuple(name for name, one in told if not one.get("kw_only"))
+        self.whole = len(options) if len(self.positional) == len(options) else None
         self.defaults = {name: one["default"] for name, one in told if "default" in one}
         self.factories = tuple((name, one["factory"]) for name, one in told if "factory" in one)
         self.shown = tuple(name for name, one in told if one.get("repr", True))
@@ -112,10 +108,9 @@ def _make(cls: type | None, how: str, options: Mapping[str, bool]) -> Any:
 
 def _init(self: Any, /, *args: Any, **named: Any) -> None:
     table, state = self.__value_fields__, self.__dict__
-    if args and len(args) == table.count and not named:
-        state.update(zip(table.positional, args, strict=False))
-        if len(state) == table.count:
-            return
+    if len(args) == table.whole and not named:
+        state.update(zip(table.positional, args, strict=True))
+        return
     state.update(table.defaults)
     if args:
         given = dict(zip(table.positional, args, strict=False))
@@ -128,7 +123,7 @@ def _init(self: Any, /, *args: Any, **named: Any) -> None:
     for name, factory in table.factories:
         if name not in state:
             state[name] = factory()
-    if len(state) != table.count or not state.keys() >= table.required:
+    if state.keys() != table.options.keys():
         raise TypeError(_misfit(self, args, named))
 
 

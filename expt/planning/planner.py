@@ -83,6 +83,7 @@ class Planner:
         self._bindings: dict[str, Binding] = {}
         self._sources: dict[str, tuple[Any, dict[str, tuple[str, bytes]]]] = {}
         self._resolutions: dict[tuple[str, tuple[str, ...], frozenset[str]], Resolution] = {}
+        self._bound: dict[Resolution, BoundExperiment] = {}
         self._given = GivenValues(options)
         self._fingerprints = Fingerprints(options.root, options.cwd)
         self._chains = Chains(self._files, self._bind, self._resolve)
@@ -101,6 +102,7 @@ class Planner:
         self._meant = read_conditions(options.selection)
         if changed:
             self._resolutions.clear()
+            self._bound.clear()
             self._given = GivenValues(options)
             self._runs.forget()
             self._chains.forget()
@@ -133,14 +135,16 @@ class Planner:
         """What runs a case: its function, its graph, its listeners, from this process's imports."""
         binding = self._bind(case.experiment)
         resolution = self._maker.resolution(binding, chosen_variants(case), case.axes)
-        return BoundExperiment(
-            binding,
-            resolution.graph,
-            Coercer(self._runs.opening(self._converter(binding.hooks))),
-            self._fingerprints.measure_inputs,
-            partial(self._sources_of, binding),
-            self._fingerprints.code_of,
-        )
+        if resolution not in self._bound:
+            self._bound[resolution] = BoundExperiment(
+                binding,
+                resolution.graph,
+                Coercer(self._runs.opening(self._converter(binding.hooks))),
+                self._fingerprints.measure_inputs,
+                partial(self._sources_of, binding),
+                self._fingerprints.code_of,
+            )
+        return self._bound[resolution]
 
     def _bind(self, experiment: Experiment) -> Binding:
         if experiment.id not in self._bindings:

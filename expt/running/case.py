@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from expt.archive.kept_inputs import keep_inputs
 from expt.archive.record import read_record
@@ -22,27 +22,26 @@ from expt.ground.declarations import Skipped, Stopped
 from expt.ground.errors import ReadingError
 from expt.ground.messages import Notice, RunAnnounced, RunFinished, RunStarted
 from expt.ground.outer_run import OuterRun
-from expt.ground.value_classes import evolve, frozen
+from expt.ground.value_classes import evolve
 from expt.parameters.masking import make_scrubber
-from expt.parameters.secret_values import is_secret_name
 from expt.reading.series.statistics import summarise_series
 from expt.running.capture import captured_output
 from expt.running.checkpointing import Checkpoint, find_origin
 from expt.running.failure import (
-    describe_all,
     describe_error,
     raised_by_interrupt,
     refuse_breakpoint,
 )
 from expt.running.graphics_driver import finish_kernels, why_lost
 from expt.running.isolation import call_apart, ignored_interrupts
+from expt.running.judging import Judge
 from expt.running.made import made_values, tell_made
 from expt.running.making import Making
 from expt.running.outcomes import claim_archive, end_trial, outcome_of, start_record
 from expt.running.pruning import Pruner, TrialPruned
 from expt.running.randomness import Randomness
 from expt.running.records import logged_records
-from expt.running.scopes import RunScope, SessionScope
+from expt.running.scopes import RunScope
 from expt.running.supplier import Supplier
 from expt.running.supplies import Results, make_log
 from expt.running.usage import Meter
@@ -50,45 +49,15 @@ from expt.running.watch import CPU, Watch
 from expt.tracking.recorder import open_recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from expt.archive.checkpoints import Point
-    from expt.archive.manifest import Content
-    from expt.ground.messages import Report, SessionInfo
-    from expt.ground.model import Case, ErrorInfo, Outcome, Recognise, Status
-    from expt.ground.options import Options
+    from expt.ground.model import Case, ErrorInfo, Outcome, Status
     from expt.planning.bound import BoundExperiment
     from expt.planning.contents import Analysis
-    from expt.running.rivals import Rivals
-    from expt.running.session_files import SessionFiles
-
-
-class Observe(Protocol):
-    """Calls an observing hook on those who listen to this experiment."""
-
-    def __call__(self, hook: str, /, **arguments: Any) -> None: ...
-
-
-@frozen
-class Surroundings:
-    """What a run is handed by the worker that it runs in."""
-
-    options: Options
-    files: SessionFiles
-    report: Report
-    scope: SessionScope
-    rivals: Rivals
-    observe: Observe
-    listens: Callable[[str], bool]
-    recognise: Recognise | None = None
-    on_tracked: Callable[[str, Any, float, Any], None] | None = None
-    debug: Callable[[BaseException], None] | None = None
-    import_seconds: float = 0.0
-
-    @property
-    def session(self) -> SessionInfo:
-        return self.files.session
+    from expt.running.session_files import SessionCode
+    from expt.running.surroundings import Surroundings
 
 
 def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcome:
@@ -108,17 +77,20 @@ def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcom
             raise KeyboardInterrupt
         status, error = call_apart(run.perform, run.tell_stuck)
     except KeyboardInterrupt as late:  # it came between the experiment's end and ours
-        status, error = "interrupted", run.describe(late)
+        status, error = "interrupted", run.judge.describe(late)
     except BaseException as hostile:  # what was raised objects to being looked at
-        status, error = "failed", run.describe(hostile)
+        status, error = "failed", run.judge.describe(hostile)
     with ignored_interrupts():
-        outcome = run.finish(status, error)
-    try:
-        run.follow_up(outcome)
-    except (OSError, KeyboardInterrupt) as late:  # the run has ended: this is beside it
-        around.report(Notice(f"what follows the run ended early: {late!r}", case.id))
-    with ignored_interrupts():
-        run.seal()
+        outcome, is_over = run.finish(status, error)
+        if is_over:
+            run.seal()
+    if not is_over:
+        try:
+            run.follow_up(outcome)
+        except (OSError, KeyboardInterrupt) as late:  # the run has ended: this is beside it
+            around.report(Notice(f"what follows the run ended early: {late!r}", case.id))
+        with ignored_interrupts():
+            run.seal()
     run.let_go()
     return outcome
 
@@ -136,10 +108,9 @@ class _Run:
         self._notices: list[str] = []
         self._results: Results
         self._settled: tuple[dict[str, Any], list[str]] | None = None
-        self._sources: Mapping[str, tuple[str, bytes]] = {}  # that were imported when last asked
+        self._code: SessionCode | None = None  # as it was when last asked
         self._making = Making(case, bound, around.options, around.report, self._notices.append)
         self._randomness = Randomness(case.params["seed"])
-        self._pruned = False
 
     # Before
 
@@ -147,7 +118,9 @@ class _Run:
         """Have an archive that says that the case runs; the rest of it follows."""
         around, case = self._around, self._case
         now = local_now()
-        self._clock = time.monotonic()
+        self.judge = Judge(
+            case, around.options, self._scrub, self._notices.append, time.monotonic()
+        )
         self._meter = Meter()
         begun = (self._pid, now.timestamp(), self._meter.begun)
 
@@ -231,20 +204,13 @@ class _Run:
 
     def _write_code(self) -> None:
         """Add to `code/` what was imported since the last time."""
-        before, sources = self._sources, self._bound.sources()
-        if sources is before:
-            return
-        self._sources = sources
-        fresh = {path: content for path, (_, content) in sources.items() if path not in before}
-        digests = self._archive.write_code(fresh, self._copy_of)
-        written = {path: (sources[path][0], digest) for path, digest in digests.items()}
-        self._record = evolve(self._record, sources={**self._record.sources, **written})
-
-    def _copy_of(self, path: str, content: bytes) -> Content:
-        copy = self._around.files.code(path, content)
-        if copy.data != content:
-            self._masked.add(f"{layout.CODE_DIR}/{path}")
-        return copy
+        code = self._around.files.code(self._bound.sources())
+        if code is not self._code:
+            self._code = code
+            self._archive.write_code(code.files)
+            self._masked |= code.masked
+            sources = {**code.sources, **self._record.sources}  # what is written stays
+            self._record = evolve(self._record, sources=sources)
 
     def _write_record(self) -> None:
         self._archive.write_record(self._record, self._around.files.encode_record)
@@ -263,7 +229,9 @@ class _Run:
             if self._around.files.rank is not None:
                 make_log("launcher").info(str(self._around.files.rank))
             try:
-                self._observe("expt_run_started", run=self._supplier.tell_run(), case=self._case)
+                if self._around.listens("expt_run_started"):
+                    run = self._supplier.tell_run()
+                    self._around.observe("expt_run_started", run=run, case=self._case)
                 if self._case.skip is not None:
                     raise Skipped(self._case.skip)
                 returned = self._call(scope)
@@ -282,7 +250,7 @@ class _Run:
             teardown = self._finish_scope(scope)
             # now: a value may be a list of this process, which is about to be put back
             self._settled = self._results.settle()
-            return self._judge(raised, teardown)
+            return self.judge.judge(raised, teardown)
 
     def _call(self, scope: RunScope) -> Any:
         self._randomness.begin()
@@ -290,7 +258,8 @@ class _Run:
             arguments = scope.make_arguments(self._around.scope, self._making)
         finally:
             self._tell_made(scope)
-        self._randomness.begin()  # whatever the providers drew, and whichever of them were kept
+        if scope.made:  # whatever the providers drew, and whichever of them were kept
+            self._randomness.begin()
         return self._bound.graph.root(arguments)
 
     def _tell_made(self, scope: RunScope) -> None:
@@ -318,16 +287,6 @@ class _Run:
             f"cannot be put back for later runs: {what}; --isolate gives each run a new process"
         )
 
-    def describe(self, error: BaseException) -> ErrorInfo:
-        is_secret = self._is_secret if self._around.options.telling.locals else None
-        return describe_error(error, self._scrub, is_secret)
-
-    def _is_secret(self, name: str) -> bool:
-        """Whether a local variable is masked: named as secrets are, or as a secret of the case."""
-        return is_secret_name(name) or name in {
-            part for dotted in self._case.secrets for part in dotted.split(".")
-        }
-
     def _finish_scope(self, scope: RunScope) -> list[BaseException]:
         """Every teardown, even where a Ctrl-C comes in between."""
         raised: list[BaseException] = []
@@ -338,41 +297,6 @@ class _Run:
                 return raised
             except KeyboardInterrupt as error:
                 raised.append(error)
-
-    def _judge(
-        self, raised: BaseException | None, teardown: Sequence[BaseException]
-    ) -> tuple[Status, ErrorInfo | None]:
-        if raised is None and not teardown:
-            return "completed", None
-        for error in teardown:
-            self._print_traceback(error)
-        if isinstance(raised, Skipped) and not teardown:
-            self._notices.append(f"skipped: {raised.reason}" if raised.reason else "skipped")
-            return "skipped", None
-        if isinstance(raised, TrialPruned) and not teardown:
-            self._notices.append(str(raised))
-            self._pruned = True
-            return "completed", None
-        errors = (
-            [*teardown] if raised is None or isinstance(raised, Skipped) else [raised, *teardown]
-        )
-        info = describe_all(errors, self.describe)
-        if raised_by_interrupt(errors[0]):
-            if late := self._tell_late():
-                late = f"the run {late}"
-                return "failed", evolve(info, type="TimeoutError", message=late)
-            return "interrupted", info
-        return "failed", info
-
-    def _tell_late(self) -> str:
-        """That the run is over its time, where it is."""
-        limit = self._around.options.running.timeout
-        is_late = limit is not None and time.monotonic() - self._clock >= limit
-        return f"took longer than --timeout {limit:g}" if is_late else ""
-
-    def _print_traceback(self, error: BaseException) -> None:
-        with contextlib.suppress(Exception):  # the run may have closed or replaced its stderr
-            sys.stderr.write(self.describe(error).traceback)
 
     def _keep_returned(self, returned: Any) -> None:
         if returned is None:
@@ -388,15 +312,18 @@ class _Run:
 
     # After
 
-    def finish(self, status: Status, error: ErrorInfo | None) -> Outcome:
-        """The terminal status, after all data. Raises `OSError` where it cannot be written."""
+    def finish(self, status: Status, error: ErrorInfo | None) -> tuple[Outcome, bool]:
+        """The terminal status, after all data, and whether nothing follows but `seal`.
+
+        Raises `OSError` where it cannot be written.
+        """
         try:
             if self._watch is not None:
                 self._watch.stop()
             self._recorder.close()
             self._write_code()
         except OSError as refused:  # a full disk, say: the status may still find its place
-            status, error = "failed", error or self.describe(refused)
+            status, error = "failed", error or self.judge.describe(refused)
         results, notices = self._settled or self._results.settle()
         self._notices += [*notices, *self._recorder.notices]
         if lost := why_lost():
@@ -409,11 +336,11 @@ class _Run:
         series = {}
         if not self._recorder.is_empty:
             series = summarise_series(self._recorder.folder, self._archive.read_series())
-        duration = time.monotonic() - self._clock - self._making.seconds
+        duration = time.monotonic() - self.judge.began - self._making.seconds
         self._record = evolve(
             self._record,
             status=status,
-            lineage=end_trial(self._record.lineage, "pruned" if self._pruned else status),
+            lineage=end_trial(self._record.lineage, "pruned" if self.judge.is_pruned else status),
             finished=local_now().isoformat(),
             duration=duration,
             setup=self._around.import_seconds + self._making.seconds,
@@ -425,13 +352,14 @@ class _Run:
         )
         self._write_record()
         outcome = outcome_of(self._record, self._case.id, self._archive.path)
-        outcome = evolve(outcome, spoiled=bool(lost))
+        if lost:
+            outcome = evolve(outcome, spoiled=True)
         is_over = not self._analyses_of(outcome) and not self._is_heard()
         self._around.report(RunFinished(self._case.id, outcome, is_over))
-        return outcome
+        return outcome, is_over
 
     def _analyses_of(self, outcome: Outcome) -> Sequence[Analysis]:
-        is_whole = outcome.status == "completed" and not self._pruned
+        is_whole = outcome.status == "completed" and not self.judge.is_pruned
         return self._bound.binding.analyses if is_whole else ()
 
     def _is_heard(self) -> bool:
@@ -440,8 +368,6 @@ class _Run:
     def follow_up(self, outcome: Outcome) -> None:
         """Analyses and observers, after the terminal status and outside the duration."""
         analyses, heard = self._analyses_of(outcome), self._is_heard()
-        if not analyses and not heard:
-            return
 
         def tell() -> None:
             with self._captured():
@@ -449,7 +375,7 @@ class _Run:
                 self._analyse(analyses)
                 if heard:
                     self._around.report(RunAnnounced(self._case.id))
-                    self._observe(
+                    self._around.observe(
                         "expt_run_finished",
                         run=self._supplier.tell_run(),
                         case=self._case,
@@ -479,14 +405,11 @@ class _Run:
             except BaseException as error:
                 if os.getpid() != self._pid:
                     os._exit(0)
-                self._print_traceback(error)
+                self.judge.print_traceback(error)
                 told = describe_error(error, self._scrub)
                 is_asked = raised_by_interrupt(error)
-                late = self._tell_late() if is_asked else ""
+                late = self.judge.tell_late() if is_asked else ""
                 text = f"{analysis.name} {late or f'failed: {told.message or told.type}'}"
                 self._around.report(Notice(text, self._case.id))
                 if is_asked:
                     return
-
-    def _observe(self, hook: str, **arguments: Any) -> None:
-        self._around.observe(hook, **arguments)

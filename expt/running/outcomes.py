@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +56,7 @@ def start_record(
     case: Case, options: Options, session: SessionInfo, run_id: str, now: dt.datetime
 ) -> RunRecord:
     """The record of a run that begins now, in this process."""
+    owner = owner_of_this_process()
     return RunRecord(
         id=run_id,
         experiment=case.experiment.id,
@@ -74,9 +73,9 @@ def start_record(
         smoke=options.values.smoke,
         command=_masked_command(options.command, session.secrets, session.secret_names),
         cwd=str(options.cwd),
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        owner=owner_of_this_process(),
+        host=owner["host"],
+        pid=owner["pid"],
+        owner=owner,
     )
 
 

@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from collections import deque
+from itertools import compress
+from operator import is_not
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.signal_handlers import handler_of, set_handler
@@ -143,9 +145,9 @@ def take_handlers() -> tuple[Mapping[int, Any], int]:
 
 def put_handlers(before: tuple[Mapping[int, Any], int]) -> None:
     handlers, wakeup = before
-    for number, handler in handlers.items():
-        if handler is not None and handler_of(number) is not handler:
-            set_handler(number, handler)
+    for number in compress(handlers, map(is_not, map(handler_of, handlers), handlers.values())):
+        if handlers[number] is not None:
+            set_handler(number, handlers[number])
     if handlers:
         signal.set_wakeup_fd(wakeup)
 

@@ -102,9 +102,10 @@ def _seed_libraries(seed: int) -> None:
     waiting = _waiting_seed()
     if waiting is not None:
         sys.meta_path.remove(waiting)
-    for name in _SEEDED:
+    loaded = _SEEDED.keys() & sys.modules.keys()
+    for name in loaded:
         _seed(name, seed)
-    if not _SEEDED.keys() <= sys.modules.keys():
+    if len(loaded) < len(_SEEDED):
         sys.meta_path.insert(0, _AtImport(seed))
 
 

@@ -47,14 +47,17 @@ class Rivals:
         self._listed: dict[Path, tuple[_Stamp, list[str]]] = {}  # with what had no record
         self._rivals: dict[str, list[Path]] = {}  # by fingerprint
 
-    @contextlib.contextmanager
-    def kept_out(self, case: Case) -> Iterator[Outcome | None]:
+    def kept_out(self, case: Case) -> contextlib.AbstractContextManager[Outcome | None]:
         """The outcome of another session's run of the case, or None: then claim an archive here."""
         options = self._options
         passing = options.keeping.scratch or options.nowhere is not None
         if not options.running.resume or passing or case.fingerprint is None or case.trial:
-            yield None
-            return
+            return contextlib.nullcontext()
+        return self._alone_with(case, case.fingerprint)
+
+    @contextlib.contextmanager
+    def _alone_with(self, case: Case, fingerprint: str) -> Iterator[Outcome | None]:
+        options = self._options
         folder = runs_root(options) / run_folder(
             case.experiment, options.selection.configured_paths
         )
@@ -63,7 +66,7 @@ class Rivals:
         with alone_in(folder):
             with contextlib.suppress(OSError):
                 self._look_through(folder)
-            other = self._find(case, case.fingerprint)
+            other = self._find(case, fingerprint)
             yield other
             if other is None:
                 with contextlib.suppress(OSError, KeyError):

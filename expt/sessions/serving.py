@@ -116,7 +116,7 @@ class _InterruptGate:
 
 
 _WARM_UP: Final = {
-    "run": ("expt.planning.planner", "expt.running.case"),
+    "run": ("expt.planning.planner", "expt.running.case", "expt.running.surroundings"),
     "render": ("expt.rendering.renderer", "expt.drawing.sheets", "expt.rendering.plots"),
     "script": ("expt.rendering.renderer", "expt.rendering.script"),
 }

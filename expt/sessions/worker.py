@@ -114,7 +114,8 @@ class Worker:
         return describe(request.case, self._bind(request.case))
 
     def _run(self, request: messages.RunRequest) -> Outcome:
-        from expt.running.case import Surroundings, run_case
+        from expt.running.case import run_case
+        from expt.running.surroundings import Surroundings
 
         bound = self._bind(request.case)
         listeners = self._listeners(bound)

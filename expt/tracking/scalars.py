@@ -17,22 +17,25 @@ import mmap
 import operator
 import os
 import sys
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from expt.archive.scalar_records import RECORD_SIZE, Tags, form_of
 from expt.ground.files import write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Chunk = tuple[Iterator[int], mmap.mmap]
+
+T = TypeVar("T")
 
 FIRST_CHUNK: Final = mmap.ALLOCATIONGRANULARITY  # cutting off what is unused costs a small run most
 LAST_CHUNK: Final = 4 * 1024 * 1024
 GROWTH: Final = 4
 
 _ENDLESS: Final = 2**63 - 1
+_BINARY: Final = getattr(os, "O_BINARY", 0)  # on Windows
 
 # what a file system says that has room but no shared maps
 NO_MAPS: Final = frozenset({errno.ENODEV, errno.EINVAL, errno.EACCES, errno.ENOSYS, errno.ENOTSUP})
@@ -54,8 +57,7 @@ class Disk:
 
     def open(self, path: str | Path, flags: int) -> int:
         """A descriptor above 2, also where the experiment has closed its standard streams."""
-        with _standard_descriptors_taken():
-            return os.open(path, flags | getattr(os, "O_BINARY", 0), 0o666)
+        return _apart(os.open, path, flags | _BINARY, 0o666)
 
     def allocate(self, file: int, start: int, size: int) -> None:
         """Give the bytes from `start` blocks on the disk; `OSError` where there are none left."""
@@ -70,23 +72,21 @@ class Disk:
         write_all(file, bytes(size), self.write)
 
     def map(self, file: int, start: int, size: int) -> mmap.mmap:
-        with _standard_descriptors_taken():  # before 3.13 mmap keeps a duplicate of `file`
-            if sys.version_info >= (3, 13):
-                return mmap.mmap(file, size, offset=start, trackfd=False)
-            return mmap.mmap(file, size, offset=start)
+        if sys.version_info >= (3, 13):
+            return mmap.mmap(file, size, offset=start, trackfd=False)
+        return _apart(mmap.mmap, file, size, offset=start)  # it keeps a duplicate of `file`
 
     def write(self, file: int, data: bytes | memoryview) -> int:
         return os.write(file, data)
 
 
-@contextlib.contextmanager
-def _standard_descriptors_taken() -> Iterator[None]:
-    """Nothing opened meanwhile becomes 0, 1 or 2, into which a `print` would then write."""
+def _apart(opens: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """Call what opens a file: it becomes none of 0, 1 and 2, into which a `print` would write."""
     held = []
     try:
         while not _are_standard_open():
             held.append(os.open(os.devnull, os.O_RDONLY))
-        yield
+        return opens(*arguments, **named)
     finally:
         for descriptor in held:
             os.close(descriptor)
