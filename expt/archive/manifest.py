@@ -70,14 +70,15 @@ class Written(NamedTuple):
     """A file as its writer left it: nobody has to read it again to know its hash."""
 
     sha256: str
-    status: os.stat_result
+    mark: tuple[int, int, int]
 
-    def is_left_alone(self, now: os.stat_result) -> bool:
-        """Whether the file is still the same one, and nobody has written to it."""
-        return _mark_of(self.status) == _mark_of(now)
+    @classmethod
+    def of(cls, content: Content, status: os.stat_result) -> Written:
+        return cls(content.sha256, _mark_of(status))
 
 
 _mark_of: Final = attrgetter("st_mtime_ns", "st_ino", "st_size")
+"""What is the same while a file is the same one, and nobody has written to it."""
 
 
 def write_manifest(archive: str | Path, written: Mapping[str, Written] | None = None) -> None:
@@ -89,7 +90,7 @@ def write_manifest(archive: str | Path, written: Mapping[str, Written] | None = 
     lines = []
     for name, entry in _evidence(archive):
         status, left = entry.stat(follow_symlinks=False), known.get(name)
-        if left is not None and left.is_left_alone(status):
+        if left is not None and left.mark == _mark_of(status):
             size, sha256 = status.st_size, left.sha256
         elif status.st_size == 0:
             size, sha256 = 0, _EMPTY

@@ -22,7 +22,7 @@ from expt.ground.encoding import dumps
 from expt.ground.layout import ARTIFACTS_DIR
 from expt.ground.ndarrays import as_array, is_masked
 from expt.ground.objects import HOSTILE, field_values, is_row, safe_repr
-from expt.ground.real_numbers import exact_number
+from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
 
 Save = Callable[[str, Any], Any]
 
@@ -83,6 +83,8 @@ def _is_mapping(value: Any) -> bool:
 
 
 def _make_storable(value: Any, name: str, save: Save, notes: list[str], depth: int) -> Any:
+    if type(value) is float or (type(value) is int and INT64_MIN <= value <= INT64_MAX):
+        return value
     size = _json_size(value)
     if size is not None:
         return value if size <= LONGEST_RESULT else _as_plain_file(value, name, save, notes)

@@ -88,7 +88,7 @@ def write_record(
 ) -> Written:
     """Make `record` the `run.json` of the archive `path`, at once."""
     content = Content.of(encode(record))
-    return Written(content.sha256, write_atomically(f"{path}/{layout.RUN_FILE}", content.data))
+    return Written.of(content, write_atomically(f"{path}/{layout.RUN_FILE}", content.data))
 
 
 class Archive:
@@ -155,8 +155,8 @@ class Archive:
             small = read_small(f"{self._place}/{layout.SERIES_DIR}/{name}", _SMALL)
             if small is not None:
                 found[name], status = small
-                sha256 = Content.of(found[name]).sha256
-                self._written[f"{layout.SERIES_DIR}/{name}"] = Written(sha256, status)
+                written = Written.of(Content.of(found[name]), status)
+                self._written[f"{layout.SERIES_DIR}/{name}"] = written
         return found
 
     def write_manifest(self) -> None:
@@ -165,7 +165,7 @@ class Archive:
 
     def _write(self, name: str, content: Content) -> None:
         status = write_new(f"{self._place}/{name}", content.data)
-        self._written[name] = Written(content.sha256, status)
+        self._written[name] = Written.of(content, status)
 
     def write_params(
         self, params: Mapping[str, Any], choices: Mapping[str, str] | None = None

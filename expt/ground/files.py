@@ -31,6 +31,7 @@ TEMPORARY_PREFIX: Final = "%tmp-"
 
 _OPEN: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN
 _READ: Final = os.O_RDONLY | _OPEN | getattr(os, "O_NONBLOCK", 0)  # a FIFO would block
 _FOLDER: Final = _READ | getattr(os, "O_DIRECTORY", 0)
 _WALKS: Final = os.open in os.supports_dir_fd and bool(_NO_LINK)
@@ -356,7 +357,7 @@ def temporary_beside(path: str | Path) -> str:
 
 
 def _write_file(path: str | Path, data: bytes) -> os.stat_result:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN, 0o666)
+    descriptor = os.open(path, _CREATE, 0o666)
     try:
         write_all(descriptor, data)
         return os.fstat(descriptor)

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from expt.ground.encoding import encode_plain
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class OuterRun:
 
     def announce(self) -> None:
         """Let all code of this process know, and of those that it starts."""
-        os.environ[VARIABLE] = json.dumps(vars(self))
+        os.environ[VARIABLE] = encode_plain(vars(self))
 
     @property
     def words(self) -> list[str]:

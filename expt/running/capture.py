@@ -14,6 +14,7 @@ import json
 import os
 import select
 import sys
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TextIO
 
 from expt.parameters.masking import secret_pattern, secret_spellings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
+_streams_of: Final = attrgetter(*_STREAMS)
 
 
 @contextlib.contextmanager
@@ -43,8 +45,8 @@ def captured_output(
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
     log = _above_standard(log)
     kept = [_duplicate(number) for number in (0, 1, 2)]
-    streams = {name: getattr(sys, name) for name in _STREAMS}
-    _flush(*streams.values())
+    streams = _streams_of(sys)
+    _flush(*streams)
     spelled = secret_spellings(secret_texts)
     scrubber = _Scrubber(path, spelled) if spelled else None
     for number in (1, 2):
@@ -62,7 +64,7 @@ def captured_output(
         faulthandler.disable()
         for number, copy in enumerate(kept):
             _put_back(number, copy)
-        for name, stream in streams.items():
+        for name, stream in zip(_STREAMS, streams, strict=True):
             setattr(sys, name, stream)
         if faulted:
             with contextlib.suppress(Exception):

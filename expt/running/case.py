@@ -33,7 +33,7 @@ from expt.running.failure import (
     refuse_breakpoint,
 )
 from expt.running.graphics_driver import finish_kernels, why_lost
-from expt.running.isolation import call_apart, ignored_interrupts
+from expt.running.isolation import IgnoredInterrupts, call_apart
 from expt.running.judging import Judge
 from expt.running.made import made_values, tell_made
 from expt.running.making import Making
@@ -66,21 +66,21 @@ def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcom
     Where another session runs it, the outcome says so and nothing is run.
     """
     run = _Run(case, bound, around)
-    with ignored_interrupts() as early:
+    with IgnoredInterrupts() as early:
         with around.rivals.kept_out(case) as other:
             if other is not None:
                 return other
             run.claim()
         run.begin()
     try:
-        if early:
+        if early.came:
             raise KeyboardInterrupt
         status, error = call_apart(run.perform, run.tell_stuck)
     except KeyboardInterrupt as late:  # it came between the experiment's end and ours
         status, error = "interrupted", run.judge.describe(late)
     except BaseException as hostile:  # what was raised objects to being looked at
         status, error = "failed", run.judge.describe(hostile)
-    with ignored_interrupts():
+    with IgnoredInterrupts():
         outcome, is_over = run.finish(status, error)
         if is_over:
             run.seal()
@@ -89,7 +89,7 @@ def run_case(case: Case, bound: BoundExperiment, around: Surroundings) -> Outcom
             run.follow_up(outcome)
         except (OSError, KeyboardInterrupt) as late:  # the run has ended: this is beside it
             around.report(Notice(f"what follows the run ended early: {late!r}", case.id))
-        with ignored_interrupts():
+        with IgnoredInterrupts():
             run.seal()
     run.let_go()
     return outcome

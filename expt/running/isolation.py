@@ -128,15 +128,20 @@ def _put_one_back(kind: Kind, before: Any) -> str | None:
     return None
 
 
-@contextlib.contextmanager
-def ignored_interrupts() -> Iterator[list[int]]:
-    """Let no Ctrl-C in between two writes; the list says afterwards whether one came."""
-    came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    before = set_handler(signal.SIGINT, lambda number, _: came.append(number))
-    try:
-        yield came
-    finally:
-        set_handler(signal.SIGINT, before)
+class IgnoredInterrupts:
+    """Lets no Ctrl-C in between two writes; `came` says afterwards whether there was one."""
+
+    came = False
+
+    def __enter__(self) -> IgnoredInterrupts:
+        self._is_main = threading.current_thread() is threading.main_thread()
+        if self._is_main:
+            self._before = set_handler(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_main:
+            set_handler(signal.SIGINT, self._before)
+
+    def _note(self, *_: object) -> None:
+        self.came = True

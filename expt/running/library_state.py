@@ -12,7 +12,7 @@ import logging
 import sys
 import tempfile
 import warnings
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, Final
 
 from expt.ground.value_classes import frozen
@@ -125,9 +125,13 @@ def take_decimal() -> tuple[decimal.Context, ...]:
 def put_decimal(before: tuple[decimal.Context, ...]) -> None:
     context, default = before
     decimal.setcontext(context)
-    for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp"):
-        setattr(decimal.DefaultContext, name, getattr(default, name))
-    decimal.DefaultContext.traps = default.traps
+    if _settings_of(decimal.DefaultContext) != _settings_of(default):
+        for name in _SETTINGS:
+            setattr(decimal.DefaultContext, name, getattr(default, name))
+
+
+_SETTINGS: Final = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
+_settings_of: Final = attrgetter(*_SETTINGS)
 
 
 def take_temporary() -> tuple[str | None, str]:

@@ -148,10 +148,11 @@ class AppendedFile:
         self._identity = status.st_dev, status.st_ino
 
     def close(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            if self._identity is not None and self._is_ours():
-                os.close(self._file)
-        self._identity = None
+        if self._identity is not None:
+            with contextlib.suppress(FileNotFoundError):
+                if self._is_ours():
+                    os.close(self._file)
+            self._identity = None
 
 
 class Records(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 from typing import TYPE_CHECKING
@@ -133,10 +132,15 @@ class SeriesFiles:
 
     def close(self) -> None:
         """Close each, whatever becomes of the others."""
-        with contextlib.ExitStack() as files:
-            for file in (self.records, self.names, self._entries, self.results):
+        refused: list[OSError] = []
+        for file in (self.results, self._entries, self.names, self.records):
+            try:
                 if file is not None:
-                    files.callback(file.close)
+                    file.close()
+            except OSError as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
 
 
 def _write_whole(path: Path, encoded: Encoded, disk: Disk) -> None:
