@@ -115,13 +115,13 @@ class Archive:
         `announce` is told id and folder just before: who buries this process then knows of it.
         Raises `ExptError` where the place cannot be written.
         """
-        parent = f"{runs}/{folder}"
+        parent = _join(runs, folder)
         try:
             if not os.path.isdir(parent):  # the first run makes it
-                Path(parent).mkdir(parents=True, exist_ok=True)
+                parent.mkdir(parents=True, exist_ok=True)
             for _ in range(_TRIES):
                 run_id = _new_id()
-                path = Path(f"{parent}/{now:%Y-%m-%d_%H-%M-%S}_{run_id}")
+                path = parent / f"{now:%Y-%m-%d_%H-%M-%S}_{run_id}"
                 announce(run_id, path)
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(path)
@@ -249,6 +249,11 @@ class Archive:
             with written_whole(place) as copy:
                 shutil.copyfileobj(original, copy, 1024 * 1024)
         return place
+
+
+@functools.lru_cache(maxsize=1024)  # all runs of an experiment lie in the same
+def _join(runs: Path, folder: str) -> Path:
+    return runs / folder
 
 
 def _new_id() -> str:

@@ -295,7 +295,12 @@ def write_new(path: str | Path, data: bytes) -> os.stat_result:
     Returns its status as it was left.
     """
     try:
-        return _write_file(path, data)
+        descriptor = os.open(path, _CREATE, 0o666)
+        try:
+            write_all(descriptor, data)
+            return os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -309,7 +314,7 @@ def write_atomically(path: str | Path, data: bytes) -> os.stat_result:
     """
     temporary = temporary_beside(path)
     try:
-        status = _write_file(temporary, data)
+        status = write_new(temporary, data)
         os.replace(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -354,15 +359,6 @@ def temporary_beside(path: str | Path) -> str:
     path = os.fspath(path)
     folder = path[: len(path) - len(os.path.basename(path))]
     return f"{folder}{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}"
-
-
-def _write_file(path: str | Path, data: bytes) -> os.stat_result:
-    descriptor = os.open(path, _CREATE, 0o666)
-    try:
-        write_all(descriptor, data)
-        return os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sync_archive(path: Path, since: float = 0.0) -> OSError | None:
