@@ -10,7 +10,6 @@ from typing import Final
 
 from expt.ground.errors import ExptError
 
-
 _LONGEST: Final = 143  # bytes: file systems take 255, encrypted ones as few as this
 
 

@@ -28,8 +28,6 @@ from expt.reading.series.statistics import summarise_series
 from expt.running.capture import captured_output
 from expt.running.checkpointing import Checkpoint, find_origin
 from expt.running.failure import (
-    describe_error,
-    raised_by_interrupt,
     refuse_breakpoint,
 )
 from expt.running.graphics_driver import finish_kernels, why_lost
@@ -354,7 +352,8 @@ class _Run:
         outcome = outcome_of(self._record, self._case.id, self._archive.path)
         if lost:
             outcome = evolve(outcome, spoiled=True)
-        is_over = not self._analyses_of(outcome) and not self._is_heard()
+        heard = self._around.listens("expt_run_finished")
+        is_over = not self._analyses_of(outcome) and not heard
         self._around.report(RunFinished(self._case.id, outcome, is_over))
         return outcome, is_over
 
@@ -362,18 +361,18 @@ class _Run:
         is_whole = outcome.status == "completed" and not self.judge.is_pruned
         return self._bound.binding.analyses if is_whole else ()
 
-    def _is_heard(self) -> bool:
-        return self._around.listens("expt_run_finished")
-
     def follow_up(self, outcome: Outcome) -> None:
         """Analyses and observers, after the terminal status and outside the duration."""
-        analyses, heard = self._analyses_of(outcome), self._is_heard()
+        analyses = self._analyses_of(outcome)
 
         def tell() -> None:
             with self._captured():
                 self._outer_run().announce()
-                self._analyse(analyses)
-                if heard:
+                if analyses:
+                    from expt.running.run_analyses import analyse_run  # slow, and few have them
+
+                    analyse_run(self._archive.path, analyses, self.judge, self._tell)
+                if self._around.listens("expt_run_finished"):
                     self._around.report(RunAnnounced(self._case.id))
                     self._around.observe(
                         "expt_run_finished",
@@ -389,27 +388,13 @@ class _Run:
         try:
             self._archive.write_manifest()
         except (OSError, ValueError) as error:
-            told = f"no manifest could be written: {getattr(error, 'strerror', None) or error}"
-            self._around.report(Notice(told, self._case.id))
+            reason = getattr(error, "strerror", None) or error
+            self._tell(f"no manifest could be written: {reason}")
 
     def let_go(self) -> None:
         """Hold nothing any more: what the run had is freed now, not when the collector comes by."""
         vars(self).clear()
 
-    def _analyse(self, analyses: Sequence[Analysis]) -> None:
-        for analysis in analyses:
-            from expt.reading.references import load_archive  # slow, and few have analyses
-
-            try:
-                analysis.function(load_archive(self._archive.path))
-            except BaseException as error:
-                if os.getpid() != self._pid:
-                    os._exit(0)
-                self.judge.print_traceback(error)
-                told = describe_error(error, self._scrub)
-                is_asked = raised_by_interrupt(error)
-                late = self.judge.tell_late() if is_asked else ""
-                text = f"{analysis.name} {late or f'failed: {told.message or told.type}'}"
-                self._around.report(Notice(text, self._case.id))
-                if is_asked:
-                    return
+    def _tell(self, text: str) -> None:
+        """A notice, which comes too late for the record."""
+        self._around.report(Notice(text, self._case.id))
