@@ -168,6 +168,20 @@ def test_each_view_opens_and_shows_the_runs(tab: Tab) -> None:
     assert "experiment_train" in tab.wait("h2").inner_text()
 
 
+def test_a_chart_keeps_its_height_in_a_window_of_another_size(tab: Tab) -> None:
+    tab.view("run")
+    tab.until("document.querySelector('.chart .xtitle')")
+    before = tab.page.evaluate("document.querySelector('.chart').clientHeight")
+    tab.page.set_viewport_size({"width": 900, "height": 700})
+    tab.until("document.querySelector('.chart')._fullLayout.width < 900")
+    size, title, bottom = tab.page.evaluate(
+        "((chart) => [chart.clientHeight, chart.querySelector('.xtitle').getBoundingClientRect()"
+        ".bottom, chart.getBoundingClientRect().bottom])(document.querySelector('.chart'))"
+    )
+    tab.page.set_viewport_size({"width": 1280, "height": 800})
+    assert size == before and title < bottom
+
+
 @both
 def test_what_differs_by_rounding_alone_is_flat_as_in_its_stored_picture(tab: Tab) -> None:
     stored = pytest.approx(limits([make_curve([0, 1], [0.3, 0.1 + 0.2])], log=False)[1])
@@ -563,14 +577,23 @@ def test_the_same_runs_give_the_same_bytes(project: Sandbox) -> None:
 def test_a_report_of_many_runs_says_which_it_does_not_hold_whole(
     open_tab: Callable[..., Tab], tmp_path: Path
 ) -> None:
+    """And a table tells experiments without the folder that all share, dots how many there are."""
+    deeper = {"experiment": "experiments/deep/run.py::experiment_run"}
     for number in range(201):
-        make_run(tmp_path / "runs", number, params={"lr": number})
+        results = {"loss": number} if number % 2 else {}
+        more = deeper if number == 200 else {}
+        make_run(tmp_path / "runs", number, params={"lr": number}, results=results, **more)
     done = Sandbox(tmp_path).expt("report", "--runs", tmp_path / "runs", "-o", "page.html")
     assert done.exit_code == 0, done.stderr
     tab = open_tab((tmp_path / "page.html").as_uri())
     tab.told("201 runs")
     assert "the newest 200 of 201 runs are here whole" in tab.page.inner_text("footer")
     assert tab.page.locator("table.runs tbody tr").count() < 70
+    told = ["deep/run.py::experiment_run", "walk.py::experiment_walk"]
+    assert tab.column("experiment")[:2] == told
+    tab.view("scatter")
+    tab.until("document.querySelectorAll('.scatterlayer .point').length === 100")
+    assert "100 of 201 runs have both" in tab.page.inner_text("section")
 
 
 PLUGIN = """

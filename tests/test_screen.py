@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from expt.ground.errors import ExptError
-from expt.ground.screen import Column, OneRow, Prose, Screen, aligned, linked
+from expt.ground.screen import Column, OneRow, Prose, Screen, aligned, linked, paragraph
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,6 +183,25 @@ def test_prose_is_broken_between_words() -> None:
     screen, stream = terminal(NO_COLOR="1")
     screen.lines([Prose(["the same in all: lr=0.1 hidden=64×32 epochs=30"])])
     assert stream.getvalue() == "the same in all: lr=0.1 hidden=64×32 \nepochs=30\n"
+
+
+def test_what_is_said_is_broken_between_words_but_where_it_holds_something_to_paste() -> None:
+    screen, stream = terminal(COLUMNS="20", NO_COLOR="1")
+    told = "'lr' is no path; swept\n  at experiments/first.py:12 here"
+    screen.lines(paragraph(told, "error: "))
+    assert [line.rstrip() for line in stream.getvalue().splitlines()] == [
+        "error: 'lr' is no",
+        "path; swept",
+        "  at experiments/first.py:12 here",
+    ]
+    screen.lines(paragraph("as it was printed, or code"))
+    assert stream.getvalue().splitlines()[3:] == ["as it was printed, or code"]
+
+
+def test_a_table_without_a_row_is_nothing() -> None:
+    for screen, stream in (terminal(), terminal(TERM="dumb")):
+        screen.table([Column("provider", []), Column("size", [], right=True)])
+        assert stream.getvalue() == ""
 
 
 def test_a_text_among_numbers_is_cut_and_leaves_no_column_out() -> None:

@@ -512,6 +512,9 @@ def test_local_variables_stand_below_frames_and_secrets_are_masked(sandbox: Sand
 
         def experiment_one(pin: Secret, size=3):
             api_key, text = "k-123", "a"
+            class Rows:
+                __repr__ = lambda self: "[[1],\\n     [2]]"
+            rows = Rows()
             raise ValueError("boom")
         """
     sandbox.write({"experiments/first.py": source})
@@ -521,6 +524,7 @@ def test_local_variables_stand_below_frames_and_secrets_are_masked(sandbox: Sand
     assert done.exit_code == 1
     for told in (done.stdout, sandbox.record()["error"]["traceback"]):
         assert "    size = 3\n" in told
+        assert "    rows = [[1], [2]]\n" in told
         assert "    api_key = '***'\n    pin = '***'\n" in told
         assert "7731" not in told
         assert "k-123" not in told

@@ -20,6 +20,7 @@ def test_a_truth_value_is_no_number(value: object, counts: bool) -> None:
     ("numbers", "expected"),
     [
         ([0.1] * 10, 0.1),
+        ([0.1] * 7, 0.1),
         ([1.7e308, 1.7e308], 1.7e308),
         ([10**400], math.inf),
         ([math.inf, 1], math.inf),
@@ -36,6 +37,7 @@ def test_a_mean_that_is_none_is_nan(numbers: list[float]) -> None:
 
 def test_a_spread_has_the_sample_deviation_and_nan_is_no_extreme() -> None:
     assert spread_of([2, 4]) == {"mean": 3.0, "std": pytest.approx(2**0.5), "min": 2.0, "max": 4.0}
+    assert spread_of([0.1] * 7)["std"] == 0
     assert spread_of([7]) == {"mean": 7.0, "std": None, "min": 7.0, "max": 7.0}
     found = spread_of([math.nan, 1.0, 3.0])
     assert math.isnan(found["mean"]) and (found["min"], found["max"]) == (1.0, 3.0)

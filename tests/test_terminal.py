@@ -328,6 +328,7 @@ def test_durations_lists_the_slowest(options: Options) -> None:
     ]
     play.finish()
     assert """
+
 slowest 2 of 3 runs
   2.0s  experiments/mnist.py::experiment_train[seed-2]
   1.0s  experiments/mnist.py::experiment_train[seed-1]
@@ -760,7 +761,8 @@ def test_a_failure_on_a_terminal_shows_archived_code_and_folds_libraries(
     play.plan(case)
     code = play.path() / "code/experiments/mnist.py"
     code.parent.mkdir(parents=True)
-    code.write_text("\n" * 10 + "    # before [red]\x1b\n    step(lr)  # as it ran\n")
+    long = "    step(lr)  # as it ran, and no part of a long line is left out of what is shown\n"
+    code.write_text("\n" * 10 + "    # before [red]\x1b\n" + long)
     (play.path() / "output.log").write_text("".join(f"batch {n}\x1b[2J\n" for n in range(41)))
     failed = attrs.evolve(
         play.outcome(case, 0, "failed"), error=ErrorInfo("ValueError", "boom", text)
@@ -772,11 +774,12 @@ def test_a_failure_on_a_terminal_shows_archived_code_and_folds_libraries(
     wait_for(lambda: "next:" in window.screen())
     lines = window.screen().splitlines()
     start = lines.index("✗ experiments/mnist.py::experiment_train  0000abcdef  seed=0")
-    assert lines[start + 1 : start + 18] == [
+    assert lines[start + 1 : start + 19] == [
         "╭───────────────────── Traceback (most recent call last) ──────────────────────╮",
         "│ experiments/mnist.py:12 in experiment_train                                  │",
         "│   11     # before [red]\\x1b                                                  │",
-        "│ ❱ 12     step(lr)  # as it ran                                               │",
+        "│ ❱ 12     step(lr)  # as it ran, and no part of a long line is left out of    │",
+        "│      what is shown                                                           │",
         "│ helpers.py:3 in step                                                         │",
         '│     raise ValueError("boom [red]\\x1b")                                       │',
         "│ …  1 frame in numpy/linalg                                                   │",

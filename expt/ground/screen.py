@@ -62,6 +62,7 @@ STATUS_STYLES: Final = {
 _PLAIN_SIGNS: Final = str.maketrans(
     "…✓✗▸❱━╸╺─·×−±Δ↑↓▁▂▃▄▅▆▇█⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "~+x>>=---.x-~d^v_.-:=+*#|/-\\|/-\\|/"
 )
+_PASTED: Final = re.compile(r"[/\\]|\b(?:expt|pip|python)\b")  # a path, a command
 _NO_LIMIT: Final = 100_000  # columns
 _WIDEST: Final = 60  # columns of a plain table that one long value does not widen
 _NAMED: Final = 10  # columns that were left out
@@ -188,8 +189,13 @@ class Screen:
             self.write("".join(f"{plain(line)}\n" for line in lines))
 
     def table(self, columns: Sequence[Column], *, indent: int = 0, else_by: str = "") -> None:
-        """A table, and below it what there was no room for; `else_by` says how to see that."""
+        """A table, and below it what there was no room for; `else_by` says how to see that.
+
+        Nothing where it has no row.
+        """
         columns = [each for each in columns if each.head or any(map(plain, each.cells))]
+        if not any(each.cells for each in columns):
+            return
         heads = any(column.head for column in columns)
         margin = " " * indent
         if not self.draws:
@@ -203,7 +209,8 @@ class Screen:
         self.draw(Padding(_rich_table(shown, heads=heads), (0, 0, 0, indent), expand=False))
         if left_out:
             else_by = f": {else_by}" if else_by else ""
-            self.line((f"{margin}no room for {some_of(left_out, _NAMED)}{else_by}", "dim"))
+            told = f"{margin}no room for {some_of(left_out, _NAMED)}{else_by}"
+            self.lines([Prose([(told, "dim")])])
 
     def markdown(self, text: str, *, indent: int = 0) -> None:
         """Markdown that a user wrote; where rich does not draw, as it was written."""
@@ -216,11 +223,12 @@ class Screen:
 
         self.draw(Padding(Markdown(told, hyperlinks=False), (0, 0, 0, indent)))
 
-    def tree(self, root: Branch) -> None:
+    def tree(self, root: Branch, *, indent: int = 0) -> None:
         """A line with what belongs to it below it, as deep as it goes."""
         if not self.draws:
-            self.lines(_indented(root))
+            self.lines(_indented(root, " " * indent))
             return
+        from rich.padding import Padding
         from rich.tree import Tree
 
         def grow(tree: Tree, branches: Sequence[Branch]) -> Tree:
@@ -228,7 +236,8 @@ class Screen:
                 grow(tree.add(styled(line)), below)
             return tree
 
-        self.draw(grow(Tree(styled(root[0]), guide_style="dim"), root[1]))
+        tree = grow(Tree(styled(root[0]), guide_style="dim"), root[1])
+        self.draw(Padding(tree, (0, 0, 0, indent), expand=False))
 
     def draw(self, *renderables: RenderableType) -> None:
         """Let rich draw."""
@@ -322,10 +331,15 @@ def side_by_side(*parts: RenderableType, gap: int = 1) -> RenderableType:
 
 
 def paragraph(text: str, *before: Part) -> list[Line]:
-    """The lines of a text of several, the first one after `before`; tabs are blanks."""
+    """The lines of a text of several, the first one after `before`; tabs are blanks.
+
+    With `before` it is said by us: what holds nothing to be pasted is broken between words.
+    """
     first, *rest = text.expandtabs().split("\n")
-    lines: list[Line] = [[line] for line in rest]
-    return [[*before, first], *lines]
+    lines: list[Line] = [[*before, first], *([line] for line in rest)]
+    if not before:
+        return lines
+    return [line if _PASTED.search(str(line[-1])) else Prose(line) for line in lines]
 
 
 def linked(text: str, path: str | os.PathLike[str], style: str = "") -> Part:

@@ -33,7 +33,10 @@ def as_float(number: float) -> float:
 
 def mean(numbers: Sequence[float]) -> float:
     """The mean of one or more numbers; nan or infinite where one is."""
-    return _sum([as_float(number) for number in numbers], len(numbers))
+    values = [as_float(number) for number in numbers]
+    if values.count(values[0]) == len(values):  # seven times 0.1 is not 0.7
+        return values[0]
+    return _sum(values, len(values))
 
 
 def spread_of(numbers: Sequence[float]) -> Spread:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from expt.ground.value_classes import evolve
 from expt.parameters.secret_values import is_secret_name
 
 OUR_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + "/"
+_LINE_END: Final = re.compile(r"\s*\n\s*")  # of a value that is told in one line
 _LONGEST_LOCAL: Final = 500  # characters of a local variable's value
 Scrub = Callable[[str], str]
 
@@ -67,7 +69,7 @@ def _drop_our_frames(
         shown = frame.locals or {}
         for name, text in shown.items():
             text = text if len(text) <= _LONGEST_LOCAL else f"{text[:_LONGEST_LOCAL]}…"
-            shown[name] = repr(MASK) if is_secret(name) else text.replace("\n", " ")
+            shown[name] = repr(MASK) if is_secret(name) else _LINE_END.sub(" ", text)
     context = told.__context__
     if context is not None and context.stack and not any(map(_is_users, context.stack)):
         told.__context__ = None  # what we were doing when we called the user's code

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.layout import LOG_FILE, RUNS_DIR
-from expt.ground.screen import STATUS_STYLES, Line, OneRow, Part, paragraph, pasted, relative_path
+from expt.ground.screen import (
+    STATUS_STYLES,
+    Line,
+    OneRow,
+    Part,
+    Prose,
+    paragraph,
+    pasted,
+    relative_path,
+)
 from expt.ground.text import (
     case_text,
     collapse_progress,
@@ -132,7 +141,7 @@ def show_failures(
             show_error(screen, outcome.error, style, options.cwd, archive)
         if others:
             same = some_of((names.get(other.case_id, other.case_id) for other in others), 3)
-            screen.line(f"the same in {same}")
+            screen.lines([Prose([f"the same in {same}"])])
         if outcome.path and style in ("auto", "long"):
             _show_output(screen, Path(outcome.path) / LOG_FILE, options.cwd)
 
@@ -192,7 +201,7 @@ def duration_lines(outcomes: Sequence[Outcome], count: int | None) -> list[Line]
     slowest = ran[: count or None]
     title = f"slowest {len(slowest)} of {len(ran)} runs" if count else "durations"
     lines: list[Line] = [[f"{human_duration(o.duration):>6}  {o.case_id}"] for o in slowest]
-    return [[(title, "bold")], *lines, []]
+    return [[], [(title, "bold")], *lines, []]
 
 
 def count_text(counts: Mapping[str, int]) -> str:

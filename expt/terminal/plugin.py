@@ -19,7 +19,7 @@ from expt.archive.served_page import find_addresses
 from expt.ground import messages
 from expt.ground.errors import ExitCode
 from expt.ground.hookspecs import hook
-from expt.ground.screen import STATUS_STYLES, Line, Screen, paragraph
+from expt.ground.screen import STATUS_STYLES, Line, Prose, Screen, paragraph
 from expt.ground.text import counted, human_duration
 from expt.parameters.secret_values import masked_case
 from expt.terminal import endings
@@ -103,7 +103,7 @@ class Terminal:
             self._live.take_plan(plan)
         workers = self._options.running.workers
         for search in plan.searches:
-            self._say(*paragraph(f"searching: {search_text(search)}"))
+            self._say(Prose([f"searching: {search_text(search)}"]))
         if len(plan.cases) > 1 or (plan.deselected and not plan.searches):
             on = f" on {workers} workers" if workers > 1 else ""
             self._say([f"planned {counted(len(plan.cases), 'case')}{on}"])
@@ -252,7 +252,7 @@ class Terminal:
             return
         show_sweeps(screen, *self._with_earlier(outcomes), summary)
         for search in self._searches:
-            screen.lines(paragraph(f"{search.case.id}: {search.known}"))
+            screen.lines([Prose([f"{search.case.id}: {search.known}"])])
             screen.line(("all trials: ", "dim"), f"expt search {search.case.id}")
         screen.lines(curves_lines(options.keeping.runs, self._session, options.cwd))
         screen.lines(endings.where_lines(outcomes, options))

@@ -218,6 +218,7 @@ def _excerpt(code: str, line: int) -> RenderableType:
         line_numbers=True,
         line_range=(max(line - 1, 1), line),
         highlight_lines={line},
+        word_wrap=True,
     )
 
 

@@ -57,14 +57,14 @@ def main(words: list[str]) -> int:
     with without_collection():
         runs, more = _find(asked, root)
         names = _names(asked.group_by, "--group-by")
-        if names is not None:
+        if not (runs or asked.json or asked.csv):
+            Screen(sys.stderr).line(_nothing(asked, root))
+        elif names is not None:
             from expt.cli.show.grouped import show_groups
 
             show_groups(runs.group_by(*names), asked, screen)
         elif asked.json or asked.csv:
             _write_machine(runs, asked, screen)
-        elif not runs:
-            Screen(sys.stderr).line(_nothing(asked, root))
         elif not asked.references:
             _list(runs, asked, screen, more)
     if runs and asked.references and not (names or asked.json or asked.csv):

@@ -247,7 +247,7 @@ def _show_lineage(view: View) -> None:
             branches.append(
                 ([(f"{name.replace('_', ' ')} ", "dim"), short_text(lineage[name])], ())
             )
-    view.screen.tree(([run.experiment, " ", view.id(run)], branches))
+    view.screen.tree(([run.experiment, " ", view.id(run)], branches), indent=2)
 
 
 def _deviation(run: Run, name: str, value: Any) -> Line:
@@ -352,7 +352,7 @@ def _show_again(view: View) -> None:
     view.pairs(
         {
             "as typed": shlex.join(view.run.command),
-            "as it was": shlex.join(["expt", "rerun", str(view.run.path.absolute())]),
+            "as it was": shlex.join(["expt", "rerun", view.path(view.run.path)[0]]),
             "same values": shlex.join(same),
             "in Python": f"run = expt.load({view.run.id!r})",
         }

@@ -8,10 +8,10 @@ export function layout(more = {}) {
   const style = getComputedStyle(document.documentElement);
   const [ink, faint, paper] = ["--ink", "--line", "--paper"].map((name) => style.getPropertyValue(name).trim());
   const axis = { gridcolor: faint, zerolinecolor: faint, linecolor: faint, automargin: true, exponentformat: "power" };
-  const merge = (one, other) => ({ ...axis, ...one, ...other });
+  const merge = (one, other) => ({ ...axis, ...one, ...other, title: { standoff: 8, ...other?.title } });
   return {
     paper_bgcolor: paper, plot_bgcolor: paper, font: { color: ink, family: "system-ui, sans-serif", size: 12 },
-    margin: { l: 56, r: 16, t: 34, b: 56 }, hovermode: "closest", showlegend: false, ...more,
+    margin: { l: 56, r: 16, t: 34, b: 40 }, hovermode: "closest", showlegend: false, ...more,
     xaxis: merge({}, more.xaxis), yaxis: merge({}, more.yaxis),
   };
 }
@@ -53,6 +53,7 @@ export async function draw(element, traces, settings) {
   element.turn = turn;
   await loadCharts();
   if (element.turn !== turn) return;
+  element.style.height = `${settings.height}px`; // else a window of another size leaves it the least
   if (settings.live === undefined) {
     await window.Plotly.react(element, traces, layout(settings), CONFIG);
     return;

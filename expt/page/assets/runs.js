@@ -43,6 +43,16 @@ export class Runs {
     return column ? column.values[row] : UNKNOWN;
   }
 
+  // The folder that the files of all experiments share, which a table need not tell.
+  get sharedFolder() {
+    if (this.shared?.count !== this.count) {
+      const [first = [], ...others] = [...new Set(this.column("experiment")?.values)].map((id) => show(id).split("::")[0].split("/").slice(0, -1));
+      const parts = first.findIndex((part, i) => others.some((other) => other[i] !== part));
+      this.shared = { count: this.count, folder: (parts < 0 ? first : first.slice(0, parts)).map((part) => `${part}/`).join("") };
+    }
+    return this.shared.folder;
+  }
+
   number(row, name) {
     const value = this.value(row, name);
     return isNumber(value) ? Number(value) : typeof value === "boolean" ? Number(value) : NaN;

@@ -1,6 +1,6 @@
 // A value against a result, a dot a run; a box drawn over dots chooses them in the table.
 import {el, replace, choice} from "./dom.js";
-import {isSpread} from "./values.js";
+import {isSpread, showCount, counted} from "./values.js";
 import {title} from "./runs.js";
 import {colouring, telling, legend} from "./colours.js";
 import {draw} from "./charts.js";
@@ -17,18 +17,21 @@ export class Scatter {
   }
 
   async show() {
-    const { runs, rows, state } = this.page;
+    const { runs, state } = this.page;
+    let { rows } = this.page;
     const params = runs.valueNames("params");
     const results = runs.valueNames("results", "last").filter((name) => runs.isNumeric(name));
     const varied = runs.differing(rows, params).differs;
     const across = runs.column(state.across) ? state.across : varied[0] || params[0] || "started";
     const up = runs.column(state.up) ? state.up : results[0] || "duration";
+    const all = rows.length;
+    rows = rows.filter((row) => Number.isFinite(runs.position(row, across)) && Number.isFinite(runs.position(row, up)));
     const color = state.color || telling(runs, rows, [across]);
     const names = [...params, ...runs.valueNames("results", "last"), "duration"].map((name) => [name, title(name)]);
     replace(this.tools, choice("across", across, names, (value) => state.set({ across: value })), choice("up", up, names, (value) => state.set({ up: value })),
       choice("colour", state.color, [["", "as it tells most"], ...varied.map((name) => [name, title(name)])], (value) => state.set({ color: value })));
     const colours = colouring(runs, rows, color);
-    replace(this.told, legend(colours, runs, rows, color));
+    replace(this.told, rows.length < all ? `${showCount(rows.length)} of ${counted(all, "run")} have both` : null, ...legend(colours, runs, rows, color));
     const x = rows.map((row) => runs.position(row, across));
     const y = rows.map((row) => runs.position(row, up));
     const traces = [{

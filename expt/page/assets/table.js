@@ -94,6 +94,7 @@ export class RunsTable {
   text(name, value) {
     if (name === "duration" || name === "setup") return showDuration(value);
     if (name === "started" && typeof value === "string") return showTime(value);
+    if (name === "experiment" && typeof value === "string") return value.slice(this.page.runs.sharedFolder.length);
     if (name === "tags" && Array.isArray(value)) return value.join(", ");
     return value === null && !name.startsWith("params.") ? "" : show(value);
   }
