@@ -34,6 +34,7 @@ TREE = {
             for step in range(20):
                 track("loss", 1 / (1 + lr * step * 10) + 0.01 * seed, step=step)
                 track("steady", 0.1 + 0.2 if step % 2 else 0.3, step=step)
+                track("level", 0.3, step=step)
                 if step % 5 == 0:
                     track("picture", rng.integers(0, 256, (8, 8, 3), np.uint8), step=step)
                     track("weights", np.full((3, 4), lr * step), step=step)
@@ -191,7 +192,10 @@ def test_what_differs_by_rounding_alone_is_flat_as_in_its_stored_picture(tab: Ta
         tab.until(f"{chart}?.querySelector('.trace, .point')")
         return tab.page.evaluate(f"{chart}._fullLayout.yaxis.range")
 
+    tab.page.evaluate("location.hash = 'view=curves&series=level'")
+    assert upright(".chart") == stored
     tab.page.evaluate("location.hash = 'view=curves&series=steady'")
+    tab.until("document.querySelector('.chart .gtitle')?.textContent === 'steady'")
     assert upright(".chart") == stored
     tab.page.evaluate("Plotly.relayout(document.querySelector('.chart'), 'yaxis.autorange', true)")
     assert upright(".chart") == stored  # a double click too

@@ -16,9 +16,8 @@ export function flatRange([low, high]) {
   return [low - margin, high + margin];
 }
 
-// An axis of plotly for numbers: linear where they are equal but for rounding, since plotly includes
-// nothing in a logarithmic one.
+// An axis of plotly for numbers: linear where they are equal but for rounding, whichever was asked for.
 export function flattened(axis, numbers) {
-  const include = flatRange(endsOf(numbers));
-  return include ? { ...axis, type: "linear", autorangeoptions: { include } } : axis;
+  const flat = flatRange(endsOf(numbers));
+  return flat ? { ...axis, type: "linear", autorangeoptions: { minallowed: flat[0], maxallowed: flat[1] } } : axis;
 }
