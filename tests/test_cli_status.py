@@ -28,13 +28,12 @@ TREE = {
 
 def wait_until_it_tracked(sandbox: Sandbox) -> dict:
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if (sandbox.root / "runs").exists():
-            told = sandbox.expt("status", "--json").json()
-            if told and told[0]["last"]:
-                return told[0]
-        time.sleep(0.05)
-    raise AssertionError("nothing runs")
+    while not any(run.last for run in sandbox.runs(status="running")):
+        assert time.monotonic() < deadline, "nothing runs"
+        time.sleep(0.02)
+    told = sandbox.expt("status", "--json").json()
+    assert told[0]["last"]
+    return told[0]
 
 
 @pytest.mark.parametrize("far", [False, True], ids=["here", "on another machine"])

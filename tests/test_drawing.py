@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import os
 import subprocess
@@ -200,12 +201,44 @@ def test_a_figure_for_a_person_has_matplotlib_s_own_axes() -> None:
     axes.set_ylabel("changed")
 
 
-def test_no_picture_imports_pyplot() -> None:
-    code = (
-        "import sys, expt.drawing.arrays, expt.drawing.stills, expt.drawing.video_file;"
-        "sys.exit('matplotlib.pyplot' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+BACKENDS = ["module://nowhere.at_all", "nonsense", "agg", ""]
+ALONE = f"""
+import json, os, sys
+import numpy, PIL.Image  # of which no backend is asked
+
+def draw(backend):
+    os.environ["MPLBACKEND"] = backend
+    import expt.drawing.sheets, matplotlib
+    assert os.environ["MPLBACKEND"] == backend
+    assert backend != "agg" or matplotlib.get_backend() == "agg"
+
+def import_all():
+    import expt.drawing.arrays, expt.drawing.stills, expt.drawing.video_file
+    assert "matplotlib.pyplot" not in sys.modules
+
+assert "matplotlib" not in sys.modules
+codes = dict()
+for name, work in [("all", import_all), *((one, lambda one=one: draw(one)) for one in {BACKENDS})]:
+    pid = os.fork()
+    if pid == 0:
+        work()
+        os._exit(0)
+    codes[name] = os.waitpid(pid, 0)[1]
+print(json.dumps(codes))
+"""
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, int]:
+    """How processes ended that drew as the first that they did, by what is asked of each."""
+    environ = {name: text for name, text in os.environ.items() if name != "MPLBACKEND"}
+    done = subprocess.run([sys.executable, "-c", ALONE], env=environ, stdout=-1, timeout=100)
+    codes: dict[str, int] = json.loads(done.stdout)
+    return codes
+
+
+def test_no_picture_imports_pyplot(alone: dict[str, int]) -> None:
+    assert alone["all"] == 0
 
 
 def test_a_figure_shows_itself_in_a_notebook_without_pyplot() -> None:
@@ -217,18 +250,12 @@ def test_a_figure_shows_itself_in_a_notebook_without_pyplot() -> None:
     assert pixels(content).shape == (540, 960, 3)
 
 
-@pytest.mark.parametrize("backend", ["module://nowhere.at_all", "nonsense", "agg", ""])
-def test_a_backend_that_is_not_installed_stops_no_picture(backend: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_that_is_not_installed_stops_no_picture(
+    alone: dict[str, int], backend: str
+) -> None:
     """case: renderer-dies-of-mplbackend"""
-    code = (
-        "import os, expt.drawing.sheets, matplotlib;"
-        f"assert os.environ['MPLBACKEND'] == {backend!r};"
-        f"assert {backend!r} != 'agg' or matplotlib.get_backend() == 'agg'"
-    )
-    made = subprocess.run(
-        [sys.executable, "-c", code], check=False, env=os.environ | {"MPLBACKEND": backend}
-    )
-    assert made.returncode == 0
+    assert alone[backend] == 0
 
 
 # Sheets
