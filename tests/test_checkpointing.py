@@ -78,7 +78,7 @@ def kill_after_a_while(sandbox: Sandbox, *words: str) -> bool:
     before = archives(sandbox)
     process = sandbox.start("experiments", "--resume", *words)
     while process.poll() is None and archives(sandbox) == before:
-        time.sleep(0.005)
+        time.sleep(0.02)
     time.sleep(random.random() * 0.2)
     alive = process.poll() is None
     process.kill()

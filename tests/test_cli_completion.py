@@ -13,6 +13,8 @@ from expt.cli.completion import parser_of
 from expt.cli.parser import VERBS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from expt.testing import Sandbox
 
 TREE = {
@@ -37,11 +39,21 @@ TREE = {
 }
 
 
-def offered(sandbox: Sandbox, line: str, imported: list[str] | None = None) -> list[str]:
-    """The words that the command offers after `line`; `imported` gets what it imports for that."""
+def offered(sandbox: Sandbox, line: str) -> list[str]:
+    """The words that the command offers after `line`."""
     answer = sandbox.root / "answer"
-    environ = {
-        **os.environ,
+    answer.unlink(missing_ok=True)
+    sandbox.environ |= asking(line, answer)
+    try:
+        sandbox.expt()
+    finally:
+        sandbox.environ.clear()
+    return [word.strip() for word in answer.read_text().splitlines()]
+
+
+def asking(line: str, answer: Path) -> dict[str, str]:
+    """What a shell tells by the environment when it asks."""
+    return {
         "_ARGCOMPLETE": "1",
         "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
         "_ARGCOMPLETE_IFS": "\n",
@@ -50,13 +62,6 @@ def offered(sandbox: Sandbox, line: str, imported: list[str] | None = None) -> l
         "COMP_TYPE": "9",
         "_ARGCOMPLETE_COMP_WORDBREAKS": "",
     }
-    command = [sys.executable, "-X", "importtime", "-m", "expt"]
-    done = subprocess.run(
-        command, env=environ, cwd=sandbox.root, check=False, timeout=60, stderr=subprocess.PIPE
-    )
-    if imported is not None:
-        imported += [line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()]
-    return [word.strip() for word in answer.read_text().splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -151,8 +156,17 @@ def test_a_script_for_each_shell(sandbox: Sandbox, shell: str) -> None:
 
 def test_node_ids_are_offered_without_importing_what_reads_values(sandbox: Sandbox) -> None:
     sandbox.write(TREE | {"experiments/params.toml": "width = 3\n"})
-    imported: list[str] = []
-    words = offered(sandbox, "expt experiments/first.py::", imported)
-    assert words == ["experiments/first.py::experiment_train"]
+    answer = sandbox.root / "answer"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "expt"],
+        env=os.environ | asking("expt experiments/first.py::", answer),
+        cwd=sandbox.root,
+        check=False,
+        timeout=60,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    imported = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
+    assert answer.read_text().split() == ["experiments/first.py::experiment_train"]
     assert "expt.discovery" in imported
     assert not {"cattrs", "numpy", "expt.parameters", "expt.planning"} & set(imported)

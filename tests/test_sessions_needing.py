@@ -426,7 +426,7 @@ def test_two_chains_killed_at_any_moment_are_resumed_without_a_run_too_many(
         end = time.monotonic() + 60
         while process.poll() is None and len(list(chain.root.rglob("run.json"))) == begun:
             assert time.monotonic() < end
-            time.sleep(0.005)
+            time.sleep(0.02)
         time.sleep(moment.random() * 0.1)
         process.kill()
         process.communicate()
