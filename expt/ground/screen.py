@@ -336,7 +336,8 @@ def paragraph(text: str, *before: Part) -> list[Line]:
     With `before` it is said by us: what holds nothing to be pasted is broken between words.
     """
     first, *rest = text.expandtabs().split("\n")
-    lines: list[Line] = [[*before, first], *([line] for line in rest)]
+    lines: list[Line] = [[line] for line in rest]
+    lines.insert(0, [*before, first])
     if not before:
         return lines
     return [line if _PASTED.search(str(line[-1])) else Prose(line) for line in lines]
