@@ -95,7 +95,7 @@ def make_report(
 
 
 def _pack(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
 
 
 def gather(runs: Sequence[Run], panels: Panels = lambda _: ()) -> dict[str, Any]:
