@@ -13,6 +13,7 @@ import json
 import os
 import random
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,15 @@ NAMES = {status: f"2026-11-23_10-15-3{n}_{status[:4]}aaaaaa" for n, status in en
     ("completed", "running", "healthy")
 )}  # fmt: skip
 LONG_AGO = (1_700_000_000, 1_700_000_000)
+
+
+@contextlib.contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """A temporary folder, in memory where there is a place for that."""
+    memory = Path("/dev/shm")
+    place = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        yield Path(folder)
 
 
 def make_root(root: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
-from warm_start import PLUGIN
+from warm_start import PLUGIN, WarmProcess
 
 if TYPE_CHECKING:
     from expt.testing import Sandbox
@@ -99,14 +99,15 @@ def surroundings(sandbox: Sandbox) -> dict[str, str]:
 def run_pytest(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
     if not (sandbox.root / "pyproject.toml").exists():
         sandbox.write({"expt.toml": "render = false"})
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *WITHOUT, *words],
-        cwd=sandbox.root,
-        env={**surroundings(sandbox), **PLUGIN, "NO_COLOR": "1", "COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-        timeout=110,
+    environment = {**surroundings(sandbox), **PLUGIN, "NO_COLOR": "1", "COLUMNS": "120"}
+    process = WarmProcess(
+        ["-m", "pytest", *WITHOUT, *words], str(sandbox.root), environment, python=True
     )
+    try:
+        out, err = process.communicate(timeout=110)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(words, process.wait(), out, err)
 
 
 def collected(done: subprocess.CompletedProcess[str]) -> list[str]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
-from damaged_archives import make_root
+from damaged_archives import folder_in_memory, make_root
 from typed_words import SOURCE, VALUES, VERBS, Typed, draw_typed, keys_of_configuration, options_of
+from warm_start import DRAWING, MODULES
 
 from expt.ground.configuration import read_configuration
 from expt.ground.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="each is asked in a fork")
@@ -26,15 +28,24 @@ COUNT = int(os.environ.get("EXPT_TYPED", "100"))
 FIRST = int(os.environ.get("EXPT_TYPED_FROM", "0"))
 
 
+@pytest.fixture(scope="module")
+def good() -> Iterator[Path]:
+    """An archive root; and what the forks would each import is here, once."""
+    for name in (*MODULES, *DRAWING):
+        import_module(name)
+    with folder_in_memory() as place:
+        make_root(place / "good")
+        yield place / "good"
+
+
 @pytest.fixture
-def fresh_place(tmp_path: Path) -> Callable[[], Path]:
+def fresh_place(good: Path) -> Callable[[], Path]:
     """Gives a folder with an archive root as it was made."""
-    make_root(tmp_path / "good")
-    place = tmp_path / "place"
+    place = good.parent / "place"
 
     def make() -> Path:
         shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(tmp_path / "good", place / "runs")
+        shutil.copytree(good, place / "runs")
         return place
 
     return make

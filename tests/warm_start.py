@@ -7,7 +7,8 @@ A command of its own process spends four fifths of its time on imports. Forked f
 has done them once it is the same process otherwise: its own folder, environment, streams, signals
 and exit. What Python reads before the first line (PYTHON…, the locale, thread limits) cannot be
 given to a fork, more places of modules aside, and starts cold. `EXPT_COLD_TESTS=1` starts all of
-them cold. A Python file starts warm likewise, where it is to be run and not what it imports.
+them cold. A Python file starts warm likewise, where it is to be run and not what it imports, and
+so does pytest, from a server that has loaded its plugins.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import contextlib
 import functools
 import gc
 import importlib.metadata
+import io
 import json
 import os
 import select
@@ -35,7 +37,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MODULES: Final = (
+MODULES: Final = (
     "_strptime",
     "cattrs",
     "difflib",
@@ -63,7 +65,7 @@ _MODULES: Final = (
     "expt.sessions.shipping",
     "expt.terminal.plugin",
 )
-_DRAWING: Final = (
+DRAWING: Final = (
     "matplotlib.pyplot",
     "matplotlib.backends.backend_agg",
     "PIL.PngImagePlugin",
@@ -74,6 +76,7 @@ _DRAWING: Final = (
     "expt.rendering.videos",
 )
 """For commands that draw; to the others these would cost more than they spare."""
+_IN_PYTEST: Final = ("expt.in_pytest.collecting", "expt.in_pytest.items")
 _COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
 _NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
 _PLACES: Final = "PYTHONPATH"
@@ -107,15 +110,15 @@ def _places(environment: Mapping[str, str]) -> list[str]:
 
 
 class WarmServer:
-    """The process that commands are forked from; each process of tests has one, or two."""
+    """The process that commands are forked from; each process of tests has one, two or three."""
 
-    def __init__(self, *, draws: bool) -> None:
+    def __init__(self, kind: str) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self.address = str(Path(self._folder.name) / "server")
         self._ours, theirs = socket.socketpair()  # the server ends with ours
         self._ours.settimeout(LIMIT)
         self._process = subprocess.Popen(
-            [sys.executable, __file__, self.address, str(theirs.fileno()), "draws" * draws],
+            [sys.executable, __file__, self.address, str(theirs.fileno()), kind],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
         )
@@ -130,20 +133,20 @@ class WarmServer:
 
 
 @functools.cache
-def warm_server(draws: bool) -> WarmServer:
-    """The server of this process, started when it is first asked for."""
-    server = WarmServer(draws=draws)
+def warm_server(kind: str) -> WarmServer:
+    """The server of this process for what `draws`, is `pytest`, or neither, once it is asked."""
+    server = WarmServer(kind)
     atexit.register(server.close)
     return server
 
 
-def _connect(draws: bool) -> socket.socket:
+def _connect(kind: str) -> socket.socket:
     """A connection to the server; to another one, where somebody has killed it."""
     for left in (1, 0):
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(LIMIT)
         try:
-            connection.connect(warm_server(draws).address)
+            connection.connect(warm_server(kind).address)
         except OSError:
             connection.close()
             warm_server.cache_clear()
@@ -172,7 +175,9 @@ class WarmProcess:
         python: bool = False,
     ) -> None:
         self.returncode: int | None = None
-        self._server = _connect(draws)
+        is_pytest = python and words[:2] == ["-m", "pytest"]
+        kind = "pytest" if is_pytest else "draws" * draws
+        self._server = _connect(kind)
         out, their_out = os.pipe()
         err, their_err = os.pipe()
         self.stdout, self.stderr = _open_text(out), _open_text(err)
@@ -189,7 +194,7 @@ class WarmProcess:
             self.pid = int(self._answers.readline())
         except BaseException as error:
             if isinstance(error, TimeoutError):  # it stands still: the next one asks another
-                warm_server(draws).close()
+                warm_server(kind).close()
             for opened in (self.stdout, self.stderr, self._answers, self._server):
                 opened.close()
             raise
@@ -254,13 +259,16 @@ def _open_text(descriptor: int, mode: str = "r", errors: str = "backslashreplace
 # The server's side
 
 
-def serve(address: str, tests: int, draws: str) -> None:
+def serve(address: str, tests: int, kind: str) -> None:
     """Fork a command for each connection, and tell how it ended, until the tests are gone."""
     from importlib import import_module
 
     from covered_forks import cover_forks  # not above: a pool's processes import this file, alone
 
-    for name in (*_MODULES, *(_DRAWING if draws else ())):
+    if kind == "pytest":
+        load_pytest()
+    more = {"draws": DRAWING, "pytest": _IN_PYTEST}.get(kind, ())
+    for name in (*MODULES, *more):
         import_module(name)
     cover_forks()
     gc.freeze()  # or the first collection of each fork copies the pages of all that is here
@@ -287,6 +295,16 @@ def serve(address: str, tests: int, draws: str) -> None:
         if listener.fileno() in heard:
             connection, _ = listener.accept()
             begin(connection, asking, ours)
+
+
+def load_pytest() -> None:
+    """Import pytest and its plugins as it does itself: what they assert is rewritten."""
+    import pytest
+
+    os.environ |= PLUGIN
+    with tempfile.TemporaryDirectory() as empty, contextlib.redirect_stdout(io.StringIO()):
+        told = pytest.main([empty, f"--rootdir={empty}", "-pno:cacheprovider", "-pno:cov"])
+    assert told == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 _NOT_OURS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -380,7 +398,13 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
 
 
 def run_python(words: list[str]) -> None:
-    """Be `python -c CODE …` or `python FILE …`."""
+    """Be `python -c CODE …`, `python -m pytest …` or `python FILE …`."""
+    if words[0] == "-m":
+        import runpy
+
+        del words[0]
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+        return
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
     file = "<string>"
