@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import random
 import struct
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -39,8 +40,6 @@ def seed_globals(seed: int, function_name: str | None = None) -> None:
 
     For a session provider, with a seed of its own.
     """
-    import random
-
     if function_name is not None:
         from numpy.random import SeedSequence  # slow to import
 
@@ -53,8 +52,6 @@ def seed_globals(seed: int, function_name: str | None = None) -> None:
 @contextlib.contextmanager
 def kept_random_state() -> Iterator[None]:
     """`random` and `numpy.random` are afterwards as they were."""
-    import random
-
     state, waiting, loaded = random.getstate(), _waiting_seed(), sys.modules.get("numpy.random")
     twister: Any = None if loaded is None else loaded.get_state()
     try:
@@ -147,8 +144,6 @@ class Randomness:
 
     def state(self) -> dict[str, Any]:
         """All of it, as strict JSON holds it."""
-        import random
-
         import numpy as np  # what was to seed it does so now
 
         _, words, gauss = random.getstate()
@@ -184,8 +179,6 @@ class Randomness:
 
 
 def _put_globals(state: Mapping[str, Any]) -> None:
-    import random
-
     import numpy as np  # the run tracked its state
 
     own, twister = state["random"], state["numpy"]

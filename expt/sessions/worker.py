@@ -218,17 +218,17 @@ class Worker:
         return self._scope
 
     def _get_files(self) -> SessionFiles:
-        from expt.running.session_files import SessionFiles
-
         if self._files is None or self._files.session is not self._session:
+            from expt.running.session_files import SessionFiles
+
             self._files = SessionFiles(self._session)
         return self._files
 
     def _get_rivals(self) -> Rivals:
-        from expt.running.rivals import Rivals
-
         session = self._session
         if self._rivals is None or self._rivals[0] is not session:
+            from expt.running.rivals import Rivals
+
             self._rivals = session, Rivals(self._begin.options, session.id)
         return self._rivals[1]
 
