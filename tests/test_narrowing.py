@@ -24,6 +24,8 @@ from expt.reading.where import compile_condition
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from expt.reading.runs import Runs
+
 CONDITIONS = [
     "lr < 0.01",
     "lr < 0.01 and results.accuracy > 0.9",
@@ -105,6 +107,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def archives(root: Path) -> Runs:
+    """All of them, read without an index."""
+    return load_archives(sorted(path.parent for path in root.rglob(RUN_FILE)))
+
+
 def settle(path: Path, moment: int = 1_700_000_000) -> None:
     for place in (path / RUN_FILE, path):
         os.utime(place, (moment, moment))
@@ -116,11 +124,10 @@ def found(root: Path, where: str) -> list[str]:
 
 @pytest.mark.parametrize("where", CONDITIONS)
 def test_the_answer_is_that_of_a_plain_scan_with_an_index_and_without(
-    root: Path, where: str
+    root: Path, archives: Runs, where: str
 ) -> None:
     (root / INDEX_FILE).unlink(missing_ok=True)
-    runs = load_archives(sorted(path.parent for path in root.rglob(RUN_FILE)))
-    scanned = sorted(run.id for run in choose_runs(runs, where=where))
+    scanned = sorted(run.id for run in choose_runs(archives, where=where))
     assert sorted(found(root, where)) == scanned, "with none"
     assert sorted(found(root, where)) == scanned, "with a warm one"
     outlined = find_runs(root, where=where, outlined=True)

@@ -229,15 +229,16 @@ def test_values_from_python_may_be_numpys(sandbox: Sandbox) -> None:
     """Case: numpy-scalars-between-processes."""
     sandbox.write(
         {
-            "experiments/a.py": "def experiment_b(n=1, lr: float = 0.1): return [n, lr]\n",
+            "experiments/a.py": "def experiment_b(n=1, m=1, lr: float = 0.1, w: float = 0.1):\n"
+            "    return [n, m, lr, w]\n",
             "run.py": """
             import expt, numpy as np
             def values(**more):
                 runs = expt.run("experiments", options=["--no-render"], **more)
                 return sorted(run.results["value"] for run in runs)
             if __name__ == "__main__":
-                print(values(params={"n": np.int64(3), "lr": np.float64(3)}))
-                print(values(sweep={"lr": np.array([1.0, 2.0]), "n": iter([1])}))
+                given = {"n": np.int64(3), "w": np.float64(3)}
+                print(values(params=given, sweep={"lr": np.array([1.0, 2.0]), "m": iter([7])}))
                 try:
                     values(params={"n": len}, n=0)
                 except expt.ExptError as error:
@@ -246,8 +247,8 @@ def test_values_from_python_may_be_numpys(sandbox: Sandbox) -> None:
         }
     )
     done = sandbox.python("run.py")
-    assert done.lines[:2] == ["[[3, 3.0]]", "[[1, 1.0], [1, 2.0]]"], done.stderr
-    assert done.lines[2] == "'n' can be no parameter: <built-in function len>"
+    assert done.lines[0] == "[[3, 7, 1.0, 3.0], [3, 7, 2.0, 3.0]]", done.stderr
+    assert done.lines[1] == "'n' can be no parameter: <built-in function len>"
 
 
 @pytest.mark.parametrize(

@@ -283,6 +283,7 @@ def test_an_installed_plugin_adds_an_option_a_kind_a_rendering_a_class_and_a_pro
     assert "--greet NAME" in shop.expt("--help").stdout
 
 
+@pytest.mark.inline
 def test_what_a_plugin_stores_is_read_without_it(shop: Sandbox) -> None:
     assert shop.expt(render=True).exit_code == 0
     del shop.environ["PYTHONPATH"]
@@ -291,6 +292,7 @@ def test_what_a_plugin_stores_is_read_without_it(shop: Sandbox) -> None:
     assert "cost" in done.stdout
 
 
+@pytest.mark.inline
 def test_a_value_that_a_plugins_class_refuses_is_told_like_any_other(shop: Sandbox) -> None:
     assert shop.expt("-p", "price=much").stderr == (
         "error: 'price' must be Money, not 'much'\n"
@@ -322,6 +324,7 @@ def test_a_verb_that_expt_has_is_refused(sandbox: Sandbox) -> None:
     )
 
 
+@pytest.mark.inline
 def test_a_plugin_is_left_out_by_name(shop: Sandbox) -> None:
     done = shop.expt("--plugin", "no:money")
     assert done.exit_code == 4
