@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from expt.reading.run import Run
+    from expt.testing import Sandbox
 
 ODD = [
     "[red]x[/nope]",
@@ -67,6 +68,7 @@ def make_run(folder: Path, track: Callable[[Any], None], **fields: Any) -> Run:
 
 
 def run_script(path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """In a locale without letters of anybody's, where every warning is an error."""
     environ = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C"}
     return subprocess.run(
         [sys.executable, "-W", "error", str(path)],
@@ -184,13 +186,13 @@ def test_a_script_compiles_and_runs_whatever_the_names_are(tmp_path: Path) -> No
 # What it does
 
 
-def test_it_says_what_parameters_are(tmp_path: Path) -> None:
+def test_it_says_what_parameters_are(tmp_path: Path, sandbox: Sandbox) -> None:
     words = {"lr": {"description": "step size", "unit": "1/s"}, "n": {"description": "passes"}}
     params = {"lr": 0.1, "n": 3}
     run = make_run(tmp_path / "a", lambda track: None, params=params, words=words)
     (path,) = Script().expt_render_run(run) or ()
     assert "# parameter: lr: step size [1/s]\n# parameter: n: passes\n" in path.read_text()
-    said = run_script(path, tmp_path).stdout
+    said = sandbox.python(path).stdout
     assert "params['lr'] = 0.1 1/s\nparams['n'] = 3\n" in said
 
 
@@ -220,7 +222,7 @@ def test_it_shows_every_kind_from_anywhere_after_a_move(tmp_path: Path) -> None:
     assert sorted(path for path in tmp_path.rglob("*")) == before
 
 
-def test_it_compares_with_the_other_runs_of_its_session(tmp_path: Path) -> None:
+def test_it_compares_with_the_other_runs_of_its_session(tmp_path: Path, sandbox: Sandbox) -> None:
     for index, session in enumerate(("s1", "s1", "s2")):
         run = make_run(
             tmp_path / str(index),
@@ -232,22 +234,20 @@ def test_it_compares_with_the_other_runs_of_its_session(tmp_path: Path) -> None:
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged/run.json").write_text("{")
 
-    done = run_script(tmp_path / "0/analysis.py", tmp_path)
+    done = sandbox.python(tmp_path / "0/analysis.py")
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert re.search(r"^params\.lr +0 +1$", done.stdout, re.MULTILINE)
 
 
-def test_as_a_notebook_it_looks_in_the_working_directory(tmp_path: Path) -> None:
+def test_as_a_notebook_it_looks_in_the_working_directory(tmp_path: Path, sandbox: Sandbox) -> None:
     run = make_run(tmp_path / "a", lambda track: track("loss", 1.0))
     text = write_script(run)
     code = f"import os, sys; exec(compile({text!r}, 'cell', 'exec'), {{}})"
 
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=run.path, capture_output=True, text=True, check=False
-    )
+    done = sandbox.python("-c", code, cwd=run.path)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith("<Run abcd")
 
 
@@ -369,7 +369,7 @@ def test_where_there_is_no_such_function_there_is_no_closure(source: str) -> Non
     assert find_closure(source, "a.py", "f") is None
 
 
-def test_analyses_run_in_the_script_with_what_they_need(tmp_path: Path) -> None:
+def test_analyses_run_in_the_script_with_what_they_need(tmp_path: Path, sandbox: Sandbox) -> None:
     run = make_run(tmp_path / "a", lambda track: track("loss", 1.0), results={"accuracy": 0.5})
     add_code(
         run,
@@ -382,20 +382,22 @@ def test_analyses_run_in_the_script_with_what_they_need(tmp_path: Path) -> None:
     )
     Script().expt_render_run(run)
 
-    done = run_script(run.path / "analysis.py", Path("/"))
+    done = sandbox.python(run.path / "analysis.py", cwd="/")
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert '{"scaled": 3.0, "toml": true}' in done.stdout.splitlines()
     assert not list(run.path.rglob("__pycache__"))
 
 
-def test_a_name_of_the_user_s_that_hides_the_run_does_no_harm(tmp_path: Path) -> None:
+def test_a_name_of_the_user_s_that_hides_the_run_does_no_harm(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
     run = make_run(tmp_path / "a", lambda track: track("loss", 1.0))
     module = "run = 5\ndef helper():\n    return run\ndef analysis_x(r):\n    print(r.id, helper())"
     add_code(run, {"first.py": module}, {"name": "analysis_x", "path": "first.py"})
     Script().expt_render_run(run)
 
-    assert "abcdefgha 5" in run_script(run.path / "analysis.py", tmp_path).stdout.splitlines()
+    assert "abcdefgha 5" in sandbox.python(run.path / "analysis.py").lines
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "7", '{"a": 1}', "null"])
