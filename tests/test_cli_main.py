@@ -230,6 +230,7 @@ def test_a_limit_beyond_any_number_is_no_limit(
         (["plan"], "the command is: expt --plan"),
         (["test"], "the command is: expt"),
         (["shwo"], "did you mean 'show'?"),
+        (["experimets"], "did you mean 'experiments'?"),
         (["lr=0.1"], "the command is: expt -p lr=0.1"),
         (["experiments/", "lr=0.1"], "the command is: expt experiments/ -p lr=0.1"),
         (
@@ -255,6 +256,11 @@ def test_habits_of_other_tools_are_told_the_next_command(
     with pytest.raises(UsageError) as caught:
         understand_places(places, words, ["run", "show"], Configuration(tmp_path, {}), tmp_path)
     assert caught.value.hint == hint
+
+
+def test_the_usual_folder_is_no_verb_where_it_is_not_there(tmp_path: Path) -> None:
+    words, verbs = ["experiments"], ["requirements"]
+    assert understand_places(words, words, verbs, Configuration(tmp_path, {}), tmp_path) == words
 
 
 def test_a_node_id_as_a_screen_shows_it_is_understood_where_it_is_unique(sandbox: Sandbox) -> None:

@@ -521,6 +521,7 @@ def test_an_empty_list_says_what_to_do(tmp_path: Path, capsys, monkeypatch) -> N
             "'--follow' follows runs that are named\n  at --follow\n  expt show latest --follow",
         ),
         (["--limit", "-1"], "'-1' is no number of runs\n  at --limit\n  0 is all"),
+        (["--sort", "--"], "'--' is no value, as in '--sort=--'\n  see: expt show --help"),
         (
             ["--group-by", "lr", "--columns", "lr"],
             "'--columns' and '--group-by' are two tables\n  at --group-by\n  give one of them",

@@ -70,8 +70,9 @@ def _understand(
             raise UsageError(
                 f"'{place}' is no verb and no path", None, f"the command is: {command}"
             )
-        close = did_you_mean(place, verbs)
-        if close:
+        usual = configuration.values.get("paths", ("experiments",))
+        close = did_you_mean(place, [*verbs, *usual, *os.listdir(cwd)])
+        if close and place not in usual:
             raise UsageError(f"'{place}' is no verb and no path", None, close)
     return place
 

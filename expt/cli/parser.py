@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 N = TypeVar("N", int, float)
+_VALUE_OF_DASHES: Final = re.compile(r"(-\w=?|--[\w-]+=)--")
 
 VERBS: Final = {
     "run": "find and run experiments: what 'expt PATH' does",
@@ -70,6 +72,13 @@ class Parser(argparse.ArgumentParser):
         text.highlight_regex(r"(?m)^  (?P<yellow>[-A-Z{].*?)(?=  |$)")
         text.highlight_regex(r"(?<![\w-])--?[A-Za-z][\w-]*|(?m:^  [a-z]+(?=  ))", "cyan")
         screen.draw(text)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, which takes a value of `--` out of Python 3.11's lists of them."""
+        words = sys.argv[1:] if args is None else args
+        for word in filter(_VALUE_OF_DASHES.fullmatch, words):
+            self.error(f"'--' is no value, as in '{word}'")
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, None, f"see: {self.prog} --help")

@@ -39,7 +39,7 @@ def read_search(table: Mapping[str, Any], where: Where) -> SearchWords:
             raise ParameterError(f"[expt.search] has no key '{key}'", where((key,)), hint)
     trials, space = table.get("trials"), table.get("space", {})
     if trials is not None and (type(trials) is not int or trials < 0):
-        raise ParameterError("'trials' must be a whole number", where(("trials",)))
+        raise ParameterError("'trials' must be a whole number from 1", where(("trials",)))
     if not isinstance(space, Mapping):
         raise ParameterError(
             "'space' must be a table", where(("space",)), "write [expt.search.space]"
