@@ -433,8 +433,11 @@ def test_names_that_the_index_cannot_hold_are_listed_all_the_same(tmp_path: Path
         path.rename(tmp_path / "walk" / name)
     except OSError:
         pytest.skip("the file system takes UTF-8 alone")
+    for number in range(3, 9):
+        make_run(tmp_path, number)
     for _ in range(2):
-        assert sorted(steps(tmp_path)) == [1, 2]
+        assert sorted(steps(tmp_path)) == list(range(1, 9))
+        assert [run.params["steps"] for run in find_runs(tmp_path, where="steps == 2")] == [2]
 
 
 def test_where_there_are_no_archives_nothing_is_written(tmp_path: Path) -> None:

@@ -72,7 +72,11 @@ def test_a_file_may_be_called_whatever_a_file_can_be_called(tmp_path: Path, arch
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file systems that know letters alone")
 def test_a_name_that_is_no_text_is_an_error_that_names_it(tmp_path: Path, archive: Path) -> None:
-    (archive / "artifacts" / os.fsdecode(b"\xff.bin")).write_text("x")
+    """Of a file, and of a folder above the archive."""
+    odd = os.fsdecode(b"\xff")
+    with pytest.raises(ExptError, match="no UTF-8"):
+        pack_archives([(f"{odd}/{PLACE}", archive)], tmp_path / "runs.zip")
+    (archive / "artifacts" / odd).write_text("x")
     write_manifest(archive)
     assert check_manifest(archive) == []
     with pytest.raises(ExptError, match="no UTF-8") as raised:

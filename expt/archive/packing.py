@@ -51,11 +51,11 @@ def pack_archives(
             packed.writestr(_about(name), content)
         for place, archive in archives:
             for name in list_inside(archive):
-                _reject_unspeakable(name, archive)
+                reject_unspeakable(f"{place}/{name}", archive)
                 _pack_file(packed, f"{place}/{name}", archive, name)
 
 
-def _reject_unspeakable(name: str, archive: Path) -> None:
+def reject_unspeakable(name: str, archive: Path) -> None:
     """Raise `ExptError` for a name that is no text in UTF-8, or that `unpack` would refuse."""
     try:
         name.encode()

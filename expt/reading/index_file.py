@@ -104,7 +104,8 @@ class IndexFile:
         """Folder → summary, of those of `folders` that the index has, of `most` that there are."""
         query = "SELECT * FROM summaries"
         found: dict[str, Summary] = {}
-        with contextlib.suppress(sqlite3.Error, TypeError):
+        # a lone surrogate in a name is in no index
+        with contextlib.suppress(sqlite3.Error, TypeError, UnicodeEncodeError):
             if 2 * len(folders) > most:
                 asked = [self._index.execute(f"{query} LIMIT ?", (most,))]
             else:
@@ -174,8 +175,8 @@ class IndexFile:
                     self._forget([folder])  # what it may say is of before
 
     def _forget(self, folders: Iterable[str]) -> None:
-        with contextlib.suppress(UnicodeEncodeError):
-            for folder in folders:
+        for folder in folders:
+            with contextlib.suppress(UnicodeEncodeError):
                 self._index.execute("DELETE FROM summaries WHERE folder = ?", (folder,))
 
     def _data_version(self) -> int:

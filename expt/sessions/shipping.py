@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive.packing import pack_archives, unpack_archives
+from expt.archive.packing import pack_archives, reject_unspeakable, unpack_archives
 from expt.archive.snapshot import static_closure
 from expt.ground.errors import ConfigurationError, ExptError, UsageError
 from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE, RESERVED_TABLE
@@ -86,6 +86,7 @@ def pack_code(case: Case, options: Options, more: Sequence[str]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
         for name in sorted(names):
+            reject_unspeakable(name, root)
             about = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             packed.writestr(about, (root / name).read_bytes(), zipfile.ZIP_DEFLATED)
     return stream.getvalue()
