@@ -13,15 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.archive.snapshot import (
-    PATCH_CAP,
-    find_driver,
-    static_closure,
-    take_environment,
-    take_patch,
-    take_surroundings,
-    without_credentials,
-)
+from expt.archive.git import PATCH_CAP, take_patch, without_credentials
+from expt.archive.snapshot import find_driver, static_closure, take_environment, take_surroundings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,8 @@
     json_files  environment, plots, analyses               params_toml, params.toml
     series_lines, scalar_records, entry_files              series/, with lines and array_files
     artifacts   artifacts/, with artifact_names, table_files and returned
-    snapshot    environment and code as they are taken     kept_inputs, files that it was given
+    snapshot    environment and code as they are taken     git, what a repository knows
+    kept_inputs files that a run was given
     checkpoints, states                                    what a run goes on from
     run_labels  tags and note of later                     manifest, packing: whole, and in a zip
 

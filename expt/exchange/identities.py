@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from expt.archive.snapshot import read_authors
+from expt.archive.git import read_authors
 from expt.exchange.readable import git_of, known_environment
 from expt.ground.model import KINDS, STATUSES, RunRecord
 from expt.ground.value_classes import field_names, frozen
