@@ -510,7 +510,12 @@ def test_an_empty_a_missing_and_a_damaged_root_are_shown(tmp_path: Path) -> None
     for number, text in enumerate(("", "{", '{"format": 99}', "[]"), 2):
         (make_run(tmp_path / "runs", number) / "run.json").write_text(text)
     client = open_app(tmp_path / "runs", Authorization=f"Bearer {TOKEN}")
-    assert told(client.get("/api/table"))["ids"] == [whole.name.rpartition("_")[2]]
+    table = told(client.get("/api/table"))
+    assert table["ids"] == [whole.name.rpartition("_")[2]]
+    places = sorted(place for place, _ in table["damaged"])
+    assert [place.rpartition("_")[2] for place in places] == [id_of(n) for n in range(2, 6)]
+    limited = told(client.get("/api/table", {"limit": "1"}))
+    assert sorted(limited["damaged"]) == sorted(table["damaged"])
     assert len(told(client.get("/api/runs"))) == 1
 
 

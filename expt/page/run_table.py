@@ -32,7 +32,8 @@ _NUMBERS: Final = frozenset({int, float})
 
 def tell_table(listing: Listing) -> dict[str, Any]:
     """Every run by columns: `{"ids", "short", "columns": [{"name", "part", "values"}], "series",
-    "units", "fields"}`; `fields` are the names of what is no part.
+    "units", "fields", "damaged"}`; `fields` are the names of what is no part, `damaged` the places
+    of archives that cannot be read, and why.
 
     `part` is run, params, results, lineage, last, min, max, or series for the kind of one that is
     no scalar; a run that lacks a value has null there, and `missing` lists the rows that have
@@ -64,6 +65,7 @@ def tell_table(listing: Listing) -> dict[str, Any]:
         "series": kinds,
         "units": units,
         "fields": _FIELDS,
+        "damaged": [[error.at or "", error.what] for error in listing.damaged],
     }
 
 

@@ -95,7 +95,7 @@ def list_runs(root: Path, *, first: int, **words: Any) -> Iterator[Listing]:
         runs = find_runs(root, **words)
         if len(runs) >= 10 * first:
             yield list_of(runs[:first], more=len(runs) - first)
-        yield list_of(runs, stamps)
+        yield list_of(runs, stamps, damaged=runs.damaged)
         return
     asked = {name: value for name, value in words.items() if value and name not in _OF_RUNS}
     query = make_query(**asked)
@@ -110,7 +110,7 @@ def list_runs(root: Path, *, first: int, **words: Any) -> Iterator[Listing]:
 def _listing_of(catalogue: Catalogue, query: Query) -> Listing:
     rows, _ = narrowed(catalogue, query)
     catalogue.shorten = id_shortener(catalogue.ids)
-    return list_rows(catalogue, rows)
+    return evolve(list_rows(catalogue, rows), damaged=tuple(damages(catalogue)))
 
 
 def find_runs_of(root: Path, experiments: Container[str]) -> list[Run]:

@@ -17,6 +17,7 @@ from expt.reading.cells import EXTREMES, TABLE, TEXTS, TIMES, UNTOLD
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
 
+    from expt.ground.errors import ReadingError
     from expt.reading.index import Catalogue
     from expt.reading.run import Run
     from expt.reading.shelves import Row, Shelf
@@ -39,7 +40,7 @@ class Listing:
     are `run` (its fields), params, results, lineage, last, min, max, `series` (the kind of one
     whose last value is no number) and `unit` (of a parameter). `runs` tell by themselves what they
     hold. `stamps` are those of every archive below the root, listed or not, by folder; `more` runs
-    are not listed yet.
+    are not listed yet. `damaged` are the archives that cannot be read, each with its reason.
     """
 
     ids: Sequence[str]
@@ -48,13 +49,19 @@ class Listing:
     runs: Mapping[int, Run] = field(factory=dict)
     stamps: Mapping[str, str] = field(factory=dict)
     more: int = 0
+    damaged: Sequence[ReadingError] = ()
 
 
-def list_of(runs: Iterable[Run], stamps: Mapping[str, str] | None = None, more: int = 0) -> Listing:
+def list_of(
+    runs: Iterable[Run],
+    stamps: Mapping[str, str] | None = None,
+    more: int = 0,
+    damaged: Sequence[ReadingError] = (),
+) -> Listing:
     """The listing of runs in their order, of which each tells by itself what it holds."""
     there = list(runs)
     ids, short = [run.id for run in there], [run.short_id for run in there]
-    return Listing(ids, short, {}, dict(enumerate(there)), stamps or {}, more)
+    return Listing(ids, short, {}, dict(enumerate(there)), stamps or {}, more, damaged)
 
 
 def list_rows(catalogue: Catalogue, rows: Sequence[Row]) -> Listing:

@@ -11,6 +11,7 @@ export class Runs {
     this.series = told.series;
     this.units = told.units;
     this.fields = told.fields;
+    this.damaged = told.damaged;
     this.more = told.more || 0; // older ones that are not here yet
     this.columns = new Map();
     this.kinds = new Map(); // of series that are no scalars, by name, for each run

@@ -24,7 +24,7 @@ export class RunsTable {
     this.top = 0; // of what is seen; asked of the element while it is changed, it would be laid out twice
     this.height = 600;
     new ResizeObserver(() => this.move()).observe(this.scroll);
-    this.same = el("p.same");
+    this.same = el("div.same");
     this.slots = [];
     this.made = new Map();
     this.tools = el("div.tools");
@@ -52,7 +52,7 @@ export class RunsTable {
     this.head.querySelector("input").checked = selected.size > 0 && rows.every((row) => selected.has(runs.ids[row]));
     this.renew("slots", [this.names], () => { this.slots = []; });
     const told = state.differing && rows.length > 1 && same.length ? `the same in all: ${same.map(([name, value]) => `${title(name)}=${value}`).join("  ")}` : "";
-    renew(this.same, told, () => told || []);
+    renew(this.same, [told, runs.damaged], () => [told, damages(runs.damaged)]);
     this.shown = null;
     this.paint();
   }
@@ -252,4 +252,9 @@ export class RunsTable {
   }
 
   focus() { this.scroll.focus(); }
+}
+
+// Archives that cannot be read, each with its reason.
+function damages(damaged) {
+  return damaged.length ? el("details", {}, el("summary.error", {}, `${counted(damaged.length, "archive")} cannot be read`), damaged.map(([place, why]) => el("p", {}, `${place}: ${why}`))) : null;
 }
