@@ -581,11 +581,14 @@ def test_the_same_runs_give_the_same_bytes(project: Sandbox) -> None:
 def test_a_report_of_many_runs_says_which_it_does_not_hold_whole(
     open_tab: Callable[..., Tab], tmp_path: Path
 ) -> None:
-    """And a table tells experiments without the folder that all share, dots how many there are."""
+    """And a table tells experiments without the folder that all share, dots how many there are, and
+    curves are of what the chosen runs have."""
+    summary = {"kind": "scalar", "count": 1, "last": 1.0, "min": 1.0, "max": 1.0}
     deeper = {"experiment": "experiments/deep/run.py::experiment_run"}
     for number in range(201):
         results = {"loss": number} if number % 2 else {}
         more = deeper if number == 200 else {}
+        more = {**more, "series": {"own" if more else "every": summary}}
         make_run(tmp_path / "runs", number, params={"lr": number}, results=results, **more)
     done = Sandbox(tmp_path).expt("report", "--runs", tmp_path / "runs", "-o", "page.html")
     assert done.exit_code == 0, done.stderr
@@ -598,6 +601,10 @@ def test_a_report_of_many_runs_says_which_it_does_not_hold_whole(
     tab.view("scatter")
     tab.until("document.querySelectorAll('.scatterlayer .point').length === 100")
     assert "100 of 201 runs have both" in tab.page.inner_text("section")
+    tab.view("curves")
+    tab.until("document.querySelector('summary').textContent === '2 of 2 series'")
+    tab.page.fill(".filter", "lr == 5")
+    tab.until("document.querySelector('summary').textContent === '1 of 1 series'")
 
 
 PLUGIN = """

@@ -21,7 +21,7 @@ export class Curves {
   async show() {
     const { runs, state } = this.page;
     const rows = this.page.chosenRows(50);
-    const names = Object.keys(runs.series).filter((name) => runs.series[name] === "scalar");
+    const names = Object.keys(runs.series).filter((name) => runs.series[name] === "scalar" && rows.some((row) => runs.has(row, name)));
     const chosen = state.list("series").filter((name) => names.includes(name));
     const shown = chosen.length ? chosen : names.slice(0, 12);
     const params = runs.differing(rows, runs.valueNames("params")).differs;

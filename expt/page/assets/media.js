@@ -19,7 +19,7 @@ export class Media {
   async show() {
     const { runs, state } = this.page;
     const rows = this.page.chosenRows(12);
-    const names = Object.keys(runs.series).filter((name) => runs.series[name] !== "scalar");
+    const names = Object.keys(runs.series).filter((name) => runs.series[name] !== "scalar" && rows.some((row) => runs.has(row, name)));
     const chosen = state.list("series").filter((name) => names.includes(name));
     const shown = chosen.length ? chosen : names.slice(0, 4);
     renew(this.tools, [names, shown], () => names.map((name) => check(`${name} (${runs.series[name]})`, shown.includes(name), (on) => state.setList("series", on ? [...shown, name] : shown.filter((n) => n !== name)))));
