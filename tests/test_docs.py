@@ -141,12 +141,20 @@ def run_warm(
     return subprocess.CompletedProcess(words, process.wait(), out, "")
 
 
+QUOTED = re.compile(r"""'[^']*'|"[^"$`\\]*\"""")
+OF_A_SHELL = re.compile(r"[|&;<>$`*?\\]|(^|\s)~|^\w+=")
+"""What a command needs a shell for, where it is not quoted."""
+
+
 def run_command(command: str | list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(command, comments=True) if isinstance(command, str) else command
-    if words[0] == "expt" and not set(command) & set("|&;<>$`*?~"):
-        return run_warm(words[1:], folder)
-    if words[0] == "python" and not set(command) & set("|&;<>$`*?~") and words[1][0] != "-":
-        return run_warm(words[1:], folder, python=True)
+    if isinstance(command, str) and not OF_A_SHELL.search(QUOTED.sub("", command)):
+        match shlex.split(command, comments=True):
+            case ["expt", *words]:
+                return run_warm(words, folder)
+            case ["pytest", *words] | ["python", "-m", "pytest", *words]:
+                return run_warm(["-m", "pytest", *words], folder, python=True)
+            case ["python", script, *words] if script[0] != "-":
+                return run_warm([script, *words], folder, python=True)
     return subprocess.run(
         command,
         shell=isinstance(command, str),
