@@ -40,10 +40,11 @@ PREFIX: Final = "expt_"
 
 def find_misfit(function: Callable[..., Any], name: str) -> tuple[str, str] | None:
     """Why a function is no implementation of the hook `name`, and what to do; None where it is."""
-    known = sorted(found for found in globals() if found.startswith(PREFIX))
-    if name not in known:
+    specified = globals().get(name) if name.startswith(PREFIX) else None
+    if specified is None:
+        known = sorted(found for found in globals() if found.startswith(PREFIX))
         return f"there is no hook '{name}'", did_you_mean(name, known) or f"hooks: {_told(known)}"
-    given = inspect.signature(globals()[name]).parameters
+    given = specified.__code__.co_varnames[: specified.__code__.co_argcount]
     for asked, parameter in inspect.signature(function).parameters.items():
         if parameter.kind in _STARRED or parameter.default is not parameter.empty:
             continue  # pluggy leaves these as they are

@@ -11,6 +11,8 @@ milliseconds where `importlib.metadata` parses every distribution.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -59,26 +61,27 @@ def find_entry_points(path: Iterable[str] | None = None) -> list[EntryPoint]:
     """The entry points of the group `expt` of every distribution on `path` (`sys.path`)."""
     found: dict[str, EntryPoint] = {}
     for folder in sys.path if path is None else path:
-        for text in _entry_point_files(folder or os.curdir):
-            for entry in _parse_entry_points(text):
+        with contextlib.suppress(OSError):
+            place = os.path.abspath(folder)
+            for entry in _entry_points_in(place, os.stat(place).st_mtime_ns):
                 found.setdefault(entry.name, entry)
     return [found[name] for name in sorted(found)]
 
 
-def _entry_point_files(folder: str) -> Iterator[str]:
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return
-    for name in names:
+@functools.cache
+def _entry_points_in(folder: str, _changed: int) -> tuple[EntryPoint, ...]:
+    """Those of a folder that changed then: a forked worker knows what the session has read."""
+    found: list[EntryPoint] = []
+    for name in os.listdir(folder):
         if name.endswith((".dist-info", ".egg-info")):
-            try:
-                with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:
-                    text = file.read()
-            except (OSError, UnicodeDecodeError):
-                continue
-            if f"[{ENTRY_POINT_GROUP}]" in text:
-                yield text
+            with (
+                contextlib.suppress(OSError, UnicodeDecodeError),
+                open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file,
+            ):
+                text = file.read()
+                if f"[{ENTRY_POINT_GROUP}]" in text:
+                    found += _parse_entry_points(text)
+    return tuple(found)
 
 
 def _parse_entry_points(text: str) -> Iterator[EntryPoint]:
@@ -92,23 +95,42 @@ def _parse_entry_points(text: str) -> Iterator[EntryPoint]:
             yield EntryPoint(name.strip(), module.strip(), attribute.strip())
 
 
+_MARK: Final = f"{hookspecs.PROJECT}_impl"  # the attribute that `@expt.hook` gives
+
+
 class _Manager(pluggy.PluginManager):
-    """Takes a function for a hook by its name, marked with `@expt.hook` or not."""
+    """Takes a function for a hook by its name, marked with `@expt.hook` or not.
+
+    What is no hook by its name nor marked as one is passed over at once, which pluggy takes long
+    for, and a hook is looked up when somebody implements it.
+    """
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        is_named = name.startswith(hookspecs.PREFIX)
+        found = getattr(plugin, "__dict__", {}).get(name, getattr(type(plugin), name, None))
+        if not is_named and not (inspect.isroutine(found) and hasattr(found, _MARK)):
+            return None
         options = super().parse_hookimpl_opts(plugin, name)
-        if options is None and name.startswith(hookspecs.PREFIX):
-            function = getattr(plugin, name, None)
-            if inspect.isroutine(function):
-                return pluggy.HookimplOpts(
-                    wrapper=False,
-                    hookwrapper=False,
-                    optionalhook=False,
-                    tryfirst=False,
-                    trylast=False,
-                    specname=None,
-                )
+        if options is None and is_named and inspect.isroutine(getattr(plugin, name, None)):
+            options = pluggy.HookimplOpts(
+                wrapper=False,
+                hookwrapper=False,
+                optionalhook=False,
+                tryfirst=False,
+                trylast=False,
+                specname=None,
+            )
+        hook = name if options is None else options.get("specname") or name
+        spec = getattr(hookspecs, hook, None) if hook.startswith(hookspecs.PREFIX) else None
+        if options is not None and spec is not None and not hasattr(self.hook, hook):
+            alone = ModuleType(hook)
+            setattr(alone, hook, spec)
+            self.add_hookspecs(alone)
         return options
+
+    def parse_hookspec_opts(self, module_or_class: Any, name: str) -> Any:
+        is_named = name.startswith(hookspecs.PREFIX)
+        return super().parse_hookspec_opts(module_or_class, name) if is_named else None
 
 
 class _Conftest:
@@ -193,14 +215,16 @@ class Listeners:
     def _implementations(self, hook: str) -> tuple[HookImpl, ...]:
         """In pluggy's order: the last that was registered is the first that is called."""
         if hook not in self._known:
+            if not hasattr(self._manager.hook, hook):
+                return ()  # nobody implements it
             others = [found for found in self._conftests if found not in self._heard]
             caller = self._manager.subset_hook_caller(hook, others)
             self._known[hook] = tuple(reversed(caller.get_hookimpls()))
         return self._known[hook]
 
     def _is_first_result(self, hook: str) -> bool:
-        spec = getattr(self._manager.hook, hook).spec
-        return bool(spec.opts["firstresult"])
+        options = self._manager.parse_hookspec_opts(hookspecs, hook)
+        return options is not None and options["firstresult"]
 
 
 class Plugins(Listeners):
@@ -208,7 +232,6 @@ class Plugins(Listeners):
 
     def __init__(self, builtin: Mapping[str, Any], names: Sequence[str] = ()) -> None:
         super().__init__(_Manager(hookspecs.PROJECT), [], frozenset(), self._keep_failure)
-        self._manager.add_hookspecs(hookspecs)
         self._chains: dict[tuple[Hook, ...], Listeners] = {}
         self.failures: list[str] = []
         left_out = {name.removeprefix("no:") for name in names if name.startswith("no:")}
