@@ -334,10 +334,32 @@ def test_the_helper_dies_with_its_parent() -> None:
     pid = int(os.read(read, 32))
     os.close(read)
     os.waitpid(parent, 0)
+    wait_until_gone(pid)
+
+
+def wait_until_gone(pid: int) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and is_alive(pid):
         time.sleep(0.02)
     assert not is_alive(pid)
+
+
+def test_starters_share_a_helper_and_each_is_closed_for_itself() -> None:
+    starter = ForkStarter(serve)
+    other = starter.another()
+    with contextlib.ExitStack() as stack:
+        pids = []
+        for one in (starter, other):
+            pid, connection = one.start("run")
+            stack.callback(connection.close)
+            pids.append(pid)
+        starter.close()
+        starter.close()
+        wait_until_gone(pids[0])
+        assert is_alive(pids[1])
+        assert other.ended() == []
+        other.close()
+        wait_until_gone(pids[1])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system does it on Linux alone")

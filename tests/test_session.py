@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+TOLD = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+
 SIMPLE = """
     def experiment_one(track, results, lr: float = 0.1, epochs: int = 3):
         '''Train something.'''
@@ -69,6 +71,31 @@ def test_a_run_leaves_a_whole_archive(sandbox: Sandbox) -> None:
         sandbox.root / "experiments/first.py"
     ).read_bytes()
     assert (run.path / "plots/loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(not TOLD, reason="the system tells of no process's children")
+@pytest.mark.parametrize(
+    ("words", "processes"),
+    [([], 1), (["--sweep", "seed=1,2"], 2), (["--plugin", "plugin.py"], 2)],
+    ids=["one", "two", "drawn by a plugin"],
+)
+def test_the_script_of_a_single_run_that_nobody_draws_is_its_workers(
+    sandbox: Sandbox, words: list[str], processes: int
+) -> None:
+    source = """
+        import os
+        from pathlib import Path
+
+        def experiment_count(seed=1):
+            helper = os.getppid()
+            return len(Path(f"/proc/{helper}/task/{helper}/children").read_text().split())
+        """
+    plugin = "def expt_render_run(run): ..."
+    sandbox.write({"experiments/count.py": source, "plugin.py": plugin})
+    done = sandbox.expt(*words)
+    assert done.exit_code == 0, done.stderr
+    assert {run.results["value"] for run in sandbox.runs()} == {processes}
+    assert all((run.path / "analysis.py").exists() for run in sandbox.runs())
 
 
 def test_selection_and_a_value_of_the_command_line(sandbox: Sandbox) -> None:

@@ -4,6 +4,8 @@
        ▲                                                    │
        └────────────── "pid 17 ended with status 9" ◄───────┘
 
+    a socket to the helper for those that run, and another one for the one that renders
+
 The helper does nothing but fork and wait. When the parent dies, the helper's socket closes and it
 kills every worker: no run goes on that nobody owns. When the helper dies, its workers go on, and
 those that come after them are spawned, as everywhere where there is no fork. Where both die, Linux
@@ -22,9 +24,10 @@ import signal
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expt.executors.death import Usage, read_usage
 from expt.executors.wire import Connection
@@ -53,6 +56,9 @@ class Starter(Protocol):
     def start_ahead(self, role: Role) -> None:
         """Start a worker that a later `start` hands out, so that its imports begin now."""
 
+    def another(self) -> Starter:
+        """One that starts workers of its own, as this one does, and is closed for itself."""
+
     def start(self, role: Role) -> tuple[int, Connection]:
         """A new worker's process id and the parent's end of its connection.
 
@@ -66,32 +72,73 @@ class Starter(Protocol):
         """What ended since the last call."""
 
     def close(self) -> None:
-        """Kill what still lives."""
+        """Kill what still lives. Once more is nothing."""
 
 
-class ForkStarter:
-    """Workers forked from a bare helper. Create it before any thread and before any user code."""
+class _Helper:
+    """The process that forks, for one starter or several; it ends with the last of them."""
 
-    def __init__(self, serve: Serve, environment: Mapping[str, str] | None = None) -> None:
-        ours, theirs = socket.socketpair()
+    def __init__(self, serve: Serve, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.first, theirs = socket.socketpair()
         life, self._life = os.pipe()  # nothing is ever written: it is open as long as we live
-        self._environment = environment or {}
+        self._starters = 0
+        self._lock = threading.Lock()
         _flush_streams()
         try:
-            self._helper = os.fork()
+            self._pid = os.fork()
         except OSError as error:
             raise WorkerError(f"no process can be started: {error.strerror}") from error
-        if self._helper == 0:
+        if self._pid == 0:
             try:
-                ours.close()
+                self.first.close()
                 os.close(self._life)
-                os.environ.update(self._environment)
+                os.environ.update(environment)
                 _help(theirs, life, serve)
             finally:
                 os._exit(0)  # never up into the code of the parent
         theirs.close()
         os.close(life)
-        self._socket = ours
+
+    def enter(self) -> None:
+        """One more starter has it."""
+        with self._lock:
+            self._starters += 1
+
+    def leave(self) -> None:
+        """A starter whose socket is shut down has it no more; the last one waits for its end."""
+        with self._lock:
+            self._starters -= 1
+            if self._starters:
+                return
+        os.close(self._life)
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            os.kill(self._pid, signal.SIGCONT)  # a run may have stopped it
+            os.waitpid(self._pid, 0)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
+
+class ForkStarter:
+    """Workers forked from a bare helper. Create it before any thread and before any user code.
+
+    Of those who share the `helper` of another one, each has a socket of its own to it.
+    """
+
+    def __init__(
+        self,
+        serve: Serve,
+        environment: Mapping[str, str] | None = None,
+        helper: tuple[_Helper, socket.socket] | None = None,
+    ) -> None:
+        if helper is None:
+            first = _Helper(serve, environment or {})
+            helper = first, first.first
+        self._serve = serve
+        self._helper, self._socket = helper
+        self._helper.enter()
         self._socket.settimeout(_PATIENCE)
         self._ended: list[End] = []
         self._ahead: dict[Role, tuple[int, Connection]] = {}
@@ -101,6 +148,16 @@ class ForkStarter:
     def start_ahead(self, role: Role) -> None:
         with contextlib.suppress(OSError):  # `start` tries again
             self._ahead[role] = self.start(role)
+
+    def another(self) -> Starter:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._socket, [_ANOTHER], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                return self._go_on_without_helper().another()
+        return ForkStarter(self._serve, helper=(self._helper, ours))
 
     def start(self, role: Role) -> tuple[int, Connection]:
         if role in self._ahead:
@@ -138,6 +195,8 @@ class ForkStarter:
         return ended
 
     def close(self) -> None:
+        if self._socket.fileno() < 0:
+            return
         for _, connection in self._ahead.values():
             connection.close()
         if self._instead is not None:
@@ -147,16 +206,12 @@ class ForkStarter:
         with contextlib.suppress(OSError):  # the helper is gone
             self._socket.shutdown(socket.SHUT_RDWR)  # closing leaves the copies of later helpers
         self._socket.close()
-        os.close(self._life)
-        with contextlib.suppress(ChildProcessError, ProcessLookupError):
-            os.kill(self._helper, signal.SIGCONT)  # a run may have stopped it
-            os.waitpid(self._helper, 0)
+        self._helper.leave()
 
     def _go_on_without_helper(self) -> SpawnStarter:
         if self._instead is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._helper, signal.SIGKILL)  # it does not answer, or is dead
-            self._instead = SpawnStarter(self._environment)
+            self._helper.kill()  # it does not answer, or is dead
+            self._instead = SpawnStarter(self._helper.environment)
         return self._instead
 
     def _note_end(self, end: End) -> None:
@@ -183,14 +238,15 @@ class ForkStarter:
 
 _STARTED: Final = 1 << 30  # no exit code: the answer to a start
 _REFUSED: Final = _STARTED + 1  # the other answer, with an error number in place of a process id
+_ANOTHER: Final = b"another"  # no role: what comes with it is the socket of one more starter
 
 
 _SHARED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that a terminal or a shell sends to all; the parent alone answers them."""
 
 
-def _help(control: socket.socket, life: int, serve: Serve) -> None:
-    """The helper's whole life: fork when asked, tell of ends, kill all when the parent is gone."""
+def _help(first: socket.socket, life: int, serve: Serve) -> None:
+    """The helper's whole life: fork when asked, tell of ends, kill what nobody owns any more."""
     os.setpgid(0, 0)
     for number in _SHARED:
         signal.signal(number, signal.SIG_IGN)
@@ -199,25 +255,40 @@ def _help(control: socket.socket, life: int, serve: Serve) -> None:
     os.set_blocking(wake_write, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    workers: set[int] = set()
-    with contextlib.suppress(OSError):  # the parent is gone in the middle of an answer
-        while True:
-            ready, _, _ = select.select([control.fileno(), wake_read], [], [])
-            if wake_read in ready:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(wake_read, 4096)
-                _tell_ends(control, workers)
-            if control.fileno() in ready:
-                role, fds, _, _ = socket.recv_fds(control, 64, 1)
-                if not role:
-                    break
+    workers: dict[int, socket.socket] = {}
+    controls = [first]
+    while controls:
+        watched: list[Any] = [*controls, wake_read]
+        ready, _, _ = select.select(watched, [], [])
+        if wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake_read, 4096)
+            _tell_ends(workers)
+        for control in controls[:]:
+            if control not in ready:
+                continue
+            role, fds = _receive_role(control)
+            if role == _ANOTHER:
+                controls += [socket.socket(fileno=fd) for fd in fds]
+            elif role:
+                ours = (*(each.fileno() for each in controls), wake_read, wake_write)
                 become = partial(_become_worker, life=life, role=role.decode(), serve=serve)
-                answer = _fork(fds, (control.fileno(), wake_read, wake_write), become)
+                answer = _fork(fds, ours, become)
                 if answer[1] == _STARTED:
-                    workers.add(answer[0])
-                control.sendall(_EXIT.pack(*answer, 0, 0.0))
-    for pid in workers:
-        kill_group(pid)
+                    workers[answer[0]] = control
+                _tell(control, *answer, 0, 0.0)
+            else:
+                controls.remove(control)
+                for pid in [pid for pid, owner in workers.items() if owner is control]:
+                    kill_group(pid)
+
+
+def _receive_role(control: socket.socket) -> tuple[bytes, list[int]]:
+    """What a starter asks for, and the socket that comes with it; nothing where it is gone."""
+    try:
+        return socket.recv_fds(control, 64, 1)[:2]
+    except OSError:
+        return b"", []
 
 
 def _fork(
@@ -240,7 +311,8 @@ def _fork(
     return pid, _STARTED
 
 
-def _tell_ends(control: socket.socket, workers: set[int]) -> None:
+def _tell_ends(workers: dict[int, socket.socket]) -> None:
+    """Tell whoever started a worker how it has ended."""
     while True:
         try:
             pid, status, used = os.wait4(-1, os.WNOHANG)
@@ -248,10 +320,13 @@ def _tell_ends(control: socket.socket, workers: set[int]) -> None:
             return
         if pid == 0:
             return
-        workers.discard(pid)
-        with contextlib.suppress(OSError):
-            code = os.waitstatus_to_exitcode(status)
-            control.sendall(_EXIT.pack(pid, code, *read_usage(used)))
+        code = os.waitstatus_to_exitcode(status)
+        _tell(workers.pop(pid), pid, code, *read_usage(used))
+
+
+def _tell(control: socket.socket, *told: float) -> None:
+    with contextlib.suppress(OSError):  # who asked is gone, which is heard next
+        control.sendall(_EXIT.pack(*told))
 
 
 def _become_worker(fd: int, *, life: int, role: Role, serve: Serve) -> None:
@@ -310,6 +385,9 @@ class SpawnStarter:
     def start_ahead(self, role: Role) -> None:
         with contextlib.suppress(OSError):  # `start` tries again
             self._ahead[role] = self.start(role)
+
+    def another(self) -> Starter:
+        return SpawnStarter(self._environment, self._cwd)
 
     def start(self, role: Role) -> tuple[int, Connection]:
         if role in self._ahead:

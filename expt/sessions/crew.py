@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.executors.inline import InlineExecutor
 from expt.executors.limits import device_variables
 from expt.executors.workers import WorkerExecutor
-from expt.ground.errors import ExptError
 from expt.ground.messages import Begin, Notice
 from expt.ground.value_classes import evolve
 from expt.sessions.burying import Undertaker
@@ -34,10 +33,11 @@ _TICK: Final = 0.1  # seconds between two looks at what Ctrl-C asked for
 class Crew:
     """Two executors, what their workers are told of the session, and how all of it ends.
 
-    `starter` starts the workers and `drawer` the renderer, where the caller has already begun to.
+    `starter` starts the workers, where the caller has already begun to.
     `spawn` starts new interpreters: for a process that has threads or code of the user's, which no
     fork survives.
     Where nothing runs there is nothing to render: without `renders` no process is kept for it.
+    Nor is one for the script of a single run that nobody draws: its worker writes it.
     """
 
     def __init__(
@@ -46,7 +46,6 @@ class Crew:
         plugins: Plugins,
         books: Books,
         starter: Starter | None = None,
-        drawer: Starter | None = None,
         *,
         spawn: bool = False,
         renders: bool = True,
@@ -55,8 +54,8 @@ class Crew:
         self._plugins = plugins
         self._books = books
         self._starter = starter
-        self._drawer = drawer
         self._spawn = spawn
+        self._drawer: Starter | None = None  # starts the renderer
         self._renders = renders
         self._begin = self._begin_rendering = Begin(options)
         self._local: list[Worker] = []  # workers in this process
@@ -69,13 +68,34 @@ class Crew:
         with contextlib.ExitStack() as stack:
             if self._options.running.workers == 0:
                 stack.enter_context(_equipped(self._slots()))
-            self.runner = self._make_runner()
+            else:
+                starter = self._starter or starter_of(self._options, spawn=self._spawn)
+                self._starter, self._drawer = starter, starter.another()
+                stack.callback(starter.close)  # also where no executor closes it
+                stack.callback(self._drawer.close)
+            made = self._ask_for_runner()
+            self.runner = self._make_runner() if made is None else made
+            self.renderer = self.runner
             stack.callback(self.runner.shutdown, cancel_futures=True)
-            self.renderer = self._make_renderer()
-            if self.renderer is not self.runner:
-                stack.callback(self.renderer.shutdown, cancel_futures=True)
+            self._stack = stack
+            if made is not None or self._options.keeping.render:
+                self.have_renderer()
             self._stack = stack.pop_all()
         return self
+
+    def have_renderer(self) -> None:
+        """Have a process of its own for what is drawn or written of runs, so that none waits."""
+        if self.renderer is not self.runner or self._drawer is None or not self._renders:
+            return
+        self.renderer = WorkerExecutor(
+            self._drawer,
+            size=1,
+            role="render" if self._options.keeping.render else "script",
+            begin=lambda: self._begin_rendering,
+            on_event=self._books.hear,
+            bury=self.undertaker.bury,
+        )
+        self._stack.callback(self.renderer.shutdown, cancel_futures=True)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and not issubclass(kind, Exception):  # somebody is not to wait
@@ -110,9 +130,9 @@ class Crew:
     def interrupt(self, *, kill: bool) -> None:
         """Ask what runs to end as interrupted; `kill` it, when that has been asked before."""
         self.runner.interrupt(kill=kill)
-        if kill or self.is_rendering:
+        if self.renderer is not self.runner and (kill or self.is_rendering):
             self.renderer.interrupt(kill=True)  # 'expt render' makes what is missing
-        else:
+        elif not kill:
             self._books.hear(Notice("interrupted: waiting for what runs; again to kill it"))
 
     def leave_behind(self) -> tuple[str, ...]:
@@ -121,18 +141,19 @@ class Crew:
 
         return self.runner.leave_behind() if isinstance(self.runner, EngineExecutor) else ()
 
-    def _make_runner(self) -> Executor:
-        made = self._plugins.decide(
+    def _ask_for_runner(self) -> Executor | None:
+        """The executor of a plugin, beside which no worker waits."""
+        made: Executor | None = self._plugins.decide(
             "expt_make_executor",
             options=self._options,
             make_worker=lambda: self._make_local(self._books.hear),
         )
-        if made is not None:
-            if self._starter is not None:
-                self._starter.close()
-            executor: Executor = made
-            return executor
-        if self._options.running.workers == 0:
+        if made is not None and self._starter is not None:
+            self._starter.close()
+        return made
+
+    def _make_runner(self) -> Executor:
+        if self._starter is None:
             warm_up("run")
             return InlineExecutor(
                 lambda report: self._make_local(report, may_restore=True),
@@ -143,7 +164,7 @@ class Crew:
         spelled = self._options.running.engine
         engine = None if spelled is None else self._find_engine(spelled)
         workers = WorkerExecutor(
-            self._starter or self._make_starter(),
+            self._starter,
             size=self._options.running.workers,
             role="run",
             begin=lambda: self._begin,
@@ -158,12 +179,7 @@ class Crew:
 
         options = self._options
         at_once = options.running.at_engine
-        try:
-            engine = find_engine(spelled, options.configuration, options.root, at_once)
-        except ExptError:
-            for starter in filter(None, (self._starter, self._drawer)):
-                starter.close()
-            raise
+        engine = find_engine(spelled, options.configuration, options.root, at_once)
         self.at_once = engine.at_once
         return engine
 
@@ -180,26 +196,11 @@ class Crew:
     def _slots(self) -> list[dict[str, str]]:
         return [device_variables(device) for device in self._options.running.devices]
 
-    def _make_renderer(self) -> Executor:
-        if self._options.running.workers == 0 or not self._renders:
-            return self.runner
-        return WorkerExecutor(
-            self._drawer or self._make_starter(),
-            size=1,
-            role="render" if self._options.keeping.render else "script",
-            begin=lambda: self._begin_rendering,
-            on_event=self._books.hear,
-            bury=self.undertaker.bury,
-        )
-
     def _make_local(self, report: Report, *, may_restore: bool = False) -> Worker:
         worker = Worker(report, may_restore=may_restore)
         worker.begin(self._begin)
         self._local.append(worker)
         return worker
-
-    def _make_starter(self) -> Starter:
-        return starter_of(self._options, spawn=self._spawn)
 
 
 @contextlib.contextmanager

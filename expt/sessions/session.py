@@ -30,7 +30,7 @@ from expt.sessions.feeding import Feed, open_studies, with_known
 from expt.sessions.interrupting import Interrupts
 from expt.sessions.scheduling import Schedule
 from expt.sessions.selecting import collect
-from expt.sessions.serving import start_first_worker, starter_of
+from expt.sessions.serving import start_first_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -138,9 +138,17 @@ class OpenSession:
             self._interrupts.pass_on_to(self._crew.interrupt)
             feed = Feed(options, self._crew, self._books, self._plugins, studies, plan)
             feed.begin(plan)
+            if self._keep or adds or not self._is_single(plan):
+                self._crew.have_renderer()
             self._schedule.carry_out(plan, feed, keep=self._keep)
             feed.conclude()
         return plan
+
+    def _is_single(self, plan: Plan) -> bool:
+        """Whether one run is all that there will be, and no plugin draws it."""
+        hooks = ("expt_render_series", "expt_render_run")
+        draws = any(map(self._plugins.listens, hooks))
+        return len(plan.cases) == 1 and not plan.searches and not draws
 
     def run(self, options: Options) -> list[Outcome]:
         """Carry out one plan of several. Raises `KeyboardInterrupt` where Ctrl-C came."""
@@ -226,15 +234,10 @@ def _at_work(
         with contextlib.ExitStack() as unused:
             if starter is not None:
                 unused.callback(starter.close)
-            drawer = None
-            if starter is not None and renders:
-                drawer = starter_of(options, spawn=spawn)
-                unused.callback(drawer.close)
             collected = collect(options, plugins)
             unused.pop_all()
         books = _open_books(plugins)
-        starters = (starter, drawer)
-        crew = Crew(options, plugins, books, *starters, spawn=spawn, renders=renders)
+        crew = Crew(options, plugins, books, starter, spawn=spawn, renders=renders)
         with contextlib.closing(books), crew:
             yield collected, crew, books, interrupts
             books.finish()  # beside the processes that come to their ends

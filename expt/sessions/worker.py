@@ -156,6 +156,9 @@ class Worker:
         from expt.rendering.renderer import any_draws, render_archive
 
         plugins = self._get_plugins()
+        if not self._draws:  # the script of a single run: its worker has nothing else to do
+            for name, plugin in worker_plugins(self._begin.options).items():
+                plugins.register(plugin, name)
         return render_archive(Path(request.path), plugins.observe, draws=any_draws(plugins.takes))
 
     def _render_session(self, request: messages.SessionRenderRequest) -> messages.SessionRendered:
