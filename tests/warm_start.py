@@ -270,6 +270,9 @@ def serve(address: str, tests: int, kind: str) -> None:
     more = {"draws": DRAWING, "pytest": _IN_PYTEST}.get(kind, ())
     for name in (*MODULES, *more):
         import_module(name)
+    arguments = import_module("expt.cli.arguments")
+    parser = arguments.make_run_parser({}, lambda _: None)
+    parser.parse_known_intermixed_args(["a.py"])  # argparse's expressions are compiled here
     cover_forks()
     gc.freeze()  # or the first collection of each fork copies the pages of all that is here
     for number in _NOT_OURS:

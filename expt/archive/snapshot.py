@@ -91,12 +91,15 @@ def _name_platform() -> str:
     return f"{system.sysname}-{system.release}-{system.machine}-with-{library}{version}"
 
 
+_MODEL: Final = ("model name", "Model", "Hardware")  # what a kernel calls it
+
+
 def _take_cpu() -> dict[str, Any]:
-    text = _read("/proc/cpuinfo", 8192)
-    model = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", text, re.MULTILINE)
+    lines = [line.partition(":") for line in _read("/proc/cpuinfo", 8192).splitlines()]
+    models = [said.strip() for name, _, said in lines if name.strip() in _MODEL]
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
-        "model": model[1].strip() if model else platform.processor() or None,
+        "model": next(filter(None, models), None) or platform.processor() or None,
         "count": os.cpu_count(),
         "usable": usable,
     }
@@ -112,19 +115,21 @@ def _take_memory() -> int | None:
 def _take_accelerators() -> list[dict[str, str]]:
     """What the drivers tell in files; asking a driver's own command takes a second."""
     found = []
-    driver = find_driver(_read("/proc/driver/nvidia/version"))
-    for place in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
-        model = re.search(r"^Model:\s*(.+)$", _read(place), re.MULTILINE)
+    gpus = "/proc/driver/nvidia/gpus"
+    for place in _list_folder(gpus):
+        told = _read(f"{gpus}/{place}/information")
+        model = re.search(r"^Model:\s*(.+)$", told, re.MULTILINE)
         found.append({"name": model[1].strip() if model else "NVIDIA GPU"})
+        driver = find_driver(_read("/proc/driver/nvidia/version"))
         if driver is not None:
             found[-1]["driver"] = driver
-    for place in sorted(Path("/sys/class/kfd/kfd/topology/nodes").glob("*/properties")):
-        if re.search(r"^simd_count [1-9]", _read(place), re.MULTILINE):
-            name = _read(place.with_name("name")).strip()
+    nodes = "/sys/class/kfd/kfd/topology/nodes"
+    for place in _list_folder(nodes):
+        if re.search(r"^simd_count [1-9]", _read(f"{nodes}/{place}/properties"), re.MULTILINE):
+            name = _read(f"{nodes}/{place}/name").strip()
             found.append({"name": f"AMD GPU {name}".strip()})
-    found += [
-        {"name": f"accelerator {place.name}"} for place in sorted(Path("/dev").glob("accel*"))
-    ]
+    devices = [name for name in _list_folder("/dev") if name.startswith("accel")]
+    found += [{"name": f"accelerator {name}"} for name in devices]
     if sys.platform == "darwin" and platform.machine() == "arm64":
         found.append({"name": "Apple GPU"})
     return found
@@ -134,6 +139,14 @@ def find_driver(text: str) -> str | None:
     """The version in what NVIDIA's kernel module tells of itself."""
     found = re.search(r"Kernel Module.*?\s(\d[\d.]+)\s", text)
     return found[1] if found else None
+
+
+def _list_folder(place: str) -> list[str]:
+    """The names in a folder, in order; none where there is no such folder."""
+    try:
+        return sorted(os.listdir(place))
+    except OSError:
+        return []
 
 
 def _read(place: str | Path, size: int = 4096) -> str:
@@ -147,6 +160,9 @@ def _read(place: str | Path, size: int = 4096) -> str:
 # Packages
 
 
+_SEPARATORS: Final = re.compile(r"[-_.]+")
+
+
 def _take_packages() -> dict[str, str]:
     """Name → version of what is installed, as the import system meets it: the first one counts."""
     versions: dict[str, str] = {}
@@ -157,7 +173,7 @@ def _take_packages() -> dict[str, str]:
                 if dot and suffix in ("dist-info", "egg-info"):
                     name, version = _read_distribution(entry.path, stem)
                     if name:
-                        versions.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)
+                        versions.setdefault(_SEPARATORS.sub("-", name).lower(), version)
     return dict(sorted(versions.items()))
 
 
@@ -165,7 +181,7 @@ def _read_distribution(path: str, stem: str) -> tuple[str, str]:
     """Name and version by the folder's name; from its metadata where the name does not tell."""
     name, dash, version = stem.partition("-")
     if dash:
-        return name, re.sub(r"-py\d.*$", "", version)
+        return name, re.sub(r"-py\d.*$", "", version) if "-py" in version else version
     text = _read(f"{path}/PKG-INFO") or _read(f"{path}/METADATA") or _read(path)
     said = re.search(r"^Version: *(\S+)", text, re.MULTILINE)
     return name, said[1] if said else ""

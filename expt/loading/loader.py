@@ -73,12 +73,16 @@ class ModuleLoader:
 
     def _note_imported_before(self) -> None:
         """Keep the bytes of the user's modules that are here: a script had imported them."""
-        for name, module in list(sys.modules.items()):
-            place = getattr(module, "__file__", None)
-            if name.partition(".")[0] == "expt" or not isinstance(place, str):
+        elsewhere = {"expt"}  # packages that are not the user's: most modules are one's
+        for name in list(sys.modules):
+            top = name.partition(".")[0]
+            place = None if top in elsewhere else getattr(sys.modules.get(name), "__file__", None)
+            if not isinstance(place, str):
                 continue
             file = self._own(place) if place.endswith(".py") else None
             if file is None:
+                if name == top:
+                    elsewhere.add(name)
                 continue
             with contextlib.suppress(Exception):  # gone, or changed into what is no source
                 with open(file, "rb") as stream:

@@ -29,6 +29,7 @@ _HEADER: Final = re.compile(r"\s*\[+\s*([\w.\s-]+?)\s*\]+")
 _NAME: Final = (
     r"(?:password|passwd|secret|api_key|access_token|auth_token|\w+_(?:api_key|password))"
 )
+_NAMES: Final = re.compile(_NAME)
 _NAMED: Final = re.compile(
     rf"""(\b{_NAME}["']?(?:\s*:\s*\w+)?\s*[=:]\s*)(["'])(?:\\.|(?!\2).)+\2""", re.IGNORECASE
 )
@@ -180,7 +181,7 @@ def replace_in_texts(source: str, change: Scrub) -> str:
 
 def _default_spans(text: str, secrets: Secrets) -> Iterator[_Span]:
     """The defaults of parameters that are secret by their names or their annotations."""
-    if not secrets.names and "Secret" not in text and not re.search(_NAME, text):
+    if not secrets.names and "Secret" not in text and not _NAMES.search(text):
         return
     lines = text.split("\n")
     for node in ast.walk(ast.parse(text)):

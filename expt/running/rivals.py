@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -40,12 +41,16 @@ class Rivals:
     def __init__(self, options: Options, session: str) -> None:
         self._options = options
         self._session = session
-        self._begun = 0.0  # where the session is called otherwise than ours are, all may be rivals
-        with contextlib.suppress(ValueError):
-            self._begun = dt.datetime.strptime(session[:19], "%Y-%m-%d_%H-%M-%S").timestamp()
         self._seen: set[str] = set()  # folders of archives
         self._listed: dict[Path, tuple[_Stamp, list[str]]] = {}  # with what had no record
         self._rivals: dict[str, list[Path]] = {}  # by fingerprint
+
+    @functools.cached_property
+    def _begun(self) -> float:
+        """When the session began: where it is called otherwise than ours are, all may be rivals."""
+        with contextlib.suppress(ValueError):
+            return dt.datetime.strptime(self._session[:19], "%Y-%m-%d_%H-%M-%S").timestamp()
+        return 0.0
 
     def kept_out(self, case: Case) -> contextlib.AbstractContextManager[Outcome | None]:
         """The outcome of another session's run of the case, or None: then claim an archive here."""

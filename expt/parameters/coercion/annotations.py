@@ -120,7 +120,7 @@ def _is_numpy(kind: Any, name: str) -> bool:
 
 def alternatives(annotation: Any) -> tuple[Any, ...]:
     """The members of a union, flat; `Annotated`, aliases and new types are looked through."""
-    if type(annotation) is type:  # most are a class, and nothing is to be looked through
+    if type(annotation) is type or annotation is Any:  # nothing is to be looked through
         return (annotation,)
     return _alternatives(annotation, ())
 
