@@ -35,8 +35,10 @@ def metadata_block(modules: Iterable[str] = (), packages: Mapping[str, Any] | No
     gets the very versions.
     """
     tops = {module.partition(".")[0] for module in modules}
-    tops -= {*sys.stdlib_module_names, *_BROUGHT}
-    needed = sorted({_requirement(name, packages or {}) for name in tops if _NAME.fullmatch(name)})
+    foreign = [top for top in tops if top not in sys.stdlib_module_names and top not in _BROUGHT]
+    needed = sorted(
+        {_requirement(name, packages or {}) for name in foreign if _NAME.fullmatch(name)}
+    )
     lines = [f"    {json.dumps(text)}," for text in (_OURS, *needed)]
     told = [f'requires-python = "{_PYTHON}"', "dependencies = [", *lines, "]"]
     return "\n".join(["# /// script", *(f"# {line}" for line in told), "# ///"])

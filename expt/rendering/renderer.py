@@ -76,14 +76,15 @@ def render_archive(path: Path, observe: CallHook, *, draws: bool = True) -> RunR
                 found = observe("expt_render_run", notices.append, run=run, folder=beside)
                 files = files_inside(path, beside, found, notices)
             made = [f"{layout.PLOTS_DIR}/{file}" for names in index.values() for file in names]
-            old = _listed_files(path)
+            old = _listed_files(path) if os.path.lexists(folder) else None
             if draws:
                 move_all(beside, folder)
-        for file in old - {name for names in index.values() for name in names}:
+        for file in (old or set()) - {name for names in index.values() for name in names}:
             (folder / file).unlink(missing_ok=True)
-        write_plots(path, index, notices)
-        with contextlib.suppress(OSError):
-            folder.rmdir()  # only where nothing was drawn, and nobody put anything there
+        if draws or made or notices or old is not None:
+            write_plots(path, index, notices)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only where nothing was drawn, and nobody put anything there
     except (ExptError, OSError) as error:
         told = "; ".join(line.strip() for line in str(error).splitlines())
         lines = [*notices, f"the archive cannot be rendered: {told}"]

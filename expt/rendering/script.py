@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES: Final = 12  # of one kind that stand in the script; the comment beside tells of more
 _ROOTS: Final = ("", "src", layout.OUTSIDE_DIR)  # in `code/`: where imports begin
+_CAPITALS: Final = re.compile(r"\b[A-Z]+\b")
 _SEAL: Final = "# expt: "
 _LONGEST: Final = 1 << 24  # bytes of a script that somebody edited
 
@@ -243,8 +244,11 @@ def _kind_cell(template: str, names: Sequence[str]) -> str:
 
 def _fill(template: str, **values: Any) -> str:
     """The template with its words in capitals replaced by the literals of values, all at once."""
-    words = "|".join(values)
-    return re.sub(rf"\b({words})\b", lambda word: literal(values[word[0]]), template)
+
+    def filled(word: re.Match[str]) -> str:
+        return literal(values[word[0]]) if word[0] in values else word[0]
+
+    return _CAPITALS.sub(filled, template)
 
 
 def _read_closures(run: Run) -> tuple[list[tuple[dict[str, Any], Closure | None]], str | None]:

@@ -27,7 +27,7 @@ from expt.terminal.endings import MARKS, WIDE
 from expt.terminal.sweep_table import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
     from rich.text import Text
@@ -42,6 +42,7 @@ _SHOWN_AFTER: Final = 0.25  # seconds: what is over sooner is not worth a line t
 _ROWS_LEFT: Final = 7  # of the window's height, for what stands above and below
 _LOOPS: Final = 16  # loops of a run that are remembered: some are left by a break
 _SPARK: Final = 12
+_NAME_WIDTH: Final = 40  # columns from which names do not stand below each other
 
 
 def case_names(cases: Sequence[Case]) -> dict[str, str]:
@@ -189,20 +190,26 @@ class LiveView:
         self._rendered = 0
         self._best: tuple[str, float] | None = None
         self.names: dict[str, str] = {}
+        self.width = 0  # of the names, below each other
 
     def take_plan(self, plan: Plan) -> None:
         """Know how many cases there will be, and what to call them."""
         self._plan = {case.id: case for case in plan.cases}
         self._waiting = Counter(case.experiment.id for case in plan.cases)
         self._importing = None
-        self.names = case_names(plan.cases)
+        self.names, self.width = {}, 0
+        self._name(case_names(plan.cases))
 
     def _take_added(self, event: messages.CasesAdded) -> None:
         """Know of cases that a search decided on, and how many runs may follow them."""
         self._plan |= {case.id: case for case in event.cases}
         self._waiting.update(case.experiment.id for case in event.cases)
         self._to_come = event.more
-        self.names |= {case.id: case.label or case.id for case in event.cases}
+        self._name({case.id: case.label or case.id for case in event.cases})
+
+    def _name(self, names: Mapping[str, str]) -> None:
+        self.names |= names
+        self.width = min(max([self.width, *map(len, names.values())]), _NAME_WIDTH)
 
     def take_in(self, event: Event, now: float) -> None:
         """Know what has just happened."""

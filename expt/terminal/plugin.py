@@ -76,6 +76,7 @@ class Terminal:
         self._warnings = 0
         self._session = ""
         self._told: dict[str, str] = {}  # archive -> case
+        self._over: set[str] = set()  # cases
         self._notices: list[tuple[str, str]] = []
 
     # What it hears
@@ -114,7 +115,8 @@ class Terminal:
         with self._lock:
             now = time.monotonic()
             self._start_clock()
-            self._live.take_in(event, now)
+            if self._draws or isinstance(event, messages.CasesAdded):
+                self._live.take_in(event, now)
             if isinstance(event, messages.RunStarted):
                 self._tell_start(event)
             elif isinstance(event, messages.RunFinished):
@@ -194,6 +196,7 @@ class Terminal:
         if self._follows:
             self._write_output(self._output.end(outcome.case_id))
         self._told[outcome.path or outcome.case_id] = outcome.case_id
+        self._over.add(outcome.case_id)
         self._notices += [(text, outcome.case_id) for text in endings.other_notices(outcome)]
         if self._dots:
             self._screen.write(endings.DOTS.get(outcome.status, "?"))
@@ -201,18 +204,16 @@ class Terminal:
             if self._in_row == _DOTS:
                 self._end_dots()
         elif self._talks:
-            done = len(set(self._told.values()))
+            done, live = len(self._over), self._live
             counter = f"[{done}/{self._expected}] " if self._expected > 1 else ""
-            names = self._live.names
-            width = min(max(map(len, names.values()), default=0), 40)
-            name = f"{names.get(outcome.case_id, outcome.case_id):<{width}}"
+            name = f"{live.names.get(outcome.case_id, outcome.case_id):<{live.width}}"
             self._above.append(
                 endings.outcome_line(self._screen, outcome, self._options, name, counter)
             )
 
     def _tell_rest(self, outcomes: Sequence[Outcome]) -> None:
         """What ended without an event: a plugin's executor, cases skipped before a run."""
-        told = set(self._told.values())
+        told = set(self._over)
         skipped: Counter[str] = Counter()
         for outcome in outcomes:
             if outcome.case_id in told:
