@@ -13,7 +13,6 @@ import platform
 import re
 import sys
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.git import Git, take_patch, take_repository
@@ -25,6 +24,7 @@ from expt.ground.layout import CODE_CAP, CODE_DIR, PATCH_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _VARIABLES: Final = re.compile(
     r"(CUDA_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUBLAS_WORKSPACE_CONFIG|NVIDIA_VISIBLE_DEVICES"
