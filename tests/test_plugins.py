@@ -588,13 +588,23 @@ def test_a_plugin_supplies_the_executor(sandbox: Sandbox) -> None:
     ]  # fmt: skip
 
 
-def test_failures_of_hooks_are_warnings_in_python(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import expt
+def test_failures_of_hooks_are_warnings_in_python(sandbox: Sandbox) -> None:
+    sandbox.write(
+        {
+            "experiments/x.py": SIMPLE,
+            "plugin.py": "def expt_session_started(): 1 / 0\n",
+            "script.py": """
+                import warnings
+                import expt
 
-    sandbox.write({"experiments/x.py": SIMPLE, "plugin.py": "def expt_session_started(): 1 / 0\n"})
-    monkeypatch.chdir(sandbox.root)
-    with pytest.warns(UserWarning, match="expt_session_started of 'plugin.py' failed"):
-        runs = expt.run(options=["--plugin", "plugin.py", "--no-render"])
-    assert [run.status for run in runs] == ["completed"]
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    runs = expt.run(options=["--plugin", "plugin.py", "--no-render"], n=0)
+                print([run.status for run in runs], *(one.category.__name__ for one in caught))
+                print(*(one.message for one in caught))
+            """,
+        }
+    )
+    done = sandbox.python("script.py")
+    assert done.lines[0] == "['completed'] UserWarning", done
+    assert "expt_session_started of 'plugin.py' failed" in done.lines[1]
