@@ -407,7 +407,7 @@ def test_one_run_is_shown_in_full(runs: Path, capsys) -> None:
         "",
         "again",
         "  as typed    expt experiments/ -p lr=0.1",
-        f"  as it was   expt rerun {relative}",
+        f"  as it was   expt rerun {path.absolute()}",
         (
             f"  same values expt experiments/walk.py::experiment_walk "
             f"--params {relative}/params.toml -p lr=0.1"

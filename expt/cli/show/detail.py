@@ -352,7 +352,7 @@ def _show_again(view: View) -> None:
     view.pairs(
         {
             "as typed": shlex.join(view.run.command),
-            "as it was": shlex.join(["expt", "rerun", view.path(view.run.path)[0]]),
+            "as it was": shlex.join(["expt", "rerun", str(view.run.path.absolute())]),
             "same values": shlex.join(same),
             "in Python": f"run = expt.load({view.run.id!r})",
         }
