@@ -94,6 +94,27 @@ def test_what_a_session_provider_draws_changes_nothing_for_its_run(sandbox: Sand
     assert results["a"]["provider"] == results["b"]["provider"] != draws(7, 3)
 
 
+def test_what_the_class_of_an_argument_draws_changes_nothing_for_its_run(sandbox: Sandbox) -> None:
+    """A default is an object that is there, a value from elsewhere is made for the run."""
+    source = """
+        import random
+        from dataclasses import dataclass
+
+        @dataclass
+        class Net:
+            width: int = 1
+
+            def __post_init__(self):
+                random.random()
+
+        def experiment_a(net: Net = Net()):
+            return {"drawn": random.random()}
+        """
+    drawn = random.Random(7).random()
+    assert results_of(sandbox, source)["a"] == {"drawn": drawn}
+    assert results_of(sandbox, source, "-p", "net.width=2")["a"] == {"drawn": drawn}
+
+
 def test_numpy_that_a_run_imported_is_as_imported_for_the_next(sandbox: Sandbox) -> None:
     results = results_of(
         sandbox,

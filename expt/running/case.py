@@ -256,8 +256,7 @@ class _Run:
             arguments = scope.make_arguments(self._around.scope, self._making)
         finally:
             self._tell_made(scope)
-        if scope.made:  # whatever the providers drew, and whichever of them were kept
-            self._randomness.begin()
+        self._randomness.begin()  # whatever was drawn for them, and whichever of them were kept
         return self._bound.graph.root(arguments)
 
     def _tell_made(self, scope: RunScope) -> None:
