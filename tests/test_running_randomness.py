@@ -112,7 +112,8 @@ def test_what_the_class_of_an_argument_draws_changes_nothing_for_its_run(sandbox
         """
     drawn = random.Random(7).random()
     assert results_of(sandbox, source)["a"] == {"drawn": drawn}
-    assert results_of(sandbox, source, "-p", "net.width=2")["a"] == {"drawn": drawn}
+    results_of(sandbox, source, "-p", "net.width=2")
+    assert sandbox.run().results == {"drawn": drawn}
 
 
 def test_numpy_that_a_run_imported_is_as_imported_for_the_next(sandbox: Sandbox) -> None:
