@@ -30,7 +30,7 @@ from pathlib import Path
 import attrs
 import pytest
 from made_runs import make_run
-from warm_start import PLUGIN, WarmProcess
+from warm_start import PLUGIN, run_warm
 
 import expt
 from expt.ground import hookspecs
@@ -131,14 +131,10 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def run_warm(
+def run_here(
     words: list[str], folder: Path, *, python: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    process = WarmProcess(
-        words, str(folder), environment(folder), merged=True, draws=True, python=python
-    )
-    out, _ = process.communicate(timeout=100)
-    return subprocess.CompletedProcess(words, process.wait(), out, "")
+    return run_warm(words, folder, environment(folder), merged=True, draws=True, python=python)
 
 
 QUOTED = re.compile(r"""'[^']*'|"[^"$`\\]*\"""")
@@ -150,11 +146,11 @@ def run_command(command: str | list[str], folder: Path) -> subprocess.CompletedP
     if isinstance(command, str) and not OF_A_SHELL.search(QUOTED.sub("", command)):
         match shlex.split(command, comments=True):
             case ["expt", *words]:
-                return run_warm(words, folder)
+                return run_here(words, folder)
             case ["pytest", *words] | ["python", "-m", "pytest", *words]:
-                return run_warm(["-m", "pytest", *words], folder, python=True)
+                return run_here(["-m", "pytest", *words], folder, python=True)
             case ["python", script, *words] if script[0] != "-":
-                return run_warm([script, *words], folder, python=True)
+                return run_here([script, *words], folder, python=True)
     return subprocess.run(
         command,
         shell=isinstance(command, str),
@@ -185,10 +181,10 @@ def perform(block: Block, folder: Path, page: str) -> None:
         path.write_text(block.body, encoding="utf-8")
     elif block.language == "pycon":
         (folder / "page.txt").write_text(block.body, encoding="utf-8")
-        done = run_warm(["-c", DOCTEST], folder, python=True)
+        done = run_here(["-c", DOCTEST], folder, python=True)
         assert done.returncode == 0, f"{at}\n{done.stdout}"
     elif block.language == "python":
-        done = run_warm(["-c", block.body], folder, python=True)
+        done = run_here(["-c", block.body], folder, python=True)
         assert done.returncode == 0, f"{at}\n{done.stdout}"
 
 

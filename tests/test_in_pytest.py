@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
-from warm_start import PLUGIN, WarmProcess
+from warm_start import PLUGIN, run_warm
 
 if TYPE_CHECKING:
     from expt.testing import Sandbox
@@ -100,14 +100,7 @@ def run_pytest(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str
     if not (sandbox.root / "pyproject.toml").exists():
         sandbox.write({"expt.toml": "render = false"})
     environment = {**surroundings(sandbox), **PLUGIN, "NO_COLOR": "1", "COLUMNS": "120"}
-    process = WarmProcess(
-        ["-m", "pytest", *WITHOUT, *words], str(sandbox.root), environment, python=True
-    )
-    try:
-        out, err = process.communicate(timeout=110)
-    finally:
-        process.kill()
-    return subprocess.CompletedProcess(words, process.wait(), out, err)
+    return run_warm(["-m", "pytest", *WITHOUT, *words], sandbox.root, environment, python=True)
 
 
 def collected(done: subprocess.CompletedProcess[str]) -> list[str]:

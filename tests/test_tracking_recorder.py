@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from warm_start import run_warm
 
 from expt.archive.scalar_records import FLOAT_RECORD, RECORD_SIZE
 from expt.archive.series_lines import read_results
@@ -32,11 +33,12 @@ NO_MAPS = """
 """
 
 SETUP = f"""
-    import os, signal, sys, threading, time
+    import os, signal, sys, threading, time, warnings
     from pathlib import Path
     from expt.tracking.recorder import open_recorder
     from expt.tracking.scalars import Disk
     {NO_MAPS}
+    warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, since 3.12
     folder = Path(sys.argv[1])
     disk = NoMaps() if sys.argv[2] == "written" else Disk()
     recorder = open_recorder(folder, label="7fk2", disk=disk)
@@ -44,20 +46,11 @@ SETUP = f"""
 """
 
 
-QUIET = ("-W", "ignore::DeprecationWarning")  # of a fork beside threads, since 3.12
-
-
-def run_script(tmp_path, body, writer="mapped", **options):
+def run_script(tmp_path, body, writer="mapped"):
     """Run `body` in a process of its own with a recorder of `tmp_path/series`."""
     script = textwrap.dedent(SETUP) + textwrap.dedent(body)
-    return subprocess.run(
-        [sys.executable, *QUIET, "-c", script, str(tmp_path / "series"), writer],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        **options,
-    )
+    words = ["-c", script, str(tmp_path / "series"), writer]
+    return run_warm(words, ROOT, dict(os.environ), python=True)
 
 
 @pytest.fixture(params=["mapped", "written"])

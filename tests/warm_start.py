@@ -251,6 +251,18 @@ class WarmProcess:
         return out, err
 
 
+def run_warm(
+    words: list[str], cwd: Path, environment: dict[str, str], **settings: bool
+) -> subprocess.CompletedProcess[str]:
+    """A command, started warm and waited for, as `subprocess.run` tells of it."""
+    process = WarmProcess(words, str(cwd), environment, **settings)
+    try:
+        out, err = process.communicate(timeout=LIMIT)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(words, process.wait(), out, err)
+
+
 def _open_text(descriptor: int, mode: str = "r", errors: str = "backslashreplace") -> Any:
     owned = mode == "r"
     return os.fdopen(descriptor, mode, encoding="utf-8", errors=errors, closefd=owned)
