@@ -373,9 +373,11 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
         if descriptor > 2:
             os.close(descriptor)
     os.chdir(asked["cwd"])
-    sys.path[1:1] = _places(asked["environment"])
-    os.environ.clear()
-    os.environ.update(asked["environment"])
+    told = asked["environment"]
+    sys.path[1:1] = _places(told)
+    for name in os.environ.keys() - told:
+        del os.environ[name]
+    os.environ.update({n: value for n, value in told.items() if os.environ.get(n) != value})
     time.tzset()
     sys.dont_write_bytecode = _NO_BYTECODE in os.environ
     words = asked["words"]
