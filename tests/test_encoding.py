@@ -92,6 +92,7 @@ def test_a_set_is_stored_in_one_order_whatever_the_process() -> None:
     ("value", "told"),
     [
         ({"a": [0, 1j]}, "value.a[1] is of type 'complex', which JSON cannot hold"),
+        (Tensor(10**400), "value is of type 'tests.test_encoding.Tensor', which JSON cannot hold"),
         (Tensor(1j), "value is of type 'tests.test_encoding.Tensor', which JSON cannot hold"),
         (
             {1: {"x": b""}},

@@ -10,6 +10,7 @@ Tags (`docs/reference/archive-format.md` lists them for readers without expt):
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -158,8 +159,9 @@ def _array_scalar(value: Any, where: str) -> Any:
         # longdouble's item() is itself: it has digits that JSON numbers lose
         return plain if isinstance(plain, (bool, int, float, str)) else value
     if isinstance(shape := ask(value, "shape"), tuple) and not shape:
-        number = exact_number(value)
-        return value if number is None else number
+        with contextlib.suppress(ValueError):  # a number that no float holds
+            number = exact_number(value)
+            return value if number is None else number
     return value
 
 

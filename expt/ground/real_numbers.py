@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from expt.ground.dataframes import is_labelled
 from expt.ground.ndarrays import is_masked
-from expt.ground.objects import ask, is_of, type_name
+from expt.ground.objects import HOSTILE, ask, is_of, type_name
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
@@ -37,7 +37,7 @@ def _number_of_item(value: Any) -> float | int | None:
     """Of torch, jax, cupy and whatever follows them."""
     try:
         item = value.item()
-    except Exception:  # another library's code
+    except HOSTILE:  # another library's code
         return None
     return exact_number(item) if isinstance(item, (bool, int, float)) else None
 

@@ -77,7 +77,7 @@ class Results(MutableMapping[str, Any]):
             told = to_json(value)
         plain = from_json(told)
         self._record(name, plain)
-        changes = isinstance(told, (dict, list))
+        changes = isinstance(plain, (dict, list))
         self._values[name] = value if changes else plain
         self._kept.pop(name, None)
         self._notices[name] = notice
