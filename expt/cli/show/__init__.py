@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,7 +98,8 @@ def _show_named(runs: Runs, asked: argparse.Namespace, root: Path, screen: Scree
         from expt.cli.show.detail import View, show_detail
         from expt.cli.show.listing import show_undetermined
 
-        show_detail(View(runs[0], screen, Path.cwd(), root, lambda text: _load(text, root, asked)))
+        find = partial(load_run, root=root, smoke=asked.smoke, scratch=asked.scratch)
+        show_detail(View(runs[0], screen, Path.cwd(), root, find))
         show_undetermined(_alike(runs[0], root), screen)
     else:
         from expt.cli.show.comparison import show_comparison
@@ -196,10 +198,6 @@ def _write_machine(runs: Sequence[Run], asked: argparse.Namespace, screen: Scree
         screen.write_data(csv_text(runs, columns=_names(asked.columns, "--columns")))
     else:
         screen.write(json_text(runs, whole=bool(asked.references)))
-
-
-def _load(reference: str, root: Path, asked: argparse.Namespace) -> Run:
-    return load_run(reference, root, smoke=asked.smoke, scratch=asked.scratch)
 
 
 def _names(text: str | None, option: str) -> list[str] | None:

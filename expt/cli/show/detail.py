@@ -29,8 +29,6 @@ from expt.terminal.plan_table import leaf_values, origin_text, print_values
 from expt.terminal.tracebacks import show_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from expt.ground.screen import Screen
     from expt.reading.run import Run
 
