@@ -230,3 +230,11 @@ def test_the_first_of_a_sort_are_the_first_of_the_whole(mixed: Path, sort: str) 
         for limit in (1, 7, 119, 500):
             first = find_runs(mixed, sort=sort, limit=limit)
             assert [run.id for run in first] == [run.id for run in whole[:limit]]
+
+
+@pytest.mark.parametrize("limit", [-1, 1.5, "x", True])
+def test_a_limit_that_is_no_number_of_runs_is_told(tmp_path: Path, limit: Any) -> None:
+    runs = find_runs(tmp_path)
+    for find in (lambda: find_runs(tmp_path, limit=limit), lambda: choose_runs(runs, limit=limit)):
+        with pytest.raises(UsageError, match="is no number of runs"):
+            find()

@@ -14,7 +14,7 @@ import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.ground.errors import DamagedArchive
+from expt.ground.errors import DamagedArchive, UsageError
 from expt.ground.value_classes import evolve
 from expt.reading.admitting import narrowed, read_rows, select, select_outlined
 from expt.reading.fields import MISSING, field_value, sort_runs, unknown_field
@@ -58,7 +58,7 @@ def find_runs(
     Raises `UsageError`, also for a name in `where` that no run has.
     """
     query = make_query(**words)
-    limit = min(limit, sys.maxsize) if limit else None
+    limit = _most(limit)
     roots = [root, *roots_beside(root, smoke=smoke, scratch=scratch)]
     with contextlib.ExitStack() as stack:
         catalogues = [stack.enter_context(open_catalogue(place)) for place in roots]
@@ -132,7 +132,14 @@ def choose_runs(
     admits_name = name_filter(query.keyword)
     found = [run for run in there if admits_name(run.experiment, run.case) and query.admits(run)]
     _reject_unknown(query, lambda: there)
-    return Runs(sort_runs(found, sort)[: limit or None] if sort else found[: limit or None])
+    return Runs((sort_runs(found, sort) if sort else found)[: _most(limit)])
+
+
+def _most(limit: int | None) -> int | None:
+    """How many runs there may be, at most; None for all. Raises `UsageError`."""
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise UsageError(f"'{limit}' is no number of runs", "--limit", "0 is all")
+    return min(limit, sys.maxsize) if limit else None
 
 
 def _reject_unknown(query: Query, every: Callable[[], Iterable[Run]]) -> None:
