@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DASK = """
+    import dask
     from distributed import LocalCluster
 
     if __name__ == "__main__":
+        # its processes are forked from one that has done their imports
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
         with LocalCluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
         ) as cluster:
@@ -130,7 +133,8 @@ def one_node_slurm(folder: Path) -> Iterator[str]:
     for one in sockets:
         one.close()
     host = socket.gethostname().partition(".")[0]
-    text = SLURM_CONF.format(host=host, ports=ports, folder=folder, processors=os.cpu_count())
+    processors = min(2, os.cpu_count() or 1)  # of more jobs, some wait
+    text = SLURM_CONF.format(host=host, ports=ports, folder=folder, processors=processors)
     file.write_text(text)
     environ = {**os.environ, "SLURM_CONF": str(file)}
     pids: list[Path] = []

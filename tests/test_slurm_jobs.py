@@ -52,25 +52,25 @@ def wait_until(holds: Callable[[], Any], what: str) -> Any:
 
 
 def test_what_is_left_at_slurm_is_told_by_status_and_not_run_again(project: Sandbox) -> None:
-    sweep = ("--executor", "slurm", "--sweep", "x=1,2,3,4,5", "-p", "seed=1", "-p", "steps=5")
+    sweep = ("--executor", "slurm", "--sweep", "x=1,2,3", "-p", "seed=1", "-p", "steps=5")
     done = project.expt("--detach", *sweep)
     assert done.exit_code == 0, done.stdout + done.stderr
-    assert "5 cases submitted in" in done.stdout
-    assert "5 cases left" in project.expt("status").stdout
+    assert "3 cases submitted in" in done.stdout
+    assert "3 cases left" in project.expt("status").stdout
     resumed = project.expt("--resume", "--plan", *sweep)
     assert resumed.exit_code == 0, resumed.stdout
     assert " running" in resumed.stdout
     assert "left out, it waits at an engine" in resumed.stdout
-    wait_until(lambda: len(project.runs(status="completed")) == 5, "the ends of all")
+    wait_until(lambda: len(project.runs(status="completed")) == 3, "the ends of all")
     wait_until(lambda: project.expt("status").stdout == "nothing is running\n", "the end at Slurm")
     assert not list((project.root / "runs").glob(".sessions/*"))
     again = project.expt("--resume", *sweep)
     assert again.exit_code == 0
-    assert len(project.runs()) == 5
+    assert len(project.runs()) == 3
 
 
 def test_what_slurm_has_lost_is_told_and_run_by_resume(project: Sandbox, slurm_conf: str) -> None:
-    sweep = ("--executor", "slurm", "--sweep", "x=1,2,3,4,5,6", "-p", "seed=1", "-p", "steps=9")
+    sweep = ("--executor", "slurm", "--sweep", "x=1,2,3,4", "-p", "seed=1", "-p", "steps=9")
     project.expt("--detach", *sweep)
     ask_slurm(slurm_conf, "scancel", "--me", "--state=PENDING")
     ask_slurm(slurm_conf, "scancel", "--me")
@@ -78,7 +78,7 @@ def test_what_slurm_has_lost_is_told_and_run_by_resume(project: Sandbox, slurm_c
     wait_until(lambda: not project.runs(status="running"), "the ends of those that ran")
     done = project.expt("--resume", *sweep)
     assert done.exit_code == 0, done.stdout + done.stderr
-    assert sorted(run.params["x"] for run in project.runs(status="completed")) == [1, 2, 3, 4, 5, 6]
+    assert sorted(run.params["x"] for run in project.runs(status="completed")) == [1, 2, 3, 4]
 
 
 def test_a_job_that_is_requeued_goes_on_from_its_checkpoint(
@@ -106,11 +106,9 @@ def test_a_job_that_is_requeued_goes_on_from_its_checkpoint(
 
 
 def test_an_array_has_a_job_for_each_case_and_all_answer(project: Sandbox) -> None:
-    done = project.expt("--executor", "slurm", "--sweep", "x=1,2,3,4")
+    done = project.expt("--executor", "slurm", "--sweep", "x=1,2")
     assert done.exit_code == 0, done.stdout + done.stderr
-    assert {run.params["x"]: run.results["last"] for run in project.runs()} == dict.fromkeys(
-        (1, 2, 3, 4), 2
-    )
+    assert {run.params["x"]: run.results["last"] for run in project.runs()} == {1: 2, 2: 2}
 
 
 def test_a_secret_is_not_handed_to_what_keeps_it_in_files(sandbox: Sandbox) -> None:
