@@ -14,6 +14,8 @@ from expt.testing import ExecutorContract
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conftest import WarmSandbox
+
     from expt.testing import Sandbox
 
 pytestmark = pytest.mark.timeout(300)
@@ -22,6 +24,11 @@ MANY = int(os.environ.get("EXPT_TINY", "24"))  # tiny cases; the standard pool h
 
 def needs(module: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(find_spec(module) is None, reason=f"{module} is not installed")
+
+
+@pytest.fixture(autouse=True)
+def _engines(sandbox: WarmSandbox) -> None:
+    sandbox.engines = True
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from clusters import ask_slurm, one_node_slurm, why_no_slurm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from conftest import WarmSandbox
+
     from expt.testing import Sandbox
 
 pytestmark = [
@@ -29,6 +31,11 @@ COUNTS = """
             checkpoint.save(state)
         return {"last": state["step"]}
 """
+
+
+@pytest.fixture(autouse=True)
+def _engines(sandbox: WarmSandbox) -> None:
+    sandbox.engines = True
 
 
 @pytest.fixture(scope="module")

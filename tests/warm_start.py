@@ -77,6 +77,11 @@ DRAWING: Final = (
 )
 """For commands that draw; to the others these would cost more than they spare."""
 _IN_PYTEST: Final = ("expt.in_pytest.collecting", "expt.in_pytest.items")
+_OPTIONAL: Final = ("distributed", "executorlib", "loky", "submitit")
+_ENGINES: Final = (
+    *("cloudpickle", "concurrent.futures.process", "multiprocessing.spawn", *_OPTIONAL),
+    *("expt.executors.engines.engine_executor", "expt.sessions.engine_home"),
+)
 _COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
 _NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
 _PLACES: Final = "PYTHONPATH"
@@ -134,7 +139,7 @@ class WarmServer:
 
 @functools.cache
 def warm_server(kind: str) -> WarmServer:
-    """The server of this process for what `draws`, is `pytest`, or neither, once it is asked."""
+    """The server of this process for what `draws`, has `engines`, is `pytest`, or none of them."""
     server = WarmServer(kind)
     atexit.register(server.close)
     return server
@@ -161,7 +166,8 @@ class WarmProcess:
     """A command that was started warm, as `subprocess.Popen` of a text with two pipes.
 
     With `merged` what it writes to stderr comes with what it writes to stdout; what `draws` has
-    imported what pictures take. The words are those of `expt`, or of `python`.
+    imported what pictures take, and what has `engines` their libraries. The words are those of
+    `expt`, or of `python`.
     """
 
     def __init__(
@@ -172,11 +178,12 @@ class WarmProcess:
         *,
         merged: bool = False,
         draws: bool = False,
+        engines: bool = False,
         python: bool = False,
     ) -> None:
         self.returncode: int | None = None
         is_pytest = python and words[:2] == ["-m", "pytest"]
-        kind = "pytest" if is_pytest else "draws" * draws
+        kind = "pytest" if is_pytest else "engines" if engines else "draws" * draws
         self._server = _connect(kind)
         out, their_out = os.pipe()
         err, their_err = os.pipe()
@@ -279,9 +286,10 @@ def serve(address: str, tests: int, kind: str) -> None:
 
     if kind == "pytest":
         load_pytest()
-    more = {"draws": DRAWING, "pytest": _IN_PYTEST}.get(kind, ())
+    more = {"draws": DRAWING, "engines": _ENGINES, "pytest": _IN_PYTEST}.get(kind, ())
     for name in (*MODULES, *more):
-        import_module(name)
+        with contextlib.suppress(ImportError if name in _OPTIONAL else ()):
+            import_module(name)
     arguments = import_module("expt.cli.arguments")
     parser = arguments.make_run_parser({}, lambda _: None)
     parser.parse_known_intermixed_args(["a.py"])  # argparse's expressions are compiled here
@@ -393,9 +401,10 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
         if asked["python"]:
             run_python(words)
         else:
-            from expt.__main__ import main
+            from expt import __main__ as command
 
-            main()
+            sys.modules["__main__"] = command  # which a pool's processes do not import
+            command.main()
     except SystemExit as error:
         code = error.code
         if isinstance(code, str):
