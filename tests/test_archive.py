@@ -10,14 +10,13 @@ import math
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 import tomllib
 from pathlib import Path
 
 import attrs
 import pytest
+from warm_start import WarmProcess, run_warm
 
 from expt.archive.kept_code import keep_code
 from expt.archive.manifest import Content
@@ -35,6 +34,7 @@ from expt.archive.writer import Archive, run_folder, write_record
 from expt.ground.errors import DamagedArchive, ExptError, NewerArchive
 from expt.ground.files import sync_archive, write_atomically
 from expt.ground.model import ErrorInfo, Experiment, Opaque, Origin, RunRecord
+from expt.testing.sandbox import end_now
 
 NOW = dt.datetime(2026, 11, 23, 10, 15, 30, tzinfo=dt.UTC)
 
@@ -295,14 +295,13 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     )
     for _ in range(3):
         place.unlink(missing_ok=True)
-        writer = subprocess.Popen([sys.executable, "-c", script])
+        writer = WarmProcess(["-c", script], str(tmp_path), {**os.environ}, python=True)
         try:
             while not place.exists():
                 time.sleep(0.001)
             time.sleep(0.02)
         finally:
-            writer.kill()
-            writer.wait()
+            end_now(writer)
         assert place.read_bytes() in (b"a" * 300_000, b"b" * 300_000)
 
 
@@ -317,7 +316,7 @@ def test_a_failed_write_leaves_the_old_file_and_names_it(tmp_path):
         f"try:\n    write_atomically(Path({str(place)!r}), b'x' * 5000)\n"
         "except OSError as error:\n    print(error)\n"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    told = run_warm(["-c", script], tmp_path, {**os.environ}, python=True)
     assert told.stdout == f"[Errno {errno.EFBIG}] File too large: '{place}'\n"
     assert place.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [place]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from warm_start import WarmProcess
 
 from expt.archive.owner import owner_of_this_process
 from expt.archive.writer import write_record
@@ -556,17 +557,11 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(runs: Path) -> None:
         make_run(runs, number, case="x" * 2000)
     script = "import sys; from expt.cli.main import main; sys.exit(main(['show', *sys.argv[1:]]))"
     for words in ([], ["--json"], ["--csv"]):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, *words],
-            cwd=runs.parent,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert process.stdout is not None
+        told = ["-c", script, *words]
+        process = WarmProcess(told, str(runs.parent), {**os.environ}, python=True)
         process.stdout.read(1)
         process.stdout.close()
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
+        assert process.stderr.read() == ""
         process.stderr.close()
         assert process.wait(timeout=60) == 0
 

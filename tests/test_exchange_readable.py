@@ -10,13 +10,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import threading
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 from exchanged import make_everything
+from warm_start import WarmProcess
 
 from expt.archive.owner import owner_of_this_process
 from expt.exchange.formats import own_exports
@@ -247,13 +246,9 @@ def test_what_an_export_that_was_killed_began_is_removed_by_the_next(
         if (name == "wandb")
         else next(path for path in before if (path / "metrics").is_dir())
     )
-    dead = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    (folder.with_name(f".{folder.name}-{dead}") / "files").mkdir(parents=True)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (folder.with_name(f".{folder.name}-{dead.pid}") / "files").mkdir(parents=True)
     list(write([whole], str(tmp_path / "out")))
     assert sorted(path for path in (tmp_path / "out").rglob("*")) == before
 
@@ -263,26 +258,16 @@ def test_two_exports_of_one_run_at_once_leave_it_whole(
     whole: Run, tmp_path: Path, name: str
 ) -> None:
     code = (
-        "import sys; from expt.exchange.formats import own_exports; "
-        "from expt.reading.references import load_archive; input(); "
+        "import os, sys; from expt.exchange.formats import own_exports; "
+        "from expt.reading.references import load_archive\n"
+        "while not os.path.exists('go'): pass\n"
         "[list(own_exports()[sys.argv[1]].write([load_archive(sys.argv[2])], sys.argv[3])) "
         "for _ in range(5)]"
     )
-    words = [sys.executable, "-c", code, name, str(whole.path), str(tmp_path / "out")]
-    both = [
-        subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    told = ["", ""]
-
-    def end(number: int) -> None:
-        told[number] = both[number].communicate("\n", timeout=60)[1]
-
-    threads = [threading.Thread(target=end, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    words = ["-c", code, name, str(whole.path), str(tmp_path / "out")]
+    both = [WarmProcess([*words], str(tmp_path), {**os.environ}, python=True) for _ in range(2)]
+    (tmp_path / "go").touch()
+    told = [one.communicate(60)[1] for one in both]
     assert (told, [one.returncode for one in both]) == (["", ""], [0, 0])
     names = sorted(path.relative_to(tmp_path / "out") for path in files(tmp_path))
     list(own_exports()[name].write([whole], str(tmp_path / "alone/out")))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from warm_start import WarmProcess
 
 from expt.archive.writer import write_record
 from expt.ground.errors import NoSuchRun
@@ -199,8 +200,8 @@ def test_several_processes_may_make_the_index_at_once(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from expt.reading.finding import find_runs;"
         "print(len(find_runs(Path(sys.argv[1]))))"
     )
-    command = [sys.executable, "-c", script, str(tmp_path)]
-    listers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    words = ["-c", script, str(tmp_path)]
+    listers = [WarmProcess([*words], str(tmp_path), {**os.environ}, python=True) for _ in range(4)]
     assert [lister.communicate()[0] for lister in listers] == ["50\n"] * 4
     assert len(steps(tmp_path)) == 50
 

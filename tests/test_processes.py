@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+from warm_start import run_warm
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCRIPT = """
 import os
@@ -31,11 +36,6 @@ print(len(found), found[:3], is_single())
         ("os.kill(os.getpid(), 9)", "begun\n0 b'' True\n"),
     ],
 )
-def test_a_fork_hands_back_what_it_made_or_nothing(work: str, told: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(work=work)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def test_a_fork_hands_back_what_it_made_or_nothing(work: str, told: str, tmp_path: Path) -> None:
+    done = run_warm(["-c", SCRIPT.format(work=work)], tmp_path, {**os.environ}, python=True)
     assert (done.stdout, done.stderr) == (told, "")

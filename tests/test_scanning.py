@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
+
+from warm_start import run_warm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,9 +46,7 @@ def test_two_processes_find_what_one_does(tmp_path: Path) -> None:
             (path / "labels.json").touch()
             _settle(path / "labels.json")
     os.utime(path, (9_000_000_000, 9_000_000_000))  # for this test's while
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, timeout=120
-    )
+    done = run_warm(["-c", SCRIPT, str(tmp_path)], tmp_path, {**os.environ}, python=True)
     assert (done.stdout, done.stderr) == ("5002 1667 5\n", "")
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from warm_start import run_warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,14 +38,7 @@ def in_one_thread(tmp_path: Path) -> Runs:
     """What a script prints in a process of its own, which has one thread."""
 
     def run(script: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", HEAD + script],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = run_warm(["-c", HEAD + script], tmp_path, {**os.environ}, python=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
