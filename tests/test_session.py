@@ -98,6 +98,14 @@ def test_the_script_of_a_single_run_that_nobody_draws_is_its_workers(
     assert all((run.path / "analysis.py").exists() for run in sandbox.runs())
 
 
+def test_what_a_single_run_leaves_in_modules_does_not_cost_its_script(sandbox: Sandbox) -> None:
+    sandbox.write({"experiments/a.py": "import json\ndef experiment_a(): json.dumps = None\n"})
+    done = sandbox.expt()
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "notice" not in done.stdout
+    assert (sandbox.run().path / "analysis.py").exists()
+
+
 def test_selection_and_a_value_of_the_command_line(sandbox: Sandbox) -> None:
     body = "def experiment_{0}(track): track('x', 1)\n"
     sandbox.write(

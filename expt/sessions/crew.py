@@ -83,9 +83,14 @@ class Crew:
             self._stack = stack.pop_all()
         return self
 
+    @property
+    def may_render_apart(self) -> bool:
+        """Whether workers render so far, and another process could."""
+        return self.renderer is self.runner and self._drawer is not None and self._renders
+
     def have_renderer(self) -> None:
         """Have a process of its own for what is drawn or written of runs, so that none waits."""
-        if self.renderer is not self.runner or self._drawer is None or not self._renders:
+        if self._drawer is None or not self.may_render_apart:
             return
         self.renderer = WorkerExecutor(
             self._drawer,

@@ -60,6 +60,7 @@ class Schedule:
     _tries: Counter[str] = field(factory=Counter)  # of cases that failed, by their ids
     _announcements: list[Future[Any]] = field(factory=list)
     _renderings: list[Future[Any]] = field(factory=list)
+    _by_workers: list[tuple[str, Future[Any]]] = field(factory=list)  # renderings, not told yet
 
     def carry_out(self, plan: Plan, feed: Feed | None = None, *, keep: bool = False) -> None:
         """Run every case in order, then what is fed, until `-x` or an interrupt says otherwise.
@@ -162,10 +163,21 @@ class Schedule:
         self._renderings.append(rendering)
 
     def finish_renderings(self) -> None:
-        """Wait for what is still drawn."""
+        """Wait for what is still drawn, and have drawn again what failed where its run had been.
+
+        A run may leave functions in modules that nobody puts back.
+        """
         self._crew.is_rendering = True
         for rendering in self._renderings:
             wait_for_some({rendering})
+        for path, rendering in self._by_workers:
+            over = rendering.cancelled() or self._interrupts.came
+            failed = not over and (rendering.exception() or rendering.result().failures)
+            if failed and self._crew.may_render_apart:
+                self._crew.have_renderer()
+                rendering = self._crew.renderer.submit(messages.RenderRequest(path))
+                wait_for_some({rendering})
+            self._tell_rendering(path, rendering)
 
     def _begin(self, case: Case, needed: frozenset[str] = frozenset()) -> Future[Any]:
         with self._lock:
@@ -278,8 +290,11 @@ class Schedule:
 
     def _render(self, path: str) -> None:
         rendering = self._crew.renderer.submit(messages.RenderRequest(path))
-        rendering.add_done_callback(partial(self._tell_rendering, path))
         self._renderings.append(rendering)
+        if self._crew.may_render_apart:
+            self._by_workers.append((path, rendering))
+        else:
+            rendering.add_done_callback(partial(self._tell_rendering, path))
 
     def _tell_rendering(self, path: str, rendering: Future[Any]) -> None:
         if rendering.cancelled():
