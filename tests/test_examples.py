@@ -48,7 +48,7 @@ def tree(shared_sandbox: Sandbox) -> Sandbox:
 def smoked(tree: Sandbox) -> Runs:
     """The runs of the whole tree that `--smoke` makes, with their pictures; one of each sweep."""
     one = ("-p", "temperature=2.2", "-p", "length=32")
-    ran(tree, "experiments/", "--smoke", *one, render=True, timeout=100)
+    ran(tree, "experiments/", "--smoke", *one, render=True, timeout=200)
     return tree.runs(smoke=True, session="latest")
 
 
@@ -83,8 +83,9 @@ def count_frames(video: Path) -> int:
 
 @pytest.mark.timeout(400)
 def test_the_whole_tree_agrees_with_theory(tree: Sandbox) -> None:
-    few = ("-p", "pictures=2", "-p", "sweeps=1500")  # no value is made of a picture
-    ran(tree, "experiments/", "-n", "2", *few, timeout=360)
+    few = {"pictures": 2, "sweeps": 1500, "epochs": 500, "trajectories": 50, "samples": 60}
+    words = [word for name, value in few.items() for word in ("-p", f"{name}={value}")]
+    ran(tree, "experiments/", "-n", "2", *words, timeout=360)
     runs = tree.runs()
     assert {function_of(run) for run in runs} == WITHIN.keys()
     assert {run.status for run in runs} == {"completed"}
