@@ -73,13 +73,14 @@ def parser_of(verb: str) -> argparse.ArgumentParser:
         return make_run_parser(
             VERBS, lambda parser: plugins.decide("expt_add_options", parser=parser)
         )
+    parse_known_args = Parser.parse_known_args
+    Parser.parse_known_args = _hand_over  # type: ignore[assignment, method-assign]
     try:
-        Parser.parse_known_args = _hand_over  # type: ignore[assignment, method-assign]
         import_module(f"expt.cli.{verb}").main([])
     except _Asked as asked:
         return asked.parser
     finally:
-        del Parser.parse_known_args
+        Parser.parse_known_args = parse_known_args  # type: ignore[method-assign]
     raise AssertionError(f"the verb '{verb}' parses nothing")
 
 
