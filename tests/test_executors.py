@@ -690,6 +690,7 @@ def given_ahead(connection: Connection, role: str) -> None:
             if isinstance(asked, Begin):
                 continue
             if asked.path == "a":
+                os.read(int(role), 1)  # until the second one waits
                 connection.send(ends("a"))
                 second = connection.receive()
                 connection.send(Notice(f"{os.getpid()}"))
@@ -716,6 +717,7 @@ def ahead_of_its_end() -> Iterator[tuple[WorkerExecutor, int, int, list[Any]]]:
     try:
         with open_workers(serving=serving) as (executor, events):
             futures = [executor.submit(request(text)) for text in "ab"]
+            os.write(go, b".")
             while len(events) < 2:
                 time.sleep(0.01)
             yield executor, int(events[1].text), go, futures
