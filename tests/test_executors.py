@@ -660,12 +660,14 @@ def test_a_run_that_is_over_but_for_its_manifest_has_the_next_request_already(
     told: RunFinished, is_given: bool
 ) -> None:
     """The worker waits for none; what others may be stopped for is heard first."""
+    allowed, allow = os.pipe()
 
     def run(connection: Connection, role: str) -> None:
         with contextlib.suppress(EOFError):
             while (asked := connection.receive()) != CLOSE:
                 if isinstance(asked, Begin):
                     continue
+                os.read(allowed, 1)  # until both wait
                 connection.send(told)
                 following = []
                 if is_given and asked.path == "a":  # it is here before the answer
@@ -677,9 +679,12 @@ def test_a_run_that_is_over_but_for_its_manifest_has_the_next_request_already(
         first, second = executor.submit(request("a")), executor.submit(request("b"))
         given: list[bool] = []
         first.add_done_callback(lambda _: given.append(second.running()))
+        os.write(allow, b"12")
         assert [each.result(timeout=60).path for each in (first, second)] == ["a", "b"]
         assert given == [is_given]
         assert events[0] == told
+    os.close(allowed)
+    os.close(allow)
 
 
 def given_ahead(connection: Connection, role: str) -> None:
