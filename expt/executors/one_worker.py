@@ -9,8 +9,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.executors.death import Death
-from expt.executors.starting import kill_group
 from expt.executors.waiting import session_keys
+from expt.ground.processes import kill_group
 from expt.ground.value_classes import define
 
 if TYPE_CHECKING:

@@ -1,52 +1,33 @@
 """How worker processes come to be, and how the parent learns that one is gone.
 
-    parent ──(before any thread, before any user code)──► helper ──fork──► worker, worker, …
-       ▲                                                    │
-       └────────────── "pid 17 ended with status 9" ◄───────┘
-
-    a socket to the helper for those that run, and another one for the one that renders
-
-The helper does nothing but fork and wait. When the parent dies, the helper's socket closes and it
-kills every worker: no run goes on that nobody owns. When the helper dies, its workers go on, and
-those that come after them are spawned, as everywhere where there is no fork. Where both die, Linux
-kills the workers: it is asked to when nobody is left who could write into a pipe of the parent's.
-A worker leads a process group of its own, so that Ctrl-C reaches it through the parent alone and
-what it started can be ended with it.
+They are forked from a helper, which is made before any thread and before any user code. When it
+dies, its workers go on, and those that come after them are spawned, as everywhere where there is no
+fork. A worker leads a process group of its own, so that Ctrl-C reaches it through the parent alone
+and what it started can be ended with it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import select
-import signal
 import socket
-import struct
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from expt.executors.death import Usage, read_usage
+from expt.executors.helper import ANOTHER, REFUSED, STARTED, Helper, Role, Serve, read_told
 from expt.executors.wire import Connection
-from expt.ground.errors import WorkerError
-from expt.ground.processes import process_is_alive
+from expt.ground.processes import kill_group, process_is_alive
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping
     from pathlib import Path
-
-Role = str
-"""What a worker is for, "run" or "render": the helper hands it on to `serve`."""
-
-Serve = Callable[[Connection, Role], None]
 
 End = tuple[int, int | None, Usage | None]
 """A process id and its exit code: negative for a signal, None where nobody saw it; what it used."""
 
-_EXIT: Final = struct.Struct("<iiqd")  # process id, exit code, bytes, seconds
 _PATIENCE: Final = 10.0  # seconds for a helper to answer, that has nothing else to do
 
 
@@ -75,52 +56,6 @@ class Starter(Protocol):
         """Kill what still lives. Once more is nothing."""
 
 
-class _Helper:
-    """The process that forks, for one starter or several; it ends with the last of them."""
-
-    def __init__(self, serve: Serve, environment: Mapping[str, str]) -> None:
-        self.environment = environment
-        self.first, theirs = socket.socketpair()
-        life, self._life = os.pipe()  # nothing is ever written: it is open as long as we live
-        self._starters = 0
-        self._lock = threading.Lock()
-        _flush_streams()
-        try:
-            self._pid = os.fork()
-        except OSError as error:
-            raise WorkerError(f"no process can be started: {error.strerror}") from error
-        if self._pid == 0:
-            try:
-                self.first.close()
-                os.close(self._life)
-                os.environ.update(environment)
-                _help(theirs, life, serve)
-            finally:
-                os._exit(0)  # never up into the code of the parent
-        theirs.close()
-        os.close(life)
-
-    def enter(self) -> None:
-        """One more starter has it."""
-        with self._lock:
-            self._starters += 1
-
-    def leave(self) -> None:
-        """A starter whose socket is shut down has it no more; the last one waits for its end."""
-        with self._lock:
-            self._starters -= 1
-            if self._starters:
-                return
-        os.close(self._life)
-        with contextlib.suppress(ChildProcessError, ProcessLookupError):
-            os.kill(self._pid, signal.SIGCONT)  # a run may have stopped it
-            os.waitpid(self._pid, 0)
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-
-
 class ForkStarter:
     """Workers forked from a bare helper. Create it before any thread and before any user code.
 
@@ -131,10 +66,10 @@ class ForkStarter:
         self,
         serve: Serve,
         environment: Mapping[str, str] | None = None,
-        helper: tuple[_Helper, socket.socket] | None = None,
+        helper: tuple[Helper, socket.socket] | None = None,
     ) -> None:
         if helper is None:
-            first = _Helper(serve, environment or {})
+            first = Helper(serve, environment or {})
             helper = first, first.first
         self._serve = serve
         self._helper, self._socket = helper
@@ -153,7 +88,7 @@ class ForkStarter:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                socket.send_fds(self._socket, [_ANOTHER], [theirs.fileno()])
+                socket.send_fds(self._socket, [ANOTHER], [theirs.fileno()])
             except OSError:
                 ours.close()
                 return self._go_on_without_helper().another()
@@ -172,7 +107,7 @@ class ForkStarter:
             except (OSError, EOFError):
                 ours.close()
                 return self._go_on_without_helper().start(role)
-        if code != _STARTED:
+        if code != STARTED:
             ours.close()
             raise OSError(pid, os.strerror(pid))
         self._living.add(pid)
@@ -184,7 +119,7 @@ class ForkStarter:
     def ended(self) -> list[End]:
         while self._instead is None and select.select([self._socket], [], [], 0)[0]:
             try:
-                self._note_end(self._read())
+                self._note_end(read_told(self._socket))
             except (OSError, EOFError):
                 self._go_on_without_helper()
         if self._instead is not None:
@@ -220,152 +155,10 @@ class ForkStarter:
 
     def _read_answer(self) -> tuple[int, int]:
         while True:
-            pid, code, used = self._read()
-            if code in (_STARTED, _REFUSED):
+            pid, code, used = read_told(self._socket)
+            if code in (STARTED, REFUSED):
                 return pid, code
             self._note_end((pid, code, used))
-
-    def _read(self) -> tuple[int, int, Usage]:
-        data = b""
-        while len(data) < _EXIT.size:
-            piece = self._socket.recv(_EXIT.size - len(data))
-            if not piece:
-                raise EOFError
-            data += piece
-        pid, code, *used = _EXIT.unpack(data)
-        return pid, code, Usage(*used)
-
-
-_STARTED: Final = 1 << 30  # no exit code: the answer to a start
-_REFUSED: Final = _STARTED + 1  # the other answer, with an error number in place of a process id
-_ANOTHER: Final = b"another"  # no role: what comes with it is the socket of one more starter
-
-
-_SHARED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that a terminal or a shell sends to all; the parent alone answers them."""
-
-
-def _help(first: socket.socket, life: int, serve: Serve) -> None:
-    """The helper's whole life: fork when asked, tell of ends, kill what nobody owns any more."""
-    os.setpgid(0, 0)
-    for number in _SHARED:
-        signal.signal(number, signal.SIG_IGN)
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_read, False)
-    os.set_blocking(wake_write, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    workers: dict[int, socket.socket] = {}
-    controls = [first]
-    while controls:
-        watched: list[Any] = [*controls, wake_read]
-        ready, _, _ = select.select(watched, [], [])
-        if wake_read in ready:
-            with contextlib.suppress(BlockingIOError):
-                os.read(wake_read, 4096)
-            _tell_ends(workers)
-        for control in controls[:]:
-            if control not in ready:
-                continue
-            role, fds = _receive_role(control)
-            if role == _ANOTHER:
-                controls += [socket.socket(fileno=fd) for fd in fds]
-            elif role:
-                ours = (*(each.fileno() for each in controls), wake_read, wake_write)
-                become = partial(_become_worker, life=life, role=role.decode(), serve=serve)
-                answer = _fork(fds, ours, become)
-                if answer[1] == _STARTED:
-                    workers[answer[0]] = control
-                _tell(control, *answer, 0, 0.0)
-            else:
-                controls.remove(control)
-                for pid in [pid for pid, owner in workers.items() if owner is control]:
-                    kill_group(pid)
-
-
-def _receive_role(control: socket.socket) -> tuple[bytes, list[int]]:
-    """What a starter asks for, and the socket that comes with it; nothing where it is gone."""
-    try:
-        return socket.recv_fds(control, 64, 1)[:2]
-    except OSError:
-        return b"", []
-
-
-def _fork(
-    fds: Sequence[int], ours: Sequence[int], become: Callable[[int], None]
-) -> tuple[int, int]:
-    """Fork a worker, which has nothing of `ours`; what the parent is to be told of it."""
-    if not fds:
-        return errno.EMFILE, _REFUSED
-    try:
-        pid = os.fork()
-    except OSError as error:
-        os.close(fds[0])
-        return error.errno or errno.EAGAIN, _REFUSED
-    if pid == 0:
-        signal.set_wakeup_fd(-1)
-        for end in ours:
-            os.close(end)
-        become(fds[0])
-    os.close(fds[0])
-    return pid, _STARTED
-
-
-def _tell_ends(workers: dict[int, socket.socket]) -> None:
-    """Tell whoever started a worker how it has ended."""
-    while True:
-        try:
-            pid, status, used = os.wait4(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        code = os.waitstatus_to_exitcode(status)
-        _tell(workers.pop(pid), pid, code, *read_usage(used))
-
-
-def _tell(control: socket.socket, *told: float) -> None:
-    with contextlib.suppress(OSError):  # who asked is gone, which is heard next
-        control.sendall(_EXIT.pack(*told))
-
-
-def _become_worker(fd: int, *, life: int, role: Role, serve: Serve) -> None:
-    """Turn a fresh fork into a worker, and never return."""
-    code = 1
-    try:
-        os.setpgid(0, 0)
-        _end_with(life)
-        for number in (*_SHARED, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.close(null)
-        serve(Connection(socket.socket(fileno=fd)), role)
-        code = 0
-    finally:
-        _flush_streams()
-        os._exit(code)  # non-daemon threads of the user's do not hold the session
-
-
-def _end_with(life: int) -> None:
-    """Have Linux kill this process and what it starts, when nobody can write into a pipe any more.
-
-    Whether it runs our code then does not matter. Its own opening of the pipe has its own owner.
-    """
-    with contextlib.suppress(ImportError, AttributeError, OSError):
-        import fcntl  # not on Windows
-
-        end = os.open(f"/proc/self/fd/{life}", os.O_RDONLY | os.O_NONBLOCK)
-        fcntl.fcntl(end, fcntl.F_SETOWN, -os.getpid())
-        fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(end, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
-    os.close(life)
-
-
-def _flush_streams() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # closed, or replaced by the user's code
-            stream.flush()
 
 
 class SpawnStarter:
@@ -456,10 +249,3 @@ def make_starter(serve: Serve, environment: Mapping[str, str]) -> Starter:
     if hasattr(os, "fork") and os.environ.get("EXPT_START_METHOD") != "spawn":
         return ForkStarter(serve, environment)
     return SpawnStarter(environment)
-
-
-def kill_group(pid: int) -> None:
-    """End a worker and what it started, now."""
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)

@@ -25,17 +25,18 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.executors.death import UNREACHABLE, UNREADABLE, Bury, Usage
 from expt.executors.limits import time_limit
 from expt.executors.one_worker import GRACE, OneWorker
-from expt.executors.starting import Role, Starter, kill_group
 from expt.executors.waiting import Waiting
 from expt.executors.wire import raised
 from expt.ground import messages
 from expt.ground.errors import WorkerError
 from expt.ground.model import Outcome
-from expt.ground.processes import process_is_alive
+from expt.ground.processes import kill_group, process_is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from expt.executors.helper import Role
+    from expt.executors.starting import Starter
     from expt.ground.messages import Begin, Request
 
 CLOSE: Final = "close"

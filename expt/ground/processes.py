@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,13 @@ def start_apart(
     return subprocess.Popen(
         words, stdin=said, stdout=told, stderr=nothing, text=True, start_new_session=True
     )
+
+
+def kill_group(pid: int) -> None:
+    """End a process and what is in the group that it leads, now."""
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
 
 
 def _start_by_ps(pid: int) -> str | None:

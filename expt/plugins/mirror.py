@@ -17,7 +17,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import string
 import sys
 import threading
@@ -28,7 +27,7 @@ from urllib.parse import urlsplit
 from expt.ground.errors import ConfigurationError, ReadingError
 from expt.ground.hookspecs import hook
 from expt.ground.messages import RunFinished
-from expt.ground.processes import start_apart
+from expt.ground.processes import kill_group, start_apart
 from expt.ground.screen import Screen
 from expt.ground.text import counted
 from expt.ground.value_classes import frozen
@@ -147,10 +146,7 @@ class _Courier:
         self._reader.join(patience)
         if self._reader.is_alive():
             self._broken = f"it took longer than {patience:.3g} seconds"
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
+            kill_group(self._process.pid)
             self._reader.join(1)
         self._process.wait()
 

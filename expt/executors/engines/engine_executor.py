@@ -27,12 +27,11 @@ from expt.executors.engines.detached import write_detached
 from expt.executors.engines.errands import Errand, Promise
 from expt.executors.engines.mailbox import Mailbox
 from expt.executors.one_worker import GRACE
-from expt.executors.starting import kill_group
 from expt.executors.wire import raised
 from expt.ground.errors import ExptError, UsageError, WorkerError
 from expt.ground.messages import Notice, RunFinished, RunRequest, RunStarted
 from expt.ground.options import runs_root
-from expt.ground.processes import process_is_alive
+from expt.ground.processes import kill_group, process_is_alive
 from expt.ground.value_classes import define, evolve, field
 
 if TYPE_CHECKING:
