@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from expt.archive.artifact_names import decode_name, encode_name, list_artifacts
-from expt.archive.returned import storable_result
+from expt.archive.returned import ResultFiles, storable_result
 from expt.archive.writer import Archive
 from expt.ground.encoding import to_json
 
@@ -406,7 +406,7 @@ CYCLE.append(CYCLE)
     ],
 )
 def test_a_plain_result_is_itself(archive, value):
-    stored, notice = storable_result("x", value, archive.save)
+    stored, notice = storable_result("x", value, ResultFiles(archive.save))
     assert stored is value
     assert notice is None
 
@@ -427,13 +427,13 @@ def test_a_plain_result_is_itself(archive, value):
     ],
 )
 def test_a_result_that_cannot_be_stored_is_kept_as_its_repr(archive, value, stored, notice):
-    kept, told = storable_result("x", value, archive.save)
+    kept, told = storable_result("x", value, ResultFiles(archive.save))
     assert to_json(kept) == stored
     assert told == (notice and f"the result 'x' was not a plain value: {notice}")
 
 
 def test_a_result_that_contains_itself_is_kept(archive):
-    kept, _ = storable_result("x", CYCLE, archive.save)
+    kept, _ = storable_result("x", CYCLE, ResultFiles(archive.save))
     json.dumps(kept)
 
 
@@ -442,12 +442,12 @@ def test_a_long_repr_is_cut(archive):
         def __repr__(self):
             return "x" * 1_000_000
 
-    assert len(storable_result("x", Long(), archive.save)[0]) == 10_001
+    assert len(storable_result("x", Long(), ResultFiles(archive.save))[0]) == 10_001
 
 
 def test_arrays_and_pictures_in_results_become_artifacts(archive):
     value = {"accuracy": 0.9, "weights": {"w1": ARRAY}, "all": [Figure(), b"ab"]}
-    stored, notice = storable_result("model", value, archive.save)
+    stored, notice = storable_result("model", value, ResultFiles(archive.save))
     assert stored == {
         "accuracy": 0.9,
         "weights": {"w1": PurePosixPath("artifacts/results/model/weights/w1.npy")},
@@ -466,17 +466,36 @@ def test_arrays_and_pictures_in_results_become_artifacts(archive):
 
 @pytest.mark.parametrize("name", ["../x", "x" * 300, "a/b", "%"])
 def test_a_result_of_any_name_becomes_an_artifact(archive, name):
-    stored, _ = storable_result(name, ARRAY, archive.save)
+    stored, _ = storable_result(name, ARRAY, ResultFiles(archive.save))
     assert np.load(archive.path / stored).shape == (2, 2)
+
+
+def test_results_whose_names_make_one_file_name_have_a_file_each(archive):
+    """And the same result, kept again, has the file that it had."""
+    files = ResultFiles(archive.save)
+    arrays = {name: np.full(2, number) for number, name in enumerate(["x", "x.npy", "a/b"])}
+    nested = {"a": {"b": np.full(2, 8), 1: np.full(2, 9), "1": np.full(2, 10)}}
+    for _ in range(2):
+        kept = {name: storable_result(name, value, files)[0] for name, value in arrays.items()}
+        below = storable_result("a", nested["a"], files)[0]
+    assert [str(path) for path in kept.values()] == [
+        "artifacts/results/x.npy",
+        "artifacts/results/x (2).npy",
+        "artifacts/results/a/b.npy",
+    ]
+    assert [np.load(archive.path / path)[0] for path in kept.values()] == [0, 1, 2]
+    assert [np.load(archive.path / path)[0] for path in below.values()] == [8, 9, 10]
+    assert len(list_artifacts(archive.path / "artifacts")) == 6
 
 
 def test_a_plain_result_too_long_for_the_record_is_a_file(archive):
     """A sibling of the case nested-results-only-repr: it failed the run at its end."""
     numbers = list(range(700_000))
-    stored, notice = storable_result("x", {"numbers": numbers, "loss": 0.5}, archive.save)
+    files = ResultFiles(archive.save)
+    stored, notice = storable_result("x", {"numbers": numbers, "loss": 0.5}, files)
     assert json.loads((archive.path / stored).read_bytes()) == {"numbers": numbers, "loss": 0.5}
     assert notice == "the result 'x' was not a plain value: the dict is the artifact 'x.json'"
-    text, _ = storable_result("t", "é" * 5_000_000, archive.save)
+    text, _ = storable_result("t", "é" * 5_000_000, files)
     assert (archive.path / text).read_text() == "é" * 5_000_000
 
 
@@ -484,7 +503,7 @@ def test_a_result_is_kept_when_its_array_cannot_be_saved(archive):
     def save(name, value):
         raise OSError(28, "No space left on device")
 
-    stored, notice = storable_result("x", np.arange(2), save)
+    stored, notice = storable_result("x", np.arange(2), ResultFiles(save))
     assert stored == "array([0, 1])"
     assert notice == (
         "the result 'x' was not a plain value: the ndarray could not be saved "

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from enum import Enum
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from expt.archive.artifact_names import NUMBERED
@@ -24,38 +24,61 @@ from expt.ground.ndarrays import as_array, is_masked
 from expt.ground.objects import HOSTILE, field_values, is_row, safe_repr
 from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
 
-Save = Callable[[str, Any], Any]
+Steps = tuple[str | tuple[str, str], ...]
+"""The name of a result, and keys below it: of a key that is no text, its type and its repr."""
 
 LONGEST_RESULT: Final = 1 << 22  # characters of JSON; a longer one is a file beside `run.json`
 _LONGEST_REPR: Final = 10_000
 _DEEPEST: Final = 20
 
 
-def storable_result(name: str, value: Any, save_artifact: Save) -> tuple[Any, str | None]:
-    """What `results` keeps of `value`, and what a person should know.
+class ResultFiles:
+    """Saves what of results is a file, each as an artifact of its own below `results/`.
 
-    A file becomes the artifact `results/NAME` by `save_artifact`, which returns its path.
+    `save_artifact` takes a name and a value, and returns the path.
     """
+
+    def __init__(self, save_artifact: Callable[[str, Any], Path]) -> None:
+        self._save = save_artifact
+        self._owners: dict[str, Steps] = {}
+
+    def save(self, steps: Steps, suffix: str, value: Any) -> tuple[PurePosixPath, str]:
+        """The artifact's path as it stands in the archive, and what a person should know."""
+        whole = "/".join(
+            ("results", *(step if isinstance(step, str) else step[1] for step in steps))
+        )
+        stem = whole.removesuffix(suffix)
+        name, count = stem + suffix, 1
+        while self._owners.setdefault(name, steps) != steps:  # `x` and `x.npy`, "a/b" and b of a
+            count += 1
+            name = f"{stem} ({count}){suffix}"
+        path = self._save(name, value)
+        parts = 1 if path.name.startswith(NUMBERED) else name.count("/") + 1
+        notice = f"the {type(value).__name__} is the artifact '{path.name}'"
+        return PurePosixPath(ARTIFACTS_DIR, *path.parts[-parts:]), notice
+
+
+def storable_result(name: str, value: Any, files: ResultFiles) -> tuple[Any, str | None]:
+    """What `results` keeps of `value`, and what a person should know."""
     notes: list[str] = []
     try:
-        stored = _make_storable(value, f"results/{name}", save_artifact, notes, 0)
+        stored = _make_storable(value, (name,), files, notes, 0)
     except HOSTILE:  # whatever it is asked, a dead reference, say
         notes.append("it objects to being looked at, and only its repr is kept")
         stored = _short_repr(value)
     return stored, _notice(name, notes) if notes else None
 
 
-def file_of_result(name: str, value: Any, save_artifact: Save) -> tuple[PurePosixPath, str] | None:
+def file_of_result(name: str, value: Any, files: ResultFiles) -> tuple[PurePosixPath, str] | None:
     """The artifact of what is a file by nature, and what a person should know; else None.
 
-    Raises as `save_artifact`, and `TypeError` for an array that its library does not give.
+    Raises as what saves artifacts, and `TypeError` for an array that its library does not give.
     """
     suffix = natural_suffix(value)
     if suffix is None:
         return None
-    notes: list[str] = []
-    path = _kept_file(value, f"results/{name}", suffix, save_artifact, notes)
-    return path, _notice(name, notes)
+    path, note = files.save((name,), suffix, value)
+    return path, _notice(name, [note])
 
 
 def _notice(name: str, notes: Sequence[str]) -> str:
@@ -82,27 +105,29 @@ def _is_mapping(value: Any) -> bool:
         return False
 
 
-def _make_storable(value: Any, name: str, save: Save, notes: list[str], depth: int) -> Any:
+def _make_storable(
+    value: Any, steps: Steps, files: ResultFiles, notes: list[str], depth: int
+) -> Any:
     if type(value) is float or (type(value) is int and INT64_MIN <= value <= INT64_MAX):
         return value
     size = _json_size(value)
     if size is not None:
-        return value if size <= LONGEST_RESULT else _as_plain_file(value, name, save, notes)
+        return value if size <= LONGEST_RESULT else _as_plain_file(value, steps, files, notes)
     if isinstance(value, Enum):
-        return _make_storable(value.value, name, save, notes, depth + 1)
+        return _make_storable(value.value, steps, files, notes, depth + 1)
     parts = _parts_of(value) if depth < _DEEPEST else None
     if isinstance(parts, dict):
         return {
-            _storable_key(key): _make_storable(item, _below(name, key), save, notes, depth + 1)
+            _storable_key(key): _make_storable(item, (*steps, _step(key)), files, notes, depth + 1)
             for key, item in parts.items()
         }
     if parts is not None:
         return [
-            _make_storable(item, f"{name}/{index}", save, notes, depth + 1)
+            _make_storable(item, (*steps, str(index)), files, notes, depth + 1)
             for index, item in enumerate(parts)
         ]
     number = _one_number(value)
-    return _artifact_or_repr(value, name, save, notes) if number is None else number
+    return _artifact_or_repr(value, steps, files, notes) if number is None else number
 
 
 def _json_size(value: Any) -> int | None:
@@ -113,10 +138,10 @@ def _json_size(value: Any) -> int | None:
         return None
 
 
-def _as_plain_file(value: Any, name: str, save: Save, notes: list[str]) -> Any:
+def _as_plain_file(value: Any, steps: Steps, files: ResultFiles, notes: list[str]) -> Any:
     """A plain value that would make `run.json` too long to be listed."""
     try:
-        return _kept_file(value, name, ".txt" if isinstance(value, str) else ".json", save, notes)
+        return _kept_file(value, steps, ".txt" if isinstance(value, str) else ".json", files, notes)
     except OSError as error:  # a full disk
         notes.append(f"the {type(value).__name__} could not be saved ({error})")
         return _short_repr(value)
@@ -149,8 +174,8 @@ def _storable_key(key: Any) -> Any:
     return _short_repr(key) if _json_size(key) is None else key
 
 
-def _below(name: str, key: Any) -> str:
-    return f"{name}/{key if isinstance(key, str) else safe_repr(key)}"
+def _step(key: Any) -> str | tuple[str, str]:
+    return key if isinstance(key, str) else (type(key).__name__, safe_repr(key))
 
 
 def _one_number(value: Any) -> float | int | None:
@@ -160,24 +185,24 @@ def _one_number(value: Any) -> float | int | None:
         return None
 
 
-def _artifact_or_repr(value: Any, name: str, save: Save, notes: list[str]) -> Any:
+def _artifact_or_repr(value: Any, steps: Steps, files: ResultFiles, notes: list[str]) -> Any:
     kind = type(value).__name__
     try:
         suffix = natural_suffix(value)
         if suffix is not None:
-            return _kept_file(value, name, suffix, save, notes)
+            return _kept_file(value, steps, suffix, files, notes)
     except HOSTILE as error:  # or a full disk: the rest must be kept
         notes.append(f"the {kind} could not be saved ({type(error).__name__}: {error})")
     notes.append(f"of the {kind} only the repr is kept")
     return _short_repr(value)
 
 
-def _kept_file(value: Any, name: str, suffix: str, save: Save, notes: list[str]) -> PurePosixPath:
-    """Save an artifact; its path as it stands in the archive."""
-    path = save(name if name.endswith(suffix) else name + suffix, value)
-    notes.append(f"the {type(value).__name__} is the artifact '{path.name}'")
-    steps = 1 if path.name.startswith(NUMBERED) else name.count("/") + 1
-    return PurePosixPath(ARTIFACTS_DIR, *path.parts[-steps:])
+def _kept_file(
+    value: Any, steps: Steps, suffix: str, files: ResultFiles, notes: list[str]
+) -> PurePosixPath:
+    path, note = files.save(steps, suffix, value)
+    notes.append(note)
+    return path
 
 
 def _short_repr(value: Any) -> str:

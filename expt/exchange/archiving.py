@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.kept_code import keep_code
 from expt.archive.owner import owner_of_this_process
-from expt.archive.returned import storable_result
+from expt.archive.returned import ResultFiles, storable_result
 from expt.archive.writer import Archive, run_folder
 from expt.ground import layout
 from expt.ground.encoding import Unstorable, to_json
@@ -191,8 +191,9 @@ def _record_entries(recorder: Recorder, run: ForeignRun) -> list[str]:
 def _save_results(
     archive: Archive, run: ForeignRun, notices: list[str]
 ) -> Iterator[tuple[str, Any]]:
+    files = ResultFiles(archive.save)
     for name, value in run.results.items():
-        stored, notice = storable_result(name, value, archive.save)
+        stored, notice = storable_result(name, value, files)
         if notice is not None:
             notices.append(notice)
         yield name, stored

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from expt.archive.kept_inputs import keep_inputs
 from expt.archive.record import read_record
-from expt.archive.returned import named_results, storable_result
 from expt.ground import layout
 from expt.ground.clock import local_now
 from expt.ground.declarations import Skipped, Stopped
@@ -234,7 +233,8 @@ class _Run:
                     raise Skipped(self._case.skip)
                 returned = self._call(scope)
                 finish_kernels()  # before what it returned is read
-                self._keep_returned(returned)
+                if returned is not None:
+                    self._notices += self._results.keep_returned(returned)
             except BaseException as error:
                 raised = error
             if os.getpid() != self._pid:
@@ -294,15 +294,6 @@ class _Run:
                 return raised
             except KeyboardInterrupt as error:
                 raised.append(error)
-
-    def _keep_returned(self, returned: Any) -> None:
-        if returned is None:
-            return
-        for name, value in named_results(returned).items():
-            stored, notice = storable_result(name, value, self._archive.save)
-            if notice is not None:
-                self._notices.append(notice)
-            self._results[name] = stored
 
     def _outer_run(self) -> OuterRun:
         return OuterRun.of(self._archive.id, self._case.id, self._around.options)

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from expt.archive.progress_file import HowFar, write_progress
-from expt.archive.returned import file_of_result, storable_result
+from expt.archive.returned import ResultFiles, file_of_result, named_results, storable_result
 from expt.archive.series_lines import read_results
 from expt.ground.encoding import Unstorable, from_json, to_json
 from expt.ground.messages import RunProgressed
@@ -49,13 +49,13 @@ class Results(MutableMapping[str, Any]):
     with the next use of `results` a second later, and in any case at the end of the run.
     """
 
-    __slots__ = ("_kept", "_next_look", "_notices", "_record", "_save", "_values")
+    __slots__ = ("_files", "_kept", "_next_look", "_notices", "_record", "_values")
 
     def __init__(
         self, record: Callable[[str, Any], None], save_artifact: Callable[[str, Any], Path]
     ) -> None:
         self._record = record
-        self._save = save_artifact
+        self._files = ResultFiles(save_artifact)
         self._notices: dict[str, str | None] = {}  # of what has become a file
         self._values: dict[str, Any] = {}
         self._kept: dict[str, Any] = {}  # the JSON on disk of what may change
@@ -90,7 +90,7 @@ class Results(MutableMapping[str, Any]):
         with contextlib.suppress(TypeError, ValueError):
             if (number := exact_number(value)) is not None:
                 return number, None
-            if (kept := file_of_result(name, value, self._save)) is not None:
+            if (kept := file_of_result(name, value, self._files)) is not None:
                 return kept
         raise TypeError(f"{refused}; track it, or keep it with archive.save") from None
 
@@ -154,6 +154,15 @@ class Results(MutableMapping[str, Any]):
                     self._kept[name] = told
         self._next_look = max(self._next_look, begun + 20 * (time.monotonic() - begun))
 
+    def keep_returned(self, returned: Any) -> list[str]:
+        """Set what a run returned, whatever it is; notices."""
+        notices = []
+        for name, value in named_results(returned).items():
+            self[name], notice = storable_result(name, value, self._files)
+            if notice is not None:
+                notices.append(notice)
+        return notices
+
     def settle(self) -> tuple[dict[str, Any], list[str]]:
         """What the run ends with, as a reader will see it, and notices.
 
@@ -161,7 +170,7 @@ class Results(MutableMapping[str, Any]):
         """
         final, notices = {}, [*filter(None, self._notices.values())]
         for name, value in list(self._values.items()):
-            stored, notice = storable_result(name, value, self._save)
+            stored, notice = storable_result(name, value, self._files)
             final[name] = from_json(to_json(stored))
             if notice is not None:
                 notices.append(notice)
