@@ -214,6 +214,14 @@ def test_what_differs_by_rounding_alone_is_flat_as_in_its_stored_picture(tab: Ta
     assert tab.page.evaluate(f"{steady}._fullLayout.yaxis.range") == stored
 
 
+def test_curves_are_coloured_by_what_explains_most_of_their_ends(tab: Tab) -> None:
+    """As their stored picture is, and not by the two names of which one has a run."""
+    tab.page.evaluate("location.hash = 'view=curves&series=loss'")
+    tab.until("document.querySelector('.chart .cbtitle')?.textContent === 'lr'")
+    tab.page.evaluate("location.hash = 'view=curves&series=loss&color=params.name'")
+    tab.until("document.querySelector('.kind')?.textContent === 'name:'")
+
+
 def test_a_filter_is_the_grammar_of_where_and_an_unknown_name_is_told(tab: Tab) -> None:
     tab.page.fill(".filter", "lr < 0.05 and results.accuracy > 0.9 and seed == 1")
     tab.told("2 of 7 runs")

@@ -50,9 +50,27 @@ export function legend({ of, kinds }, runs, rows, name) {
   })];
 }
 
-// The value that tells the rows apart most, to colour by when nobody says: one with few kinds.
-export function telling(runs, rows, except = []) {
+// The value to colour by when nobody says: the one that explains most of the numbers `ends` of the rows that have ended,
+// and where none does, the one with the fewest kinds.
+export function telling(runs, rows, ends, except = []) {
   const names = runs.differing(rows, runs.valueNames("params")).differs.filter((name) => !except.includes(name));
-  const counted = names.map((name) => [new Set(rows.map((row) => show(runs.value(row, name)))).size, name]);
-  return counted.filter(([count]) => count > 1 && count < rows.length).sort((a, b) => a[0] - b[0])[0]?.[1] || names.find((name) => runs.isNumeric(name)) || "";
+  const kinds = new Map(names.map((name) => [name, rows.map((row) => show(runs.value(row, name)))]));
+  const count = (name) => new Set(kinds.get(name)).size;
+  const ended = ends.map((end) => rows.map((row) => (runs.value(row, "status") === "running" ? NaN : runs.number(row, end))));
+  const told = names.filter((name) => count(name) > 1 && count(name) < rows.length).map((name) => [ended.reduce((sum, numbers) => sum + explained(kinds.get(name), numbers), 0), count(name), name]);
+  return told.sort((a, b) => b[0] - a[0] || a[1] - b[1])[0]?.[2] || names.find((name) => runs.isNumeric(name)) || "";
+}
+
+// The share of the variance of numbers that lies between kinds, less what as many kinds explain by chance.
+function explained(kinds, numbers) {
+  const known = numbers.map((_, i) => i).filter((i) => Number.isFinite(numbers[i]));
+  const largest = known.reduce((most, i) => Math.max(most, Math.abs(numbers[i])), 0) || 1;
+  const into = isSpread(known.map((i) => numbers[i])) ? Math.log10 : (x) => x / largest; // whose squares are finite
+  const squares = (places) => { const mean = places.reduce((sum, i) => sum + into(numbers[i]), 0) / places.length; return places.reduce((sum, i) => sum + (into(numbers[i]) - mean) ** 2, 0); };
+  const groups = new Map();
+  for (const i of known) groups.has(kinds[i]) ? groups.get(kinds[i]).push(i) : groups.set(kinds[i], [i]);
+  const [total, free] = [squares(known), known.length - groups.size];
+  if (!(total > 0) || free <= 0) return 0;
+  const within = [...groups.values()].reduce((sum, places) => sum + squares(places), 0);
+  return Math.max(0, 1 - (within / free) / (total / (known.length - 1)));
 }

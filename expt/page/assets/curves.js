@@ -26,7 +26,7 @@ export class Curves {
     const shown = chosen.length ? chosen : names.slice(0, 12);
     const params = runs.differing(rows, runs.valueNames("params")).differs;
     const band = params.includes(state.band) ? state.band : "";
-    const color = state.color || telling(runs, rows, [band, "params.seed", "params.repeat"]);
+    const color = state.color || this.telling(rows, shown, band);
     renew(this.tools, [state.x, names, state.smooth, state.logx, state.logy, state.color, params, band, shown], () => [
       choice("x", state.x, [["step", "step"], ["time", "time"], ...names.map((name) => [`series:${name}`, name])], (x) => state.set({ x })),
       slider("smooth", state.smooth, [0, 0.99, 0.01], (smooth) => state.set({ smooth })),
@@ -50,6 +50,10 @@ export class Curves {
       if (turn !== this.turn) return;
       await this.draw(name, rows, told, across, colours, band, color);
     }
+  }
+
+  telling(rows, shown, band) {
+    return telling(this.page.runs, rows, shown.map((name) => `last.${name}`), [band, "params.seed", "params.repeat"]);
   }
 
   async fetch(row, name, range = null) {
@@ -143,7 +147,7 @@ export class Curves {
     const range = whole ? null : [state.logx ? 10 ** low : low, state.logx ? 10 ** high : high];
     if (range) this.ranges.set(name, range); else this.ranges.delete(name);
     const told = await each(rows, (row) => this.fetch(row, name, range));
-    const color = state.color || telling(this.page.runs, rows, [state.band, "params.seed", "params.repeat"]);
+    const color = state.color || this.telling(rows, [...this.charts.keys()], state.band);
     await this.draw(name, rows, told, null, colouring(this.page.runs, rows, color), state.band, color);
   }
 }

@@ -26,7 +26,7 @@ export class Scatter {
     const up = runs.column(state.up) ? state.up : results[0] || "duration";
     const all = rows.length;
     rows = rows.filter((row) => Number.isFinite(runs.position(row, across)) && Number.isFinite(runs.position(row, up)));
-    const color = state.color || telling(runs, rows, [across]);
+    const color = state.color || telling(runs, rows, [up], [across]);
     const names = [...params, ...runs.valueNames("results", "last"), "duration"].map((name) => [name, title(name)]);
     replace(this.tools, choice("across", across, names, (value) => state.set({ across: value })), choice("up", up, names, (value) => state.set({ up: value })),
       choice("colour", state.color, [["", "as it tells most"], ...varied.map((name) => [name, title(name)])], (value) => state.set({ color: value })));
