@@ -7,9 +7,11 @@ import shutil
 import signal
 import stat
 import sys
+import tempfile
 import types
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,11 +19,11 @@ import pytest
 from expt.archive.manifest import check_manifest, write_manifest
 from expt.archive.packing import pack_archives, unpack_archives
 from expt.ground.errors import ExptError
+from expt.ground.files import written_whole
 from expt.reading.scanning import scan_archives
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PLACE = "a/experiment_a/2026-11-23_10-15-30_abcdefghij"
 
@@ -231,6 +233,33 @@ def test_a_pipe_is_written_to_and_stays(tmp_path: Path, archive: Path) -> None:
         tmp_path / "there" / PLACE
     ]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd"])
+def test_a_descriptor_is_written_to_as_it_is_whatever_is_behind_it(
+    tmp_path: Path, archive: Path, folder: str
+) -> None:
+    """As `/dev/stdout` is, where a shell leads it into a file."""
+    if not Path(folder).exists():
+        pytest.skip("descriptors have no names here")
+    with open(tmp_path / "runs.zip", "w+b") as file:
+        inode = os.fstat(file.fileno()).st_ino
+        pack_archives([(PLACE, archive)], Path(folder, str(file.fileno())))
+    assert (tmp_path / "runs.zip").stat().st_ino == inode
+    assert unpack_archives(tmp_path / "runs.zip", tmp_path / "there")
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="a folder of files below /dev")
+def test_a_file_in_memory_is_whole_or_absent_as_any() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        place = Path(folder, "file")
+        place.write_bytes(b"old")
+        with pytest.raises(ZeroDivisionError), written_whole(place) as stream:
+            stream.write(b"half")
+            assert len(os.listdir(folder)) == 2
+            raise ZeroDivisionError
+        assert place.read_bytes() == b"old"
+        assert os.listdir(folder) == ["file"]
 
 
 def make_zip(path: Path, names: dict[str, int]) -> Path:

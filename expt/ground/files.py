@@ -330,7 +330,7 @@ def written_whole(path: str | Path) -> Iterator[IO[bytes]]:
     to as it is, and stays. Raises `OSError`."""
     import zlib  # slow, and few processes write large files
 
-    if Path(path).is_relative_to("/dev") or (os.path.exists(path) and not os.path.isfile(path)):
+    if _is_open_already(path) or (os.path.exists(path) and not os.path.isfile(path)):
         with open(path, "wb") as stream:
             yield stream
         return
@@ -352,6 +352,15 @@ def written_whole(path: str | Path) -> Iterator[IO[bytes]]:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+
+
+def _is_open_already(path: str | Path) -> bool:
+    """Whether a path names a descriptor (`/dev/stdout`, `/dev/fd/3`), which a file may be behind.
+
+    What lies in a folder of files below `/dev` (`/dev/shm`) does not.
+    """
+    folder = os.path.realpath(os.path.dirname(path))
+    return folder in ("/dev", "/dev/fd") or folder.startswith("/proc/")
 
 
 def temporary_beside(path: str | Path) -> str:
