@@ -8,19 +8,19 @@ import os
 import threading
 from functools import partial
 from math import inf
+from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from covered_forks import cover_forks
-from warm_start import WarmProcess, may_start_warm
+from warm_start import WarmProcess, may_start_warm, own_servers, places
 
 from expt.testing import Done, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
 
 class WarmSandbox(Sandbox):
@@ -69,14 +69,27 @@ _OF_WORKERS: Final = ("-n", "--pdb", "--executor", "--isolate", "--devices")
 @pytest.hookimpl(trylast=True)  # once coverage has begun
 def pytest_sessionstart(session: pytest.Session) -> None:
     cover_forks()
+    if hasattr(session.config, "workerinput"):
+        places.append(Path(session.config.workerinput["servers"]))
     _leave_controller_in_forks(session.config)
     threading.Thread(target=_end_what_hangs, args=(os.dup(2),), daemon=True).start()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """The processes of `pytest -n` share the servers that commands are forked from."""
+    node.workerinput["servers"] = str(own_servers().place)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """What is collected stays: the collector need not look through it, now and after each test."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What was collected stays: the collector need not look through it after every test."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 # What hangs
@@ -202,10 +215,11 @@ def _few(items: list[pytest.Item], most: int) -> list[pytest.Item]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """For `-n auto`: one more than there are processors, since a tenth of the tests wait."""
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+    """For `-n auto`: more than there are processors, since tests wait for half of their time."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not hasattr(os, "sched_getaffinity"):
         return None
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
+    processors = len(os.sched_getaffinity(0))
+    return processors + min(processors, 4)  # each has collected all tests, and takes memory
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import atexit
 import builtins
 import contextlib
+import fcntl
 import functools
 import gc
 import importlib.metadata
@@ -32,10 +33,10 @@ import tempfile
 import time
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MODULES: Final = (
     "_strptime",
@@ -114,52 +115,99 @@ def _places(environment: Mapping[str, str]) -> list[str]:
     return [place for place in told if place and place not in known]
 
 
-class WarmServer:
-    """The process that commands are forked from; each process of tests has one, two or three."""
+class Servers:
+    """Where the servers are that commands are forked from: they end with whoever made the place.
 
-    def __init__(self, kind: str) -> None:
+    A process of tests has one of each kind; those of `pytest -n` share them.
+    """
+
+    def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
-        self.address = str(Path(self._folder.name) / "server")
-        self._ours, theirs = socket.socketpair()  # the server ends with ours
-        self._ours.settimeout(LIMIT)
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, self.address, str(theirs.fileno()), kind],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
-        self._ours.recv(1)
+        self.place = Path(self._folder.name)
+        self._life = _listen(self.place / LIFE)
 
     def close(self) -> None:
-        self._ours.close()
-        self._process.kill()
-        self._process.wait()
+        self._life.close()
         self._folder.cleanup()
 
 
+LIFE: Final = "life"
+"""The socket that servers are connected to as long as they are needed."""
+
+places: Final[list[Path]] = []
+"""Where the servers are that this process shares with others, if it does."""
+
+
 @functools.cache
-def warm_server(kind: str) -> WarmServer:
-    """The server of this process for what `draws`, has `engines`, is `pytest`, or none of them."""
-    server = WarmServer(kind)
-    atexit.register(server.close)
-    return server
+def own_servers() -> Servers:
+    """Those that end with this process."""
+    servers = Servers()
+    atexit.register(servers.close)
+    return servers
+
+
+_started: Final[list[subprocess.Popen[bytes]]] = []
 
 
 def _connect(kind: str) -> socket.socket:
-    """A connection to the server; to another one, where somebody has killed it."""
-    for left in (1, 0):
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(LIMIT)
-        try:
-            connection.connect(warm_server(kind).address)
-        except OSError:
-            connection.close()
-            warm_server.cache_clear()
-            if not left:
-                raise
-        else:
-            return connection
-    raise AssertionError
+    """A connection to the server of this kind, which is started where none is, or none any more."""
+    place = _place()
+    with contextlib.suppress(OSError):
+        return _connected(place / kind)
+    with _locked(place / f"{kind}.pid") as file:
+        with contextlib.suppress(OSError):  # another process of tests has started it meanwhile
+            return _connected(place / kind)
+        (place / kind).unlink(missing_ok=True)
+        file.truncate(0)
+        print(_start(place, kind), file=file, flush=True)
+        return _connected(place / kind)
+
+
+def _start(place: Path, kind: str) -> int:
+    """Start a server, and wait until it listens; its pid."""
+    ours, theirs = socket.socketpair()
+    words = [sys.executable, __file__, str(place), kind, str(theirs.fileno())]
+    with ours, theirs:
+        ours.settimeout(LIMIT)
+        passed = [theirs.fileno()]
+        _started.append(subprocess.Popen(words, pass_fds=passed, stdin=subprocess.DEVNULL))
+        theirs.close()
+        ours.recv(1)
+    return _started[-1].pid
+
+
+def _end(kind: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int((_place() / f"{kind}.pid").read_text()), signal.SIGKILL)
+
+
+def _place() -> Path:
+    return places[0] if places else own_servers().place
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[IO[str]]:
+    with open(path, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+
+
+def _connected(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(LIMIT)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    return listener
 
 
 class WarmProcess:
@@ -183,7 +231,7 @@ class WarmProcess:
     ) -> None:
         self.returncode: int | None = None
         is_pytest = python and words[:2] == ["-m", "pytest"]
-        kind = "pytest" if is_pytest else "engines" if engines else "draws" * draws
+        kind = "pytest" if is_pytest else "engines" if engines else "draws" if draws else "plain"
         self._server = _connect(kind)
         out, their_out = os.pipe()
         err, their_err = os.pipe()
@@ -201,7 +249,7 @@ class WarmProcess:
             self.pid = int(self._answers.readline())
         except BaseException as error:
             if isinstance(error, TimeoutError):  # it stands still: the next one asks another
-                warm_server(kind).close()
+                _end(kind)
             for opened in (self.stdout, self.stderr, self._answers, self._server):
                 opened.close()
             raise
@@ -278,7 +326,7 @@ def _open_text(descriptor: int, mode: str = "r", errors: str = "backslashreplace
 # The server's side
 
 
-def serve(address: str, tests: int, kind: str) -> None:
+def serve(place: Path, kind: str, started: int) -> None:
     """Fork a command for each connection, and tell how it ended, until the tests are gone."""
     from importlib import import_module
 
@@ -302,16 +350,16 @@ def serve(address: str, tests: int, kind: str) -> None:
         os.set_blocking(end, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
-    listener.listen()
-    os.write(tests, b".")
+    tests = _connected(place / LIFE)
+    listener = _listen(place / kind)
+    os.write(started, b".")
+    os.close(started)
     asking: dict[int, socket.socket] = {}
-    ours = (listener.fileno(), tests, woken, wake)
+    ours = (listener.fileno(), tests.fileno(), woken, wake)
     while True:
         heard, _, _ = select.select(ours[:3], [], [])
-        if tests in heard:
-            return
+        if tests.fileno() in heard:
+            os._exit(0)
         if woken in heard:
             os.read(woken, 4096)
             tell_ends(asking)
@@ -446,4 +494,4 @@ def run_python(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
