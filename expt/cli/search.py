@@ -14,7 +14,7 @@ from expt.ground.value_classes import frozen
 from expt.reading.finding import find_runs
 from expt.reading.references import find_archive_root, load_run
 from expt.searching.ended import ENDED, Ended, judge_runs, search_facts, searched_value
-from expt.searching.importance import find_importances
+from expt.searching.samplers import find_importances
 from expt.searching.study import best_of, is_better
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from expt.ground.value_classes import field, frozen
@@ -31,20 +30,6 @@ class Dimension:
     def first(self) -> Any:
         """One of its values."""
         return self.choices[0] if self.kind == "choice" else self.low
-
-    @property
-    def steps(self) -> int:
-        """How many whole steps its interval has; of one without steps 0."""
-        return math.floor((self.high - self.low) / self.step + 1e-9) if self.step else 0
-
-    @property
-    def highest(self) -> float:
-        """The largest value of an interval that lies on a step."""
-        return self.low + self.step * self.steps if self.step else self.high
-
-    def place_of(self, value: Any) -> int:
-        """Which of the choices a value is. Raises `StopIteration` for none of them."""
-        return next(i for i, c in enumerate(self.choices) if type(c) is type(value) and c == value)
 
     def holds(self, value: Any) -> bool:
         """Whether a value lies in it, and on a step where it has steps."""

@@ -13,14 +13,16 @@ import math
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expt.ground.errors import UsageError, suggestion
+from expt.ground.value_classes import evolve
 from expt.parameters.seeds import seed_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from expt.ground.trials import Dimension, SearchTerms
     from expt.searching.ended import Ended
 
+_TELLING: Final = 10  # trials, before which nothing is known of what matters
 SAMPLERS: Final = ("cmaes", "grid", "qmc", "random", "tpe")
 
 
@@ -56,6 +58,25 @@ def make_sampler(terms: SearchTerms) -> Sampler:
         ) from None
 
 
+def find_importances(terms: SearchTerms, ended: Sequence[Ended]) -> dict[str, float]:
+    """How much each name mattered to the first objective, together 1.
+
+    Empty where too little is known or all are alike, or Optuna is not installed. See
+    `OptunaSampler.importances`.
+    """
+    try:
+        from expt.searching.optuna_samplers import OptunaSampler  # slow, and an extra
+    except ImportError:
+        return {}
+    whole = [one for one in ended if one.state == "completed"]
+    if len(whole) < _TELLING or len({one.goals[0] for one in whole if one.goals}) < 2:
+        return {}
+    sampler = OptunaSampler(evolve(terms, sampler="tpe"))
+    for one in whole:
+        sampler.tell(one)
+    return sampler.importances()
+
+
 class _Random:
     def __init__(self, terms: SearchTerms) -> None:
         self._terms = terms
@@ -75,7 +96,8 @@ def _at(one: Dimension, share: float) -> Any:
     if one.kind == "choice":
         return one.choices[int(share * len(one.choices))]
     if one.step:
-        value = one.low + one.step * int(share * (one.steps + 1))
+        steps = math.floor((one.high - one.low) / one.step + 1e-9)
+        value = one.low + one.step * int(share * (steps + 1))
     elif one.kind == "int":
         low, high = math.log(one.low - 0.5), math.log(one.high + 0.5)
         value = round(math.exp(low + share * (high - low)))
