@@ -17,8 +17,8 @@ def experiment_gray_scott(
 ):
     """Wavelength of a Gray-Scott pattern against Turing's linear theory."""
     (u0, v0), exact = uniform_state(feed, kill), turing_wavelength(feed, kill, diffusion)
-    u = u0 + 0.01 * rng.standard_normal((size, size))
-    v = v0 + 0.01 * rng.standard_normal((size, size))
+    noise = 0.01 * rng.standard_normal((2, size, size))
+    u, v = (u0 + noise[0]).astype(np.float32), (v0 + noise[1]).astype(np.float32)
     track.configure("substance", fps=20, colormap="magma")
 
     for step in progress(range(steps)):
@@ -26,7 +26,7 @@ def experiment_gray_scott(
         u += diffusion[0] * laplacian(u) - reaction + feed * (1 - u)
         v += diffusion[1] * laplacian(v) + reaction - (feed + kill) * v
         if step % max(1, steps // 80) == 0:
-            track("substance", v.astype(np.float32), step=step)
+            track("substance", v, step=step)
             track(step=step, contrast=v.std(), wavelength=mean_wavelength(v))
 
     value = mean_wavelength(v)
