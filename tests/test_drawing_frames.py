@@ -61,6 +61,9 @@ def test_pictures_of_a_series_share_black_and_white() -> None:
 
 def test_transparent_pixels_show_the_ground() -> None:
     assert pixel(flat([0, 0, 0, 0], 4, np.uint8), ground="#102030") == [16, 32, 48]
+    assert pixel(flat([7, 8, 9, 255], 4, np.uint8), ground="#102030") == [7, 8, 9]
+    one_of_two = np.array([[[7, 8, 9, 255], [7, 8, 9, 0]]], np.uint8)
+    assert to_rgb(one_of_two, ground="#102030").tolist() == [[[7, 8, 9], [16, 32, 48]]]
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 2, 5), (2, 2, 2, 3), (0, 4), (3, 0, 3)])

@@ -58,7 +58,7 @@ def to_rgb(
     eight = _to_eight_bits(picture, span)
     channels = eight.shape[2]
     colours = np.repeat(eight[:, :, :1], 3, axis=2) if channels <= 2 else eight[:, :, :3]
-    if channels in (2, 4):
+    if channels in (2, 4) and eight[:, :, -1].min() < 255:  # figures are seldom transparent
         opacity = eight[:, :, -1:].astype(np.uint16)
         behind = np.array(_bytes_of(ground), np.uint16)
         mixed = colours * opacity + behind * (255 - opacity)
