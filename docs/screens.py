@@ -5,15 +5,18 @@ python docs/screens.py [FOLDER]
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
-import subprocess
 import sys
 import tempfile
 import termios
 import textwrap
+import time
+import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
@@ -23,6 +26,7 @@ import expt
 from expt.archive.owner import owner_of_this_process
 from expt.archive.progress_file import HowFar, write_progress
 from expt.archive.writer import write_record
+from expt.cli.main import main as main_of_expt
 from expt.cli.show.following import Follower
 from expt.ground.messages import ProviderMaking, RunFinished, RunProgressed, RunStarted
 from expt.ground.model import Case, Experiment, Outcome, Plan
@@ -144,18 +148,16 @@ def keep(console: Console, path: Path) -> None:
 
 
 def run(project: Path, words: list[str]) -> str:
-    """What a command writes to a terminal; `CI` keeps it from drawing over itself."""
+    """What a command writes to a terminal; `CI` keeps it from drawing over itself.
+
+    It is a fork, where what is imported here need not be imported once more.
+    """
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (60, COLUMNS))
-    environ = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "expt", *words],
-        cwd=project,
-        stdin=subprocess.DEVNULL,
-        stdout=follower,
-        stderr=follower,
-        env={**environ, "TERM": "xterm-256color", "CI": "1", "TZ": "UTC"},
-    )
+    child = os.fork()
+    if child == 0:
+        os.close(leader)
+        be_command(project, words, follower)
     os.close(follower)
     written = b""
     while True:
@@ -167,8 +169,30 @@ def run(project: Path, words: list[str]) -> str:
             break
         written += data
     os.close(leader)
-    process.wait()
+    os.waitpid(child, 0)
     return written.decode().replace("\r\n", "\n").rstrip("\n")
+
+
+def be_command(project: Path, words: list[str], terminal: int) -> NoReturn:
+    """Be `expt WORDS` in the project, to its end, with stdout and stderr on the terminal."""
+    try:
+        os.chdir(project)
+        with open(os.devnull) as nothing:
+            os.dup2(nothing.fileno(), 0)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(terminal, stream.fileno())
+        sys.stdout.reconfigure(line_buffering=True)
+        for name in ("NO_COLOR", "COLUMNS"):
+            os.environ.pop(name, None)
+        os.environ |= {"TERM": "xterm-256color", "CI": "1", "TZ": "UTC"}
+        time.tzset()
+        with contextlib.suppress(SystemExit):  # --help
+            main_of_expt(words)
+        sys.stdout.flush()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
 
 
 def draw_live(project: Path, console: Console) -> None:
