@@ -16,6 +16,7 @@ and so is a block marked `not-run`, which must say why.
 
 from __future__ import annotations
 
+import glob
 import inspect
 import json
 import os
@@ -138,22 +139,32 @@ def run_here(
 
 
 QUOTED = re.compile(r"""'[^']*'|"[^"$`\\]*\"""")
-OF_A_SHELL = re.compile(r"[|&;<>$`*?\\]|(^|\s)~|^\w+=")
+OF_A_SHELL = re.compile(r"[|&;<>$`?\\]|(^|\s)~|^\w+=")
 """What a command needs a shell for, where it is not quoted."""
 
 
-def run_command(command: str | list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    if isinstance(command, str) and not OF_A_SHELL.search(QUOTED.sub("", command)):
-        match shlex.split(command, comments=True):
-            case ["expt", *words]:
-                return run_here(words, folder)
-            case ["pytest", *words] | ["python", "-m", "pytest", *words]:
-                return run_here(["-m", "pytest", *words], folder, python=True)
-            case ["python", script, *words] if script[0] != "-":
-                return run_here([script, *words], folder, python=True)
+def words_of(command: str, folder: Path) -> list[str]:
+    """What a shell makes of a command; nothing where it takes a shell."""
+    unquoted = QUOTED.sub("", command)
+    if OF_A_SHELL.search(unquoted) or ("*" in unquoted and unquoted != command):
+        return []
+    words = shlex.split(command, comments=True)
+    if "*" not in unquoted:
+        return words
+    return [place for word in words for place in sorted(glob.glob(word, root_dir=folder)) or [word]]
+
+
+def run_command(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    match words_of(command, folder):
+        case ["expt", *words]:
+            return run_here(words, folder)
+        case ["pytest", *words] | ["python", "-m", "pytest", *words]:
+            return run_here(["-m", "pytest", *words], folder, python=True)
+        case ["python", script, *words] if script[0] != "-":
+            return run_here([script, *words], folder, python=True)
     return subprocess.run(
         command,
-        shell=isinstance(command, str),
+        shell=True,
         cwd=folder,
         env=environment(folder),
         stdin=subprocess.DEVNULL,
@@ -282,7 +293,7 @@ def test_each_verb_has_a_section_of_the_command_line_page(tmp_path: Path) -> Non
 
 
 def test_the_pictures_of_screens_are_those_that_the_script_makes(tmp_path: Path) -> None:
-    done = run_command([sys.executable, str(DOCS / "screens.py"), str(tmp_path)], ROOT)
+    done = run_here([str(DOCS / "screens.py"), str(tmp_path)], ROOT, python=True)
     assert done.returncode == 0, done.stdout
     made = {path.name for path in tmp_path.iterdir()}
     assert made == {path.name for path in (DOCS / "screens").iterdir()}
@@ -314,8 +325,8 @@ def test_the_page_of_benchmarks_is_made_of_archives(tmp_path: Path) -> None:
             results={"help": {**row, "value": value}},
         )
         (path / "environment.json").write_text(json.dumps(environment))
-    words = [sys.executable, str(DOCS / "benchmarks.py"), "--runs", "runs", "--print"]
-    done = run_command(words, tmp_path)
+    words = [str(DOCS / "benchmarks.py"), "--runs", "runs", "--print"]
+    done = run_here(words, tmp_path, python=True)
     assert done.returncode == 0, done.stdout
     assert "| help | 0.25 | 0.2 | 0.5 | × pytest --help | 0.4 |" in done.stdout
     assert "0.75" not in done.stdout

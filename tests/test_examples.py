@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from warm_start import run_warm
 
 if TYPE_CHECKING:
     from expt import Run, Runs
@@ -52,8 +51,10 @@ def smoked(tree: Sandbox) -> Runs:
     return tree.runs(smoke=True, session="latest")
 
 
-def ran(sandbox: Sandbox, *words: str, **settings: Any) -> Done:
-    done = sandbox.expt(*words, **settings)
+def ran(sandbox: Sandbox, *words: str, render: bool = False, timeout: float = 100) -> Done:
+    """Started where matplotlib is imported already, which some of the experiments do."""
+    told = words if render else (*words, "--no-render")
+    done = sandbox.expt(*told, render=True, timeout=timeout)
     assert done.exit_code == 0, done.stdout + done.stderr
     return done
 
@@ -83,7 +84,7 @@ def count_frames(video: Path) -> int:
 
 @pytest.mark.timeout(400)
 def test_the_whole_tree_agrees_with_theory(tree: Sandbox) -> None:
-    few = {"pictures": 2, "sweeps": 1500, "epochs": 500, "trajectories": 50, "samples": 60}
+    few = {"pictures": 2, "sweeps": 1500, "epochs": 500, "duration": 20.0, "samples": 60}
     words = [word for name, value in few.items() for word in ("-p", f"{name}={value}")]
     ran(tree, "experiments/", "-n", "2", *words, timeout=360)
     runs = tree.runs()
@@ -131,24 +132,17 @@ def test_each_script_runs_from_elsewhere_after_its_archive_moved_and_the_sources
     scripts = [shutil.copytree(path, tmp_path / name) for name, path in one_of_each.items()]
     hidden = tree.root.rename(tree.root.with_name("gone"))
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", RUN_ALL, *(str(script / "analysis.py") for script in scripts)],
-            cwd=tmp_path,
-            env={**os.environ, "MPLBACKEND": "agg"},
-            capture_output=True,
-            text=True,
-            timeout=110,
-            check=False,
-        )
+        words = ["-c", RUN_ALL, *(str(script / "analysis.py") for script in scripts)]
+        done = run_warm(words, tmp_path, dict(os.environ), merged=True, draws=True, python=True)
     finally:
         hidden.rename(tree.root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout
 
 
 def test_keyword_selects_the_ising_model_and_command_line_shadows_the_folder(
     tree: Sandbox, smoked: Runs
 ) -> None:
-    ran(tree, "-k", "ising and not network", "-p", "seed=3", "--smoke")
+    ran(tree, "-k", "ising and not network", "-p", "seed=3", "--smoke", "-n", "0")
     runs = tree.runs(smoke=True, session="latest")
     assert {function_of(run) for run in runs} == {"experiment_ising"}
     seed = [(origin.layer, origin.where, origin.value) for origin in runs[0].origins["seed"]]
@@ -165,7 +159,7 @@ def test_the_variant_is_a_set_of_values_for_its_folder(tree: Sandbox) -> None:
 
 def test_conftest_example_is_a_project_of_its_own(sandbox: Sandbox) -> None:
     shutil.copytree(ROOT / "conftest_example", sandbox.root, ignore=IGNORED, dirs_exist_ok=True)
-    ran(sandbox)
+    ran(sandbox, "-n", "0")
     errors = {run.case or function_of(run): run.results["error"] for run in sandbox.runs()}
     assert errors.keys() == {"experiment_half_life", "nearest-0.1", "nearest-0.2"}
     assert max(errors.values()) < 2
