@@ -31,6 +31,7 @@ def experiment_other():
 """
 
 
+@pytest.mark.inline
 def test_stop_completes_a_run_with_the_reason(sandbox: Sandbox) -> None:
     sandbox.write(
         {
@@ -178,6 +179,7 @@ def analysis_session_all(runs):
     assert log.read_text() == "session of 6\n"
 
 
+@pytest.mark.inline
 def test_a_packed_archive_is_loaded_as_it_is(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/curve.py": CURVE})
     assert sandbox.expt("-k", "experiment_curve").exit_code == 0
@@ -201,6 +203,7 @@ def test_a_packed_archive_is_loaded_as_it_is(sandbox: Sandbox) -> None:
     assert "y" in sandbox.expt("show", "one.zip").stdout
 
 
+@pytest.mark.inline
 def test_several_in_one_file_are_named(sandbox: Sandbox) -> None:
     from expt.ground.errors import NoSuchRun
 

@@ -490,10 +490,10 @@ def test_results_whose_names_make_one_file_name_have_a_file_each(archive):
 
 def test_a_plain_result_too_long_for_the_record_is_a_file(archive):
     """A sibling of the case nested-results-only-repr: it failed the run at its end."""
-    numbers = list(range(700_000))
+    lines = [str(number) + "x" * 1000 for number in range(4500)]
     files = ResultFiles(archive.save)
-    stored, notice = storable_result("x", {"numbers": numbers, "loss": 0.5}, files)
-    assert json.loads((archive.path / stored).read_bytes()) == {"numbers": numbers, "loss": 0.5}
+    stored, notice = storable_result("x", {"lines": lines, "loss": 0.5}, files)
+    assert json.loads((archive.path / stored).read_bytes()) == {"lines": lines, "loss": 0.5}
     assert notice == "the result 'x' was not a plain value: the dict is the artifact 'x.json'"
     text, _ = storable_result("t", "é" * 5_000_000, files)
     assert (archive.path / text).read_text() == "é" * 5_000_000

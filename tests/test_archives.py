@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from warm_start import run_warm
 
 import expt
 from expt.ground.errors import NewerArchive
@@ -68,16 +69,12 @@ def test_format_1_loads_with_every_kind_of_value(archive: Path) -> None:
 
 
 def test_format_1_is_shown_and_its_script_runs(archive: Path) -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "expt", "show", str(archive)],
-        capture_output=True, text=True, check=False, cwd=archive.parent,
-    )  # fmt: skip
+    shown = run_warm(["show", str(archive)], archive.parent, {**os.environ})
     assert shown.returncode == 0, shown.stderr
     assert "Every kind of value, once or twice." in shown.stdout
-    script = subprocess.run(
-        [sys.executable, str(archive / "analysis.py")],
-        capture_output=True, text=True, check=False, cwd=archive.parent,
-    )  # fmt: skip
+    script = run_warm(
+        [str(archive / "analysis.py")], archive.parent, {**os.environ}, python=True, draws=True
+    )
     assert script.returncode == 0, script.stderr
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import subprocess
+import re
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from warm_start import run_on_terminal
 
 from expt.cli import main as cli
 from expt.cli.habits import understand_places
@@ -95,36 +96,13 @@ def test_an_id_that_is_not_in_the_encoding_of_the_shell_is_listed(project: Sandb
 # What users named never speaks to the terminal
 
 
-def run_on_a_terminal(sandbox: Sandbox, *words: str) -> str:
+def shown_on_terminal(sandbox: Sandbox, *words: str) -> str:
     """What a command writes to a terminal; colours and links are rich's own and left out."""
-    import pty
-    import re
-
-    leader, follower = pty.openpty()
     environ = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "CI")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "expt", *words],
-        cwd=sandbox.root,
-        stdin=subprocess.DEVNULL,
-        stdout=follower,
-        stderr=follower,
-        env={**environ, "TERM": "xterm-256color"},
+    _, written = run_on_terminal(
+        [*words], sandbox.root, {**environ, "TERM": "xterm-256color"}, columns=80
     )
-    os.close(follower)
-    written = b""
-    while True:
-        try:
-            data = os.read(leader, 65536)
-        except OSError:
-            break
-        if not data:
-            break
-        written += data
-    os.close(leader)
-    process.wait(timeout=60)
-    return re.sub(
-        r"\x1b\[[\d;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[\?25[lh]|\x1b\[\d?[AK]", "", written.decode()
-    )
+    return re.sub(r"\x1b\[[\d;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[\?25[lh]|\x1b\[\d?[AK]", "", written)
 
 
 def test_the_id_of_a_tampered_archive_never_speaks_to_the_terminal(project: Sandbox) -> None:
@@ -133,7 +111,7 @@ def test_the_id_of_a_tampered_archive_never_speaks_to_the_terminal(project: Sand
     path = project.run().path / "run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "id": f"ab{ESCAPE}xyz"}))
     for words in (["show"], ["show", str(path.parent)], ["show", "--csv"]):
-        shown = run_on_a_terminal(project, *words)
+        shown = shown_on_terminal(project, *words)
         assert "\x1b" not in shown
         assert "ab\\x1b]" in shown
 
@@ -142,7 +120,7 @@ def test_what_a_run_prints_and_raises_never_speaks_to_the_terminal(project: Sand
     source = f"def experiment_a():\n    print({ESCAPE!r})\n    raise ValueError({ESCAPE!r})\n"
     project.write({"experiments/m.py": source})
     for words in (["-s"], [], ["-q", "-s"]):
-        shown = run_on_a_terminal(project, "--no-render", *words)
+        shown = shown_on_terminal(project, "--no-render", *words)
         assert "\x1b" not in shown
         assert "\\x1b]52;c;aGFja2Vk\\x07\\x1b[2J" in shown
 

@@ -8,9 +8,7 @@ import io
 import json
 import math
 import os
-import pty
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from warm_start import WarmProcess
+from warm_start import WarmProcess, run_on_terminal
 
 from expt.archive.owner import owner_of_this_process
 from expt.archive.writer import write_record
@@ -591,38 +589,20 @@ def test_a_run_is_followed_until_it_ends(runs: Path, capsys) -> None:
     assert [line.split("  ")[1] for line in lines] == ["loss=0.5", "loss=0.25"]
 
 
-def read_terminal(command: list[str], cwd: Path, columns: int) -> str:
-    """What a command shows on a terminal of so many columns."""
-    import fcntl
-    import struct
-    import termios
-
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+def read_terminal(words: list[str], cwd: Path, columns: int) -> str:
+    """What `expt show` shows on a terminal of so many columns."""
     environ = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "CI")}
-    process = subprocess.Popen(
-        command, cwd=cwd, stdout=follower, stderr=follower, env={**environ, "TERM": "xterm"}
+    ended, shown = run_on_terminal(
+        ["show", *words], cwd, {**environ, "TERM": "xterm"}, columns=columns
     )
-    os.close(follower)
-    parts = []
-    while True:
-        try:
-            part = os.read(leader, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        parts.append(part)
-    os.close(leader)
-    assert process.wait(timeout=60) == 0
-    return b"".join(parts).decode()
+    assert ended == 0
+    return shown
 
 
 def test_a_terminal_gets_recent_runs_in_its_width(runs: Path) -> None:
     for number in range(10, 40):
         make_run(runs, number, case="x" * 200)
-    script = "import sys; from expt.cli.show import main; sys.exit(main(sys.argv[1:]))"
-    out = read_terminal([sys.executable, "-c", script], runs.parent, 80)
+    out = read_terminal([], runs.parent, 80)
     lines = stripped(out).splitlines()
     assert len(lines) == 29
     assert max(map(len, lines)) <= 80
@@ -633,8 +613,7 @@ def test_a_terminal_gets_recent_runs_in_its_width(runs: Path) -> None:
 def test_following_draws_over_itself_on_a_terminal(runs: Path) -> None:
     path = make_run(runs, 4, {"loss": [3.0, 2.0, 1.0]}, duration=1.0)
     assert path.exists()
-    script = "import sys; from expt.cli.show import main; sys.exit(main(sys.argv[1:]))"
-    out = read_terminal([sys.executable, "-c", script, "run4", "--follow"], runs.parent, 70)
+    out = read_terminal(["run4", "--follow"], runs.parent, 70)
     assert [line.rstrip() for line in stripped(out).splitlines()][-7:] == [
         "completed  1.0s  experiments/walk.py::experiment_walk[lr-0.4]",
         "  loss  3  1  ⠉⠒⠤⣀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀ 3",

@@ -35,24 +35,29 @@ def whole(shared_sandbox: Sandbox) -> Run:
     return make_everything(shared_sandbox, "--no-render")
 
 
-def test_a_server_is_told_values_metrics_tags_files_and_the_end(sandbox: Sandbox) -> None:
-    run = make_everything(sandbox)
+@pytest.fixture
+def made(whole: Run, shared_sandbox: Sandbox) -> Sandbox:
+    """The project that has it, and nothing else."""
+    return shared_sandbox
+
+
+def test_a_server_is_told_values_metrics_tags_files_and_the_end(made: Sandbox, whole: Run) -> None:
     with MlflowRest() as server:
-        done = sandbox.expt("export", "mlflow", "latest", "-o", server.address)
+        done = made.expt("export", "mlflow", "latest", "-o", server.address)
         assert (done.exit_code, done.stderr) == (0, "")
         assert "  not in it: infinite numbers, which a server keeps as the largest double" in (
             done.lines
         )
-        again = sandbox.expt("export", "mlflow", "latest", "-o", server.address)
+        again = made.expt("export", "mlflow", "latest", "-o", server.address)
         assert again.exit_code == 0
         kept = server.kept
     assert kept.experiments == {"experiments/all.py::experiment_all": "1"}
     (told,) = kept.runs.values()
     assert told["info"]["status"] == "FINISHED"
-    assert told["info"]["start_time"] == round(run.started.timestamp() * 1000)
+    assert told["info"]["start_time"] == round(whole.started.timestamp() * 1000)
     assert told["params"]["lr"] == "0.1"
     assert told["tags"]["mlflow.note.content"] == "a note"
-    loss = run.series["loss"]
+    loss = whole.series["loss"]
     expected = {
         ("loss", value, round(when * 1000), step)
         for value, when, step in zip(loss.values, loss.times, loss.steps, strict=True)
@@ -74,10 +79,9 @@ def test_many_points_go_in_requests_that_a_server_takes(sandbox: Sandbox) -> Non
     assert sorted(one[1] for one in told["metrics"]) == [float(i) for i in range(2300)]
 
 
-def test_a_server_that_takes_no_files_is_told_the_rest(sandbox: Sandbox) -> None:
-    make_everything(sandbox)
+def test_a_server_that_takes_no_files_is_told_the_rest(made: Sandbox) -> None:
     with MlflowRest(proxies=False) as server:
-        done = sandbox.expt("export", "mlflow", "-o", server.address)
+        done = made.expt("export", "mlflow", "-o", server.address)
         assert server.kept.files == {}
         assert len(server.kept.runs) == 1
     assert done.exit_code == 0
@@ -85,11 +89,10 @@ def test_a_server_that_takes_no_files_is_told_the_rest(sandbox: Sandbox) -> None
     assert f"  not in it: {told}" in done.lines
 
 
-def test_a_server_that_refuses_or_is_not_there_is_an_error(sandbox: Sandbox) -> None:
-    make_everything(sandbox)
+def test_a_server_that_refuses_or_is_not_there_is_an_error(made: Sandbox) -> None:
     with MlflowRest() as server:
         server.kept.refuses.add("log-batch")
-        done = sandbox.expt("export", "mlflow", "-o", server.address.replace("//", "//me:hidden@"))
+        done = made.expt("export", "mlflow", "-o", server.address.replace("//", "//me:hidden@"))
         assert (done.exit_code, done.stderr) == (
             4,
             "error: the MLflow server was not told: it answers 500: out of order\n"
@@ -99,10 +102,10 @@ def test_a_server_that_refuses_or_is_not_there_is_an_error(sandbox: Sandbox) -> 
         assert told["info"]["status"] == "RUNNING"
         assert server.kept.headers[0]["Authorization"] == "Basic bWU6aGlkZGVu"
         server.kept.refuses.clear()
-        assert sandbox.expt("export", "mlflow", "-o", server.address).exit_code == 0
+        assert made.expt("export", "mlflow", "-o", server.address).exit_code == 0
         assert told["info"]["status"] == "FINISHED"
         assert len(server.kept.runs) == 1
-    done = sandbox.expt("export", "mlflow", "-o", server.address)
+    done = made.expt("export", "mlflow", "-o", server.address)
     assert done.exit_code == 4
     assert done.stderr.startswith("error: the MLflow server was not told: ")
 

@@ -45,13 +45,28 @@ def environment() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if not name.startswith(left_out)}
 
 
-def run_cells(sandbox: Sandbox, *cells: str) -> str:
-    """What cells show, one after the other, without colours."""
+CELLS = [
+    "%load_ext expt",
+    "lr = 0.25",
+    "%expt experiments -p lr={lr} -p seed=1 --no-render",
+    "print(_exit_code)",
+    "%expt show latest",
+    "print('refused:')",
+    "%expt experiments -p lrr=1",
+    "print(_exit_code)",
+    "%expt 'open",
+    "print(_exit_code)",
+]
+
+
+@pytest.fixture(scope="module")
+def shown(shared_sandbox: Sandbox) -> str:
+    """What the cells of one shell show, one after the other."""
     done = subprocess.run(
         [sys.executable, "shell.py"],
-        input=";;".join(["%load_ext expt", *cells]),
-        cwd=sandbox.root,
-        env={**environment(), "IPYTHONDIR": str(sandbox.root / ".ipython")},
+        input=";;".join(CELLS),
+        cwd=shared_sandbox.write(TREE).root,
+        env={**environment(), "IPYTHONDIR": str(shared_sandbox.root / ".ipython")},
         capture_output=True,
         text=True,
         timeout=100,
@@ -60,33 +75,22 @@ def run_cells(sandbox: Sandbox, *cells: str) -> str:
     return done.stdout
 
 
-def test_the_magic_runs_the_command_with_variables_of_the_notebook(sandbox: Sandbox) -> None:
-    sandbox.write(TREE)
-    told = run_cells(
-        sandbox,
-        "lr = 0.25",
-        "%expt experiments -p lr={lr} -p seed=1 --no-render",
-        "assert _exit_code == 0",
-        "%expt show latest",
-    )
-    assert sandbox.run().params["lr"] == 0.25
+def test_the_magic_runs_the_command_with_variables_of_the_notebook(
+    shared_sandbox: Sandbox, shown: str
+) -> None:
+    told, _, _ = shown.partition("refused:")
+    assert shared_sandbox.run().params["lr"] == 0.25
     assert "\x1b[" in told
     plain = re.sub(r"\x1b\[[\d;]*m|\x1b\]8;.*?\x1b\\", "", told)
     assert "1 completed in" in plain
-    _, _, shown = plain.partition("next: expt show")
-    assert "0.25" in shown
-    assert sandbox.run().id in shown
+    _, _, after = plain.partition("next: expt show")
+    assert "0" in after.splitlines()
+    assert "0.25" in after
+    assert shared_sandbox.run().id in after
 
 
-def test_what_the_command_refuses_is_told_and_raises_nothing(sandbox: Sandbox) -> None:
-    sandbox.write(TREE)
-    told = run_cells(
-        sandbox,
-        "%expt experiments -p lrr=1",
-        "print(_exit_code)",
-        "%expt 'open",
-        "print(_exit_code)",
-    )
+def test_what_the_command_refuses_is_told_and_raises_nothing(shown: str) -> None:
+    _, _, told = shown.partition("refused:")
     assert "no selected experiment has a parameter 'lrr'" in told
     assert "error: No closing quotation" in told
     assert [line for line in told.splitlines() if line.isdigit()] == ["4", "4"]

@@ -224,7 +224,7 @@ def test_an_entry_point_of_a_distribution_is_all_that_pytest_needs(
     assert collected(done) == ["experiments/a.py::experiment_a"], done.stdout + done.stderr
 
 
-LEAVE_OUT = "-p no:expt"
+LEAVE_OUT = " ".join(["-pno:expt", *WITHOUT])
 """An installed expt has the plugin already: here its second name is what is tried."""
 
 
@@ -274,26 +274,33 @@ def test_what_is_wrong_with_a_file_or_its_values_is_told_where_it_stands(sandbox
 def test_an_item_that_exceeds_a_time_limit_of_pytest_ends_and_the_next_one_runs(
     sandbox: Sandbox,
 ) -> None:
+    """The alarm of the limit is rung by the experiment, once it has begun."""
     pytest.importorskip("pytest_timeout", reason="of the extra 'test'")
     sandbox.write(
         {
+            "tell_pid.py": "import os; open('pid', 'w').write(str(os.getpid()))",
             "experiments/a.py": """
+            import os
+            import signal
             import time
+            from pathlib import Path
 
             def experiment_quick():
                 pass
 
             def experiment_endless():
+                os.kill(int(Path("pid").read_text()), signal.SIGALRM)
                 time.sleep(300)
 
             def experiment_next():
                 pass
-            """
+            """,
         }
     )
-    words = ("experiments", "--timeout", "15", "-o", "timeout_func_only=true")
+    words = ("experiments", "-p", "tell_pid", "--timeout", "200", "--timeout-method", "signal")
     done = run_pytest(sandbox, "--expt-full", "-v", *words, "--deselect", "nothing")
     assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr
+    assert "Timeout (>200.0s)" in done.stdout
     statuses = {run.experiment.rpartition("_")[2]: run.status for run in sandbox.runs()}
     assert statuses == {"quick": "completed", "endless": "interrupted", "next": "completed"}
 

@@ -106,6 +106,7 @@ def drawn(sandbox: Sandbox, environ: dict[str, str], *words: str) -> list[str]:
     return found[0]
 
 
+@pytest.mark.inline
 def test_ranks_agree_on_a_seed_that_nobody_gives(sandbox: Sandbox) -> None:
     words = ("-k", "experiment_x", "--sweep", "n=1,2", "--repeat", "2")
     sandbox.write({"experiments/x.py": DRAWS.replace("(rng, seed)", "(rng, seed, n=0)")})

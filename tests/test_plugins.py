@@ -302,6 +302,7 @@ def test_a_value_that_a_plugins_class_refuses_is_told_like_any_other(shop: Sandb
     )
 
 
+@pytest.mark.inline
 def test_a_verb_of_a_plugin_gets_its_words_as_they_are(shop: Sandbox) -> None:
     done = shop.expt("echo", "--tag", "x", "--nothing-of-expt")
     assert (done.exit_code, done.stderr) == (7, "")
@@ -526,6 +527,7 @@ def test_a_run_that_was_killed_for_its_time_is_heard_of_once(sandbox: Sandbox) -
     )
 
 
+@pytest.mark.inline
 def test_a_session_that_ends_by_a_mistake_is_finished_once(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/x.py": "def experiment_x(nobody): ...", "plugin.py": COUNTING})
     assert sandbox.expt("--plugin", "plugin.py").exit_code == 4

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+import pytest
+
 if TYPE_CHECKING:
     from expt.testing import Sandbox
+
+pytestmark = pytest.mark.inline
 
 TREE = {
     "experiments/deep/first.py": r"""

@@ -213,9 +213,9 @@ def _listen(path: Path) -> socket.socket:
 class WarmProcess:
     """A command that was started warm, as `subprocess.Popen` of a text with two pipes.
 
-    With `merged` what it writes to stderr comes with what it writes to stdout; what `draws` has
-    imported what pictures take, and what has `engines` their libraries. The words are those of
-    `expt`, or of `python`.
+    With `merged` what it writes to stderr comes with what it writes to stdout; with a `terminal`
+    (its descriptor) both are shown there. What `draws` has imported what pictures take, and what
+    has `engines` their libraries. The words are those of `expt`, or of `python`.
     """
 
     def __init__(
@@ -225,6 +225,7 @@ class WarmProcess:
         environment: dict[str, str],
         *,
         merged: bool = False,
+        terminal: int | None = None,
         draws: bool = False,
         engines: bool = False,
         python: bool = False,
@@ -240,11 +241,9 @@ class WarmProcess:
         told = json.dumps(asked).encode()
         self._answers = self._server.makefile("r")
         try:
-            socket.send_fds(
-                self._server,
-                [len(told).to_bytes(4, "little")],
-                [their_out, their_out if merged else their_err],
-            )
+            ends = [their_out, their_out if merged else their_err]
+            ends = ends if terminal is None else [terminal, terminal]
+            socket.send_fds(self._server, [len(told).to_bytes(4, "little")], ends)
             self._server.sendall(told)
             self.pid = int(self._answers.readline())
         except BaseException as error:
@@ -316,6 +315,29 @@ def run_warm(
     finally:
         process.kill()
     return subprocess.CompletedProcess(words, process.wait(), out, err)
+
+
+def run_on_terminal(
+    words: list[str], cwd: Path, environment: dict[str, str], *, columns: int = 0
+) -> tuple[int, str]:
+    """How a command ends, started warm, and what it shows on a terminal of so many columns."""
+    import pty
+    import termios
+
+    leader, follower = pty.openpty()
+    if columns:
+        termios.tcsetwinsize(follower, (40, columns))
+    try:
+        process = WarmProcess(words, str(cwd), environment, terminal=follower)
+    finally:
+        os.close(follower)
+    shown = b""
+    with contextlib.suppress(OSError):  # nobody has the terminal any more
+        while part := os.read(leader, 65536):
+            shown += part
+    os.close(leader)
+    process.communicate()
+    return process.wait(), shown.decode()
 
 
 def _open_text(descriptor: int, mode: str = "r", errors: str = "backslashreplace") -> Any:
