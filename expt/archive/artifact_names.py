@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from expt.archive.lines import make_line, read_lines
 from expt.ground.files import TEMPORARY_PREFIX, list_inside, write_all
 from expt.ground.layout import ARTIFACT_NAMES_FILE, ARTIFACTS_DIR
+from expt.ground.model import folders_down_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,13 +105,13 @@ class ArtifactNames:
     def _is_free(self, path: str) -> bool:
         if len(path) > _LONGEST_PATH or any(len(p) > _LONGEST_PART for p in path.split("/")):
             return False
-        *folders, file = _steps(path)
+        *folders, file = folders_down_to(path)[1:]
         return file.lower() not in self._taken and all(
             self._taken.get(folder.lower(), folder + "/") == folder + "/" for folder in folders
         )
 
     def _take(self, files: dict[str, str], name: str, path: str) -> None:
-        *folders, file = _steps(path)
+        *folders, file = folders_down_to(path)[1:]
         files[name] = path
         self._taken[file.lower()] = file
         for folder in folders:
@@ -136,12 +137,6 @@ class ArtifactNames:
         finally:
             os.close(descriptor)
         return path
-
-
-def _steps(path: str) -> list[str]:
-    """`a/b/c` is `a`, `a/b`, `a/b/c`."""
-    parts = path.split("/")
-    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
 
 
 def list_artifacts(folder: Path) -> dict[str, Path]:

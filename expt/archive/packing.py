@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from expt.ground.errors import ExptError
 from expt.ground.files import leads_outside, list_inside, open_inside, written_whole
 from expt.ground.layout import RUN_FILE, UNFINISHED_PREFIX
+from expt.ground.model import folders_down_to
 from expt.ground.text import human_size, visible
 
 if TYPE_CHECKING:
@@ -90,8 +91,7 @@ def packed_archives(packed: zipfile.ZipFile) -> dict[str, list[zipfile.ZipInfo]]
     archives: dict[str, list[zipfile.ZipInfo]] = {}
     homeless = None
     for name, about in sorted(files.items()):
-        parts = name.split("/")
-        above = ("/".join(parts[:count]) for count in range(len(parts)))
+        above = folders_down_to(name)[:-1]
         place = next((place for place in above if posixpath.join(place, RUN_FILE) in files), None)
         if place is None:
             homeless = homeless or name

@@ -54,10 +54,6 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _error_to_json(error: ErrorInfo | None) -> dict[str, str] | None:
-    return None if error is None else dict(vars(error))
-
-
 def origins_to_json(origins: Mapping[str, Sequence[Origin]]) -> dict[str, Any]:
     """Name → the chain of places that a value is from, the strongest first, as strict JSON."""
     return {name: [*map(_origin, chain)] for name, chain in origins.items()}
@@ -343,7 +339,7 @@ _FIELDS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] 
     "series": (_mapping_to_json, _series),
     "inputs": (_mapping_to_json, _mapping_of_mappings),
     "sources": (lambda sources: {path: [*said] for path, said in sources.items()}, _sources),
-    "error": (_error_to_json, _error),
+    "error": (lambda error: error and dict(vars(error)), _error),
     "lineage": (_mapping_to_json, _lineage),
     "usage": (_mapping_to_json, _usage),
     "tags": (list, _texts),

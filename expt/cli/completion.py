@@ -18,7 +18,7 @@ from expt.cli.typed_options import split_words
 from expt.ground import layout
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ExitCode, ExptError
-from expt.ground.model import BUILTIN_PROVIDERS, STATUSES
+from expt.ground.model import BUILTIN_PROVIDERS, STATUSES, folders_down_to
 from expt.ground.screen import output
 from expt.plugins.manager import Plugins
 
@@ -182,8 +182,9 @@ def _assignments(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iter
     root = find_root([Path.cwd()], Path.cwd())
     signatures: dict[str, ast.expr | None] = {}
     for experiment in experiments:
-        for file in _files_of(root, experiment):
-            signatures |= _arguments_of(file)
+        signatures |= _arguments_of(root / experiment.path)
+        for folder in folders_down_to(experiment.folder):  # whose providers take parameters
+            signatures |= _arguments_of(root / folder / layout.CONFTEST_FILE)
     name, equals, typed = prefix.partition("=")
     if equals:
         before = prefix[: len(prefix) - len(typed.rpartition(",")[2])]
@@ -194,14 +195,6 @@ def _assignments(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iter
         names |= set(_keys_above(folder))
     for name in sorted(names - BUILTIN_PROVIDERS):
         yield f"{name}="
-
-
-def _files_of(root: Path, experiment: Experiment) -> Iterator[Path]:
-    """The file of an experiment and the conftests above it, whose providers take parameters."""
-    yield root / experiment.path
-    folder = experiment.folder.split("/") if experiment.folder else []
-    for size in range(len(folder) + 1):
-        yield root.joinpath(*folder[:size], layout.CONFTEST_FILE)
 
 
 def _arguments_of(file: Path) -> dict[str, ast.expr | None]:
@@ -251,9 +244,8 @@ def _params_above(folder: str) -> Iterator[dict[str, Any]]:
     from expt.ground.toml_reading import read_toml
 
     root = find_root([Path.cwd()], Path.cwd())
-    parts = folder.split("/") if folder else []
-    for size in range(len(parts) + 1):
-        path = root.joinpath(*parts[:size], layout.PARAMS_FILE)
+    for above in folders_down_to(folder):
+        path = root / above / layout.PARAMS_FILE
         if path.is_file():
             yield read_toml(path, str(path), ParameterError)[0]
 

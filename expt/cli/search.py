@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from expt.archive.search_facts import read_search_terms
@@ -126,7 +127,7 @@ def _show(
     *,
     verbose: bool,
 ) -> None:
-    counts = {state: sum(one.state == state for one in tried) for state in _states(tried)}
+    counts = Counter(one.state for one in tried)
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
     goals = ", ".join(map(str, terms.objectives))
     screen.line((run.experiment, "bold"), f"  {goals}, by {terms.sampler}")
@@ -146,10 +147,6 @@ def _show(
     _table(screen, terms, shown, _records(tried, terms))
     if len(shown) < len(tried):
         screen.line((f"  … {len(tried) - len(shown)} before them; -v shows them", "dim"))
-
-
-def _states(tried: Sequence[_Tried]) -> list[str]:
-    return list(dict.fromkeys(one.state for one in tried))
 
 
 def _best(tried: Sequence[_Tried], terms: SearchTerms) -> list[_Tried]:

@@ -17,7 +17,15 @@ from expt.discovery.modules import Hosted, Modules
 from expt.discovery.syntax import Asks, Target
 from expt.ground.errors import ParameterError, PlanningError, did_you_mean
 from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE
-from expt.ground.model import BASE_MARK, LAYER_EXTENDS, Axis, Experiment, folder_place
+from expt.ground.model import (
+    BASE_MARK,
+    LAYER_EXTENDS,
+    Axis,
+    Experiment,
+    folder_place,
+    folders_down_to,
+    place_folder,
+)
 from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
@@ -274,7 +282,7 @@ class Tree:
         files: list[ParamsFile] = []
         steps: tuple[list[Step], list[Step]] = ([], [])
         for number, (place, name) in enumerate(zip(places, names, strict=True)):
-            for folder in _folders_above([place]):
+            for folder in folders_down_to(place_folder(place)):
                 is_new = folder not in functions
                 functions.setdefault(folder, []).append(name)
                 file = self._folders.file(folder) if is_new else None
@@ -312,9 +320,9 @@ class Tree:
 
     def _telling_above(self, places: tuple[str, ...]) -> list[Folder]:
         """The folders above places that say more of experiments than their sources, each once."""
-        homes = tuple([p.rpartition("/")[0] if p.endswith(".py") else p for p in places])
+        homes = tuple(map(place_folder, places))
         if homes not in self._telling:
-            tables = [self._folders.at(folder) for folder in _folders_above(homes)]
+            tables = [self._folders.at(folder) for folder in _folders_above(places)]
             self._telling[homes] = [table for table in tables if table.says_more]
         return self._telling[homes]
 
@@ -406,12 +414,8 @@ def _read_sweep(
 
 def _folders_above(places: Sequence[str]) -> list[str]:
     """The folders from the root ('') down to each place, each once."""
-    folders: dict[str, None] = {}
-    for place in places:
-        folder = os.path.dirname(place) if place.endswith(".py") else place
-        parts = [part for part in folder.split("/") if part not in ("", ".")]
-        folders.update(("/".join(parts[:count]), None) for count in range(len(parts) + 1))
-    return [*folders]
+    found = (folder for place in places for folder in folders_down_to(place_folder(place)))
+    return [*dict.fromkeys(found)]
 
 
 def _no_base(what: str, where: str, name: str, known: list[str]) -> PlanningError:

@@ -48,7 +48,7 @@ def walk(paths: Sequence[Path], root: Path, ignore: Sequence[str]) -> Walked:
         if os.path.isdir(start):
             prefix = "" if relative == "." else f"{relative}/"
             found = _Walk(ignored, seen, mistakes).below(start, prefix)
-            files.update(dict.fromkeys(sorted(found, key=_by_parts)))
+            files.update(dict.fromkeys(sorted(found, key=lambda path: path.split("/"))))
         elif not os.path.lexists(start):
             raise _no_such_path(start, relative)
         elif not start.endswith(".py"):
@@ -73,10 +73,6 @@ def walk_sources(folder: Path) -> Iterator[tuple[str, bytes]]:
             content = read_bytes(Path(start, name))
         if content is not None:
             yield name, content
-
-
-def _by_parts(path: str) -> list[str]:
-    return path.split("/")
 
 
 @define(eq=False)

@@ -91,7 +91,7 @@ def _scatter(
     axes.set_xlim(*widened(float(across.min()), float(across.max()), _MARGIN))
     axes.set_ylim(*widened(min(numbers), max(numbers), _MARGIN))
     axes.yaxis.set_major_locator(RoundLocator(4))
-    axes.yaxis.set_major_formatter(NumberFormatter(_tick_texts))
+    axes.yaxis.set_major_formatter(NumberFormatter(lambda values: (whole_tick_texts(values), "")))
     right, top = place.left + place.width, place.bottom + place.height
     sheet.write(right, place.bottom - 0.24, name, place.width, ha="right", va="top")
     sheet.write(place.left, top + 0.05, result, place.width, color=style.text)
@@ -129,7 +129,3 @@ def _place_across(axes: Axes, values: Sequence[Any], room: float) -> NDArray[np.
         fix_ticks(axes.xaxis, range(0, len(names), every), shown)
     axes.xaxis.set_minor_locator(NullLocator())
     return across
-
-
-def _tick_texts(values: Sequence[float]) -> tuple[list[str], str]:
-    return whole_tick_texts(values), ""

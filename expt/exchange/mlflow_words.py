@@ -21,6 +21,7 @@ from expt.exchange.readable import git_of, held_series
 from expt.exchange.text_values import text_of_value
 from expt.ground.files import list_inside
 from expt.ground.layout import ARTIFACTS_DIR
+from expt.ground.model import folders_down_to
 from expt.ground.value_classes import frozen
 from expt.reading.fields import leaf_values
 
@@ -135,12 +136,12 @@ def safe_keys(names: Iterable[str]) -> dict[str, str]:
     for name in names:
         parts = map(_shortened, _UNSAFE.sub("_", name)[:_LONGEST_KEY].split("/"))
         key = "/".join(part for part in parts if part.strip(".")) or "_"
-        if taken.intersection(_folders_of(key)):
+        if taken.intersection(folders_down_to(key)[1:-1]):
             key = key.replace("/", "_")
         while key in taken or key in folders:
             key += "_"
         taken.add(key)
-        folders.update(_folders_of(key))
+        folders.update(folders_down_to(key)[1:-1])
         keys[name] = key
     return keys
 
@@ -153,11 +154,6 @@ def _shortened(part: str) -> str:
 def _metric_names(run: Run) -> list[str]:
     """Scalars, and the numbers inside of structured series."""
     return [name for name, one in held_series(run).items() if one.get("kind") == "scalar"]
-
-
-def _folders_of(key: str) -> list[str]:
-    parts = key.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _metrics(

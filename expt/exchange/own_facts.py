@@ -117,7 +117,7 @@ def with_facts(
         duration=finite(facts.get("duration")),
         params=_table(facts, "params"),
         results=_table(facts, "results"),
-        error=ErrorInfo(*map(str, error)) if _is_error(error) else None,
+        error=ErrorInfo(*map(str, error)) if isinstance(error, list) and len(error) == 3 else None,
         tags=[tag for tag in _list(facts, "tags") if isinstance(tag, str)],
         note=_text(facts, "note"),
         entries=itertools.chain(_as_it_was(found.entries, facts), _rest(facts, read)),
@@ -179,7 +179,3 @@ def _table(facts: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _list(facts: Mapping[str, Any], name: str) -> list[Any]:
     value = facts.get(name)
     return value if isinstance(value, list) else []
-
-
-def _is_error(error: Any) -> bool:
-    return isinstance(error, list) and len(error) == 3

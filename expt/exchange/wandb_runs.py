@@ -110,7 +110,8 @@ def _records(run: Run, files: Sequence[str]) -> Iterator[bytes]:
     config = b"".join(
         wire.block(1, messages.make_item(name, value)) for name, value in run.params.items()
     )
-    about = wire.block(1, run.id) + wire.block(3, _project(run)) + wire.block(4, config)
+    project = run.experiment.rpartition("::")[2]
+    about = wire.block(1, run.id) + wire.block(3, project) + wire.block(4, config)
     about += wire.block(8, run.case or run.short_id) + wire.block(9, run.note or run.description)
     about += b"".join(wire.block(10, tag) for tag in run.tags)
     yield wire.block(messages.RUN, about + wire.block(17, messages.timestamp_of(run.started)))
@@ -158,10 +159,6 @@ def _names_of_crowded(run: Run) -> Iterator[str]:
     for name, series in run.series.items():
         if series.kind not in _NOT_HELD and len(set(_steps_of(series))) < len(series):
             yield name
-
-
-def _project(run: Run) -> str:
-    return run.experiment.rpartition("::")[2]
 
 
 # In

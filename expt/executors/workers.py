@@ -105,8 +105,8 @@ class WorkerExecutor:
             if self._closing:
                 raise RuntimeError("the executor is shut down")
             self._queue.append(request, future)
-            all_busy = len(self._workers) == self._size and not any(
-                map(_is_idle, self._workers.values())
+            all_busy = len(self._workers) == self._size and all(
+                worker.request is not None for worker in self._workers.values()
             )
         if not all_busy:  # else the thread looks into the queue when one of them is done
             self._wake()
@@ -452,10 +452,6 @@ class WorkerExecutor:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):
             self._waker.send(b"w")
-
-
-def _is_idle(worker: OneWorker) -> bool:
-    return worker.request is None
 
 
 def _ended_well(reply: Any) -> bool:

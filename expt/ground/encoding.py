@@ -61,9 +61,11 @@ def _to_json(value: Any, where: str) -> Any:
     if kind is str or kind is bool or value is None:
         return value
     if kind is int:
-        return value if -MAX_INT < value < MAX_INT else _refuse_int(where)
+        if -MAX_INT < value < MAX_INT:
+            return value
+        raise Unstorable(f"{where} is an int of more than 4,300 digits, which no reader takes")
     if kind is float:
-        return value if value - value == 0.0 else {"$float": _float_word(value)}
+        return value if value - value == 0.0 else {"$float": repr(value)}
     if kind is dict or isinstance(value, Mapping):
         return _mapping_to_json(value, where)
     if kind is list or kind is tuple or is_row(value):
@@ -72,14 +74,6 @@ def _to_json(value: Any, where: str) -> Any:
             for index, item in enumerate(value)
         ]
     return _rare_to_json(value, where)
-
-
-def _refuse_int(where: str) -> Any:
-    raise Unstorable(f"{where} is an int of more than 4,300 digits, which no reader takes")
-
-
-def _float_word(value: float) -> str:
-    return "nan" if value != value else "inf" if value > 0 else "-inf"
 
 
 def _mapping_to_json(value: Mapping[Any, Any], where: str) -> Any:
@@ -111,8 +105,10 @@ def _rare_to_json(value: Any, where: str) -> Any:
         return _date_to_json(value, where)
     if isinstance(value, PurePath):
         return {"$path": value.as_posix()}
-    if isinstance(value, (bool, int, str)):
-        return _to_json(_plain_base(value), where)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return _to_json(int.__int__(value), where)
     if isinstance(value, float):
         return _to_json(float(value), where)
     if isinstance(value, (set, frozenset)):
@@ -138,12 +134,6 @@ def _date_to_json(value: dt.datetime | dt.date | dt.time, where: str) -> Any:
 
 
 _TOO_FINE: Final = "which no date of Python's has; round it to microseconds"
-
-
-def _plain_base(value: bool | int | str) -> bool | int | str:
-    if isinstance(value, str):
-        return str.__str__(value)
-    return int.__int__(value)
 
 
 def _array_scalar(value: Any, where: str) -> Any:

@@ -144,19 +144,13 @@ def keyword_matcher(names: Iterable[str], complete: bool) -> Callable[[str], boo
     """
     joined = "\n".join(names).lower()  # of files as they are, of functions as Python reads them
     absent = False if complete else None
-
-    def matches_keyword(word: str) -> bool | None:
-        return True if word.lower() in joined or python_name(word).lower() in joined else absent
-
-    return matches_keyword
+    return lambda word: (
+        True if word.lower() in joined or python_name(word).lower() in joined else absent
+    )
 
 
 def mark_matcher(marks: Iterable[str], complete: bool) -> Callable[[str], bool | None]:
     """Whether a name of `-m` is one of `marks`; see `keyword_matcher` for `complete`."""
     known = frozenset(marks)
     absent = False if complete else None
-
-    def matches_mark(word: str) -> bool | None:
-        return True if python_name(word) in known else absent
-
-    return matches_mark
+    return lambda word: True if python_name(word) in known else absent

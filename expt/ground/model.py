@@ -128,10 +128,7 @@ class Experiment:
     @property
     def folder(self) -> str:
         """The folder of the node id, relative to the root; '' for the root itself."""
-        place = self.place
-        if place.endswith(".py"):
-            return place.rpartition("/")[0]
-        return "" if place == "." else place.rstrip("/")
+        return place_folder(self.place)
 
 
 def folder_place(folder: str) -> str:
@@ -140,6 +137,19 @@ def folder_place(folder: str) -> str:
     So a place that ends in `.py` is a file, for all who ask.
     """
     return f"{folder}/" if folder.endswith(".py") else folder or "."
+
+
+def place_folder(place: str) -> str:
+    """The folder that a place is or lies in; '' for the root directory."""
+    if place.endswith(".py"):
+        return place.rpartition("/")[0]
+    return "" if place == "." else place.rstrip("/")
+
+
+def folders_down_to(folder: str) -> list[str]:
+    """'' (the root), 'experiments', 'experiments/vision', …"""
+    parts = [part for part in folder.split("/") if part and part != "."]
+    return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
 
 
 @frozen

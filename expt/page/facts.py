@@ -55,17 +55,6 @@ def _tell(run: Run, sections: Iterable[str]) -> dict[str, Any]:
     return {**told, "damage": damage}
 
 
-def _tell_origins(run: Run) -> dict[str, Any]:
-    return origins_to_json(run.origins)
-
-
-def _tell_error(run: Run) -> dict[str, str] | None:
-    error = run.error
-    if error is None:
-        return None
-    return {"type": error.type, "message": error.message, "traceback": error.traceback}
-
-
 def _tell_pictures(run: Run) -> dict[str, list[str]]:
     return {
         name: [path.relative_to(run.path).as_posix() for path in paths]
@@ -74,10 +63,10 @@ def _tell_pictures(run: Run) -> dict[str, list[str]]:
 
 
 _SECTIONS: Final[dict[str, tuple[Callable[[Run], Any], Callable[[], Any]]]] = {
-    "origins": (_tell_origins, dict),
+    "origins": (lambda run: origins_to_json(run.origins), dict),
     "words": (lambda run: run.words, dict),
     "inputs": (lambda run: to_json(dict(run.inputs)), dict),
-    "error": (_tell_error, lambda: None),
+    "error": (lambda run: run.error and dict(vars(run.error)), lambda: None),
     "notices": (lambda run: list(run.notices), list),
     "environment": (lambda run: to_json(run.environment), dict),
     "code": (lambda run: {name: text[:_LARGEST_TEXT] for name, text in run.code.items()}, dict),

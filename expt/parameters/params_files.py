@@ -254,10 +254,6 @@ def _read_variants(value: Any, key: str, where: Where) -> dict[str, Any]:
     return {name: _with_python_names(table, where, (name,)) for name, table in value.items()}
 
 
-def _read_smoke(value: Any, key: str, where: Where) -> dict[str, Any]:
-    return _with_python_names(_read_table(value, key, where), where)
-
-
 def _read_sweep(value: Any, key: str, where: Where) -> dict[str, Any]:
     axes_from_table(_read_table(value, key, where), where)
     return dict(value)
@@ -306,7 +302,7 @@ _READERS: Final[Mapping[str, Callable[[Any, str, Where], Any]]] = {
     "marks": _read_texts,
     "repeat": _read_repeat,
     "search": _read_search,
-    "smoke": _read_smoke,
+    "smoke": lambda value, key, where: _with_python_names(_read_table(value, key, where), where),
     "sweep": _read_sweep,
     "use": _read_texts,
     "variants": _read_variants,

@@ -111,11 +111,6 @@ def is_range(value: Any) -> bool:
     )
 
 
-def is_random(value: Any) -> bool:
-    """Whether the points are drawn from the seed of the session."""
-    return is_range(value) and not _DRAWN.isdisjoint(value)
-
-
 def read_points(
     value: Any, name: str, at: str | None, seed: Callable[[], int] | None = None
 ) -> Sequence[Any]:
@@ -123,7 +118,7 @@ def read_points(
 
     `seed` gives what random ones are drawn from. Raises `ParameterError` for anything else.
     """
-    if is_random(value):
+    if is_range(value) and not _DRAWN.isdisjoint(value):
         return _read_random(dict(value), name, at, seed)
     if is_range(value):
         ((kind, numbers),) = value.items()

@@ -21,12 +21,13 @@ from expt.discovery import find_experiments
 from expt.ground import layout
 from expt.ground.declarations import Extension
 from expt.ground.errors import ExptError, PlanningError, did_you_mean
+from expt.ground.model import folders_down_to
 from expt.ground.text import error_message, error_name
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters.params_files import ParamsFile, read_params_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator
     from types import ModuleType
 
     from expt.ground.model import Experiment
@@ -87,7 +88,7 @@ class Files:
         self.root = root
         self._loader = loader
         self._announce = announce
-        self._params: dict[str, ParamsFile] = {}
+        self.params_read: dict[str, ParamsFile] = {}
         self._modules: dict[str, ModuleType] = {}
         self._listings: dict[str, frozenset[str]] = {}
         self._experiments: dict[str, list[Experiment]] = {}
@@ -104,9 +105,9 @@ class Files:
 
     def params(self, path: str) -> ParamsFile:
         """A `params.toml`, read. Raises `ParameterError` with its line."""
-        if path not in self._params:
-            self._params[path] = read_params_file(self.root / path, self.root)
-        return self._params[path]
+        if path not in self.params_read:
+            self.params_read[path] = read_params_file(self.root / path, self.root)
+        return self.params_read[path]
 
     def experiments(self, place: str) -> list[Experiment]:
         """Those that a file defines or a folder hosts, as sources show them.
@@ -123,10 +124,6 @@ class Files:
     def content(self, path: str) -> bytes:
         """The bytes of a file of the tree, as they stand now."""
         return (self.root / path).read_bytes()
-
-    def params_read(self) -> Mapping[str, ParamsFile]:
-        """Every `params.toml` read so far."""
-        return self._params
 
     def module(self, path: str) -> ModuleType:
         """A module of the tree, imported. Raises `PlanningError` for what it raises."""
@@ -178,12 +175,6 @@ def _how_to_import(error: BaseException, path: str, root: Path) -> str:
             if file.is_file():
                 return f"\n{folder}/{name}.py is there: from {'.'.join(words)} import {name}"
     return ""
-
-
-def folders_down_to(folder: str) -> list[str]:
-    """'' (the root), 'experiments', 'experiments/vision', …"""
-    parts = [part for part in folder.split("/") if part and part != "."]
-    return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
 
 
 def find_host(experiment: Experiment, files: Files) -> Host:

@@ -77,7 +77,7 @@ def unused_keys(
     `--params`, which counts for all of them.
     """
     warnings: dict[str, None] = {}
-    for path, file in sorted(files.params_read().items()):
+    for path, file in sorted(files.params_read.items()):
         below = [binding for binding in bindings if file in binding.files]
         suspects = list(_suspects(file, below, taken)) if below else []
         warnings.update(_certain(suspects, files.root / path.rpartition("/")[0]))

@@ -210,7 +210,7 @@ def find_undetermined(runs: Iterable[Run]) -> list[tuple[Run, Run, tuple[str, ..
             continue
         if run.status != "completed" or not fingerprint:
             continue
-        key = (str(fingerprint), _spelled(run.params.get("seed")))
+        key = (str(fingerprint), json.dumps(to_json(run.params.get("seed")), sort_keys=True))
         known = first.setdefault(key, run)
         if known is run or key in found:
             continue
@@ -234,10 +234,6 @@ def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
 
 def _or_none(value: Any) -> Any:
     return None if value is _ABSENT else value
-
-
-def _spelled(value: Any) -> str:
-    return json.dumps(to_json(value), sort_keys=True)
 
 
 def _listed(value: Any) -> Any:

@@ -75,7 +75,8 @@ def list_rows(catalogue: Catalogue, rows: Sequence[Row]) -> Listing:
     order = {row.folder: place for place, row in enumerate(there)}
     columns: dict[tuple[str, str], list[Values]] = {}
     for shelf, sheet, places in sorted(
-        (each for each in sheets if each[2]), key=lambda each: _first(order, *each)
+        (each for each in sheets if each[2]),
+        key=lambda each: min(order[each[0].folders[place]] for place in each[2]),
     ):
         at = [order[shelf.folders[place]] for place in places]
         for key, column in sheet.items():
@@ -90,10 +91,6 @@ def list_rows(catalogue: Catalogue, rows: Sequence[Row]) -> Listing:
         catalogue.stamps,
         catalogue.more,
     )
-
-
-def _first(order: Mapping[str, int], shelf: Shelf, _: object, places: Sequence[int]) -> int:
-    return min(order[shelf.folders[place]] for place in places)
 
 
 def _chosen(column: Sequence[Any], places: Sequence[int], at: Sequence[int]) -> Values:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import ast
 import datetime as dt
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -125,7 +125,8 @@ class _Compiler:
         """A node where true, false or unknown is wanted."""
         if isinstance(node, ast.BoolOp):
             parts = [self.logic(part) for part in node.values]
-            return _any_of(parts) if isinstance(node.op, ast.Or) else _all_of(parts)
+            decisive = isinstance(node.op, ast.Or)
+            return lambda look: _fold((part(look) for part in parts), decisive=decisive)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return _negation(self.logic(node.operand))
         if isinstance(node, ast.Compare):
@@ -165,7 +166,9 @@ class _Compiler:
         links = [
             self._link(operation, values[i], values[i + 1]) for i, operation in enumerate(node.ops)
         ]
-        return links[0] if len(links) == 1 else _all_of(links)
+        if len(links) == 1:
+            return links[0]
+        return lambda look: _fold((link(look) for link in links), decisive=False)
 
     def _moment(self, node: ast.expr) -> Part:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -197,7 +200,7 @@ def equals(one: Any, other: Any) -> Any:
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         if len(one) != len(other):
             return False
-        return _all_of([_constant(equals(a, b)) for a, b in zip(one, other, strict=True)])(_nowhere)
+        return _fold(map(equals, one, other), decisive=False)
     return type(one) is type(other) and bool(one == other)
 
 
@@ -219,7 +222,7 @@ def _contains(container: Any, value: Any) -> Any:
     if isinstance(container, Mapping):
         return value in container if isinstance(value, str) else False
     if isinstance(container, (list, tuple, set, frozenset)):
-        return _any_of([_constant(equals(value, _plain(member))) for member in container])(_nowhere)
+        return _fold((equals(value, _plain(member)) for member in container), decisive=True)
     return UNKNOWN
 
 
@@ -258,30 +261,15 @@ def _negation(part: Part) -> Part:
     return negated
 
 
-def _all_of(parts: list[Part]) -> Part:
-    return _kleene(parts, decisive=False)
-
-
-def _any_of(parts: list[Part]) -> Part:
-    return _kleene(parts, decisive=True)
-
-
-def _kleene(parts: list[Part], *, decisive: bool) -> Part:
-    def answer(look: Look) -> Any:
-        result: Any = not decisive
-        for part in parts:
-            value = part(look)
-            if value is decisive:
-                return decisive
-            if value is UNKNOWN:
-                result = UNKNOWN
-        return result
-
-    return answer
-
-
-def _nowhere(_: str) -> Any:
-    return UNKNOWN
+def _fold(answers: Iterable[Any], *, decisive: bool) -> Any:
+    """Kleene's `or`, where true is decisive, or `and`."""
+    result: Any = not decisive
+    for answer in answers:
+        if answer is decisive:
+            return decisive
+        if answer is UNKNOWN:
+            result = UNKNOWN
+    return result
 
 
 def _mistake(text: str, column: int, what: str) -> UsageError:

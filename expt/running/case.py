@@ -166,7 +166,8 @@ class _Run:
             self._randomness,
             self._checkpoint,
         )
-        self._watch = self._make_watch()
+        seconds = around.options.keeping.watch
+        self._watch = None if seconds is None else Watch(self._recorder, seconds)
         self._archive.write_environment(around.files.environment(self._recorder))
         self._write_code()
         self._write_record()
@@ -175,10 +176,6 @@ class _Run:
                 self._watch.start()
             except RuntimeError as error:
                 self._notices.append(f"nothing is watched: {error}")
-
-    def _make_watch(self) -> Watch | None:
-        seconds = self._around.options.keeping.watch
-        return None if seconds is None else Watch(self._recorder, seconds)
 
     def _tell_origin(self, origin: Point) -> None:
         """The run goes on from another: its lineage says so before anything is carried over."""

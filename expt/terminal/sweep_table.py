@@ -112,7 +112,10 @@ def _show_sweep(screen: Screen, head: Line, members: Sequence[_Member]) -> None:
         texts = distinct_texts(found)
         numeric = all(isinstance(m.case.axes.get(axis), (int, float)) for m in members)
         columns.append(Column(axis, texts, "cyan", right=numeric, whole=numeric))
-    counts = [(_completed(group), len(group)) for group in groups.values()]
+    counts = [
+        (sum(member.outcome.status == "completed" for member in group), len(group))
+        for group in groups.values()
+    ]
     if any(count != (1, 1) for count in counts):
         texts = [str(n) if n == done else f"{done} of {n}" for done, n in counts[:_ROWS]]
         columns.append(Column("n", texts, right=True))
@@ -128,10 +131,6 @@ def _show_sweep(screen: Screen, head: Line, members: Sequence[_Member]) -> None:
     if len(groups) > len(shown):
         screen.line((f"… {len(groups) - len(shown)} more", "dim"))
     screen.lines(_best_line(screen, members, results))
-
-
-def _completed(members: Sequence[_Member]) -> int:
-    return sum(member.outcome.status == "completed" for member in members)
 
 
 def mean_texts(spreads: Sequence[Spread | None]) -> list[str]:

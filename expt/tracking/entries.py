@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.dataframes import is_tabular
@@ -14,7 +15,7 @@ from expt.tracking.images import encode_figure, encode_image
 from expt.tracking.kinds import plain_structure, recognise_value, table_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from expt.ground.model import Kind, Recognise
 
@@ -76,14 +77,11 @@ def _encode_scalar(value: Any) -> Encoded:
     return Encoded("scalar", number, number=number)
 
 
-def _encode_image(value: Any) -> Encoded:
-    png, notice = encode_image(value)
-    return Encoded("image", value, png=png, notice=notice)
-
-
-def _encode_figure(value: Any) -> Encoded:
-    png, notice = encode_figure(value)
-    return Encoded("figure", value, png=png, notice=notice)
+def _encode_picture(
+    kind: Kind, encode: Callable[[Any], tuple[bytes, str | None]], value: Any
+) -> Encoded:
+    png, notice = encode(value)
+    return Encoded(kind, value, png=png, notice=notice)
 
 
 def _encode_array(value: Any) -> Encoded:
@@ -114,10 +112,10 @@ def _encode_table(value: Any) -> Encoded:
     return Encoded("structured", value, fields={"value": columns, "table": True})
 
 
-_ENCODERS: Final = {
+_ENCODERS: Final[dict[Kind, Callable[[Any], Encoded]]] = {
     "scalar": _encode_scalar,
-    "image": _encode_image,
-    "figure": _encode_figure,
+    "image": partial(_encode_picture, "image", encode_image),
+    "figure": partial(_encode_picture, "figure", encode_figure),
     "array": _encode_array,
     "text": _encode_text,
     "structured": _encode_structured,

@@ -91,12 +91,8 @@ def _encode_pil(image: Any) -> bytes:
         import numpy  # slow, but an image that is tracked is read back and drawn with it too
 
         return encode_pixels(numpy.asarray(image))
-    return _save_pil(image, 6)
-
-
-def _save_pil(image: Any, level: int) -> bytes:
     stream = io.BytesIO()
-    image.save(stream, "PNG", compress_level=level)
+    image.save(stream, "PNG", compress_level=6)
     return stream.getvalue()
 
 

@@ -33,12 +33,12 @@ def _truth(value: Any) -> Any:
 
 
 def _four_numbers(value: Any) -> Any:
-    numbers = [_number(item) for item in value] if is_row(value) or _is_array(value) else []
+    numbers = (
+        [_number(item) for item in value]
+        if is_row(value) or type(value).__name__ == "ndarray"
+        else []
+    )
     return numbers if len(numbers) == 4 and None not in numbers else None
-
-
-def _is_array(value: Any) -> bool:
-    return type(value).__name__ == "ndarray"
 
 
 def _one_of(*words: str) -> Callable[[Any], Any]:

@@ -64,7 +64,9 @@ class SeriesTail:
         if file is not None:
             with file:
                 self._take_records(file)
-        return dict(sorted(self._found.items(), key=_is_no_number))
+        return dict(
+            sorted(self._found.items(), key=lambda found: not isinstance(found[1][1], (int, float)))
+        )
 
     def _open(self, name: str) -> BufferedReader | None:
         """A file of the folder; None where there is none, or one that must not be opened."""
@@ -137,10 +139,6 @@ class SeriesTail:
             value, _ = read_number(data, place)
             if value is not None:  # else damaged
                 self._add(number, counts[number], value)
-
-
-def _is_no_number(found: tuple[str, tuple[int, Any]]) -> bool:
-    return not isinstance(found[1][1], (int, float))
 
 
 def _used(data: bytes) -> bytes:
