@@ -1,10 +1,12 @@
 """The plugin contract: every hook, and the one process that it is called in.
 
-    parent   add_options ─ add_verbs ─ add_formats ─ make_executor ─ collection_finished
-             make_sampler ─ plan_finished ─ session_started ─ event_received … ─ session_finished
-    worker   make_providers ─ convert_values ─ run_started ─ value_recognised … ─ run_finished
-    renderer series_rendered … ─ run_rendered
-    page     show_run …
+    parent   add_options ─ add_verbs ─ add_formats ─ session_started ─ collection_finished
+             make_executor ─ make_sampler ─ plan_finished ─ event_received …  add_cases …
+             session_finished
+    worker   make_providers ─ convert_value ─ run_started ─ recognise_value ─ value_tracked …
+             run_finished
+    renderer render_series … ─ render_run … ─ render_session
+    page     show_run ─ show_series …
 
 Deciding hooks (marked so below) may fail the session with an `ExptError`; observing hooks may
 not: a failure is reported, the others are still called, the run goes on. Plugins implement hooks
