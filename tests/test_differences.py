@@ -10,7 +10,7 @@ import pytest
 from made_runs import id_of, make_run
 
 from expt.archive.writer import Archive
-from expt.reading.differences import PARTS, find_difference, find_undetermined
+from expt.reading.differences import COMPARED, find_difference, find_undetermined
 from expt.reading.finding import find_runs
 from expt.reading.references import load_run
 
@@ -73,7 +73,7 @@ def test_two_runs_that_are_alike_have_an_empty_difference(tmp_path: Path, capsys
 
     one, other = make_pair(tmp_path)
     assert main([str(one), str(other), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {part: {} for part in PARTS}
+    assert json.loads(capsys.readouterr().out) == {part: {} for part in COMPARED}
     assert main([str(one), str(other)]) == 0
     out = capsys.readouterr().out
     assert out.startswith("nothing differs\n")

@@ -13,7 +13,7 @@ from made_runs import make_run
 from expt.ground.layout import INDEX_FILE, RUN_FILE
 from expt.reading.finding import find_runs
 from expt.reading.index_file import open_index
-from expt.reading.outlines import Summary
+from expt.reading.outlines import Outlined
 from expt.reading.shelves import Row, Shelf
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def test_where_another_process_wrote_meanwhile_nothing_is_written(tmp_path: Path
     assert late is not None
     assert soon is not None
     try:
-        soon.renew(shelf, {"walk/a": Summary("{}", 0)}, {"walk/a"})
-        late.renew(shelf, {"walk/a": Summary("{}", 0)}, {"walk/a"})
+        soon.renew(shelf, {"walk/a": Outlined("{}", 0)}, {"walk/a"})
+        late.renew(shelf, {"walk/a": Outlined("{}", 0)}, {"walk/a"})
     finally:
         late.close()
         soon.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from expt.ground.launchers import Rank, find_launch, find_rank
+from expt.ground.launchers import Launched, find_launch, find_rank
 
 if TYPE_CHECKING:
     from expt.testing import Sandbox
@@ -29,24 +29,24 @@ SRUN = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_STEP_ID": "0", "SLURM_LOCALID": "1"}
         ({}, None),
         ({"RANK": "1"}, None),
         ({"RANK": "1", "WORLD_SIZE": "2"}, None),
-        ({"RANK": "1", **TORCHRUN}, Rank(1, "torchrun")),
+        ({"RANK": "1", **TORCHRUN}, Launched(1, "torchrun")),
         ({"RANK": "0", **TORCHRUN, "WORLD_SIZE": "1"}, None),
         ({"SLURM_PROCID": "0"}, None),
-        ({"SLURM_PROCID": "3", **SRUN}, Rank(3, "srun")),
+        ({"SLURM_PROCID": "3", **SRUN}, Launched(3, "srun")),
         (
             {
                 "OMPI_COMM_WORLD_RANK": "2",
                 "OMPI_COMM_WORLD_SIZE": "3",
                 "OMPI_COMM_WORLD_LOCAL_RANK": "0",
             },
-            Rank(2, "mpirun"),
+            Launched(2, "mpirun"),
         ),
-        ({"EXPT_RANK": "5", "RANK": "1", **TORCHRUN}, Rank(5, "EXPT_RANK")),
+        ({"EXPT_RANK": "5", "RANK": "1", **TORCHRUN}, Launched(5, "EXPT_RANK")),
         ({"EXPT_RANK": "x"}, None),
     ],
 )
 def test_a_launcher_is_recognised_by_its_own_variables(
-    environ: dict[str, str], rank: Rank | None
+    environ: dict[str, str], rank: Launched | None
 ) -> None:
     assert find_rank(environ) == rank
 

@@ -133,6 +133,23 @@ def test_no_name_is_borne_by_two_modules() -> None:
     assert sorted({stem for stem in stems if stems.count(stem) > 1}) == []
 
 
+def public_nouns(source: str) -> list[str]:
+    """The classes, types and constants that a module gives others."""
+    nouns = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef):
+            nouns.append(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and "TypeVar" not in ast.unparse(node):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            nouns += [target.id for target in targets if isinstance(target, ast.Name)]
+    return [noun for noun in nouns if noun[0].isupper()]
+
+
+def test_no_noun_is_of_two_things() -> None:
+    nouns = [noun for path in FILES.values() for noun in public_nouns(path.read_text("utf-8"))]
+    assert sorted({noun for noun in nouns if nouns.count(noun) > 1}) == []
+
+
 def test_a_name_is_imported_from_the_module_where_it_stands() -> None:
     """Only the packages that users import from hand on names of their modules."""
     packages = [name for name, path in FILES.items() if path.stem == "__init__"]

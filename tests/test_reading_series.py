@@ -19,7 +19,7 @@ import pytest
 from expt.archive.scalar_records import FLOAT_RECORD, FLOAT_STEP, INT_RECORD
 from expt.archive.series_lines import read_results
 from expt.ground.errors import DamagedArchive
-from expt.reading.series.statistics import SMALL, summarise_series
+from expt.reading.series.statistics import SMALL_FILE, summarise_series
 from expt.reading.series.tail import SeriesTail
 from expt.reading.series.tracked import SeriesMap
 from expt.tracking.recorder import open_recorder
@@ -547,7 +547,7 @@ def test_small_and_large_files_are_summed_up_alike(folder):
     generator = random.Random(11)
     special = [0.0, -0.0, float("nan"), float("inf"), -float("inf"), 5e-324]
     records = []
-    while len(records) * 32 < SMALL - 32:
+    while len(records) * 32 < SMALL_FILE - 32:
         number = generator.randrange(0, 11)
         when = generator.choice([1.5e9, float("nan")]) if number == 3 else 1.5e9
         if number in (2, 4, 6) and generator.random() < 0.9:

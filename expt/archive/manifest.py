@@ -44,7 +44,7 @@ _LEFT_OUT: Final = re.compile(
     re.DOTALL,
 )
 
-Difference = Literal["changed", "missing", "added", "unreadable"]
+Deviates = Literal["changed", "missing", "added", "unreadable"]
 
 
 @frozen
@@ -52,7 +52,7 @@ class Deviation:
     """One file that is not as the manifest says; `name` is relative to the archive."""
 
     name: str
-    what: Difference
+    what: Deviates
 
 
 class Content(NamedTuple):
@@ -125,7 +125,7 @@ def check_manifest(archive: Path) -> list[Deviation] | None:
     return deviations
 
 
-def _compare(archive: Path, name: str, listed: Any, *, is_there: bool) -> Difference | None:
+def _compare(archive: Path, name: str, listed: Any, *, is_there: bool) -> Deviates | None:
     if listed is None:
         return "added"
     if not is_there:

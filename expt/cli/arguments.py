@@ -5,7 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from expt.cli.parser import Group, Parser, count, file_to_write, option, positive, repeated, seconds
+from expt.cli.parser import (
+    Parser,
+    Section,
+    count,
+    file_to_write,
+    option,
+    positive,
+    repeated,
+    seconds,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -55,7 +64,7 @@ def make_run_parser(
     return parser
 
 
-def _add_selection(group: Group) -> None:
+def _add_selection(group: Section) -> None:
     add = partial(option, group)
     add("-k EXPR", "names to select: 'train and not big', as in pytest", dest="keyword", default="")
     add("-m EXPR", "marks to select: 'slow or gpu'", dest="marks", default="")
@@ -69,7 +78,7 @@ def _add_selection(group: Group) -> None:
     add("--continue-on-collection-errors", told, dest="continue_on_errors")
 
 
-def _add_parameters(group: Group) -> None:
+def _add_parameters(group: Section) -> None:
     add, several = partial(option, group), partial(repeated, group)
     told = (
         "set a parameter; dotted names reach into tables, NAME+=… appends, "
@@ -99,7 +108,7 @@ def _add_parameters(group: Group) -> None:
     add("--max-cases N", "refuse a plan of more cases (10000)", type=positive, default=10_000)
 
 
-def _add_workers(group: Group) -> None:
+def _add_workers(group: Section) -> None:
     """Who runs the cases, and with what."""
     add = partial(option, group)
     told = (
@@ -121,7 +130,7 @@ def _add_workers(group: Group) -> None:
     add("--isolate", "a fresh process for every run")
 
 
-def _add_ends(group: Group) -> None:
+def _add_ends(group: Section) -> None:
     """What ends a run or a session, and which cases are left out, come first, or run again."""
     add = partial(option, group)
     told = "stop at the first failure"
@@ -141,7 +150,7 @@ def _add_ends(group: Group) -> None:
     add("--pdb", "open the debugger where a run fails; implies -n 0")
 
 
-def _add_archives(group: Group) -> None:
+def _add_archives(group: Section) -> None:
     add = partial(option, group)
     add("--runs DIR", "where archives go (runs/)")
     repeated(group, "--tag TAG", "label the runs", dest="tags")
@@ -158,7 +167,7 @@ def _add_archives(group: Group) -> None:
     add("--report FILE", "write the page of these runs at the end", type=file_to_write)
 
 
-def _add_terminal(group: Group) -> None:
+def _add_terminal(group: Section) -> None:
     add = partial(option, group)
     add("-v --verbose", "show values and their origins", action="count", default=0)
     add("-q --quiet", "show less", action="count", default=0)

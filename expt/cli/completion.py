@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from expt.reading.run import Run
 
 SHELLS: Final = ("bash", "zsh", "fish")
-ASKED: Final = "_ARGCOMPLETE"
+_ASKED: Final = "_ARGCOMPLETE"
 """The variable by which a shell says that it wants words and no run."""
 
 _MOST_IDS: Final = 200
@@ -60,7 +60,7 @@ def complete() -> None:
     typed = line[: int(os.environ.get("COMP_POINT", len(line)))].split()[1:]
     verb = typed[0] if typed and (len(typed) > 1 or line.endswith(" ")) else ""
     if verb in VERBS:
-        os.environ[ASKED] = str(int(os.environ[ASKED]) + 1)
+        os.environ[_ASKED] = str(int(os.environ[_ASKED]) + 1)
     parser = parser_of(verb)
     _add_completers(parser, verb)
     argcomplete.autocomplete(parser, always_complete_options="long")

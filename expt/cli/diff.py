@@ -8,7 +8,7 @@ from expt.cli.parser import Parser, add_root
 from expt.cli.show.comparison import show_comparison
 from expt.ground.errors import ExitCode
 from expt.ground.screen import output
-from expt.reading.differences import PARTS, find_difference
+from expt.reading.differences import COMPARED, find_difference
 from expt.reading.references import find_archive_root, load_run
 
 
@@ -18,7 +18,7 @@ def main(words: list[str]) -> int:
     add: Any = parser.add_argument
     add("one", metavar="A", help="a run")
     add("other", metavar="B", help="another")
-    add("--json", action="store_true", help=f"a JSON object with {', '.join(PARTS)}")
+    add("--json", action="store_true", help=f"a JSON object with {', '.join(COMPARED)}")
     add_root(parser)
     asked = parser.parse_args(words)
     root = find_archive_root(asked.runs)

@@ -111,10 +111,10 @@ def _columns() -> int:
         return 80
 
 
-Group = argparse._ArgumentGroup
+Section = argparse._ArgumentGroup
 
 
-def option(parser: Parser | Group, spelled: str, told: str | None, **settings: Any) -> None:
+def option(parser: Parser | Section, spelled: str, told: str | None, **settings: Any) -> None:
     """Add an option as a help spells it: `--tag TAG` takes a value, `-x --exitfirst` none."""
     *words, last = spelled.split()
     if not last.startswith("-"):
@@ -125,7 +125,7 @@ def option(parser: Parser | Group, spelled: str, told: str | None, **settings: A
     parser.add_argument(*words, help=told, **settings)
 
 
-def repeated(parser: Parser | Group, spelled: str, told: str | None, **settings: Any) -> None:
+def repeated(parser: Parser | Section, spelled: str, told: str | None, **settings: Any) -> None:
     """Add an option that may be given several times, with a value each."""
     option(parser, spelled, told, action="append", default=[], **settings)
 

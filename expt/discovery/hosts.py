@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from expt.ground.options import Sweep
     from expt.parameters.folder_axes import Step
     from expt.parameters.params_files import ParamsFile
-    from expt.parameters.sweeps import Group
+    from expt.parameters.sweeps import Together
 
 
 _DEEPEST = 50  # experiments that need each other, as far as a listing follows them
@@ -54,7 +54,7 @@ class Swept:
     """
 
     sweeps: tuple[Axis | Sweep, ...] = ()
-    groups: tuple[Group, ...] = ()
+    groups: tuple[Together, ...] = ()
     repeat: Axis | None = None
     fixed: tuple[str, ...] = ()
     more: bool = False

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from expt.ground.model import Axis, Experiment
-    from expt.parameters.sweeps import Group
+    from expt.parameters.sweeps import Together
 
 MAX_VALUE: Final = 40
 MAX_LISTED: Final = 10_000  # cases that are expanded before planning; more count as unknown
@@ -96,7 +96,7 @@ def with_axes(
     experiment: Experiment,
     axes: Sequence[Axis],
     *,
-    groups: Sequence[Group] = (),
+    groups: Sequence[Together] = (),
     fixed: Collection[str] = (),
     asked: Collection[str] | None = None,
 ) -> Experiment:

@@ -45,10 +45,10 @@ _MANY_POINTS: Final = 20
 _PLANE: Final = (600, 400)  # pixels in which points are told apart
 _MOST_PICTURES: Final = 64  # of a batch
 _TILE: Final = 480  # pixels of a batch's longer side, at least
-PLAIN: Final = Configured()
+USUAL: Final = Configured()
 
 
-def array_figure(array: Any, style: Style, titles: Titles, options: Configured = PLAIN) -> Figure:
+def array_figure(array: Any, style: Style, titles: Titles, options: Configured = USUAL) -> Figure:
     """The picture of one array of numbers; see above for which."""
     array = np.asarray(array)
     shape = " × ".join(str(side) for side in array.shape)
@@ -160,7 +160,12 @@ def is_cloud(values: NDArray[Any]) -> bool:
 
 
 def palette_for(
-    low: float, high: float, style: Style, options: Configured = PLAIN, *, positive: float = 0.0
+    low: float,
+    high: float,
+    style: Style,
+    options: Configured = USUAL,
+    *,
+    positive: float = 0.0,
 ) -> Palette:
     """The colours of values from `low` to `high`, or as asked for: centred on zero where both
     sides matter. `positive` is the lowest value above zero, for a logarithmic scale."""

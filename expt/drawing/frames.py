@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 Frame = NDArray[np.uint8]
 
-SMALL: Final = 256
+NARROW: Final = 256
 _ENLARGED: Final = 480
-LARGE: Final = 2048
+BROAD: Final = 2048
 _DEPTHS: Final = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 _LEAST: Final = 16  # pixels a side; some players show nothing smaller
 
@@ -211,8 +211,8 @@ class Canvas:
         self.shape = first.shape
         self._ground = _bytes_of(ground)
         longest = max(first.shape[:2])
-        self._factor = -(-_ENLARGED // longest) if longest < SMALL else 1
-        height, width = enlarged(reduced(first, LARGE), self._factor).shape[:2]
+        self._factor = -(-_ENLARGED // longest) if longest < NARROW else 1
+        height, width = enlarged(reduced(first, BROAD), self._factor).shape[:2]
         self.height = max(height + height % 2, _LEAST)
         self.width = max(width + width % 2, _LEAST)
         self.refitted = 0
@@ -220,7 +220,7 @@ class Canvas:
     def fit(self, frame: Frame) -> Frame:
         """The frame at the size of the canvas; `refitted` counts those of another shape."""
         if frame.shape == self.shape:
-            fitting = enlarged(reduced(frame, LARGE), self._factor)
+            fitting = enlarged(reduced(frame, BROAD), self._factor)
         else:
             self.refitted += 1
             fitting = self._refit(frame)

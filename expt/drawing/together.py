@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from expt.drawing.arrays import PLAIN
+from expt.drawing.arrays import USUAL
 from expt.drawing.curves import COLUMNS, MOST_POINTS, Curve, make_curve
 from expt.drawing.legends import BESIDE, colours_of
 from expt.drawing.panels import LARGE, Box, Panel, Surround
@@ -66,7 +66,7 @@ def together_figure(
     name: str,
     color: str | None = None,
     band: Sequence[str] | None = None,
-    options: Configured = PLAIN,
+    options: Configured = USUAL,
     units: Mapping[str, str] | None = None,
 ) -> Figure:
     """The series `name` of all runs; without `color` or `band`, what seems best.

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from expt.exchange.identities import Change, Identities
+    from expt.exchange.identities import Identities
+    from expt.parameters.masking import Scrub
     from expt.reading.run import Run
 
 CHANGES_FILE: Final = "anonymous.json"
@@ -128,7 +129,7 @@ def _nobodys(run: Run) -> Any:
     return evolve(record, host=HOST if record.host else "", pid=0, owner={})
 
 
-def _without_names(name: str, content: bytes, scrub: Change, mild: Change) -> bytes | None:
+def _without_names(name: str, content: bytes, scrub: Scrub, mild: Scrub) -> bytes | None:
     """The content of a text without names; None for what is no text."""
     if name == layout.ENVIRONMENT_FILE:
         return scrub(_strip_environment(content).decode("utf-8", "replace")).encode()

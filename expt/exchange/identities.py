@@ -16,7 +16,6 @@ import re
 import socket
 import sys
 import urllib.parse
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +27,7 @@ from expt.ground.value_classes import field_names, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from expt.parameters.masking import Scrub
     from expt.reading.run import Run
 
 PERSON: Final = "anonymous"
@@ -65,8 +65,6 @@ _SYSTEM: Final = ("/", "/usr", "/usr/local", "/bin", "/opt")
 
 _ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 
-Change = Callable[[str], str]
-
 
 @frozen
 class Identities:
@@ -77,7 +75,7 @@ class Identities:
     kept: tuple[str, ...] = ()
     """Names that are words of the archive's own format, too: `max`."""
 
-    def scrubber(self, *, weak: bool = True) -> Change:
+    def scrubber(self, *, weak: bool = True) -> Scrub:
         """A function that replaces them in a text, the longest first."""
         table: dict[str, str] = {}
         patterns = []

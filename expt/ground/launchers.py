@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from expt.ground.options import Options
 
-VARIABLE: Final = "EXPT_RANK"
+RANK_VARIABLE: Final = "EXPT_RANK"
 
 _LAUNCHERS: Final = {
     "torchrun": ("RANK", ("WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "TORCHELASTIC_RUN_ID")),
@@ -46,7 +46,7 @@ _PROC: Final = Path("/proc")
 
 
 @frozen
-class Rank:
+class Launched:
     """Which of the processes of a launcher this one is."""
 
     number: int
@@ -58,16 +58,16 @@ class Rank:
         return f"rank {self.number} of {self.launcher}: nothing of this process is archived"
 
 
-def find_rank(environ: Mapping[str, str]) -> Rank | None:
+def find_rank(environ: Mapping[str, str]) -> Launched | None:
     """The rank of this process; None where no launcher has started several."""
-    if environ.get(VARIABLE, "").isdecimal():
-        return Rank(int(environ[VARIABLE]), VARIABLE)
+    if environ.get(RANK_VARIABLE, "").isdecimal():
+        return Launched(int(environ[RANK_VARIABLE]), RANK_VARIABLE)
     for launcher, (name, beside) in _LAUNCHERS.items():
         if not all(environ.get(other) for other in beside):
             continue
         size = environ[beside[0]]
         if environ.get(name, "").isdecimal() and size.isdecimal() and int(size) > 1:
-            return Rank(int(environ[name]), launcher)
+            return Launched(int(environ[name]), launcher)
     return None
 
 
@@ -77,7 +77,7 @@ def find_launch(environ: Mapping[str, str]) -> str | None:
     `torchrun` on one machine may tell each launch the same: there its own process is a part.
     """
     rank = find_rank(environ)
-    if rank is None or rank.launcher == VARIABLE:
+    if rank is None or rank.launcher == RANK_VARIABLE:
         return None
     told = [environ.get(name, "") for name in _LAUNCHES[rank.launcher]]
     if not any(told):

@@ -17,7 +17,7 @@ from expt.ground.value_classes import frozen
 if TYPE_CHECKING:
     from expt.ground.options import Options
 
-VARIABLE: Final = "EXPT_RUN"
+RUN_VARIABLE: Final = "EXPT_RUN"
 
 
 @frozen
@@ -51,7 +51,7 @@ class OuterRun:
 
     def announce(self) -> None:
         """Let all code of this process know, and of those that it starts."""
-        os.environ[VARIABLE] = encode_plain(vars(self))
+        os.environ[RUN_VARIABLE] = encode_plain(vars(self))
 
     @property
     def words(self) -> list[str]:
@@ -69,7 +69,7 @@ class OuterRun:
 def find_outer_run() -> OuterRun | None:
     """The run that this code is part of; None outside of any."""
     try:
-        return OuterRun(**json.loads(os.environ[VARIABLE]))
+        return OuterRun(**json.loads(os.environ[RUN_VARIABLE]))
     except (KeyError, ValueError, TypeError):
         return None
 

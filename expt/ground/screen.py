@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-Part = str | tuple[str, str]
+Piece = str | tuple[str, str]
 """A text, or a text and how it is shown: a style as rich spells it, of the theme's own colours."""
 
-Line = list[Part]
+Line = list[Piece]
 Branch = tuple[Line, "Sequence[Branch]"]
 
 
-class OneRow(list[Part]):
+class OneRow(list[Piece]):
     """A line that a terminal cuts at its edge, where others are broken into rows."""
 
 
-class Prose(list[Part]):
+class Prose(list[Piece]):
     """A line that a terminal breaks between words: there is nothing to be pasted in it."""
 
 
@@ -78,7 +78,7 @@ class Column:
     """
 
     head: str
-    cells: Sequence[Part | Line]  # a list is a line of parts
+    cells: Sequence[Piece | Line]  # a list is a line of parts
     style: str = ""
     right: bool = False
     whole: bool = False
@@ -123,7 +123,7 @@ class Screen:
         self.live = self.terminal and not self._environ.get("CI")
         self.address_of: Callable[[str], str] | None = None
 
-    def run(self, text: str, run_id: str, path: str | os.PathLike[str], style: str = "") -> Part:
+    def run(self, text: str, run_id: str, path: str | os.PathLike[str], style: str = "") -> Piece:
         """A text that stands for a run: by it a terminal opens the run in the page, where
         `address_of` an id is known, else its archive."""
         if self.address_of is None:
@@ -172,7 +172,7 @@ class Screen:
 
     # What is said
 
-    def line(self, *parts: Part) -> None:
+    def line(self, *parts: Piece) -> None:
         """One line; where it is longer than the terminal is wide the terminal breaks it, so that a
         path or a command can still be copied."""
         self.lines([list(parts)])
@@ -299,14 +299,14 @@ def output() -> Screen:
     return Screen(sys.stdout, strict=True)
 
 
-def plain(words: Part | Line) -> str:
+def plain(words: Piece | Line) -> str:
     """The text of a line or a cell alone."""
     if isinstance(words, list):
         return "".join(map(plain, words))
     return visible(words if isinstance(words, str) else words[0])
 
 
-def styled(*words: Part | Line, **settings: Any) -> Text:
+def styled(*words: Piece | Line, **settings: Any) -> Text:
     """A line or a cell as rich's `Text`."""
     from rich.text import Text
 
@@ -330,7 +330,7 @@ def side_by_side(*parts: RenderableType, gap: int = 1) -> RenderableType:
     return grid
 
 
-def paragraph(text: str, *before: Part) -> list[Line]:
+def paragraph(text: str, *before: Piece) -> list[Line]:
     """The lines of a text of several, the first one after `before`; tabs are blanks.
 
     With `before` it is said by us: what holds nothing to be pasted is broken between words.
@@ -343,13 +343,13 @@ def paragraph(text: str, *before: Part) -> list[Line]:
     return [line if _PASTED.search(str(line[-1])) else Prose(line) for line in lines]
 
 
-def linked(text: str, path: str | os.PathLike[str], style: str = "") -> Part:
+def linked(text: str, path: str | os.PathLike[str], style: str = "") -> Piece:
     """A text by which a terminal opens a file."""
     address = "file://" + quote(os.path.abspath(path), errors="surrogateescape")
     return text, f"{style} link {address}".strip()
 
 
-def pasted(path: str | os.PathLike[str], cwd: Path, style: str = "") -> Part:
+def pasted(path: str | os.PathLike[str], cwd: Path, style: str = "") -> Piece:
     """A path as it can be pasted in `cwd`, by which a terminal opens it."""
     return linked(relative_path(os.fspath(path), cwd), path, style)
 

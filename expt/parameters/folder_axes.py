@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Axis
     from expt.ground.toml_lines import KeyPath
     from expt.parameters.layers import Layer
-    from expt.parameters.sweeps import Group
+    from expt.parameters.sweeps import Together
 
 _NOTHING: Final = object()
 
@@ -40,7 +40,7 @@ class Given:
     def where(self, keys: KeyPath) -> str:
         return self.layer.where(keys) or ""
 
-    def axes(self, _: Callable[[], int] | None = None) -> tuple[list[Axis], list[Group]]:
+    def axes(self, _: Callable[[], int] | None = None) -> tuple[list[Axis], list[Together]]:
         return [], []
 
 
@@ -53,7 +53,7 @@ class FolderAxes:
     """The axes of folders, what goes in step, and the axes that a nearer value ended: name, why."""
 
     axes: tuple[Axis, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[Together, ...]
     ended: Mapping[str, str]
 
 
@@ -63,7 +63,7 @@ def axes_of_folders(steps: Iterable[Step], seed: Callable[[], int] | None = None
     `seed` gives what random points are drawn from. Raises `ParameterError`.
     """
     axes: tuple[Axis, ...] = ()
-    groups: list[Group] = []
+    groups: list[Together] = []
     ended: dict[str, str] = {}
     for step in steps:
         ended.update(ended_by([step], axes))

@@ -18,7 +18,7 @@ from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters.environment import FileText
 from expt.parameters.layers import Layer, Where
 from expt.parameters.search_tables import read_search
-from expt.parameters.sweeps import Group, axes_from_table, read_zip
+from expt.parameters.sweeps import Together, axes_from_table, read_zip
 from expt.parameters.typed_text import NO_VALUE, parse_name, read_toml_value
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ParamsFile:
         """`where` of the keys of a table."""
         return lambda keys: self.where((*table, *keys))
 
-    def axes(self, seed: Callable[[], int] | None = None) -> tuple[list[Axis], list[Group]]:
+    def axes(self, seed: Callable[[], int] | None = None) -> tuple[list[Axis], list[Together]]:
         """What `sweep` and `zip` of `[expt]` say: axes, and groups of names that go in step.
 
         `seed` gives what random points are drawn from. Raises `ParameterError`.

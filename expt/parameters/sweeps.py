@@ -23,7 +23,7 @@ from expt.parameters.points import Drawn, Lazy, is_range, read_points
 if TYPE_CHECKING:
     from expt.ground.toml_lines import KeyPath
 
-Group = tuple[tuple[str, ...], str | None]
+Together = tuple[tuple[str, ...], str | None]
 """Names whose axes go in step, and where that was said."""
 
 REPEAT: Final = "repeat"
@@ -233,7 +233,7 @@ def read_zip(
     return [_check_group(names, at, ParameterError) for names in names_of], []
 
 
-def zip_axes(axes: Sequence[Axis], groups: Iterable[Group]) -> list[Axis]:
+def zip_axes(axes: Sequence[Axis], groups: Iterable[Together]) -> list[Axis]:
     """`axes` with each group of names made one, at the place of its first.
 
     Raises `ParameterError` for an axis that is not there, and for lengths that differ.
@@ -279,7 +279,7 @@ def drop_names(axes: Sequence[Axis], names: Collection[str]) -> tuple[Axis, ...]
 
 
 def join_axes(
-    axes: Sequence[Axis], groups: Iterable[Group], left_out: Collection[str]
+    axes: Sequence[Axis], groups: Iterable[Together], left_out: Collection[str]
 ) -> list[Axis]:
     """`axes` without the names that are left out, and what is left of the groups in step.
 

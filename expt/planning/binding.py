@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Experiment
     from expt.planning.providers import Function, Provider
 
-Part = TypeVar("Part", contents.Listener, contents.Hook)
+Heard = TypeVar("Heard", contents.Listener, contents.Hook)
 _UNKNOWN_POINT: Final = HookPoint(frozenset(), None, None)
 Rank = Mapping[str, "Provider"] | Layer
 """One step of the ladder: the providers of a module, or the values of a file."""
@@ -243,9 +243,9 @@ def _spoken(value: Any) -> str:
     return "a class" if isinstance(value, type) else f"an instance of '{error_name(value)}'"
 
 
-def _nearest_once(found: Iterable[Part]) -> list[Part]:
+def _nearest_once(found: Iterable[Heard]) -> list[Heard]:
     """Each function once, where it stands nearest: one that two modules have was imported."""
-    nearest: dict[tuple[str, Callable[..., Any]], Part] = {}
+    nearest: dict[tuple[str, Callable[..., Any]], Heard] = {}
     for part in found:
         key = part.point if isinstance(part, contents.Listener) else part.name, part.function
         nearest.pop(key, None)

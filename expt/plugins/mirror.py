@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from expt.ground.model import Outcome
     from expt.ground.options import Options
 
-PATIENCE: Final = 10.0
+_PATIENCE: Final = 10.0
 _NAMED: Final = 12  # runs in a command
 
 
@@ -50,7 +50,7 @@ class MirrorSettings:
     """`[tool.expt.mirror]`: the destination of each format, and how long an end waits."""
 
     destinations: Mapping[str, str]
-    timeout: float = PATIENCE
+    timeout: float = _PATIENCE
 
 
 def read_mirror_settings(options: Options) -> MirrorSettings:
@@ -73,7 +73,7 @@ def read_mirror_settings(options: Options) -> MirrorSettings:
         elif "://" not in destination:
             destination = str(options.root / destination)
         destinations[name] = destination
-    return MirrorSettings(destinations, float(table.get("timeout", PATIENCE)))
+    return MirrorSettings(destinations, float(table.get("timeout", _PATIENCE)))
 
 
 class Mirror:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence, Set
 
     from expt.reading.index import Catalogue
-    from expt.reading.outlines import Summary
+    from expt.reading.outlines import Outlined
     from expt.reading.query import Query
     from expt.reading.shelves import Row
 
@@ -78,14 +78,14 @@ def select_outlined(catalogue: Catalogue, query: Query) -> Iterator[tuple[int, R
                 yield row.started, run
 
 
-def _has_outline(row: Row, summary: Summary | None) -> bool:
+def _has_outline(row: Row, summary: Outlined | None) -> bool:
     """Whether the index has an outline, and of this run."""
     begin = f'{{"id": "{row.id}", '
     return summary is not None and summary.told > len(begin) and summary.text.startswith(begin)
 
 
 def _tell(
-    catalogue: Catalogue, query: Query, rows: Sequence[tuple[Row, Summary | None]]
+    catalogue: Catalogue, query: Query, rows: Sequence[tuple[Row, Outlined | None]]
 ) -> tuple[dict[str, str], list[str]]:
     """Folder → outline of those that are admitted, and the names that were seen so far."""
     told = {}
@@ -130,7 +130,7 @@ def read_rows(catalogue: Catalogue, rows: Sequence[Row]) -> Iterator[tuple[Row, 
 
 
 def _run_of(
-    catalogue: Catalogue, row: Row, summary: Summary | None, outline: str | None = None
+    catalogue: Catalogue, row: Row, summary: Outlined | None, outline: str | None = None
 ) -> Run | None:
     """The run of a row and its summary; None where it vanished meanwhile."""
     path, text = catalogue.path_of(row), summary and summary.text

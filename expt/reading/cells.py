@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 NUMBERS: Final = frozenset({int, float})
 EXTREMES: Final = ("last", "min", "max")
 TIMES: Final = ("duration", "setup")
-TEXTS: Final = ("started", "finished", "description", "note")
+TEXT_FIELDS: Final = ("started", "finished", "description", "note")
 
-TABLE: Final[list[str]] = []
+IS_TABLE: Final[list[str]] = []
 """In a column: a table, which is what it holds."""
 
 UNTOLD: Final = [""]
@@ -43,7 +43,7 @@ def key_of(*path: str) -> str:
 def values_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
     """Column → value of a `run.json` that has ended; None where there are too many, or names that
     columns cannot have."""
-    found: dict[str, Any] = {name: data[name] for name in TEXTS if data.get(name)}
+    found: dict[str, Any] = {name: data[name] for name in TEXT_FIELDS if data.get(name)}
     for name in TIMES:
         if data.get(name) is not None:
             found[name] = float(data[name])
@@ -68,7 +68,7 @@ def values_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
         if "\0" in name or type(unit) is not str:
             return None
         found[key_of("unit", name)] = unit
-    for name in TEXTS:
+    for name in TEXT_FIELDS:
         if len(found.get(name, "")) > _LONGEST_JSON:
             found[name] = UNTOLD
     return found if len(found) <= _MOST else None
@@ -93,7 +93,7 @@ def _collect(table: Mapping[str, Any], above: str, found: dict[str, Any], deepes
         elif kind is dict and value and not _is_tagged(value):
             if any(key.startswith("$") for key in value) or not deepest:
                 return False
-            found[column] = TABLE
+            found[column] = IS_TABLE
             if not _collect(value, column, found, deepest - 1):
                 return False
         elif value is None:

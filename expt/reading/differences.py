@@ -33,7 +33,7 @@ Pairs = Mapping[str, tuple[Any, Any]]
 """Name → the value in the one run and in the other; None stands for a value that is not there."""
 
 CAUSES: Final = ("params", "code", "inputs", "packages", "environment", "git")
-PARTS: Final = (*CAUSES, "results", "last")
+COMPARED: Final = (*CAUSES, "results", "last")
 _IMPORTED: Final = re.compile(r"^\s*(?:import|from)\s+([A-Za-z_]\w*)", re.MULTILINE)
 _LARGEST: Final = 16 * 1024 * 1024  # bytes of one file of code
 _LARGEST_HASHED: Final = 1 << 28  # bytes of an artifact that are read for a comparison
@@ -78,7 +78,7 @@ class Difference:
 
     def as_json(self) -> dict[str, Any]:
         """Strict JSON with tags: a key for each part."""
-        parts = {part: getattr(self, part) for part in PARTS}
+        parts = {part: getattr(self, part) for part in COMPARED}
         return {
             part: None if pairs is None else {n: to_json(_listed(v)) for n, v in pairs.items()}
             for part, pairs in parts.items()
@@ -315,4 +315,4 @@ _TAKEN: Final[Mapping[str, Callable[[Run], Mapping[str, Any]]]] = {
     "results": _results_of,
     "last": _last_of,
 }
-"""What is compared of a run: each part of `PARTS`."""
+"""What is compared of a run: each part of `COMPARED`."""

@@ -28,12 +28,12 @@ from expt.ground.value_classes import define
 from expt.reading.cells import NUMBERS, values_of
 from expt.reading.index_file import IndexFile, open_index
 from expt.reading.narrowing import SURE
-from expt.reading.outlines import Summary, summarise
+from expt.reading.outlines import Outlined, summarise
 from expt.reading.scanning import (
     DOUBT,
     FEWEST,
     LABELLED,
-    REFUSED,
+    LEADS_OUT,
     ask_stamps,
     find_archives,
     stamps_of,
@@ -60,7 +60,7 @@ class Catalogue:
 
     root: Path
     shelves: Sequence[Shelf]
-    _fresh: Mapping[str, Summary]
+    _fresh: Mapping[str, Outlined]
     _index: IndexFile | None
     more: int = 0
     shorten: Callable[[str], str] = lambda whole: whole
@@ -117,10 +117,10 @@ class Catalogue:
             if number.__class__ in NUMBERS
         }
 
-    def summaries(self, rows: Sequence[Row]) -> Iterator[tuple[Row, Summary | None]]:
+    def summaries(self, rows: Sequence[Row]) -> Iterator[tuple[Row, Outlined | None]]:
         """Each row with its summary, or with None where the index cannot tell it."""
         folders = [row.folder for row in rows if row.folder not in self._fresh]
-        stored: dict[str, Summary] = {}
+        stored: dict[str, Outlined] = {}
         if self._index is not None and folders:
             stored = self._index.summaries(folders, sum(map(len, self.shelves)))
         for row in rows:
@@ -208,7 +208,7 @@ def _look_over(root: Path, shelves: Sequence[Shelf]) -> tuple[set[str], dict[str
     return there, changed | ask_stamps(root, sorted(left)) | refused
 
 
-_Read = tuple[Row, Summary, dict[str, Any]]
+_Read = tuple[Row, Outlined, dict[str, Any]]
 """The row of an archive, its summary, and the values of its columns."""
 
 
@@ -224,7 +224,7 @@ def _read_rows(root: Path, unknown: Sequence[tuple[str, str]]) -> list[_Read]:
         portions,
         fewest=_FEWEST // _PORTION,
         pack=lambda rows: [(*map(tuple, each[:2]), each[2]) for each in rows],
-        unpack=lambda rows: [(Row(*row), Summary(*told), values) for row, told, values in rows],
+        unpack=lambda rows: [(Row(*row), Outlined(*told), values) for row, told, values in rows],
     )
     return [
         each
@@ -239,8 +239,8 @@ def _shelf_of(read: Iterable[_Read]) -> Shelf | None:
 
 
 def _read_row(root: Path, folder: str, stamp: str) -> _Read:
-    if stamp.startswith(REFUSED):
-        return _problem(folder, stamp, stamp.removeprefix(REFUSED))
+    if stamp.startswith(LEADS_OUT):
+        return _problem(folder, stamp, stamp.removeprefix(LEADS_OUT))
     try:
         _, data = read_headline(f"{root}/{folder}")
     except ReadingError as error:
@@ -265,7 +265,7 @@ def _labels_of(archive: str) -> Labels:
 
 def _problem(folder: str, stamp: str, what: str) -> _Read:
     name = folder.rpartition("/")[2].rpartition("_")[2]
-    return Row(folder, stamp, name, "", None, "", 0, [], what, True), Summary("", 0), {}
+    return Row(folder, stamp, name, "", None, "", 0, [], what, True), Outlined("", 0), {}
 
 
 def _ordered(rows: Iterable[Row]) -> list[Row]:

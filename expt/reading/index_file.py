@@ -20,7 +20,7 @@ import stat
 from json import dumps
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.reading.outlines import Summary
+from expt.reading.outlines import Outlined
 from expt.reading.shelves import (
     Row,
     Shelf,
@@ -100,10 +100,10 @@ class IndexFile:
         shelf = decode_heads(contents, number, fetch)
         return shelf
 
-    def summaries(self, folders: Sequence[str], most: int) -> dict[str, Summary]:
+    def summaries(self, folders: Sequence[str], most: int) -> dict[str, Outlined]:
         """Folder → summary, of those of `folders` that the index has, of `most` that there are."""
         query = "SELECT * FROM summaries"
-        found: dict[str, Summary] = {}
+        found: dict[str, Outlined] = {}
         # a lone surrogate in a name is in no index
         with contextlib.suppress(sqlite3.Error, TypeError, UnicodeEncodeError):
             if 2 * len(folders) > most:
@@ -120,11 +120,11 @@ class IndexFile:
                 ]
             for folder, text, told, sum_ in itertools.chain.from_iterable(asked):
                 if checksum(folder, text, told) == sum_ and (type(text), type(told)) == (str, int):
-                    found[folder] = Summary(text, told)
+                    found[folder] = Outlined(text, told)
         return found
 
     def renew(
-        self, fresh: Shelf | None, summaries: Mapping[str, Summary], there: Collection[str]
+        self, fresh: Shelf | None, summaries: Mapping[str, Outlined], there: Collection[str]
     ) -> None:
         """Bring it up to date: what still counts of its shelves, and what is `fresh`.
 
@@ -163,7 +163,7 @@ class IndexFile:
             values = (number, dumps(name), content, checksum(sum_, name, content))
             self._index.execute("INSERT OR REPLACE INTO columns VALUES (?, ?, ?, ?)", values)
 
-    def _insert_summaries(self, summaries: Mapping[str, Summary]) -> None:
+    def _insert_summaries(self, summaries: Mapping[str, Outlined]) -> None:
         rows = ((folder, *each, checksum(folder, *each)) for folder, each in summaries.items())
         try:
             self._index.executemany(_INSERT_SUMMARY, rows)

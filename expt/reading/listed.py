@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.encoding import parse_strict
 from expt.ground.value_classes import field, frozen
 from expt.reading.admitting import read_rows
-from expt.reading.cells import EXTREMES, TABLE, TEXTS, TIMES, UNTOLD
+from expt.reading.cells import EXTREMES, IS_TABLE, TEXT_FIELDS, TIMES, UNTOLD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HEADS: Final = ("experiment", "case", "status", "tags")
 _GAP: Final = object()
 _NO_VALUES: Final = frozenset({list, type(None)})
-_WHOLE: Final = frozenset({*_HEADS, *TEXTS, *TIMES})  # columns whose name is that of a field
+_WHOLE: Final = frozenset({*_HEADS, *TEXT_FIELDS, *TIMES})  # columns whose name is that of a field
 
 
 @frozen(eq=False)
@@ -144,7 +144,7 @@ def _as_json(column: Sequence[Any], untold: set[int]) -> Sequence[Any]:
         untold.update(place for place, value in enumerate(column) if value == UNTOLD)
     known: dict[str, Any] = {"": _GAP}
     for value in column:
-        if type(value) is list and value != TABLE and value[0] not in known:
+        if type(value) is list and value != IS_TABLE and value[0] not in known:
             known[value[0]] = parse_strict(value[0])
     return [
         _GAP if value is None else known["".join(value)] if type(value) is list else value

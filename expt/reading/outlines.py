@@ -18,7 +18,7 @@ _KEPT: Final = ("format", "setup", "made", "words", "series", "usage")
 _KEPT_OF_RUNNING: Final = ("owner", "pid", "host")
 
 
-class Summary(NamedTuple):
+class Outlined(NamedTuple):
     """JSON of a run, of which so many characters are its outline, without path and end."""
 
     text: str
@@ -29,7 +29,7 @@ class Summary(NamedTuple):
         return f'{self.text[: self.told]}, "path": {encode_basestring_ascii(path)}}}'
 
 
-def summarise(data: Mapping[str, Any], *, labelled: bool) -> Summary:
+def summarise(data: Mapping[str, Any], *, labelled: bool) -> Outlined:
     """What the index keeps of a sound `run.json`. A run that runs has no outline there, and
     neither has one to which people added labels."""
     running = data["status"] == "running"
@@ -40,7 +40,7 @@ def summarise(data: Mapping[str, Any], *, labelled: bool) -> Summary:
         others["error"] = {n: v for n, v in data["error"].items() if n != "traceback"}
     outline = _JSON.encode(outline_of(data))[:-1]
     is_outline = not (running or labelled or has_tagged_series(data))
-    return Summary(f"{outline}, {_JSON.encode(others)[1:]}", len(outline) if is_outline else 0)
+    return Outlined(f"{outline}, {_JSON.encode(others)[1:]}", len(outline) if is_outline else 0)
 
 
 def outline_text(outline: Mapping[str, Any]) -> str:

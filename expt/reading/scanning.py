@@ -27,7 +27,7 @@ DOUBT: Final = "!"
 LABELLED: Final = "+"
 """In the stamp of an archive that people added labels to."""
 
-REFUSED: Final = "!!"
+LEADS_OUT: Final = "!!"
 """Begins the stamp of what must not be opened; the reason follows."""
 
 FEWEST: Final = 2_500
@@ -51,21 +51,21 @@ def scan_archives(root: Path) -> dict[str, str]:
     return found.refused | ask_stamps(root, sorted(found.folders))
 
 
-class Found(NamedTuple):
+class FoundArchives(NamedTuple):
     """The folders of archives, and the stamps of what is not to be asked, by folder."""
 
     folders: set[str]
     refused: dict[str, str]
 
 
-def find_archives(root: Path) -> Found:
+def find_archives(root: Path) -> FoundArchives:
     """Every archive below `root`, as a folder relative to it.
 
     A folder named like an archive is one; any other is one if it holds a `run.json`. Hidden
     folders are left out. Links to folders are not followed: what they lead to inside the root is
     found without them, and one that leads out is told of.
     """
-    found = Found(set(), {})
+    found = FoundArchives(set(), {})
     seen: set[tuple[int, int]] = set()
     waiting = [""]
     top = os.path.realpath(root)
@@ -86,7 +86,9 @@ def find_archives(root: Path) -> Found:
         found.folders.update([prefix + name if name else own for name in archives])
         for name in links:
             if not _leads_inside(top, root / folder / name):
-                found.refused[prefix + name] = f"{REFUSED}a link that leads out of the archive root"
+                found.refused[prefix + name] = (
+                    f"{LEADS_OUT}a link that leads out of the archive root"
+                )
         waiting.extend(prefix + name for name in folders)
     return found
 

@@ -34,7 +34,7 @@ UNKNOWN: Final = object()
 
 Look = Callable[[str], Any]
 """The value of a name in one run, or `UNKNOWN`."""
-Part = Callable[[Look], Any]
+Asking = Callable[[Look], Any]
 
 _LONGEST: Final = 10_000
 _LITERALS: Final = frozenset({bool, int, float, str, type(None)})
@@ -71,7 +71,7 @@ class Condition:
     text: str
     names: frozenset[str]
     tree: ast.expr
-    _answer: Part
+    _answer: Asking
 
     def matches(self, look: Look) -> bool:
         """Whether the answer is true for the run in which `look` finds names."""
@@ -121,7 +121,7 @@ class _Compiler:
         self._now = now
         self.names: set[str] = set()
 
-    def logic(self, node: ast.expr) -> Part:
+    def logic(self, node: ast.expr) -> Asking:
         """A node where true, false or unknown is wanted."""
         if isinstance(node, ast.BoolOp):
             parts = [self.logic(part) for part in node.values]
@@ -136,7 +136,7 @@ class _Compiler:
             raise self._refuse(node, "this is neither true nor false")
         return lambda look: _truth(value(look))
 
-    def value(self, node: ast.expr) -> Part:
+    def value(self, node: ast.expr) -> Asking:
         """A node where a value is wanted."""
         if isinstance(node, ast.Constant) and type(node.value) in _LITERALS:
             return _constant(node.value)
@@ -159,7 +159,7 @@ class _Compiler:
             return lambda look: _calculated(calculate, left(look), right(look))
         raise self._refuse(node, "this is not of the grammar")
 
-    def _comparison(self, node: ast.Compare) -> Part:
+    def _comparison(self, node: ast.Compare) -> Asking:
         sides = [node.left, *node.comparators]
         timed = any(name_of(side) in _TIMES for side in sides)
         values = [self._moment(side) if timed else self.value(side) for side in sides]
@@ -170,12 +170,12 @@ class _Compiler:
             return links[0]
         return lambda look: _fold((link(look) for link in links), decisive=False)
 
-    def _moment(self, node: ast.expr) -> Part:
+    def _moment(self, node: ast.expr) -> Asking:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return _constant(parse_moment(node.value, OPTION, self._now))
         return self.value(node)
 
-    def _link(self, operation: ast.cmpop, left: Part, right: Part) -> Part:
+    def _link(self, operation: ast.cmpop, left: Asking, right: Asking) -> Asking:
         if isinstance(operation, (ast.Eq, ast.Is)):
             return lambda look: equals(left(look), right(look))
         if isinstance(operation, (ast.NotEq, ast.IsNot)):
@@ -249,11 +249,11 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, PurePath) else value
 
 
-def _constant(value: Any) -> Part:
+def _constant(value: Any) -> Asking:
     return lambda _: value
 
 
-def _negation(part: Part) -> Part:
+def _negation(part: Asking) -> Asking:
     def negated(look: Look) -> Any:
         answer = part(look)
         return UNKNOWN if answer is UNKNOWN else not answer

@@ -105,7 +105,7 @@ def _film_of_arrays(series: Series) -> Film | None:
     return Film(
         lambda: (
             arrays.oriented(
-                palette.colour(frames.reduced(frames.real(series.values[index]), frames.LARGE)),
+                palette.colour(frames.reduced(frames.real(series.values[index]), frames.BROAD)),
                 asked,
             )
             for index in chosen

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from expt.ground.model import ErrorInfo
 from expt.ground.text import MASK, error_message, error_name
 from expt.ground.value_classes import evolve
 from expt.parameters.secret_values import is_secret_name
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from expt.parameters.masking import Scrub
+
 OUR_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + "/"
 _LINE_END: Final = re.compile(r"\s*\n\s*")  # of a value that is told in one line
 _LONGEST_LOCAL: Final = 500  # characters of a local variable's value
-Scrub = Callable[[str], str]
 
 
 def describe_error(

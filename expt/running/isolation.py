@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 @frozen
-class Kind:
+class KindOfState:
     """One kind of state: `put_back` is given what `take` saw, and may be called twice.
 
     It raises what the system says where it cannot.
@@ -46,38 +46,38 @@ class Kind:
 
 
 STATE: Final = (
-    Kind("environment variables", process.take_environment, process.put_environment),
-    Kind("time zone", process.take_time_zone, process.put_time_zone),
-    Kind("working directory", os.getcwd, process.put_directory),
-    Kind("umask", process.take_umask, os.umask),
-    Kind("locale", process.take_locale, process.put_locale),
-    Kind("priority", process.take_priority, process.put_priority),
-    Kind("processors", process.take_affinity, process.put_affinity),
-    Kind("resource limits", process.take_limits, process.put_limits),
-    Kind("signal handlers", process.take_handlers, process.put_handlers),
-    Kind("signal mask", process.take_mask, process.put_mask),
-    Kind("timers", process.take_timers, process.put_timers),
-    Kind("watchdog", lambda: None, lambda _: faulthandler.cancel_dump_traceback_later()),
-    Kind("sys.argv", *python.a_list("argv")),
-    Kind("sys.path", *python.a_list("path")),
-    Kind("import hooks", python.take_import_hooks, python.put_import_hooks),
-    Kind("interpreter's limits", python.take_limits, python.put_limits),
-    Kind("hooks of the interpreter", python.take_hooks, python.put_hooks),
-    Kind("trace functions", python.take_tracing, python.put_tracing),
-    Kind("garbage collector", python.take_collector, python.put_collector),
-    Kind("builtins", python.take_builtins, python.put_builtins),
-    Kind("error handlers of codecs", python.take_codecs, python.put_codecs),
-    Kind("logging", library.take_logging, library.put_logging),
-    Kind("warnings", library.take_warnings, library.put_warnings),
-    Kind("random", random.getstate, random.setstate),
-    Kind("decimal", library.take_decimal, library.put_decimal),
-    Kind("socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
-    Kind("folder of temporary files", library.take_temporary, library.put_temporary),
-    Kind("start method", library.take_start_method, library.put_start_method),
-    Kind("event loop", library.take_event_loop, library.put_event_loop),
-    Kind("numpy", library.take_numpy, library.put_numpy),
-    Kind("numpy.random", library.take_numpy_random, library.put_numpy_random),
-    Kind("matplotlib", library.take_matplotlib, library.put_matplotlib),
+    KindOfState("environment variables", process.take_environment, process.put_environment),
+    KindOfState("time zone", process.take_time_zone, process.put_time_zone),
+    KindOfState("working directory", os.getcwd, process.put_directory),
+    KindOfState("umask", process.take_umask, os.umask),
+    KindOfState("locale", process.take_locale, process.put_locale),
+    KindOfState("priority", process.take_priority, process.put_priority),
+    KindOfState("processors", process.take_affinity, process.put_affinity),
+    KindOfState("resource limits", process.take_limits, process.put_limits),
+    KindOfState("signal handlers", process.take_handlers, process.put_handlers),
+    KindOfState("signal mask", process.take_mask, process.put_mask),
+    KindOfState("timers", process.take_timers, process.put_timers),
+    KindOfState("watchdog", lambda: None, lambda _: faulthandler.cancel_dump_traceback_later()),
+    KindOfState("sys.argv", *python.a_list("argv")),
+    KindOfState("sys.path", *python.a_list("path")),
+    KindOfState("import hooks", python.take_import_hooks, python.put_import_hooks),
+    KindOfState("interpreter's limits", python.take_limits, python.put_limits),
+    KindOfState("hooks of the interpreter", python.take_hooks, python.put_hooks),
+    KindOfState("trace functions", python.take_tracing, python.put_tracing),
+    KindOfState("garbage collector", python.take_collector, python.put_collector),
+    KindOfState("builtins", python.take_builtins, python.put_builtins),
+    KindOfState("error handlers of codecs", python.take_codecs, python.put_codecs),
+    KindOfState("logging", library.take_logging, library.put_logging),
+    KindOfState("warnings", library.take_warnings, library.put_warnings),
+    KindOfState("random", random.getstate, random.setstate),
+    KindOfState("decimal", library.take_decimal, library.put_decimal),
+    KindOfState("socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    KindOfState("folder of temporary files", library.take_temporary, library.put_temporary),
+    KindOfState("start method", library.take_start_method, library.put_start_method),
+    KindOfState("event loop", library.take_event_loop, library.put_event_loop),
+    KindOfState("numpy", library.take_numpy, library.put_numpy),
+    KindOfState("numpy.random", library.take_numpy_random, library.put_numpy_random),
+    KindOfState("matplotlib", library.take_matplotlib, library.put_matplotlib),
 )
 """In this order: what the C library reads from the environment is asked to read it again."""
 
@@ -120,7 +120,7 @@ def _put_back(taken: Sequence[Any]) -> list[str]:
         return [*filter(None, map(_put_one_back, STATE, taken))]
 
 
-def _put_one_back(kind: Kind, before: Any) -> str | None:
+def _put_one_back(kind: KindOfState, before: Any) -> str | None:
     try:
         kind.put_back(before)
     except Exception as error:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from expt.ground.model import Case, Outcome
 
-Ended = PinnedRun | str
+HowEnded = PinnedRun | str
 """The run that a case was, or why there is none."""
 
 
-class Waiting:
+class Unbegun:
     """The cases of a session that have not begun, in their order.
 
     `reused` are runs that take the place of cases which are not run again, by the ids of these.
@@ -34,7 +34,7 @@ class Waiting:
         self._blocked: dict[str, tuple[int, Case]] = {}
         self._askers: dict[str, list[str]] = {}  # of a case that has not ended: those that need it
         self._expected: set[str] = set()  # the ids of those that have been added and not ended
-        self._ended: dict[str, Ended] = dict(reused)
+        self._ended: dict[str, HowEnded] = dict(reused)
         self._keys: Counter[str] = Counter()  # session keys of all that has not begun
 
     def add(self, cases: Iterable[Case], reused: Mapping[str, PinnedRun] | None = None) -> None:
@@ -88,7 +88,7 @@ class Waiting:
         heapq.heappush(self._ready, (order, case))
 
 
-def _with_runs(case: Case, ended: Mapping[str, Ended]) -> Case:
+def _with_runs(case: Case, ended: Mapping[str, HowEnded]) -> Case:
     """The case as it is to be run now that all it needs have ended."""
     if not case.needs or case.skip is not None:
         return case
@@ -107,7 +107,7 @@ def _with_runs(case: Case, ended: Mapping[str, Ended]) -> Case:
     return evolve(case, params=params, runs={**case.runs, **runs})
 
 
-def _how(case: Case, outcome: Outcome, started: str) -> Ended:
+def _how(case: Case, outcome: Outcome, started: str) -> HowEnded:
     if outcome.status == "completed":
         return PinnedRun(outcome.run_id, outcome.run_id, case.id, started)
     said = "failed" if outcome.status == "failed" else f"was {outcome.status}"

@@ -25,7 +25,7 @@ from expt.ground.layout import STOPPED_FILE
 from expt.ground.model import ErrorInfo
 from expt.ground.value_classes import define, evolve, field
 from expt.sessions.crew import wait_for_some
-from expt.sessions.needing import Waiting, needed_ids
+from expt.sessions.needing import Unbegun, needed_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Schedule:
     _ends: list[tuple[Case, str]] = field(factory=list)
     _earlier: dict[str, str] = field(factory=dict)  # archives of what was done before, by cases
     _feed: Feed | None = None
-    _waiting: Waiting = field(factory=lambda: Waiting({}))
+    _waiting: Unbegun = field(factory=lambda: Unbegun({}))
     _enough: bool = False  # of failures, so that nothing more begins
     _failed: int = 0
     _lock: Any = field(factory=threading.RLock)  # what runs is cancelled by another thread
@@ -68,7 +68,7 @@ class Schedule:
         With `keep` there may be another plan, for which the last session providers stay.
         """
         self._feed = feed
-        self._waiting = Waiting(plan.reused)
+        self._waiting = Unbegun(plan.reused)
         self._gathered |= plan.gathered
         self._earlier |= {case.id: plan.reused[case.id].path for case in plan.done}
         self._tries.clear()

@@ -13,7 +13,7 @@ from expt.ground.screen import (
     STATUS_STYLES,
     Line,
     OneRow,
-    Part,
+    Piece,
     Prose,
     paragraph,
     pasted,
@@ -56,7 +56,7 @@ def outcome_line(
     """
     style = STATUS_STYLES[outcome.status]
     duration = human_duration(outcome.duration) if outcome.path else ""
-    told: list[Part]
+    told: list[Piece]
     if outcome.status == "skipped":
         told = [skip_reason(outcome)]
     elif outcome.error is not None:
@@ -68,7 +68,7 @@ def outcome_line(
         path = relative_path(outcome.path, options.cwd) if outcome.path else ""
         head: list[Line] = [[counter, (outcome.status, style)], [outcome.case_id], [duration]]
         return _joined([*head, told, [path]])
-    mark: Part = (MARKS.get(outcome.status, "?"), style)
+    mark: Piece = (MARKS.get(outcome.status, "?"), style)
     named, identity = (
         screen.run(text, outcome.run_id, outcome.path, shown) if outcome.path else (text, shown)
         for text, shown in ((name, ""), (outcome.run_id, "dim"))
@@ -148,7 +148,7 @@ def show_failures(
 
 def _failure_head(screen: Screen, outcome: Outcome, case: Case | None) -> Line:
     """Whose failure it is; on a terminal in one row, with its values in place of the brackets."""
-    identity: Part = outcome.run_id
+    identity: Piece = outcome.run_id
     if outcome.path:
         identity = screen.run(outcome.run_id, outcome.run_id, outcome.path)
     told = "" if case is None else case_text(masked_case(case).axes)

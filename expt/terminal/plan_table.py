@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.archive.record import origins_to_json
 from expt.ground.encoding import to_json
 from expt.ground.model import LAYER_PROVIDER, Opaque
-from expt.ground.screen import Column, Line, OneRow, Part, Screen, paragraph
+from expt.ground.screen import Column, Line, OneRow, Piece, Screen, paragraph
 from expt.ground.text import (
     counted,
     distinct_texts,
@@ -167,7 +167,7 @@ def print_values(
 
 def _origin_rows(
     name: str, value: Any, origins: Sequence[Origin]
-) -> Iterator[tuple[Part, Part, str]]:
+) -> Iterator[tuple[Piece, Piece, str]]:
     """A row for the value and one for each layer that it shadows.
 
     The value is what `params` holds: providers that wrap it are told below it, with what they
@@ -289,7 +289,7 @@ _STATES: Final = ("done", "failed", "running", "changed", "new")
 _STATE_STYLES: Final = {"done": "green", "failed": "red", "changed": "yellow"}
 
 
-def _state(past: Past) -> Part:
+def _state(past: Past) -> Piece:
     """`changed: experiments/helper.py:12`."""
     text = f"{past.state}: {past.why}" if past.why else past.state
     return text, _STATE_STYLES.get(past.state, "")

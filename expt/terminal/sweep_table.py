@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from expt.archive.record import read_outcome
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SESSIONS_DIR
-from expt.ground.screen import Column, Line, Part, linked, pasted
+from expt.ground.screen import Column, Line, Piece, linked, pasted
 from expt.ground.spread import is_number, spread_of
 from expt.ground.text import (
     case_text,
@@ -45,7 +45,7 @@ class _Member(NamedTuple):
 
 
 def show_sweeps(
-    screen: Screen, cases: Mapping[str, Case], outcomes: Sequence[Outcome], summary: Part
+    screen: Screen, cases: Mapping[str, Case], outcomes: Sequence[Outcome], summary: Piece
 ) -> None:
     """The summary, and a table for each experiment of which several cases completed with numbers.
 

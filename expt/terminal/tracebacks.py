@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from expt.ground.model import ErrorInfo
-    from expt.ground.screen import Part, Screen
+    from expt.ground.screen import Piece, Screen
 
 _FRAME: Final = re.compile(
     r'^(?P<margin>[ |]*)  File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<name>.+))?$'
@@ -53,7 +53,7 @@ _COLOURS: Final[dict[tuple[str, ...], str]] = {  # seen on dark and on light
 
 
 @frozen
-class Frame:
+class StackFrame:
     """One frame: where it is, and what Python shows below it (source, marks, locals)."""
 
     text: str
@@ -70,7 +70,7 @@ class Frame:
         return match and (os.path.dirname(match[1] or "") or match[1] or match[2])
 
 
-Stack = list[Frame]
+Stack = list[StackFrame]
 
 
 def error_line(error: ErrorInfo) -> str:
@@ -125,7 +125,7 @@ def error_lines(error: ErrorInfo, style: str, cwd: Path) -> list[str]:
     return lines
 
 
-def _place(frame: Frame, cwd: Path) -> str:
+def _place(frame: StackFrame, cwd: Path) -> str:
     return f"{relative_path(frame.path, cwd)}:{frame.line}"
 
 
@@ -140,7 +140,7 @@ def _parts(text: str) -> Iterator[str | Stack]:
         match = _FRAME.match(line)
         if match:
             margin, path, number, name = match.group("margin", "path", "line", "name")
-            frames.append(Frame(line, margin, path, int(number), name or "?", []))
+            frames.append(StackFrame(line, margin, path, int(number), name or "?", []))
         elif frames and line.startswith(f"{frames[-1].margin}    "):
             frames[-1].below.append(line)
         else:
@@ -152,12 +152,12 @@ def _parts(text: str) -> Iterator[str | Stack]:
         yield frames
 
 
-def _folded(frames: Stack, style: str) -> Iterator[Frame | str]:
+def _folded(frames: Stack, style: str) -> Iterator[StackFrame | str]:
     """The frames, with those of libraries and the middle of a long stack counted instead."""
     if style != "auto":
         yield from frames
         return
-    kept: list[Frame | str] = []
+    kept: list[StackFrame | str] = []
     folded: Stack = []
     everything = all(frame.library for frame in frames)
     for frame in [*frames, None]:
@@ -177,7 +177,7 @@ def _folded(frames: Stack, style: str) -> Iterator[Frame | str]:
 
 
 def _panel(
-    frames: Iterator[Frame | str], cwd: Path, source: Callable[[str], str | None]
+    frames: Iterator[StackFrame | str], cwd: Path, source: Callable[[str], str | None]
 ) -> RenderableType:
     from rich.console import Group
     from rich.panel import Panel
@@ -187,7 +187,7 @@ def _panel(
         if isinstance(frame, str):
             shown.append(styled((frame, "dim")))
             continue
-        where: Part = linked(_place(frame, cwd), frame.path, "cyan")
+        where: Piece = linked(_place(frame, cwd), frame.path, "cyan")
         shown.append(styled(where, f" in {frame.name}"))
         code = source(frame.path)
         if code is None:

@@ -31,7 +31,7 @@ FastNames = dict[str, tuple[bytes, Iterator[int], Iterator[int], mmap.mmap]]
 
 Slow = Callable[[Any, Any, Any, float], None]
 
-MISSING: Final[Any] = object()
+NOT_GIVEN: Final[Any] = object()
 
 # a name or a type that is not known here, a used-up chunk, a closed map, a step beyond int64
 _LEFT_TO_SLOW: Final = (LookupError, TypeError, ValueError, StopIteration, struct.error)
@@ -52,8 +52,8 @@ def make_track(
     # Measured: each free variable and each name that is bound costs, so this knows floats alone
     def track(
         _owner: Owner,
-        name: str = MISSING,
-        value: Any = MISSING,
+        name: str = NOT_GIVEN,
+        value: Any = NOT_GIVEN,
         /,
         step: float | None = None,
         **values: Any,
@@ -104,7 +104,7 @@ def make_track(
         slow(name, value, step, when)
 
     def track_several(name: Any, step: Any, values: dict[str, Any]) -> None:
-        if name is not MISSING:
+        if name is not NOT_GIVEN:
             raise TypeError(f"track takes a name and a value, or names=values, not both: {name!r}")
         when = now()
         for key, value in values.items():

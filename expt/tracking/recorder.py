@@ -26,7 +26,7 @@ from expt.ground.encoding import to_json
 from expt.ground.objects import type_name
 from expt.ground.real_numbers import INT64_MAX, INT64_MIN, exact_number
 from expt.tracking.entries import Encoded, encode_value, find_kind
-from expt.tracking.fast_path import MISSING, make_track
+from expt.tracking.fast_path import NOT_GIVEN, make_track
 from expt.tracking.going_on import carry_over
 from expt.tracking.methods import with_methods
 from expt.tracking.scalars import Disk, next_entry
@@ -266,7 +266,7 @@ class Recorder:
         self, name: Any, value: Any, step: Any, when: float, how: How = (None, False)
     ) -> None:
         """Any call that the fast path left; `how` is what `track.image` … say."""
-        if name is MISSING or value is MISSING:
+        if name is NOT_GIVEN or value is NOT_GIVEN:
             raise TypeError("track takes a name and a value: track('loss', 0.1), track(loss=0.1)")
         if isinstance(name, str) and name.startswith(layout.OWN_SERIES):
             what = f"names that begin with '{layout.OWN_SERIES}' are what --watch measures"

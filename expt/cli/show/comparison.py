@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.cli.show.listing import split_values, told_values
 from expt.ground.errors import DamagedArchive
-from expt.ground.screen import Column, Line, Part, Prose
+from expt.ground.screen import Column, Line, Piece, Prose
 from expt.ground.text import case_text, counted, human_size, some_of, value_text
 from expt.reading.differences import find_difference, find_varying
 from expt.reading.fields import leaf_values
@@ -109,7 +109,7 @@ def _compared_values(runs: Sequence[Run], *, every: bool) -> Sections:
 
 def _show_table(screen: Screen, runs: Sequence[Run], sections: Sections) -> None:
     """A column a run; of two also the change of a value, and where it is from."""
-    rows: list[tuple[Part, list[str], str, str]] = []
+    rows: list[tuple[Piece, list[str], str, str]] = []
     for title, values in sections.items():
         if values:
             rows.append(((_TITLES.get(title, title), "bold"), [""] * len(runs), "", ""))

@@ -12,7 +12,7 @@ from expt.cli.show.listing import age_text, spark_of
 from expt.ground import layout
 from expt.ground.errors import DamagedArchive, ReadingError
 from expt.ground.model import LAYER_PROVIDER
-from expt.ground.screen import STATUS_STYLES, Branch, Column, Line, Part, Prose, linked, pasted
+from expt.ground.screen import STATUS_STYLES, Branch, Column, Line, Piece, Prose, linked, pasted
 from expt.ground.text import (
     counted,
     human_duration,
@@ -49,15 +49,15 @@ class View:
     root: Path
     find: Callable[[str], Run]
 
-    def path(self, path: Path) -> Part:
+    def path(self, path: Path) -> Piece:
         """A path as it can be pasted here."""
         return pasted(path, self.cwd)
 
-    def id(self, run: Run) -> Part:
+    def id(self, run: Run) -> Piece:
         """The id of a run, by which a terminal opens it."""
         return self.screen.run(run.short_id, run.id, run.path, "cyan")
 
-    def pairs(self, facts: Mapping[str, Part | Line]) -> None:
+    def pairs(self, facts: Mapping[str, Piece | Line]) -> None:
         """Names and what is said of them, those of which nothing is said left out."""
         told = [(name, fact) for name, fact in facts.items() if fact and fact[0]]
         self.screen.lines(
@@ -104,7 +104,7 @@ def _show_head(view: View) -> None:
     )
 
 
-def _unless_damaged(tell: Callable[[Run], str], run: Run) -> Part:
+def _unless_damaged(tell: Callable[[Run], str], run: Run) -> Piece:
     """What is told of a run; where that is damaged, that it is."""
     try:
         return tell(run)
@@ -290,7 +290,7 @@ def _input(view: View, entry: Mapping[str, Any]) -> Line:
     told += f"  sha256 {str(digest)[:8]}…" if digest else ""
     try:
         same = is_unchanged(path, entry)
-        now: Part = ("unchanged", "dim") if same else ("changed", "yellow")
+        now: Piece = ("unchanged", "dim") if same else ("changed", "yellow")
     except (FileNotFoundError, NotADirectoryError):
         now = ("gone", "yellow")
     except (OSError, ValueError):  # it cannot be looked at
@@ -300,7 +300,7 @@ def _input(view: View, entry: Mapping[str, Any]) -> Line:
 
 def _show_code(view: View) -> None:
     git = view.run.environment.get("git")
-    facts: dict[str, Part | Line] = {}
+    facts: dict[str, Piece | Line] = {}
     if isinstance(git, Mapping) and git.get("commit"):
         branch = f" on {git['branch']}" if git.get("branch") else ""
         dirty = ", with uncommitted changes" if git.get("dirty") else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.clock import on_local_clock
 from expt.ground.encoding import is_same
 from expt.ground.errors import ReadingError
-from expt.ground.screen import STATUS_STYLES, Column, Part, Prose
+from expt.ground.screen import STATUS_STYLES, Column, Piece, Prose
 from expt.ground.text import (
     case_text,
     human_age,
@@ -107,7 +107,7 @@ def age_text(run: Run, *, dated: bool = True) -> str:
 
 
 def _ids(runs: Sequence[Run], screen: Screen) -> Column:
-    names: list[Part] = [run.short_id for run in runs]
+    names: list[Piece] = [run.short_id for run in runs]
     if screen.draws:  # no link is made ten thousand times for nobody
         names = [screen.run(run.short_id, run.id, run.path, "cyan") for run in runs]
     return Column("id", names, whole=True)
@@ -124,7 +124,7 @@ def _columns_of(
     columns += [value_column(name, values, sort=sort) for name, values in varying.items()]
     statuses = [run.status for run in runs]
     if any(status != "completed" for status in statuses):
-        told: list[Part] = [(status, STATUS_STYLES[status]) for status in statuses]
+        told: list[Piece] = [(status, STATUS_STYLES[status]) for status in statuses]
         columns.append(Column("status", told, whole=True))
     found = _results_of(runs)
     columns += [value_column(name, values, style="", sort=sort) for name, values in found.items()]

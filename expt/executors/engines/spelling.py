@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Leave = Callable[[], None]
 
-OWN: Final = ("workers", "inline")
+_OWN: Final = ("workers", "inline")
 """What is no engine: our own worker processes, and this process."""
 
 _FACTORY: Final = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
@@ -116,7 +116,7 @@ _KNOWN: Final = {
 
 def engine_names() -> list[str]:
     """What `--executor` may be without a module: our own, and the engines with an adapter."""
-    return sorted({*OWN, *_KNOWN})
+    return sorted({*_OWN, *_KNOWN})
 
 
 @frozen

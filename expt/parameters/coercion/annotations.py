@@ -15,7 +15,13 @@ from pathlib import Path, PurePath
 from typing import Any, Final, Literal, Union
 
 from expt.ground.declarations import KEPT, InputRun, Secret
-from expt.parameters.coercion.plain import Step, is_table_class, key_fields, python_scalar, shown
+from expt.parameters.coercion.plain import (
+    KeyOrIndex,
+    is_table_class,
+    key_fields,
+    python_scalar,
+    shown,
+)
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -221,7 +227,7 @@ def _is_path(part: Any) -> bool:
     return isinstance(part, type) and issubclass(part, PurePath)
 
 
-def annotation_at(annotation: Any, steps: Iterable[Step]) -> Any:
+def annotation_at(annotation: Any, steps: Iterable[KeyOrIndex]) -> Any:
     """The annotation of what stands inside a value: a field, a dict's value, an item of a list.
 
     `Any` where nothing is said.
@@ -231,18 +237,18 @@ def annotation_at(annotation: Any, steps: Iterable[Step]) -> Any:
     return annotation
 
 
-def annotations_in(annotation: Any) -> Callable[[Step], Any]:
+def annotations_in(annotation: Any) -> Callable[[KeyOrIndex], Any]:
     """`annotation_at` for many steps into one value: its class is looked at once."""
     readers = [_reader_of(part) for part in alternatives(annotation)]
 
-    def read(step: Step) -> Any:
+    def read(step: KeyOrIndex) -> Any:
         found = [inner for reader in readers for inner in reader(step)]
         return Union[tuple(found)] if found else Any  # noqa: UP007  (made, not written)
 
     return read
 
 
-def _reader_of(part: Any) -> Callable[[Step], tuple[Any, ...]]:
+def _reader_of(part: Any) -> Callable[[KeyOrIndex], tuple[Any, ...]]:
     """What gives the annotation at a step as a tuple of one, or an empty one."""
     origin, args = typing.get_origin(part) or part, typing.get_args(part)
     if origin is tuple and args[-1:] != (Ellipsis,):

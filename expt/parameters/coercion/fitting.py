@@ -28,7 +28,7 @@ from expt.parameters.coercion.annotations import (
 )
 from expt.parameters.coercion.exact import fit_number
 from expt.parameters.coercion.plain import (
-    Step,
+    KeyOrIndex,
     is_model_class,
     is_table_class,
     key_fields,
@@ -54,7 +54,7 @@ class Misfit(ValueError):
         expected: str,
         value: Any,
         *,
-        steps: tuple[Step, ...] = (),
+        steps: tuple[KeyOrIndex, ...] = (),
         problem: Literal["wrong", "missing", "unknown"] = "wrong",
         hint: str | None = None,
     ) -> None:
@@ -70,7 +70,7 @@ class Misfit(ValueError):
         """Where inside the value: `lr`, `[2].size`; empty for the whole of it."""
         return dotted(self.steps)
 
-    def below(self, step: Step) -> Misfit:
+    def below(self, step: KeyOrIndex) -> Misfit:
         """The same misfit, seen from one level further out."""
         steps = (step, *self.steps)
         return Misfit(self.expected, self.value, steps=steps, problem=self.problem, hint=self.hint)

@@ -19,7 +19,7 @@ from expt.ground.objects import class_fields, safe_repr
 from expt.ground.text import visible
 from expt.ground.toml_reading import MAX_DEPTH
 
-Step = str | int
+KeyOrIndex = str | int
 """A key of a table, or an index of a list."""
 
 _ADDRESS: Final = re.compile(r" at 0x[0-9A-Fa-f]+")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from expt.reading.series.sorted_records import Array, SoundRecords
 
-SMALL: Final = 1 << 20
+SMALL_FILE: Final = 1 << 20
 """Up to so many bytes of records are summed up without numpy, where numpy is not yet loaded."""
 
 LONG: Final = 1000
@@ -101,7 +101,7 @@ def summarise_series(
 def _add_records(folder: Path, names: NameTable, summaries: dict[str, Summary]) -> None:
     try:
         with open_inside(folder.parent, f"{folder.name}/{SCALARS_FILE}") as file:
-            small = file.seek(0, 2) <= SMALL
+            small = file.seek(0, 2) <= SMALL_FILE
             if small and "numpy" not in sys.modules:  # whose import takes longer than all else
                 file.seek(0)
                 _add_small(file.read(), names, summaries)
