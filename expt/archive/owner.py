@@ -15,21 +15,20 @@ import os
 import signal
 import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside
 from expt.ground.layout import RUN_FILE, STOPPED_FILE
-from expt.ground.processes import start_of
+from expt.ground.processes import PROC, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 BEAT: Final = 15.0  # seconds between two signs of life
 _MISSED: Final = 4  # signs of life that may be missed: clocks differ, and networks are slow
 _ENDS: Final = (signal.SIGINT, signal.SIGKILL)
-_PROC: Final = Path("/proc")
 
 
 def owner_of_this_process() -> Mapping[str, Any]:
@@ -103,11 +102,11 @@ def owner_is_alive(owner: Mapping[str, Any]) -> bool | None:
 
 def _boot() -> str | None:
     with contextlib.suppress(OSError):
-        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return (PROC / "sys/kernel/random/boot_id").read_text().strip()
     return None
 
 
 def _namespace() -> str | None:
     with contextlib.suppress(OSError):
-        return os.readlink(_PROC / "self/ns/pid")
+        return os.readlink(PROC / "self/ns/pid")
     return None

@@ -121,7 +121,7 @@ class Archive:
                 parent.mkdir(parents=True, exist_ok=True)
             for _ in range(_TRIES):
                 run_id = _new_id()
-                path = parent / f"{now:%Y-%m-%d_%H-%M-%S}_{run_id}"
+                path = parent / f"{now:{layout.MOMENT}}_{run_id}"
                 announce(run_id, path)
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(path)

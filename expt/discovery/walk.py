@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.errors import CollectionError, UsageError, did_you_mean
-from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE, RUN_FILE
+from expt.ground.layout import CONFTEST_FILE, MOMENT_PATTERN, PARAMS_FILE, RUN_FILE
 from expt.ground.toml_reading import read_bytes
 from expt.ground.value_classes import define, frozen
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "site-packages", "node_modules"})
 _MARKS_OF_SKIPPED: Final = frozenset({RUN_FILE, "pyvenv.cfg"})  # an archive, an environment
-_ARCHIVE_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\w{10}")  # also of a torn one
+_ARCHIVE_NAME: Final = re.compile(rf"{MOMENT_PATTERN}_\w{{10}}")  # also of a torn one
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.outer_run import find_outer_run
-from expt.ground.processes import start_of
+from expt.ground.processes import PROC, start_of, stat_of
 from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ _LAUNCHES: Final = {
     "srun": ("SLURM_JOB_ID", "SLURM_STEP_ID"),
 }
 """What a launcher tells all of its processes alike, and differs between two launches."""
-_PROC: Final = Path("/proc")
 
 
 @frozen
@@ -91,9 +90,8 @@ def _process_above(variable: bytes) -> str:
     """The nearest process above this one that was not given a variable: its id and start."""
     pid = os.getpid()
     try:
-        while variable in (_PROC / str(pid) / "environ").read_bytes():
-            stat = (_PROC / str(pid) / "stat").read_bytes()
-            pid = int(stat[stat.rindex(b")") + 2 :].split()[1])
+        while variable in (PROC / str(pid) / "environ").read_bytes():
+            pid = int(stat_of(pid)[1])
     except (OSError, ValueError):
         return ""
     return f"{pid} {start_of(pid)}"

@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import Final
 
 FORMAT: Final = 1
+MOMENT: Final = "%Y-%m-%d_%H-%M-%S"  # of its start: names of archives and sessions begin so
+MOMENT_PATTERN: Final = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d"
 
 # An experiment tree
 PARAMS_FILE: Final = "params.toml"

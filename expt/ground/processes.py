@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator, Sequence
 
-_PROC: Final = Path("/proc")
+PROC: Final = Path("/proc")
 
 
 def process_is_alive(pid: int) -> bool:
@@ -24,12 +24,16 @@ def process_is_alive(pid: int) -> bool:
 def start_of(pid: int) -> str | None:
     """When the process started, as text to compare; None for a process that has ended."""
     try:
-        stat = (_PROC / str(pid) / "stat").read_bytes()
+        state, *fields = stat_of(pid)
     except OSError:
-        return None if (_PROC / "self").exists() else _start_by_ps(pid)
-    # the name, in parentheses, may hold anything; state and start time follow it
-    state, *fields = stat[stat.rindex(b")") + 2 :].split()
+        return None if (PROC / "self").exists() else _start_by_ps(pid)
     return None if state in (b"Z", b"X") else fields[18].decode()
+
+
+def stat_of(pid: int) -> list[bytes]:
+    """State, parent and the rest of `/proc/PID/stat`. Raises `OSError`."""
+    stat = (PROC / str(pid) / "stat").read_bytes()
+    return stat[stat.rindex(b")") + 2 :].split()  # the name before it may hold anything
 
 
 def start_apart(

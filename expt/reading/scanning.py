@@ -14,7 +14,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from expt.ground.layout import LABELS_FILE, RUN_FILE, SCRATCH_DIR, SMOKE_DIR
+from expt.ground.layout import LABELS_FILE, MOMENT_PATTERN, RUN_FILE, SCRATCH_DIR, SMOKE_DIR
 from expt.ground.side_by_side import work_side_by_side
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ LEADS_OUT: Final = "!!"
 FEWEST: Final = 2_500
 """Archives that are worth a process to look at them."""
 
-_ARCHIVE_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\w+\Z")
+_ARCHIVE_NAME: Final = re.compile(rf"{MOMENT_PATTERN}_\w+\Z")
 _SETTLING: Final = 2.0  # seconds; a file this fresh may change again within one tick of its stamp
 _PORTION: Final = 500  # archives
 _CLAIMING: Final = 5.0  # seconds; an archive this young may be about to get its run.json

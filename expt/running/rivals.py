@@ -21,7 +21,7 @@ from expt.archive.record import read_outcome, read_record, read_text
 from expt.archive.writer import run_folder
 from expt.ground.errors import ReadingError
 from expt.ground.files import alone_in
-from expt.ground.layout import RUN_FILE
+from expt.ground.layout import MOMENT, RUN_FILE
 from expt.ground.options import runs_root
 from expt.ground.value_classes import evolve
 
@@ -49,7 +49,7 @@ class Rivals:
     def _begun(self) -> float:
         """When the session began: where it is called otherwise than ours are, all may be rivals."""
         with contextlib.suppress(ValueError):
-            return dt.datetime.strptime(self._session[:19], "%Y-%m-%d_%H-%M-%S").timestamp()
+            return dt.datetime.strptime(self._session[:19], MOMENT).timestamp()
         return 0.0
 
     def kept_out(self, case: Case) -> contextlib.AbstractContextManager[Outcome | None]:

@@ -29,7 +29,7 @@ FOUND: Final = b"1"
 PATIENCE: Final = 10.0
 """Seconds that somebody waits for it."""
 
-_MASK: Final = b"***"  # `parameters.MASK`
+_MASK: Final = b"***"  # `ground.text.MASK`
 _CHUNK: Final = 1 << 16
 _BREATH: Final = 0.01  # seconds
 _LOOK: Final = 0.5  # seconds between two looks at who started this

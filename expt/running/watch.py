@@ -17,11 +17,10 @@ import os
 import shutil
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from expt.ground.layout import OWN_SERIES
-from expt.ground.processes import start_apart
+from expt.ground.processes import PROC, start_apart, stat_of
 
 if TYPE_CHECKING:
     import subprocess
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 MEMORY: Final = f"{OWN_SERIES}memory"
 CPU: Final = f"{OWN_SERIES}cpu"
 _SHARE: Final = 50  # a sample that takes a second is followed by fifty without one
-_PROC: Final = Path("/proc")
 _TOOL: Final = "nvidia-smi"
 _MIB: Final = 1 << 20
 _SHORTEST: Final = 0.05  # seconds over which processors are counted: the system counts in ticks
@@ -141,7 +139,7 @@ def descendants(pid: int) -> Iterator[int]:
     """The processes below one, as far as the system tells: Linux does."""
     pending = [pid]
     while pending:
-        tasks = _PROC / str(pending.pop()) / "task"
+        tasks = PROC / str(pending.pop()) / "task"
         with contextlib.suppress(OSError):
             for task in os.listdir(tasks):
                 with contextlib.suppress(OSError):
@@ -152,7 +150,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 def _memory_of(pid: int) -> int | None:
     try:
-        pages = int((_PROC / str(pid) / "statm").read_text().split()[1])
+        pages = int((PROC / str(pid) / "statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
@@ -161,8 +159,7 @@ def _memory_of(pid: int) -> int | None:
 def _cpu_of(pid: int) -> float:
     """Seconds of a process and of those below it that it has waited for."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text()
-        ticks = map(int, text.rpartition(")")[2].split()[11:15])
+        ticks = map(int, stat_of(pid)[11:15])
     except (OSError, ValueError):
         return 0.0
     return sum(ticks) / os.sysconf("SC_CLK_TCK")

@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from expt.ground.errors import ExitCode, ExptError
+from expt.ground.layout import MOMENT
 from expt.ground.messages import DescribeRequest, SchemaRequest, SessionInfo
 from expt.ground.value_classes import evolve, frozen
 from expt.parameters.secret_values import Secrets, secret_names, secret_texts
@@ -280,7 +281,7 @@ def judge(
 def new_session_id() -> str:
     """When it began, to 16 microseconds, and a random byte: ids sort as the sessions began."""
     now = dt.datetime.now()
-    return f"{now:%Y-%m-%d_%H-%M-%S}_{now.microsecond // 16:04x}{os.urandom(1).hex()}"
+    return f"{now:{MOMENT}}_{now.microsecond // 16:04x}{os.urandom(1).hex()}"
 
 
 def take_surroundings(options: Options) -> tuple[Mapping[str, Any], bytes]:
