@@ -13,9 +13,8 @@ from expt.executors.engines.parcels import (
     pack_begin,
     read_parcel,
     read_returned,
+    to_bytes,
     unpack_begin,
-    write_parcel,
-    write_returned,
 )
 from expt.ground.errors import WorkerError
 from expt.ground.messages import Begin, Notice, RunRequest
@@ -29,14 +28,14 @@ PARCEL = Parcel(pack_begin(BEGIN), RunRequest(CASE), "ticket", "/box", {"pid": 1
 
 
 def test_what_goes_in_comes_out() -> None:
-    assert read_parcel(write_parcel(PARCEL)) == PARCEL
+    assert read_parcel(to_bytes(PARCEL)) == PARCEL
     assert unpack_begin(PARCEL.begin) == BEGIN
     returned = Returned(None, (Notice("said", "a"),), True, "a problem", True, b"zip")
-    assert read_returned(write_returned(returned)) == returned
+    assert read_returned(to_bytes(returned)) == returned
 
 
 def test_another_version_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = write_parcel(PARCEL)
+    sent = to_bytes(PARCEL)
     monkeypatch.setattr(expt, "__version__", "9.9")
     with pytest.raises(WorkerError) as caught:
         read_parcel(sent)
@@ -54,5 +53,5 @@ def test_a_node_answers_whatever_it_is_handed(content: bytes) -> None:
 
 
 def test_a_node_that_does_not_see_the_session_says_so() -> None:
-    returned = read_returned(work_on(write_parcel(PARCEL)))
+    returned = read_returned(work_on(to_bytes(PARCEL)))
     assert "does not see /box: share the file system with it" in (returned.problem or "")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expt.reading.cells import TABLE, UNTOLD
+from expt.reading.cells import IS_TABLE, UNTOLD
 from expt.reading.shelves import (
     SIZE,
     Row,
@@ -19,7 +19,7 @@ from expt.reading.shelves import (
     join_shelves,
 )
 
-LISTS = [TABLE, UNTOLD, ["null"], ["[1, 2]"]]
+LISTS = [IS_TABLE, UNTOLD, ["null"], ["[1, 2]"]]
 DRAWN: list[Any] = [None, 0, 1, 1.0, -0.5, 1e300, 10**30, "", "adam", "\ud800", "τ", True, False]
 
 

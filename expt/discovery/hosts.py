@@ -357,7 +357,7 @@ class Tree:
             if isinstance(found, ExtendsCall):
                 return self._modules.resolve(host.place, found.base, "experiments")
             return None
-        folder = "" if host.place == "." else host.place.rstrip("/")
+        folder = place_folder(host.place)
         for base in self._folders.at(folder).extends:
             path, _, name = base.text.rpartition("::")
             if name == host.name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from expt.exchange.foreign import safe_part
 from expt.ground.errors import ReadingError
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ def write_each(runs: Iterable[Run], write: Callable[[Run], object]) -> tuple[lis
     if failures and not written:
         raise failures[0]
     return written, told
+
+
+def parts_of_place(run: Run) -> list[str]:
+    """Folders that a run goes to in another's folder: its file, its function, its archive."""
+    place, _, function = run.experiment.partition("::")
+    parts = [*place.removesuffix(".py").split("/"), function, run.path.name]
+    return [*filter(None, map(safe_part, parts))]
 
 
 def held_series(run: Run) -> dict[str, dict[str, Any]]:

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from expt.archive.packing import pack_archives
-from expt.exchange.foreign import safe_part
-from expt.exchange.readable import git_of
+from expt.exchange.readable import git_of, parts_of_place
 from expt.exchange.text_values import text_of_value
 from expt.ground.encoding import dumps
 from expt.ground.files import list_inside
@@ -52,7 +51,7 @@ _Entity = dict[str, Any]
 
 def write_ro_crate(runs: Sequence[Run], destination: str) -> Iterator[str]:
     """The zip `destination`. Raises `UsageError` where the page's extra lacks."""
-    places = {run.id: _place(run) for run in runs}
+    places = {run.id: "/".join(["runs", *parts_of_place(run)]) for run in runs}
     preview = make_report(runs, "Research object")
     graph = _graph(runs, places)
     content = {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}
@@ -62,12 +61,6 @@ def write_ro_crate(runs: Sequence[Run], destination: str) -> Iterator[str]:
         {_METADATA: dumps(content, indent=1).encode(), _PREVIEW: preview.encode()},
     )
     yield "a license, and who ran it: add 'author' and 'agent' to ro-crate-metadata.json"
-
-
-def _place(run: Run) -> str:
-    place, _, function = run.experiment.partition("::")
-    parts = [*place.removesuffix(".py").split("/"), function, run.path.name]
-    return "/".join(["runs", *filter(None, map(safe_part, parts))])
 
 
 def _graph(runs: Sequence[Run], places: dict[str, str]) -> list[_Entity]:

@@ -19,9 +19,9 @@ from expt.exchange import event_files as events
 from expt.exchange import leaving_out
 from expt.exchange import protobuf_wire as wire
 from expt.exchange.bounded import LARGEST_PICTURE, reject_no_folder
-from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment, safe_part
+from expt.exchange.foreign import ForeignEntry, ForeignRun, foreign_node_id, moment
 from expt.exchange.own_facts import tell_facts, with_facts
-from expt.exchange.readable import write_each
+from expt.exchange.readable import parts_of_place, write_each
 from expt.exchange.text_values import text_of_value
 from expt.ground.errors import DamagedArchive, UsageError
 from expt.ground.files import list_inside, open_inside, written_whole
@@ -61,9 +61,7 @@ def write_tensorboard(runs: Sequence[Run], destination: str) -> Iterator[str]:
 
 
 def _write_run(run: Run, destination: str) -> None:
-    place, _, function = run.experiment.partition("::")
-    parts = [*place.removesuffix(".py").split("/"), function, run.path.name]
-    folder = Path(destination, *filter(None, map(safe_part, parts)))
+    folder = Path(destination, *parts_of_place(run))
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"events.out.tfevents.{int(run.started.timestamp())}.expt.{run.id}"
     with written_whole(file) as stream:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError
 from expt.ground.model import LAYER_COMMAND, LAYER_DEFAULT, LAYER_PARAMS, Origin
 from expt.ground.text import MASK, dotted
@@ -18,6 +17,7 @@ from expt.ground.toml_reading import MAX_DEPTH
 from expt.ground.value_classes import evolve, field, frozen
 from expt.parameters.coercion.annotations import annotations_in
 from expt.parameters.coercion.plain import fields_of, plain, shown
+from expt.parameters.secret_values import replace_secrets
 
 if TYPE_CHECKING:
     from expt.parameters.coercion.fitting import Misfit
@@ -220,7 +220,7 @@ class _Laying:
         return _Node(value, self._over(below, here, value), children, fields)
 
     def _over(self, below: _Node | None, here: KeyPath, value: Any) -> tuple[Origin, ...]:
-        origin = Origin(self.layer, self.where(here), _without_secrets(plain(value)))
+        origin = Origin(self.layer, self.where(here), replace_secrets(plain(value), lambda _: MASK))
         return (origin, *below.origins) if below else (origin,)
 
     def _appended(self, below: _Node | None, here: KeyPath, value: Any) -> Any:
@@ -248,15 +248,6 @@ def _kept(
         return children, below.fields
     said = {key: c for key, c in children.items() if c.origins[0].layer != LAYER_DEFAULT}
     return said, None
-
-
-def _without_secrets(value: Any) -> Any:
-    """A plain value with every `Secret` masked."""
-    if isinstance(value, dict):
-        return {key: _without_secrets(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return MASK if isinstance(value, Secret) else value
 
 
 def _shadowed_only(below: _Node | None) -> _Node | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from expt.ground.declarations import Secret
 from expt.ground.text import MASK, dotted
 from expt.ground.value_classes import evolve, frozen
 
@@ -57,6 +58,15 @@ def _mask(value: Any, name: str, secrets: Collection[str]) -> Any:
             for key, item in value.items()
         }
     return value
+
+
+def replace_secrets(value: Any, told: Callable[[Secret], str]) -> Any:
+    """A plain value with what is `told` of each `Secret` in its place."""
+    if isinstance(value, dict):
+        return {key: replace_secrets(item, told) for key, item in value.items()}
+    if isinstance(value, list):
+        return [replace_secrets(item, told) for item in value]
+    return told(value) if isinstance(value, Secret) else value
 
 
 def secret_names(cases: Iterable[Case]) -> frozenset[str]:

@@ -40,12 +40,10 @@ class BoundExperiment:
 
     def typed_value(self, case: Case, name: str, asker: Function) -> Any:
         """A parameter as the asker's annotation wants it; an untouched default as it is."""
-        chains = [
-            chain for leaf, chain in case.origins.items() if leaf == name or _is_below(leaf, name)
-        ]
+        inside = f"{name}."
+        chains = [c for leaf, c in case.origins.items() if leaf == name or leaf.startswith(inside)]
         is_data = name in case.choices or any(
-            leaf == name or _is_below(leaf, name) or leaf.startswith(f"{name}[")
-            for leaf in case.runs
+            leaf == name or leaf.startswith((inside, f"{name}[")) for leaf in case.runs
         )
         if not is_data and chains and all(map(_is_default, chains)):
             return self.live_default(name)
@@ -83,10 +81,6 @@ def _with_live(value: Any, default: Any) -> Any:
     if not isinstance(value, dict) or inner is None:
         return value
     return {k: _with_live(v, inner[k]) if k in inner else v for k, v in value.items()}
-
-
-def _is_below(leaf: str, name: str) -> bool:
-    return leaf.startswith(f"{name}.")
 
 
 def _is_default(chain: tuple[Any, ...]) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground import model
-from expt.ground.declarations import Secret
 from expt.ground.errors import ParameterError, ReadingError
 from expt.ground.text import MASK, dotted
 from expt.ground.value_classes import evolve, frozen
@@ -23,6 +22,7 @@ from expt.parameters.coercion.annotations import (
 from expt.parameters.coercion.fitting import Coercer, Convert, Misfit
 from expt.parameters.coercion.plain import holds_opaque, plain
 from expt.parameters.layers import Layer, Resolved
+from expt.parameters.secret_values import replace_secrets
 from expt.parameters.secrets import find_secrets
 from expt.parameters.seeds import SEED, is_drawn
 from expt.parameters.typed_text import first_key, parse_name, read_assigned
@@ -245,7 +245,7 @@ class Resolution:
             for leaf, chain in self._told(known, resolved).items()
         }
         member = resolved.chosen[0].value if resolved.chosen else None
-        return _without_secret(value), told, hidden, member
+        return replace_secrets(value, str.__str__), told, hidden, member
 
     def _pin_runs(
         self, name: str, value: Any, annotation: Any, origin: model.Origin
@@ -371,15 +371,6 @@ def _reject_opaque(resolved: Resolved) -> None:
             what = f"'{leaf}' can be no parameter: {chain[0].value}"
             hint = "give it a name or a number, and let a provider make the object of it"
             raise ParameterError(what, chain[0].where, hint)
-
-
-def _without_secret(value: Any) -> Any:
-    """With every `Secret` as a text that can travel: what is secret is known by its name."""
-    if isinstance(value, dict):
-        return {key: _without_secret(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_secret(item) for item in value]
-    return str.__str__(value) if isinstance(value, Secret) else value
 
 
 def _is_in(name: str, secrets: Iterable[str]) -> bool:

@@ -47,11 +47,11 @@ def field_value(run: Run, name: str) -> Any:
         return getattr(run, name)
     prefix, dot, rest = name.partition(".")  # the rest may be empty, as any name may
     if dot and prefix in PARTS:
-        value = _part_value(run, prefix, rest)
+        value = dotted_value(_part(run, prefix), rest)
         if value is not MISSING:
             return value
     for part in UNPREFIXED:
-        value = _part_value(run, part, name)
+        value = dotted_value(_part(run, part), name)
         if value is not MISSING:
             return value
     return MISSING
@@ -140,7 +140,3 @@ def _part(run: Run, part: str) -> Mapping[str, Any]:
         return run.extreme(part)
     values: Mapping[str, Any] = getattr(run, "listed_lineage" if part == "lineage" else part)
     return values
-
-
-def _part_value(run: Run, part: str, name: str) -> Any:
-    return dotted_value(_part(run, part), name)

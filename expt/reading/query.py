@@ -52,17 +52,14 @@ class Query:
         """Whether a run is what is asked for, names aside."""
         if self.statuses and run.status not in self.statuses:
             return False
-        if not self._is_any_time and not self._is_in_time(since_epoch(run.started)):
+        timed = self.begin is not None or self.end is not None
+        if timed and not self._is_in_time(since_epoch(run.started)):
             return False
         if self.session and not (run.session or "").startswith(self.session):
             return False
         if self.tags and not self.tags <= set(run.tags):
             return False
         return self.condition is None or self.condition.matches(lambda name: self._look(run, name))
-
-    @property
-    def _is_any_time(self) -> bool:
-        return self.begin is None and self.end is None
 
     def _is_in_time(self, started: int) -> bool:
         if self.begin is not None and started < self.begin:

@@ -260,7 +260,8 @@ def decode_heads(contents: Sequence[Any], number: int, fetch: Callable[[str], Co
         head = _decode(content, types, size)
         size = len(head)
         heads.append(head)
-    if not set(heads[_STATUS]) <= _STATUSES or not _are_tags(heads[_TAGS]):
+    tags = (tag for tags in heads[_TAGS] if tags for tag in tags)
+    if not set(heads[_STATUS]) <= _STATUSES or not all(type(tag) is str for tag in tags):
         raise ValueError("a row is not as it was made")
     names = _decode(contents[len(heads)], _TYPES["id"], None)
     return Shelf(heads, dict.fromkeys(names), fetch, number)
@@ -340,7 +341,3 @@ def _unpack(content: Any, size: int | None) -> tuple[Column, Set[type]]:
     if type(made) is not list:
         raise TypeError
     return made, set(map(type, made))
-
-
-def _are_tags(column: Column) -> bool:
-    return all(type(tag) is str for tags in column if tags for tag in tags)

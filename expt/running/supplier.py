@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque
 from expt.ground.value_classes import evolve
@@ -13,13 +14,11 @@ from expt.running.supplies import (
     Progress,
     RunInfo,
     TemporaryFolder,
-    freeze_params,
     make_log,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from expt.archive.writer import Archive
     from expt.ground.messages import Report
@@ -64,9 +63,9 @@ class Supplier:
 
     def supply(self, name: str, asker: Function, scope: RunScope) -> Any:
         """A built-in, or a plain value as the asker's annotation wants it."""
-        make = getattr(self, f"_make_{name}", None)
+        make = _MAKERS.get(name)
         if make is not None and name not in self._case.params:
-            return make(asker, scope)
+            return make(self, asker, scope)
         return self._bound.typed_value(self._case, name, asker)
 
     def tell_run(self) -> RunInfo:
@@ -78,39 +77,13 @@ class Supplier:
         """Remove the folder of `tmp_path`, where one was made."""
         self._folder.remove()
 
-    def _make_track(self, asker: Function, scope: RunScope) -> Any:
-        return self._recorder.track
-
-    def _make_results(self, asker: Function, scope: RunScope) -> Results:
-        return self._results
-
-    def _make_archive(self, asker: Function, scope: RunScope) -> ArchiveHandle:
-        return ArchiveHandle(self._archive.path, self._archive.save, self._archive.open)
-
-    def _make_params(self, asker: Function, scope: RunScope) -> Mapping[str, Any]:
+    def _params(self) -> Mapping[str, Any]:
+        """Every value, read-only."""
         values = {
             name: self._bound.live_default(name) if isinstance(value, Opaque) else value
             for name, value in self._case.params.items()
         }
-        return freeze_params(values)
-
-    def _make_log(self, asker: Function, scope: RunScope) -> Any:
-        return make_log(asker.name)
-
-    def _make_rng(self, asker: Function, scope: RunScope) -> Any:
-        return self._randomness.make_rng(asker.name)
-
-    def _make_checkpoint(self, asker: Function, scope: RunScope) -> Checkpoint:
-        return self._checkpoint
-
-    def _make_progress(self, asker: Function, scope: RunScope) -> Progress:
-        return Progress(self._case.id, self._report, self._archive.path)
-
-    def _make_run(self, asker: Function, scope: RunScope) -> RunInfo:
-        return self.tell_run()
-
-    def _make_hooks(self, asker: Function, scope: RunScope) -> Hooks:
-        return Hooks(self._bound.binding.listeners, partial(self._supply_listener, scope))
+        return MappingProxyType(values)
 
     def _supply_listener(self, scope: RunScope, listener: Listener) -> Mapping[str, Any]:
         """What a listener asks for beside what its point passes: the same for all its calls."""
@@ -122,5 +95,21 @@ class Supplier:
             self._heard[listener] = scope.arguments_of(function)
         return self._heard[listener]
 
-    def _make_tmp_path(self, asker: Function, scope: RunScope) -> Path:
-        return self._folder.make()
+
+_MAKERS: Final[dict[str, Callable[[Supplier, Function, RunScope], Any]]] = {
+    "archive": lambda own, *_: ArchiveHandle(
+        own._archive.path, own._archive.save, own._archive.open
+    ),
+    "checkpoint": lambda own, *_: own._checkpoint,
+    "hooks": lambda own, _, scope: Hooks(
+        own._bound.binding.listeners, partial(own._supply_listener, scope)
+    ),
+    "log": lambda _, asker, __: make_log(asker.name),
+    "params": lambda own, *_: own._params(),
+    "progress": lambda own, *_: Progress(own._case.id, own._report, own._archive.path),
+    "results": lambda own, *_: own._results,
+    "rng": lambda own, asker, _: own._randomness.make_rng(asker.name),
+    "run": lambda own, *_: own.tell_run(),
+    "tmp_path": lambda own, *_: own._folder.make(),
+    "track": lambda own, *_: own._recorder.track,
+}

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from expt.archive.progress_file import HowFar, write_progress
@@ -324,11 +323,6 @@ def make_log(function_name: str) -> logging.Logger:
     logger = logging.getLogger(f"expt.{function_name}")
     logger.setLevel(logging.NOTSET)
     return logger
-
-
-def freeze_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`params`: every value, read-only."""
-    return MappingProxyType(dict(params))
 
 
 class TemporaryFolder:

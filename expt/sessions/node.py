@@ -31,7 +31,7 @@ from expt.archive.checkpoints import read_points
 from expt.archive.owner import owner_is_alive
 from expt.archive.record import read_record
 from expt.executors.engines.mailbox import Mailbox
-from expt.executors.engines.parcels import Returned, read_parcel, unpack_begin, write_returned
+from expt.executors.engines.parcels import Returned, read_parcel, to_bytes, unpack_begin
 from expt.executors.engines.standard import ignore_interrupts
 from expt.executors.one_worker import GRACE
 from expt.executors.starting import SpawnStarter
@@ -62,7 +62,7 @@ def work_on(parcel: bytes) -> bytes:
     try:
         ignore_interrupts()
         read = read_parcel(parcel)
-        answer = write_returned(_node().work_on(read))
+        answer = to_bytes(_node().work_on(read))
         if read.leaves_answer:
             with contextlib.suppress(OSError):  # it comes by the engine too
                 Mailbox(Path(read.mailbox)).answer(read.ticket, answer)
@@ -71,7 +71,7 @@ def work_on(parcel: bytes) -> bytes:
         raise
     except BaseException as error:
         told = str(error) if isinstance(error, WorkerError) else traceback.format_exc()
-        return write_returned(Returned(problem=told))
+        return to_bytes(Returned(problem=told))
 
 
 def leave() -> None:

@@ -183,7 +183,7 @@ class EngineExecutor:
             lean = evolve(begin, session=evolve(begin.session, patch=b""))
             self._packed = begin, parcels.pack_begin(begin if ships else lean)
         code, given = self._home.pack(errand.request.case) if ships else (b"", b"")
-        return parcels.write_parcel(
+        return parcels.to_bytes(
             parcels.Parcel(
                 self._packed[1],
                 errand.request,

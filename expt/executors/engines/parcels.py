@@ -75,8 +75,9 @@ def unpack_begin(content: bytes) -> Begin:
     return begin
 
 
-def write_parcel(parcel: Parcel) -> bytes:
-    return _head() + pack(_fields_of(parcel))
+def to_bytes(sent: Parcel | Returned) -> bytes:
+    """What the readers below take, of the same version of expt."""
+    return _head() + pack(tuple(getattr(sent, name) for name in field_names(type(sent))))
 
 
 def read_parcel(content: bytes) -> Parcel:
@@ -84,17 +85,9 @@ def read_parcel(content: bytes) -> Parcel:
     return Parcel(*_body(content, "the session"))
 
 
-def write_returned(returned: Returned) -> bytes:
-    return _head() + pack(_fields_of(returned))
-
-
 def read_returned(content: bytes) -> Returned:
     """Raises `WorkerError` for what another version of expt answers."""
     return Returned(*_body(content, "the node"))
-
-
-def _fields_of(value: Parcel | Returned) -> tuple[Any, ...]:
-    return tuple(getattr(value, name) for name in field_names(type(value)))
 
 
 def _head() -> bytes:

@@ -171,15 +171,12 @@ def _as_tracked(entry: Entry) -> Any:
 def _column(values: Any) -> Any:
     """A column of numbers of one type as an array, any other as it is."""
     types = {type(value) for value in values} if isinstance(values, list) else set()
-    if types == {float} or types == {bool} or (types == {int} and _fit_int64(values)):
+    fits = types in ({float}, {bool})
+    if fits or (types == {int} and -(2**63) <= min(values) <= max(values) < 2**63):
         import numpy  # slow: only once a table is asked for
 
         return numpy.array(values)
     return values
-
-
-def _fit_int64(values: list[int]) -> bool:
-    return min(values) >= -(2**63) and max(values) < 2**63
 
 
 def _exact_numbers(values: Sequence[float]) -> Array:
