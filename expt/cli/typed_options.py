@@ -108,7 +108,7 @@ def make_options(
     places, node_ids = split_words(words.paths)
     if not places:
         places = [str(root / path) for path in configured]
-    runs = words.runs or root / configuration.get("runs", layout.RUNS_DIR)
+    runs = words.runs or layout.usual_runs(root, configuration)
     devices = read_devices(words.devices)
     # what is not named here is what was typed
     typed = argparse.Namespace(

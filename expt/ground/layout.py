@@ -10,7 +10,11 @@ runs/                                   the archive root
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 FORMAT: Final = 1
 MOMENT: Final = "%Y-%m-%d_%H-%M-%S"  # of its start: names of archives and sessions begin so
@@ -86,3 +90,9 @@ NOT_CODE: Final = (
 )
 
 CODE_CAP: Final = 16 * 1024 * 1024  # bytes of code in one archive
+
+
+def usual_runs(root: Path, configuration: Mapping[str, Any]) -> Path:
+    """Where archives are, unless somebody says otherwise."""
+    folder: str = configuration.get("runs", RUNS_DIR)
+    return root / folder

@@ -26,6 +26,7 @@ import math
 import re
 import secrets
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -221,10 +222,7 @@ class _Pages:
         asked = _asked(request, "points", "from", "to")
         points = min(_MOST_POINTS, max(2, _whole(asked.get("points"), 2000)))
         first, end = _number(asked.get("from")), _number(asked.get("to"))
-
-        def tell(series: Series) -> Any:
-            return tell_series(series, points, first, end)
-
+        tell = partial(tell_series, points=points, first=first, end=end)
         return await self._tell_of_series(request, (points, first, end), tell)
 
     async def array(self, request: Request) -> Response:

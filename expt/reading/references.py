@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from expt.ground.errors import DamagedArchive, NoSuchRun, did_you_mean
-from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, RUNS_DIR
+from expt.ground.layout import ANALYSIS_FILE, RUN_FILE, usual_runs
 from expt.ground.model import PinnedRun
 from expt.ground.text import visible
 from expt.reading.finding import id_shortener
@@ -42,7 +42,7 @@ def find_archive_root(given: Path | None = None, cwd: Path | None = None) -> Pat
     from expt.ground.configuration import find_root, read_configuration  # with TOML: slow
 
     root = find_root([], here)
-    return root / str(read_configuration(root).values.get("runs", RUNS_DIR))
+    return usual_runs(root, read_configuration(root).values)
 
 
 def load_archive(path: str | Path) -> Run:

@@ -16,7 +16,7 @@ from expt.archive.checkpoints import read_points
 from expt.ground.encoding import from_json, is_same, to_json
 from expt.ground.errors import ReadingError
 from expt.ground.files import folder_size
-from expt.ground.layout import SESSIONS_DIR
+from expt.ground.layout import CODE_DIR, SESSIONS_DIR
 from expt.ground.model import LAYER_DRAWN, Origin, Past, PinnedRun
 from expt.ground.options import runs_root
 from expt.ground.text import some_of, value_text
@@ -308,7 +308,7 @@ class _History:
         closure = self._closure(case)
         for path in closure:
             now = _read(self._options.root / path) or b""
-            before = _read(run.path / "code" / path)
+            before = _read(run.path / CODE_DIR / path)
             if before is None:
                 yield f"{path} is new"
             elif now != before:

@@ -37,6 +37,7 @@ from expt.executors.one_worker import GRACE
 from expt.executors.starting import SpawnStarter
 from expt.executors.workers import WorkerExecutor
 from expt.ground.errors import ReadingError, WorkerError
+from expt.ground.layout import MAILBOX_DIR
 from expt.ground.messages import ModuleImporting, RunFinished, RunProgressed, RunStarted
 from expt.ground.options import runs_root
 from expt.ground.value_classes import evolve
@@ -162,7 +163,7 @@ class _Guest:
         self.busy = 0
         self._ships = not parcel.mailbox
         self._folder = Path(tempfile.mkdtemp(prefix="expt-") if self._ships else "")
-        mailbox = self._folder / "mailbox" if self._ships else Path(parcel.mailbox)
+        mailbox = self._folder / MAILBOX_DIR if self._ships else Path(parcel.mailbox)
         self._mailbox = Mailbox(mailbox)
         self._laid_out: set[int] = set()
         self._packed = b""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.archive.packing import pack_archives, reject_unspeakable, unpack_archives
 from expt.archive.snapshot import static_closure
 from expt.ground.errors import ConfigurationError, ExptError, UsageError
-from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE, RESERVED_TABLE
+from expt.ground.layout import CONFTEST_FILE, PARAMS_FILE, RESERVED_TABLE, RUNS_DIR
 from expt.ground.options import runs_root
 from expt.ground.text import human_size
 from expt.ground.toml_reading import read_toml
@@ -152,7 +152,7 @@ def lay_out(code: bytes, given: bytes, begin: Begin, folder: Path) -> Begin:
     cwd = root / options.cwd.relative_to(options.root) if inside else root
     cwd.mkdir(parents=True, exist_ok=True)
     plugins = tuple(_moved(name, options.root, root) for name in options.plugins)
-    keeping = evolve(options.keeping, runs=folder / "runs")
+    keeping = evolve(options.keeping, runs=folder / RUNS_DIR)
     here = evolve(options, root=root, cwd=cwd, keeping=keeping, plugins=plugins)
     if given:
         file = folder / "given.zip"

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from expt.ground.layout import LOG_FILE, RUNS_DIR
+from expt.ground.layout import LOG_FILE, usual_runs
 from expt.ground.screen import (
     STATUS_STYLES,
     Line,
@@ -255,7 +255,7 @@ def where_lines(outcomes: Sequence[Outcome], options: Options) -> list[Line]:
 
 def _reference(outcome: Outcome, options: Options) -> str:
     """The id where `expt show` typed here would look for it, else the path."""
-    usual = options.root / options.configuration.get("runs", RUNS_DIR)
+    usual = usual_runs(options.root, options.configuration)
     found = options.keeping.runs == usual and options.cwd.is_relative_to(options.root)
     if found and not options.values.smoke and not options.keeping.scratch:
         return outcome.run_id
