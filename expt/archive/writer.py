@@ -43,7 +43,7 @@ _TRIES: Final = 10  # for a name of 50 random bits
 _BASE_32: Final = b"abcdefghijklmnopqrstuvwxyz234567"
 
 
-def run_folder(experiment: Experiment, configured_paths: Iterable[str] = ("experiments",)) -> str:
+def run_folder(experiment: Experiment, configured_paths: Iterable[str] = layout.USUAL_PATHS) -> str:
     """`vision/mnist/experiment_train`: where the archives of an experiment are, below `runs/`.
 
     The configured path that it is below is left out; where there are several beside one another,

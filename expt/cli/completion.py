@@ -276,7 +276,7 @@ def _experiments(places: list[str]) -> list[Experiment]:
     try:
         root = find_root([Path(place) for place in places], cwd)
         values = read_configuration(root).values
-        configured = values.get("paths", ("experiments",))
+        configured = layout.usual_paths(values)
         paths = [cwd / place for place in places] or [root / path for path in configured]
         return list(find_experiments(paths, root, ignore=values.get("ignore", ())).experiments)
     except ExptError:

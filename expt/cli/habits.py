@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expt.ground.errors import UsageError, did_you_mean
+from expt.ground.layout import usual_paths
 from expt.ground.text import some_of
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _understand(
             raise UsageError(
                 f"'{place}' is no verb and no path", None, f"the command is: {command}"
             )
-        usual = configuration.values.get("paths", ("experiments",))
+        usual = usual_paths(configuration.values)
         close = did_you_mean(place, [*verbs, *usual, *os.listdir(cwd)])
         if close and place not in usual:
             raise UsageError(f"'{place}' is no verb and no path", None, close)
@@ -101,7 +102,7 @@ def _whole_node_id(place: str, configuration: Configuration, cwd: Path) -> str:
 
     bare, bracket, label = place.partition("[")
     values = configuration.values
-    paths = [configuration.root / path for path in values.get("paths", ("experiments",))]
+    paths = [configuration.root / path for path in usual_paths(values)]
     found = find_experiments(
         [path for path in paths if path.exists()],
         configuration.root,

@@ -104,7 +104,7 @@ def make_options(
     # not needed for --help
     from expt.discovery.selection import place_node_id
 
-    configured = tuple(configuration.get("paths", ("experiments",)))
+    configured = layout.usual_paths(configuration)
     places, node_ids = split_words(words.paths)
     if not places:
         places = [str(root / path) for path in configured]

@@ -19,6 +19,7 @@ from expt.discovery.folders import Folders
 from expt.discovery.hosts import Swept, Tree
 from expt.discovery.plain_values import from_plain, to_plain
 from expt.discovery.walk import walk
+from expt.ground.layout import USUAL_PATHS
 from expt.ground.processes import without_collection
 from expt.ground.side_by_side import work_side_by_side
 from expt.ground.value_classes import frozen
@@ -47,7 +48,7 @@ def find_experiments(
     root: Path,
     *,
     ignore: Sequence[str] = (),
-    configured_paths: Sequence[str] = ("experiments",),
+    configured_paths: Sequence[str] = USUAL_PATHS,
     swept: Swept | None = None,
 ) -> Found:
     """Every experiment in `paths` (or, where there are none, in `configured_paths`).

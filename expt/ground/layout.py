@@ -32,6 +32,7 @@ SESSION_ANALYSIS_PREFIX: Final = "analysis_session_"
 CONFIGURATION_FILE: Final = "expt.toml"
 PROJECT_FILE: Final = "pyproject.toml"
 RESERVED_TABLE: Final = "expt"
+USUAL_PATHS: Final = ("experiments",)
 
 # An archive root
 RUNS_DIR: Final = "runs"
@@ -96,3 +97,8 @@ def usual_runs(root: Path, configuration: Mapping[str, Any]) -> Path:
     """Where archives are, unless somebody says otherwise."""
     folder: str = configuration.get("runs", RUNS_DIR)
     return root / folder
+
+
+def usual_paths(configuration: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where experiments are looked for, unless somebody says otherwise."""
+    return tuple(configuration.get("paths", USUAL_PATHS))

@@ -78,7 +78,7 @@ class SelectionOptions:
     """Which experiments. Paths are absolute; `configured_paths` are as the configuration says."""
 
     paths: tuple[Path, ...] = ()
-    configured_paths: tuple[str, ...] = ("experiments",)
+    configured_paths: tuple[str, ...] = layout.USUAL_PATHS
     node_ids: tuple[str, ...] = ()
     keyword: str = ""
     marks: str = ""

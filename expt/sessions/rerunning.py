@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 from expt.ground.configuration import find_root, read_configuration
 from expt.ground.errors import ReadingError, UsageError
 from expt.ground.files import list_inside, read_inside
-from expt.ground.layout import ANALYSES_FILE, CODE_CAP, CODE_DIR, PARAMS_FILE, PATCH_FILE
+from expt.ground.layout import (
+    ANALYSES_FILE,
+    CODE_CAP,
+    CODE_DIR,
+    PARAMS_FILE,
+    PATCH_FILE,
+    usual_paths,
+)
 from expt.ground.model import LAYER_COMMAND, LAYER_DRAWN, LAYER_SWEEP, RERUN_OF
 from expt.ground.options import (
     KeepingOptions,
@@ -74,7 +81,7 @@ def options_again(run: Run, again: Again) -> Iterator[Options]:
             keeping=again.keeping,
             selection=SelectionOptions(
                 paths=(root / run.experiment.partition("::")[0],),
-                configured_paths=tuple(configuration.values.get("paths", ("experiments",))),
+                configured_paths=usual_paths(configuration.values),
                 node_ids=(run.experiment,),
             ),
             values=ValueOptions(
