@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from expt.ground.encoding import to_json
 from expt.ground.errors import ReadingError
 from expt.ground.layout import SERIES_DIR
+from expt.ground.value_classes import define, field
 from expt.reading.finding import find_runs
 from expt.reading.references import load_archive
 from expt.reading.scanning import DOUBT, scan_archives
@@ -52,6 +53,7 @@ def settled(stamps: Mapping[str, str]) -> dict[str, str]:
     return {folder: stamp.lstrip(DOUBT) for folder, stamp in stamps.items()}
 
 
+@define(eq=False)
 class Watcher:
     """Looks while anybody listens, and tells each listener what changed since it came.
 
@@ -59,29 +61,23 @@ class Watcher:
     runs that run where somebody just looked, which saves it a look.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        admits: Callable[[Run], bool],
-        known: Callable[[], tuple[Mapping[str, str], Iterable[str]] | None] = lambda: None,
-    ) -> None:
-        self._root = root
-        self._admits = admits
-        self._known = known
-        self._recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
-        self._listeners: set[asyncio.Queue[dict[str, Any] | None]] = set()
-        self._task: asyncio.Task[None] | None = None
-        self._beginning = asyncio.Lock()  # pages that come at once begin once
-        self._stamps: dict[str, str] = {}
-        self._folders: dict[str, int] = {}  # those that hold archives: when they last changed
-        self._children: dict[str, set[str]] = {}
-        self._young: dict[str, float] = {}  # folders that may become archives, until when
-        self._due = 0.0
-        self._running: dict[str, tuple[Run, SeriesTail]] = {}
-        self._told: dict[str, dict[str, tuple[int, Any]]] = {}
-        self._looks = 0
-        self._is_over = False
-        self._moments: dict[str, int] = {}  # the look that saw the last points of a run
+    _root: Path
+    _admits: Callable[[Run], bool]
+    _known: Callable[[], tuple[Mapping[str, str], Iterable[str]] | None] = lambda: None
+    _recent: deque[dict[str, Any]] = field(factory=lambda: deque(maxlen=_RECENT))
+    _listeners: set[asyncio.Queue[dict[str, Any] | None]] = field(factory=set)
+    _task: asyncio.Task[None] | None = None
+    _beginning: asyncio.Lock = field(factory=asyncio.Lock)  # pages that come at once begin once
+    _stamps: dict[str, str] = field(factory=dict)
+    _folders: dict[str, int] = field(factory=dict)  # that hold archives: when they last changed
+    _children: dict[str, set[str]] = field(factory=dict)
+    _young: dict[str, float] = field(factory=dict)  # that may become archives, until when
+    _due: float = 0.0
+    _running: dict[str, tuple[Run, SeriesTail]] = field(factory=dict)
+    _told: dict[str, dict[str, tuple[int, Any]]] = field(factory=dict)
+    _looks: int = 0
+    _is_over: bool = False
+    _moments: dict[str, int] = field(factory=dict)  # the look that saw the last points of a run
 
     async def changes(
         self, since: Mapping[str, str] | None = None

@@ -40,7 +40,7 @@ from expt.running.randomness import Randomness
 from expt.running.records import logged_records
 from expt.running.scopes import RunScope
 from expt.running.supplier import Supplier
-from expt.running.supplies import Results, make_log
+from expt.running.supplies import Results, TemporaryFolder, make_log
 from expt.running.usage import Meter
 from expt.running.watch import CPU, Watch
 from expt.tracking.recorder import open_recorder
@@ -155,6 +155,7 @@ class _Run:
             self._randomness,
             self._tell_origin,
         )
+        self._folder = TemporaryFolder(self._archive.id)
         self._supplier = Supplier(
             case,
             self._bound,
@@ -165,6 +166,7 @@ class _Run:
             self._results,
             self._randomness,
             self._checkpoint,
+            self._folder,
         )
         seconds = around.options.keeping.watch
         self._watch = None if seconds is None else Watch(self._recorder, seconds)
@@ -287,7 +289,7 @@ class _Run:
         while True:
             try:
                 raised += scope.finish()
-                self._supplier.remove_folder()
+                self._folder.remove()
                 return raised
             except KeyboardInterrupt as error:
                 raised.append(error)

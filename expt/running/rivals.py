@@ -23,7 +23,7 @@ from expt.ground.errors import ReadingError
 from expt.ground.files import alone_in
 from expt.ground.layout import MOMENT, RUN_FILE
 from expt.ground.options import runs_root
-from expt.ground.value_classes import evolve
+from expt.ground.value_classes import define, evolve, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 _SLACK: Final = 7200.0  # seconds: clocks of machines differ, and an hour in autumn comes twice
 
 
+@define(eq=False)
 class Rivals:
     """What other sessions make of the cases of this one, of which the id is `session`."""
 
-    def __init__(self, options: Options, session: str) -> None:
-        self._options = options
-        self._session = session
-        self._seen: set[str] = set()  # folders of archives
-        self._listed: dict[Path, tuple[_Stamp, list[str]]] = {}  # with what had no record
-        self._rivals: dict[str, list[Path]] = {}  # by fingerprint
+    _options: Options
+    _session: str
+    _seen: set[str] = field(factory=set)  # folders of archives
+    _listed: dict[Path, tuple[_Stamp, list[str]]] = field(factory=dict)  # with what had no record
+    _rivals: dict[str, list[Path]] = field(factory=dict)  # by fingerprint
 
     @functools.cached_property
     def _begun(self) -> float:

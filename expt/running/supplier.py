@@ -7,13 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.model import BUILTIN_PROVIDERS, Opaque
-from expt.ground.value_classes import evolve
+from expt.ground.value_classes import define, evolve, field
 from expt.running.supplies import (
     ArchiveHandle,
     Hooks,
     Progress,
     RunInfo,
-    TemporaryFolder,
     make_log,
 )
 
@@ -30,36 +29,25 @@ if TYPE_CHECKING:
     from expt.running.checkpointing import Checkpoint
     from expt.running.randomness import Randomness
     from expt.running.scopes import RunScope
-    from expt.running.supplies import Results
+    from expt.running.supplies import Results, TemporaryFolder
     from expt.tracking.recorder import Recorder
 
 
+@define(eq=False)
 class Supplier:
     """The built-in providers of one run; `supply` gives a scope what its functions ask for."""
 
-    def __init__(
-        self,
-        case: Case,
-        bound: BoundExperiment,
-        options: Options,
-        report: Report,
-        archive: Archive,
-        recorder: Recorder,
-        results: Results,
-        randomness: Randomness,
-        checkpoint: Checkpoint,
-    ) -> None:
-        self._case = case
-        self._bound = bound
-        self._options = options
-        self._report = report
-        self._archive = archive
-        self._recorder = recorder
-        self._results = results
-        self._randomness = randomness
-        self._checkpoint = checkpoint
-        self._folder = TemporaryFolder(archive.id)
-        self._heard: dict[Listener, Mapping[str, Any]] = {}
+    _case: Case
+    _bound: BoundExperiment
+    _options: Options
+    _report: Report
+    _archive: Archive
+    _recorder: Recorder
+    _results: Results
+    _randomness: Randomness
+    _checkpoint: Checkpoint
+    _folder: TemporaryFolder
+    _heard: dict[Listener, Mapping[str, Any]] = field(factory=dict)
 
     def supply(self, name: str, asker: Function, scope: RunScope) -> Any:
         """A built-in, or a plain value as the asker's annotation wants it."""
@@ -72,10 +60,6 @@ class Supplier:
         """The run, as `run` and the hooks have it."""
         keeping = self._options.keeping
         return RunInfo(self._archive.id, self._archive.path, keeping.tags, keeping.note)
-
-    def remove_folder(self) -> None:
-        """Remove the folder of `tmp_path`, where one was made."""
-        self._folder.remove()
 
     def _params(self) -> Mapping[str, Any]:
         """Every value, read-only."""
