@@ -11,5 +11,5 @@ case ─┬─ outcomes       the archive is claimed, the record begins and ends
 
 pruning                 a trial that is hopeless ends
 session_files           what is the same in each archive of a session
-session_analyses        `analysis_session_…`, when all runs have ended
+analyses                `analysis_…` when a run has ended, `analysis_session_…` when all have
 """

@@ -358,7 +358,7 @@ class _Run:
             with self._captured():
                 self._outer_run().announce()
                 if analyses:
-                    from expt.running.run_analyses import analyse_run  # slow, and few have them
+                    from expt.running.analyses import analyse_run  # slow, and few have them
 
                     analyse_run(self._archive.path, analyses, self.judge, self._tell)
                 if self._around.listens("expt_run_finished"):

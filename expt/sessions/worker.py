@@ -171,7 +171,7 @@ class Worker:
     def _analyse_session(
         self, request: messages.SessionAnalysisRequest
     ) -> messages.SessionRendered:
-        from expt.running.session_analyses import analyse_session
+        from expt.running.analyses import analyse_session
 
         heard: dict[Callable[..., Any], tuple[Analysis, list[str]]] = {}
         for case, path in request.runs:
