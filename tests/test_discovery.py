@@ -15,7 +15,6 @@ import attrs
 import pytest
 
 from expt.discovery import Found, find_experiments
-from expt.discovery.hosts import Swept
 from expt.discovery.labels import case_labels
 from expt.discovery.selection import (
     Conditions,
@@ -26,6 +25,7 @@ from expt.discovery.selection import (
     select_experiments,
     split_node_id,
 )
+from expt.discovery.swept import Swept
 from expt.ground.errors import ExptError, UsageError
 from expt.ground.expression import compile_expression
 from expt.ground.model import Axis, Experiment

@@ -5,9 +5,9 @@
                                            asking      labels
 
 `walk` names files, `module_source` reads a syntax tree, `modules` follows imports, `folders` reads
-the `[expt]` tables, `hosts` makes experiments of all that, `asking` knows what providers
-may take, `labels` names cases, `selection` asks which are meant. Forks read a part of many files,
-and hand experiments over as `plain_values`.
+the `[expt]` tables, `hosts` makes experiments of all that with what is `swept`, `asking` knows what
+providers may take, `labels` names cases, `selection` asks which are meant. Forks read a part of
+many files, and hand experiments over as `plain_values`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import warnings
 from typing import TYPE_CHECKING, Final
 
 from expt.discovery.folders import Folders
-from expt.discovery.hosts import Swept, Tree
+from expt.discovery.hosts import Tree
 from expt.discovery.plain_values import from_plain, to_plain
+from expt.discovery.swept import Swept
 from expt.discovery.walk import walk
 from expt.ground.layout import USUAL_PATHS
 from expt.ground.processes import without_collection

@@ -26,49 +26,21 @@ from expt.ground.model import (
     folders_down_to,
     place_folder,
 )
-from expt.ground.value_classes import evolve, frozen
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from expt.discovery.folders import Base, Folder, Folders
+    from expt.discovery.swept import Swept
     from expt.ground.errors import ExptError
     from expt.ground.options import Sweep
     from expt.parameters.folder_axes import Step
     from expt.parameters.params_files import ParamsFile
-    from expt.parameters.sweeps import Together
 
 
 _DEEPEST = 50  # experiments that need each other, as far as a listing follows them
-
-
-@frozen
-class Swept:
-    """What the command line says of axes, as far as it is known before planning.
-
-    `sweeps` are axes, and texts that an annotation may read in more than one way; `groups` are
-    names that go in step, `repeat` is the axis that every experiment gets, `fixed` are the names
-    that `-p` gives, `experiment_x:name` where it addresses one experiment; `more` says that
-    planning will add axes of its own.
-    """
-
-    sweeps: tuple[Axis | Sweep, ...] = ()
-    groups: tuple[Together, ...] = ()
-    repeat: Axis | None = None
-    fixed: tuple[str, ...] = ()
-    more: bool = False
-
-    @property
-    def changes(self) -> bool:
-        return bool(self.sweeps or self.repeat or self.fixed or self.more)
-
-    def fixed_for(self, experiment: Experiment) -> list[str]:
-        """The fixed names of one experiment, which answers to its bases' names too."""
-        names = {"", experiment.id, experiment.name}
-        names.update(base.rpartition("::")[2] for base in experiment.extends)
-        parts = [text.rpartition(":") for text in self.fixed]
-        return [fixed for address, _, fixed in parts if address in names]
 
 
 class Tree:

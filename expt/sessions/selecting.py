@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from expt.discovery import find_experiments
-from expt.discovery.hosts import Swept
 from expt.discovery.selection import Selected, read_conditions, select_experiments
+from expt.discovery.swept import Swept
 from expt.ground.errors import Mistakes
 from expt.ground.options import Typed
 from expt.ground.text import dotted
