@@ -12,7 +12,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.states import decode_state, encode_state
-from expt.ground.files import lock_file, open_regular, read_whole, write_atomically
+from expt.ground.files import open_regular, read_whole, write_atomically
+from expt.ground.locks import lock_file
 from expt.ground.value_classes import frozen
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.ground.encoding import dumps, loads
 from expt.ground.errors import DamagedArchive
-from expt.ground.files import alone_in, read_inside, write_atomically
+from expt.ground.files import read_inside, write_atomically
 from expt.ground.layout import LABELS_FILE
+from expt.ground.locks import alone_in
 from expt.ground.value_classes import evolve, frozen
 
 if TYPE_CHECKING:

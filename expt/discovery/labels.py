@@ -38,7 +38,6 @@ def case_labels(axes: Sequence[Axis]) -> list[str]:
 
 
 def _texts_of_axes(axes: Sequence[Axis]) -> list[list[str]]:
-    """For each axis the text of each of its points."""
     names = [_UNSAFE.sub("_", name) for axis in axes for name in axis.names]
     # `-name-` of the next axis inside a value could be read as where that axis begins
     borders = [f"-{name.partition('-')[0]}-" for name in names[1:]] + ["\0"]

@@ -334,6 +334,5 @@ def show_ramp(
 
 
 def fix_ticks(axis: Axis, places: Iterable[float], texts: Sequence[str]) -> None:
-    """Ticks at these places, with these texts."""
     axis.set_major_locator(FixedLocator(list(places)))
     axis.set_major_formatter(FixedFormatter(texts))

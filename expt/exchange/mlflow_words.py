@@ -73,7 +73,6 @@ class MlflowRun:
 
 
 def tell_run(run: Run) -> MlflowRun:
-    """The run as MLflow has it."""
     numbers = {
         f"results.{name}": float(value)
         for name, value in leaf_values(run.results)

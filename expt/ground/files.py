@@ -14,7 +14,6 @@ import os
 import re
 import stat
 import threading
-import time
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol
@@ -41,48 +40,7 @@ _LEADS_OUT: Final = re.compile(
 )  # a part that is empty, `.` or `..`; a drive; what no name has
 _IS_LINK: Final = "a link, which is not followed"
 _BUFFER: Final = 8192  # bytes; `open` asks each file whether it is a terminal
-_PATIENCE: Final = 10.0  # seconds for a lock that is held for some milliseconds
-_WAIT: Final = 0.02  # seconds between two attempts at a lock
 _CLOCK_SLACK: Final = 2.0  # file systems stamp with coarse clocks
-
-
-def lock_file(descriptor: int, patience: float | None = None) -> bool:
-    """Wait until nobody else locks an open file, or for so many seconds; whether we have the lock.
-
-    It ends with the descriptor, and with the process. Some systems and disks have none.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return False
-    end = None if patience is None else time.monotonic() + patience
-    while end is None or time.monotonic() < end:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            time.sleep(_WAIT)  # a Ctrl-C comes through here
-        except OSError:
-            return False
-    return False
-
-
-@contextlib.contextmanager
-def alone_in(folder: str | Path) -> Iterator[None]:
-    """Let nobody else be in here with `folder` meanwhile, where its disk has locks.
-
-    For some milliseconds: after a while nobody is waited for any more. Nothing is written.
-    """
-    place = -1
-    with contextlib.suppress(OSError):  # it is not there, or on Windows
-        place = os.open(folder, _FOLDER)
-    try:
-        if place >= 0:
-            lock_file(place, _PATIENCE)
-        yield
-    finally:
-        if place >= 0:
-            os.close(place)
 
 
 # Reading

@@ -20,8 +20,8 @@ from expt.archive.owner import run_is_alive
 from expt.archive.record import read_outcome, read_record, read_text
 from expt.archive.writer import run_folder
 from expt.ground.errors import ReadingError
-from expt.ground.files import alone_in
 from expt.ground.layout import MOMENT, RUN_FILE
+from expt.ground.locks import alone_in
 from expt.ground.options import runs_root
 from expt.ground.value_classes import define, evolve, field
 

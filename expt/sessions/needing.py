@@ -115,5 +115,4 @@ def _how(case: Case, outcome: Outcome, started: str) -> HowEnded:
 
 
 def needed_ids(case: Case) -> list[str]:
-    """The ids of the cases that a case needs."""
     return [id_ for ids in case.needs.values() for id_ in ids]

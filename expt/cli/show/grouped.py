@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 def show_groups(groups: Groups[Runs], asked: argparse.Namespace, screen: Screen) -> None:
-    """The groups in the form that was asked for."""
     if asked.json:
         told = (json.dumps(group.outline(), allow_nan=False) for group in groups)
         text = ",\n".join(told)
