@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -18,6 +17,8 @@ from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from expt.testing import Sandbox
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
 CHROMIUM = next(filter(None, map(shutil.which, PROGRAMS)), None)
@@ -31,14 +32,20 @@ WITHOUT = (
 """Pages of the browser's own, which it opens beside each window and which cost more than ours; and
 what playwright leaves out, whose list this one replaces."""
 
+POSITIONS = "--no-enable-lazy-source-positions"
+"""Who listens to a page, as playwright does, is told the line of each error, and plotly throws and
+catches some while it is loaded: to know the lines all of it would be parsed three times more."""
 
 FORGET = """async () => {
+    document.activeElement.blur();
     const heard = new Promise((done) => addEventListener("hashchange", done, {once: true}));
     location.hash = "nothing";
     await heard;
     history.replaceState(null, "", location.pathname);
 }"""
 """The page forgets what is chosen, also what it would have written into its address later."""
+
+VIEWPORT = {"width": 1280, "height": 800}
 
 UNTIL = f"""(async () => {{
     const end = performance.now() + {PATIENCE};
@@ -78,7 +85,8 @@ class Browser:
                 executable_path=CHROMIUM,
                 args=[
                     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-                    *(f"--disable-features={','.join(WITHOUT)}", self._mark),
+                    *(f"--disable-features={','.join(WITHOUT)}", f"--js-flags={POSITIONS}"),
+                    self._mark,
                 ],
             )
         return self._launched.new_context(**settings)
@@ -115,29 +123,25 @@ def open_browser() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def serve(root: Path, *words: str) -> Iterator[str]:
-    """The address of `expt view` on the archive root."""
-    command = [sys.executable, "-m", "expt", "view", "--runs", str(root), "--no-browser"]
-    process = subprocess.Popen(
-        [*command, "--port", "0", *words], stdout=subprocess.PIPE, text=True, cwd=root
-    )
+def serve(project: Sandbox) -> Iterator[str]:
+    """The address of `expt view` on the runs of a project."""
+    process = project.start("view", "--no-browser", "--port", "0")
     try:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=60)
+            sys.stderr.write(process.communicate(timeout=60)[1])
         finally:
             process.kill()
 
 
 class Tab:
-    """One tab, and all that its console and its network said."""
+    """One tab, for as many pages as are opened in it, and all that its console and network said."""
 
-    def __init__(self, browser: Browser, address: str, **settings: Any) -> None:
-        view = {"width": 1280, "height": 800}
-        self.context = browser.new_context(**{"viewport": view, "offline": False, **settings})
+    def __init__(self, browser: Browser, address: str, *, offline: bool = False) -> None:
+        self.context = browser.new_context(viewport=VIEWPORT, offline=offline)
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.complaints: list[str] = []
@@ -146,20 +150,35 @@ class Tab:
         page.on("pageerror", lambda error: say(f"error: {error}"))
         page.on("requestfailed", lambda request: self._note_failure(request))
         page.on("dialog", lambda dialog: say(f"dialog: {dialog.message}"))
-        self.address = address
-        page.goto(address)
-        self.wait("html[data-ready]")
+        self.go(address)
 
     @property
     def is_open(self) -> bool:
         """Whether its browser lives."""
         return not self.page.is_closed()
 
-    def open_anew(self) -> None:
-        """The page with nothing chosen, from a browser that has read its scripts already."""
-        self.page.evaluate(FORGET)
+    def go(self, address: str) -> None:
+        self.address = address
+        self.page.goto(address)
+        self.wait("html[data-ready]")
+
+    def leave(self) -> None:
+        """No page is open any more: that which was may lose its server."""
+        self.address = "about:blank"
+        self.page.goto(self.address)
+
+    def reload(self) -> None:
         self.page.reload()
         self.wait("html[data-ready]")
+
+    def forget(self) -> None:
+        """The page as it is opened, but for what it has loaded and drawn already."""
+        self.page.evaluate(FORGET)
+        self.resize(**VIEWPORT)
+
+    def resize(self, width: int, height: int = 800) -> None:
+        if self.page.viewport_size != {"width": width, "height": height}:
+            self.page.set_viewport_size({"width": width, "height": height})
 
     def _note_failure(self, request: Any) -> None:
         if request.failure != "net::ERR_ABORTED":  # which a tab that reloads does by itself

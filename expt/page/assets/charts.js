@@ -55,7 +55,7 @@ export async function draw(element, traces, settings) {
   if (element.turn !== turn) return;
   element.style.height = `${settings.height}px`; // else a window of another size leaves it the least
   if (settings.live === undefined) {
-    await window.Plotly.react(element, traces, layout(settings), CONFIG);
+    await react(element, traces, settings);
     return;
   }
   const form = settings.live && JSON.stringify([settings, traces.map(({ x, y, ...look }) => look), document.documentElement.dataset.theme]);
@@ -68,7 +68,7 @@ export async function draw(element, traces, settings) {
     return;
   }
   const { live, ...more } = { ...settings, ...ranges };
-  await window.Plotly.react(element, traces, layout({ ...more, uirevision: `${more.uirevision} ${element.freed || 0}` }), CONFIG);
+  await react(element, traces, { ...more, uirevision: `${more.uirevision} ${element.freed || 0}` });
   element.lines = null;
   if (live) remember(element, form, traces);
   const now = performance.now();
@@ -77,6 +77,20 @@ export async function draw(element, traces, settings) {
     element.zoomed = {};
     element.on("plotly_relayout", (change) => noteZoom(element, change));
   }
+}
+
+// Plotly hears of a window of another size, but not of what was hidden meanwhile.
+const fitting = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const drawn = target._fullLayout?.width;
+    if (target.offsetWidth && drawn && Math.abs(target.offsetWidth - drawn) >= 1) window.Plotly.Plots.resize(target);
+  }
+});
+
+// Draws a chart, which from now on is as wide as its place.
+async function react(element, traces, settings) {
+  await window.Plotly.react(element, traces, layout(settings), CONFIG);
+  fitting.observe(element);
 }
 
 // Which axes somebody zoomed: a chart that goes on leaves them as they are.
@@ -90,6 +104,7 @@ function noteZoom(element, change) {
 
 export function clear(element) {
   element.turn = (element.turn || 0) + 1;
+  fitting.unobserve(element);
   if (element.data) window.Plotly.purge(element);
   element.zoomed = element.lines = null;
 }

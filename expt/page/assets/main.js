@@ -14,6 +14,7 @@ import {Detail} from "./detail.js";
 import {Fetched, PACE, REST, FRAME, LONGEST, ROUND} from "./charts.js";
 
 const VIEWS = { runs: RunsTable, curves: Curves, parallel: Parallel, scatter: Scatter, media: Media, compare: Compare, run: Detail };
+const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 const GATHERED = 200; // milliseconds in which what comes is shown at once
 const KEYS = "1 to 7 views · / filter · arrows move · space selects · enter opens · esc back to the table · t dark or light";
 
@@ -34,6 +35,7 @@ class Page {
     this.main = el("main");
     root.append(el("header", {}, el("strong", {}, "expt"), this.tabs, this.filter, this.told), this.chips, this.main, el("footer", {}, source.cut ? el("span.cut", {}, source.cut, " · ") : null, KEYS));
     document.addEventListener("keydown", (event) => this.key(event));
+    DARK.addEventListener("change", () => this.changed(["theme"]));
     this.filter.value = this.state.where;
     this.theme();
     this.update();
@@ -53,7 +55,7 @@ class Page {
   }
 
   theme() {
-    const wanted = this.state.theme || (window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    const wanted = this.state.theme || (DARK.matches ? "dark" : "light");
     document.documentElement.dataset.theme = wanted;
   }
 

@@ -12,7 +12,7 @@ export class State {
   constructor(changed) {
     this.changed = changed;
     this.read();
-    window.addEventListener("hashchange", () => { if (location.hash.slice(1) !== this.written) { this.read(); changed(this, ["view"]); } });
+    window.addEventListener("hashchange", () => { if (location.hash.slice(1) !== this.written) { this.read(); changed(this, Object.keys(DEFAULTS)); } });
     window.addEventListener("pagehide", () => this.settle());
   }
 
