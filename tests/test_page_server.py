@@ -31,7 +31,7 @@ pytest.importorskip("starlette", reason="the extra 'page' is not installed")
 
 from expt.page.bundle import front_end
 from expt.page.facts import tell_series
-from expt.page.guard import COOKIE
+from expt.page.guard import cookie_of
 from expt.page.known_runs import KnownRuns
 from expt.page.server import Served, make_app
 from expt.page.watching import Watcher
@@ -111,7 +111,7 @@ def open_app(root: Path, **headers: str) -> Client:
     return Client(serve(root).app, **headers)
 
 
-def serve(root: Path) -> Served:
+def serve(root: Path, port: int = 8777, token: str = TOKEN) -> Served:
     def find(query: Mapping[str, str]) -> Any:
         words: dict[str, Any] = dict(query)
         return find_runs(root, **{**words, "limit": int(words.get("limit", 0))})
@@ -120,7 +120,7 @@ def serve(root: Path) -> Served:
         return list_runs(root, first=2000, **{**query, "limit": int(query.get("limit", 0))})
 
     return make_app(
-        find, listings, lambda name: load_run(name, root), root, port=8777, token=TOKEN, words=WORDS
+        find, listings, lambda name: load_run(name, root), root, port=port, token=token, words=WORDS
     )
 
 
@@ -162,7 +162,7 @@ def test_without_the_token_nothing_is_told(root: Path, path: str) -> None:
     assert stranger.get(path).status_code == 403
     assert stranger.get(f"{path}?token=guessed").status_code == 403
     assert stranger.get(path, Authorization="Bearer guessed").status_code == 403
-    assert stranger.get(path, Cookie=f"{COOKIE}=guessed").status_code == 403
+    assert stranger.get(path, Cookie=f"{cookie_of(8777)}=guessed").status_code == 403
 
 
 def test_the_address_gives_a_cookie_and_no_token_stays_in_it(root: Path) -> None:
@@ -175,6 +175,22 @@ def test_the_address_gives_a_cookie_and_no_token_stays_in_it(root: Path) -> None
     page = client.get("/", Cookie=answer.headers["set-cookie"].partition(";")[0])
     assert page.status_code == 200
     assert TOKEN not in page.text
+
+
+def test_pages_of_two_ports_are_open_in_one_browser(root: Path) -> None:
+    """Which sends the cookies of both to each, as those of one host."""
+    given: dict[str, str] = {}
+    pages = []
+    for port in (8777, 8778):
+        page = Client(serve(root, port, f"{TOKEN}{port}").app, Host=f"127.0.0.1:{port}")
+        cookie = page.get(f"/?token={TOKEN}{port}").headers["set-cookie"].partition(";")[0]
+        given |= [cookie.split("=")]
+        pages.append((page, cookie))
+    for (page, own), (_, other) in zip(pages, reversed(pages), strict=True):
+        sent = "; ".join(map("=".join, given.items()))
+        assert page.get("/api/runs", Cookie=sent).status_code == 200
+        assert page.get("/api/runs", Cookie=own).status_code == 200
+        assert page.get("/api/runs", Cookie=other).status_code == 403
 
 
 @pytest.mark.parametrize("host", ["evil.example:8777", "127.0.0.1:80", "127.0.0.1", "0.0.0.0:8777"])

@@ -15,7 +15,6 @@ from starlette.responses import RedirectResponse, Response
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-COOKIE: Final = "expt-token"
 _POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -40,13 +39,20 @@ HEADERS: Final = {
 """Of every answer."""
 
 
-class Guard:
-    """Lets through what asks for this host and has the token, as `?token=` or as the cookie."""
+def cookie_of(port: int) -> str:
+    """The name of the cookie of a page: a browser sends those of all ports of a host to each."""
+    return f"expt-token-{port}"
 
-    def __init__(self, app: ASGIApp, token: str, hosts: frozenset[str]) -> None:
+
+class Guard:
+    """Lets through what asks for this port of this machine and has the token, as `?token=` or as a
+    cookie."""
+
+    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self._app = app
         self._token = token
-        self._hosts = hosts
+        self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
+        self._cookie = cookie_of(port)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,12 +67,12 @@ class Guard:
             return _plain(421, "this is not the address of the page")
         typed = request.query_params.get("token", "")
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        known = [request.cookies.get(COOKIE, ""), typed, bearer]
+        known = [request.cookies.get(self._cookie, ""), typed, bearer]
         if not any(hmac.compare_digest(one.encode(), self._token.encode()) for one in known):
             return _plain(403, "the address that 'expt view' printed has the token; this has none")
         if typed and request.method == "GET" and request.url.path == "/":
             answer = RedirectResponse("/", 303, headers=HEADERS)
-            answer.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
+            answer.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
             return answer
         if request.method not in ("GET", "HEAD"):
             origin = request.headers.get("origin")

@@ -154,8 +154,7 @@ def make_app(
         },
     )
     app.router.redirect_slashes = False
-    hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
-    return Served(Guard(app, token, hosts), token, pages.known.ready, _load, pages.end)
+    return Served(Guard(app, token, port), token, pages.known.ready, _load, pages.end)
 
 
 class _Pages:
