@@ -177,7 +177,9 @@ def test_rm_asks_tells_sizes_and_removes_exactly_what_was_named(root: Path, caps
 
 
 def test_rm_leaves_what_is_running_unless_it_is_forced(root: Path, capsys: Any) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, it is inherited
     owner = subprocess.Popen(["sleep", "300"])
+    signal.signal(signal.SIGINT, before)
     try:
         told = {**owner_of_this_process(), "pid": owner.pid, "started": start_of(owner.pid)}
         path = make_run(root, 9, status="running", owner=told, pid=owner.pid)
