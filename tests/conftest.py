@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from covered_forks import cover_forks
-from warm_start import WarmProcess, may_start_warm, own_servers, places
+from warm_start import (
+    WarmProcess,
+    connect,
+    may_start_warm,
+    own_servers,
+    places,
+    start_workers_warm,
+)
 
 from expt.testing import Done, Sandbox
 
@@ -71,6 +78,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     cover_forks()
     if hasattr(session.config, "workerinput"):
         places.append(Path(session.config.workerinput["servers"]))
+    if not os.environ.get("EXPT_COLD_TESTS"):
+        start_workers_warm(partial(connect, "plain"))
     _leave_controller_in_forks(session.config)
     threading.Thread(target=_end_what_hangs, args=(os.dup(2),), daemon=True).start()
 

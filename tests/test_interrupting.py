@@ -192,6 +192,7 @@ def test_a_terminal_that_is_hung_up_leaves_interrupted_runs(sandbox: Sandbox) ->
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(sandbox.root)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # 'nohup pytest' ignores it
         os.execv(sys.executable, [sys.executable, "-m", "expt", "--no-render"])
     deadline = time.monotonic() + 60
     while not (sandbox.root / "begun.txt").exists() and time.monotonic() < deadline:
@@ -272,7 +273,7 @@ def test_an_interrupt_reaches_the_teardown_of_a_session_provider(sandbox: Sandbo
 def test_a_limit_of_time_holds_with_and_without_workers(sandbox: Sandbox, workers: str) -> None:
     """case: timeout-ignored-with-n0"""
     sandbox.write({"experiments/a.py": SLOW})
-    done = sandbox.expt("--timeout", "3", "-n", workers)
+    done = sandbox.expt("--timeout", "1.5", "-n", workers)
     assert done.exit_code == 1, done.stderr
     slow, then = sandbox.run("latest~1"), sandbox.run()
     assert (slow.status, slow.error.type) == ("failed", "TimeoutError")
@@ -356,7 +357,7 @@ def test_a_limit_of_time_reaches_an_inner_session_and_fails_the_outer_run(
 ) -> None:
     """case: nested-run-hides-timeout"""
     sandbox.write({"expt.toml": "", "experiments/inner.py": INNER, "experiments/outer.py": OUTER})
-    done = sandbox.expt("experiments/outer.py", "--timeout", "6")
+    done = sandbox.expt("experiments/outer.py", "--timeout", "2")
     assert done.exit_code == 1, done.stderr
     (outer,) = sandbox.runs(k="outer")
     assert (outer.status, outer.error.type) == ("failed", "TimeoutError")
@@ -382,6 +383,7 @@ def test_an_interrupt_reaches_an_inner_session_and_interrupts_the_outer_run(
 @pytest.mark.skipif(sys.platform != "linux", reason="takes prctl")
 def test_a_killed_run_leaves_no_inner_worker(sandbox: Sandbox) -> None:
     """case: nested-run-hides-timeout. A worker that does not end in time is killed so."""
+    sandbox.environ["EXPT_COLD_TESTS"] = "1"  # a fork of another process is no child of the run
     sandbox.write({"expt.toml": "", "experiments/inner.py": INNER, "experiments/outer.py": OUTER})
     process = sandbox.start("experiments/outer.py")
     wait_for(sandbox.root / "begun.txt", process)

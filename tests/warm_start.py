@@ -8,7 +8,10 @@ has done them once it is the same process otherwise: its own folder, environment
 and exit. What Python reads before the first line (PYTHON…, the locale, thread limits) cannot be
 given to a fork, more places of modules aside, and starts cold. `EXPT_COLD_TESTS=1` starts all of
 them cold. A Python file starts warm likewise, where it is to be run and not what it imports, and
-so does pytest, from a server that has loaded its plugins.
+so does pytest, from a server that has loaded its plugins. So do workers that would be interpreters
+of their own, as those of `expt.run` and of an engine's nodes are, where their environment has
+neither `EXPT_START_METHOD` nor `EXPT_COLD_TESTS`: they are no children of what starts them, which
+the server takes the place of where that dies, and nobody learns what a dead one had used.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 MODULES: Final = (
     "_strptime",
@@ -83,7 +86,8 @@ _ENGINES: Final = (
     *("cloudpickle", "concurrent.futures.process", "multiprocessing.spawn", *_OPTIONAL),
     *("expt.executors.engines.engine_executor", "expt.sessions.engine_home"),
 )
-_COLD: Final = ("PYTHON", "LANG", "LC_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
+_THREADS: Final = ("OMP_", "OPENBLAS_", "MKL_")
+_COLD: Final = ("PYTHON", "LANG", "LC_", *_THREADS, "MPL")
 _NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
 _PLACES: Final = "PYTHONPATH"
 LIMIT: Final = 100.0
@@ -97,11 +101,10 @@ PLUGIN: Final = (
 """What a process of pytest needs to know `--expt` where expt is used and not installed."""
 
 
-def may_start_warm(environment: dict[str, str]) -> bool:
-    """Whether a fork can have this environment."""
-    usual = {name: os.environ.get(name) for name in environment}
+def may_start_warm(environment: dict[str, str], usual: Mapping[str, str] = os.environ) -> bool:
+    """Whether a fork can have this environment, where the server has the `usual` one."""
     told_at_start = any(
-        name.startswith(_COLD) and usual[name] != value and name not in (_NO_BYTECODE, _PLACES)
+        name.startswith(_COLD) and usual.get(name) != value and name not in (_NO_BYTECODE, _PLACES)
         for name, value in environment.items()
     )
     customized = any(Path(place, "sitecustomize.py").exists() for place in _places(environment))
@@ -149,7 +152,7 @@ def own_servers() -> Servers:
 _started: Final[list[subprocess.Popen[bytes]]] = []
 
 
-def _connect(kind: str) -> socket.socket:
+def connect(kind: str) -> socket.socket:
     """A connection to the server of this kind, which is started where none is, or none any more."""
     place = _place()
     with contextlib.suppress(OSError):
@@ -210,51 +213,24 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-class WarmProcess:
-    """A command that was started warm, as `subprocess.Popen` of a text with two pipes.
-
-    With `merged` what it writes to stderr comes with what it writes to stdout; with a `terminal`
-    (its descriptor) both are shown there. What `draws` has imported what pictures take, and what
-    has `engines` their libraries. The words are those of `expt`, or of `python`.
-    """
+class Forked:
+    """A process that a server has forked for us, as `subprocess.Popen` tells of it."""
 
     def __init__(
-        self,
-        words: list[str],
-        cwd: str,
-        environment: dict[str, str],
-        *,
-        merged: bool = False,
-        terminal: int | None = None,
-        draws: bool = False,
-        engines: bool = False,
-        python: bool = False,
+        self, server: socket.socket, asked: dict[str, Any], descriptors: list[int]
     ) -> None:
         self.returncode: int | None = None
-        is_pytest = python and words[:2] == ["-m", "pytest"]
-        kind = "pytest" if is_pytest else "engines" if engines else "draws" if draws else "plain"
-        self._server = _connect(kind)
-        out, their_out = os.pipe()
-        err, their_err = os.pipe()
-        self.stdout, self.stderr = _open_text(out), _open_text(err)
-        asked = {"words": words, "cwd": cwd, "environment": environment, "python": python}
+        self._server = server
+        self._answers = server.makefile("r")
         told = json.dumps(asked).encode()
-        self._answers = self._server.makefile("r")
         try:
-            ends = [their_out, their_out if merged else their_err]
-            ends = ends if terminal is None else [terminal, terminal]
-            socket.send_fds(self._server, [len(told).to_bytes(4, "little")], ends)
-            self._server.sendall(told)
+            socket.send_fds(server, [len(told).to_bytes(4, "little")], descriptors)
+            server.sendall(told)
             self.pid = int(self._answers.readline())
-        except BaseException as error:
-            if isinstance(error, TimeoutError):  # it stands still: the next one asks another
-                _end(kind)
-            for opened in (self.stdout, self.stderr, self._answers, self._server):
-                opened.close()
+        except BaseException:
+            self._answers.close()
+            server.close()
             raise
-        finally:
-            os.close(their_out)
-            os.close(their_err)
 
     def poll(self) -> int | None:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -282,6 +258,47 @@ class WarmProcess:
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
 
+
+class WarmProcess(Forked):
+    """A command that was started warm, as `subprocess.Popen` of a text with two pipes.
+
+    With `merged` what it writes to stderr comes with what it writes to stdout; with a `terminal`
+    (its descriptor) both are shown there. What `draws` has imported what pictures take, and what
+    has `engines` their libraries. The words are those of `expt`, or of `python`.
+    """
+
+    def __init__(
+        self,
+        words: list[str],
+        cwd: str,
+        environment: dict[str, str],
+        *,
+        merged: bool = False,
+        terminal: int | None = None,
+        draws: bool = False,
+        engines: bool = False,
+        python: bool = False,
+    ) -> None:
+        is_pytest = python and words[:2] == ["-m", "pytest"]
+        kind = "pytest" if is_pytest else "engines" if engines else "draws" if draws else "plain"
+        server = connect(kind)
+        out, their_out = os.pipe()
+        err, their_err = os.pipe()
+        self.stdout, self.stderr = _open_text(out), _open_text(err)
+        asked = {"words": words, "cwd": cwd, "environment": environment, "python": python}
+        ends = [their_out, their_out if merged else their_err]
+        try:
+            super().__init__(server, asked, ends if terminal is None else [terminal, terminal])
+        except BaseException as error:
+            if isinstance(error, TimeoutError):  # it stands still: the next one asks another
+                _end(kind)
+            for opened in (self.stdout, self.stderr):
+                opened.close()
+            raise
+        finally:
+            os.close(their_out)
+            os.close(their_err)
+
     def communicate(self, timeout: float = LIMIT) -> tuple[str, str]:
         limit = time.monotonic() + timeout
         found = {self.stdout: b"", self.stderr: b""}
@@ -303,6 +320,37 @@ class WarmProcess:
         for stream in found:
             stream.close()
         return out, err
+
+
+def start_workers_warm(connect: Callable[[], socket.socket]) -> None:
+    """Have workers that would be interpreters of their own forked by a server, from now on."""
+    usual = dict(os.environ)
+
+    class Popen(subprocess.Popen):  # type: ignore[type-arg]
+        def __new__(cls, *told: Any, **settings: Any) -> Any:
+            is_worker = isinstance(told[0], list) and told[0][1:3] == _WORKER if told else False
+            if is_worker and may_work_warm(settings["env"], usual):
+                with contextlib.suppress(OSError):  # the server is gone, or a stream is closed
+                    return start(told[0][3:], **settings)
+            return super().__new__(cls)
+
+    def start(
+        words: list[str], *, env: dict[str, str], cwd: Path | None, pass_fds: list[int], **_: Any
+    ) -> Forked:
+        asked = {"words": words, "cwd": str(cwd or os.getcwd()), "environment": env, "python": True}
+        return Forked(connect(), asked, [1, 2, *pass_fds])
+
+    subprocess.Popen = Popen  # type: ignore[misc]
+
+
+def may_work_warm(environment: dict[str, str], usual: Mapping[str, str]) -> bool:
+    """Whether a worker may be forked, whose threads are as many as the server has."""
+    told = {name: value for name, value in environment.items() if not name.startswith(_THREADS)}
+    return not _COLD_WORKERS & environment.keys() and may_start_warm(told, usual)
+
+
+_WORKER: Final = ["-m", "expt.sessions.serving"]
+_COLD_WORKERS: Final = {"EXPT_START_METHOD", "EXPT_COLD_TESTS"}
 
 
 def run_warm(
@@ -377,17 +425,25 @@ def serve(place: Path, kind: str, started: int) -> None:
     os.write(started, b".")
     os.close(started)
     asking: dict[int, socket.socket] = {}
+    owned: dict[socket.socket, int] = {}
+    start_workers_warm(lambda: _connected(place / kind))
     ours = (listener.fileno(), tests.fileno(), woken, wake)
     while True:
-        heard, _, _ = select.select(ours[:3], [], [])
+        heard, _, _ = select.select([*ours[:3], *owned], [], [])
         if tests.fileno() in heard:
             os._exit(0)
         if woken in heard:
             os.read(woken, 4096)
             tell_ends(asking)
+        for connection in [each for each in owned if each in heard or each.fileno() < 0]:
+            pid = owned.pop(connection)
+            if asking.get(pid) is connection:  # who started it is gone: Linux would kill it
+                os.kill(pid, signal.SIGKILL)
         if listener.fileno() in heard:
             connection, _ = listener.accept()
-            begin(connection, asking, ours)
+            pid, is_worker = begin(connection, asking, ours)
+            if is_worker:
+                owned[connection] = pid
 
 
 def load_pytest() -> None:
@@ -405,9 +461,9 @@ _NOT_OURS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def begin(
     connection: socket.socket, asking: dict[int, socket.socket], ours: tuple[int, ...]
-) -> None:
-    """Fork the command that a connection asks for, and tell its pid."""
-    length, descriptors, _, _ = socket.recv_fds(connection, 4, 2)
+) -> tuple[int, bool]:
+    """Fork the command or the worker that a connection asks for, and tell its pid."""
+    length, descriptors, _, _ = socket.recv_fds(connection, 4, 3)
     told = b""
     while len(told) < int.from_bytes(length, "little"):
         piece = connection.recv(65536)
@@ -429,6 +485,7 @@ def begin(
     asking[pid] = connection
     with contextlib.suppress(OSError):
         connection.sendall(f"{pid}\n".encode())
+    return pid, len(descriptors) == 3
 
 
 def tell_ends(asking: dict[int, socket.socket]) -> None:
@@ -441,8 +498,8 @@ def tell_ends(asking: dict[int, socket.socket]) -> None:
             connection.sendall(f"{status}\n".encode())
 
 
-def become(asked: dict[str, Any], out: int, err: int) -> None:
-    """Be what `python -m expt WORDS` is, or `python WORDS`, to the end."""
+def become(asked: dict[str, Any], out: int, err: int, *worker: int) -> None:
+    """Be what `python -m expt WORDS` is, or `python WORDS`, or a worker's, to the end."""
     import threading
 
     os.dup2(out, 1)
@@ -468,7 +525,9 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code: Any = 0
     try:
-        if asked["python"]:
+        if worker:
+            run_worker(worker[0], words[1])
+        elif asked["python"]:
             run_python(words)
         else:
             from expt import __main__ as command
@@ -491,6 +550,16 @@ def become(asked: dict[str, Any], out: int, err: int) -> None:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def run_worker(descriptor: int, role: str) -> None:
+    """Be `python -m expt.sessions.serving FD ROLE`."""
+    from expt.sessions import serving
+
+    os.setpgid(0, 0)
+    sys.modules["__main__"] = serving
+    sys.argv = [str(serving.__file__), str(descriptor), role]
+    serving.main(sys.argv[1:])
 
 
 def run_python(words: list[str]) -> None:

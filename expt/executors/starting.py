@@ -228,17 +228,15 @@ class SpawnStarter:
 
 def _poll(child: subprocess.Popen[bytes]) -> End | None:
     """How a child ended, with what it used where the system tells; None where it has not."""
-    if not hasattr(os, "wait4"):  # Windows
-        code = child.poll()
-        return None if code is None else (child.pid, code, None)
-    try:
-        pid, status, used = os.wait4(child.pid, os.WNOHANG)
-    except ChildProcessError:  # somebody else has waited for it
-        return child.pid, child.poll(), None
-    if pid == 0:
-        return None
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return pid, child.returncode, read_usage(used)
+    if hasattr(os, "wait4"):  # not on Windows
+        with contextlib.suppress(ChildProcessError):  # somebody else waits for it, or has
+            pid, status, used = os.wait4(child.pid, os.WNOHANG)
+            if pid == 0:
+                return None
+            child.returncode = os.waitstatus_to_exitcode(status)
+            return pid, child.returncode, read_usage(used)
+    code = child.poll()
+    return None if code is None else (child.pid, code, None)
 
 
 def make_starter(serve: Serve, environment: Mapping[str, str]) -> Starter:
