@@ -263,10 +263,10 @@ def test_a_module_that_ends_or_hangs_at_import_is_named(
 def test_a_hang_at_import_in_this_process_is_ended_and_named(sandbox: Sandbox) -> None:
     """sibling of case: timeout-ignored-with-n0"""
     sandbox.write({"experiments/a.py": f"import time; time.sleep(1000)\n{ONE}"})
-    done = sandbox.expt("--plan-timeout", "3", "-n", "0")
+    done = sandbox.expt("--plan-timeout", "1", "-n", "0")
     assert done.exit_code == 4
     assert done.stderr == (
-        "error: the process that imports experiments took longer than --plan-timeout 3\n"
+        "error: the process that imports experiments took longer than --plan-timeout 1\n"
         "  at experiments/a.py\n  while importing this file; nothing was run\n"
     )
 
@@ -453,7 +453,7 @@ def test_the_next_run_sees_what_a_first_run_would_see(sandbox: Sandbox) -> None:
             """
         }
     )
-    done = sandbox.expt("-p", "seed=1")
+    done = sandbox.expt("-p", "seed=1", "--no-render", render=True)  # it has imported matplotlib
     assert done.exit_code == 0, done.stdout
     c, _, a = sandbox.runs()
     assert dict(c.results) == dict(a.results)
@@ -616,7 +616,7 @@ def test_any_text_names_a_series_a_result_and_an_artifact(sandbox: Sandbox) -> N
     assert script.exit_code == 0, script.stderr
 
 
-def test_thousands_of_names_need_few_open_files(sandbox: Sandbox) -> None:
+def test_a_thousand_names_need_few_open_files(sandbox: Sandbox) -> None:
     sandbox.write(
         {
             "experiments/a.py": """
@@ -624,11 +624,11 @@ def test_thousands_of_names_need_few_open_files(sandbox: Sandbox) -> None:
 
                 def experiment_a(track):
                     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-                    for i in range(3000):
+                    for i in range(1000):
                         track(f"n{i}", i)
                         if i < 100:
                             track(f"t{i}", "text")
-                    for i in range(50_000):
+                    for i in range(10_000):
                         print(i)
             """
         }
@@ -636,9 +636,9 @@ def test_thousands_of_names_need_few_open_files(sandbox: Sandbox) -> None:
     done = sandbox.expt()
     assert done.exit_code == 0, done.stdout
     run = sandbox.run()
-    assert len(run.series) == 3100
-    assert run.series["n2999"].last == 2999
-    assert run.log.splitlines()[-1] == "49999"
+    assert len(run.series) == 1100
+    assert run.series["n999"].last == 999
+    assert run.log.splitlines()[-1] == "9999"
 
 
 # Pictures
@@ -885,13 +885,13 @@ def test_sessions_at_once_under_a_frozen_clock_share_nothing(sandbox: Sandbox) -
     sandbox.environ["PYTHONPATH"] = os.pathsep.join(
         [str(sandbox.root / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
-    processes = [sandbox.start("experiments/", "-n", "0") for _ in range(3)]
+    processes = [sandbox.start("experiments/", "-n", "0") for _ in range(2)]
     for process in processes:
         process.communicate(timeout=100)
-    assert [process.returncode for process in processes] == [0] * 3
+    assert [process.returncode for process in processes] == [0] * 2
     folders = list((sandbox.root / "runs/a/experiment_one").iterdir())
     assert {folder.name[:20] for folder in folders} == {"2026-01-01_00-00-00_"}
-    assert len(sandbox.runs(status="completed")) == len(folders) == 3
+    assert len(sandbox.runs(status="completed")) == len(folders) == 2
 
 
 # What is typed, and what stands in files

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from expt.testing import Sandbox
 
-CASES = 60
+CASES = 30
 SWEEP = ("experiments", "--sweep", f"n={{range=[0,{CASES}]}}", "-n", "2")
 TREE = {
     "experiments/helper.py": "def double(x):\n    return 2 * x\n",
@@ -29,7 +29,7 @@ TREE = {
         def experiment_one(track, n: int):
             track("x", helper.double(n))
             time.sleep(0.02)
-            while n > 50 and not Path("day.txt").exists():
+            while n > 25 and not Path("day.txt").exists():
                 time.sleep(0.02)
             return n
     """,
