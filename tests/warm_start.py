@@ -54,6 +54,7 @@ MODULES: Final = (
     "expt.cli.show",
     "expt.cli.show.detail",
     "expt.cli.show.listing",
+    "expt.cli.show.machine",
     "expt.ground.configuration",
     "expt.planning.planner",
     "expt.plugins.notify",
@@ -63,6 +64,7 @@ MODULES: Final = (
     "expt.running.case",
     "expt.running.rivals",
     "expt.running.session_files",
+    "expt.running.surroundings",
     "expt.sessions.looking_back",
     "expt.sessions.session",
     "expt.sessions.serving",
@@ -411,6 +413,7 @@ def serve(place: Path, kind: str, started: int) -> None:
     arguments = import_module("expt.cli.arguments")
     parser = arguments.make_run_parser({}, lambda _: None)
     parser.parse_known_intermixed_args(["a.py"])  # argparse's expressions are compiled here
+    import_module("expt.plugins.manager").find_entry_points()  # kept of each folder as it is now
     cover_forks()
     gc.freeze()  # or the first collection of each fork copies the pages of all that is here
     for number in _NOT_OURS:
