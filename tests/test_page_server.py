@@ -29,7 +29,7 @@ from expt.tracking.recorder import open_recorder
 
 pytest.importorskip("starlette", reason="the extra 'page' is not installed")
 
-from expt.page.bundle import front_end
+from expt.page.bundle import charts, front_end
 from expt.page.facts import tell_series
 from expt.page.guard import cookie_of
 from expt.page.known_runs import KnownRuns
@@ -761,3 +761,14 @@ def test_modules_of_the_front_end_share_no_name() -> None:
     named = re.findall(r"^(?:async )?(?:const|let|function|class) (\w+)", front_end(), re.MULTILINE)
     assert named
     assert [name for name, times in Counter(named).items() if times > 1] == []
+
+
+def test_a_browser_is_told_that_all_of_plotly_is_called_at_once() -> None:
+    """By parentheses around the one function, and nothing else is another."""
+    plotly = pytest.importorskip("plotly")
+    kept = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    told = charts().rstrip()
+    assert told.endswith("\n})));")
+    told = told.removesuffix(")));").replace(": this, (() => {", ": this, () => {", 1) + "));"
+    is_same = told == kept.read_text(encoding="utf-8").rstrip()
+    assert is_same  # a comparison of the texts themselves would be shown for minutes
