@@ -65,6 +65,7 @@ def test_stop_completes_a_run_with_the_reason(sandbox: Sandbox) -> None:
 def test_run_takes_a_function(sandbox: Sandbox) -> None:
     sandbox.write(
         {
+            "expt.toml": "plugins = ['no:script']",
             "experiments/curve.py": CURVE,
             "script.py": """
             import os
@@ -98,6 +99,7 @@ def test_run_takes_a_function(sandbox: Sandbox) -> None:
 def test_run_takes_the_options_of_the_command_by_their_names(sandbox: Sandbox) -> None:
     sandbox.write(
         {
+            "expt.toml": "plugins = ['no:script']",
             "experiments/first.py": """
                 from pathlib import Path
 
@@ -277,7 +279,7 @@ def test_a_run_inside_a_run_draws_and_keeps_what_its_session_does(sandbox: Sandb
                 import expt
 
                 def experiment_outer():
-                    expt.run("experiments", k="inner")
+                    expt.run("experiments", k="inner", n=0)
                 """,
             "experiments/inner.py": """
                 from expt import provider

@@ -26,6 +26,9 @@ import sys
 assert "_py" "test" not in sys.modules, "imported by the wrong process"
 """
 
+LIGHT = "render = false\nplugins = ['no:script']"
+"""Of sessions whose scripts nobody looks at: each would start a process for them."""
+
 TREE = {
     "pyproject.toml": """
         [tool.expt]
@@ -98,7 +101,7 @@ def surroundings(sandbox: Sandbox) -> dict[str, str]:
 
 def run_pytest(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
     if not (sandbox.root / "pyproject.toml").exists():
-        sandbox.write({"expt.toml": "render = false"})
+        sandbox.write({"expt.toml": LIGHT})
     environment = {**surroundings(sandbox), **PLUGIN, "NO_COLOR": "1", "COLUMNS": "120"}
     return run_warm(["-m", "pytest", *WITHOUT, *words], sandbox.root, environment, python=True)
 

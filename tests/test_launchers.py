@@ -90,7 +90,7 @@ DRAWS = """
 
     def experiment_y():
         for _ in range(2):
-            expt.run("experiments", k="experiment_x")
+            expt.run("experiments", k="experiment_x", n=0)
     """
 
 
