@@ -420,7 +420,7 @@ def test_two_chains_killed_at_any_moment_are_resumed_without_a_run_too_many(
         chain.write({f"experiments/other/{name}.py": source})
     words = (*SWEEP, "-p", "seed=1", "-n", "2", "--resume")
     moment = random.Random(7)
-    for _ in range(6):
+    for _ in range(4):
         process = chain.start(*words)
         begun = len(list(chain.root.rglob("run.json")))
         end = time.monotonic() + 60
