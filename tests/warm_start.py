@@ -325,7 +325,10 @@ class WarmProcess(Forked):
 
 
 def start_workers_warm(connect: Callable[[], socket.socket]) -> None:
-    """Have workers that would be interpreters of their own forked by a server, from now on."""
+    """Have workers that would be interpreters of their own forked by a server, from now on.
+
+    Not by one that has pytest, which no worker has; where no other one is, they start cold.
+    """
     usual = dict(os.environ)
 
     class Popen(subprocess.Popen):  # type: ignore[type-arg]
@@ -429,7 +432,7 @@ def serve(place: Path, kind: str, started: int) -> None:
     os.close(started)
     asking: dict[int, socket.socket] = {}
     owned: dict[socket.socket, int] = {}
-    start_workers_warm(lambda: _connected(place / kind))
+    start_workers_warm(lambda: _connected(place / ("plain" if kind == "pytest" else kind)))
     ours = (listener.fileno(), tests.fileno(), woken, wake)
     while True:
         heard, _, _ = select.select([*ours[:3], *owned], [], [])
