@@ -284,6 +284,9 @@ def test_what_differs_by_rounding_alone_is_flat_as_in_its_stored_picture(tab: Ta
     assert upright(".chart") == stored
     tab.page.evaluate("Plotly.relayout(document.querySelector('.chart'), 'yaxis.autorange', true)")
     assert upright(".chart") == stored  # a double click too
+    tab.page.evaluate("location.hash = 'view=curves&series=steady&color=params.lr'")
+    tab.until("document.querySelector('.chart .cbtitle')")
+    assert upright(".chart") == stored  # and beside a bar of colours
     tab.page.evaluate("location.hash = 'view=curves&series=steady&logy=log'")
     tab.addressed("logy=log")
     assert upright(".chart") == stored

@@ -4,7 +4,11 @@
 // The lowest and the highest of those that are finite; the wrong way round where none is.
 export function endsOf(numbers) {
   let [low, high] = [Infinity, -Infinity];
-  for (const x of numbers) { if (x < low && x > -Infinity) low = x; if (x > high && x < Infinity) high = x; }
+  for (const x of numbers) {
+    if (x === null) continue; // where a line has no point, and of a bar of colours
+    if (x < low && x > -Infinity) low = x;
+    if (x > high && x < Infinity) high = x;
+  }
   return [low, high];
 }
 
