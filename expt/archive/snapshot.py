@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expt.archive.git import Git, take_patch, take_repository
 from expt.archive.json_files import read_environment
+from expt.archive.variables import take_variables
 from expt.ground.errors import DamagedArchive
 from expt.ground.files import read_inside
 from expt.ground.imports import ImportTree, ModuleImport, read_imports
@@ -25,16 +26,6 @@ from expt.ground.layout import CODE_CAP, CODE_DIR, PATCH_FILE
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-_VARIABLES: Final = re.compile(
-    r"(CUDA_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUBLAS_WORKSPACE_CONFIG|NVIDIA_VISIBLE_DEVICES"
-    r"|(HIP|ROCR)_VISIBLE_DEVICES|XLA_FLAGS|XLA_PYTHON_CLIENT_\w+|JAX_PLATFORMS|JAX_ENABLE_X64"
-    r"|TF_DETERMINISTIC_OPS|TF_CPP_MIN_LOG_LEVEL|PYTORCH_CUDA_ALLOC_CONF"
-    r"|(OMP|MKL|OPENBLAS|NUMEXPR|VECLIB_MAXIMUM|NUMBA)_NUM_THREADS|OMP_PROC_BIND|KMP_AFFINITY"
-    r"|PYTHONHASHSEED|PYTHONPATH|PYTHONOPTIMIZE|VIRTUAL_ENV|CONDA_DEFAULT_ENV|CONDA_PREFIX"
-    r"|MPLBACKEND|LANG|LC_ALL|TZ|SLURM_(JOB_ID|JOB_NAME|ARRAY_JOB_ID|ARRAY_TASK_ID|PROCID|NODELIST"
-    r"|NTASKS|CPUS_PER_TASK|GPUS_ON_NODE))"
-)
 
 
 def take_surroundings(root: Path, code_of: Path | None = None) -> tuple[dict[str, Any], bytes]:
@@ -71,11 +62,6 @@ def take_environment(root: Path, git: Git | None = None) -> dict[str, Any]:
         "git": take_repository(git or Git(root)),
         "variables": take_variables(),
     }
-
-
-def take_variables() -> dict[str, str]:
-    """The variables of the environment that an archive tells of: an allow-list."""
-    return {name: value for name, value in sorted(os.environ.items()) if _VARIABLES.fullmatch(name)}
 
 
 # The machine

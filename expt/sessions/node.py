@@ -14,7 +14,6 @@ import atexit
 import concurrent.futures
 import contextlib
 import functools
-import hashlib
 import multiprocessing.util
 import os
 import shutil
@@ -27,9 +26,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expt.archive.checkpoints import read_points
 from expt.archive.owner import owner_is_alive
-from expt.archive.record import read_record
+from expt.archive.variables import take_variables
 from expt.executors.engines.mailbox import Mailbox
 from expt.executors.engines.parcels import Returned, read_parcel, to_bytes, unpack_begin
 from expt.executors.engines.standard import ignore_interrupts
@@ -43,7 +41,6 @@ from expt.ground.options import runs_root
 from expt.ground.value_classes import evolve
 from expt.sessions.books import Books
 from expt.sessions.burying import Undertaker
-from expt.sessions.shipping import lay_out, moved_request, pack_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +98,7 @@ class _Node:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._guests: dict[str, _Guest] = {}
+        self._guests: dict[str | bytes, _Guest] = {}
         self._watcher: threading.Thread | None = None
 
     def work_on(self, parcel: Parcel) -> Returned:
@@ -116,7 +113,7 @@ class _Node:
                 guest.busy -= 1
 
     def _guest_of(self, parcel: Parcel) -> _Guest:
-        key = parcel.mailbox or hashlib.sha256(parcel.begin).hexdigest()
+        key = parcel.mailbox or parcel.begin
         guest = self._guests.get(key)
         if guest is None:
             for other, idle in list(self._guests.items()):
@@ -206,6 +203,8 @@ class _Guest:
 
     def _lay_out(self, parcel: Parcel) -> None:
         """Put what came with the parcel into our folder, once."""
+        from expt.sessions.shipping import lay_out  # few ship
+
         came = hash((parcel.code, parcel.given))
         if came in self._laid_out:
             return
@@ -224,6 +223,8 @@ class _Guest:
     def work_on(self, parcel: Parcel) -> Returned:
         if not self._ships:
             return self._work_on(parcel)
+        from expt.sessions.shipping import moved_request, pack_run  # few ship
+
         here = self._begin.options
         request = moved_request(parcel.request, self._sent, here)
         returned = self._work_on(evolve(parcel, request=request))
@@ -323,6 +324,9 @@ def was_requeued(environ: Mapping[str, str]) -> bool:
 
 def _again(request: RunRequest, started: RunStarted | None) -> RunRequest | None:
     """The request of a case that had begun before, from its checkpoint; None where it had ended."""
+    from expt.archive.checkpoints import read_points  # few are requeued
+    from expt.archive.record import read_record
+
     if started is None:
         return request
     try:
@@ -340,11 +344,14 @@ def _again(request: RunRequest, started: RunStarted | None) -> RunRequest | None
 
 def _seen_from_here(session: SessionInfo, root: Path, sender: Mapping[str, Any]) -> SessionInfo:
     """What archives say of the session, with the machine that this is."""
-    from expt.archive.snapshot import take_environment, take_variables  # slow, and once a session
-
     told = dict(session.environment)
     is_same = (
         sender.get("host") == socket.gethostname() and told.get("executable") == sys.executable
     )
-    here = {"variables": take_variables()} if is_same else take_environment(root)
+    if is_same:
+        here: dict[str, Any] = {"variables": take_variables()}
+    else:
+        from expt.archive.snapshot import take_environment  # slow, and for other machines
+
+        here = take_environment(root)
     return evolve(session, environment={**told, **here, "git": told.get("git")})

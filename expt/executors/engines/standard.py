@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import multiprocessing
 import signal
 import threading
@@ -57,6 +56,8 @@ def make_standard(
 
 
 def _parameters(factory: Any) -> frozenset[str]:
+    import inspect  # slow, and nodes have this module for what stands below
+
     try:
         return frozenset(inspect.signature(factory).parameters)
     except (TypeError, ValueError):
