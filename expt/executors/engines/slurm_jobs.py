@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _GATHER: Final = 0.3  # seconds without another case until an array is submitted
 _ARRAY: Final = 1000  # jobs of one array: Slurm's own limit is 1001 at first
 _LOOK: Final = 0.5  # seconds between two looks for answers
-_ASK: Final = 5.0  # seconds between two questions to Slurm
+_ASK_SOON, _ASK_LATE = 1.0, 5.0  # seconds between two questions to Slurm: most jobs fail early
 _SETTLE: Final = 3.0  # seconds that a file may come later than the end of its job
 _PATIENCE: Final = 30.0  # seconds for a command of Slurm's
 _TIME: Final = 60  # minutes of a job, where nothing is said
@@ -115,7 +115,7 @@ class SlurmJobs(Executor):
         self._submitted: list[str] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._asked_at = 0.0
+        self._asked_at = self._submitted_at = 0.0
         self._thread = threading.Thread(target=self._work, name="expt-slurm", daemon=True)
         self._thread.start()
 
@@ -188,6 +188,7 @@ class SlurmJobs(Executor):
                 with self._lock:
                     self._jobs += [_Job(*pair) for pair in zip(jobs, some, strict=True)]
                     self._submitted += [job.job_id for job in jobs]
+                    self._submitted_at = time.monotonic()
         except Exception as error:  # submitit's own, and those of commands that are not there
             return error
         return None
@@ -201,8 +202,10 @@ class SlurmJobs(Executor):
             if one.job.paths.result_pickle.name in names:
                 self._take_answers(one)
         left = [one for one in jobs if one in self._jobs]
-        if left and time.monotonic() - self._asked_at > _ASK:
-            self._asked_at = time.monotonic()
+        now = time.monotonic()
+        patience = min(_ASK_LATE, max(_ASK_SOON, (now - self._submitted_at) / 4))
+        if left and now - self._asked_at > patience:
+            self._asked_at = now
             known = self._known_jobs(left)
             for one in left:
                 self._settle(one, known is None or one.job.job_id in known)
