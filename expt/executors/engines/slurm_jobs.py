@@ -10,6 +10,7 @@ A job says nothing while it runs. Its answer is a file; that it ended without on
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import os
 import queue
@@ -110,7 +111,7 @@ class SlurmJobs(Executor):
             raise UsageError(f"Slurm is not to be had here: {error}", "--executor slurm") from error
         self._folder = folder
         self._function: Callable[[bytes], bytes] | None = None
-        self._waiting: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Waiting | Future[list[str]]] = queue.SimpleQueue()
         self._jobs: list[_Job] = []
         self._submitted: list[str] = []
         self._lock = threading.Lock()
@@ -129,14 +130,9 @@ class SlurmJobs(Executor):
 
     def flush(self) -> list[str]:
         """Submit what is gathered; the ids of all jobs so far. Raises `UsageError`."""
-        gathered = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                gathered.append(self._waiting.get_nowait())
-        error = self._submit_array(gathered)
-        if error is not None:
-            raise UsageError("Slurm takes no job", "--executor slurm", str(error))
-        return list(self._submitted)
+        told: Future[list[str]] = concurrent.futures.Future()
+        self._waiting.put(told)  # the thread may have gathered some already: it alone submits
+        return told.result()
 
     def cancel_waiting(self) -> None:
         """Take back the jobs that have not begun."""
@@ -152,26 +148,37 @@ class SlurmJobs(Executor):
     # The thread
 
     def _work(self) -> None:
+        refused: Exception | None = None
         while not self._closing.is_set():
-            gathered = self._gather()
+            gathered, told = self._gather()
             if gathered:
                 error = self._submit_array(gathered)
+                refused = refused or error
                 for waiting in gathered if error is not None else ():
                     waiting.future.set_exception(error)
+            if told is not None and refused is not None:
+                what = "Slurm takes no job"
+                told.set_exception(UsageError(what, "--executor slurm", str(refused)))
+            elif told is not None:
+                told.set_result(list(self._submitted))
             with self._lock:
                 jobs = list(self._jobs)
             if jobs:
                 self._look(jobs)
 
-    def _gather(self) -> list[_Waiting]:
-        """The cases that come one after the other; none where none comes."""
+    def _gather(self) -> tuple[list[_Waiting], Future[list[str]] | None]:
+        """The cases that come one after the other, and who waits for word that they are submitted;
+        none where none comes."""
         gathered: list[_Waiting] = []
         patience = _LOOK
         with contextlib.suppress(queue.Empty):
             while len(gathered) < _ARRAY * self._per_job and not self._closing.is_set():
-                gathered.append(self._waiting.get(timeout=patience))
+                one = self._waiting.get(timeout=patience)
+                if not isinstance(one, _Waiting):
+                    return gathered, one
+                gathered.append(one)
                 patience = _GATHER
-        return gathered
+        return gathered, None
 
     def _submit_array(self, gathered: Sequence[_Waiting]) -> Exception | None:
         size = self._per_job
