@@ -15,6 +15,8 @@ import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from warm_start import WarmProcess
+
 from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
@@ -22,17 +24,53 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DASK = """
-    import dask
-    from distributed import LocalCluster
+    import asyncio, ctypes, os
 
-    if __name__ == "__main__":
-        # its processes are forked from one that has done their imports
-        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
-        with LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-        ) as cluster:
-            print(cluster.scheduler_address, flush=True)
-            input()
+    import dask
+    from distributed import Scheduler, Worker
+
+    dask.config.set({
+        "distributed.admin.system-monitor.interval": "10s",
+        "distributed.admin.tick.interval": "1s",
+        "distributed.worker.memory.monitor-interval": "10s",
+        "distributed.worker.profile.enabled": False,
+    })
+
+    def end_with_parent():
+        if hasattr(ctypes.CDLL(None), "prctl"):
+            ctypes.CDLL(None).prctl(1, 9)
+
+    def begin(live, *words):
+        pid = os.fork()
+        if pid == 0:
+            end_with_parent()
+            try:
+                asyncio.run(live(*words))
+            finally:
+                os._exit(0)
+        return pid
+
+    async def schedule(told):
+        async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+            os.write(told, scheduler.address.encode())
+            await scheduler.finished()
+
+    async def work(address):
+        async with Worker(address, nthreads=1, host="127.0.0.1") as worker:
+            await worker.finished()
+
+    end_with_parent()
+    os.setpgrp()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    told, tell = os.pipe()
+    begin(schedule, tell)
+    address = os.read(told, 1000).decode()
+    workers = {begin(work, address), begin(work, address)}
+    print(address, flush=True)
+    while True:
+        pid, _ = os.wait()
+        workers.remove(pid)
+        workers.add(begin(work, address))
 """
 RAY = """
     import ray
@@ -75,6 +113,26 @@ def cluster(script: str, folder: str) -> Iterator[str]:
             process.kill()
             process.wait()
         process.stdout.close()
+
+
+@contextlib.contextmanager
+def dask_cluster(folder: str) -> Iterator[str]:
+    """The address of a Dask cluster of two workers, which are forked from what has imported it.
+
+    A worker that dies is followed by another one, as with Dask's own nannies.
+    """
+    file = f"{folder}/cluster.py"
+    with open(file, "w") as written:
+        written.write(textwrap.dedent(DASK))
+    environment = {**os.environ, "EXPT_START_METHOD": "spawn"}  # a run's parent is its node
+    process = WarmProcess([file], folder, environment, engines=True, python=True)
+    try:
+        address = process.stdout.readline().strip()
+        assert address, "the cluster does not start"
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 SLURM_CONF = """
@@ -154,16 +212,16 @@ def one_node_slurm(folder: Path) -> Iterator[str]:
             assert time.monotonic() < deadline, "the node does not come up"
             time.sleep(0.2)
         yield str(file)
-        ask_slurm(str(file), "scancel", "--me")
+        ask_slurm(str(file), "scancel", "--me", "--full", "--signal=KILL")
     finally:
         for pid in reversed(pids):
             with contextlib.suppress(OSError, ValueError):
-                end_daemon(int(pid.read_text()))
+                end_daemon(int(pid.read_text()), at_once=pid.name == "slurmctld.pid")
 
 
-def end_daemon(pid: int) -> None:
+def end_daemon(pid: int, *, at_once: bool) -> None:
     """End a process that is no child of ours, and be sure of it."""
-    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGKILL if at_once else signal.SIGTERM)
     deadline = time.monotonic() + 10
     while process_is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -20,10 +20,12 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 COUNTS = """
-    import time
+    import os, time
 
     def experiment_counts(track, checkpoint, x: int = 0, steps: int = 2):
         state = checkpoint.load({"step": 0})
+        while x and not os.path.exists(f"go-{x}"):
+            time.sleep(0.1)
         while state["step"] < steps:
             track("x", x + state["step"], step=state["step"])
             time.sleep(0.3)
@@ -58,41 +60,45 @@ def wait_until(holds: Callable[[], Any], what: str) -> Any:
     return found
 
 
-def test_what_is_left_at_slurm_is_told_by_status_and_not_run_again(project: Sandbox) -> None:
-    sweep = ("--executor", "slurm", "--sweep", "x=1,2,3", "-p", "seed=1", "-p", "steps=5")
+def has_no_job(slurm_conf: str) -> bool:
+    return not ask_slurm(slurm_conf, "squeue", "-h", "--me").strip()
+
+
+def test_what_is_left_at_slurm_is_told_by_status_and_what_is_lost_is_run_by_resume(
+    project: Sandbox, slurm_conf: str
+) -> None:
+    sweep = ("--executor", "slurm", "--sweep", "x=1,2,3", "-p", "seed=1", "-p", "steps=3")
     done = project.expt("--detach", *sweep)
     assert done.exit_code == 0, done.stdout + done.stderr
+    (array,) = set(ask_slurm(slurm_conf, "squeue", "-h", "--me", "--array", "-o", "%F").split())
     assert "3 cases submitted in" in done.stdout
+    assert f"submitted as {array};" in done.stdout
     assert "3 cases left" in project.expt("status").stdout
     resumed = project.expt("--resume", "--plan", *sweep)
     assert resumed.exit_code == 0, resumed.stdout
     assert " running" in resumed.stdout
     assert "left out, it waits at an engine" in resumed.stdout
-    wait_until(lambda: len(project.runs(status="completed")) == 3, "the ends of all")
-    wait_until(lambda: project.expt("status").stdout == "nothing is running\n", "the end at Slurm")
-    assert not list((project.root / "runs").glob(".sessions/*"))
-    again = project.expt("--resume", *sweep)
-    assert again.exit_code == 0
-    assert len(project.runs()) == 3
-
-
-def test_what_slurm_has_lost_is_told_and_run_by_resume(project: Sandbox, slurm_conf: str) -> None:
-    sweep = ("--executor", "slurm", "--sweep", "x=1,2,3,4", "-p", "seed=1", "-p", "steps=9")
-    project.expt("--detach", *sweep)
+    wait_until(lambda: len(project.runs(status="running")) == 2, "two runs")
     ask_slurm(slurm_conf, "scancel", "--me", "--state=PENDING")
-    ask_slurm(slurm_conf, "scancel", "--me")
-    wait_until(lambda: "will not begin" in project.expt("status").stdout, "the end at Slurm")
+    ask_slurm(slurm_conf, "scancel", f"{array}_1")
+    project.write({"go-1": ""})
+    wait_until(lambda: has_no_job(slurm_conf), "the end at Slurm")
+    wait_until(lambda: "will not begin" in project.expt("status").stdout, "word of it")
     wait_until(lambda: not project.runs(status="running"), "the ends of those that ran")
-    done = project.expt("--resume", *sweep)
+    assert [run.params["x"] for run in project.runs(status="completed")] == [1]
+    project.write({"go-2": "", "go-3": ""})
+    done = project.expt("--resume", *sweep)  # an array, of which each job answers
     assert done.exit_code == 0, done.stdout + done.stderr
-    assert sorted(run.params["x"] for run in project.runs(status="completed")) == [1, 2, 3, 4]
+    results = [(run.params["x"], run.results) for run in project.runs(status="completed")]
+    assert sorted(results) == [(x, {"last": 3}) for x in (1, 2, 3)]
 
 
 def test_a_job_that_is_requeued_goes_on_from_its_checkpoint(
     project: Sandbox, slurm_conf: str
 ) -> None:
     steps = 12
-    done = project.expt("--detach", "--executor", "slurm", "-p", f"steps={steps}", "-p", "seed=1")
+    words = ("--executor", "slurm", "-p", f"steps={steps}", "-p", "seed=1")
+    done = project.expt("--detach", *words)
     assert done.exit_code == 0, done.stdout + done.stderr
     wait_until(
         lambda: any(len(run.series["x"].values) > 2 for run in project.runs() if "x" in run.series),
@@ -110,12 +116,12 @@ def test_a_job_that_is_requeued_goes_on_from_its_checkpoint(
     assert second.lineage["resumed_from"] == first.id
     assert list(second.series["x"].steps) == list(range(steps))
     assert 2 < len(first.series["x"].values) < steps
-
-
-def test_an_array_has_a_job_for_each_case_and_all_answer(project: Sandbox) -> None:
-    done = project.expt("--executor", "slurm", "--sweep", "x=1,2")
-    assert done.exit_code == 0, done.stdout + done.stderr
-    assert {run.params["x"]: run.results["last"] for run in project.runs()} == {1: 2, 2: 2}
+    wait_until(lambda: has_no_job(slurm_conf), "the end at Slurm")
+    assert project.expt("status").stdout == "nothing is running\n"
+    assert not list((project.root / "runs").glob(".sessions/*"))
+    again = project.expt("--resume", *words)
+    assert again.exit_code == 0
+    assert len(project.runs()) == 2, "it ran again"
 
 
 def test_a_secret_is_not_handed_to_what_keeps_it_in_files(sandbox: Sandbox) -> None:
