@@ -7,14 +7,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
-from clusters import DASK, RAY, RAY_TOKEN, cluster, one_node_slurm, why_no_slurm
+from clusters import RAY, RAY_TOKEN, cluster, dask_cluster, one_node_slurm, why_no_slurm
+from conftest import WarmSandbox
 
 from expt.testing import ExecutorContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from conftest import WarmSandbox
+    from pathlib import Path
 
     from expt.testing import Sandbox
 
@@ -26,14 +26,21 @@ def needs(module: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(find_spec(module) is None, reason=f"{module} is not installed")
 
 
-@pytest.fixture(autouse=True)
-def _engines(sandbox: WarmSandbox) -> None:
-    sandbox.engines = True
+class EngineSandbox(WarmSandbox):
+    engines = True
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    """An empty project, whose commands have imported the libraries of engines."""
+    root = tmp_path / "project"
+    root.mkdir()
+    return EngineSandbox(root)
 
 
 @pytest.fixture(scope="module")
 def dask_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with cluster(DASK, str(tmp_path_factory.mktemp("dask"))) as address:
+    with dask_cluster(str(tmp_path_factory.mktemp("dask"))) as address:
         yield address
 
 
@@ -53,6 +60,7 @@ class TestProcessPool(ExecutorContract):
     tiny = 2 * MANY
     executor = "concurrent.futures:ProcessPoolExecutor"
     words = ("-n", "2")
+    lone = ("-n", "1")
 
 
 @needs("loky")
@@ -60,16 +68,23 @@ class TestLoky(ExecutorContract):
     tiny = MANY
     executor = "loky:get_reusable_executor"
     words = ("-n", "2")
+    lone = ("-n", "1")
 
 
 @needs("executorlib")
 class TestExecutorlib(ExecutorContract):
     tiny = MANY
     executor = "lib"
+    lone = ("--executor", "lone")
     configuration = """
         [executors.lib]
         factory = "executorlib:SingleNodeExecutor"
         max_workers = 2
+        block_allocation = true
+
+        [executors.lone]
+        factory = "executorlib:SingleNodeExecutor"
+        max_workers = 1
         block_allocation = true
     """
 
