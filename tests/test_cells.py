@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expt.reading.cells import TABLE, UNTOLD, values_of
+from expt.reading.cells import IS_TABLE, UNTOLD, values_of
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from expt.reading.cells import TABLE, UNTOLD, values_of
         ({"params": {"on": True, "none": None, "many": [1, 2]}},
          {"params\0on": True, "params\0none": ["null"], "params\0many": ["[1, 2]"]}),
         ({"params": {"a": {"b": {"c": 1}}, "a.b": 2, "empty": {}}},
-         {"params\0a": TABLE, "params\0a\0b": TABLE, "params\0a\0b\0c": 1, "params\0a.b": 2,
+         {"params\0a": IS_TABLE, "params\0a\0b": IS_TABLE, "params\0a\0b\0c": 1, "params\0a.b": 2,
           "params\0empty": ["{}"]}),
         ({"results": {"x": {"$float": "nan"}, "y": {"$date": "2026-11-23"}}},
          {"results\0x": ['{"$float": "nan"}'], "results\0y": ['{"$date": "2026-11-23"}']}),
