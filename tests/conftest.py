@@ -228,7 +228,7 @@ def pytest_xdist_auto_num_workers() -> int | None:
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not hasattr(os, "sched_getaffinity"):
         return None
     processors = len(os.sched_getaffinity(0))
-    return processors + min(processors, 4)  # each has collected all tests, and takes memory
+    return processors + min(2 * processors, 4)  # each has collected all tests, and takes memory
 
 
 @pytest.hookimpl(optionalhook=True)
