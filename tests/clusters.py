@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warm_start import WarmProcess
@@ -21,7 +22,6 @@ from expt.ground.processes import process_is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 DASK = """
     import asyncio, ctypes, os
@@ -217,6 +217,16 @@ def one_node_slurm(folder: Path) -> Iterator[str]:
         for pid in reversed(pids):
             with contextlib.suppress(OSError, ValueError):
                 end_daemon(int(pid.read_text()), at_once=pid.name == "slurmctld.pid")
+        _end_steps(folder)
+
+
+def _end_steps(folder: Path) -> None:
+    """End what waits for a job for ever, where the daemon that would tell it is gone."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_step = (process / "comm").read_text() == "slurmstepd\n"
+            if is_step and (process / "cwd").readlink().is_relative_to(folder):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def end_daemon(pid: int, *, at_once: bool) -> None:
