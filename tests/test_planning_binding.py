@@ -130,6 +130,9 @@ def test_a_reserved_name_that_asks_for_something_else_is_refused(
     error = refused(sandbox, source + "\n")
     assert error.startswith(f"error: {who} has the name of a built-in provider\n  at experiments/")
     assert error.endswith(f"rename it; reserved: {RESERVED}\n")
+    unwanted = "default" if "=" in source else "type"
+    told = f"\n  without its {unwanted} it is supplied; or rename it"
+    assert (told in error) == who.startswith("the argument")
 
 
 def test_a_built_in_provider_may_be_annotated_with_what_it_is(sandbox: Sandbox) -> None:

@@ -87,6 +87,22 @@ def test_the_table_at_the_end_has_the_whole_sweep_in_its_order(sandbox: Sandbox,
     assert table(again) == [["lr", "loss"], ["1", "10"], ["2", "20"], ["3", "30"]]
 
 
+def test_what_the_rest_will_take_is_told_from_the_runs_with_the_nearest_values(
+    sandbox: Sandbox,
+) -> None:
+    """And not from all, of which most were short tries."""
+    sandbox.write({"experiments/a.py": "def experiment_a(pause: float = 0, lr: float = 1): pass\n"})
+    assert sandbox.expt("--sweep", "pause=0,9", "--sweep", "lr=1,2").exit_code == 0
+    assert sandbox.expt("--sweep", "lr=3,4,5").exit_code == 0
+    for run in sandbox.runs():
+        record = json.loads((run.path / "run.json").read_bytes())
+        record["duration"] = 100.0 if run.params["pause"] else 1.0
+        (run.path / "run.json").write_text(json.dumps(record))
+    for pause, told in (("9", "about 3m20s of runs"), ("0", "about 2.0s of runs")):
+        planned = sandbox.expt("-p", f"pause={pause}", "--sweep", "lr=6,7", "--plan")
+        assert told in planned.stdout, planned.stdout
+
+
 def table(done: Done) -> list[list[str]]:
     start = next(n for n, line in enumerate(done.lines) if line.endswith("   by lr")) + 2
     return [re.split(r"\s{2,}", line.strip()) for line in done.lines[start : start + 4]]

@@ -144,9 +144,9 @@ def read_provider(call: Callable[..., Any], function: Function) -> Provider:
     )
 
 
-def reserved_name(what: str, place: Place) -> PlanningError:
+def reserved_name(what: str, place: Place, instead: str = "") -> PlanningError:
     """The mistake that something of the user's has the name of a built-in provider."""
-    hint = "rename it; reserved: " + ", ".join(sorted(BUILTIN_PROVIDERS))
+    hint = f"{instead}rename it; reserved: {', '.join(sorted(BUILTIN_PROVIDERS))}"
     return PlanningError(f"{what} has the name of a built-in provider", str(place), hint)
 
 
@@ -333,7 +333,9 @@ class _Builder:
 
     def _visit_builtin(self, name: str, asker: Function, trail: list[Node]) -> None:
         if name in asker.defaults or _is_plain(asker.annotations.get(name), name):
-            raise reserved_name(f"the argument '{name}' of '{asker.name}'", asker.place)
+            unwanted = "default" if name in asker.defaults else "type"
+            what = f"the argument '{name}' of '{asker.name}'"
+            raise reserved_name(what, asker.place, f"without its {unwanted} it is supplied; or ")
         self._builtins.add(name)
         session = self._session_provider(trail)
         if session is not None and name not in SESSION_BUILTINS:

@@ -18,6 +18,7 @@ from expt.ground.errors import ReadingError
 from expt.ground.files import folder_size
 from expt.ground.layout import CODE_DIR, SESSIONS_DIR
 from expt.ground.model import LAYER_DRAWN, Origin, Past, PinnedRun
+from expt.ground.objects import safe_repr
 from expt.ground.options import runs_root
 from expt.ground.text import some_of, value_text
 from expt.ground.value_classes import evolve
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from expt.ground.model import Case, Plan
     from expt.ground.options import Options
     from expt.reading.run import Run
+
+_Timed = tuple[dict[str, str], float]
+"""The values of a run, as texts, and its seconds."""
 
 _RECENT: Final = 20  # runs of an experiment from which a price is told
 _UNFINISHED: Final = ("failed", "interrupted", "lost")
@@ -177,10 +181,11 @@ class _History:
         same = self._by_fingerprint.get(case.fingerprint or "", [])
         known = same or named
         bad = bool(named) and named[0].status in _UNFINISHED
-        seconds, size = self._prices.get(case.experiment.id, (None, None))
         durations = [run.duration for run in known if run.status == "completed"]
-        if durations and durations[0] is not None:
-            seconds = durations[0]
+        timed, size = self._prices.get(case.experiment.id, ((), None))
+        seconds = durations[0] if durations else None
+        if seconds is None:
+            seconds = _seconds_of_nearest(case, timed)
         past = Past("new", seconds=seconds, size=size, ended_badly=bad)
         for id_ in needed_ids(case):
             if pasts.get(id_, _NEW).state == "running":
@@ -236,15 +241,16 @@ class _History:
         seed = None if run is None else run.params.get(SEED)
         return run_id if run is None else (run.listed_lineage.get("fingerprint"), seed)
 
-    def _price(self, runs: Sequence[Run]) -> tuple[float | None, int | None]:
-        """Expected seconds and bytes of a run of the experiment."""
+    def _price(self, runs: Sequence[Run]) -> tuple[list[_Timed], int | None]:
+        """Values and seconds of the newest runs of the experiment, and expected bytes of one."""
         completed = [run for run in runs if run.status == "completed"][:_RECENT]
-        seconds = [run.duration for run in completed if run.duration is not None]
+        timed: list[_Timed] = []
+        for run in completed:
+            with contextlib.suppress(ReadingError):
+                if run.duration is not None:
+                    timed.append((_value_texts(run.params), run.duration))
         sizes = [folder_size(run.path) for run in completed[:3]]
-        return (
-            statistics.median(seconds) if seconds else None,
-            int(statistics.mean(sizes)) if sizes else None,
-        )
+        return timed, int(statistics.mean(sizes)) if sizes else None
 
     # Going on
 
@@ -334,6 +340,18 @@ class _History:
                 yield f"the file of {name}, {path}, is gone"
             elif measure_input(path, {})["sha256"] != before.get("sha256"):
                 yield f"the file of {name}, {path}"
+
+
+def _seconds_of_nearest(case: Case, timed: Sequence[_Timed]) -> float | None:
+    """Expected of a run: the median of those that have most values in common with it."""
+    now = _value_texts(case.params)
+    common = [sum(now.get(name) == text for name, text in texts.items()) for texts, _ in timed]
+    nearest = [took for (_, took), count in zip(timed, common, strict=True) if count == max(common)]
+    return statistics.median(nearest) if nearest else None
+
+
+def _value_texts(params: Mapping[str, Any]) -> dict[str, str]:
+    return {name: safe_repr(value) for name, value in params.items()}
 
 
 def _needs_anew(case: Case, pasts: Mapping[str, Past]) -> str:

@@ -54,10 +54,13 @@ export function legend({ of, kinds }, runs, rows, name) {
 // and where none does, the one with the fewest kinds.
 export function telling(runs, rows, ends, except = []) {
   const names = runs.differing(rows, runs.valueNames("params")).differs.filter((name) => !except.includes(name));
-  const kinds = new Map(names.map((name) => [name, rows.map((row) => show(runs.value(row, name)))]));
-  const count = (name) => new Set(kinds.get(name)).size;
   const ended = ends.map((end) => rows.map((row) => (runs.value(row, "status") === "running" ? NaN : runs.number(row, end))));
-  const told = names.filter((name) => count(name) > 1 && count(name) < rows.length).map((name) => [ended.reduce((sum, numbers) => sum + explained(kinds.get(name), numbers), 0), count(name), name]);
+  const told = [];
+  for (const name of names) {
+    const kinds = rows.map((row) => show(runs.value(row, name)));
+    const count = new Set(kinds).size;
+    if (count > 1 && count < rows.length) told.push([ended.reduce((sum, numbers) => sum + explained(kinds, numbers), 0), count, name]);
+  }
   return told.sort((a, b) => b[0] - a[0] || a[1] - b[1])[0]?.[2] || names.find((name) => runs.isNumeric(name)) || "";
 }
 
