@@ -133,11 +133,11 @@ def test_a_second_interrupt_ends_what_swallows_the_first_in_this_process(sandbox
     sandbox.write(
         {
             "experiments/a.py": """
-                import signal
+                import signal, time
                 while True:
                     try:
+                        time.sleep(0.01)
                         signal.raise_signal(signal.SIGINT)
-                        signal.pause()
                     except BaseException:
                         pass
                 def experiment_a(): ...
@@ -243,6 +243,30 @@ def test_an_interrupt_during_discovery_ends_at_once(sandbox: Sandbox) -> None:
     wait_for(sandbox.root / "begun.txt", process)
     assert end_with(process, signal.SIGINT)[0] == 2
     assert not (sandbox.root / "ran.txt").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="which thread hears of it is its affair")
+def test_an_interrupt_that_a_waiting_run_did_not_hear_is_told_again(sandbox: Sandbox) -> None:
+    """As it is where it comes just before the call: here it goes to another thread."""
+    sandbox.write(
+        {
+            "experiments/a.py": """
+                import signal, threading, time
+                def experiment_deaf():
+                    other = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+                    other.start()
+                    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+                    open("begun.txt", "w").close()
+                    time.sleep(60)
+            """
+        }
+    )
+    process = sandbox.start("-n", "1")
+    wait_for(sandbox.root / "begun.txt", process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2, err
+    assert sandbox.run().status == "interrupted"
 
 
 def test_an_interrupt_reaches_the_teardown_of_a_session_provider(sandbox: Sandbox) -> None:

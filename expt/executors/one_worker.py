@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from expt.ground.messages import Begin, Request
 
 GRACE: Final = 5.0  # seconds between asking a run that is over its time to end, and ending it
+_UNTIL_REMINDED: Final = 0.25  # seconds between asking it, and reminding it
 
 
 @define(eq=False)
@@ -38,6 +39,7 @@ class OneWorker:
     ahead: tuple[Request, Future[Any]] | None = None  # given to it before it was done with that
     began: float = 0.0
     deadline: float | None = None
+    remind_at: float | None = None  # when it is to be told again that it was interrupted
     started: messages.RunStarted | None = None
     importing: str | None = None
     asked: str | None = None
@@ -51,7 +53,7 @@ class OneWorker:
         self.keys = session_keys(request)
         self.began = time.monotonic()
         self.deadline = None if limit is None else self.began + limit
-        self.started = self.importing = self.asked = None
+        self.started = self.importing = self.asked = self.remind_at = None
 
     def go_on(self, limit: float | None) -> None:
         """It does what it was given ahead; if it was interrupted before, it still is."""
@@ -67,9 +69,16 @@ class OneWorker:
         self.killed = True
         self.deadline = time.monotonic() + GRACE
 
-    def signal(self, number: int) -> None:
-        """Send a signal, and let it go on if it was stopped: else it would never hear of it."""
-        for sent in (number, signal.SIGCONT):
+    def interrupt(self) -> None:
+        """Ask it to end what it does, and let it go on if it was stopped: else it would not hear.
+
+        It is reminded in a moment, should it not have heard.
+        """
+        self.remind_at = time.monotonic() + _UNTIL_REMINDED
+        self.signal(signal.SIGINT, signal.SIGCONT)
+
+    def signal(self, *numbers: int) -> None:
+        for sent in numbers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, sent)
 

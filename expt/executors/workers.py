@@ -31,6 +31,7 @@ from expt.ground import messages
 from expt.ground.errors import WorkerError
 from expt.ground.model import Outcome
 from expt.ground.processes import kill_group, process_is_alive
+from expt.ground.signal_handlers import WAKING_SIGNAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,7 +127,7 @@ class WorkerExecutor:
                 if kill:
                     worker.kill()
                 else:
-                    worker.signal(signal.SIGINT)
+                    worker.interrupt()
         self._wake()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -172,7 +173,8 @@ class WorkerExecutor:
 
     def _patience(self) -> float:
         """How long nothing needs to be done unless somebody says something."""
-        deadlines = [worker.deadline for worker in self._workers.values() if worker.deadline]
+        workers = self._workers.values()
+        deadlines = [at for one in workers for at in (one.deadline, one.remind_at) if at]
         waits = [_LONGEST, *(max(0.0, deadline - time.monotonic()) for deadline in deadlines)]
         silent = self._starter.fileno() is None and self._workers
         if silent or any(worker.closed for worker in self._workers.values()):
@@ -312,7 +314,7 @@ class WorkerExecutor:
         if isinstance(message, messages.RunStarted):
             worker.started = message
             if worker.asked == "interrupted" and not worker.killed:
-                worker.signal(signal.SIGINT)  # it began meanwhile, and may not have heard of it
+                worker.interrupt()  # it began meanwhile, and may not have heard of it
             limit = self._begin().options.running.timeout
             if isinstance(worker.request, messages.RunRequest) and limit and worker.asked is None:
                 worker.deadline = time.monotonic() + limit
@@ -413,6 +415,9 @@ class WorkerExecutor:
     def _enforce_deadlines(self) -> None:
         now = time.monotonic()
         for worker in list(self._workers.values()):
+            if worker.remind_at is not None and now >= worker.remind_at:
+                worker.remind_at = None
+                worker.signal(WAKING_SIGNAL)
             if worker.deadline is None or now < worker.deadline:
                 continue
             if worker.killed:  # and its end was not told: the starter does not hear of it
@@ -427,7 +432,7 @@ class WorkerExecutor:
             elif worker.asked is None:
                 worker.asked = "timeout"
                 worker.deadline = now + GRACE
-                worker.signal(signal.SIGINT)
+                worker.interrupt()
             else:
                 worker.kill()
 

@@ -30,6 +30,14 @@ INTERRUPTS: Final = tuple(
 """What asks a process to end, as far as the system has it."""
 
 
+WAKING_SIGNAL: Final = int(signal.SIGURG)
+"""Says nothing, but ends the system call that a process waits in.
+
+A Ctrl-C that comes between the interpreter's last look and such a call, or to another thread, is
+heard when the call returns: after hours, where it is a `sleep`.
+"""
+
+
 def end_at_interrupts(code: int) -> None:
     """From now on end the process with `code` where one is asked to end; `nohup` stays as it is."""
     for number in INTERRUPTS:

@@ -25,7 +25,7 @@ from expt.executors.wire import Connection, raised
 from expt.executors.workers import CLOSE
 from expt.ground.errors import ExptError, PlanningError, WorkerError
 from expt.ground.messages import Answer, Begin, Equip, Notice, PlanRequest
-from expt.ground.signal_handlers import IGNORED, set_handler
+from expt.ground.signal_handlers import IGNORED, WAKING_SIGNAL, set_handler
 from expt.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class _InterruptGate:
     def __init__(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        set_handler(WAKING_SIGNAL, lambda *_: None)
 
     def __enter__(self) -> None:
         set_handler(signal.SIGINT, signal.default_int_handler)
@@ -174,7 +175,7 @@ def main(arguments: list[str]) -> None:
     """`python -m expt.sessions.serving FD ROLE`: a spawned worker."""
     fd, role = int(arguments[0]), arguments[1]
     if hasattr(signal, "pthread_sigmask"):  # an engine's threads may block what ends a run
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, WAKING_SIGNAL})
     _end_with_parent()
     try:
         serve(Connection(socket.socket(fileno=fd)), role)
