@@ -16,6 +16,7 @@ from expt.drawing.sheets import encode_png
 from expt.drawing.styles import LIGHT
 from expt.drawing.together import RunSeries, explaining, together_figure
 from expt.drawing.varying import varying_values
+from expt.ground.value_classes import evolve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,6 +65,17 @@ def test_names_have_a_legend() -> None:
     figure = together_figure(sweep(name=["adam", "sgd"]), LIGHT, name="loss", color="name")
 
     assert {"name", "━ adam", "━ sgd"} <= texts_of(figure)
+
+
+def test_runs_that_were_stopped_do_not_tell_what_curves_are_coloured_by() -> None:
+    """Where each of them ends is told by when it was stopped, and not by its values."""
+    runs = [
+        *(RunSeries("whole", {"pause": 0.1, "lr": lr}, [0], [lr]) for lr in (1, 1, 2, 2, 3, 3)),
+        *(RunSeries("lost", {"pause": 5, "lr": 2}, [0], [end], False) for end in (50, 51)),
+    ]
+
+    assert explaining(["pause", "lr"], runs) == "lr"
+    assert explaining(["pause", "lr"], [evolve(run, is_whole=False) for run in runs]) == "pause"
 
 
 @pytest.mark.parametrize("count", [2, 8, 9, 40, 100])

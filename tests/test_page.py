@@ -12,6 +12,7 @@ from browser_tabs import VIEWPORT, Browser, Tab, open_browser, serve, why_not
 from made_runs import id_of, make_run
 
 from expt.drawing.curves import limits, make_curve
+from expt.page.bundle import front_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -309,6 +310,27 @@ def test_curves_are_coloured_by_what_explains_most_of_their_ends(tab: Tab) -> No
     tab.until("document.querySelector('.chart .cbtitle')?.textContent === 'lr'")
     tab.page.evaluate("location.hash = 'view=curves&series=loss&color=params.name'")
     tab.until("document.querySelector('.kind')?.textContent === 'name:'")
+
+
+def test_runs_that_were_stopped_do_not_tell_what_curves_are_coloured_by(tab: Tab) -> None:
+    """Where each of them ends is told by when it was stopped, and not by its values."""
+    rows = [{"lr": lr, "pause": 0.1, "end": lr, "status": "completed"} for lr in (1, 1, 2, 2, 3, 3)]
+    rows += [{"lr": 2, "pause": 5, "end": end, "status": "lost"} for end in (50, 51)]
+    modules = front_end().partition("// main.js\n")[0]
+    told = tab.page.evaluate(
+        modules.replace("(() => {", "((rows) => {", 1)
+        + """
+            const runs = {
+              differing: () => ({differs: ["pause", "lr"]}), valueNames: () => [],
+              isNumeric: () => true,
+              value: (row, name) => row[name], number: (row, name) => row[name],
+            };
+            const stopped = rows.map((row) => ({...row, status: "lost"}));
+            return [telling(runs, rows, ["end"]), telling(runs, stopped, ["end"])];
+        })""",
+        rows,
+    )
+    assert told == ["lr", "pause"]
 
 
 @both

@@ -41,12 +41,16 @@ BAND_NAMES: Final = ("seed", "repeat")
 
 @frozen(eq=False)
 class RunSeries:
-    """One run: what it is called, the values that may differ, and its series."""
+    """One run: what it is called, the values that may differ, its series, and whether it is whole.
+
+    The series of a run that did not complete ends wherever it was stopped.
+    """
 
     label: str
     values: Mapping[str, Any]
     steps: Any
     series: Any
+    is_whole: bool = True
 
 
 @frozen(eq=False)
@@ -116,10 +120,14 @@ def together_figure(
 def explaining(names: Sequence[str], runs: Sequence[RunSeries]) -> str | None:
     """The name whose values explain most of where the series end; None for no names.
 
-    By the share of variance between the groups, less what as many groups explain by chance.
+    By the share of variance between the groups, less what as many groups explain by chance; of
+    whole series, where there are several.
     """
     ends = np.array([_last(run) for run in runs])
     known = np.isfinite(ends)
+    whole = known & [run.is_whole for run in runs]
+    if whole.sum() > 1:
+        known = whole
     if not names or known.sum() < 2:
         return names[0] if names else None
     ends = ends[known]

@@ -78,6 +78,7 @@ class OneWorker:
         self.signal(signal.SIGINT, signal.SIGCONT)
 
     def signal(self, *numbers: int) -> None:
+        """Send it each; nothing where it is gone."""
         for sent in numbers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, sent)

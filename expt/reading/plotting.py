@@ -37,7 +37,7 @@ def plot_series(tracked: Mapping[str, Series], name: str, whose: str = "") -> Fi
 
 
 def plot_together(
-    runs: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Series]]],
+    runs: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Series], bool]],
     name: str,
     color: str | None = None,
     band: str | Sequence[str] | None = None,
@@ -46,18 +46,18 @@ def plot_together(
 ) -> Figure:
     """One scalar series of every run that has it, in one figure.
 
-    A run is its label, its parameters by dotted name, and its series; `units` are those of
-    parameters. Raises `KeyError`, with the closest names, where no run has the series, and for a
-    `color` or a `band` that no run has a value of.
+    A run is its label, its parameters by dotted name, its series, and whether it completed; `units`
+    are those of parameters. Raises `KeyError`, with the closest names, where no run has the series,
+    and for a `color` or a `band` that no run has a value of.
     """
     shown: list[RunSeries] = []
     known: set[str] = set()
     options: dict[str, Any] = {}
-    for label, values, tracked in runs:
+    for label, values, tracked, completed in runs:
         known.update(tracked)
         series = tracked.get(name)
         if series is not None and series.kind == "scalar":
-            shown.append(RunSeries(label, values, series.steps, series.values))
+            shown.append(RunSeries(label, values, series.steps, series.values, completed))
             options = series.options
     if not shown:
         hint = suggestion(name, known, "there are")

@@ -210,6 +210,7 @@ class Runs(Sequence[Run]):
                 run.short_id if run.case is None else f"{run.case} {run.short_id}",
                 dict(leaf_values(run.params)),
                 run.series,
+                run.status == "completed",
             )
             for run in self
         )

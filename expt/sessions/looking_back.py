@@ -346,7 +346,8 @@ def _seconds_of_nearest(case: Case, timed: Sequence[_Timed]) -> float | None:
     """Expected of a run: the median of those that have most values in common with it."""
     now = _value_texts(case.params)
     common = [sum(now.get(name) == text for name, text in texts.items()) for texts, _ in timed]
-    nearest = [took for (_, took), count in zip(timed, common, strict=True) if count == max(common)]
+    most = max(common, default=0)
+    nearest = [took for (_, took), count in zip(timed, common, strict=True) if count == most]
     return statistics.median(nearest) if nearest else None
 
 

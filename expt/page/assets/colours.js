@@ -50,11 +50,13 @@ export function legend({ of, kinds }, runs, rows, name) {
   })];
 }
 
-// The value to colour by when nobody says: the one that explains most of the numbers `ends` of the rows that have ended,
-// and where none does, the one with the fewest kinds.
+// The value to colour by when nobody says: the one that explains most of the numbers `ends`, of completed rows where there
+// are several, since others end wherever they were stopped; and where none does, the one with the fewest kinds.
 export function telling(runs, rows, ends, except = []) {
   const names = runs.differing(rows, runs.valueNames("params")).differs.filter((name) => !except.includes(name));
-  const ended = ends.map((end) => rows.map((row) => (runs.value(row, "status") === "running" ? NaN : runs.number(row, end))));
+  const status = (row) => runs.value(row, "status");
+  const isWhole = rows.filter((row) => status(row) === "completed").length > 1 ? (row) => status(row) === "completed" : (row) => status(row) !== "running";
+  const ended = ends.map((end) => rows.map((row) => (isWhole(row) ? runs.number(row, end) : NaN)));
   const told = [];
   for (const name of names) {
     const kinds = rows.map((row) => show(runs.value(row, name)));
