@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str, ...]
 
+# before Python 3.11.5 a possessive group goes wrong that begins a turn which it cannot end
 _TOKENS: Final = re.compile(
     r'''
       (?P<space>[ \t\r]++)
     | (?P<comment>\#[^\n]*+)
     | (?P<newline>\n\s*+)
     | (?P<mark>[\[\]{}=,.])
-    | (?P<key> """(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}
-             | \'\'\'(?:[^\']++|\'{1,2}(?!\'))*+\'{3,5}
+    | (?P<key> """(?:[^"\\]++|\\.)*+(?:"{1,2}(?:[^"\\]++|\\.)++)*"{3,5}
+             | \'\'\'.*?\'{3,5}
              | "(?:[^"\\\n]++|\\.)*+"
              | \'[^\'\n]*+\'
              | [^\s\[\]{}=,."\'\#]++
