@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -60,11 +61,9 @@ UNTIL = f"""(async () => {{
 
 def why_not() -> str | None:
     """Why there can be no browser here, or None."""
-    try:
-        import playwright.sync_api  # noqa: F401
-        import starlette  # noqa: F401
-    except ModuleNotFoundError as error:
-        return f"'{error.name}' is not installed"
+    missing = [name for name in ("playwright", "starlette") if find_spec(name) is None]
+    if missing:
+        return f"{missing[0]!r} is not installed"
     return None if CHROMIUM else "there is no chromium"
 
 

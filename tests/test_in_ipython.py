@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,9 @@ from expt.testing.sandbox import end_now
 if TYPE_CHECKING:
     from expt.testing import Sandbox
 
-pytest.importorskip("IPython", reason="of the extra 'test'")
+pytestmark = pytest.mark.skipif(
+    find_spec("IPython") is None, reason="IPython, of the extra 'test', is not installed"
+)
 
 TREE = {
     "experiments/a.py": """
