@@ -35,6 +35,9 @@ _MEANT: Final = {
     "--sweep": ("sweep", "multirun", "grid"),
     "": ("test", "start", "exec", "train"),
 }
+_OF_SESSIONS: Final = ("", "--plan", "--collect-only")
+_ALONE: Final = ("--help", "--version")
+"""Of what is meant: what takes values among its paths as a session does, and what takes nothing."""
 _TAKE_VALUES: Final = ("-p", "--sweep", "--space")
 _SHOWN: Final = 5
 
@@ -51,36 +54,29 @@ def understand_places(
         place for place in places if not os.path.lexists(cwd / place.partition("::")[0][:4000])
     ]
     values = [place for place in strange if _VALUE.fullmatch(place)]
+    meant = _another_verb(typed[0]) if typed and typed[0] in strange else None
+    if meant is not None:
+        rest = typed[1:] if meant not in _ALONE else []
+        rest = _with_options(values, rest) if meant in _OF_SESSIONS else rest
+        told = _command([*filter(None, [meant]), *rest])
+        raise UsageError(f"'{typed[0]}' is no verb and no path", None, told)
     if values:
-        raise _no_path(values, typed)
+        what = f"'{values[0]}' is no path; a parameter is set with -p, a list of values is swept"
+        raise UsageError(what, None, _command(_with_options(values, typed)))
     return [
         _understand(place, typed, sorted(verbs), configuration, cwd) if place in strange else place
         for place in places
     ]
 
 
-def _understand(
-    place: str, typed: Sequence[str], verbs: Sequence[str], configuration: Configuration, cwd: Path
-) -> str:
-    if "::" in place:
-        return _whole_node_id(place, configuration, cwd)
-    if re.fullmatch(r"[a-z][a-z-]*", place) and place == typed[0]:
-        meant = next((verb for verb, others in _MEANT.items() if place in others), None)
-        if meant is not None:
-            command = f"expt {meant}".strip()
-            raise UsageError(
-                f"'{place}' is no verb and no path", None, f"the command is: {command}"
-            )
-        usual = usual_paths(configuration.values)
-        close = did_you_mean(place, [*verbs, *usual, *os.listdir(cwd)])
-        if close and place not in usual:
-            raise UsageError(f"'{place}' is no verb and no path", None, close)
-    return place
+def _another_verb(word: str) -> str | None:
+    """What is meant by a word that is a verb of another tool."""
+    return next((verb for verb, others in _MEANT.items() if word in others), None)
 
 
-def _no_path(values: Sequence[str], typed: Sequence[str]) -> UsageError:
-    """Values among the paths: the whole command as it is meant."""
-    rest = [
+def _with_options(values: Sequence[str], typed: Sequence[str]) -> list[str]:
+    """The words with the values that stand among the paths set as ours are."""
+    words = [
         word
         for before, word in itertools.pairwise(["", *typed])
         if word not in values or before in _TAKE_VALUES
@@ -89,11 +85,27 @@ def _no_path(values: Sequence[str], typed: Sequence[str]) -> UsageError:
         bare = value.lstrip("+")
         name, _, text = bare.partition("=")
         swept = "," in text and not text.startswith(("[", "{", "(", '"', "'"))
-        rest += ["--sweep" if swept else "-p", f"{name}={text}"]
+        words += ["--sweep" if swept else "-p", f"{name}={text}"]
+    return words
+
+
+def _command(words: Sequence[str]) -> str:
     import shlex  # slow, and only for mistakes
 
-    what = f"'{values[0]}' is no path; a parameter is set with -p, a list of values is swept"
-    return UsageError(what, None, f"the command is: {shlex.join(['expt', *rest])}")
+    return f"the command is: {shlex.join(['expt', *words])}"
+
+
+def _understand(
+    place: str, typed: Sequence[str], verbs: Sequence[str], configuration: Configuration, cwd: Path
+) -> str:
+    if "::" in place:
+        return _whole_node_id(place, configuration, cwd)
+    if re.fullmatch(r"[a-z][a-z-]*", place) and place == typed[0]:
+        usual = usual_paths(configuration.values)
+        close = did_you_mean(place, [*verbs, *usual, *os.listdir(cwd)])
+        if close and place not in usual:
+            raise UsageError(f"'{place}' is no verb and no path", None, close)
+    return place
 
 
 def _whole_node_id(place: str, configuration: Configuration, cwd: Path) -> str:
