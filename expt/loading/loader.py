@@ -39,7 +39,8 @@ class ModuleLoader:
 
     def __init__(self, root: Path) -> None:
         self.root = os.path.abspath(root)
-        self._roots = (self.root, os.path.realpath(root))
+        roots = (self.root, os.path.realpath(root))
+        self._roots = tuple((each, os.path.join(each, "")) for each in roots)
         self._tree = ImportTree(self.root)
         self._homes: set[str] = set()  # folders of the files that were loaded by their place
         self._places: dict[str, str] = {}  # a name that was given out -> its file or folder
@@ -122,8 +123,8 @@ class ModuleLoader:
 
     def _own(self, path: str) -> str | None:
         """`path` as it lies below the root; None for what lies elsewhere or is installed there."""
-        for root in self._roots:
-            if path == root or path.startswith(os.path.join(root, "")):
+        for root, beginning in self._roots:
+            if path == root or path.startswith(beginning):
                 below = path[len(root) :]
                 return None if _INSTALLED.search(below) else self.root + below
         return None
