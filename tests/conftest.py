@@ -180,7 +180,7 @@ def _lead_nowhere(descriptors: Iterable[int]) -> None:
 def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """A folder of the test's own, as pytest's is, without a link to the newest that each renews.
 
-    An ext4 looks for a place for each new file past all of those that were just deleted.
+    An ext4 without a journal looks for each new place past all that were just deleted.
     """
     name = re.sub(r"\W", "_", request.node.name)[:30]
     return tmp_path_factory.mktemp(f"{next(_folders)}-{name}", numbered=False)
