@@ -134,19 +134,28 @@ def test_series_that_only_the_record_lists_are_not_held(whole: Run, tmp_path: Pa
     assert known_environment(load_archive(path)) == {}
 
 
-HOSTILE = '''
+def compiles(source: str) -> bool:
+    try:
+        compile(source, "", "exec")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+DOCUMENTED = "\\ud800" if compiles('def f(): "\\ud800"') else "none that Python 3.13 compiles"
+HOSTILE = f'''
     def experiment_values(track, huge: int = 10**400, half: str = "a\\ud800b", mixed: object = 1.5):
-        """Half a letter: \\ud800"""
+        """Half a letter: {DOCUMENTED}"""
         track("n" * 200 + "é" * 60, 1.0)
         track("漢" * 200 + "/" + "🎉" * 80, 1.0)
         track("漢" * 201, 1.0)
         track("half\\ud800", "\\udfff")
         track("far", 1.0, step=1e300)
         track("down", 1.0, step=-1), track("down", 2.0, step=-2)
-        return {"huge": -10**400, "great": 2**60, "half": "\\ud83d", "mixed": 10**400}
+        return {{"huge": -10**400, "great": 2**60, "half": "\\ud83d", "mixed": 10**400}}
 
     def experiment_more(mixed: object = 10**400):
-        return {"mixed": 0.5}
+        return {{"mixed": 0.5}}
 '''
 
 
