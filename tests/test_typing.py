@@ -6,21 +6,15 @@ Command lines, configurations and environments are drawn from an endless list wi
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
-from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from damaged_archives import folder_in_memory, make_root
-from typed_words import SOURCE, VALUES, VERBS, Typed, draw_typed, keys_of_configuration, options_of
-from warm_start import DRAWING, MODULES
-
-from expt.ground.configuration import read_configuration
-from expt.ground.errors import ConfigurationError
+import typed_words
+from warm_start import WarmProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="each is asked in a fork")
@@ -28,40 +22,22 @@ COUNT = int(os.environ.get("EXPT_TYPED", "100"))
 FIRST = int(os.environ.get("EXPT_TYPED_FROM", "0"))
 
 
-@pytest.fixture(scope="module")
-def good() -> Iterator[Path]:
-    """An archive root; and what the forks would each import is here, once."""
-    for name in (*MODULES, *DRAWING):
-        import_module(name)
-    with folder_in_memory() as place:
-        make_root(place / "good")
-        yield place / "good"
-
-
-@pytest.fixture
-def fresh_place(good: Path) -> Callable[[], Path]:
-    """Gives a folder with an archive root as it was made."""
-    place = good.parent / "place"
-
-    def make() -> Path:
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(good, place / "runs")
-        return place
-
-    return make
+def answered(folder: Path, name: str, *told: Any) -> Any:
+    """What a function of `typed_words` gives, in a process that is cheaper to fork than this."""
+    file = folder / "answer.json"
+    words = [typed_words.__file__, str(file), name, json.dumps(told)]
+    process = WarmProcess(words, str(folder), dict(os.environ), draws=True, python=True)
+    try:
+        _, err = process.communicate(timeout=240 + COUNT)
+    finally:
+        process.kill()
+    assert process.wait() == 0, err
+    return json.loads(file.read_text())
 
 
 @pytest.mark.timeout(0)  # by the number of command lines
-def test_whatever_is_typed_or_configured_is_answered(fresh_place: Callable[[], Path]) -> None:
-    for verb in VERBS:
-        options_of(verb)
-    failures = []
-    for number in range(FIRST, FIRST + COUNT):
-        place = fresh_place()
-        typed = draw_typed(number, place)
-        told = typed.ask(place)
-        if told is not None:
-            failures.append(f"{typed}\n{told}")
+def test_whatever_is_typed_or_configured_is_answered(tmp_path: Path) -> None:
+    failures = answered(tmp_path, "ask_drawn", FIRST, COUNT)
     assert not failures, "\n".join([f"{len(failures)} command lines", *failures[:20]])
 
 
@@ -88,38 +64,18 @@ EARLIER = [
 """What was once answered by a traceback of ours."""
 
 
-@pytest.mark.parametrize(("files", "variables", "words"), EARLIER)
-def test_what_was_once_an_error_of_ours_is_answered(
-    files: dict[str, str],
-    variables: dict[str, str],
-    words: list[str],
-    fresh_place: Callable[[], Path],
-) -> None:
-    typed = Typed(0, {"m.py": SOURCE, **files}, variables, words)
-    told = typed.ask(fresh_place())
-    assert told is None, f"{typed}\n{told}"
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> list[str | None]:
+    told: list[str | None] = answered(tmp_path_factory.mktemp("earlier"), "ask_told", EARLIER)
+    return told
 
 
-def test_every_key_of_the_configuration_may_have_every_type(
-    fresh_place: Callable[[], Path],
-) -> None:
-    place = fresh_place()
-    keys = keys_of_configuration(place)
+@pytest.mark.parametrize("number", range(len(EARLIER)))
+def test_what_was_once_an_error_of_ours_is_answered(number: int, earlier: list[str | None]) -> None:
+    assert earlier[number] is None, f"{EARLIER[number]}\n{earlier[number]}"
+
+
+def test_every_key_of_the_configuration_may_have_every_type(tmp_path: Path) -> None:
+    keys, failures = answered(tmp_path, "ask_configured")
     assert {"runs", "paths", "addopts", "timeout", "notify.bell", "plots.style"} <= set(keys)
-    failures = []
-    for key in keys:
-        for value in VALUES:
-            typed = Typed(0, {"expt.toml": f"{key} = {value}\n", "m.py": SOURCE}, {}, ["-n", "0"])
-            told = typed.ask(place) if is_accepted(typed, place) else None
-            if told is not None:
-                failures.append(f"{typed}\n{told}")
     assert not failures, "\n".join([f"{len(failures)} configurations", *failures[:20]])
-
-
-def is_accepted(typed: Typed, place: Path) -> bool:
-    (place / "expt.toml").write_text(typed.files["expt.toml"])
-    try:
-        read_configuration(place)
-    except ConfigurationError:
-        return False
-    return True

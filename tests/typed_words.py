@@ -2,25 +2,32 @@
 
 draw_typed(7) ──► Typed 7: files to write, variables to set, words to ask
 Typed.ask()   ──► what is said where the answer is a traceback of ours, else None
+ask_drawn(0, 100), ask_told([…]), ask_configured() ──► what was said of all of them
 
 Each is asked in a fork with a time limit, so that it may run experiments, stop or break the
 process; a page would be served for ever, so that no command line of `view` gets so far.
+The forks are of a small process of their own: `python typed_words.py FILE NAME JSON` writes what
+the function of that name gives into a file.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import random
 import re
+import shutil
 import signal
 import sys
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from damaged_archives import folder_in_memory, make_root
 
 from expt.cli.main import main
 from expt.cli.parser import VERBS
@@ -28,7 +35,7 @@ from expt.ground.configuration import read_configuration
 from expt.ground.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 LIMIT: Final = 60.0  # seconds, on a loaded machine
 ENDLESS: Final = {"--follow", "--help", "-h", "--page"}
@@ -338,3 +345,108 @@ def _draw_toml(chance: random.Random, table: str, keys: tuple[str, ...]) -> str:
         bare = re.fullmatch(r"[\w.]+", key)
         lines.append(f"{key if bare else repr(key)} = {chance.choice(VALUES)}")
     return "\n".join(lines) + "\n"
+
+
+# What is asked at once
+
+
+def ask_drawn(first: int, count: int) -> list[str]:
+    """What was said to those of so many that were not answered."""
+    for verb in VERBS:
+        options_of(verb)
+    failures = []
+    with archives() as fresh_place:
+        for number in range(first, first + count):
+            place = fresh_place()
+            typed = draw_typed(number, place)
+            told = typed.ask(place)
+            if told is not None:
+                failures.append(f"{typed}\n{told}")
+    return failures
+
+
+def ask_told(asked: list[tuple[dict[str, str], dict[str, str], list[str]]]) -> list[str | None]:
+    """What was said to each: files, variables, words."""
+    with archives() as fresh_place:
+        return [
+            Typed(0, {"m.py": SOURCE, **files}, variables, words).ask(fresh_place())
+            for files, variables, words in asked
+        ]
+
+
+def ask_configured() -> tuple[tuple[str, ...], list[str]]:
+    """All keys, and what was said to each of `VALUES` of them that was not answered."""
+    failures = []
+    with archives() as fresh_place:
+        place = fresh_place()
+        keys = keys_of_configuration(place)
+        for key in keys:
+            for value in VALUES:
+                files = {"expt.toml": f"{key} = {value}\n", "m.py": SOURCE}
+                typed = Typed(0, files, {}, ["-n", "0"])
+                told = typed.ask(place) if _is_accepted(typed, place) else None
+                if told is not None:
+                    failures.append(f"{typed}\n{told}")
+    return keys, failures
+
+
+def _is_accepted(typed: Typed, place: Path) -> bool:
+    (place / "expt.toml").write_text(typed.files["expt.toml"])
+    try:
+        read_configuration(place)
+    except ConfigurationError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def archives() -> Iterator[Callable[[], Path]]:
+    """What gives a folder with an archive root as it was made; only what differs is made anew."""
+    with folder_in_memory() as folder:
+        good, place = folder / "good", folder / "place"
+        make_root(good)
+        made = _stamps(good)
+
+        def make() -> Path:
+            found = _stamps(place / "runs")
+            for name in found.keys() - made.keys():
+                _remove(place / "runs" / name)
+            if made != _stamps(place / "runs"):
+                _remove(place)
+                shutil.copytree(good, place / "runs")
+            for other in place.iterdir():
+                if other.name != "runs":
+                    _remove(other)
+            return place
+
+        yield make
+
+
+def _stamps(root: Path) -> dict[str, tuple[int, ...]]:
+    """Whatever is below a folder, and what tells when it was changed."""
+    stamps = {}
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            place = os.path.join(folder, name)
+            found = os.lstat(place)
+            size = found.st_size if name in files else 0
+            stamps[os.path.relpath(place, root)] = (found.st_mode, size, found.st_mtime_ns)
+    return stamps
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def _write_answer(file: str, name: str, told: str) -> None:
+    ask: Callable[..., Any] = {one.__name__: one for one in (ask_drawn, ask_told, ask_configured)}[
+        name
+    ]
+    Path(file).write_text(json.dumps(ask(*json.loads(told))))
+
+
+if __name__ == "__main__":
+    _write_answer(*sys.argv[1:])
