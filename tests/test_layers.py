@@ -41,10 +41,15 @@ FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 @functools.cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@functools.cache
 def imports(source: str) -> list[tuple[int, str]]:
     """The line and the dotted name of all of expt that `source` imports, wherever it does so."""
     calls = "import_module" in source or "__import__" in source
-    nodes = (ast.walk if calls else statements)(ast.parse(source))
+    nodes = (ast.walk if calls else statements)(parsed(source))
     return [
         (getattr(node, "lineno", 0), name)
         for node in nodes
@@ -136,7 +141,7 @@ def test_no_name_is_borne_by_two_modules() -> None:
 def public_nouns(source: str) -> list[str]:
     """The classes, types and constants that a module gives others."""
     nouns = []
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, ast.ClassDef):
             nouns.append(node.name)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and "TypeVar" not in ast.unparse(node):

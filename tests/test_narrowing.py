@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from expt.reading.runs import Runs
 
 CONDITIONS = [
+    "duration > 2 and not note",
     "lr < 0.01",
     "lr < 0.01 and results.accuracy > 0.9",
     "0.001 <= lr <= 0.1",
@@ -77,10 +78,10 @@ VALUES: dict[str, list[Any]] = {
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two hundred archives of every kind of value, long settled."""
+    """Archives of every kind of value, long settled."""
     root = tmp_path_factory.mktemp("many")
     drawn = random.Random(3)
-    for number in range(200):
+    for number in range(80):
         params = {name: drawn.choice(some) for name, some in VALUES.items() if drawn.random() < 0.7}
         series: dict[str, Any] = {
             name: {"kind": "scalar", "count": 1, "last": last, "min": last - 1, "max": last}
@@ -151,7 +152,7 @@ def test_most_of_what_does_not_match_is_not_read(root: Path) -> None:
     assert narrowing is not None
     with open_catalogue(root) as catalogue:
         rows, sure = catalogue.narrowed(narrowing)
-        assert len(rows) < len(catalogue.rows) - 80
+        assert len(rows) < len(catalogue.rows) * 0.6
         assert sure < {row.folder for row in rows}
 
 

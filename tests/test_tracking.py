@@ -850,13 +850,13 @@ def run_threads(count, work):
 
 
 def test_eight_threads_lose_nothing(track, recorder, read):
-    each = 3000
+    each = 600
 
     def work(number):
         for index in range(each):
             track("shared", float(index))
             track(f"own {number}", index)
-            if index % 500 == 0:
+            if index % 100 == 0:
                 track("note", f"{number} {index}")
                 track("image", np.full((2, 2), number, np.uint8))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from expt.reading.series.tracked import SeriesMap
 
 _MOST_CODE: Final = 4 * layout.CODE_CAP  # characters: what takes secrets out may lengthen it
-_LONGEST_LOG: Final = 1 << 26  # bytes
+LONGEST_LOG: Final = 1 << 26  # bytes
 
 
 class Run(RecordedRun):
@@ -67,9 +67,9 @@ class Run(RecordedRun):
                 return ""
             with file:
                 size = os.fstat(file.fileno()).st_size
-                file.seek(max(size - _LONGEST_LOG, 0))
-                text = file.read(min(size, _LONGEST_LOG)).decode("utf-8", "replace")
-        left_out = f"[{size - _LONGEST_LOG} bytes before this]\n" if size > _LONGEST_LOG else ""
+                file.seek(max(size - LONGEST_LOG, 0))
+                text = file.read(min(size, LONGEST_LOG)).decode("utf-8", "replace")
+        left_out = f"[{size - LONGEST_LOG} bytes before this]\n" if size > LONGEST_LOG else ""
         return left_out + collapse_progress(text)
 
     @cached_property
