@@ -34,6 +34,7 @@ from made_runs import make_run
 from warm_start import PLUGIN, run_warm
 
 import expt
+from expt.cli.parser import VERBS
 from expt.ground import hookspecs
 
 ROOT = Path(__file__).parents[1]
@@ -154,10 +155,24 @@ def words_of(command: str, folder: Path) -> list[str]:
     return [place for word in words for place in sorted(glob.glob(word, root_dir=folder)) or [word]]
 
 
+OF_WORKERS = ("-n", "--pdb", "--executor", "--isolate", "--devices", "--collect-only")
+
+
+def inline(words: list[str]) -> list[str]:
+    """These words, and `-n 0` where they begin runs and say nothing of workers: half of the price.
+
+    With workers as they stand under `EXPT_COLD_TESTS=1`; what a page shows of them is compared.
+    """
+    runs = not words or words[0] not in VERBS or words[0] in ("run", "rerun")
+    if not runs or any(word.startswith(OF_WORKERS) for word in words):
+        return words
+    return words if os.environ.get("EXPT_COLD_TESTS") else [*words, "-n", "0"]
+
+
 def run_command(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     match words_of(command, folder):
         case ["expt", *words]:
-            return run_here(words, folder)
+            return run_here(inline(words), folder)
         case ["pytest", *words] | ["python", "-m", "pytest", *words]:
             return run_here(["-m", "pytest", *words], folder, python=True)
         case ["python", script, *words] if script[0] != "-":
