@@ -527,13 +527,15 @@ def test_a_plugin_chooses_the_trials(branin: Sandbox) -> None:
 
 
 TWICE = """
+import sys
 from expt.cli.main import main
 
 main(["search", "experiment_branin"])
 print("as JSON:")
 main(["search", "--json"])
+assert "sklearn" not in sys.modules, "a second for nothing"
 """
-"""In one process: what tells the importance takes seconds to import."""
+"""In one process: what tells the importance takes long to import."""
 
 
 def test_the_verb_shows_best_history_and_importance(searched: Sandbox) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -76,12 +77,14 @@ class OptunaSampler:
         Empty where there are too few trials. PED-ANOVA (Watanabe et al., IJCAI 2023): how far the
         best trials lie from the rest.
         """
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()  # which takes low for good
+        importance = _import_importance()
+        evaluator = importance.PedAnovaImportanceEvaluator()  # which takes low for good
         sign = 1 if self._terms.objectives[0].direction == "minimize" else -1
         with _quiet(), contextlib.suppress(ValueError, RuntimeError):
-            return optuna.importance.get_param_importances(
+            mattered: dict[str, float] = importance.get_param_importances(
                 self._study, evaluator=evaluator, target=lambda trial: sign * trial.values[0]
             )
+            return mattered
         return {}
 
     def _past(self, ended: Ended, curve: Mapping[int, float]) -> FrozenTrial:
@@ -148,6 +151,23 @@ def _seed_of(terms: SearchTerms, number: int) -> int:
 
     words: Sequence[int] = [*seed_words(terms.seed, "search"), number]
     return int(SeedSequence(words).generate_state(1)[0])
+
+
+def _import_importance() -> Any:
+    """`optuna.importance` without scikit-learn, a second, which only its other evaluators need.
+
+    They say so where somebody makes one in this process, of `expt search`.
+    """
+    if _LEARNING in sys.modules:
+        return import_module("optuna.importance")
+    sys.modules[_LEARNING] = None  # type: ignore[assignment]  # which is how an import is refused
+    try:
+        return import_module("optuna.importance")
+    finally:
+        del sys.modules[_LEARNING]
+
+
+_LEARNING: Final = "sklearn"
 
 
 def _distribution(one: Dimension) -> BaseDistribution:
