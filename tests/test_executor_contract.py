@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from expt.testing import Sandbox
 
 pytestmark = pytest.mark.timeout(300)
-MANY = int(os.environ.get("EXPT_TINY", "24"))  # tiny cases; the standard pool has twice as many
+MANY = int(os.environ.get("EXPT_TINY", "8"))  # tiny cases; the standard pool has twice as many
 
 
 def needs(module: str) -> pytest.MarkDecorator:
