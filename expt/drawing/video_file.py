@@ -119,12 +119,12 @@ def _write_gif(path: Path, film: Film, fps: float) -> int:
     canvas: Canvas | None = None
     pictures: list[Image.Image] = []
     every = 1
+    while len(film.captions) > every * _MOST_FRAMES_OF_GIF:
+        every *= 2
     for place, (shot, canvas) in enumerate(film.shots()):  # noqa: B007
         if place % every == 0:
             picture = Image.fromarray(shot)
             pictures.append(picture.quantize(256, Image.Quantize.FASTOCTREE))
-        if len(pictures) > _MOST_FRAMES_OF_GIF:
-            pictures, every = pictures[::2], every * 2
     if not pictures or canvas is None:
         raise ValueError("there are no frames")
     hold = max(round(1000 * every / fps), 20)  # browsers slow down what is shorter
