@@ -780,11 +780,26 @@ def test_a_full_disk_fails_the_run_and_keeps_what_was_tracked(sandbox: Sandbox) 
         subprocess.run(["umount", "-l", runs], check=True)
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-", ">/dev/full"])
+CLOSING = """
+    import os, sys
+    from expt.__main__ import main
+
+    name = sys.argv.pop(1)
+    os.close(["stdin", "stdout", "stderr"].index(name))
+    setattr(sys, name, None)  # as Python does where it is closed at the start
+    setattr(sys, f"__{name}__", None)
+    main()
+    """
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "stdin", "<&- >&- 2>&-", ">/dev/full"])
 def test_closed_standard_streams_change_no_run(sandbox: Sandbox, closed: str) -> None:
     body = ONE + "def experiment_two(): print('heard'); import os; os.system('echo below')\n"
-    sandbox.write({"experiments/a.py": body})
-    done = run_in_shell(sandbox, f"expt experiments --no-render {closed}")
+    sandbox.write({"experiments/a.py": body, "closing.py": CLOSING})
+    if closed.startswith("std"):
+        done = sandbox.python("closing.py", closed, "experiments", "--no-render")
+    else:
+        done = run_in_shell(sandbox, f"expt experiments --no-render {closed}")
     assert done.exit_code == 0, done.stderr
     two, one = sandbox.runs()
     assert (one.status, two.log) == ("completed", "heard\nbelow\n")

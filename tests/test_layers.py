@@ -41,21 +41,22 @@ FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 @functools.cache
-def parsed(source: str) -> ast.Module:
-    return ast.parse(source)
-
-
-@functools.cache
-def imports(source: str) -> list[tuple[int, str]]:
-    """The line and the dotted name of all of expt that `source` imports, wherever it does so."""
+def imports_and_nouns(source: str) -> tuple[list[tuple[int, str]], list[str]]:
+    """What `imports` and `public_nouns` say of a source, which is parsed once; no tree stays."""
+    tree = ast.parse(source)
     calls = "import_module" in source or "__import__" in source
-    nodes = (ast.walk if calls else statements)(parsed(source))
-    return [
+    found = [
         (getattr(node, "lineno", 0), name)
-        for node in nodes
+        for node in (ast.walk if calls else statements)(tree)
         for name in imported_names(node)
         if name.startswith("expt.")
     ]
+    return found, nouns_of(tree)
+
+
+def imports(source: str) -> list[tuple[int, str]]:
+    """The line and the dotted name of all of expt that `source` imports, wherever it does so."""
+    return imports_and_nouns(source)[0]
 
 
 def statements(node: ast.AST) -> Iterator[ast.AST]:
@@ -140,8 +141,12 @@ def test_no_name_is_borne_by_two_modules() -> None:
 
 def public_nouns(source: str) -> list[str]:
     """The classes, types and constants that a module gives others."""
+    return imports_and_nouns(source)[1]
+
+
+def nouns_of(tree: ast.Module) -> list[str]:
     nouns = []
-    for node in parsed(source).body:
+    for node in tree.body:
         if isinstance(node, ast.ClassDef):
             nouns.append(node.name)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and "TypeVar" not in ast.unparse(node):

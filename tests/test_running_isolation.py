@@ -179,16 +179,14 @@ def _experiments() -> str:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+def seen(shared_sandbox: Sandbox) -> dict[str, list[Any]]:
     """By kind: what a run saw before one that changes it, that one itself, and the next one."""
-    from expt.testing import Sandbox
-
-    sandbox = Sandbox(tmp_path_factory.mktemp("project"))
-    sandbox.write({"experiments/all.py": _experiments()})
-    sandbox.environ["HOME"] = str(sandbox.root)
-    done = sandbox.expt("-q")
+    shared_sandbox.write({"experiments/all.py": _experiments()})
+    shared_sandbox.environ["HOME"] = str(shared_sandbox.root)
+    done = shared_sandbox.expt("-q")
     assert done.exit_code == 0, done.stdout + done.stderr
-    found = {run.experiment.partition("::")[2]: run.results["seen"] for run in sandbox.runs()}
+    runs = shared_sandbox.runs()
+    found = {run.experiment.partition("::")[2]: run.results["seen"] for run in runs}
     return {
         name: [found[f"experiment_{place:02}_{moment}"] for moment in "abc"]
         for place, (name, (change, _)) in enumerate({**CHANGES, **OTHERS}.items())
