@@ -47,6 +47,7 @@ def test_a_script_needs_expt_and_what_it_imports(
     }
 
 
+@pytest.mark.inline
 def test_each_script_that_expt_makes_begins_with_its_block(sandbox: Sandbox) -> None:
     sandbox.write(
         {
