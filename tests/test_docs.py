@@ -5,6 +5,7 @@ A page is read as a story in one empty folder, its fenced blocks from top to bot
     ```python file=experiments/first.py     the file is written (so with toml, text …)
     ```console                              `$ command`, then what it must print
     ```console exit=4                       … and with which exit code it must end
+    ```console not-drawn                    … without pictures, which nobody looks at
     ```pycon                                a doctest
     ```python                               a script that must run
 
@@ -134,14 +135,19 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run_here(
-    words: list[str], folder: Path, *, python: bool = False
+    words: list[str], folder: Path, *, python: bool = False, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    return run_warm(words, folder, environment(folder), merged=True, draws=True, python=python)
+    told = environment(folder) | variables
+    return run_warm(words, folder, told, merged=True, draws=True, python=python)
 
 
 QUOTED = re.compile(r"""'[^']*'|"[^"$`\\]*\"""")
 OF_A_SHELL = re.compile(r"[|&;<>$`?\\]|(^|\s)~|^\w+=")
 """What a command needs a shell for, where it is not quoted."""
+
+
+VARIABLE = re.compile(r"(?P<name>\w+)=(?P<value>[\w-]+) (?=expt )")
+"""One variable that a command of expt is given."""
 
 
 def words_of(command: str, folder: Path) -> list[str]:
@@ -158,21 +164,26 @@ def words_of(command: str, folder: Path) -> list[str]:
 OF_WORKERS = ("-n", "--pdb", "--executor", "--isolate", "--devices", "--collect-only")
 
 
-def inline(words: list[str]) -> list[str]:
+def inline(words: list[str], *, drawn: bool) -> list[str]:
     """These words, and `-n 0` where they begin runs and say nothing of workers: half of the price.
 
-    With workers as they stand under `EXPT_COLD_TESTS=1`; what a page shows of them is compared.
+    As they stand under `EXPT_COLD_TESTS=1`, with pictures too; what a page shows is compared.
     """
     runs = not words or words[0] not in VERBS or words[0] in ("run", "rerun")
     if not runs or any(word.startswith(OF_WORKERS) for word in words):
         return words
-    return words if os.environ.get("EXPT_COLD_TESTS") else [*words, "-n", "0"]
+    more = ["-n", "0"] if drawn else ["-n", "0", "--no-render"]
+    return words if os.environ.get("EXPT_COLD_TESTS") else [*words, *more]
 
 
-def run_command(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    match words_of(command, folder):
+def run_command(
+    command: str, folder: Path, *, drawn: bool = True
+) -> subprocess.CompletedProcess[str]:
+    set_for_it = VARIABLE.match(command)
+    variables = {set_for_it["name"]: set_for_it["value"]} if set_for_it else {}
+    match words_of(command[set_for_it.end() :] if set_for_it else command, folder):
         case ["expt", *words]:
-            return run_here(inline(words), folder)
+            return run_here(inline(words, drawn=drawn), folder, **variables)
         case ["pytest", *words] | ["python", "-m", "pytest", *words]:
             return run_here(["-m", "pytest", *words], folder, python=True)
         case ["python", script, *words] if script[0] != "-":
@@ -194,7 +205,7 @@ def perform(block: Block, folder: Path, page: str) -> None:
     at = f"{page}:{block.line}"
     if block.language == "console":
         for command, expected in read_console(block.body):
-            done = run_command(command, folder)
+            done = run_command(command, folder, drawn="not-drawn" not in block.options)
             wanted = int(block.options.get("exit", "0"))
             assert done.returncode == wanted, f"{at}: $ {command}\n{done.stdout}"
             if expected.strip():
