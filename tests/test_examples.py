@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from expt import Run, Runs
     from expt.testing import Done, Sandbox
 
+pytestmark = pytest.mark.inline
+
 ROOT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns("runs", "__pycache__", "benchmarks", "notebook.csv")
 
@@ -45,8 +47,8 @@ def tree(shared_sandbox: Sandbox) -> Sandbox:
 
 @pytest.fixture(scope="module")
 def smoked(tree: Sandbox) -> Runs:
-    """The runs of the whole tree that `--smoke` makes, with their pictures; one of each sweep."""
-    one = ("-p", "temperature=2.2", "-p", "length=32")
+    """The small runs of the whole tree that `--smoke` makes, with pictures; one of each sweep."""
+    one = ("-p", "temperature=2.2", "-p", "length=16", "-p", "size=32", "-p", "steps=10")
     ran(tree, "experiments/", "--smoke", *one, render=True, timeout=200)
     return tree.runs(smoke=True, session="latest")
 
@@ -84,9 +86,10 @@ def count_frames(video: Path) -> int:
 
 @pytest.mark.timeout(400)
 def test_the_whole_tree_agrees_with_theory(tree: Sandbox) -> None:
-    few = {"pictures": 2, "sweeps": 1500, "epochs": 500, "duration": 20.0, "samples": 60}
+    lengths = {"sweeps": 1000, "epochs": 250, "steps": 2000, "duration": 20.0}
+    few = {**lengths, "pictures": 1, "samples": 60, "size": 64}
     words = [word for name, value in few.items() for word in ("-p", f"{name}={value}")]
-    ran(tree, "experiments/", "-n", "2", *words, timeout=360)
+    ran(tree, "experiments/", *words, timeout=360)
     runs = tree.runs()
     assert {function_of(run) for run in runs} == WITHIN.keys()
     assert {run.status for run in runs} == {"completed"}
@@ -142,7 +145,7 @@ def test_each_script_runs_from_elsewhere_after_its_archive_moved_and_the_sources
 def test_keyword_selects_the_ising_model_and_command_line_shadows_the_folder(
     tree: Sandbox, smoked: Runs
 ) -> None:
-    ran(tree, "-k", "ising and not network", "-p", "seed=3", "--smoke", "-n", "0")
+    ran(tree, "-k", "ising and not network", "-p", "seed=3", "--smoke")
     runs = tree.runs(smoke=True, session="latest")
     assert {function_of(run) for run in runs} == {"experiment_ising"}
     seed = [(origin.layer, origin.where, origin.value) for origin in runs[0].origins["seed"]]
@@ -159,7 +162,7 @@ def test_the_variant_is_a_set_of_values_for_its_folder(tree: Sandbox) -> None:
 
 def test_conftest_example_is_a_project_of_its_own(sandbox: Sandbox) -> None:
     shutil.copytree(ROOT / "conftest_example", sandbox.root, ignore=IGNORED, dirs_exist_ok=True)
-    ran(sandbox, "-n", "0")
+    ran(sandbox)
     errors = {run.case or function_of(run): run.results["error"] for run in sandbox.runs()}
     assert errors.keys() == {"experiment_half_life", "nearest-0.1", "nearest-0.2"}
     assert max(errors.values()) < 2

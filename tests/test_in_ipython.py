@@ -51,7 +51,7 @@ def environment() -> dict[str, str]:
 CELLS = [
     "%load_ext expt",
     "lr = 0.25",
-    "%expt experiments -p lr={lr} -p seed=1 --no-render",
+    "%expt experiments -p lr={lr} -p seed=1 --no-render -n 0",
     "print(_exit_code)",
     "%expt show latest",
     "print('refused:')",

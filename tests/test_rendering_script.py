@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from warm_start import run_warm
 
 from expt.archive.writer import write_record
 from expt.ground.model import ErrorInfo, Origin, RunRecord
@@ -74,6 +75,16 @@ def run_script(path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-W", "error", str(path)],
         cwd=cwd, env=environ, capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
+
+
+RUN_STRICTLY = """
+import runpy
+import sys
+import warnings
+
+warnings.simplefilter("error")
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
 
 
 def track_every_kind(track: Any) -> None:
@@ -208,7 +219,8 @@ def test_it_shows_every_kind_from_anywhere_after_a_move(tmp_path: Path) -> None:
     shutil.move(run.path, tmp_path / "there")
     before = sorted(path for path in tmp_path.rglob("*"))
 
-    done = run_script(tmp_path / "there/analysis.py", Path("/"))
+    words = ["-c", RUN_STRICTLY, str(tmp_path / "there/analysis.py")]
+    done = run_warm(words, Path("/"), dict(os.environ), draws=True, python=True)
 
     assert (done.returncode, done.stderr) == (0, "")
     for line in (

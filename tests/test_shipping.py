@@ -21,7 +21,7 @@ PROJECT = {
     "expt.toml": """
         [executors.far]
         factory = "concurrent.futures:ProcessPoolExecutor"
-        max_workers = 2
+        max_workers = 1
         ship = true
         files = ["words/*.txt"]
     """,

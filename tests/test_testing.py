@@ -51,7 +51,7 @@ def test_a_command_is_run_in_the_project_with_few_variables(
 def test_pictures_are_made_where_they_are_asked_for(sandbox: Sandbox) -> None:
     sandbox.write({"experiments/x.py": "def experiment_x(track): track('loss', 1.0)"})
     for render in (False, True):
-        assert sandbox.expt("run", "experiments", render=render).exit_code == 0
+        assert sandbox.expt("run", "experiments", "-n", "0", render=render).exit_code == 0
         assert (sandbox.run().path / "plots/loss.png").exists() is render
 
 
@@ -83,12 +83,13 @@ def test_it_is_a_fixture_for_the_tests_of_others(sandbox: Sandbox) -> None:
             "test_mine.py": """
                 def test_mine(sandbox):
                     sandbox.write({"experiments/x.py": "def experiment_x(): return 3"})
-                    assert sandbox.expt().exit_code == 0
+                    assert sandbox.expt("-n", "0").exit_code == 0
                     assert sandbox.run().results == {"value": 3}
             """,
         }
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    without = [f"-pno:{name}" for name in ("anyio", "cacheprovider", "cov", "hypothesispytest")]
+    command = [sys.executable, "-m", "pytest", "-q", *without, "."]
     environ = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(sandbox.root)}
     done = subprocess.run(
         command, cwd=sandbox.root, env=environ, capture_output=True, text=True, timeout=60
