@@ -19,6 +19,8 @@ from expt.reading.shelves import Row, Shelf
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 
 def settle(path: Path, moment: int = 1_700_000_000) -> Path:
     for place in (path / RUN_FILE, path):
@@ -34,32 +36,35 @@ def rows_of(root: Path, query: str) -> list[Any]:
         index.close()
 
 
-def test_one_that_changed_has_its_own_shelf_written_again_and_no_other(tmp_path: Path) -> None:
+def test_one_that_changed_has_its_own_shelf_written_again_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("expt.reading.shelves.SIZE", 51)
     model = settle(make_run(tmp_path, 1, params={"n": 1}))
     content = (model / RUN_FILE).read_text()
-    paths = [model.with_name(f"2026-11-23_10-15-30_run{number:07}") for number in range(1100)]
+    paths = [model.with_name(f"2026-11-23_10-15-30_run{number:07}") for number in range(110)]
     for number, path in enumerate(paths):
         path.mkdir()
         (path / RUN_FILE).write_text(content.replace('"n": 1', f'"n": {number}'))
         settle(path)
     shutil.rmtree(model)
-    assert len(find_runs(tmp_path)) == 1100
+    assert len(find_runs(tmp_path)) == 110
     before = folders_of_shelves(tmp_path)
-    assert [len(folders) for folders in before] == [512, 512, 76]
-    (paths[600] / RUN_FILE).write_text(content.replace('"n": 1', '"n": 7000'))
-    settle(paths[600], 1_700_000_001)
-    shutil.rmtree(paths[601])
+    assert [len(folders) for folders in before] == [51, 51, 8]
+    (paths[60] / RUN_FILE).write_text(content.replace('"n": 1', '"n": 7000'))
+    settle(paths[60], 1_700_000_001)
+    shutil.rmtree(paths[61])
     for _ in range(2):
-        assert len(find_runs(tmp_path, where="n >= 1000")) == 101
-    for where in ("not n < 900", "n > 5"):
+        assert len(find_runs(tmp_path, where="n >= 100")) == 11
+    for where in ("not n < 90", "n > 5"):
         told = find_runs(tmp_path, where=where, outlined=True)
         assert [run.outline_text for run in told] == [
             json.dumps(run.outline()) for run in find_runs(tmp_path, where=where)
         ]
     after = folders_of_shelves(tmp_path)
-    assert sorted(len(folders) for folders in after) == [75, 512, 512]
+    assert sorted(len(folders) for folders in after) == [7, 51, 51]
     assert before[0] in after
-    assert rows_of(tmp_path, "SELECT count(*) FROM summaries") == [(1099,)]
+    assert rows_of(tmp_path, "SELECT count(*) FROM summaries") == [(109,)]
     assert rows_of(tmp_path, "SELECT DISTINCT shelf FROM columns ORDER BY shelf") == rows_of(
         tmp_path, "SELECT number FROM shelves ORDER BY number"
     )

@@ -460,9 +460,10 @@ def test_a_linked_folder_is_not_followed(whole, tmp_path):
 def test_whatever_bytes_are_changed_reading_goes_on(whole, tmp_path):
     generator = random.Random(5)
     files = ["names.jsonl", "entries.jsonl", "scalars.bin", "results.jsonl"]
-    for attempt in range(150):
-        copy = tmp_path / f"copy{attempt}"
-        shutil.copytree(whole, copy)
+    copy = shutil.copytree(whole, tmp_path / "copy")
+    for _ in range(150):
+        for name in files:
+            (copy / name).write_bytes((whole / name).read_bytes())
         for _ in range(generator.randrange(1, 8)):
             path = copy / generator.choice(files)
             content = bytearray(path.read_bytes())
