@@ -178,18 +178,24 @@ def why_no_slurm() -> str | None:
     return None if find_spec("submitit") else "submitit is not installed"
 
 
+def free_ports(number: int) -> list[int]:
+    """Ports that nobody has, of those that the system gives to nobody who asks for any."""
+    ports: set[int] = set()
+    while len(ports) < number:
+        port = secrets.choice(range(10_000, 32_000))  # Linux begins at 32768
+        with contextlib.suppress(OSError), socket.socket() as tried:
+            tried.bind(("127.0.0.1", port))
+            ports.add(port)
+    return list(ports)
+
+
 @contextlib.contextmanager
 def one_node_slurm(folder: Path) -> Iterator[str]:
     """A real Slurm whose one node is this machine: its configuration file, for SLURM_CONF."""
     for name in ("state", "spool"):
         (folder / name).mkdir()
     file = folder / "slurm.conf"
-    sockets = [socket.socket(), socket.socket()]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    ports = free_ports(2)
     host = socket.gethostname().partition(".")[0]
     processors = min(2, os.cpu_count() or 1)  # of more jobs, some wait
     text = SLURM_CONF.format(host=host, ports=ports, folder=folder, processors=processors)

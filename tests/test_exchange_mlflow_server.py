@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from clusters import free_ports
 from exchanged import make_everything
 from mlflow_rest import MlflowRest
 
@@ -215,9 +216,7 @@ def test_mlflows_own_server_has_every_value(
     import mlflow
 
     run = make_everything(sandbox)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     words += ["--backend-store-uri", f"sqlite:///{tmp_path}/ml.db"]
