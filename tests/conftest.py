@@ -223,27 +223,37 @@ def _is_inline(request: pytest.FixtureRequest) -> bool:
 
 # Side by side
 
+_CONTRACT = "test_executor_contract.py"
 FIRST = (
-    *("test_executor_contract.py", "test_slurm_jobs.py", "test_page.py", "test_examples.py"),
-    *("test_docs.py", "test_damage.py", "test_in_pytest.py", "test_typing.py"),
+    *(f"{_CONTRACT}::TestSlurm", "test_page.py", "test_slurm_jobs.py", "test_examples.py"),
+    *(f"{_CONTRACT}::TestExecutorlib", "test_docs.py", f"{_CONTRACT}::TestDask"),
+    *("test_typing.py", f"{_CONTRACT}::TestLoky", "test_in_pytest.py", _CONTRACT),
+    "test_damage.py",
 )
-"""The modules whose tests take longest: begun last, one of them would be waited for alone."""
+"""What takes longest, by how its node ids begin: begun last, it would be waited for alone. Engines'
+tests wait for most of their time: each stands between some that compute."""
+SLOW = frozenset(begins.partition("::")[0] for begins in FIRST)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first; the order is otherwise that of the files."""
-    places = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(FIRST)))
+    items.sort(key=_place_of)
     few = os.environ.get("EXPT_FEW_TESTS")
     if few:
         items[:] = _few(items, int(few))
+
+
+def _place_of(item: pytest.Item) -> int:
+    node_id = item.nodeid.removeprefix("tests/")
+    found = (place for place, begins in enumerate(FIRST) if node_id.startswith(begins))
+    return next(found, len(FIRST)) if item.path.name in SLOW else len(FIRST)
 
 
 def _few(items: list[pytest.Item], most: int) -> list[pytest.Item]:
     """So many functions of each module that does not take long, each with one set of values."""
     functions: dict[str, dict[str, pytest.Item]] = {}
     for item in items:
-        if item.path.name not in FIRST:
+        if item.path.name not in SLOW:
             function = item.nodeid.partition("[")[0]
             functions.setdefault(item.path.name, {}).setdefault(function, item)
     return [item for found in functions.values() for item in list(found.values())[:most]]
