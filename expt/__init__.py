@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from expt.ground.errors import ExptError
     from expt.ground.hookspecs import hook
     from expt.ground.model import Track
+    from expt.ground.version import __version__ as __version__
     from expt.reading.run import Run
     from expt.reading.runs import Runs
-
-__version__ = "0.1.0"
 
 _NAMES = {
     "expt.api": ("load", "main", "run", "runs", "session"),
@@ -39,6 +38,7 @@ _NAMES = {
     "expt.ground.errors": ("ExptError",),
     "expt.ground.hookspecs": ("hook",),
     "expt.ground.model": ("Track",),
+    "expt.ground.version": ("__version__",),
     "expt.in_ipython": ("load_ipython_extension", "unload_ipython_extension"),
     "expt.reading.run": ("Run",),
     "expt.reading.runs": ("Runs",),

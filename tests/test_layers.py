@@ -49,7 +49,7 @@ def imports_and_nouns(source: str) -> tuple[list[tuple[int, str]], list[str]]:
         (getattr(node, "lineno", 0), name)
         for node in (ast.walk if calls else statements)(tree)
         for name in imported_names(node)
-        if name.startswith("expt.")
+        if name == "expt" or name.startswith("expt.")
     ]
     return found, nouns_of(tree)
 
@@ -80,7 +80,12 @@ def imported_names(node: ast.AST) -> list[str]:
 
 
 def entry_of(module: str) -> str:
-    return module.split(".")[1]
+    """The entry that a name is of: what `expt` itself gives is of its front, above all others."""
+    entry = f"{module}.".split(".")[1]
+    return entry if f"expt.{entry}" in FILES else FRONT
+
+
+FRONT = "__init__"
 
 
 def upward_imports(source: str, entry: str) -> list[str]:
@@ -88,7 +93,7 @@ def upward_imports(source: str, entry: str) -> list[str]:
     return [
         f"line {line}: {name}"
         for line, name in imports(source)
-        if (other := entry_of(name)) != entry and RANK.get(other, -1) >= RANK[entry]
+        if (other := entry_of(name)) != entry and RANK.get(other, len(ROWS)) >= RANK[entry]
     ]
 
 
@@ -197,6 +202,8 @@ def test_every_test_file_is_of_a_module_or_of_the_whole() -> None:
         "import expt.sessions.session",
         "from expt.sessions.session import run_session",
         "from expt import sessions",
+        "def f():\n    import expt",
+        "from expt import __version__",
         "def f():\n    from expt.sessions.session import run_session",
         "if TYPE_CHECKING:\n    from expt.running.case import run_case",
         "importlib.import_module('expt.cli')",

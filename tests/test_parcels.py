@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import expt
 from expt.executors.engines.parcels import (
     Parcel,
     Returned,
@@ -16,6 +15,7 @@ from expt.executors.engines.parcels import (
     to_bytes,
     unpack_begin,
 )
+from expt.ground import version
 from expt.ground.errors import WorkerError
 from expt.ground.messages import Begin, Notice, RunRequest
 from expt.ground.model import Case, Experiment
@@ -36,7 +36,7 @@ def test_what_goes_in_comes_out() -> None:
 
 def test_another_version_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = to_bytes(PARCEL)
-    monkeypatch.setattr(expt, "__version__", "9.9")
+    monkeypatch.setattr(version, "__version__", "9.9")
     with pytest.raises(WorkerError) as caught:
         read_parcel(sent)
     assert str(caught.value) == (

@@ -101,7 +101,7 @@ def _dispatch(typed: list[str]) -> int:
         return added(typed[1:])
     options, plugins, parsed = read_options(words, verb="run" if verb == "run" else None)
     if parsed.version:
-        print_line(f"expt {import_module('expt').__version__}")
+        print_line(f"expt {import_module('expt.ground.version').__version__}")
         return int(ExitCode.OK)
     if parsed.collect_only:
         return list_experiments(options, plugins)

@@ -25,6 +25,7 @@ from expt.ground.encoding import dumps
 from expt.ground.files import list_inside
 from expt.ground.layout import CODE_DIR, ENVIRONMENT_FILE, PARAMS_FILE
 from expt.ground.text import counted
+from expt.ground.version import __version__
 from expt.page.frozen import make_report
 from expt.reading.fields import leaf_values
 
@@ -107,17 +108,11 @@ def _graph(runs: Sequence[Run], places: dict[str, str]) -> list[_Entity]:
             "@type": "SoftwareApplication",
             "name": "expt",
             "url": _EXPT,
-            "softwareVersion": _version(),
+            "softwareVersion": __version__,
         },
         *experiments.values(),
         *(entity for entities in described for entity in entities),
     ]
-
-
-def _version() -> str:
-    from expt import __version__
-
-    return __version__
 
 
 def _experiment(run: Run) -> _Entity:

@@ -12,6 +12,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from expt.executors.wire import frame_body, pack, unpack
+from expt.ground import version
 from expt.ground.errors import WorkerError
 from expt.ground.value_classes import field, field_names, frozen
 
@@ -91,9 +92,7 @@ def read_returned(content: bytes) -> Returned:
 
 
 def _head() -> bytes:
-    import expt
-
-    return f"expt {expt.__version__}\n".encode()
+    return f"expt {version.__version__}\n".encode()
 
 
 def _body(content: bytes, whose: str) -> Any:
