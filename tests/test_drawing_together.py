@@ -78,6 +78,22 @@ def test_runs_that_were_stopped_do_not_tell_what_curves_are_coloured_by() -> Non
     assert explaining(["pause", "lr"], [evolve(run, is_whole=False) for run in runs]) == "pause"
 
 
+@pytest.mark.parametrize(("noisy", "raw"), [(1, 4), (2, 4), (3, 0), (4, 0), (0, 4)])
+def test_all_lines_are_smoothed_where_most_are_noise_or_none(noisy: int, raw: int) -> None:
+    """Of a clean line among noise, too: else one looks calmer than another for nothing."""
+    steps, drawn = np.arange(200), np.random.default_rng(1)
+    runs = [
+        RunSeries(
+            f"run {n}", {"lr": n}, steps, n + steps / 100 + (n < noisy) * drawn.normal(size=200)
+        )
+        for n in range(4)
+    ]
+    lines = together_figure(runs, LIGHT, name="x").axes[0].get_lines()
+    shown = [np.asarray(line.get_ydata(), float) for line in lines]
+    assert sum(any(np.array_equal(run.series, y) for y in shown) for run in runs) == raw
+    assert sum(y.size > 1 for y in shown) == 4
+
+
 @pytest.mark.parametrize("count", [2, 8, 9, 40, 100])
 @pytest.mark.parametrize("make", [str, float])
 def test_colours_never_repeat_and_no_legend_is_cut(count: int, make: Any) -> None:

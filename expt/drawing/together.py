@@ -90,10 +90,10 @@ def together_figure(
         color = explaining(rest, runs)
     groups = _groups(runs, rest if band else None, color)
     several = any(group.spread is not None for group in groups)
-    curves = [
-        make_curve(group.steps, group.mean, name=name, scale=options.scale, smooth=options.smooth)
-        for group in groups
-    ]
+    curves = _curves(groups, name, options.scale, options.smooth)
+    noisy = sum(curve.smooth is not None for curve in curves)
+    if 0 < noisy < len(curves):  # alike, or one would look calmer than another for nothing
+        curves = _curves(groups, name, options.scale, 2 * noisy > len(curves))
     if len(curves) > 1:
         curves = [_without_raw(curve) for curve in curves]
     with neutral():
@@ -219,6 +219,15 @@ def _line(run: RunSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         steps = np.add.reduceat(steps, starts) / sizes
         values = np.add.reduceat(values, starts) / sizes
     return (steps, values) if steps.size else (np.zeros(1), np.full(1, np.nan))
+
+
+def _curves(
+    groups: Sequence[_Group], name: str, scale: str | None, smooth: bool | None
+) -> list[Curve]:
+    return [
+        make_curve(group.steps, group.mean, name=name, scale=scale, smooth=smooth)
+        for group in groups
+    ]
 
 
 def _without_raw(curve: Curve) -> Curve:
